@@ -1,0 +1,329 @@
+"""Every error hardpoint raises, in one tree.
+
+Policies read attributes (`retryable`, `outcome_known`, `retry_after`), never text. A class's first
+docstring line is its default message.
+
+    HardpointError
+      ConfigurationError
+      UnsupportedError
+      ProviderError
+        InvalidRequestError  AuthenticationError  PermissionDeniedError  NotFoundError
+        AlreadyExistsError  PreconditionFailedError  ConflictError  IdempotencyConflictError
+        DeclinedError  RateLimitedError  UnavailableError  OutcomeUnknownError
+        FunctionFailedError  UnexpectedResponseError
+      RejectedError
+        CircuitOpenError  LimitExceededError  BulkheadFullError  BudgetExhaustedError
+        DeadlineTooShortError
+      TimedOutError (also TimeoutError)
+        AttemptTimeoutError  DeadlineExceededError
+      WebhookError
+        MissingSignatureError  SignatureMismatchError  StaleTimestampError  MalformedRequestError
+      OAuthError
+        FlowError  ReauthorizationRequiredError  TokenRefreshError
+      StoreError
+        StoreUnavailableError  StoreCorruptError
+"""
+
+from typing import ClassVar
+
+
+class HardpointError(Exception):
+    """Something went wrong in hardpoint or beyond it."""
+
+    retryable: bool = False
+    """True when the same call may succeed later, unchanged."""
+    outcome_known: bool = True
+    """False when the other side may have acted although no answer came."""
+    retry_after: float | None = None
+    """Seconds the other side asked us to wait."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or _first_line(type(self)))
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or cls.__name__).partition("\n")[0]
+
+
+# Set-up
+
+
+class ConfigurationError(HardpointError):
+    """The set-up is wrong.
+
+    Attributes:
+        key: the path of the offending setting, `webhooks.billing.secrets[0]`.
+        problem: what is wrong with it.
+        fix: what to write instead, or the next command.
+    """
+
+    def __init__(self, key: str, problem: str, *, fix: str | None = None) -> None:
+        self.key = key
+        self.problem = problem
+        self.fix = fix
+        super().__init__(f"{key}: {problem}" + (f". {fix}" if fix else ""))
+
+
+class UnsupportedError(HardpointError):
+    """This provider cannot do that; nothing was sent."""
+
+
+# Answers of a third party
+
+
+class ProviderError(HardpointError):
+    """The provider answered with an error, or did not answer.
+
+    Attributes:
+        provider: its name, `stripe`.
+        operation: what was asked of it, `create_payment`.
+        status: the HTTP status, where there was one.
+        vendor_code: the provider's own word for it.
+        request_id: what its support asks for.
+        retry_after: seconds it asked us to wait.
+    """
+
+    code: ClassVar[str] = "provider"
+    """A stable name for the class of failure."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        provider: str = "",
+        operation: str = "",
+        status: int | None = None,
+        vendor_code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+        outcome_known: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.operation = operation
+        self.status = status
+        self.vendor_code = vendor_code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        if retryable is not None:
+            self.retryable = retryable
+        if outcome_known is not None:
+            self.outcome_known = outcome_known
+
+
+class InvalidRequestError(ProviderError):
+    """The provider refused the request as invalid; correct it, a repeat will fail alike."""
+
+    code = "invalid_request"
+
+
+class AuthenticationError(ProviderError):
+    """The provider did not accept the credentials; check the key and its mode (test or live)."""
+
+    code = "authentication"
+
+
+class PermissionDeniedError(ProviderError):
+    """The credentials may not do this; grant the scope and try again."""
+
+    code = "permission_denied"
+
+
+class NotFoundError(ProviderError):
+    """The provider knows no such object; check the id and the account."""
+
+    code = "not_found"
+
+
+class AlreadyExistsError(ProviderError):
+    """The object exists already; read it, or choose another key."""
+
+    code = "already_exists"
+
+
+class PreconditionFailedError(ProviderError):
+    """The object has changed since it was read; read it again and decide anew."""
+
+    code = "precondition_failed"
+
+
+class ConflictError(ProviderError):
+    """The object's state does not allow this; read it and decide anew."""
+
+    code = "conflict"
+
+
+class IdempotencyConflictError(ProviderError):
+    """This idempotency key was used with other arguments; use a new key for a new intent."""
+
+    code = "idempotency_conflict"
+
+
+class DeclinedError(ProviderError):
+    """The payment was declined: an answer, not an outage; it is never retried automatically.
+
+    Attributes:
+        reason: why, in the port's words (`insufficient_funds`).
+        soft: True when the customer may succeed with the same means later.
+    """
+
+    code = "declined"
+
+    def __init__(
+        self, message: str | None = None, *, reason: str, soft: bool = False, **facts: object
+    ) -> None:
+        super().__init__(message, **facts)  # pyright: ignore[reportArgumentType]
+        self.reason = reason
+        self.soft = soft
+
+
+class RateLimitedError(ProviderError):
+    """The provider asked us to slow down; wait `retry_after` seconds."""
+
+    code = "rate_limited"
+    retryable = True
+
+
+class UnavailableError(ProviderError):
+    """The provider is unavailable and did nothing; try again later."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class OutcomeUnknownError(ProviderError):
+    """The provider may or may not have acted; ask it before repeating the call."""
+
+    code = "outcome_unknown"
+    outcome_known = False
+
+
+class FunctionFailedError(ProviderError):
+    """The remote function ran and failed; its own log says why."""
+
+    code = "function_failed"
+
+
+class UnexpectedResponseError(ProviderError):
+    """The provider's answer was not one we know; it is never taken for a success."""
+
+    code = "unexpected_response"
+
+
+# Our own policies
+
+
+class RejectedError(HardpointError):
+    """Our own policy said no; nothing was sent."""
+
+
+class CircuitOpenError(RejectedError):
+    """The circuit is open; nothing was sent."""
+
+
+class LimitExceededError(RejectedError):
+    """The rate limit is used up; nothing was sent."""
+
+
+class BulkheadFullError(RejectedError):
+    """Too many calls are under way; nothing was sent."""
+
+
+class BudgetExhaustedError(RejectedError):
+    """The retry budget is used up; nothing was sent."""
+
+
+class DeadlineTooShortError(RejectedError):
+    """What is left of the deadline is too short to try; nothing was sent."""
+
+
+class TimedOutError(HardpointError, TimeoutError):
+    """It took too long."""
+
+
+class AttemptTimeoutError(TimedOutError):
+    """One attempt took longer than its timeout."""
+
+
+class DeadlineExceededError(TimedOutError):
+    """The whole call took longer than its deadline."""
+
+
+# Webhooks
+
+
+class WebhookError(HardpointError):
+    """The request is not a webhook we can trust.
+
+    Attributes:
+        reason: a stable word for counters and logs, `signature_mismatch`.
+    """
+
+    reason: ClassVar[str] = "webhook"
+
+
+class MissingSignatureError(WebhookError):
+    """The request carries no signature; check the header and the provider."""
+
+    reason = "missing_signature"
+
+
+class SignatureMismatchError(WebhookError):
+    """No live secret made this signature; compare the secret with the provider's dashboard."""
+
+    reason = "signature_mismatch"
+
+
+class StaleTimestampError(WebhookError):
+    """The signed time is too far from now; check this machine's clock, or it is a replay."""
+
+    reason = "stale_timestamp"
+
+
+class MalformedRequestError(WebhookError):
+    """The request does not follow the scheme's grammar."""
+
+    reason = "malformed_request"
+
+
+# Identity
+
+
+class OAuthError(HardpointError):
+    """The authorization did not succeed."""
+
+
+class FlowError(OAuthError):
+    """The sign-in was refused; start it again."""
+
+
+class ReauthorizationRequiredError(OAuthError):
+    """The grant is gone; ask the user to connect the account again."""
+
+
+class TokenRefreshError(OAuthError):
+    """The token could not be refreshed now; the grant may still be good."""
+
+    retryable = True
+
+
+# The store
+
+
+class StoreError(HardpointError):
+    """The store failed."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot take this now; nothing was acknowledged, try again shortly."""
+
+    retryable = True
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 5.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StoreCorruptError(StoreError):
+    """The store's file is damaged or not ours; restore a backup or name another file."""

@@ -1,0 +1,80 @@
+"""Finding a provider by name, without a registry and without importing the others.
+
+Built-in providers are the sub-packages of `hardpoint.providers`; others come from the entry-point
+group `hardpoint.providers`. A name is matched against that list before anything is imported.
+"""
+
+import pkgutil
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from typing import Any
+
+from hardpoint.core.errors import ConfigurationError
+
+_GROUP = "hardpoint.providers"
+_NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A provider's manifest: what a reviewer reads first. `PROVIDER` in each provider's package.
+
+    Attributes:
+        name: the folder's name.
+        title: the vendor's name as it writes it.
+        tokens: words that belong to this vendor and may stand nowhere else in our source.
+        webhooks: `module:Class` of its webhook scheme, where it has one.
+        samples: `module:function` giving sample events by type, for `trigger`.
+    """
+
+    name: str
+    title: str
+    tokens: tuple[str, ...] = field(default=())
+    webhooks: str | None = None
+    samples: str | None = None
+
+
+def provider_names() -> tuple[str, ...]:
+    """Every provider that can be asked for, sorted."""
+    return tuple(sorted(_locations()))
+
+
+def provider(name: str) -> Provider:
+    """The manifest of a provider.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    locations = _locations()
+    if not _NAME.fullmatch(name) or name not in locations:
+        raise ConfigurationError(
+            "provider", f"{name!r} is not known", fix=f"Known: {', '.join(sorted(locations))}"
+        )
+    manifest = getattr(import_module(locations[name]), "PROVIDER", None)
+    if not isinstance(manifest, Provider):
+        raise ConfigurationError("provider", f"{locations[name]} declares no PROVIDER")
+    return manifest
+
+
+def load(reference: str) -> Any:
+    """The object behind `package.module:name`."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
+
+
+@cache
+def _locations() -> dict[str, str]:
+    found = {
+        entry.name: entry.value
+        for entry in metadata.entry_points(group=_GROUP)
+        if _NAME.fullmatch(entry.name)
+    }
+    package = find_spec(_GROUP)
+    if package is not None and package.submodule_search_locations is not None:
+        for module in pkgutil.iter_modules(package.submodule_search_locations):
+            if module.ispkg:
+                found[module.name] = f"{_GROUP}.{module.name}"
+    return found

@@ -1,0 +1,128 @@
+"""Secrets: named by reference, read when used, masked everywhere else."""
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, Self, final
+
+from hardpoint.core.errors import ConfigurationError
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_FILE_BYTES_MAX = 64 * 1024
+
+
+@final
+class Secret:
+    """A value that never shows itself: `reveal()` is called at the signing edge only.
+
+    Build it with `Secret.env`, `Secret.file` or `Secret.value`, or from a reference in a
+    configuration file with `Secret.parse`. It resolves anew at each `reveal()`.
+    """
+
+    __slots__ = ("_read", "reference")
+
+    def __init__(self, reference: str, read: Callable[[], str]) -> None:
+        self.reference = reference
+        self._read = read
+
+    @classmethod
+    def env(cls, name: str) -> Self:
+        """The value of an environment variable, read at each use."""
+        reference = f"env:{name}"
+        if not _ENV_NAME.fullmatch(name):
+            raise ConfigurationError(reference, "is not an environment variable's name")
+
+        def read() -> str:
+            try:
+                return os.environ[name]
+            except KeyError:
+                raise ConfigurationError(
+                    reference,
+                    "the environment variable is not set",
+                    fix=f"export {name}=... and start again",
+                ) from None
+
+        return cls(reference, read)
+
+    @classmethod
+    def file(cls, path: str | os.PathLike[str]) -> Self:
+        """The content of a regular file that only its owner may read (0600 or stricter).
+
+        One trailing newline is dropped.
+        """
+        where = Path(path)
+        return cls(f"file:{where}", lambda: _read_private(where))
+
+    @classmethod
+    def value(cls, text: str) -> Self:
+        """A value already at hand. A configuration file may not hold one; code and tests may."""
+        return cls("value", lambda: text)
+
+    @classmethod
+    def parse(cls, reference: str, *, key: str, folder: Path | None = None) -> Self:
+        """A `env:NAME` or `file:PATH` reference as configuration files write it.
+
+        Args:
+            reference: the text found.
+            key: the setting's path, for the error.
+            folder: what a relative `file:` path starts from; the working directory otherwise.
+
+        Raises:
+            ConfigurationError: empty, or a literal where a reference belongs. The text itself is
+                not repeated in the message, since it may be a secret.
+        """
+        kind, _, rest = reference.partition(":")
+        if rest and kind == "env" and _ENV_NAME.fullmatch(rest):
+            return cls.env(rest)
+        if rest and kind == "file":
+            return cls.file((folder or Path()) / rest)
+        problem = "is empty" if not reference.strip() else "is not a reference"
+        raise ConfigurationError(
+            key, problem, fix="Write env:NAME or file:PATH; a secret itself has no place here"
+        )
+
+    def reveal(self) -> str:
+        """The value itself.
+
+        Raises:
+            ConfigurationError: missing, unreadable, empty or blank.
+        """
+        text = self._read()
+        if not text.strip():
+            raise ConfigurationError(self.reference, "the secret is empty")
+        return text
+
+    def __repr__(self) -> str:
+        return f"Secret({self.reference})" if self.reference != "value" else "Secret(****)"
+
+    def __str__(self) -> str:
+        return "****"
+
+    def __format__(self, spec: str) -> str:
+        return format("****", spec)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is never pickled")
+
+
+def _read_private(path: Path) -> str:
+    key = f"file:{path}"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise ConfigurationError(key, f"cannot be read ({error.strerror})") from None
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise ConfigurationError(key, "is not a regular file")
+        if mode & 0o077:
+            raise ConfigurationError(key, "others may read it", fix=f"chmod 600 {path}")
+        content = file.read(_FILE_BYTES_MAX + 1)
+    if len(content) > _FILE_BYTES_MAX:
+        raise ConfigurationError(key, f"is larger than {_FILE_BYTES_MAX} bytes")
+    try:
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ConfigurationError(key, "is not UTF-8 text") from None

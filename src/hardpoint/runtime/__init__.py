@@ -1,0 +1,1 @@
+"""The only place that schedules: clocks, timers and the runtimes."""

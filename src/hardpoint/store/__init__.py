@@ -1,0 +1,1 @@
+"""The durable engine: one driver protocol, SQLite behind it."""

@@ -1,0 +1,361 @@
+"""What the inbox asks of a store, and the rows that pass between them.
+
+Times are Unix seconds. Ids are UUIDv7 texts. A job is one handler's work on one event; it exists
+only while unfinished. A lease is held by (event, handler, fence): the fence rises with every
+lease, and a completion under an older fence is refused.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+
+class Stored(StrEnum):
+    """What became of an event that was handed to the store."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    """The same event again: nothing was written."""
+    CONFLICT = "conflict"
+    """The same covered id with another body: the first is kept."""
+    QUARANTINED = "quarantined"
+    """Stored, visible, not handled: see `quarantine` on the row."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """It will be tried again."""
+    SKIPPED = "skipped"
+    DEAD = "dead"
+
+
+class State(StrEnum):
+    """An event's state, derived from its jobs, attempts and dead letters."""
+
+    PENDING = "pending"
+    DONE = "done"
+    SKIPPED = "skipped"
+    DEAD = "dead"
+    QUARANTINED = "quarantined"
+
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A verified event on its way into the store.
+
+    Attributes:
+        id: ours.
+        source: the configured source's name.
+        vendor_id: the vendor's id; a malformed body has none.
+        account: the vendor's account; dedupe is scoped by it.
+        asserted: the signature does not cover id and type; then the body counts for dedupe too.
+        headers: allow-listed, as JSON.
+        body_sha256: of the raw body.
+        malformed: why a covered body could not be read; it is quarantined under its hash.
+        handlers: a job is made for each, in this order.
+        lease: True to lease the jobs to the caller at once; False leaves them due.
+    """
+
+    id: str
+    source: str
+    vendor_id: str | None
+    type: str
+    account: str | None
+    asserted: bool
+    received_at: float
+    signed_at: int | None
+    correlation_id: str
+    headers: bytes
+    body: bytes
+    body_sha256: bytes
+    malformed: str | None = None
+    handlers: tuple[str, ...] = ()
+    lease: bool = True
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """The store's answer after the commit.
+
+    Attributes:
+        stored: what became of it.
+        id: the id of the row that stands for this event: the first one's for a duplicate.
+    """
+
+    stored: Stored
+    id: str
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored event, as handlers see it.
+
+    Attributes:
+        id: ours, stable across retries and replays.
+        source: the configured source's name.
+        vendor_id: the vendor's id.
+        type: the vendor's word for what happened.
+        account: the vendor's account, where one endpoint serves several.
+        received_at: Unix seconds.
+        correlation_id: ties the request, this event, its attempts and their calls together.
+        headers: the allow-listed request headers, names in lower case.
+        body: the raw bytes as received.
+    """
+
+    id: str
+    source: str
+    vendor_id: str | None
+    type: str
+    account: str | None
+    received_at: float
+    correlation_id: str
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON, decoded anew at each call.
+
+        Raises:
+            ValueError: it is not JSON. (An event whose body did not parse is quarantined, so a
+                handler meets this only after such an event was replayed on purpose.)
+        """
+        return msgspec.json.decode(self.body)
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The right to run one handler on one event, once.
+
+    Attributes:
+        fence: fences the completion; also the attempt's number in the record.
+        failures: attempts that failed before this one, in this series.
+        crashes: how often the process died while this job ran alone.
+        suspect: it was in flight when the process died; run it alone, and mark its start first.
+    """
+
+    event: Event
+    handler: str
+    fence: int
+    failures: int = 0
+    crashes: int = 0
+    suspect: bool = False
+
+
+class Transaction(Protocol):
+    """The store's own transaction, as a `job.write` function sees it: SQL and nothing else."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
+        """Run one statement; gives a cursor."""
+        ...
+
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Any:
+        """Run one statement for each row of parameters."""
+        ...
+
+
+Write = Callable[[Transaction], object]
+
+
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of one attempt.
+
+    Attributes:
+        run_at: when to try again; with `Outcome.FAILED` only.
+        error: class and message, capped.
+        writes: run in the transaction that completes the job; a raise undoes them all and the
+            completion with them.
+    """
+
+    event: str
+    handler: str
+    fence: int
+    started_at: float
+    ended_at: float
+    outcome: Outcome
+    run_at: float | None = None
+    error: str | None = None
+    writes: tuple[Write, ...] = ()
+
+
+class Completed(StrEnum):
+    """What became of a completion."""
+
+    RECORDED = "recorded"
+    REFUSED = "refused"
+    """The lease had passed to another attempt: nothing was written."""
+
+
+class Refusals(msgspec.Struct, frozen=True, gc=False):
+    """How many requests a source refused for one reason within one minute."""
+
+    source: str
+    reason: str
+    minute: int
+    """Unix seconds // 60."""
+    count: int
+
+
+class InboxStore(Protocol):
+    """The durable side of the inbox. Every method but `accept` may be awaited by one task a time.
+
+    All of them raise `StoreUnavailableError` when the store cannot take the work now; then nothing
+    of it was written.
+    """
+
+    async def open(self) -> None:
+        """Take the store, bring its schema up, and release what an earlier boot had leased.
+
+        Raises:
+            StoreUnavailableError: another process holds it.
+            StoreCorruptError: not a store of ours, or of a newer version.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was submitted, release every lease, and let the store go."""
+        ...
+
+    def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
+        """Store an event durably; `done` is called in the loop after the commit, never before.
+
+        Raises:
+            StoreUnavailableError: too much is waiting already; answer 503.
+        """
+        ...
+
+    async def claim(
+        self, handlers: Sequence[str], limit: int, *, now: float, lease: float
+    ) -> Sequence[Lease]:
+        """Lease up to `limit` due jobs of these handlers, oldest due first."""
+        ...
+
+    async def complete(self, completion: Completion) -> Completed:
+        """Record the end of an attempt, with its writes, in one transaction.
+
+        Raises:
+            Exception: what one of the writes raised; the job is still leased.
+        """
+        ...
+
+    async def mark_started(self, lease: Lease) -> bool:
+        """Durably mark a suspect as running alone; False when the lease is gone."""
+        ...
+
+    async def extend(self, leases: Sequence[tuple[str, str, int]], until: float) -> None:
+        """Prolong leases named by (event, handler, fence)."""
+        ...
+
+    async def release(self, leases: Sequence[tuple[str, str, int]]) -> None:
+        """Give leases back unused: the jobs are due at once, and no attempt is counted."""
+        ...
+
+    async def refuse(self, counts: Sequence[Refusals]) -> None:
+        """Add to the counters of refused requests."""
+        ...
+
+    async def next_due(self, handlers: Sequence[str]) -> float | None:
+        """When the next job of these handlers is due."""
+        ...
+
+
+class EventSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a listing."""
+
+    id: str
+    source: str
+    vendor_id: str | None
+    type: str
+    account: str | None
+    received_at: float
+    correlation_id: str
+    state: State
+    attempts: int
+    quarantine: str | None = None
+    """Why it is quarantined."""
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """Unfinished work of one handler."""
+
+    handler: str
+    run_at: float
+    running: bool
+    failures: int
+    crashes: int
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished attempt."""
+
+    handler: str
+    number: int
+    started_at: float
+    ended_at: float
+    outcome: Outcome
+    error: str | None
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that was given up."""
+
+    event: str
+    source: str
+    vendor_id: str | None
+    type: str
+    handler: str
+    at: float
+    reason: str
+    """`attempts`, `permanent` or `crash`."""
+    failures: int
+    error: str | None
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the store knows of one event. `body` is None once retention has taken it."""
+
+    summary: EventSummary
+    headers: dict[str, str]
+    body: bytes | None
+    body_bytes: int
+    body_sha256: str
+    signed_at: int | None
+    jobs: tuple[JobView, ...]
+    attempts: tuple[AttemptView, ...]
+    dead: tuple[DeadLetter, ...]
+
+
+class StoreReader(Protocol):
+    """Looks without touching: read-only, blocking, short; safe beside a running server."""
+
+    def events(
+        self,
+        *,
+        source: str | None = None,
+        event_type: str | None = None,
+        state: State | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[EventSummary]:
+        """The newest first; `before` is the id to go on from; `event_type` may be a glob."""
+        ...
+
+    def event(self, identifier: str) -> Sequence[EventView]:
+        """The events with this id of ours, or this vendor's id (which several may share)."""
+        ...
+
+    def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
+        """The newest first."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """How many events there are in each `State`, and `total`."""
+        ...
+
+    def refusals(self) -> dict[str, dict[str, int]]:
+        """Requests refused, by source and reason."""
+        ...
+
+    def close(self) -> None:
+        """Let the file go."""
+        ...

@@ -1,0 +1,221 @@
+"""From raw bytes to a verified event: the request, the result, and the `Scheme` in between.
+
+`Scheme.verify` is sync and pure. For any bytes whatever it returns a `Verified` or raises a
+`WebhookError`, and nothing else.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Protocol, final
+
+import msgspec
+
+from hardpoint.core.errors import ConfigurationError, MalformedRequestError
+from hardpoint.core.providers import load, provider
+from hardpoint.core.secrets import Secret
+
+
+class Coverage(StrEnum):
+    """How much of a request a scheme's signature protects."""
+
+    FULL_BODY = "full_body"
+    FIELDS = "fields"
+    NONE = "none"
+
+
+class Replay(StrEnum):
+    """What a scheme itself does against a captured request that is sent again.
+
+    Dedupe makes a repeat harmless in any case; this says how long a captured one verifies at all.
+    """
+
+    WINDOW = "window"
+    NONCE = "nonce"
+    NONE = "none"
+
+
+@final
+class WebhookRequest:
+    """One request as it arrived: raw body, headers in order.
+
+    Args:
+        method: `POST`.
+        url: as the vendor called it; only schemes that sign the URL look at it.
+        headers: pairs of name and value; names in any case. Latin-1 as HTTP has it; text beyond
+            it cannot come off the wire and matches no scheme's grammar.
+        body: the bytes as received, after transfer decoding and before any parsing.
+    """
+
+    __slots__ = ("body", "headers", "method", "url")
+
+    def __init__(
+        self,
+        *,
+        method: str = "POST",
+        url: str = "",
+        headers: Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers: Sequence[tuple[bytes, bytes]] = [
+            (_wire(name).lower(), _wire(value)) for name, value in headers
+        ]
+        self.body = body
+
+    @classmethod
+    def raw(
+        cls, method: str, url: str, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> "WebhookRequest":
+        """For servers: names already in lower case, nothing is copied."""
+        request = object.__new__(cls)
+        request.method = method
+        request.url = url
+        request.headers = headers
+        request.body = body
+        return request
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header that may stand once only; `name` in lower case.
+
+        Raises:
+            MalformedRequestError: it stands more than once, so one of them is not the vendor's.
+        """
+        found: bytes | None = None
+        for key, value in self.headers:
+            if key == name:
+                if found is not None:
+                    raise MalformedRequestError(f"the {name.decode()} header stands twice")
+                found = value
+        return found
+
+    def __repr__(self) -> str:
+        return f"<WebhookRequest {self.method} {len(self.body)} bytes>"
+
+
+def _wire(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1", "replace")
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One event as the vendor names it.
+
+    Attributes:
+        id: the vendor's id of the event; dedupe rests on it.
+        type: the vendor's word for what happened.
+        account: the vendor's account it belongs to, where one endpoint serves several.
+        asserted: True when the signature does not cover id and type (they came in headers).
+    """
+
+    id: str
+    type: str
+    account: str | None = None
+    asserted: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor's handshake wants to hear; nothing is stored."""
+
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """A request whose signature holds.
+
+    Attributes:
+        events: what it tells; empty for a handshake and for a malformed body.
+        reply: the handshake's answer.
+        malformed: why a body under a good signature could not be read; it is stored, quarantined.
+        key: which of the scheme's secrets matched, counted from 0.
+        signed_at: Unix seconds, where the scheme signs a time.
+    """
+
+    events: tuple[Notification, ...] = ()
+    reply: Reply | None = None
+    malformed: str | None = None
+    key: int = 0
+    signed_at: int | None = None
+
+
+class Scheme(Protocol):
+    """One vendor's way of signing, with the keys of one source prepared."""
+
+    covers: Coverage
+    replay: Replay
+
+    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
+        """Check the signature, then read no more than id, type and account.
+
+        Args:
+            request: as it arrived.
+            now: Unix seconds.
+
+        Raises:
+            WebhookError: whatever is wrong with it, whatever the bytes.
+        """
+        ...
+
+    def sign(
+        self, body: bytes, *, now: float, event_id: str, event_type: str
+    ) -> Sequence[tuple[str, str]]:
+        """The headers a vendor would send with this body: for tests, demos and forwarding.
+
+        Args:
+            body: what is sent.
+            now: Unix seconds to sign at.
+            event_id: used where the scheme carries the id in a header.
+            event_type: likewise.
+        """
+        ...
+
+
+class SchemeType(Protocol):
+    """A scheme's class."""
+
+    def __call__(self, *, secrets: Sequence[Secret], **settings: Any) -> Scheme:
+        """Prepare the keys.
+
+        Raises:
+            ConfigurationError: a secret of the wrong shape, or a setting out of range.
+        """
+        ...
+
+
+PROTOCOLS: Mapping[str, str] = {
+    "standard": "hardpoint.webhooks.standard:StandardWebhooks",
+}
+"""Schemes that belong to no vendor."""
+
+
+def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Scheme:
+    """The scheme of a provider or protocol, its keys prepared.
+
+    Args:
+        name: `stripe`, `github`, `standard`, ...
+        secrets: every secret that is live now, newest first; text is wrapped as a `Secret`.
+        **settings: what the scheme takes, such as `tolerance` in seconds.
+
+    Raises:
+        ConfigurationError: unknown name, no secret, or one of the wrong shape.
+    """
+    kind = scheme_type(name)
+    wrapped = [Secret.value(one) if isinstance(one, str) else one for one in secrets]
+    if not wrapped:
+        raise ConfigurationError("secrets", "is empty", fix="Name at least one live secret")
+    return kind(secrets=wrapped, **settings)
+
+
+def scheme_type(name: str) -> SchemeType:
+    """The class behind a scheme's name.
+
+    Raises:
+        ConfigurationError: unknown, or the provider sends no webhooks.
+    """
+    reference = PROTOCOLS.get(name)
+    if reference is None:
+        reference = provider(name).webhooks
+    if reference is None:
+        raise ConfigurationError("provider", f"{name} has no webhooks")
+    return load(reference)
