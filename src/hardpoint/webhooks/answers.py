@@ -1,0 +1,70 @@
+"""What a vendor hears, and the one door through which a request comes in."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+RETRY_AFTER_SECONDS = 5
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A complete HTTP answer.
+
+    Attributes:
+        status: 200 stored (or stored before), 401 not verified, 413 too large, 503 not now.
+        headers: without content-length, which the front end adds.
+        body: small JSON, or what the vendor's handshake wants.
+    """
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+    body: bytes = b""
+
+
+STORED = Answer(status=200, body=b'{"status":"stored"}')
+UNAUTHORIZED = Answer(status=401, body=b'{"error":"unauthorized"}')
+METHOD_NOT_ALLOWED = Answer(
+    status=405,
+    headers=((b"content-type", b"application/json"), (b"allow", b"POST")),
+    body=b'{"error":"method_not_allowed"}',
+)
+NOT_FOUND = Answer(status=404, body=b'{"error":"not_found"}')
+TOO_LARGE = Answer(status=413, body=b'{"error":"too_large"}')
+UNAVAILABLE = Answer(
+    status=503,
+    headers=(
+        (b"content-type", b"application/json"),
+        (b"retry-after", str(RETRY_AFTER_SECONDS).encode()),
+    ),
+    body=b'{"error":"unavailable"}',
+)
+
+
+class Receiver(Protocol):
+    """Takes requests from any front end; knows no ASGI type. All calls are made in its loop."""
+
+    def body_bytes_max(self, source: str) -> int:
+        """The cap on a body for this source; unknown sources have the default one."""
+        ...
+
+    def submit(
+        self,
+        source: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        done: Callable[[Answer], None],
+    ) -> None:
+        """Verify and store one request; never raises.
+
+        Args:
+            source: the last segment of the path, as text.
+            headers: names in lower case, as received.
+            body: whole and raw.
+            done: called exactly once, at once or after the commit, in the same loop.
+        """
+        ...
+
+    def refused(self, source: str, reason: str) -> None:
+        """Count a request that a front end refused itself (`too_large`, `timeout`, ...)."""
+        ...
