@@ -162,6 +162,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run_at: when to try again; with `Outcome.FAILED` only.
+        dead_reason: `attempts`, `permanent` or `crash`; with `Outcome.DEAD` only.
         error: class and message, capped.
         writes: run in the transaction that completes the job; a raise undoes them all and the
             completion with them.
@@ -174,6 +175,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float
     outcome: Outcome
     run_at: float | None = None
+    dead_reason: str | None = None
     error: str | None = None
     writes: tuple[Write, ...] = ()
 

@@ -1,0 +1,1 @@
+"""How bytes travel to a third party: one transport, limited in time and size."""

@@ -1,0 +1,297 @@
+"""The hub: settings and handlers in, a running inbox out. Everything meets here, nothing else does.
+
+hub = Hub.load("hardpoint.toml")
+
+@hub.on("billing", "payment_intent.succeeded")
+async def mark_paid(event, job): ...
+
+app = hub.asgi()
+"""
+
+import asyncio
+import random as chance
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, final
+
+import msgspec
+
+from hardpoint.core.effects import Clock, Ids, Random
+from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
+from hardpoint.core.events import Listener, Listeners
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.http.transport import Transport
+from hardpoint.hub.settings import ForwardSettings, Settings, SourceSettings
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.store.driver import StoreReader
+from hardpoint.store.sqlite import SqliteReader, SqliteStore
+from hardpoint.webhooks.forwarding import Forwarder, Target
+from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
+from hardpoint.webhooks.inbox import Inbox, Source
+from hardpoint.webhooks.verification import scheme
+from hardpoint.webhooks.worker import Worker
+
+if TYPE_CHECKING:
+    from hardpoint.hub.asgi import InboxApp
+
+FORWARD = "forward"
+"""The name of the handler that forwards; a source's own handlers may not have it."""
+
+FLUSH_SECONDS = 1.0
+_Function = TypeVar("_Function", bound=Function)
+
+
+class ConfigurationLoaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration is in force."""
+
+    generation: int
+    sources: tuple[str, ...]
+
+
+@final
+class Hub:
+    """One deployment's integrations. Nothing is opened before `start` (or `async with`).
+
+    Args:
+        settings: where the store is, and the sources of webhooks.
+        clock, ids, random: effects, for tests.
+        listeners: told every telemetry event.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        random: Random | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.settings = settings
+        self.listeners = Listeners(*listeners)
+        self.generation = 0
+        self.handlers = Handlers()
+        self._clock = clock or SystemClock()
+        self._transport = Transport()
+        self._targets: dict[str, Target] = {}
+        self.store = SqliteStore(
+            settings.store.path,
+            clock=self._clock,
+            listeners=self.listeners,
+            retention=settings.store.retention,
+        )
+        self.worker = Worker(
+            self.store,
+            self.handlers,
+            clock=self._clock,
+            random=random or chance.random,
+            listeners=self.listeners,
+            concurrency=settings.worker.concurrency,
+            threads=settings.worker.threads,
+        )
+        self.receiver = Inbox(
+            self.store,
+            self.handlers,
+            self.worker,
+            clock=self._clock,
+            ids=ids or Uuid7(),
+            listeners=self.listeners,
+        )
+        forward = Forwarder(self._transport, self._targets.get, self._clock)
+        self.handlers.add("", "", forward, name=FORWARD)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._configure(settings)
+
+    @classmethod
+    def load(cls, path: str | Path = "hardpoint.toml", **effects: Any) -> Self:
+        """A hub as a configuration file has it.
+
+        Raises:
+            ConfigurationError: naming the key that is wrong, and the fix.
+        """
+        return cls(Settings.load(path), **effects)
+
+    # Handlers
+
+    def on(
+        self,
+        source: str,
+        event_type: str = "*",
+        *,
+        name: str | None = None,
+        retry: Schedule | Sequence[float] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Callable[[_Function], _Function]:
+        """Have a function handle a source's events.
+
+        Args:
+            source: a source in the configuration.
+            event_type: an exact type, or a glob such as `payment_intent.*`.
+            name: what stored jobs call it; the function's own name otherwise.
+            retry: a schedule, or seconds to wait before each retry; about 45 hours otherwise.
+            timeout: seconds an attempt may take.
+
+        Raises:
+            ConfigurationError: no such source, the name is taken, or an option is senseless.
+        """
+        if source not in self.settings.webhooks:
+            known = ", ".join(sorted(self.settings.webhooks)) or "none"
+            raise ConfigurationError(
+                f"webhooks.{source}", "is not configured", fix=f"Configured sources: {known}"
+            )
+
+        def register(function: _Function) -> _Function:
+            self.handlers.add(source, event_type, function, name=name, retry=retry, timeout=timeout)
+            return function
+
+        return register
+
+    # Life
+
+    async def open(self) -> None:
+        """Open the store alone, to retry or replay without serving."""
+        await self.store.open()
+
+    async def start(self) -> None:
+        """Open the store, accept and handle.
+
+        Raises:
+            StoreUnavailableError: another process holds it.
+            StoreCorruptError: it is not a store of ours, or of a newer version.
+        """
+        await self.open()
+        self._tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(self._flush())]
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Let running handlers finish for `grace` seconds, release the rest, close the store."""
+        if self._tasks:
+            await self.worker.stop(grace)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._tasks = []
+            with suppress(StoreUnavailableError):
+                await self.receiver.flush()
+        await self._transport.close()
+        await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            with suppress(StoreUnavailableError):
+                await self.receiver.flush()
+
+    # Configuration
+
+    async def reload(self) -> None:
+        """Read the configuration file again; what is wrong with it leaves the old one in force.
+
+        Raises:
+            ConfigurationError: naming the key that is wrong; nothing has changed.
+        """
+        if self.settings.path is None:
+            return
+        settings = await asyncio.to_thread(Settings.load, self.settings.path)
+        if settings.store.path != self.settings.store.path:
+            raise ConfigurationError(
+                "store.url", "cannot change while running", fix="Restart to use another store"
+            )
+        self._configure(settings)
+
+    def _configure(self, settings: Settings) -> None:
+        """Prepare every source, then put all in force at once."""
+        sources = {name: _source(one) for name, one in settings.webhooks.items()}
+        targets = {
+            name: _target(f"webhooks.{name}.forward", one.forward)
+            for name, one in settings.webhooks.items()
+            if one.forward is not None
+        }
+        self.settings = settings
+        self.generation += 1
+        self.receiver.configure(sources)
+        self._targets.clear()
+        self._targets.update(targets)
+        self.handlers.route(dict.fromkeys(targets, FORWARD))
+        if self.listeners:
+            self.listeners.emit(
+                ConfigurationLoaded(generation=self.generation, sources=tuple(sources))
+            )
+
+    # Doors
+
+    def asgi(self) -> "InboxApp":
+        """The ASGI application: `POST /webhooks/<source>`; mount it, or serve it as it is."""
+        from hardpoint.hub.asgi import InboxApp
+
+        return InboxApp(self.receiver, start=self.start, stop=self.stop)
+
+    def reader(self) -> StoreReader:
+        """Looks into the store without touching it; close it when done."""
+        return SqliteReader(self.settings.store.path)
+
+    async def retry(self, event_id: str, handler: str | None = None) -> int:
+        """Make an event's waiting jobs due now, and its dead letters jobs again; gives how many."""
+        count = await self.store.retry(event_id, handler)
+        self.worker.notify()
+        return count
+
+    async def replay(
+        self, event_id: str, handler: str | None = None, *, force: bool = False
+    ) -> int:
+        """Handle an event anew, by one handler or all that match now; gives how many jobs.
+
+        Args:
+            event_id: ours.
+            handler: only this one.
+            force: even where it was done already.
+        """
+        names = (handler,) if handler else await asyncio.to_thread(self._wanted, event_id)
+        count = await self.store.replay(event_id, names, force=force)
+        self.worker.notify()
+        return count
+
+    def _wanted(self, event_id: str) -> tuple[str, ...]:
+        reader = self.reader()
+        try:
+            for view in reader.event(event_id):
+                return self.handlers.matching(view.summary.source, view.summary.type)
+            return ()
+        finally:
+            reader.close()
+
+
+def _source(settings: SourceSettings) -> Source:
+    key = f"webhooks.{settings.name}"
+    options = {} if settings.tolerance is None else {"tolerance": settings.tolerance}
+    try:
+        prepared = scheme(settings.provider, secrets=settings.secrets, **options)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{key}.{error.key}", error.problem, fix=error.fix) from None
+    except TypeError:
+        raise ConfigurationError(
+            f"{key}.tolerance", f"{settings.provider} signs no time", fix="Remove it"
+        ) from None
+    cap = settings.body_bytes_max or prepared.body_bytes_max
+    return Source(name=settings.name, scheme=prepared, body_bytes_max=cap)
+
+
+def _target(key: str, settings: ForwardSettings) -> Target:
+    try:
+        signing = scheme("standard", secrets=[settings.secret])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{key}.secret", error.problem, fix=error.fix) from None
+    return Target(url=settings.url, signing=signing)

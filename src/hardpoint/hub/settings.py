@@ -1,0 +1,229 @@
+"""The configuration file: TOML, strict, with secrets by reference only.
+
+Every refusal names the path of the offending key, what is wrong and what to write instead.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, Self, TypeVar, get_origin
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.secrets import Secret
+from hardpoint.http.transport import checked_url
+
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is kept, in days; `keys` is how long a repeat is still known as one."""
+
+    done_days: int = 30
+    dead_days: int = 90
+    keys_days: int = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """Where events are kept."""
+
+    path: Path
+    retention: Retention = Retention()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How many attempts run at a time; `threads` bounds plain `def` handlers among them."""
+
+    concurrency: int = 128
+    threads: int = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardSettings:
+    """Where a source's events go on to, and the secret that signs them."""
+
+    url: str
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """One source of webhooks: `POST /webhooks/<name>`."""
+
+    name: str
+    provider: str
+    secrets: tuple[Secret, ...]
+    tolerance: int | None = None
+    body_bytes_max: int | None = None
+    forward: ForwardSettings | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole configuration. Build it in code, or load it from a file."""
+
+    store: StoreSettings
+    webhooks: Mapping[str, SourceSettings] = field(default_factory=dict[str, SourceSettings])
+    worker: WorkerSettings = WorkerSettings()
+    path: Path | None = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file. Relative paths in it start from its folder.
+
+        Raises:
+            ConfigurationError: missing, not TOML, or any key or value we do not know.
+        """
+        where = Path(path)
+        try:
+            content = tomllib.loads(where.read_bytes().decode())
+        except FileNotFoundError:
+            raise ConfigurationError(
+                str(where), "there is no such file", fix="Write one with: hardpoint init"
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(str(where), f"cannot be read ({error.strerror})") from None
+        except ValueError as error:
+            raise ConfigurationError(str(where), f"is not TOML: {error}") from None
+        table = _Table("", content, {"store", "webhooks", "worker"})
+        folder = where.parent
+        return cls(
+            store=_store(table.table("store", {"url", "retention"}), folder),
+            webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
+            worker=_worker(table.table("worker", {"concurrency", "threads"})),
+            path=where,
+        )
+
+    def files(self) -> tuple[Path, ...]:
+        """What to watch for changes: the file itself and every `file:` secret it names."""
+        secrets = [secret for source in self.webhooks.values() for secret in source.secrets]
+        secrets += [one.forward.secret for one in self.webhooks.values() if one.forward]
+        references = [secret.reference for secret in secrets]
+        paths = [Path(one[5:]) for one in references if one.startswith("file:")]
+        return (*([self.path] if self.path else []), *dict.fromkeys(paths))
+
+
+def _store(table: "_Table", folder: Path) -> StoreSettings:
+    url = table.get("url", str)
+    scheme, _, rest = url.partition(":")
+    if scheme != "sqlite" or not rest or rest.startswith("//"):
+        table.refuse("url", "is not a store we know", "Write sqlite:hardpoint.db")
+    days = table.table("retention", {"done_days", "dead_days", "keys_days"})
+    default = Retention()
+    return StoreSettings(
+        path=folder / rest,
+        retention=Retention(
+            done_days=days.count("done_days", default.done_days),
+            dead_days=days.count("dead_days", default.dead_days),
+            keys_days=days.count("keys_days", default.keys_days),
+        ),
+    )
+
+
+def _worker(table: "_Table") -> WorkerSettings:
+    default = WorkerSettings()
+    return WorkerSettings(
+        concurrency=table.count("concurrency", default.concurrency),
+        threads=table.count("threads", default.threads),
+    )
+
+
+def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
+    known = {"provider", "secrets", "tolerance", "body_bytes_max", "forward"}
+    table = root.table("webhooks", None).table(name, known)
+    if not _SOURCE.fullmatch(name):
+        raise ConfigurationError(
+            table.path, "is not a usable name", fix="Small letters, digits, - and _; at most 63"
+        )
+    references: list[Any] = table.get("secrets", list[Any])
+    if not references:
+        table.refuse("secrets", "is empty", 'Write secrets = ["env:NAME"]')
+    secrets: list[Secret] = []
+    for index, reference in enumerate(references):
+        key = f"{table.path}.secrets[{index}]"
+        if not isinstance(reference, str):
+            raise ConfigurationError(key, "is not text", fix="Write env:NAME or file:PATH")
+        secrets.append(_present(Secret.parse(reference, key=key, folder=folder), key))
+    forward = None
+    if table.has("forward"):
+        onward = table.table("forward", {"url", "secret"})
+        key = f"{onward.path}.secret"
+        secret = Secret.parse(onward.get("secret", str), key=key, folder=folder)
+        forward = ForwardSettings(
+            url=checked_url(onward.get("url", str), key=f"{onward.path}.url"),
+            secret=_present(secret, key),
+        )
+    return SourceSettings(
+        name=name,
+        provider=table.get("provider", str),
+        secrets=tuple(secrets),
+        tolerance=table.count("tolerance", None),
+        body_bytes_max=table.count("body_bytes_max", None),
+        forward=forward,
+    )
+
+
+def _present(secret: Secret, key: str) -> Secret:
+    """The secret, once it is known that it can be read."""
+    try:
+        secret.reveal()
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            key, f"{secret.reference} {error.problem}", fix=error.fix
+        ) from None
+    return secret
+
+
+class _Table:
+    """A TOML table that refuses what it does not know and says where it stands."""
+
+    def __init__(self, path: str, content: object, known: set[str] | None) -> None:
+        self.path = path
+        if not isinstance(content, dict):
+            raise ConfigurationError(path, "is not a table")
+        self._content: dict[str, Any] = content
+        for key in self._content:
+            if known is not None and key not in known:
+                close = difflib.get_close_matches(key, known, 1)
+                fix = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known))}"
+                raise ConfigurationError(self._key(key), "is not a known setting", fix=fix)
+
+    def _key(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def refuse(self, key: str, problem: str, fix: str) -> NoReturn:
+        raise ConfigurationError(self._key(key), problem, fix=fix)
+
+    def has(self, key: str) -> bool:
+        return key in self._content
+
+    def table(self, key: str, known: set[str] | None) -> "_Table":
+        return _Table(self._key(key), self._content.get(key, {}), known)
+
+    def names(self, key: str) -> list[str]:
+        return list(self.table(key, None)._content)
+
+    def get(self, key: str, kind: type[_Value]) -> _Value:
+        if key not in self._content:
+            self.refuse(key, "is missing", f"Add it under [{self.path}]")
+        value = self._content[key]
+        if not isinstance(value, get_origin(kind) or kind):
+            self.refuse(key, "has the wrong type", f"Write a {_KINDS[kind]}")
+        return value
+
+    def count(self, key: str, default: _Value) -> int | _Value:
+        value = self._content.get(key, default)
+        if value is default:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            self.refuse(key, "is not a whole number above zero", "Write a number such as 300")
+        return value
+
+
+_KINDS: dict[Any, str] = {str: "text in quotes", list[Any]: "list in brackets"}
