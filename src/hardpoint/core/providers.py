@@ -25,14 +25,17 @@ class Provider:
     Attributes:
         name: the folder's name.
         title: the vendor's name as it writes it.
-        tokens: words that belong to this vendor and may stand nowhere else in our source.
+        tokens: words that belong to this vendor and may stand nowhere else in our source; lower
+            case, found in any case.
+        docs: the vendor's own page to read first.
         webhooks: `module:Class` of its webhook scheme, where it has one.
-        samples: `module:function` giving sample events by type, for `trigger`.
+        samples: `module:NAME` of its sample events, for `trigger`.
     """
 
     name: str
     title: str
     tokens: tuple[str, ...] = field(default=())
+    docs: str | None = None
     webhooks: str | None = None
     samples: str | None = None
 

@@ -14,6 +14,9 @@ from hardpoint.core.errors import ConfigurationError, MalformedRequestError
 from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 
+BODY_BYTES_MAX = 1024 * 1024
+"""What a scheme takes unless its vendor is known to send more."""
+
 
 class Coverage(StrEnum):
     """How much of a request a scheme's signature protects."""
@@ -89,6 +92,20 @@ class WebhookRequest:
                 found = value
         return found
 
+    def once(self, names: frozenset[bytes]) -> dict[bytes, bytes]:
+        """The values of several headers that may stand once only, in one pass.
+
+        Raises:
+            MalformedRequestError: one stands more than once.
+        """
+        found: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            if name in names:
+                if name in found:
+                    raise MalformedRequestError(f"the {name.decode()} header stands twice")
+                found[name] = value
+        return found
+
     def __repr__(self) -> str:
         return f"<WebhookRequest {self.method} {len(self.body)} bytes>"
 
@@ -140,10 +157,21 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scheme(Protocol):
-    """One vendor's way of signing, with the keys of one source prepared."""
+    """One vendor's way of signing, with the keys of one source prepared.
+
+    Attributes:
+        covers: how much of a request the signature protects.
+        replay: what the scheme itself does against a repeat.
+        signature_headers: where the signature stands; names in lower case, never stored.
+        stored_headers: what may be kept beside the body; names in lower case.
+        body_bytes_max: the largest body this vendor is expected to send.
+    """
 
     covers: Coverage
     replay: Replay
+    signature_headers: frozenset[bytes]
+    stored_headers: frozenset[bytes]
+    body_bytes_max: int
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature, then read no more than id, type and account.
@@ -174,6 +202,8 @@ class Scheme(Protocol):
 class SchemeType(Protocol):
     """A scheme's class."""
 
+    signature_headers: frozenset[bytes]
+
     def __call__(self, *, secrets: Sequence[Secret], **settings: Any) -> Scheme:
         """Prepare the keys.
 
@@ -202,8 +232,6 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
     """
     kind = scheme_type(name)
     wrapped = [Secret.value(one) if isinstance(one, str) else one for one in secrets]
-    if not wrapped:
-        raise ConfigurationError("secrets", "is empty", fix="Name at least one live secret")
     return kind(secrets=wrapped, **settings)
 
 

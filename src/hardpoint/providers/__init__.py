@@ -1,0 +1,1 @@
+"""Everything that knows a vendor, one folder for each; they do not know each other."""

@@ -1,0 +1,12 @@
+"""GitHub: its webhooks and sample events."""
+
+from hardpoint.core.providers import Provider
+
+PROVIDER = Provider(
+    name="github",
+    title="GitHub",
+    tokens=("github", "x-hub-signature"),
+    docs="https://docs.github.com/webhooks",
+    webhooks="hardpoint.providers.github.webhooks:GitHubWebhooks",
+    samples="hardpoint.providers.github.samples:SAMPLES",
+)

@@ -1,0 +1,158 @@
+"""Stripe's webhook signature, `Stripe-Signature: t=<seconds>,v1=<hex>[,v1=<hex>...]`.
+
+https://docs.stripe.com/webhooks#verify-manually, read 2026-11-23. The same for account, Connect
+and thin (v2) events.
+"""
+
+from binascii import hexlify
+from collections.abc import Sequence
+from typing import Any, final
+
+import msgspec
+
+from hardpoint.core.errors import (
+    MalformedRequestError,
+    MissingSignatureError,
+    SignatureMismatchError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.webhooks.envelopes import is_name, open_envelope
+from hardpoint.webhooks.signatures import (
+    CANDIDATES_MAX,
+    TOLERANCE,
+    HmacKey,
+    Unfit,
+    check_age,
+    check_tolerance,
+    matching_key,
+    prepare,
+    signature_header,
+    timestamp,
+)
+from hardpoint.webhooks.verification import (
+    BODY_BYTES_MAX,
+    Coverage,
+    Notification,
+    Replay,
+    Verified,
+    WebhookRequest,
+)
+
+_HEADER = b"stripe-signature"
+_HEX_CHARS = 64
+_PREFIX = "whsec_"
+_THIN = "v2.core.event"
+
+
+class _Event(msgspec.Struct):
+    """What we read of an event object, version 1 or 2."""
+
+    id: str
+    type: str
+    object: str = ""
+    account: str | None = None
+    context: Any = None  # a thin event's account; in others it may be anything
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+@final
+class StripeWebhooks:
+    """Verifies and signs what Stripe sends to one endpoint.
+
+    Args:
+        secrets: the endpoint's signing secrets that are live; rolling keeps the old one for up to
+            a day. The whole text is the key, `whsec_` included, and it is not base64.
+        tolerance: seconds a signed time may differ from now, in both directions.
+
+    Raises:
+        ConfigurationError: a secret that is no endpoint secret, or a tolerance out of range.
+    """
+
+    covers = Coverage.FULL_BODY
+    replay = Replay.WINDOW
+    signature_headers = frozenset({_HEADER})
+    stored_headers = frozenset({b"content-type", b"user-agent"})
+    body_bytes_max = BODY_BYTES_MAX
+
+    def __init__(self, *, secrets: Sequence[Secret], tolerance: float = TOLERANCE) -> None:
+        self._keys = prepare(secrets, _key)
+        self._tolerance = check_tolerance(tolerance)
+
+    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
+        """Check the signature and its time, then read id, type and account."""
+        key, signed_at = self.authenticate(request, now=now)
+        read = _read(request.body)
+        if isinstance(read, str):
+            return Verified(malformed=read, key=key, signed_at=signed_at)
+        return Verified(events=(read,), key=key, signed_at=signed_at)
+
+    def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int]:
+        """Check the signature and its time alone: the index of the secret, and the time."""
+        signed, candidates = _parse(signature_header(request, _HEADER))
+        signed_at = timestamp(signed)
+        key = matching_key(self._keys, signed + b".", request.body, candidates)
+        if key is None:
+            raise SignatureMismatchError
+        check_age(signed_at, now, self._tolerance)
+        return key, signed_at
+
+    def sign(
+        self, body: bytes, *, now: float, event_id: str, event_type: str
+    ) -> Sequence[tuple[str, str]]:
+        """The signature header; every live secret signs. Id and type stand in the body."""
+        del event_id, event_type
+        prefix = b"%d." % int(now)
+        signatures = (hexlify(key.digest(prefix, body)).decode() for key in self._keys)
+        entries = ",".join(f"v1={signature}" for signature in signatures)
+        return [("Stripe-Signature", f"t={int(now)},{entries}")]
+
+
+def _parse(header: bytes) -> tuple[bytes, list[bytes]]:
+    """The signed time as it stands, and the `v1` signatures; `v0` and unknown ones are skipped."""
+    signed = None
+    candidates: list[bytes] = []
+    for entry in header.split(b","):
+        name, _, value = entry.partition(b"=")
+        if name == b"v1":
+            if len(value) != _HEX_CHARS:
+                raise MalformedRequestError(f"a v1 signature is not {_HEX_CHARS} hex digits")
+            candidates.append(value)
+        elif name == b"t":
+            if signed is not None:
+                raise MalformedRequestError("the signed time stands twice")
+            signed = value
+    if signed is None:
+        raise MalformedRequestError("the signature header has no t=")
+    if not candidates:
+        raise MissingSignatureError("the signature header has no v1=")
+    if len(candidates) > CANDIDATES_MAX:
+        raise MalformedRequestError(f"there are more than {CANDIDATES_MAX} signatures")
+    return signed, candidates
+
+
+def _read(body: bytes) -> Notification | str:
+    event = open_envelope(_EVENT, body)
+    if isinstance(event, str):
+        return event
+    account = event.context if event.object == _THIN else event.account
+    if not (is_name(event.id) and is_name(event.type)):
+        return "id or type is no usable name"
+    if account is not None and not (isinstance(account, str) and is_name(account)):
+        return "the account is no usable name"
+    return Notification(id=event.id, type=event.type, account=account)
+
+
+def _key(text: str) -> HmacKey | Unfit:
+    fix = f"Copy the endpoint's signing secret, {_PREFIX}..., from the dashboard or the CLI"
+    if text.startswith(("sk_", "rk_", "pk_")):
+        return Unfit("is an API key, not a signing secret", fix)
+    if text.startswith("we_"):
+        return Unfit("is the endpoint's id, not its signing secret", fix)
+    rest = text.removeprefix(_PREFIX)
+    if rest == text:
+        return Unfit(f"does not start with {_PREFIX}", fix)
+    if not (rest.isascii() and rest.isprintable()) or not rest or " " in rest:
+        return Unfit("is cut off or holds blanks", fix)
+    return HmacKey(text.encode())

@@ -1,0 +1,200 @@
+"""What schemes are made of: prepared keys, strict grammar and bounded work, all on bytes.
+
+Nothing of a request is decoded before its signature holds: our own signature is spelled out and
+compared with the text received, so that one signature has one spelling.
+"""
+
+import hashlib
+import hmac
+from binascii import hexlify
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, final
+
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MalformedRequestError,
+    MissingSignatureError,
+    StaleTimestampError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.webhooks.verification import WebhookRequest
+
+SECRETS_MAX = 4
+"""Live secrets of one source: a rotation needs two, a forged request costs one HMAC for each."""
+HEADER_BYTES_MAX = 8 * 1024
+CANDIDATES_MAX = 16
+"""Signatures looked at in one request; senders send one for each live key."""
+TOLERANCE = 300
+TOLERANCE_MAX = 24 * 60 * 60
+FIELD_CHARS_MAX = 256
+"""Ids and types go into indexes, file names and terminals."""
+
+_TIMESTAMP_DIGITS_MAX = 12
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+
+Key = TypeVar("Key")
+
+
+@final
+class HmacKey:
+    """HMAC-SHA256 (RFC 2104) with both halves of the key hashed once, not once for each request.
+
+    The body is fed as it is, never joined with what is signed before it. The key itself is not
+    kept.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = hashlib.sha256().block_size
+        if len(key) > block:
+            key = hashlib.sha256(key).digest()
+        padded = key.ljust(block, b"\0")
+        self._inner = hashlib.sha256(padded.translate(_INNER))
+        self._outer = hashlib.sha256(padded.translate(_OUTER))
+
+    def digest(self, prefix: bytes, body: bytes) -> bytes:
+        """The HMAC of prefix and body, 32 bytes."""
+        inner = self._inner.copy()
+        inner.update(prefix)
+        inner.update(body)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+def matching_key(
+    keys: Iterable[HmacKey],
+    prefix: bytes,
+    body: bytes,
+    candidates: Sequence[bytes],
+    *,
+    spell: Callable[[bytes], bytes] = hexlify,
+    equal: Callable[[bytes, bytes], bool] = hmac.compare_digest,
+) -> int | None:
+    """The index of the key that made one of the candidates, if one did.
+
+    A forged request has every key tried on every candidate, whichever comes close.
+
+    Args:
+        keys: the live ones.
+        prefix: what is signed before the body.
+        body: what is signed.
+        candidates: signatures as received.
+        spell: how a scheme writes its 32 bytes.
+        equal: compares in constant time.
+    """
+    for index, key in enumerate(keys):
+        expected = spell(key.digest(prefix, body))
+        for candidate in candidates:
+            if equal(candidate, expected):
+                return index
+    return None
+
+
+def timestamp(text: bytes) -> int:
+    """A signed time in Unix seconds: ASCII digits alone, no sign, fraction or exponent.
+
+    Raises:
+        MalformedRequestError: anything else.
+    """
+    if not text.isdigit() or len(text) > _TIMESTAMP_DIGITS_MAX:
+        raise MalformedRequestError("the signed time is not 1 to 12 digits")
+    return int(text)
+
+
+def check_age(signed_at: int, now: float, tolerance: float) -> None:
+    """Refuse a signature too old or too far ahead; the edge itself is within.
+
+    Raises:
+        StaleTimestampError: it is.
+    """
+    age = now - signed_at
+    if age > tolerance:
+        raise StaleTimestampError(f"signed {age:.0f} s ago, {tolerance:g} s are allowed")
+    if age < -tolerance:
+        raise StaleTimestampError(f"signed {-age:.0f} s ahead, {tolerance:g} s are allowed")
+
+
+def signature_header(request: WebhookRequest, name: bytes) -> bytes:
+    """The header that holds the signature.
+
+    Raises:
+        MissingSignatureError: there is none.
+        MalformedRequestError: it is empty, too long, or stands twice.
+    """
+    value = request.header(name)
+    if value is None:
+        raise MissingSignatureError(f"the request has no {name.decode()} header")
+    return bounded(name, value)
+
+
+def bounded(name: bytes, value: bytes) -> bytes:
+    """A header's value, neither empty nor beyond what a vendor sends.
+
+    Raises:
+        MalformedRequestError: it is.
+    """
+    if not 0 < len(value) <= HEADER_BYTES_MAX:
+        problem = "too long" if value else "empty"
+        raise MalformedRequestError(f"the {name.decode()} header is {problem}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """Why a secret does not suit a scheme: said as a value, so that no traceback holds the text.
+
+    Attributes:
+        problem: what is wrong with its shape; never the text itself.
+        fix: where the right one is found.
+    """
+
+    problem: str
+    fix: str | None = None
+
+
+def prepare(secrets: Sequence[Secret], make: Callable[[str], Key | Unfit]) -> tuple[Key, ...]:
+    """One key from each live secret, in their order.
+
+    Args:
+        secrets: the live ones, newest first.
+        make: a key from the text, or why it cannot be one.
+
+    Raises:
+        ConfigurationError: none, too many, or one that is missing, blank or unfit; it names
+            `secrets[i]`, never a value.
+    """
+    if not 0 < len(secrets) <= SECRETS_MAX:
+        raise ConfigurationError(
+            "secrets",
+            f"names {len(secrets)} secrets; 1 to {SECRETS_MAX} may be live at a time",
+            fix="Drop those the vendor no longer signs with" if secrets else None,
+        )
+    return tuple(_prepared(f"secrets[{index}]", one, make) for index, one in enumerate(secrets))
+
+
+def _prepared(key: str, secret: Secret, make: Callable[[str], Key | Unfit]) -> Key:
+    try:
+        made = make(secret.reveal())
+    except ConfigurationError as error:
+        problem = error.problem if error.key == "value" else f"{error.key}: {error.problem}"
+        raise ConfigurationError(key, problem, fix=error.fix) from None
+    if isinstance(made, Unfit):
+        raise ConfigurationError(key, made.problem, fix=made.fix)
+    return made
+
+
+def check_tolerance(tolerance: object) -> float:
+    """The window around a signed time, in seconds.
+
+    Raises:
+        ConfigurationError: not a number from 1 s to one day.
+    """
+    if isinstance(tolerance, int | float) and 1 <= tolerance <= TOLERANCE_MAX:
+        return tolerance
+    raise ConfigurationError(
+        "tolerance", f"is {tolerance!r}, not seconds from 1 to {TOLERANCE_MAX}"
+    )
