@@ -1,0 +1,38 @@
+"""The options and arguments that several commands share, each with one meaning."""
+
+from pathlib import Path
+from typing import Annotated, Final, cast
+
+import typer
+
+from hardpoint.cli.terminal import Terminal
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON envelope.")]
+Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+CONFIG: Final = Path("hardpoint.toml")
+ProviderName = Annotated[
+    str, typer.Argument(metavar="PROVIDER", help="Whose scheme: stripe, github, standard, ...")
+]
+Body = Annotated[str, typer.Argument(metavar="FILE", help="The body, byte for byte; - is stdin.")]
+SecretRefs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret",
+        metavar="REF",
+        help="env:NAME or file:PATH, never the secret itself; asked for when left out.",
+    ),
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
+
+
+def commands() -> typer.Typer:
+    """An empty app: plain help, which costs no Rich, and errors left for `main` to tell."""
+    return typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+
+
+def terminal_of(context: typer.Context, *, json: bool) -> Terminal:
+    """The terminal of this run, told which command it serves."""
+    terminal = cast(Terminal, context.obj)
+    terminal.json = json
+    terminal.command = context.command_path
+    return terminal

@@ -1,0 +1,60 @@
+"""The tree of commands. A command's module is imported when it is called, not to list it."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+COMMANDS: Final = {
+    "init": "Write hardpoint.toml and a sample app.",
+    "serve": "Receive webhooks and run their handlers.",
+    "demo": "Play a shop's story: forged, repeated, crashed, nothing lost.",
+    "trigger": "Send a sample event, signed as the vendor would.",
+    "sign": "Sign a body as the vendor would.",
+    "verify": "Say whether a signature holds, and if not, why.",
+    "events": "List, show, retry and replay events.",
+    "dlq": "List what was given up.",
+    "doctor": "Check configuration, secrets, store and server.",
+    "version": "Say which versions are at work.",
+}
+"""Each command, the module of its name, and what it does."""
+
+
+class _Lazy(TyperGroup):
+    """Lists stand-ins and calls the real commands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, summary in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=summary), name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, found, rest = super().resolve_command(ctx, args)
+        if found is None:
+            return name, found, rest
+        return name, get_command(import_module(f"hardpoint.cli.{name}").app), rest
+
+
+app = typer.Typer(cls=_Lazy, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("hardpoint"))
+        raise typer.Exit
+
+
+@app.callback()
+def hardpoint(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print it.")
+    ] = False,
+) -> None:
+    """Third-party integrations made safe: webhooks verified, stored, handled exactly once."""
+
+
+tree = get_command(app)
