@@ -207,6 +207,8 @@ class Inbox:
         if not isinstance(result, Accepted):
             admission.done(UNAVAILABLE)
             return
+        if result.stored in _REPEATS:
+            self.refused(event.source, result.stored.value)
         if self._listeners:
             self._listeners.emit(_received(event, result, admission.secret))
         admission.done(STORED)
@@ -285,6 +287,7 @@ class _Nobody:
 
 _NOBODY = Source(name=UNKNOWN_SOURCE, scheme=_Nobody(), body_bytes_max=BODY_BYTES_MAX)
 _MALFORMED = Notification(id="", type="")
+_REPEATS = frozenset({Stored.DUPLICATE, Stored.CONFLICT})
 
 
 @final
