@@ -21,7 +21,7 @@ docstring line is its default message.
       OAuthError
         FlowError  ReauthorizationRequiredError  TokenRefreshError
       StoreError
-        StoreUnavailableError  StoreCorruptError
+        StoreUnavailableError  StoreCorruptError  LeaseLostError
 """
 
 from typing import ClassVar
@@ -327,3 +327,7 @@ class StoreUnavailableError(StoreError):
 
 class StoreCorruptError(StoreError):
     """The store's file is damaged or not ours; restore a backup or name another file."""
+
+
+class LeaseLostError(StoreError):
+    """The lease had passed to another attempt; everything in the block was rolled back."""

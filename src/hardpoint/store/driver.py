@@ -177,6 +177,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     run_at: float | None = None
     dead_reason: str | None = None
     error: str | None = None
+    reason: str | None = None
     writes: tuple[Write, ...] = ()
 
 
@@ -226,10 +227,19 @@ class InboxStore(Protocol):
         """
         ...
 
+    @property
+    def broken(self) -> str | None:
+        """Why the store can never be used again in this process; None while it can."""
+        ...
+
     async def claim(
         self, handlers: Sequence[str], limit: int, *, now: float, lease: float
     ) -> Sequence[Lease]:
-        """Lease up to `limit` due jobs of these handlers, oldest due first."""
+        """Lease up to `limit` due jobs of these handlers for `lease` seconds, oldest due first.
+
+        A due suspect comes first and alone, the one with the fewest crashes; while it is leased no
+        other suspect is given out. Finish what runs, `mark_started`, run it, and claim again.
+        """
         ...
 
     async def complete(self, completion: Completion) -> Completed:
@@ -257,7 +267,38 @@ class InboxStore(Protocol):
         ...
 
     async def next_due(self, handlers: Sequence[str]) -> float | None:
-        """When the next job of these handlers is due."""
+        """When `claim` will next have a job of these handlers; a lease counts when it ends."""
+        ...
+
+    async def retry(
+        self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""
+    ) -> int:
+        """Make an event's dead and waiting jobs due now, all or one handler's.
+
+        A dead job starts a new series of failures. `actor` and `reason` go into the audit record.
+
+        Returns:
+            How many jobs it made due; a running job, or one whose body is gone, is left alone.
+        """
+        ...
+
+    async def replay(
+        self,
+        event: str,
+        handlers: Sequence[str],
+        *,
+        force: bool = False,
+        actor: str = "",
+        reason: str = "",
+    ) -> int:
+        """Have these handlers handle an event anew: done, skipped, dead or quarantined.
+
+        A handler that has done this event is left alone without `force`, and one whose job is
+        unfinished in any case.
+
+        Returns:
+            How many jobs it made; none when the event is unknown or its body is gone.
+        """
         ...
 
 
