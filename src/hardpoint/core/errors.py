@@ -6,6 +6,7 @@ docstring line is its default message.
     HardpointError
       ConfigurationError
       UnsupportedError
+      MisuseError (also RuntimeError)
       ProviderError
         InvalidRequestError  AuthenticationError  PermissionDeniedError  NotFoundError
         AlreadyExistsError  PreconditionFailedError  ConflictError  IdempotencyConflictError
@@ -68,6 +69,10 @@ class UnsupportedError(HardpointError):
     """This provider cannot do that; nothing was sent."""
 
 
+class MisuseError(HardpointError, RuntimeError):
+    """hardpoint was used in a way that cannot work; the message says what to do instead."""
+
+
 # Answers of a third party
 
 
@@ -113,9 +118,21 @@ class ProviderError(HardpointError):
 
 
 class InvalidRequestError(ProviderError):
-    """The provider refused the request as invalid; correct it, a repeat will fail alike."""
+    """The request is invalid; correct it, a repeat will fail alike.
+
+    Without a `status` it is we who refused it, and nothing was sent.
+
+    Attributes:
+        field: which argument is wrong, `amount`, where that is known.
+    """
 
     code = "invalid_request"
+
+    def __init__(
+        self, message: str | None = None, *, field: str | None = None, **facts: object
+    ) -> None:
+        super().__init__(f"{field}: {message}" if field and message else message, **facts)  # pyright: ignore[reportArgumentType]
+        self.field = field
 
 
 class AuthenticationError(ProviderError):
@@ -193,10 +210,20 @@ class UnavailableError(ProviderError):
 
 
 class OutcomeUnknownError(ProviderError):
-    """The provider may or may not have acted; ask it before repeating the call."""
+    """The provider may or may not have acted; ask it before repeating the call.
+
+    Attributes:
+        idempotency_key: the call's key; a repeat under it is harmless where keys are honoured.
+    """
 
     code = "outcome_unknown"
     outcome_known = False
+
+    def __init__(
+        self, message: str | None = None, *, idempotency_key: str | None = None, **facts: object
+    ) -> None:
+        super().__init__(message, **facts)  # pyright: ignore[reportArgumentType]
+        self.idempotency_key = idempotency_key
 
 
 class FunctionFailedError(ProviderError):

@@ -6,6 +6,7 @@ group `hardpoint.providers`. A name is matched against that list before anything
 
 import pkgutil
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
@@ -30,6 +31,10 @@ class Provider:
         docs: the vendor's own page to read first.
         webhooks: `module:Class` of its webhook scheme, where it has one.
         samples: `module:NAME` of its sample events, for `trigger`.
+        settings: `module:Class` of its settings, for outbound connections.
+        ports: port (`payments`) to `module:Class` of its driver, where it has one.
+        errors: `module:NAME` of its error table, for `explain`.
+        fake: `module:Class` of the vendor as we imitate it.
     """
 
     name: str
@@ -38,6 +43,10 @@ class Provider:
     docs: str | None = None
     webhooks: str | None = None
     samples: str | None = None
+    settings: str | None = None
+    ports: Mapping[str, str] = field(default_factory=dict[str, str])
+    errors: str | None = None
+    fake: str | None = None
 
 
 def provider_names() -> tuple[str, ...]:

@@ -1,6 +1,10 @@
-"""Stripe: its webhooks and sample events."""
+"""Stripe: settings and manifest; payments, webhooks and sample events beside it."""
 
+from dataclasses import dataclass
+
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
+from hardpoint.core.secrets import Secret
 
 PROVIDER = Provider(
     name="stripe",
@@ -9,4 +13,51 @@ PROVIDER = Provider(
     docs="https://docs.stripe.com/webhooks",
     webhooks="hardpoint.providers.stripe.webhooks:StripeWebhooks",
     samples="hardpoint.providers.stripe.samples:SAMPLES",
+    settings="hardpoint.providers.stripe:Stripe",
+    ports={"payments": "hardpoint.providers.stripe.payments:StripePayments"},
+    errors="hardpoint.providers.stripe.errors:ERRORS",
+    fake="hardpoint.providers.stripe.fake:FakeStripe",
 )
+
+API_VERSION = "2026-10-28.endive"
+"""What our requests and readings were written for; Stripe keeps answering in this version."""
+
+HOST = "api.stripe.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stripe:
+    """One Stripe account.
+
+    Args:
+        secret_key: `sk_...`, or a restricted `rk_...`.
+        live: whether real money moves; a key of the other mode is refused.
+        account: a connected account to act for, `acct_...`.
+        base_url: another address on loopback, for a fake.
+
+    Raises:
+        ConfigurationError: a key that is none, or is of the other mode.
+    """
+
+    secret_key: Secret
+    live: bool = False
+    account: str | None = None
+    base_url: str = f"https://{HOST}"
+
+    def __post_init__(self) -> None:
+        kind, _, rest = self.secret_key.reveal().partition("_")
+        mode = rest.partition("_")[0]
+        if kind not in {"sk", "rk"} or mode not in {"live", "test"}:
+            raise ConfigurationError(
+                "secret_key",
+                "is not a secret key of Stripe",
+                fix="Copy sk_... or rk_... from the dashboard, Developers, API keys",
+            )
+        if (mode == "live") is not self.live:
+            raise ConfigurationError(
+                "secret_key",
+                f"is a {mode} key, but live is {str(self.live).lower()}",
+                fix="Use the key of the mode you mean, or change live",
+            )
+        if self.account is not None and not self.account.startswith("acct_"):
+            raise ConfigurationError("account", "is not a connected account", fix="Write acct_...")

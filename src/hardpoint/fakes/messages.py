@@ -1,0 +1,72 @@
+"""What reaches a fake vendor and what it answers; a fake is an `App` from one to the other."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from hardpoint.fakes.ledger import Ledger
+
+JSON = (("content-type", "application/json"),)
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, whole. Header names are lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        """Without the query."""
+        return urlsplit(self.target).path
+
+    def query(self) -> list[tuple[str, str]]:
+        """The query's names and values."""
+        return parse_qsl(urlsplit(self.target).query, keep_blank_values=True)
+
+    def form(self) -> list[tuple[str, str]]:
+        """The body's names and values."""
+        return parse_qsl(self.body.decode(), keep_blank_values=True)
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            msgspec.DecodeError: it is not.
+        """
+        return msgspec.json.decode(self.body)
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer."""
+
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    @classmethod
+    def json(cls, document: Any, status: int = 200, *headers: tuple[str, str]) -> "Reply":
+        """An answer with a JSON body."""
+        return cls(status=status, headers=(*JSON, *headers), body=msgspec.json.encode(document))
+
+
+class App(Protocol):
+    """A fake vendor: state behind HTTP. It is called on one thread, one request at a time."""
+
+    @property
+    def name(self) -> str:
+        """The provider it imitates."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """What it did."""
+        ...
+
+    def answer(self, request: Received) -> Reply:
+        """Do what the request asks, or refuse."""
+        ...

@@ -1,0 +1,236 @@
+"""Serving a fake vendor: HTTP/1.1 on loopback, from a thread, with faults down to the socket.
+
+    with FakeServer(vendor) as server:
+        server.faults.next(commit_then_drop())
+        client(base_url=server.url)
+
+Any language can steer it: `GET /_hardpoint/ledger`, `POST /_hardpoint/clear`.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, final
+
+from hardpoint.core.errors import MisuseError
+from hardpoint.fakes.faults import Break, Fault, Faults
+from hardpoint.fakes.messages import App, Received, Reply
+
+_CONTROL = "/_hardpoint/"
+_HEAD_BYTES_MAX = 64 * 1024
+_BODY_BYTES_MAX = 64 * 1024 * 1024
+_RESET = struct.pack("ii", 1, 0)
+
+
+class BadRequestError(Exception):
+    """The bytes are no request we take."""
+
+
+@final
+class FakeServer:
+    """A fake vendor on a free port of loopback, while the `with` block lasts.
+
+    Args:
+        app: the vendor.
+        faults: what goes wrong.
+        port: 0 for any free one.
+    """
+
+    def __init__(self, app: App, faults: Faults | None = None, *, port: int = 0) -> None:
+        self.app = app
+        self.faults = faults or Faults()
+        self.requests = 0
+        """How many requests came; connections that were reset at once not counted."""
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread: threading.Thread | None = None
+        self._server: asyncio.Server | None = None
+        self._exchanges: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """The base URL, `http://127.0.0.1:PORT`."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            MisuseError: it was started before.
+            OSError: the port is taken.
+        """
+        if self._thread is not None:
+            raise MisuseError("A fake server starts once; make another")
+        listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = listener.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name=f"fake-{self.app.name}", daemon=True
+        )
+        self._thread.start()
+        self._do(self._listen(listener))
+
+    def stop(self) -> None:
+        """Close everything that is open and end the thread."""
+        if self._thread is not None and self._thread.is_alive():
+            self._do(self._close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
+
+    async def _listen(self, listener: socket.socket) -> None:
+        self._server = await asyncio.start_server(
+            self._connected, sock=listener, limit=_HEAD_BYTES_MAX
+        )
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._exchanges):
+            task.cancel()
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._converse(reader, writer))
+        self._exchanges.add(task)
+        task.add_done_callback(self._exchanges.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if self.faults.connecting():
+                _reset(writer)
+                return
+            while await self._exchange(reader, writer):
+                pass
+        except BadRequestError as error:
+            writer.write(_encoded(Reply(status=400, body=str(error).encode())))
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # the other side went away, or sends no end of headers
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; whether another may follow on this connection."""
+        request = await _read(reader)
+        if request is None:
+            return False
+        if request.path.startswith(_CONTROL):
+            writer.write(_encoded(self._control(request)))
+        else:
+            self.requests += 1
+            fault = self.faults.take(request.method, request.path) or Fault()
+            if not await self._answer(request, fault, writer):
+                return False
+        await writer.drain()
+        return request.headers.get("connection", "").lower() != "close"
+
+    async def _answer(self, request: Received, fault: Fault, writer: asyncio.StreamWriter) -> bool:
+        reply = self.app.answer(request) if fault.acts else Reply()
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        data = _encoded(fault.reply or reply)
+        if fault.breaks is None:
+            writer.write(data)
+            return True
+        if fault.breaks is Break.HANG:
+            await asyncio.Event().wait()
+        if fault.breaks in {Break.MID_BODY, Break.TRUNCATE}:
+            writer.write(_half(data))
+            await writer.drain()
+        if fault.breaks is not Break.TRUNCATE:
+            _reset(writer)
+        return False
+
+    def _control(self, request: Received) -> Reply:
+        match request.method, request.path.removeprefix(_CONTROL):
+            case "GET", "ledger":
+                entries = self.app.ledger.entries()
+                return Reply.json([{"kind": one.kind, **one.facts} for one in entries])
+            case "POST", "clear":
+                self.faults.clear()
+                self.app.ledger.clear()
+                return Reply.json({})
+            case _:
+                return Reply.json({"error": "no such control"}, 404)
+
+
+async def _read(reader: asyncio.StreamReader) -> Received | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        if error.partial:
+            raise
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")[:-2]
+    words = first.split(" ")
+    if len(words) != 3:
+        raise BadRequestError("the request line is malformed")
+    headers = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (one.partition(":") for one in lines)
+    }
+    if "transfer-encoding" in headers:
+        body = await _read_chunks(reader)
+    else:
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > _BODY_BYTES_MAX:
+            raise BadRequestError("the content length is malformed")
+        body = await reader.readexactly(int(length))
+    return Received(method=words[0], target=words[1], headers=headers, body=body)
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    body = bytearray()
+    while True:
+        line = await reader.readuntil(b"\r\n")
+        try:
+            size = int(line, 16)
+        except ValueError:
+            raise BadRequestError("a chunk's size is malformed") from None
+        if not 0 <= size <= _BODY_BYTES_MAX - len(body):
+            raise BadRequestError("the body is too large")
+        body += (await reader.readexactly(size + 2))[:size]
+        if not size:
+            return bytes(body)
+
+
+def _encoded(reply: Reply) -> bytes:
+    lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Status')}"]
+    lines += [f"{name}: {value}" for name, value in reply.headers]
+    lines += [f"content-length: {len(reply.body)}", "", ""]
+    return "\r\n".join(lines).encode("latin-1") + reply.body
+
+
+def _half(data: bytes) -> bytes:
+    head, blank, body = data.partition(b"\r\n\r\n")
+    return head + blank + body[: len(body) // 2]
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close with a TCP reset: what is still to be sent is thrown away."""
+    connected: socket.socket = writer.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    writer.transport.abort()
+
+
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request"}

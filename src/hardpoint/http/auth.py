@@ -1,0 +1,57 @@
+"""How a request proves who sends it; secrets are read at each use, so that they can rotate."""
+
+import base64
+from collections.abc import Sequence
+from typing import Protocol, final
+
+from hardpoint.core.secrets import Secret
+
+
+class Authorization(Protocol):
+    """Makes the headers that carry the credentials."""
+
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """For one request."""
+        ...
+
+    def secrets(self) -> Sequence[str]:
+        """What must not be shown if a provider quotes it."""
+        ...
+
+
+@final
+class Bearer:
+    """`Authorization: Bearer <secret>`."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """For one request."""
+        return (("authorization", f"Bearer {self._secret.reveal()}"),)
+
+    def secrets(self) -> Sequence[str]:
+        """The secret."""
+        return (self._secret.reveal(),)
+
+
+@final
+class Basic:
+    """`Authorization: Basic <user:secret>`; the user is no secret."""
+
+    __slots__ = ("_secret", "_user")
+
+    def __init__(self, user: str, secret: Secret) -> None:
+        self._user = user
+        self._secret = secret
+
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """For one request."""
+        pair = f"{self._user}:{self._secret.reveal()}".encode()
+        return (("authorization", f"Basic {base64.b64encode(pair).decode()}"),)
+
+    def secrets(self) -> Sequence[str]:
+        """The secret."""
+        return (self._secret.reveal(),)

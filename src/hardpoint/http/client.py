@@ -1,0 +1,84 @@
+"""A client bound to one provider's host: its credentials go there and nowhere else."""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import final
+from urllib.parse import quote, urlsplit
+
+from hardpoint.core.errors import ConfigurationError, InvalidRequestError
+from hardpoint.http.auth import Authorization
+from hardpoint.http.limits import LOOPBACK, checked_url
+from hardpoint.http.messages import Request, Response, Transport
+
+_TARGET = re.compile(r"/[!-\[\]-~]*", re.ASCII)  # visible ASCII without the backslash
+USER_AGENT = "hardpoint/0.1"
+
+
+@final
+class ApiClient:
+    """Sends requests to paths below one base URL, with the connection's credentials.
+
+    Args:
+        transport: how.
+        base_url: where; `https` on one of `hosts`, or any address on loopback (a fake).
+        hosts: the provider's own hosts.
+        authorization: makes the headers that carry the credentials.
+        headers: sent with every request, such as a pinned API version.
+
+    Raises:
+        ConfigurationError: the base URL is not the provider's.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        base_url: str,
+        hosts: Collection[str],
+        authorization: Authorization,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        parts = urlsplit(checked_url(base_url, key="base_url"))
+        if parts.hostname not in hosts and parts.hostname not in LOOPBACK:
+            raise ConfigurationError(
+                "base_url",
+                "is not a host of the provider",
+                fix=f"Leave it out, or name {', '.join(sorted(hosts))} or loopback",
+            )
+        if parts.query or parts.fragment:
+            raise ConfigurationError("base_url", "holds a query or a fragment")
+        self._transport = transport
+        self._base = base_url.rstrip("/")
+        self._authorization = authorization
+        self._headers = (("user-agent", USER_AGENT), *headers)
+
+    async def send(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        timeout: float | None = None,  # noqa: ASYNC109 - passed on, in place of the transport's own
+    ) -> Response:
+        """Send one request to a path, with its query if it has one; see `Transport.send`."""
+        if not _TARGET.fullmatch(target) or "/../" in f"{target.partition('?')[0]}/":
+            raise InvalidRequestError(f"{target!r:.80} is not a path", field="path")
+        return await self._transport.send(
+            Request(
+                method=method,
+                url=self._base + target,
+                headers=(*self._authorization.headers(), *self._headers, *headers),
+                body=body,
+                timeout=timeout,
+            )
+        )
+
+    def secrets(self) -> Sequence[str]:
+        """What must not be shown if the provider quotes it."""
+        return self._authorization.secrets()
+
+
+def segment(text: str) -> str:
+    """A value as one segment of a path, whatever it holds."""
+    return quote(text, safe="")

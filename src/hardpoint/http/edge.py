@@ -1,0 +1,118 @@
+"""The edge to httpx2: its errors as ours, its requests from ours; shared by both shells.
+
+httpx2's transports are used without its clients: no cookies, redirects, proxies or environment can
+come into play, and a request costs half the CPU.
+"""
+
+import ssl
+from functools import cache
+
+import httpx2
+
+from hardpoint.core.errors import (
+    ConfigurationError,
+    HardpointError,
+    OutcomeUnknownError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+from hardpoint.http.limits import Limits, checked_url
+from hardpoint.http.messages import Request, Response
+from hardpoint.http.redaction import redacted_url
+
+NOTHING_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+)
+ENCODING = ("accept-encoding", "identity")
+"""A compressed answer could unfold past any cap; providers' answers are small."""
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """The one TLS context: the bundled authorities, TLS 1.2 or later, names checked."""
+    context = httpx2.create_ssl_context(verify=True, trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def pool(limits: Limits) -> httpx2.Limits:
+    """The pool's size."""
+    return httpx2.Limits(
+        max_connections=limits.connections,
+        max_keepalive_connections=limits.idle_connections,
+        keepalive_expiry=limits.idle_seconds,
+    )
+
+
+def outgoing(request: Request, limits: Limits, remaining: float | None) -> httpx2.Request:
+    """The request as httpx2 sends it.
+
+    Raises:
+        ConfigurationError: the URL is one we do not send to.
+        DeadlineTooShortError: no time is left.
+    """
+    checked_url(request.url, key="url")
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers=[*request.headers, ENCODING],
+        content=request.body,
+        extensions={"timeout": limits.timeouts(request.timeout, remaining)},
+    )
+
+
+def answered(answer: httpx2.Response, body: bytes) -> Response:
+    """The answer as ours."""
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1")
+        for name, value in answer.headers.raw
+    }
+    return Response(status=answer.status_code, headers=headers, body=body)
+
+
+def check_encoding(answer: httpx2.Response, request: Request) -> None:
+    """Refuse an answer that is encoded although we asked it not to be.
+
+    Raises:
+        UnexpectedResponseError: it is.
+    """
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        raise _unreadable("is encoded", answer, request)
+
+
+def too_large(answer: httpx2.Response, request: Request, limits: Limits) -> HardpointError:
+    """The error for an answer over the cap."""
+    return _unreadable(f"is larger than {limits.body_bytes_max} bytes", answer, request)
+
+
+def _unreadable(problem: str, answer: httpx2.Response, request: Request) -> HardpointError:
+    return UnexpectedResponseError(
+        f"the answer of {redacted_url(request.url)} {problem}",
+        status=answer.status_code,
+        outcome_known=False,
+    )
+
+
+def no_answer(error: Exception, request: Request) -> HardpointError:
+    """The error for a request that got no whole answer."""
+    where = redacted_url(request.url)
+    kind = type(error).__name__
+    if isinstance(error, httpx2.InvalidURL | UnicodeEncodeError):
+        return ConfigurationError("url", f"{where} cannot be sent to ({kind})")
+    if not isinstance(error, NOTHING_SENT):
+        return OutcomeUnknownError(f"no answer from {where}: {kind}")
+    if _distrusted(error):
+        return UnavailableError(f"{where} has no trusted certificate", retryable=False)
+    return UnavailableError(f"no connection to {where}: {kind}")
+
+
+def _distrusted(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

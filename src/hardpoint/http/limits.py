@@ -1,0 +1,76 @@
+"""The bounds of a transport, and the addresses it may talk to."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+from urllib.parse import urlsplit
+
+from hardpoint.core.errors import ConfigurationError, DeadlineTooShortError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a transport allows itself.
+
+    Attributes:
+        timeout: seconds to wait for each step: sending, and every wait for bytes.
+        connect_timeout: seconds to wait for a connection, TLS included, or a place in the pool.
+        body_bytes_max: the largest answer taken.
+        connections: open at a time.
+        idle_connections: kept open when unused, for `idle_seconds`.
+    """
+
+    timeout: float = 10.0
+    connect_timeout: float = 5.0
+    body_bytes_max: int = 8 * 1024 * 1024
+    connections: int = 100
+    idle_connections: int = 20
+    idle_seconds: float = 30.0
+
+    def timeouts(self, own: float | None, remaining: float | None) -> dict[str, float]:
+        """Seconds for each step of a request, `remaining` being what its deadline leaves.
+
+        Raises:
+            DeadlineTooShortError: nothing is left.
+        """
+        step = self.timeout if own is None else min(own, self.timeout)
+        if remaining is not None:
+            if remaining <= 0:
+                raise DeadlineTooShortError
+            step = min(step, remaining)
+        first = min(step, self.connect_timeout)
+        return {"connect": first, "pool": first, "read": step, "write": step}
+
+
+Remaining = Callable[[], float | None]
+"""Seconds the deadline of the running call leaves; None without one."""
+
+
+def no_deadline() -> float | None:
+    """There is none."""
+    return None
+
+
+def checked_url(url: str, *, key: str) -> str:
+    """A URL we are willing to send to: https, or http on loopback; no user-info.
+
+    Raises:
+        ConfigurationError: it is not; `key` is the setting's path.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ConfigurationError(key, "is not a URL") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _VISIBLE.fullmatch(url):
+        raise ConfigurationError(key, "is not an http or https URL")
+    if "@" in parts.netloc:
+        raise ConfigurationError(key, "holds credentials", fix="They do not belong in a URL")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ConfigurationError(key, "is not https", fix="Only loopback may be plain http")
+    return url

@@ -1,0 +1,42 @@
+"""What may be shown of a message: its shape, never its secrets or a person's data."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+MASK = "****"
+_TEXT_CHARACTERS_MAX = 300
+_CREDENTIAL = re.compile(
+    r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]+"
+    r"|\b(?:sk|rk|pk|whsec|key|token|secret)[_-][\w-]{6,}"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+)
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_DIGITS = re.compile(r"\+?\d(?:[ ().-]?\d){7,}")
+
+
+def redacted_url(url: str) -> str:
+    """A URL without user-info, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" + (f"?{MASK}" if parts.query else "")
+
+
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """A provider's words, fit for a log: printable, at most 300 characters, what is private masked.
+
+    Args:
+        text: as it came.
+        secrets: what must not be in it, whatever it looks like.
+
+    Masked as well: credentials, e-mail addresses and long numbers (cards, telephones).
+    """
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    for private in (_CREDENTIAL, _MAIL, _DIGITS):
+        text = private.sub(MASK, text)
+    text = "".join(one if one.isprintable() else " " for one in text)
+    return text if len(text) <= _TEXT_CHARACTERS_MAX else text[: _TEXT_CHARACTERS_MAX - 1] + "…"

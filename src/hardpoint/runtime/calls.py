@@ -1,0 +1,285 @@
+"""Running one logical call of a port: attempts under the policy, its outcome never misreported.
+
+A driver makes one attempt and raises what its error table says. What a failed attempt means for the
+call is decided here, once for every port:
+
+- An error whose outcome is unknown may be retried where a repeat is harmless: the operation only
+  reads, sets a state, or carries a key that the provider honours. Elsewhere it never is.
+- A mutating call that ends in doubt raises `OutcomeUnknownError`, whatever ended it.
+- An `Exception` that is none of ours becomes `UnexpectedResponseError`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar, final
+
+import msgspec
+
+from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.correlation import correlation_id
+from hardpoint.core.errors import (
+    AuthenticationError,
+    HardpointError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ProviderError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+from hardpoint.core.outcome import Operation, Repeat, checked_key, derived_key
+from hardpoint.runtime.connection import Connection
+
+_CANCELLED = "cancelled"
+_Result = TypeVar("_Result")
+
+
+class Driver(Protocol):
+    """What every driver of every port says about itself."""
+
+    @property
+    def provider(self) -> str:
+        """The provider's name, `stripe`."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; static."""
+        ...
+
+
+class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt of a call ended.
+
+    `error` is None for success, else the error's `code` or the name of its class, or `cancelled`.
+    """
+
+    connection: str
+    provider: str
+    operation: str
+    attempt: int
+    seconds: float
+    error: str | None
+    status: int | None
+    request_id: str | None
+    correlation_id: str | None
+
+
+class CallFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """A call ended, after so many attempts."""
+
+    connection: str
+    provider: str
+    operation: str
+    attempts: int
+    seconds: float
+    error: str | None
+    correlation_id: str | None
+
+
+@final
+class Calls:
+    """Runs the calls of one connection's driver."""
+
+    __slots__ = ("_connection", "_driver")
+
+    def __init__(self, connection: Connection, driver: Driver) -> None:
+        self._connection = connection
+        self._driver = driver
+
+    async def run(self, operation: Operation, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+        """A call that needs no key, since it reads or sets a state, or has no use for one."""
+        call = _Call(self._connection, self._driver, operation, attempt)
+        return await call.finish(None)
+
+    async def run_keyed(
+        self,
+        operation: Operation,
+        attempt: Callable[[str], Awaitable[_Result]],
+        key: str | None,
+    ) -> _Result:
+        """A call under an idempotency key; every attempt gets the same, as the provider takes it.
+
+        Args:
+            operation: which.
+            attempt: is handed the provider's key.
+            key: the caller's, or None to make one for this call.
+
+        Raises:
+            InvalidRequestError: the key is unusable; nothing was sent.
+        """
+        own = self._connection.ids() if key is None else checked_key(key)
+        length_max = self._driver.capabilities.key_length_max
+        derived = derived_key(operation.name, own, length_max=length_max)
+        call = _Call(self._connection, self._driver, operation, lambda: attempt(derived))
+        return await call.finish(own)
+
+
+@final
+class _Call(Generic[_Result]):
+    """The state of one call."""
+
+    __slots__ = ("_attempt", "_attempts", "_connection", "_driver", "_operation", "in_doubt")
+
+    def __init__(
+        self,
+        connection: Connection,
+        driver: Driver,
+        operation: Operation,
+        attempt: Callable[[], Awaitable[_Result]],
+    ) -> None:
+        self._connection = connection
+        self._driver = driver
+        self._operation = operation
+        self._attempt = attempt
+        self._attempts = 0
+        self.in_doubt = False
+        """An attempt may have acted, and no later answer has told."""
+
+    async def finish(self, key: str | None) -> _Result:
+        connection = self._connection
+        watched = bool(connection.listeners)
+        started = connection.clock.monotonic() if watched else 0.0
+        ended: str | None = _CANCELLED
+        try:
+            result = await connection.runtime.call(connection.policy, self._once)
+        except HardpointError as error:
+            failure = self._final(error, key)
+            ended = _code(failure)
+            if failure is error:
+                raise
+            raise failure from error
+        else:
+            ended = None
+            return result
+        finally:
+            if watched:
+                self._tell_call(ended, connection.clock.monotonic() - started)
+
+    async def _once(self) -> _Result:
+        """One attempt, as the policy runs it; its errors say whether a repeat is harmless."""
+        clock = self._connection.clock
+        watched = bool(self._connection.listeners)
+        started = clock.monotonic() if watched else 0.0
+        self._attempts += 1
+        doubt, self.in_doubt = self.in_doubt, self._operation.repeat is not Repeat.SAFE
+        ended: str | None = _CANCELLED
+        facts: ProviderError | None = None
+        try:
+            result = await self._attempt()
+        except Exception as error:
+            failure = self._judged(error)
+            self.in_doubt = self._leaves_doubt(failure, doubt)
+            ended = _code(failure)
+            if watched and isinstance(failure, ProviderError):
+                facts = failure
+            if failure is error:
+                raise
+            raise failure from error
+        else:
+            self.in_doubt = False
+            ended = None
+            return result
+        finally:
+            if watched:
+                self._tell_attempt(ended, facts, clock.monotonic() - started)
+                facts = None  # a frame that holds its own error would live until collected
+
+    def _judged(self, error: Exception) -> HardpointError:
+        """The error as the policy and the caller are to see it."""
+        operation = self._operation
+        if isinstance(error, OutcomeUnknownError) and operation.repeat is Repeat.SAFE:
+            failure = UnavailableError(
+                str(error),
+                status=error.status,
+                vendor_code=error.vendor_code,
+                request_id=error.request_id,
+                retry_after=error.retry_after,
+            )
+        elif isinstance(error, ProviderError):
+            failure = error
+        elif isinstance(error, HardpointError):
+            return error
+        else:
+            failure = UnexpectedResponseError(
+                f"{type(error).__name__} in the driver", outcome_known=False
+            )
+        failure.provider = failure.provider or self._driver.provider
+        failure.operation = failure.operation or operation.name
+        if isinstance(failure, OutcomeUnknownError):
+            failure.retryable = self._may_repeat
+        return failure
+
+    @property
+    def _may_repeat(self) -> bool:
+        repeat = self._operation.repeat
+        if repeat is Repeat.NEEDS_KEY:
+            return self._driver.capabilities.idempotency is Idempotency.NATIVE
+        return repeat is not Repeat.NEVER
+
+    def _leaves_doubt(self, failure: HardpointError, doubt: bool) -> bool:
+        """Whether the call is in doubt after an attempt, `doubt` telling how it was before.
+
+        A provider's last word settles it. A refusal to look (no connection, slow down, wrong
+        credentials) says nothing of what an earlier attempt did.
+        """
+        if self._operation.repeat is Repeat.SAFE:
+            return False
+        if not failure.outcome_known:
+            return True
+        settles = not failure.retryable and not isinstance(
+            failure, AuthenticationError | PermissionDeniedError
+        )
+        return doubt and not settles
+
+    def _final(self, error: HardpointError, key: str | None) -> HardpointError:
+        if not self.in_doubt:
+            return error
+        if isinstance(error, OutcomeUnknownError):
+            error.idempotency_key = key
+            return error
+        facts = error if isinstance(error, ProviderError) else None
+        failure = OutcomeUnknownError(
+            f"{self._operation.name} may have taken effect at {self._driver.provider}, or not;"
+            f" last: {error}",
+            idempotency_key=key,
+            provider=self._driver.provider,
+            operation=self._operation.name,
+            status=facts.status if facts else None,
+            vendor_code=facts.vendor_code if facts else None,
+            request_id=facts.request_id if facts else None,
+            retryable=self._may_repeat,
+        )
+        for note in getattr(error, "__notes__", ()):
+            failure.add_note(note)
+        return failure
+
+    def _tell_attempt(self, ended: str | None, facts: ProviderError | None, seconds: float) -> None:
+        self._connection.listeners.emit(
+            AttemptFinished(
+                connection=self._connection.name,
+                provider=self._driver.provider,
+                operation=self._operation.name,
+                attempt=self._attempts,
+                seconds=seconds,
+                error=ended,
+                status=facts.status if facts else None,
+                request_id=facts.request_id if facts else None,
+                correlation_id=correlation_id.get(),
+            )
+        )
+
+    def _tell_call(self, ended: str | None, seconds: float) -> None:
+        self._connection.listeners.emit(
+            CallFinished(
+                connection=self._connection.name,
+                provider=self._driver.provider,
+                operation=self._operation.name,
+                attempts=self._attempts,
+                seconds=seconds,
+                error=ended,
+                correlation_id=correlation_id.get(),
+            )
+        )
+
+
+def _code(failure: HardpointError) -> str:
+    return failure.code if isinstance(failure, ProviderError) else type(failure).__name__

@@ -1,0 +1,96 @@
+"""A connection: one configured account at a provider, and how the calls to it are run."""
+
+import re
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar, final
+
+from hardpoint.core.effects import Clock, Ids
+from hardpoint.core.errors import ConfigurationError, InvalidRequestError
+from hardpoint.core.events import Listeners
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.runtime.clocks import SystemClock
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_LOCAL = re.compile(r"[A-Za-z0-9._~-]{1,255}", re.ASCII)
+_Result = TypeVar("_Result")
+
+
+class Caller(Protocol):
+    """What runs attempts: a policy. `call` of a `def` blocks; of an `async def` it is awaited."""
+
+    def call(self, function: Callable[[], _Result], /) -> _Result:
+        """Call the function, perhaps several times, perhaps not at all."""
+        ...
+
+
+class Runtime(Protocol):
+    """How attempts are run under a policy: awaited, or stepped."""
+
+    async def call(
+        self, policy: Caller, attempt: Callable[[], Coroutine[Any, Any, _Result]]
+    ) -> _Result:
+        """What the policy makes of the attempts."""
+        ...
+
+
+@final
+class Unguarded:
+    """No policy: every call is one attempt."""
+
+    __slots__ = ()
+
+    def call(self, function: Callable[[], _Result], /) -> _Result:
+        """Call it once."""
+        return function()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a portable type needs to know beside its driver.
+
+    Args:
+        name: as it is configured, `billing`; ids carry it.
+        runtime: `AsyncRuntime()`, or `BlockingRuntime()` under the facades of `hardpoint.sync`.
+        policy: what every call runs under.
+        clock, ids: effects, for tests.
+        listeners: told `AttemptFinished` and `CallFinished`.
+
+    Raises:
+        ConfigurationError: the name is unusable.
+    """
+
+    name: str
+    runtime: Runtime
+    policy: Caller = field(default_factory=Unguarded)
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=Uuid7)
+    listeners: Listeners = field(default_factory=Listeners)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                f"connections.{self.name!r:.80}",
+                "is not a usable name",
+                fix="Small letters, digits, - and _; at most 63",
+            )
+
+    def qualified(self, local: str) -> str:
+        """A provider's id as users hold it: `billing:pi_3N...`."""
+        return f"{self.name}:{local}"
+
+    def local(self, qualified: str, *, field: str) -> str:
+        """The provider's own id in an id of ours.
+
+        Raises:
+            InvalidRequestError: malformed, or of another connection; nothing was sent.
+        """
+        name, colon, local = qualified.partition(":")
+        if not colon or not _LOCAL.fullmatch(local):
+            raise InvalidRequestError(f"{qualified!r:.80} is not connection:id", field=field)
+        if name != self.name:
+            raise InvalidRequestError(
+                f"{qualified!r:.80} belongs to another connection than {self.name}", field=field
+            )
+        return local
