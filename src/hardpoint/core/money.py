@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Self, final
 
@@ -80,13 +80,15 @@ class MinorUnits:
         exponents: decimals per currency; a currency that is not listed is not taken.
         steps: currencies whose minor amount must be a multiple of something.
         most: the largest number of minor units in one amount.
+        exceptions: currencies with another largest number.
     """
 
     exponents: Mapping[str, int]
     steps: Mapping[str, int]
     most: int
+    exceptions: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def of(self, money: Money, *, field: str = "amount") -> int:
+    def of(self, money: Money) -> int:
         """The exact number of minor units; nothing is ever rounded.
 
         Raises:
@@ -98,13 +100,13 @@ class MinorUnits:
         minor = money.amount.scaleb(exponent)
         count = int(minor)
         if count != minor:
-            raise InvalidRequestError(f"{money} has more than {exponent} decimals", field=field)
+            raise InvalidRequestError(f"{money} has more than {exponent} decimals", field="amount")
         step = self.steps.get(money.currency, 1)
         if count % step:
             smallest = Decimal(step).scaleb(-exponent)
-            raise InvalidRequestError(f"{money} is not a multiple of {smallest:f}", field=field)
-        if abs(count) > self.most:
-            raise InvalidRequestError(f"{money} is over the limit", field=field)
+            raise InvalidRequestError(f"{money} is not a multiple of {smallest:f}", field="amount")
+        if abs(count) > self.exceptions.get(money.currency, self.most):
+            raise InvalidRequestError(f"{money} is over the limit", field="amount")
         return count
 
     def money(self, count: int, currency: str) -> Money:

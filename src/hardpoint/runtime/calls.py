@@ -4,7 +4,8 @@ A driver makes one attempt and raises what its error table says. What a failed a
 call is decided here, once for every port:
 
 - An error whose outcome is unknown may be retried where a repeat is harmless: the operation only
-  reads, sets a state, or carries a key that the provider honours. Elsewhere it never is.
+  reads, sets a state, or carries a key that the provider honours. Elsewhere it never is, nor where
+  the provider says that it is of no use (`retryable=False`, set by the driver).
 - A mutating call that ends in doubt raises `OutcomeUnknownError`, whatever ended it.
 - An `Exception` that is none of ours becomes `UnexpectedResponseError`.
 """
@@ -26,7 +27,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.core.outcome import Operation, Repeat, checked_key, derived_key
-from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.connection import Caller, Connection
 
 _CANCELLED = "cancelled"
 _Result = TypeVar("_Result")
@@ -46,7 +47,7 @@ class Driver(Protocol):
         ...
 
 
-class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptEnded(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of a call ended.
 
     `error` is None for success, else the error's `code` or the name of its class, or `cancelled`.
@@ -63,7 +64,7 @@ class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str | None
 
 
-class CallFinished(msgspec.Struct, frozen=True, kw_only=True):
+class CallEnded(msgspec.Struct, frozen=True, kw_only=True):
     """A call ended, after so many attempts."""
 
     connection: str
@@ -79,16 +80,26 @@ class CallFinished(msgspec.Struct, frozen=True, kw_only=True):
 class Calls:
     """Runs the calls of one connection's driver."""
 
-    __slots__ = ("_connection", "_driver")
+    __slots__ = ("_connection", "_driver", "_policies")
 
     def __init__(self, connection: Connection, driver: Driver) -> None:
         self._connection = connection
         self._driver = driver
+        keyed = driver.capabilities.idempotency is Idempotency.NATIVE
+        self._policies = {
+            Repeat.SAFE: connection.policy.with_(operation="safe"),
+            Repeat.IDEMPOTENT: connection.policy.with_(operation="idempotent"),
+            # Under a key that the provider honours, twice is as good as once.
+            Repeat.NEEDS_KEY: connection.policy.with_(
+                operation="idempotent" if keyed else "needs_key"
+            ),
+            Repeat.NEVER: connection.policy.with_(operation="never"),
+        }
 
     async def run(self, operation: Operation, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
         """A call that needs no key, since it reads or sets a state, or has no use for one."""
         call = _Call(self._connection, self._driver, operation, attempt)
-        return await call.finish(None)
+        return await call.finish(self._policies[operation.repeat], None)
 
     async def run_keyed(
         self,
@@ -110,7 +121,7 @@ class Calls:
         length_max = self._driver.capabilities.key_length_max
         derived = derived_key(operation.name, own, length_max=length_max)
         call = _Call(self._connection, self._driver, operation, lambda: attempt(derived))
-        return await call.finish(own)
+        return await call.finish(self._policies[operation.repeat], own)
 
 
 @final
@@ -134,13 +145,13 @@ class _Call(Generic[_Result]):
         self.in_doubt = False
         """An attempt may have acted, and no later answer has told."""
 
-    async def finish(self, key: str | None) -> _Result:
+    async def finish(self, policy: Caller, key: str | None) -> _Result:
         connection = self._connection
         watched = bool(connection.listeners)
         started = connection.clock.monotonic() if watched else 0.0
         ended: str | None = _CANCELLED
         try:
-            result = await connection.runtime.call(connection.policy, self._once)
+            result = await connection.runtime.call(policy, self._once)
         except HardpointError as error:
             failure = self._final(error, key)
             ended = _code(failure)
@@ -168,6 +179,8 @@ class _Call(Generic[_Result]):
         except Exception as error:
             failure = self._judged(error)
             self.in_doubt = self._leaves_doubt(failure, doubt)
+            if vars(failure).get("retryable") is False:
+                failure.outcome_known = True  # to the policy an answer; the doubt is kept here
             ended = _code(failure)
             if watched and isinstance(failure, ProviderError):
                 facts = failure
@@ -204,16 +217,7 @@ class _Call(Generic[_Result]):
             )
         failure.provider = failure.provider or self._driver.provider
         failure.operation = failure.operation or operation.name
-        if isinstance(failure, OutcomeUnknownError):
-            failure.retryable = self._may_repeat
         return failure
-
-    @property
-    def _may_repeat(self) -> bool:
-        repeat = self._operation.repeat
-        if repeat is Repeat.NEEDS_KEY:
-            return self._driver.capabilities.idempotency is Idempotency.NATIVE
-        return repeat is not Repeat.NEVER
 
     def _leaves_doubt(self, failure: HardpointError, doubt: bool) -> bool:
         """Whether the call is in doubt after an attempt, `doubt` telling how it was before.
@@ -225,8 +229,8 @@ class _Call(Generic[_Result]):
             return False
         if not failure.outcome_known:
             return True
-        settles = not failure.retryable and not isinstance(
-            failure, AuthenticationError | PermissionDeniedError
+        settles = isinstance(failure, ProviderError) and not (
+            failure.retryable or isinstance(failure, AuthenticationError | PermissionDeniedError)
         )
         return doubt and not settles
 
@@ -234,6 +238,8 @@ class _Call(Generic[_Result]):
         if not self.in_doubt:
             return error
         if isinstance(error, OutcomeUnknownError):
+            error.outcome_known = False
+            error.provider, error.operation = self._driver.provider, self._operation.name
             error.idempotency_key = key
             return error
         facts = error if isinstance(error, ProviderError) else None
@@ -246,7 +252,6 @@ class _Call(Generic[_Result]):
             status=facts.status if facts else None,
             vendor_code=facts.vendor_code if facts else None,
             request_id=facts.request_id if facts else None,
-            retryable=self._may_repeat,
         )
         for note in getattr(error, "__notes__", ()):
             failure.add_note(note)
@@ -254,7 +259,7 @@ class _Call(Generic[_Result]):
 
     def _tell_attempt(self, ended: str | None, facts: ProviderError | None, seconds: float) -> None:
         self._connection.listeners.emit(
-            AttemptFinished(
+            AttemptEnded(
                 connection=self._connection.name,
                 provider=self._driver.provider,
                 operation=self._operation.name,
@@ -269,7 +274,7 @@ class _Call(Generic[_Result]):
 
     def _tell_call(self, ended: str | None, seconds: float) -> None:
         self._connection.listeners.emit(
-            CallFinished(
+            CallEnded(
                 connection=self._connection.name,
                 provider=self._driver.provider,
                 operation=self._operation.name,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, final
+from typing import Any, Literal, Protocol, Self, TypeVar, final
 
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
@@ -21,6 +21,10 @@ class Caller(Protocol):
 
     def call(self, function: Callable[[], _Result], /) -> _Result:
         """Call the function, perhaps several times, perhaps not at all."""
+        ...
+
+    def with_(self, *, operation: Literal["safe", "idempotent", "needs_key", "never"]) -> "Caller":
+        """The same, sharing all state, for calls of which a repeat does what the class says."""
         ...
 
 
@@ -44,6 +48,10 @@ class Unguarded:
         """Call it once."""
         return function()
 
+    def with_(self, *, operation: str) -> Self:
+        """The same for every class of operation."""
+        return self
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Connection:
         runtime: `AsyncRuntime()`, or `BlockingRuntime()` under the facades of `hardpoint.sync`.
         policy: what every call runs under.
         clock, ids: effects, for tests.
-        listeners: told `AttemptFinished` and `CallFinished`.
+        listeners: told `AttemptEnded` and `CallEnded`.
 
     Raises:
         ConfigurationError: the name is unusable.

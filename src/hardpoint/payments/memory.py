@@ -1,0 +1,331 @@
+"""Payments in memory: the reference that says what every driver has to mean.
+
+It keeps what it did in `ledger`-like lists that tests read, honours idempotency keys as strictly as
+the strictest provider, and is told by the name of the payment method how a try ends.
+"""
+
+import time
+from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, final
+
+import msgspec
+
+from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.errors import (
+    ConflictError,
+    DeclinedError,
+    IdempotencyConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    ProviderError,
+)
+from hardpoint.core.money import MinorUnits, Money
+from hardpoint.core.secrets import Secret
+from hardpoint.payments.driver import PaymentCapability
+from hardpoint.payments.types import (
+    Capture,
+    DeclineReason,
+    NewPayment,
+    NextAction,
+    Payment,
+    PaymentEvent,
+    PaymentFailed,
+    PaymentPage,
+    PaymentStatus,
+    PaymentSucceeded,
+    Refund,
+    Refunded,
+    RefundReason,
+    RefundStatus,
+)
+
+GOOD = "good"
+"""The method that pays."""
+CHALLENGED = "challenged"
+"""The method whose bank asks the customer; see `MemoryPayments.authenticate`."""
+DECLINED: Mapping[str, tuple[DeclineReason, bool]] = {
+    "declined": (DeclineReason.DECLINED, False),
+    "insufficient_funds": (DeclineReason.INSUFFICIENT_FUNDS, True),
+    "stolen": (DeclineReason.SUSPECTED_FRAUD, False),
+}
+"""Methods that are declined: why, and whether softly."""
+
+_PAGE = 100
+_LIMITS = {
+    "metadata_keys": 49,
+    "metadata_key_characters": 40,
+    "metadata_value_characters": 500,
+    "reference_characters": 500,
+    "description_characters": 1000,
+}
+_OPEN = frozenset(
+    {
+        PaymentStatus.REQUIRES_PAYMENT_METHOD,
+        PaymentStatus.REQUIRES_CONFIRMATION,
+        PaymentStatus.REQUIRES_ACTION,
+    }
+)
+_Result = Payment | Refund
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """The first answer under a key, and what was asked."""
+
+    asked: Hashable
+    result: _Result | ProviderError
+
+
+@final
+class MemoryPayments:
+    """An account that lives as long as this object.
+
+    Args:
+        now: Unix seconds.
+        capabilities: what it can do; all, unless a test wants less.
+    """
+
+    provider = "memory"
+    money = MinorUnits(
+        exponents={"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}, steps={}, most=99_999_999
+    )
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float] = time.time,
+        capabilities: AbstractSet[PaymentCapability] = frozenset(PaymentCapability),
+    ) -> None:
+        self.capabilities = Capabilities(
+            capabilities, idempotency=Idempotency.NATIVE, limits=_LIMITS
+        )
+        self.requests = 0
+        """How many attempts reached it."""
+        self.events: list[PaymentEvent] = []
+        """What it would have told by webhook."""
+        self._now = now
+        self._payments: dict[str, Payment] = {}
+        self._methods: dict[str, str | None] = {}
+        self._captures: dict[str, Capture] = {}
+        self._answers: dict[str, _Answer] = {}
+
+    async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
+        """Create it; with a method, confirm it at once."""
+
+        def act() -> Payment:
+            identifier = f"pay_{len(self._payments) + 1:06d}"
+            nothing = Money("0", new.amount.currency)
+            self._payments[identifier] = Payment(
+                id=identifier,
+                status=PaymentStatus.REQUIRES_PAYMENT_METHOD,
+                vendor_status="open",
+                amount=new.amount,
+                captured=nothing,
+                refunded=nothing,
+                created=self._now(),
+                reference=new.reference,
+                metadata=dict(new.metadata),
+                customer=new.customer,
+                client_secret=Secret.value(f"{identifier}_secret"),
+            )
+            self._captures[identifier] = new.capture
+            return self._paid(identifier, new.payment_method)
+
+        return self._once(idempotency_key, msgspec.structs.astuple(new), act)
+
+    async def confirm_payment(
+        self,
+        payment_id: str,
+        *,
+        payment_method: str | None,
+        return_url: str | None,
+        extra: Mapping[str, object],
+        idempotency_key: str,
+    ) -> Payment:
+        """Try to pay."""
+
+        def act() -> Payment:
+            self._expect(payment_id, *_OPEN)
+            method = payment_method or self._methods.get(payment_id)
+            if method is None:
+                raise InvalidRequestError("is missing", field="payment_method", status=400)
+            return self._paid(payment_id, method)
+
+        asked = (payment_id, payment_method, return_url)
+        return self._once(idempotency_key, asked, act)
+
+    async def capture(
+        self, payment_id: str, amount: Money | None, *, idempotency_key: str
+    ) -> Payment:
+        """Take what is reserved, or a part of it and let go of the rest."""
+
+        def act() -> Payment:
+            payment = self._expect(payment_id, PaymentStatus.AUTHORIZED)
+            if amount is not None and payment.amount < amount:
+                raise InvalidRequestError("is more than is reserved", field="amount", status=400)
+            return self._taken(payment_id, amount or payment.amount)
+
+        return self._once(idempotency_key, (payment_id, amount), act)
+
+    async def void(self, payment_id: str, *, idempotency_key: str) -> Payment:
+        """Let go of it before it is taken."""
+
+        def act() -> Payment:
+            self._expect(payment_id, *_OPEN, PaymentStatus.AUTHORIZED)
+            return self._set(payment_id, PaymentStatus.VOIDED)
+
+        return self._once(idempotency_key, (payment_id,), act)
+
+    async def refund(
+        self,
+        payment_id: str,
+        amount: Money | None,
+        *,
+        reason: RefundReason | None,
+        idempotency_key: str,
+    ) -> Refund:
+        """Give back all that is left, or a part."""
+
+        def act() -> Refund:
+            payment = self._expect(payment_id, PaymentStatus.SUCCEEDED)
+            left = payment.captured - payment.refunded
+            if not left:
+                raise ConflictError("all of it was refunded before", status=400)
+            given = amount or left
+            if left < given:
+                raise InvalidRequestError("is more than is left", field="amount", status=400)
+            refunded = payment.refunded + given
+            self._payments[payment_id] = msgspec.structs.replace(payment, refunded=refunded)
+            self.events.append(
+                Refunded(
+                    payment_id=payment_id,
+                    amount=given,
+                    refunded=refunded,
+                    whole=refunded == payment.captured,
+                    reference=payment.reference,
+                    metadata=payment.metadata,
+                )
+            )
+            return Refund(
+                id=f"ref_{len(self._answers) + 1:06d}",
+                payment_id=payment_id,
+                status=RefundStatus.SUCCEEDED,
+                vendor_status="succeeded",
+                amount=given,
+            )
+
+        return self._once(idempotency_key, (payment_id, amount, reason), act)
+
+    async def get_payment(self, payment_id: str) -> Payment:
+        """Read it."""
+        self.requests += 1
+        return self._known(payment_id)
+
+    async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
+        """A page, oldest first."""
+        self.requests += 1
+        start = int(cursor or 0)
+        found = [one for one in self._payments.values() if one.created >= since]
+        page = found[start : start + _PAGE]
+        more = len(found) > start + _PAGE
+        return PaymentPage(payments=tuple(page), cursor=str(start + _PAGE) if more else None)
+
+    def parse_event(self, body: bytes) -> PaymentEvent | None:
+        """What the event of this number in `events` says."""
+        return self.events[msgspec.json.decode(body, type=int)]
+
+    def authenticate(self, payment_id: str, *, succeeds: bool = True) -> None:
+        """The customer answers the bank's challenge."""
+        self._expect(payment_id, PaymentStatus.REQUIRES_ACTION)
+        self._set(payment_id, PaymentStatus.REQUIRES_CONFIRMATION, next_action=None)
+        if succeeds:
+            self._charge(payment_id)
+        else:
+            self._fail(payment_id, DeclineReason.AUTHENTICATION_REQUIRED, soft=True)
+
+    # How it comes about
+
+    def _once(self, key: str, asked: Hashable, act: Callable[[], Any]) -> Any:
+        """The first answer under a key, refusals included."""
+        self.requests += 1
+        asked = repr(asked)
+        known = self._answers.get(key)
+        if known is None:
+            try:
+                known = _Answer(asked, act())
+            except ProviderError as error:
+                known = _Answer(asked, error)
+            self._answers[key] = known
+        elif known.asked != asked:
+            raise IdempotencyConflictError(status=400)
+        if isinstance(known.result, ProviderError):
+            raise known.result.with_traceback(None)
+        return known.result
+
+    def _paid(self, identifier: str, method: str | None) -> Payment:
+        self._methods[identifier] = method
+        if method is None:
+            return self._known(identifier)
+        if method in DECLINED:
+            reason, soft = DECLINED[method]
+            self._fail(identifier, reason, soft=soft)
+            raise DeclinedError(reason=reason, soft=soft, status=402, vendor_code=method)
+        if method == CHALLENGED:
+            action = NextAction(kind="redirect", url="https://bank.example/challenge")
+            return self._set(identifier, PaymentStatus.REQUIRES_ACTION, next_action=action)
+        if method != GOOD:
+            raise NotFoundError(f"there is no payment method {method!r:.40}", status=404)
+        return self._charge(identifier)
+
+    def _charge(self, identifier: str) -> Payment:
+        if self._captures[identifier] is Capture.MANUAL:
+            return self._set(identifier, PaymentStatus.AUTHORIZED, decline=None)
+        return self._taken(identifier, self._known(identifier).amount)
+
+    def _taken(self, identifier: str, amount: Money) -> Payment:
+        payment = self._set(identifier, PaymentStatus.SUCCEEDED, captured=amount, decline=None)
+        self.events.append(
+            PaymentSucceeded(
+                payment_id=identifier,
+                amount=amount,
+                reference=payment.reference,
+                metadata=payment.metadata,
+            )
+        )
+        return payment
+
+    def _fail(self, identifier: str, reason: DeclineReason, *, soft: bool) -> None:
+        self._methods[identifier] = None
+        status = PaymentStatus.REQUIRES_PAYMENT_METHOD
+        payment = self._set(identifier, status, decline=reason)
+        self.events.append(
+            PaymentFailed(
+                payment_id=identifier,
+                amount=payment.amount,
+                reason=reason,
+                soft=soft,
+                advice=reason.advice,
+                reference=payment.reference,
+                metadata=payment.metadata,
+            )
+        )
+
+    def _set(self, identifier: str, status: PaymentStatus, **facts: Any) -> Payment:
+        payment = self._payments[identifier]
+        changed = msgspec.structs.replace(
+            payment, status=status, vendor_status=status.value, **facts
+        )
+        self._payments[identifier] = changed
+        return changed
+
+    def _known(self, identifier: str) -> Payment:
+        payment = self._payments.get(identifier)
+        if payment is None:
+            raise NotFoundError(status=404)
+        return payment
+
+    def _expect(self, identifier: str, *statuses: PaymentStatus) -> Payment:
+        payment = self._known(identifier)
+        if payment.status not in statuses:
+            raise ConflictError(f"the payment is {payment.status.value}", status=400)
+        return payment

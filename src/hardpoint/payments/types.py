@@ -1,0 +1,193 @@
+"""The values of the payments port; a provider's words are translated into these and no others."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from hardpoint.core.money import Money
+from hardpoint.core.secrets import Secret
+
+
+class Capture(StrEnum):
+    """When the money moves."""
+
+    AUTOMATIC = "automatic"
+    """As soon as the payment is confirmed."""
+    MANUAL = "manual"
+    """It is only reserved; `capture` takes it, `void` lets go of it."""
+
+
+class PaymentStatus(StrEnum):
+    """How far a payment is. Only `SUCCEEDED` means that money was taken."""
+
+    REQUIRES_PAYMENT_METHOD = "requires_payment_method"
+    """It waits for means of payment: the first ones, or others after a decline."""
+    REQUIRES_CONFIRMATION = "requires_confirmation"
+    REQUIRES_ACTION = "requires_action"
+    """The customer has to do something, see `next_action`."""
+    PROCESSING = "processing"
+    AUTHORIZED = "authorized"
+    """The money is reserved and waits to be captured."""
+    SUCCEEDED = "succeeded"
+    VOIDED = "voided"
+    UNKNOWN = "unknown"
+    """A status we do not know; never taken for a success. See `vendor_status`."""
+
+
+class RefundStatus(StrEnum):
+    """How far a refund is."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class RefundReason(StrEnum):
+    """Why money goes back."""
+
+    DUPLICATE = "duplicate"
+    FRAUDULENT = "fraudulent"
+    REQUESTED_BY_CUSTOMER = "requested_by_customer"
+
+
+class DeclineReason(StrEnum):
+    """Why a payment was declined."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    EXPIRED = "expired"
+    WRONG_DETAILS = "wrong_details"
+    AUTHENTICATION_REQUIRED = "authentication_required"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    NOT_SUPPORTED = "not_supported"
+    SUSPECTED_FRAUD = "suspected_fraud"
+    TEMPORARY = "temporary"
+    DECLINED = "declined"
+    """The issuer gave no reason."""
+
+    @property
+    def advice(self) -> str:
+        """What may be told the customer; it never says that someone suspects fraud."""
+        return _ADVICE.get(self, _GENERIC_ADVICE)
+
+
+_GENERIC_ADVICE = "The payment was declined. Use other means, or ask your bank."
+_ADVICE: dict[DeclineReason, str] = {
+    DeclineReason.INSUFFICIENT_FUNDS: "There is not enough money on the account. Use other means.",
+    DeclineReason.EXPIRED: "The card has expired. Use another one.",
+    DeclineReason.WRONG_DETAILS: "A detail of the card is wrong. Check it and try again.",
+    DeclineReason.AUTHENTICATION_REQUIRED: "Your bank wants you to confirm this payment.",
+    DeclineReason.LIMIT_EXCEEDED: "The card's limit is reached. Use other means.",
+    DeclineReason.NOT_SUPPORTED: "This card cannot be used here. Use other means.",
+    DeclineReason.TEMPORARY: "Your bank could not answer. Try again in a moment.",
+}
+
+
+class NextAction(msgspec.Struct, frozen=True, kw_only=True):
+    """What the customer has to do: visit `url`, or what `kind` says in the provider's words."""
+
+    kind: str
+    url: str | None = None
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment as its provider sees it.
+
+    Attributes:
+        id: with its connection, `billing:pi_3N...`.
+        status: in our words; `vendor_status` in the provider's.
+        amount: what was asked for.
+        captured: what was taken.
+        refunded: what went back of it.
+        created: Unix seconds.
+        reference: yours, as given to `create_payment`.
+        metadata: yours.
+        customer: the provider's id of the customer.
+        client_secret: lets the customer's browser finish the payment; give it to nobody else.
+        next_action: what the customer has to do, where `status` says so.
+        decline: why the last try was declined.
+    """
+
+    id: str
+    status: PaymentStatus
+    vendor_status: str
+    amount: Money
+    captured: Money
+    refunded: Money
+    created: float
+    reference: str | None = None
+    metadata: Mapping[str, str] = {}
+    customer: str | None = None
+    client_secret: Secret | None = None
+    next_action: NextAction | None = None
+    decline: DeclineReason | None = None
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that goes back, wholly or in part; both ids with their connection."""
+
+    id: str
+    payment_id: str
+    status: RefundStatus
+    vendor_status: str
+    amount: Money
+
+
+class PaymentPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some payments, and where the next ones start; None when there are no more."""
+
+    payments: tuple[Payment, ...]
+    cursor: str | None = None
+
+
+class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver is asked to create; checked by the port. Without a method it stays open."""
+
+    amount: Money
+    capture: Capture = Capture.AUTOMATIC
+    payment_method: str | None = None
+    customer: str | None = None
+    reference: str | None = None
+    description: str | None = None
+    metadata: Mapping[str, str] = {}
+    return_url: str | None = None
+    extra: Mapping[str, object] = {}
+
+
+class PaymentSucceeded(msgspec.Struct, frozen=True, kw_only=True):
+    """Money was taken."""
+
+    payment_id: str
+    amount: Money
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+class PaymentFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A try to pay was declined; the payment itself may still succeed with other means.
+
+    `advice` is fit for the customer's eyes, `reason` is not always.
+    """
+
+    payment_id: str
+    amount: Money
+    reason: DeclineReason
+    soft: bool
+    advice: str
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+class Refunded(msgspec.Struct, frozen=True, kw_only=True):
+    """Money went back: `amount` now, `refunded` in all."""
+
+    payment_id: str
+    amount: Money
+    refunded: Money
+    whole: bool
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+PaymentEvent = PaymentSucceeded | PaymentFailed | Refunded

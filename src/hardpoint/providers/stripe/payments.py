@@ -1,0 +1,153 @@
+"""Stripe PaymentIntents and Refunds over REST; https://docs.stripe.com/api, read 2026-11-23."""
+
+from collections.abc import Mapping
+from typing import Any, final
+from urllib.parse import urlencode
+
+from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.money import Money
+from hardpoint.http.client import segment
+from hardpoint.http.extras import merged
+from hardpoint.http.messages import Transport
+from hardpoint.payments.driver import PaymentCapability
+from hardpoint.payments.types import (
+    Capture,
+    NewPayment,
+    Payment,
+    PaymentEvent,
+    PaymentPage,
+    Refund,
+    RefundReason,
+)
+from hardpoint.providers.stripe import Stripe, reading, wire
+from hardpoint.providers.stripe.api import Api
+from hardpoint.providers.stripe.money import MONEY
+
+_PAGE = 100
+_EXPAND = ["latest_charge"]
+"""Only the charge knows what was refunded."""
+
+
+@final
+class StripePayments:
+    """Stripe's payments, in the API version that is pinned beside its settings."""
+
+    provider = "stripe"
+    capabilities = Capabilities(
+        frozenset(PaymentCapability),
+        idempotency=Idempotency.NATIVE,
+        key_length_max=255,
+        limits={
+            "metadata_keys": 49,  # of 50; one is the reference
+            "metadata_key_characters": 40,
+            "metadata_value_characters": 500,
+            "reference_characters": 500,
+            "description_characters": 1000,
+        },
+    )
+    money = MONEY
+
+    def __init__(self, transport: Transport, settings: Stripe) -> None:
+        self._api = Api(transport, settings)
+
+    async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
+        """Create it; with a method, confirm it at once."""
+        form: dict[str, Any] = {
+            "amount": MONEY.of(new.amount),
+            "currency": new.amount.currency.lower(),
+            "capture_method": "manual" if new.capture is Capture.MANUAL else "automatic",
+            "customer": new.customer,
+            "description": new.description,
+            "metadata": {
+                **new.metadata,
+                **({reading.REFERENCE: new.reference} if new.reference else {}),
+            },
+            "expand": _EXPAND,
+        }
+        if new.payment_method is not None:
+            form |= {"payment_method": new.payment_method, "confirm": True}
+            # Without an address to come back to, only means that never leave the page will do.
+            form |= (
+                {"return_url": new.return_url}
+                if new.return_url
+                else {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
+            )
+        fields = merged(form, new.extra, self.provider)
+        intent = await self._api.post(
+            "/v1/payment_intents", fields, idempotency_key, wire.PaymentIntent
+        )
+        return reading.payment(intent)
+
+    async def confirm_payment(
+        self,
+        payment_id: str,
+        *,
+        payment_method: str | None,
+        return_url: str | None,
+        extra: Mapping[str, object],
+        idempotency_key: str,
+    ) -> Payment:
+        """Try to pay."""
+        form = {"payment_method": payment_method, "return_url": return_url, "expand": _EXPAND}
+        fields = merged(form, extra, self.provider)
+        return await self._change(payment_id, "confirm", fields, idempotency_key)
+
+    async def capture(
+        self, payment_id: str, amount: Money | None, *, idempotency_key: str
+    ) -> Payment:
+        """Take what is reserved, or a part of it and let go of the rest."""
+        form = {
+            "amount_to_capture": None if amount is None else MONEY.of(amount),
+            "expand": _EXPAND,
+        }
+        return await self._change(payment_id, "capture", form, idempotency_key)
+
+    async def void(self, payment_id: str, *, idempotency_key: str) -> Payment:
+        """Let go of it before it is taken."""
+        return await self._change(payment_id, "cancel", {"expand": _EXPAND}, idempotency_key)
+
+    async def refund(
+        self,
+        payment_id: str,
+        amount: Money | None,
+        *,
+        reason: RefundReason | None,
+        idempotency_key: str,
+    ) -> Refund:
+        """Give back all that is left, or a part."""
+        form = {
+            "payment_intent": payment_id,
+            "amount": None if amount is None else MONEY.of(amount),
+            "reason": reason,
+        }
+        return reading.refund(
+            await self._api.post("/v1/refunds", form, idempotency_key, wire.Refund)
+        )
+
+    async def get_payment(self, payment_id: str) -> Payment:
+        """Read it."""
+        query = urlencode({"expand[0]": _EXPAND[0]})
+        target = f"/v1/payment_intents/{segment(payment_id)}?{query}"
+        return reading.payment(await self._api.get(target, wire.PaymentIntent))
+
+    async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
+        """A page, newest first. Not Stripe's search, whose index may lag by an hour."""
+        query = {"limit": _PAGE, "created[gte]": int(since), "expand[0]": f"data.{_EXPAND[0]}"}
+        if cursor is not None:
+            query["starting_after"] = cursor
+        target = f"/v1/payment_intents?{urlencode(query)}"
+        page = await self._api.get(target, wire.PaymentIntents)
+        return PaymentPage(
+            payments=tuple(reading.payment(intent) for intent in page.data),
+            cursor=page.data[-1].id if page.has_more and page.data else None,
+        )
+
+    def parse_event(self, body: bytes) -> PaymentEvent | None:
+        """What a verified webhook's body says; None when it is about something else."""
+        return reading.event(body)
+
+    async def _change(
+        self, payment_id: str, verb: str, form: Mapping[str, Any], key: str
+    ) -> Payment:
+        path = f"/v1/payment_intents/{segment(payment_id)}/{verb}"
+        return reading.payment(await self._api.post(path, form, key, wire.PaymentIntent))

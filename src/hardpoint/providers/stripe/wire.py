@@ -1,0 +1,92 @@
+"""Stripe's objects as they stand on the wire: what we read of them, and nothing else.
+
+Ids that Stripe may expand are read as either.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class Charge(msgspec.Struct):
+    """One try to move money."""
+
+    id: str
+    amount: int
+    currency: str
+    amount_refunded: int = 0
+    refunded: bool = False
+    payment_intent: str | None = None
+    metadata: Mapping[str, str] = {}
+
+
+class LastError(msgspec.Struct):
+    """Why the last try failed."""
+
+    code: str | None = None
+    decline_code: str | None = None
+
+
+class PaymentIntent(msgspec.Struct):
+    """A payment."""
+
+    id: str
+    amount: int
+    currency: str
+    status: str
+    created: int
+    amount_received: int = 0
+    client_secret: str | None = None
+    customer: str | None = None
+    metadata: Mapping[str, str] = {}
+    latest_charge: Charge | str | None = None
+    last_payment_error: LastError | None = None
+    next_action: Mapping[str, Any] | None = None
+
+
+class PaymentIntents(msgspec.Struct):
+    """A page."""
+
+    data: list[PaymentIntent]
+    has_more: bool = False
+
+
+class Refund(msgspec.Struct):
+    """Money that goes back."""
+
+    id: str
+    amount: int
+    currency: str
+    payment_intent: str
+    status: str | None = None
+
+
+class Error(msgspec.Struct):
+    """Why Stripe refuses."""
+
+    type: str
+    code: str | None = None
+    decline_code: str | None = None
+    message: str = ""
+    param: str | None = None
+
+
+class Refusal(msgspec.Struct):
+    """The body of a refusal."""
+
+    error: Error
+
+
+class EventData(msgspec.Struct):
+    """What an event is about; read by its type."""
+
+    object: msgspec.Raw
+    previous_attributes: Mapping[str, Any] = {}
+
+
+class Event(msgspec.Struct):
+    """The envelope of an event."""
+
+    type: str
+    data: EventData

@@ -1,0 +1,117 @@
+"""The blocking facade of `hardpoint.payments`; written by scripts/generate_sync."""
+
+from collections.abc import Mapping
+from hardpoint.core.money import Money
+from hardpoint.payments.api import _EMPTY
+from hardpoint.payments.types import Capture, Payment, PaymentEvent, Refund, RefundReason
+from hardpoint.runtime.blocking import run
+import hardpoint.payments.api as asynchronous
+
+class PaymentGateway:
+    """Takes payments through one connection.
+
+    Every verb that changes something takes an `idempotency_key`: the same key and verb act once,
+    however often they are called. Without one, a key is made for the call, so that its own retries
+    are safe.
+
+    Args:
+        driver: the provider's.
+        connection: its name, policy and runtime.
+
+    Raises (every verb):
+        InvalidRequestError: an argument is wrong (`field` says which; without `status` nothing was
+            sent), or the provider says so.
+        UnsupportedError: the provider cannot do that; nothing was sent.
+        OutcomeUnknownError: it may have taken effect. Call again with its `idempotency_key`, or
+            look with `find`.
+        ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
+    """
+
+    def __init__(self, wrapped: asynchronous.PaymentGateway) -> None:
+        self.asynchronous = wrapped
+
+    def create_payment(self, amount: Money, *, payment_method: str | None=None, capture: Capture=Capture.AUTOMATIC, customer: str | None=None, reference: str | None=None, description: str | None=None, metadata: Mapping[str, str]=_EMPTY, return_url: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Payment:
+        """Take a payment, or reserve it, or open one that the customer's browser will finish.
+
+        Args:
+            amount: more than nothing, in a currency the provider takes.
+            payment_method: the provider's token; without one the payment is left open and its
+                `client_secret` goes to the browser.
+            capture: when the money moves.
+            customer: the provider's id of the customer.
+            reference: yours, an order number; `find` looks for it.
+            description: for people.
+            metadata: yours; comes back with the payment and its events.
+            return_url: where the customer comes back to after a redirect.
+            idempotency_key: see the class.
+            extra: `{"stripe": {...}}`, passed on to that provider only.
+
+        Raises:
+            DeclinedError: with `reason` and `soft`.
+        """
+        return run(self.asynchronous.create_payment(amount, payment_method=payment_method, capture=capture, customer=customer, reference=reference, description=description, metadata=metadata, return_url=return_url, idempotency_key=idempotency_key, extra=extra))
+
+    def confirm_payment(self, payment_id: str, *, payment_method: str | None=None, return_url: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Payment:
+        """Try to pay an open payment, with other means than before if given.
+
+        Raises:
+            DeclinedError: with `reason` and `soft`; the payment stays open for other means.
+            ConflictError: the payment's status does not allow it.
+        """
+        return run(self.asynchronous.confirm_payment(payment_id, payment_method=payment_method, return_url=return_url, idempotency_key=idempotency_key, extra=extra))
+
+    def capture(self, payment_id: str, amount: Money | None=None, *, idempotency_key: str | None=None) -> Payment:
+        """Take what is reserved; with an amount only that, and let go of the rest.
+
+        Raises:
+            ConflictError: the payment's status does not allow it.
+        """
+        return run(self.asynchronous.capture(payment_id, amount, idempotency_key=idempotency_key))
+
+    def void(self, payment_id: str, *, idempotency_key: str | None=None) -> Payment:
+        """Let go of a payment before money is taken.
+
+        Raises:
+            ConflictError: it was taken (refund it), or let go of before.
+        """
+        return run(self.asynchronous.void(payment_id, idempotency_key=idempotency_key))
+
+    def refund(self, payment_id: str, amount: Money | None=None, *, reason: RefundReason | None=None, idempotency_key: str | None=None) -> Refund:
+        """Give back all that is left, or a part; several parts each need a key of their own.
+
+        Raises:
+            ConflictError: nothing is left, or nothing was taken.
+        """
+        return run(self.asynchronous.refund(payment_id, amount, reason=reason, idempotency_key=idempotency_key))
+
+    def get_payment(self, payment_id: str) -> Payment:
+        """Read a payment.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        return run(self.asynchronous.get_payment(payment_id))
+
+    def find(self, *, since: float, reference: str | None=None, metadata: Mapping[str, str]=_EMPTY) -> tuple[Payment, ...]:
+        """Every payment created since a time that carries this reference and metadata.
+
+        It is complete: none found means that there is none, so it settles a call whose outcome is
+        unknown. Allow for a minute of difference between the clocks.
+
+        Args:
+            since: Unix seconds; the payments since then are read page by page.
+            reference: as given to `create_payment`.
+            metadata: all of these.
+
+        Raises:
+            InvalidRequestError: nothing to look for, or more pages than `PAGES_MAX`.
+        """
+        return run(self.asynchronous.find(since=since, reference=reference, metadata=metadata))
+
+    def parse_event(self, body: bytes) -> PaymentEvent | None:
+        """What a verified webhook of this provider says; None when it is about something else.
+
+        Raises:
+            UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
+        """
+        return self.asynchronous.parse_event(body)
