@@ -215,7 +215,41 @@ class UnexpectedResponseError(ProviderError):
 
 
 class RejectedError(HardpointError):
-    """Our own policy said no; nothing was sent."""
+    """Our own policy said no; nothing was sent.
+
+    It carries its raw facts and builds the message when that is read: refusing must stay cheap.
+
+    Attributes:
+        policy: the name of the policy that refused.
+        key: which of its states refused (a host, a tenant), if it keeps several.
+        retry_after: seconds until asking again makes sense, where that is known.
+        detail: more, in a few words.
+    """
+
+    __slots__ = ("detail", "key", "policy", "retry_after")
+
+    def __init__(
+        self,
+        policy: str = "",
+        key: object = None,
+        retry_after: float | None = None,
+        detail: str = "",
+    ) -> None:
+        self.policy = policy
+        self.key = key
+        self.retry_after = retry_after
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return _where(self.policy, self.key) + "; ".join(
+            part
+            for part in (
+                _first_line(type(self)).rstrip("."),
+                self.detail,
+                "" if self.retry_after is None else f"try again in {self.retry_after:.3g} s",
+            )
+            if part
+        )
 
 
 class CircuitOpenError(RejectedError):
@@ -239,15 +273,48 @@ class DeadlineTooShortError(RejectedError):
 
 
 class TimedOutError(HardpointError, TimeoutError):
-    """It took too long."""
+    """It took too long.
+
+    Attributes:
+        policy: the name of the policy whose time was up.
+        key: which of its states, if it keeps several.
+        seconds: how long it was allowed to take.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        policy: str = "",
+        key: object = None,
+        seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.policy = policy
+        self.key = key
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        allowed = "" if self.seconds is None else f" It had {self.seconds:.3g} s."
+        return f"{_where(self.policy, self.key)}{super().__str__()}{allowed}"
 
 
 class AttemptTimeoutError(TimedOutError):
-    """One attempt took longer than its timeout."""
+    """One attempt took longer than its timeout; whether it took effect is not known."""
+
+    outcome_known = False
 
 
 class DeadlineExceededError(TimedOutError):
-    """The whole call took longer than its deadline."""
+    """The whole call took longer than its deadline; whether it took effect is not known."""
+
+    outcome_known = False
+
+
+def _where(policy: str, key: object) -> str:
+    if not policy:
+        return ""
+    return f"{policy}: " if key is None else f"{policy}[{key}]: "
 
 
 # Webhooks
