@@ -40,6 +40,22 @@ class HardpointError(Exception):
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or _first_line(type(self)))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes as it is: `__init__` takes other arguments than `args`."""
+        slots = [slot for cls in type(self).__mro__ for slot in getattr(cls, "__slots__", ())]
+        facts = vars(self) | {slot: getattr(self, slot) for slot in slots}
+        return _rebuilt, (type(self), self.args, facts)
+
+
+def _rebuilt(
+    cls: type[HardpointError], args: tuple[object, ...], facts: dict[str, object]
+) -> HardpointError:
+    error = cls.__new__(cls)
+    error.args = args
+    for name, fact in facts.items():
+        setattr(error, name, fact)
+    return error
+
 
 def _first_line(cls: type) -> str:
     return (cls.__doc__ or cls.__name__).partition("\n")[0]

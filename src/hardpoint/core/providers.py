@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
-from importlib.util import find_spec
 from typing import Any
 
 from hardpoint.core.errors import ConfigurationError
@@ -75,9 +74,5 @@ def _locations() -> dict[str, str]:
         for entry in metadata.entry_points(group=_GROUP)
         if _NAME.fullmatch(entry.name)
     }
-    package = find_spec(_GROUP)
-    if package is not None and package.submodule_search_locations is not None:
-        for module in pkgutil.iter_modules(package.submodule_search_locations):
-            if module.ispkg:
-                found[module.name] = f"{_GROUP}.{module.name}"
-    return found
+    built_in = pkgutil.iter_modules(import_module(_GROUP).__path__)
+    return found | {module.name: f"{_GROUP}.{module.name}" for module in built_in if module.ispkg}
