@@ -1,6 +1,7 @@
 """The durable engine on SQLite: one process, one writer thread, group commit."""
 
 from hardpoint.store.sqlite.database import library_finding
+from hardpoint.store.sqlite.joining import complete_in
 from hardpoint.store.sqlite.limits import Limits, Retention
 from hardpoint.store.sqlite.reader import SqliteReader
 from hardpoint.store.sqlite.store import SqliteStore
@@ -10,5 +11,6 @@ __all__ = [
     "Retention",
     "SqliteReader",
     "SqliteStore",
+    "complete_in",
     "library_finding",
 ]

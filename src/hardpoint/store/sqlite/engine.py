@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,6 +103,11 @@ class Engine:
     def inode(self) -> tuple[int, int] | None:
         """Which file it is; readable from any thread."""
         return self._database.inode
+
+    def break_down(self, reason: str) -> None:
+        """Mark the store as broken, for good; any thread may."""
+        with suppress(StoreUnavailableError):
+            self._database.break_down(reason)
 
     @property
     def dirty(self) -> bool:

@@ -63,6 +63,33 @@ class SqliteStore:
         """Why the store can never be used again in this process; None while it can."""
         return None if self._engine is None else self._engine.broken
 
+    @property
+    def boot(self) -> int:
+        """The number of this opening; leases of this process carry it."""
+        return self._opened().boot
+
+    @property
+    def inode(self) -> tuple[int, int] | None:
+        """Which file is open, by device and inode."""
+        return self._opened().inode
+
+    def check(self) -> None:
+        """Make sure that the store is open and whole.
+
+        Raises:
+            StoreUnavailableError: it is not.
+        """
+        self._running()
+
+    def break_down(self, reason: str) -> None:
+        """Mark the store as broken, for good; any thread may."""
+        self._opened().break_down(reason)
+
+    def tell(self, event: object) -> None:
+        """Tell the listeners, in the loop; any thread may."""
+        if self._writer is not None:
+            self._writer.tell([event])
+
     async def open(self) -> None:
         """Take the store, bring its schema up, and release what an earlier boot had leased.
 
@@ -193,6 +220,11 @@ class SqliteStore:
         if self.broken is not None:
             raise StoreUnavailableError(self.broken)
         return writer
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise StoreUnavailableError(f"{self.path} is not open")
+        return self._engine
 
     def _open_engine(self) -> Engine:
         return Engine(

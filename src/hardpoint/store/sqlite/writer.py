@@ -67,6 +67,10 @@ class Writer:
         if not self._wake.is_set():
             self._wake.set()
 
+    def tell(self, news: Sequence[object]) -> None:
+        """Hand telemetry over to the loop; any thread may."""
+        self._post(self._told, news)
+
     async def stop(self) -> None:
         """Do all that was queued, close the store, and end the thread."""
         self._closing = True
