@@ -29,6 +29,8 @@ class Provider:
         docs: the vendor's own page to read first.
         webhooks: `module:Class` of its webhook scheme, where it has one.
         samples: `module:NAME` of its sample events, for `trigger`.
+        starter: `package:folder` of the files that `init` writes; the docstring of its app ends
+            with the commands to try, one a line.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Provider:
     docs: str | None = None
     webhooks: str | None = None
     samples: str | None = None
+    starter: str | None = None
 
 
 def provider_names() -> tuple[str, ...]:

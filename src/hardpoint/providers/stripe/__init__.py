@@ -9,4 +9,5 @@ PROVIDER = Provider(
     docs="https://docs.stripe.com/webhooks",
     webhooks="hardpoint.providers.stripe.webhooks:StripeWebhooks",
     samples="hardpoint.providers.stripe.samples:SAMPLES",
+    starter="hardpoint.providers.stripe:starter",
 )
