@@ -101,6 +101,7 @@ class Hub:
         )
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD)
+        self._started = False
         self._tasks: list[asyncio.Task[None]] = []
         self._configure(settings)
 
@@ -155,13 +156,20 @@ class Hub:
         await self.store.open()
 
     async def start(self) -> None:
-        """Open the store, accept and handle.
+        """Open the store, accept and handle; a hub that was started already is left alone.
 
         Raises:
             StoreUnavailableError: another process holds it.
             StoreCorruptError: it is not a store of ours, or of a newer version.
         """
-        await self.open()
+        if self._started:
+            return
+        self._started = True
+        try:
+            await self.open()
+        except BaseException:
+            self._started = False
+            raise
         self._tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(self._flush())]
 
     async def stop(self, grace: float = 10.0) -> None:
@@ -176,6 +184,7 @@ class Hub:
                 await self.receiver.flush()
         await self._transport.close()
         await self.store.close()
+        self._started = False
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -14,18 +14,11 @@ from typing import Any, NoReturn, Self, TypeVar, get_origin
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.transport import checked_url
+from hardpoint.store.sqlite import Retention
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_DAY = 86_400.0
 _Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How long what is kept, in days; `keys` is how long a repeat is still known as one."""
-
-    done_days: int = 30
-    dead_days: int = 90
-    keys_days: int = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +26,7 @@ class StoreSettings:
     """Where events are kept."""
 
     path: Path
-    retention: Retention = Retention()
+    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,16 +107,24 @@ def _store(table: "_Table", folder: Path) -> StoreSettings:
     scheme, _, rest = url.partition(":")
     if scheme != "sqlite" or not rest or rest.startswith("//"):
         table.refuse("url", "is not a store we know", "Write sqlite:hardpoint.db")
-    days = table.table("retention", {"done_days", "dead_days", "keys_days"})
-    default = Retention()
     return StoreSettings(
         path=folder / rest,
-        retention=Retention(
-            done_days=days.count("done_days", default.done_days),
-            dead_days=days.count("dead_days", default.dead_days),
-            keys_days=days.count("keys_days", default.keys_days),
-        ),
+        retention=_retention(table.table("retention", {"done_days", "dead_days", "keys_days"})),
     )
+
+
+def _retention(table: "_Table") -> Retention:
+    default = Retention()
+    try:
+        return Retention(
+            done=table.count("done_days", default.done / _DAY) * _DAY,
+            dead=table.count("dead_days", default.dead / _DAY) * _DAY,
+            keys=table.count("keys_days", default.keys / _DAY) * _DAY,
+        )
+    except ConfigurationError as error:
+        if error.key == "retention":
+            raise ConfigurationError(table.path, error.problem) from None
+        raise
 
 
 def _worker(table: "_Table") -> WorkerSettings:
