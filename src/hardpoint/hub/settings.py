@@ -6,7 +6,7 @@ Every refusal names the path of the offending key, what is wrong and what to wri
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar, get_origin
@@ -67,11 +67,17 @@ class Settings:
     path: Path | None = None
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, secrets: bool = True) -> Self:
         """Read a file. Relative paths in it start from its folder.
 
+        Args:
+            path: the file.
+            secrets: read every secret too, to see that it is there; to look into the store alone
+                one needs none.
+
         Raises:
-            ConfigurationError: missing, not TOML, or any key or value we do not know.
+            ConfigurationError: missing, not TOML, any key or value we do not know, or a secret
+                that cannot be read.
         """
         where = Path(path)
         try:
@@ -86,18 +92,28 @@ class Settings:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
         table = _Table("", content, {"store", "webhooks", "worker"})
         folder = where.parent
-        return cls(
+        settings = cls(
             store=_store(table.table("store", {"url", "retention"}), folder),
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             path=where,
         )
+        if secrets:
+            for key, secret in settings.secrets():
+                _require(key, secret)
+        return settings
+
+    def secrets(self) -> Iterator[tuple[str, Secret]]:
+        """Every secret, after the path of its key."""
+        for name, source in self.webhooks.items():
+            for index, secret in enumerate(source.secrets):
+                yield f"webhooks.{name}.secrets[{index}]", secret
+            if source.forward is not None:
+                yield f"webhooks.{name}.forward.secret", source.forward.secret
 
     def files(self) -> tuple[Path, ...]:
         """What to watch for changes: the file itself and every `file:` secret it names."""
-        secrets = [secret for source in self.webhooks.values() for secret in source.secrets]
-        secrets += [one.forward.secret for one in self.webhooks.values() if one.forward]
-        references = [secret.reference for secret in secrets]
+        references = [secret.reference for _, secret in self.secrets()]
         paths = [Path(one[5:]) for one in references if one.startswith("file:")]
         return (*([self.path] if self.path else []), *dict.fromkeys(paths))
 
@@ -150,15 +166,14 @@ def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
         key = f"{table.path}.secrets[{index}]"
         if not isinstance(reference, str):
             raise ConfigurationError(key, "is not text", fix="Write env:NAME or file:PATH")
-        secrets.append(_present(Secret.parse(reference, key=key, folder=folder), key))
+        secrets.append(Secret.parse(reference, key=key, folder=folder))
     forward = None
     if table.has("forward"):
         onward = table.table("forward", {"url", "secret"})
-        key = f"{onward.path}.secret"
-        secret = Secret.parse(onward.get("secret", str), key=key, folder=folder)
+        reference = onward.get("secret", str)
         forward = ForwardSettings(
             url=checked_url(onward.get("url", str), key=f"{onward.path}.url"),
-            secret=_present(secret, key),
+            secret=Secret.parse(reference, key=f"{onward.path}.secret", folder=folder),
         )
     return SourceSettings(
         name=name,
@@ -170,15 +185,14 @@ def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
     )
 
 
-def _present(secret: Secret, key: str) -> Secret:
-    """The secret, once it is known that it can be read."""
+def _require(key: str, secret: Secret) -> None:
+    """See that a secret can be read."""
     try:
         secret.reveal()
     except ConfigurationError as error:
         raise ConfigurationError(
             key, f"{secret.reference} {error.problem}", fix=error.fix
         ) from None
-    return secret
 
 
 class _Table:
