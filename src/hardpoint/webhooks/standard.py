@@ -222,7 +222,7 @@ def _key(text: str) -> _Key | Unfit:
     make = _KINDS.get(kind)
     if make is None:
         return Unfit("starts with none of whsec_, whpk_ and whsk_")
-    decoded = _from_base64(encoded.encode() + b"=" * (-len(encoded) % 4))
+    decoded = _from_base64(encoded.encode("ascii", "replace") + b"=" * (-len(encoded) % 4))
     return Unfit(f"is not base64 after {kind}_") if decoded is None else make(decoded)
 
 

@@ -151,4 +151,8 @@ def _json(body: bytes) -> bytes:
 def _key(text: str) -> HmacKey | Unfit:
     if text != text.strip():
         return Unfit("has blanks around it", "Remove them; the hook's secret has none")
-    return HmacKey(text.encode())
+    try:
+        # An environment variable that is not UTF-8 comes with its bytes escaped.
+        return HmacKey(text.encode(errors="surrogateescape"))
+    except UnicodeEncodeError:
+        return Unfit("is not text")
