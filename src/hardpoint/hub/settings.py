@@ -16,7 +16,13 @@ from hardpoint.core.secrets import Secret
 from hardpoint.http.transport import checked_url
 from hardpoint.store.sqlite import Retention
 
+BODY_BYTES_CEILING = 100 * 1024 * 1024
+KEYS_DAYS_LEAST = 30
+"""No vendor tries for so long; a key forgotten sooner would let a repeat in as new."""
+
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_DAYS_MOST = 36_500
+_ATTEMPTS_MOST = 10_000
 _DAY = 86_400.0
 _Value = TypeVar("_Value")
 
@@ -31,7 +37,7 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """How many attempts run at a time; `threads` bounds plain `def` handlers among them."""
+    """How many attempts run at a time: of `async def` handlers, and of plain `def` ones."""
 
     concurrency: int = 128
     threads: int = 16
@@ -79,7 +85,7 @@ class Settings:
             ConfigurationError: missing, not TOML, any key or value we do not know, or a secret
                 that cannot be read.
         """
-        where = Path(path)
+        where = Path(path).absolute()
         try:
             content = tomllib.loads(where.read_bytes().decode())
         except FileNotFoundError:
@@ -121,7 +127,8 @@ class Settings:
 def _store(table: "_Table", folder: Path) -> StoreSettings:
     url = table.get("url", str)
     scheme, _, rest = url.partition(":")
-    if scheme != "sqlite" or not rest or rest.startswith("//"):
+    unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or not rest.isprintable()
+    if scheme != "sqlite" or not rest or unlike_a_path:
         table.refuse("url", "is not a store we know", "Write sqlite:hardpoint.db")
     return StoreSettings(
         path=folder / rest,
@@ -130,24 +137,24 @@ def _store(table: "_Table", folder: Path) -> StoreSettings:
 
 
 def _retention(table: "_Table") -> Retention:
+    """In days; what is not written follows from what is: done, dead and keys rise in this order."""
     default = Retention()
-    try:
-        return Retention(
-            done=table.count("done_days", default.done / _DAY) * _DAY,
-            dead=table.count("dead_days", default.dead / _DAY) * _DAY,
-            keys=table.count("keys_days", default.keys / _DAY) * _DAY,
-        )
-    except ConfigurationError as error:
-        if error.key == "retention":
-            raise ConfigurationError(table.path, error.problem) from None
-        raise
+    done = table.count("done_days", default.done / _DAY, most=_DAYS_MOST)
+    dead = table.count("dead_days", max(default.dead / _DAY, done), most=_DAYS_MOST)
+    keys = table.count("keys_days", max(default.keys / _DAY, dead), most=_DAYS_MOST)
+    if dead < done:
+        table.refuse("dead_days", "is less than done_days", f"Write {done:g} or more")
+    least = max(dead, KEYS_DAYS_LEAST)
+    if keys < least:
+        table.refuse("keys_days", "is too short to know a repeat by", f"Write {least:g} or more")
+    return Retention(done=done * _DAY, dead=dead * _DAY, keys=keys * _DAY)
 
 
 def _worker(table: "_Table") -> WorkerSettings:
     default = WorkerSettings()
     return WorkerSettings(
-        concurrency=table.count("concurrency", default.concurrency),
-        threads=table.count("threads", default.threads),
+        concurrency=table.count("concurrency", default.concurrency, most=_ATTEMPTS_MOST),
+        threads=table.count("threads", default.threads, most=_ATTEMPTS_MOST),
     )
 
 
@@ -180,7 +187,7 @@ def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
         provider=table.get("provider", str),
         secrets=tuple(secrets),
         tolerance=table.count("tolerance", None),
-        body_bytes_max=table.count("body_bytes_max", None),
+        body_bytes_max=table.count("body_bytes_max", None, most=BODY_BYTES_CEILING),
         forward=forward,
     )
 
@@ -232,12 +239,14 @@ class _Table:
             self.refuse(key, "has the wrong type", f"Write a {_KINDS[kind]}")
         return value
 
-    def count(self, key: str, default: _Value) -> int | _Value:
-        value = self._content.get(key, default)
-        if value is default:
+    def count(self, key: str, default: _Value, *, most: int | None = None) -> int | _Value:
+        if key not in self._content:
             return default
+        value = self._content[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             self.refuse(key, "is not a whole number above zero", "Write a number such as 300")
+        if most is not None and value > most:
+            self.refuse(key, "is too large", f"Write {most} at most")
         return value
 
 
