@@ -21,7 +21,7 @@ docstring line is its default message.
       OAuthError
         FlowError  ReauthorizationRequiredError  TokenRefreshError
       StoreError
-        StoreUnavailableError  StoreCorruptError  LeaseLostError
+        StoreUnavailableError  StoreCorruptError  LeaseLostError  TransactionLostError
 """
 
 from typing import ClassVar
@@ -414,3 +414,7 @@ class StoreCorruptError(StoreError):
 
 class LeaseLostError(StoreError):
     """The lease had passed to another attempt; everything in the block was rolled back."""
+
+
+class TransactionLostError(StoreError):
+    """A write function ended its transaction: use neither OR ROLLBACK nor RAISE(ROLLBACK)."""

@@ -15,6 +15,8 @@ from hardpoint.store.sqlite.statements import MARK
 
 _PASSIVE = MARK + "pragma wal_checkpoint(passive)"
 _TRUNCATE = MARK + "pragma wal_checkpoint(truncate)"
+_PATIENCE = MARK + "pragma busy_timeout = {}"
+_INSIST_MS = 50
 _PAGE_BYTES = 4_096
 _ROW_PAGES = 3
 """Pages that a row touches beyond its body: leaves of random keys above all."""
@@ -47,12 +49,21 @@ class Checkpoints:
         began = self._clock.monotonic()
         copied = self._checkpoint(_PASSIVE)
         if copied is not None and self._log_bytes() > self._limits.wal_bytes:
-            copied = self._checkpoint(_TRUNCATE) or copied
+            copied = self._insist() or copied
         self._pages = 0
         if copied is None:
             return None
         pages, done = copied
         return Checkpointed(pages=pages, left=pages - done, seconds=self._clock.monotonic() - began)
+
+    def _insist(self) -> tuple[int, int] | None:
+        """Wait a little for the readers that keep the log from being reused."""
+        execute = self._database.connection.execute
+        execute(_PATIENCE.format(_INSIST_MS))
+        try:
+            return self._checkpoint(_TRUNCATE)
+        finally:
+            execute(_PATIENCE.format(round(self._limits.busy * 1000)))
 
     def finish(self) -> None:
         """Copy all of the log and empty it, before the store is closed."""

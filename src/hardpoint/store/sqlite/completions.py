@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Callable
 
 from hardpoint.core.effects import Clock
+from hardpoint.core.errors import TimedOutError, TransactionLostError
 from hardpoint.store.driver import Completed, Completion, Outcome
 from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.sqlite.faults import Fault, fault_of_write
 from hardpoint.store.sqlite.statements import statements
-from hardpoint.store.sqlite.transaction import TransactionLostError, UserWrites
+from hardpoint.store.sqlite.transaction import UserWrites
 
 _SQL = statements("completions")
 END = _SQL["end"]
@@ -66,14 +67,14 @@ class Completions:
         if self._attempts:
             self._connection.executemany(RECORD, self._attempts)
 
-    def complete(self, completion: Completion) -> Completed | Exception:
+    def complete(self, completion: Completion) -> Completed | BaseException:
         """End one attempt; its job, its record and its writes happen together or not at all.
 
         Returns:
             What became of it, or what a write function raised; then the job is leased still.
 
         Raises:
-            TransactionLostError: a write function took the whole batch with it.
+            TransactionLostError, TimedOutError: a write function took the whole group with it.
             sqlite3.Error: the store's own trouble.
         """
         result = self._guarded(completion) if completion.writes else self._end(completion)
@@ -81,7 +82,7 @@ class Completions:
             self._attempts.append(attempt_of(completion))
         return result
 
-    def _guarded(self, completion: Completion) -> Completed | Exception:
+    def _guarded(self, completion: Completion) -> Completed | BaseException:
         """End it with its writes, in a savepoint. The fence comes first: too late, no write."""
         execute = self._connection.execute
         execute(_SQL["savepoint"])
@@ -89,8 +90,10 @@ class Completions:
             result = self._end(completion)
             if result is Completed.RECORDED:
                 self._write(completion)
-        except Exception as error:
+        except BaseException as error:
             if not self._connection.in_transaction:
+                if isinstance(error, TimedOutError):
+                    raise
                 raise TransactionLostError from error
             if fault_of_write(error) is not Fault.DATA:
                 raise

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -69,6 +68,7 @@ class Database:
         self.gate = gate
         self.broken: str | None = None
         _create(path)
+        _refuse_second_name(path)
         self.inode = inode_of(path)
         self.connection = sqlite3.connect(
             path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
@@ -87,6 +87,8 @@ class Database:
             )
         for setting in (
             "synchronous = full",
+            "fullfsync = on",  # macOS: without it a sync stops at the drive's cache
+            "checkpoint_fullfsync = on",
             "wal_autocheckpoint = 0",
             "foreign_keys = on",
             "trusted_schema = off",
@@ -95,9 +97,6 @@ class Database:
             "cache_size = -16000",
         ):
             execute(f"pragma {setting}")
-        if sys.platform == "darwin":
-            execute("pragma fullfsync = on")
-            execute("pragma checkpoint_fullfsync = on")
         if execute("pragma synchronous").fetchone()[0] != 2:
             raise StoreUnavailableError(f"{self.path}: SQLite does not take synchronous = full")
 
@@ -180,6 +179,14 @@ def _create(path: Path) -> None:
     except OSError as error:
         raise StoreUnavailableError(f"{path} cannot be created: {error.strerror}") from error
     os.close(descriptor)
+
+
+def _refuse_second_name(path: Path) -> None:
+    if path.stat().st_nlink > 1:
+        raise StoreUnavailableError(
+            f"{path} has more than one name (hard links), and SQLite would find its log under one "
+            "of them only: remove the others"
+        )
 
 
 def refuse_unlike(error: sqlite3.Error, path: Path) -> StoreError:

@@ -194,6 +194,8 @@ class Engine:
                 work()
             except StoreUnavailableError as error:
                 self._news.append(BatchFailed(kind="upkeep", rows=0, reason=str(error)))
+            except Exception as error:  # noqa: BLE001 - a defect, which must not be a silent end
+                self.break_down(f"{type(error).__name__}: {error}")
 
     def _commit(self, kind: str, items: list[T], run: Callable[[list[T]], list[Any]]) -> list[Any]:
         """Run a group in one transaction; when one of it is at fault, each in its own."""
@@ -203,7 +205,7 @@ class Engine:
         except StoreUnavailableError as error:
             self._news.append(BatchFailed(kind=kind, rows=len(items), reason=str(error)))
             return [StoreUnavailableError(str(error)) for _ in items]
-        except Exception as error:  # noqa: BLE001 - it is the answer of the one that caused it
+        except BaseException as error:  # noqa: BLE001 - the answer of the one that caused it
             if len(items) == 1:
                 return [error]
             return [self._commit(kind, [item], run)[0] for item in items]

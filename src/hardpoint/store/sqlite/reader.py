@@ -24,6 +24,7 @@ from hardpoint.store.driver import (
 )
 from hardpoint.store.sqlite.accepts import key_prefix
 from hardpoint.store.sqlite.database import refuse_unlike
+from hardpoint.store.sqlite.faults import interrupted
 from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.sqlite.statements import statements
 
@@ -154,6 +155,10 @@ class SqliteReader:
                 finally:
                     self._connection.execute("rollback")
             except sqlite3.Error as error:
+                if interrupted(error):
+                    raise StoreUnavailableError(
+                        f"{self._path}: the search took more than {self._seconds:g} s; narrow it"
+                    ) from error
                 raise refuse_unlike(error, self._path) from error
 
     def _overdue(self) -> bool:

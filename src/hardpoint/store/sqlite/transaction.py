@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import StoreError, TimedOutError
+from hardpoint.core.errors import StoreError, TimedOutError, TransactionLostError
 from hardpoint.store.driver import Write
 from hardpoint.store.sqlite.faults import interrupted
 from hardpoint.store.sqlite.statements import MARK
@@ -33,10 +33,6 @@ _READING = frozenset(
 )
 
 
-class TransactionLostError(StoreError):
-    """A write function ended its transaction: use neither OR ROLLBACK nor RAISE(ROLLBACK)."""
-
-
 class UserWrites:
     """Runs users' write functions on the writer's connection, watched.
 
@@ -56,9 +52,8 @@ class UserWrites:
         """Call each function with the transaction.
 
         Raises:
-            TransactionLostError: one of them ended the transaction; all of it is gone.
             TimedOutError: their SQL took too long.
-            Exception: what one of them raised.
+            BaseException: what one of them raised. Look whether the transaction is still there.
         """
         transaction = SqliteTransaction(self._connection)
         self._until = self._clock.monotonic() + self._seconds

@@ -19,7 +19,8 @@ where j.run_at <= ? and j.suspect = 1 and j.handler in (select value from json_e
 order by j.crashes, j.run_at limit 1
 
 -- name: suspect_out
-select 1 from hardpoint_job where suspect = 1 and boot is not null and run_at > ?
+select 1 from hardpoint_job indexed by hardpoint_job_suspect
+where suspect = 1 and boot is not null and run_at > ?
 
 -- name: lease
 update hardpoint_job set run_at = ?, boot = ?, fence = ?, started = 0
