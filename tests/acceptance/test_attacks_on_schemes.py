@@ -1,5 +1,6 @@
 """The attacks that a scheme alone must withstand, against every scheme: refused, never a crash."""
 
+import gc
 import json
 import sys
 import traceback
@@ -246,12 +247,14 @@ def calls_during(action: Callable[[], object]) -> list[str]:
             names.append(argument.__name__ if event == "c_call" else frame.f_code.co_name)
 
     before = sys.getprofile()
+    gc.disable()  # a collection in between would be noted too
     sys.setprofile(note)
     try:
         with pytest.raises(WebhookError):
             action()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return names
 
 

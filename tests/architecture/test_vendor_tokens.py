@@ -3,6 +3,7 @@
 import ast
 import io
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ EXEMPT = ("demo", "sync")
 """The demo tells a story about one vendor; `sync` is generated."""
 
 
+@cache
 def code_of(source: str) -> dict[int, str]:
     """What is neither comment nor docstring, by line, in lower case."""
     prose = [
