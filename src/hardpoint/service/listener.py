@@ -39,12 +39,20 @@ def bind(host: str, port: int, *, key: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OverflowError):
+            problem, fix = "is not a port", "Choose one up to 65535"
+        elif error.errno == errno.EADDRINUSE:
             problem, fix = "is in use", f"Stop the process that has it, or choose another {key}"
         else:
             problem, fix = f"cannot be opened ({error.strerror})", None
         raise ConfigurationError(key, f"{host}:{port} {problem}", fix=fix) from None
+
+
+def url_of(sock: socket.socket) -> str:
+    """Where a socket listens, with the actual port."""
+    host, port, *_ = sock.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def application(app: Any) -> Config:
@@ -80,8 +88,7 @@ class Listener:
     def __init__(
         self, sock: socket.socket, guard: Guard, connect: Callable[[], GuardedProtocol]
     ) -> None:
-        host, port, *_ = sock.getsockname()
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.url = url_of(sock)
         self.guard = guard
         self._sock = sock
         self._connect = connect
