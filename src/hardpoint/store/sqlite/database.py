@@ -19,6 +19,9 @@ BEGIN = MARK + "begin immediate"
 COMMIT = MARK + "commit"
 ROLLBACK = MARK + "rollback"
 
+_SMALLEST = 512
+"""Bytes of the smallest database there is: one page."""
+
 _WAL_RESET_BUG = (3, 7, 0)
 _WAL_RESET_FIXED = (3, 51, 3)
 _WAL_RESET_BACKPORTS = ((3, 44, 6), (3, 50, 7))
@@ -68,7 +71,7 @@ class Database:
         self.gate = gate
         self.broken: str | None = None
         _create(path)
-        _refuse_second_name(path)
+        refuse_misfit(path)
         self.inode = inode_of(path)
         self.connection = sqlite3.connect(
             path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
@@ -181,12 +184,24 @@ def _create(path: Path) -> None:
     os.close(descriptor)
 
 
-def _refuse_second_name(path: Path) -> None:
-    if path.stat().st_nlink > 1:
+def refuse_misfit(path: Path) -> None:
+    """Refuse what SQLite would take and should not.
+
+    Raises:
+        StoreUnavailableError: a file with several names: its log would be found under one only.
+        StoreCorruptError: a file too short to be a database, which SQLite would overwrite.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise StoreUnavailableError(f"{path}: {error.strerror}") from error
+    if status.st_nlink > 1:
         raise StoreUnavailableError(
             f"{path} has more than one name (hard links), and SQLite would find its log under one "
             "of them only: remove the others"
         )
+    if 0 < status.st_size < _SMALLEST:
+        raise StoreCorruptError(f"{path} is not a hardpoint store; name another file")
 
 
 def refuse_unlike(error: sqlite3.Error, path: Path) -> StoreError:

@@ -23,7 +23,7 @@ from hardpoint.store.driver import (
     State,
 )
 from hardpoint.store.sqlite.accepts import key_prefix
-from hardpoint.store.sqlite.database import refuse_unlike
+from hardpoint.store.sqlite.database import refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.faults import interrupted
 from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.sqlite.statements import statements
@@ -56,6 +56,7 @@ class SqliteReader:
         self._lock = threading.Lock()
         if not self._path.is_file():
             raise StoreUnavailableError(f"{self._path} does not exist: no server has made it yet")
+        refuse_misfit(self._path)
         self._connection = sqlite3.connect(
             f"file:{quote(str(self._path))}?mode=ro",
             uri=True,

@@ -12,6 +12,8 @@ from hardpoint.store.sqlite.statements import statements
 _SQL = statements("retention")
 _FREE_SHARE = 5
 """Pages are given back to the disk only when more than a fifth is free: new bodies reuse them."""
+_SHRINK_PAGES = 512
+"""At most so many in one transaction."""
 
 
 class Sweep:
@@ -107,5 +109,5 @@ class Sweep:
             execute(_SQL["free_pages"]).fetchone()[0],
             execute(_SQL["pages"]).fetchone()[0],
         )
-        if free > pages // _FREE_SHARE:
-            execute(_SQL["vacuum"]).fetchall()
+        for _ in range(min(free - pages // _FREE_SHARE, _SHRINK_PAGES)):
+            execute(_SQL["vacuum"])  # sqlite3 steps this statement once, which is one page

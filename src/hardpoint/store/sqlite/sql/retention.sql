@@ -49,4 +49,4 @@ pragma freelist_count
 pragma page_count
 
 -- name: vacuum
-pragma incremental_vacuum(512)
+pragma incremental_vacuum(1)
