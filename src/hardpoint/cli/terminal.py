@@ -15,7 +15,7 @@ from io import TextIOWrapper
 from typing import Any, TextIO, final
 
 from hardpoint.cli.failures import Failure
-from hardpoint.cli.tables import Table, aligned, fitted
+from hardpoint.cli.tables import Table, aligned, colours_wanted
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock
@@ -135,7 +135,7 @@ class Terminal:
         if isinstance(part, str):
             return plain(part, lines=True)
         clean = Table(part.columns, [[plain(cell) for cell in row] for row in part.rows])
-        return fitted(clean) if self.stdout.isatty() else aligned(clean)
+        return aligned(clean, colours=self.stdout.isatty() and colours_wanted())
 
     def _envelope(self, data: object, failure: Failure | None) -> None:
         from importlib.metadata import version
