@@ -212,6 +212,7 @@ def test_a_secret_that_cannot_be_read_is_refused_by_its_place_with_the_remedy() 
     assert caught.value.key == "secrets[0]"
     assert "env:HARDPOINT_NOT_SET" in caught.value.problem
     assert "export HARDPOINT_NOT_SET" in (caught.value.fix or "")
+    assert "During handling" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_unfit_secret_is_refused_by_its_place_and_shown_nowhere() -> None:

@@ -203,6 +203,8 @@ def test_unknown_versions_are_skipped_and_never_a_reason_to_fail() -> None:
         V1A[:-1],
         "v1a," + "!" * 88,
         V1A[:-3] + "h==",  # the same bytes in a spelling nobody sends
+        "v1a," + base64.b64encode(b"x" * 32).decode(),
+        "v1," + base64.b64encode(b"x" * 64).decode(),
         f"{V1}  {V1}",
         f" {V1}",
         f"{V1} ",
@@ -211,7 +213,7 @@ def test_unknown_versions_are_skipped_and_never_a_reason_to_fail() -> None:
     ],
 )
 def test_a_signature_header_outside_the_grammar_is_refused(signature: str) -> None:
-    with pytest.raises((MalformedRequestError, SignatureMismatchError)):
+    with pytest.raises(MalformedRequestError):
         verified(signature, HMAC_SECRET, PUBLIC_KEY)
 
 

@@ -167,6 +167,7 @@ def test_a_form_is_verified_over_its_bytes_and_read_by_its_payload() -> None:
         b"payload=",
         b"payload=%7B",
         b"payload=%FF",
+        b"payload=%7B%22a%22%3A%22%FF%22%7D",
         b"payload=\xff",
         b"payload=hello",
         b"payload={}&" + b"a=1&" * 20,
