@@ -50,7 +50,7 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
         failure = failure_of(error)
         terminal.fail(failure)
         return failure.exit_code
-    if code == Exit.INTERRUPTED:
+    if code == Exit.INTERRUPTED and terminal.json:
         terminal.fail(_INTERRUPTED)
     return code
 

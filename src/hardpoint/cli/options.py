@@ -11,7 +11,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON envelope.")]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 CONFIG: Final = Path("hardpoint.toml")
 ProviderName = Annotated[
-    str, typer.Argument(metavar="PROVIDER", help="Whose scheme: stripe, github, standard, ...")
+    str, typer.Argument(metavar="PROVIDER", help="Whose scheme; `standard` is Standard Webhooks.")
 ]
 Body = Annotated[str, typer.Argument(metavar="FILE", help="The body, byte for byte; - is stdin.")]
 SecretRefs = Annotated[
@@ -22,6 +22,7 @@ SecretRefs = Annotated[
         help="env:NAME or file:PATH, never the secret itself; asked for when left out.",
     ),
 ]
+Live = Annotated[bool, typer.Option("--live", help="Allow an address that is not this machine.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
 
 

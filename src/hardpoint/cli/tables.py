@@ -1,62 +1,52 @@
-"""Rows for reading: fitted and coloured on a terminal, plain aligned columns anywhere else."""
+"""Rows as aligned columns: never cut or folded, so that an id can be copied from a terminal too."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Final
 
-_STYLES: Final = {
-    "dead": "red",
-    "failed": "red",
-    "fail": "red",
-    "quarantined": "yellow",
-    "pending": "yellow",
-    "warn": "yellow",
-    "done": "green",
-    "ok": "green",
+_BOLD: Final = "1"
+_COLOURS: Final = {
+    "dead": "31",
+    "failed": "31",
+    "fail": "31",
+    "quarantined": "33",
+    "pending": "33",
+    "warn": "33",
+    "done": "32",
+    "ok": "32",
 }
-"""States that deserve an eye, wherever they stand as a whole cell."""
+"""States that deserve an eye, wherever they stand as a whole cell, and their SGR codes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns and their rows, all text and all harmless to print."""
+    """Columns and their rows, all text."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
 
 
-def aligned(table: Table) -> str:
-    """Columns two blanks apart; nothing is cut, so that a program may read them too."""
+def colours_wanted() -> bool:
+    """Whether the person at the terminal has not declined; see https://no-color.org."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def aligned(table: Table, *, colours: bool = False) -> str:
+    """Columns two blanks apart, one line each row.
+
+    Args:
+        table: harmless to print.
+        colours: a bold head and coloured states.
+    """
     lines = [table.columns, *table.rows]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(table.columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def fitted(table: Table) -> str:
-    """For a person's terminal: as wide as it is, long cells folded; colours unless declined."""
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    sheet = RichTable(box=None, pad_edge=False, header_style="bold")
-    for column in table.columns:
-        sheet.add_column(column, overflow="fold")
-    for row in table.rows:
-        sheet.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    paper = StringIO()
-    console = Console(
-        file=paper,
-        force_terminal=True,
-        color_system=None if plain else "standard",
-        width=shutil.get_terminal_size().columns,
-        highlight=False,
-    )
-    console.print(sheet)
-    return "\n".join(line.rstrip() for line in paper.getvalue().splitlines())
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    painted: list[str] = []
+    for number, line in enumerate(lines):
+        cells: list[str] = []
+        for cell, width in zip(line, widths, strict=True):
+            code = (_COLOURS.get(cell) if number else _BOLD) if colours else None
+            padding = " " * (width - len(cell))
+            cells.append(f"\x1b[{code}m{cell}\x1b[0m{padding}" if code else cell + padding)
+        painted.append("  ".join(cells).rstrip())
+    return "\n".join(painted)

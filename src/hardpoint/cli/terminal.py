@@ -8,13 +8,14 @@ import getpass
 import json
 import re
 import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from io import TextIOWrapper
 from typing import Any, TextIO, final
 
 from hardpoint.cli.failures import Failure
-from hardpoint.cli.tables import Table, aligned, fitted
+from hardpoint.cli.tables import Table, aligned, colours_wanted
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock
@@ -57,6 +58,7 @@ class Terminal:
         clock: time.
         ids: ids of this run and of the events it makes.
         ask_secret: asks a person on the terminal, without echo.
+        sleep: waits so many seconds.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Terminal:
         clock: Clock | None = None,
         ids: Ids | None = None,
         ask_secret: Callable[[str], str] = getpass.getpass,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout
@@ -75,6 +78,7 @@ class Terminal:
         self.clock: Clock = clock or SystemClock()
         self.ids: Ids = ids or Uuid7()
         self.ask_secret = ask_secret
+        self.sleep = sleep
         self.json = False
         self.command = "hardpoint"
         """The command being run, as it was typed."""
@@ -93,7 +97,7 @@ class Terminal:
         Args:
             data: plain values, as JSON has them.
             parts: lines and tables in order; an empty text is an empty line.
-            failure: why the answer is no, where it is.
+            failure: why the answer is no, where it is; `parts` have told people already.
         """
         if self.json:
             self._envelope(data, failure)
@@ -101,7 +105,7 @@ class Terminal:
         for part in parts:
             self._write(self.stdout, self._text(part) + "\n")
         if failure is not None:
-            self._explain(failure)
+            self._next(failure)
 
     def write(self, content: bytes) -> None:
         """Raw bytes on stdout, nothing added."""
@@ -118,10 +122,10 @@ class Terminal:
         if self.json:
             self._envelope(None, failure)
         else:
-            self._explain(failure)
+            self._write(self.stderr, f"error: {plain(failure.message)}\n")
+            self._next(failure)
 
-    def _explain(self, failure: Failure) -> None:
-        self._write(self.stderr, f"error: {plain(failure.message)}\n")
+    def _next(self, failure: Failure) -> None:
         self._write(self.stderr, f"next:  {plain(self._hint(failure))}\n")
 
     def _hint(self, failure: Failure) -> str:
@@ -131,7 +135,7 @@ class Terminal:
         if isinstance(part, str):
             return plain(part, lines=True)
         clean = Table(part.columns, [[plain(cell) for cell in row] for row in part.rows])
-        return fitted(clean) if self.stdout.isatty() else aligned(clean)
+        return aligned(clean, colours=self.stdout.isatty() and colours_wanted())
 
     def _envelope(self, data: object, failure: Failure | None) -> None:
         from importlib.metadata import version

@@ -22,7 +22,7 @@ docstring line is its default message.
       OAuthError
         FlowError  ReauthorizationRequiredError  TokenRefreshError
       StoreError
-        StoreUnavailableError  StoreCorruptError  LeaseLostError
+        StoreUnavailableError  StoreCorruptError  LeaseLostError  TransactionLostError
 """
 
 from typing import ClassVar
@@ -40,6 +40,22 @@ class HardpointError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or _first_line(type(self)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes as it is: `__init__` takes other arguments than `args`."""
+        slots = [slot for cls in type(self).__mro__ for slot in getattr(cls, "__slots__", ())]
+        facts = vars(self) | {slot: getattr(self, slot) for slot in slots}
+        return _rebuilt, (type(self), self.args, facts)
+
+
+def _rebuilt(
+    cls: type[HardpointError], args: tuple[object, ...], facts: dict[str, object]
+) -> HardpointError:
+    error = cls.__new__(cls)
+    error.args = args
+    for name, fact in facts.items():
+        setattr(error, name, fact)
+    return error
 
 
 def _first_line(cls: type) -> str:
@@ -242,7 +258,41 @@ class UnexpectedResponseError(ProviderError):
 
 
 class RejectedError(HardpointError):
-    """Our own policy said no; nothing was sent."""
+    """Our own policy said no; nothing was sent.
+
+    It carries its raw facts and builds the message when that is read: refusing must stay cheap.
+
+    Attributes:
+        policy: the name of the policy that refused.
+        key: which of its states refused (a host, a tenant), if it keeps several.
+        retry_after: seconds until asking again makes sense, where that is known.
+        detail: more, in a few words.
+    """
+
+    __slots__ = ("detail", "key", "policy", "retry_after")
+
+    def __init__(
+        self,
+        policy: str = "",
+        key: object = None,
+        retry_after: float | None = None,
+        detail: str = "",
+    ) -> None:
+        self.policy = policy
+        self.key = key
+        self.retry_after = retry_after
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return _where(self.policy, self.key) + "; ".join(
+            part
+            for part in (
+                _first_line(type(self)).rstrip("."),
+                self.detail,
+                "" if self.retry_after is None else f"try again in {self.retry_after:.3g} s",
+            )
+            if part
+        )
 
 
 class CircuitOpenError(RejectedError):
@@ -266,15 +316,48 @@ class DeadlineTooShortError(RejectedError):
 
 
 class TimedOutError(HardpointError, TimeoutError):
-    """It took too long."""
+    """It took too long.
+
+    Attributes:
+        policy: the name of the policy whose time was up.
+        key: which of its states, if it keeps several.
+        seconds: how long it was allowed to take.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        policy: str = "",
+        key: object = None,
+        seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.policy = policy
+        self.key = key
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        allowed = "" if self.seconds is None else f" It had {self.seconds:.3g} s."
+        return f"{_where(self.policy, self.key)}{super().__str__()}{allowed}"
 
 
 class AttemptTimeoutError(TimedOutError):
-    """One attempt took longer than its timeout."""
+    """One attempt took longer than its timeout; whether it took effect is not known."""
+
+    outcome_known = False
 
 
 class DeadlineExceededError(TimedOutError):
-    """The whole call took longer than its deadline."""
+    """The whole call took longer than its deadline; whether it took effect is not known."""
+
+    outcome_known = False
+
+
+def _where(policy: str, key: object) -> str:
+    if not policy:
+        return ""
+    return f"{policy}: " if key is None else f"{policy}[{key}]: "
 
 
 # Webhooks
@@ -358,3 +441,7 @@ class StoreCorruptError(StoreError):
 
 class LeaseLostError(StoreError):
     """The lease had passed to another attempt; everything in the block was rolled back."""
+
+
+class TransactionLostError(StoreError):
+    """A write function ended its transaction: use neither OR ROLLBACK nor RAISE(ROLLBACK)."""

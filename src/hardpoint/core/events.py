@@ -8,6 +8,7 @@ An event is any frozen value; its class is its kind. Emitting is guarded by the 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import final
 
 Listener = Callable[[object], None]
@@ -29,11 +30,12 @@ class Listeners:
         return bool(self._all)
 
     def add(self, listener: Listener) -> Callable[[], None]:
-        """Listen from now on; the function returned ends it."""
-        self._all = (*self._all, listener)
+        """Listen from now on; the function returned ends it, and no other listening."""
+        own = partial(listener)  # tells one listening from another of the same function
+        self._all = (*self._all, own)
 
         def remove() -> None:
-            self._all = tuple(known for known in self._all if known is not listener)
+            self._all = tuple(known for known in self._all if known is not own)
 
         return remove
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
-from importlib.util import find_spec
 from typing import Any
 
 from hardpoint.core.errors import ConfigurationError
@@ -35,6 +34,8 @@ class Provider:
         ports: port (`payments`) to `module:Class` of its driver, where it has one.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
+        starter: `package:folder` of the files that `init` writes; the docstring of its app ends
+            with the commands to try, one a line.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Provider:
     ports: Mapping[str, str] = field(default_factory=dict[str, str])
     errors: str | None = None
     fake: str | None = None
+    starter: str | None = None
 
 
 def provider_names() -> tuple[str, ...]:
@@ -84,9 +86,5 @@ def _locations() -> dict[str, str]:
         for entry in metadata.entry_points(group=_GROUP)
         if _NAME.fullmatch(entry.name)
     }
-    package = find_spec(_GROUP)
-    if package is not None and package.submodule_search_locations is not None:
-        for module in pkgutil.iter_modules(package.submodule_search_locations):
-            if module.ispkg:
-                found[module.name] = f"{_GROUP}.{module.name}"
-    return found
+    built_in = pkgutil.iter_modules(import_module(_GROUP).__path__)
+    return found | {module.name: f"{_GROUP}.{module.name}" for module in built_in if module.ispkg}

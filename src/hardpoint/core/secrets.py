@@ -113,16 +113,21 @@ def _read_private(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ConfigurationError(key, f"cannot be read ({error.strerror})") from None
-    with os.fdopen(descriptor, "rb") as file:
+    except ValueError:
+        raise ConfigurationError(key, "is not a path") from None
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise ConfigurationError(key, "is not a regular file")
         if mode & 0o077:
             raise ConfigurationError(key, "others may read it", fix=f"chmod 600 {path}")
-        content = file.read(_FILE_BYTES_MAX + 1)
+        content = os.read(descriptor, _FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > _FILE_BYTES_MAX:
         raise ConfigurationError(key, f"is larger than {_FILE_BYTES_MAX} bytes")
     try:
-        return content.decode().removesuffix("\n").removesuffix("\r")
+        text = content.decode()
     except UnicodeDecodeError:
         raise ConfigurationError(key, "is not UTF-8 text") from None
+    return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")

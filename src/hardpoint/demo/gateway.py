@@ -38,9 +38,12 @@ class Gateway:
     Args:
         folder: an empty folder; configuration, database and log go there.
         secrets: environment variables for the child.
+        patience: seconds it may take to start, and to stop.
     """
 
-    def __init__(self, folder: Path, secrets: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, secrets: dict[str, str], *, patience: float = READY_SECONDS
+    ) -> None:
         self.database = folder / "shop.db"
         self.configuration = folder / "hardpoint.toml"
         self.configuration.write_text(_CONFIGURATION)
@@ -53,6 +56,7 @@ class Gateway:
             "HARDPOINT_DEMO_HOLD": str(self.hold),
         }
         self._port, self._admin_port = _free_port(), _free_port()
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -74,7 +78,7 @@ class Gateway:
         self._process = await asyncio.to_thread(self._spawn)
         url = f"http://127.0.0.1:{self._admin_port}/readyz"
         async with httpx2.AsyncClient(trust_env=False) as client:
-            for _ in range(int(READY_SECONDS / 0.05)):
+            for _ in range(int(self._patience / 0.05)):
                 try:
                     if (await client.get(url)).status_code == 200:
                         return
@@ -98,7 +102,7 @@ class Gateway:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(timeout=READY_SECONDS)
+            self._process.wait(timeout=self._patience)
         except subprocess.TimeoutExpired:
             self.kill()
 

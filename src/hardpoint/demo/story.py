@@ -174,7 +174,7 @@ class Story:
                 self._say(what, " ".join(map(str, statuses)))
 
     def _say(self, what: str, result: str) -> None:
-        self._console.print(f"  {what:<70} [cyan]{result}[/]", highlight=False)
+        self._console.print(f"  {what:<64} [cyan]{result}[/]", highlight=False, soft_wrap=True)
 
 
 _COUNTERS = {

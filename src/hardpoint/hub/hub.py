@@ -14,23 +14,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, final
 
 import msgspec
 
 from hardpoint.core.effects import Clock, Ids, Random
-from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
+from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.transport import Transport
-from hardpoint.hub.settings import ForwardSettings, Settings, SourceSettings
+from hardpoint.hub.settings import Settings
+from hardpoint.hub.sources import Prepared, prepare
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
 from hardpoint.store.sqlite import SqliteReader, SqliteStore
-from hardpoint.webhooks.forwarding import Forwarder, Target
+from hardpoint.webhooks.forwarding import FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
-from hardpoint.webhooks.inbox import Inbox, Source
-from hardpoint.webhooks.verification import scheme
+from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FORWARD = "forward"
 """The name of the handler that forwards; a source's own handlers may not have it."""
 
-FLUSH_SECONDS = 1.0
+TEND_SECONDS = 1.0
 _Function = TypeVar("_Function", bound=Function)
 
 
@@ -50,14 +50,27 @@ class ConfigurationLoaded(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
+class HubFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A defect, or a store beyond repair: webhooks are not handled any more. End the process."""
+
+    severity: ClassVar[str] = "error"
+    error: str
+
+
 @final
 class Hub:
     """One deployment's integrations. Nothing is opened before `start` (or `async with`).
+
+    It may be started again after it was stopped, in another event loop too.
 
     Args:
         settings: where the store is, and the sources of webhooks.
         clock, ids, random: effects, for tests.
         listeners: told every telemetry event.
+
+    Attributes:
+        failure: why it cannot work any more, told as `HubFailed` too; None while it can.
+        generation: counts the configurations that were in force.
     """
 
     def __init__(
@@ -71,6 +84,7 @@ class Hub:
     ) -> None:
         self.settings = settings
         self.listeners = Listeners(*listeners)
+        self.failure: BaseException | None = None
         self.generation = 0
         self.handlers = Handlers()
         self._clock = clock or SystemClock()
@@ -100,9 +114,11 @@ class Hub:
             listeners=self.listeners,
         )
         forward = Forwarder(self._transport, self._targets.get, self._clock)
-        self.handlers.add("", "", forward, name=FORWARD)
+        self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
+        self._started = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._configure(settings)
+        self._reloading = asyncio.Lock()
+        self._put_in_force(settings, prepare(settings))
 
     @classmethod
     def load(cls, path: str | Path = "hardpoint.toml", **effects: Any) -> Self:
@@ -155,27 +171,41 @@ class Hub:
         await self.store.open()
 
     async def start(self) -> None:
-        """Open the store, accept and handle.
+        """Open the store, accept and handle; a hub that was started already is left alone.
 
         Raises:
             StoreUnavailableError: another process holds it.
             StoreCorruptError: it is not a store of ours, or of a newer version.
         """
-        await self.open()
-        self._tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(self._flush())]
+        if self._started:
+            return
+        self._started = True
+        try:
+            await self.open()
+        except BaseException:
+            self._started = False
+            raise
+        self.failure = None
+        self._reloading = asyncio.Lock()
+        self._tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(self._tend())]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def stop(self, grace: float = 10.0) -> None:
         """Let running handlers finish for `grace` seconds, release the rest, close the store."""
-        if self._tasks:
-            await self.worker.stop(grace)
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._tasks = []
-            with suppress(StoreUnavailableError):
-                await self.receiver.flush()
-        await self._transport.close()
-        await self.store.close()
+        tasks, self._tasks = self._tasks, []
+        try:
+            if tasks:
+                await self.worker.stop(grace if self.failure is None else 0)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                with suppress(StoreUnavailableError):
+                    await self.receiver.flush()
+        finally:
+            await self._transport.close()
+            await self.store.close()
+            self._started = False
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -189,11 +219,20 @@ class Hub:
     ) -> None:
         await self.stop()
 
-    async def _flush(self) -> None:
+    async def _tend(self) -> None:
+        """Write the counters now and then, and see whether the store can be relied on."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
+            await asyncio.sleep(TEND_SECONDS)
             with suppress(StoreUnavailableError):
                 await self.receiver.flush()
+            if self.store.broken is not None:
+                raise StoreCorruptError(self.store.broken)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self.failure is None:
+            self.failure = error
+            self.listeners.emit(HubFailed(error=f"{type(error).__qualname__}: {error}"))
 
     # Configuration
 
@@ -203,23 +242,18 @@ class Hub:
         Raises:
             ConfigurationError: naming the key that is wrong; nothing has changed.
         """
-        if self.settings.path is None:
+        path = self.settings.path
+        if path is None:
             return
-        settings = await asyncio.to_thread(Settings.load, self.settings.path)
-        if settings.store.path != self.settings.store.path:
-            raise ConfigurationError(
-                "store.url", "cannot change while running", fix="Restart to use another store"
-            )
-        self._configure(settings)
+        async with self._reloading:
+            settings, prepared = await asyncio.to_thread(_load, path)
+            _refuse_change("store", self.settings.store, settings.store)
+            _refuse_change("worker", self.settings.worker, settings.worker)
+            self._put_in_force(settings, prepared)
 
-    def _configure(self, settings: Settings) -> None:
-        """Prepare every source, then put all in force at once."""
-        sources = {name: _source(one) for name, one in settings.webhooks.items()}
-        targets = {
-            name: _target(f"webhooks.{name}.forward", one.forward)
-            for name, one in settings.webhooks.items()
-            if one.forward is not None
-        }
+    def _put_in_force(self, settings: Settings, prepared: Prepared) -> None:
+        """All of it at once."""
+        sources, targets = prepared
         self.settings = settings
         self.generation += 1
         self.receiver.configure(sources)
@@ -243,14 +277,29 @@ class Hub:
         """Looks into the store without touching it; close it when done."""
         return SqliteReader(self.settings.store.path)
 
-    async def retry(self, event_id: str, handler: str | None = None) -> int:
-        """Make an event's waiting jobs due now, and its dead letters jobs again; gives how many."""
-        count = await self.store.retry(event_id, handler)
+    async def retry(
+        self, event_id: str, handler: str | None = None, *, actor: str = "", reason: str = ""
+    ) -> int:
+        """Make an event's waiting jobs due now, and its dead letters jobs again; gives how many.
+
+        Args:
+            event_id: ours.
+            handler: only this one.
+            actor: who asked, for the audit record.
+            reason: why, likewise.
+        """
+        count = await self.store.retry(event_id, handler, actor=actor, reason=reason)
         self.worker.notify()
         return count
 
     async def replay(
-        self, event_id: str, handler: str | None = None, *, force: bool = False
+        self,
+        event_id: str,
+        handler: str | None = None,
+        *,
+        force: bool = False,
+        actor: str = "",
+        reason: str = "",
     ) -> int:
         """Handle an event anew, by one handler or all that match now; gives how many jobs.
 
@@ -258,9 +307,17 @@ class Hub:
             event_id: ours.
             handler: only this one.
             force: even where it was done already.
+            actor: who asked, for the audit record.
+            reason: why, likewise.
+
+        Raises:
+            ConfigurationError: there is no such handler.
         """
+        if handler is not None and handler not in self.handlers.names():
+            known = ", ".join(self.handlers.names())
+            raise ConfigurationError(f"handler {handler}", "is not known", fix=f"Known: {known}")
         names = (handler,) if handler else await asyncio.to_thread(self._wanted, event_id)
-        count = await self.store.replay(event_id, names, force=force)
+        count = await self.store.replay(event_id, names, force=force, actor=actor, reason=reason)
         self.worker.notify()
         return count
 
@@ -274,24 +331,13 @@ class Hub:
             reader.close()
 
 
-def _source(settings: SourceSettings) -> Source:
-    key = f"webhooks.{settings.name}"
-    options = {} if settings.tolerance is None else {"tolerance": settings.tolerance}
-    try:
-        prepared = scheme(settings.provider, secrets=settings.secrets, **options)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{key}.{error.key}", error.problem, fix=error.fix) from None
-    except TypeError:
+def _load(path: Path) -> tuple[Settings, Prepared]:
+    settings = Settings.load(path)
+    return settings, prepare(settings)
+
+
+def _refuse_change(key: str, old: object, new: object) -> None:
+    if new != old:
         raise ConfigurationError(
-            f"{key}.tolerance", f"{settings.provider} signs no time", fix="Remove it"
-        ) from None
-    cap = settings.body_bytes_max or prepared.body_bytes_max
-    return Source(name=settings.name, scheme=prepared, body_bytes_max=cap)
-
-
-def _target(key: str, settings: ForwardSettings) -> Target:
-    try:
-        signing = scheme("standard", secrets=[settings.secret])
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{key}.secret", error.problem, fix=error.fix) from None
-    return Target(url=settings.url, signing=signing)
+            key, "cannot change while running", fix="Restart to put it in force"
+        )

@@ -6,7 +6,7 @@ Every refusal names the path of the offending key, what is wrong and what to wri
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar, get_origin
@@ -14,18 +14,17 @@ from typing import Any, NoReturn, Self, TypeVar, get_origin
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.transport import checked_url
+from hardpoint.store.sqlite import Retention
+
+BODY_BYTES_CEILING = 100 * 1024 * 1024
+KEYS_DAYS_LEAST = 30
+"""No vendor tries for so long; a key forgotten sooner would let a repeat in as new."""
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_DAYS_MOST = 36_500
+_ATTEMPTS_MOST = 10_000
+_DAY = 86_400.0
 _Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
-    """How long what is kept, in days; `keys` is how long a repeat is still known as one."""
-
-    done_days: int = 30
-    dead_days: int = 90
-    keys_days: int = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +32,12 @@ class StoreSettings:
     """Where events are kept."""
 
     path: Path
-    retention: Retention = Retention()
+    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """How many attempts run at a time; `threads` bounds plain `def` handlers among them."""
+    """How many attempts run at a time: of `async def` handlers, and of plain `def` ones."""
 
     concurrency: int = 128
     threads: int = 16
@@ -74,13 +73,19 @@ class Settings:
     path: Path | None = None
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, *, secrets: bool = True) -> Self:
         """Read a file. Relative paths in it start from its folder.
 
+        Args:
+            path: the file.
+            secrets: read every secret too, to see that it is there; to look into the store alone
+                one needs none.
+
         Raises:
-            ConfigurationError: missing, not TOML, or any key or value we do not know.
+            ConfigurationError: missing, not TOML, any key or value we do not know, or a secret
+                that cannot be read.
         """
-        where = Path(path)
+        where = Path(path).absolute()
         try:
             content = tomllib.loads(where.read_bytes().decode())
         except FileNotFoundError:
@@ -93,18 +98,28 @@ class Settings:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
         table = _Table("", content, {"store", "webhooks", "worker"})
         folder = where.parent
-        return cls(
+        settings = cls(
             store=_store(table.table("store", {"url", "retention"}), folder),
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             path=where,
         )
+        if secrets:
+            for key, secret in settings.secrets():
+                _require(key, secret)
+        return settings
+
+    def secrets(self) -> Iterator[tuple[str, Secret]]:
+        """Every secret, after the path of its key."""
+        for name, source in self.webhooks.items():
+            for index, secret in enumerate(source.secrets):
+                yield f"webhooks.{name}.secrets[{index}]", secret
+            if source.forward is not None:
+                yield f"webhooks.{name}.forward.secret", source.forward.secret
 
     def files(self) -> tuple[Path, ...]:
         """What to watch for changes: the file itself and every `file:` secret it names."""
-        secrets = [secret for source in self.webhooks.values() for secret in source.secrets]
-        secrets += [one.forward.secret for one in self.webhooks.values() if one.forward]
-        references = [secret.reference for secret in secrets]
+        references = [secret.reference for _, secret in self.secrets()]
         paths = [Path(one[5:]) for one in references if one.startswith("file:")]
         return (*([self.path] if self.path else []), *dict.fromkeys(paths))
 
@@ -112,25 +127,34 @@ class Settings:
 def _store(table: "_Table", folder: Path) -> StoreSettings:
     url = table.get("url", str)
     scheme, _, rest = url.partition(":")
-    if scheme != "sqlite" or not rest or rest.startswith("//"):
+    unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or not rest.isprintable()
+    if scheme != "sqlite" or not rest or unlike_a_path:
         table.refuse("url", "is not a store we know", "Write sqlite:hardpoint.db")
-    days = table.table("retention", {"done_days", "dead_days", "keys_days"})
-    default = Retention()
     return StoreSettings(
         path=folder / rest,
-        retention=Retention(
-            done_days=days.count("done_days", default.done_days),
-            dead_days=days.count("dead_days", default.dead_days),
-            keys_days=days.count("keys_days", default.keys_days),
-        ),
+        retention=_retention(table.table("retention", {"done_days", "dead_days", "keys_days"})),
     )
+
+
+def _retention(table: "_Table") -> Retention:
+    """In days; what is not written follows from what is: done, dead and keys rise in this order."""
+    default = Retention()
+    done = table.count("done_days", default.done / _DAY, most=_DAYS_MOST)
+    dead = table.count("dead_days", max(default.dead / _DAY, done), most=_DAYS_MOST)
+    keys = table.count("keys_days", max(default.keys / _DAY, dead), most=_DAYS_MOST)
+    if dead < done:
+        table.refuse("dead_days", "is less than done_days", f"Write {done:g} or more")
+    least = max(dead, KEYS_DAYS_LEAST)
+    if keys < least:
+        table.refuse("keys_days", "is too short to know a repeat by", f"Write {least:g} or more")
+    return Retention(done=done * _DAY, dead=dead * _DAY, keys=keys * _DAY)
 
 
 def _worker(table: "_Table") -> WorkerSettings:
     default = WorkerSettings()
     return WorkerSettings(
-        concurrency=table.count("concurrency", default.concurrency),
-        threads=table.count("threads", default.threads),
+        concurrency=table.count("concurrency", default.concurrency, most=_ATTEMPTS_MOST),
+        threads=table.count("threads", default.threads, most=_ATTEMPTS_MOST),
     )
 
 
@@ -149,35 +173,33 @@ def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
         key = f"{table.path}.secrets[{index}]"
         if not isinstance(reference, str):
             raise ConfigurationError(key, "is not text", fix="Write env:NAME or file:PATH")
-        secrets.append(_present(Secret.parse(reference, key=key, folder=folder), key))
+        secrets.append(Secret.parse(reference, key=key, folder=folder))
     forward = None
     if table.has("forward"):
         onward = table.table("forward", {"url", "secret"})
-        key = f"{onward.path}.secret"
-        secret = Secret.parse(onward.get("secret", str), key=key, folder=folder)
+        reference = onward.get("secret", str)
         forward = ForwardSettings(
             url=checked_url(onward.get("url", str), key=f"{onward.path}.url"),
-            secret=_present(secret, key),
+            secret=Secret.parse(reference, key=f"{onward.path}.secret", folder=folder),
         )
     return SourceSettings(
         name=name,
         provider=table.get("provider", str),
         secrets=tuple(secrets),
         tolerance=table.count("tolerance", None),
-        body_bytes_max=table.count("body_bytes_max", None),
+        body_bytes_max=table.count("body_bytes_max", None, most=BODY_BYTES_CEILING),
         forward=forward,
     )
 
 
-def _present(secret: Secret, key: str) -> Secret:
-    """The secret, once it is known that it can be read."""
+def _require(key: str, secret: Secret) -> None:
+    """See that a secret can be read."""
     try:
         secret.reveal()
     except ConfigurationError as error:
         raise ConfigurationError(
             key, f"{secret.reference} {error.problem}", fix=error.fix
         ) from None
-    return secret
 
 
 class _Table:
@@ -217,12 +239,14 @@ class _Table:
             self.refuse(key, "has the wrong type", f"Write a {_KINDS[kind]}")
         return value
 
-    def count(self, key: str, default: _Value) -> int | _Value:
-        value = self._content.get(key, default)
-        if value is default:
+    def count(self, key: str, default: _Value, *, most: int | None = None) -> int | _Value:
+        if key not in self._content:
             return default
+        value = self._content[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             self.refuse(key, "is not a whole number above zero", "Write a number such as 300")
+        if most is not None and value > most:
+            self.refuse(key, "is too large", f"Write {most} at most")
         return value
 
 

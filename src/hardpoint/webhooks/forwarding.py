@@ -5,6 +5,7 @@ The raw body unchanged, the headers that were kept, and a Standard Webhooks sign
 """
 
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import final
 
 import msgspec
@@ -13,12 +14,15 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import HardpointError
 from hardpoint.http.transport import Response, Transport
 from hardpoint.store.driver import Event
-from hardpoint.webhooks.handlers import Permanent, RetryAfter
+from hardpoint.webhooks.handlers import Permanent
 from hardpoint.webhooks.job import Job
 from hardpoint.webhooks.verification import Scheme
 
+FORWARD_SECONDS = 30.0
+"""What one attempt may take, answer included."""
+
 RETRY_AFTER_SECONDS_MAX = 3600.0
-_DROPPED = frozenset({"content-length", "host", "connection", "transfer-encoding"})
+_HOP_BY_HOP = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +33,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ForwardRefusedError(HardpointError):
-    """The service the event was forwarded to did not take it."""
+    """The service the event was forwarded to did not take it.
+
+    Attributes:
+        retry_after: seconds it asked us to wait; the schedule may wait longer.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 @final
@@ -54,24 +66,43 @@ class Forwarder:
         target = self._target(event.source)
         if target is None:
             raise ForwardRefusedError(f"{event.source} is not forwarded any more")
-        headers = [(name, value) for name, value in event.headers.items() if name not in _DROPPED]
-        headers += target.signing.sign(
-            event.body, now=self._clock.now(), event_id=job.event_id, event_type=event.type
-        )
-        headers += [("x-hardpoint-source", event.source), ("x-request-id", event.correlation_id)]
-        response = await self._transport.post(target.url, headers, event.body)
-        _judge(response)
+        now = self._clock.now()
+        ours = {
+            "x-hardpoint-source": event.source,
+            "x-request-id": event.correlation_id,
+            **dict(
+                target.signing.sign(
+                    event.body, now=now, event_id=job.event_id, event_type=event.type
+                )
+            ),
+        }
+        kept = {name: value for name, value in event.headers.items() if name not in _HOP_BY_HOP}
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in (kept | ours).items()
+        ]
+        _judge(await self._transport.post(target.url, headers, event.body), now)
 
 
-def _judge(response: Response) -> None:
+def _judge(response: Response, now: float) -> None:
     status = response.status
     if 200 <= status < 300:
         return
     if 400 <= status < 500 and status not in {408, 429}:
         raise Permanent(f"the service answered {status}")
-    waiting = response.headers.get("retry-after", "")
-    if status in {429, 503} and waiting.isascii() and waiting.isdigit():
-        raise RetryAfter(
-            min(float(waiting), RETRY_AFTER_SECONDS_MAX), f"the service answered {status}"
-        )
-    raise ForwardRefusedError(f"the service answered {status}")
+    raise ForwardRefusedError(
+        f"the service answered {status}",
+        retry_after=_seconds(response.headers.get("retry-after", ""), now),
+    )
+
+
+def _seconds(retry_after: str, now: float) -> float | None:
+    """What `Retry-After` asks for, in digits or as a date (RFC 9110, 10.2.3); None if nothing."""
+    if retry_after.isascii() and retry_after.isdigit():
+        seconds = float(retry_after)
+    else:
+        try:
+            seconds = parsedate_to_datetime(retry_after).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    return min(seconds, RETRY_AFTER_SECONDS_MAX)

@@ -128,37 +128,40 @@ class Handlers:
             timeout: seconds an attempt may take.
 
         Raises:
-            ConfigurationError: another function has the name already, or an option is senseless.
+            ConfigurationError: another function has the name already, it could not be called, or
+                an option is senseless.
         """
         label = name or getattr(function, "__name__", "")
         if not label or label == "<lambda>":
             raise ConfigurationError(
                 "handler", "has no name", fix="Give one: hub.on(..., name='mark_paid')"
             )
-        if not (math.isfinite(timeout) and timeout > 0):
-            raise ConfigurationError(f"handler {label}", "timeout must be positive seconds")
-        known = self._by_name.get(label)
-        if known is not None and known.function is not function:
-            raise ConfigurationError(
-                f"handler {label}",
-                "another handler has this name",
-                fix="Stored jobs find their handler by name; give one of them name='...'",
-            )
+        _check(label, function, timeout)
         schedule = DEFAULT_SCHEDULE if retry is None else retry
-        self._by_name[label] = Handler(
+        handler = Handler(
             name=label,
             function=function,
             asynchronous=_is_async(function),
             retry=schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule)),
             timeout=timeout,
         )
+        if self._by_name.setdefault(label, handler) != handler:
+            raise ConfigurationError(
+                f"handler {label}",
+                "this name stands for another function, or for other options, already",
+                fix="Stored jobs find their handler by name; give one of them name='...'",
+            )
         compiled = re.compile(fnmatch.translate(pattern))
         self._patterns.setdefault(source, []).append((compiled, label))
         self._matches.clear()
 
-    def names(self) -> tuple[str, ...]:
-        """Every handler there is."""
-        return tuple(self._by_name)
+    def names(self, *, asynchronous: bool | None = None) -> tuple[str, ...]:
+        """Every handler there is, or those of one kind."""
+        return tuple(
+            name
+            for name, handler in self._by_name.items()
+            if asynchronous in {None, handler.asynchronous}
+        )
 
     def __getitem__(self, name: str) -> Handler:
         """The handler a stored job names."""
@@ -184,6 +187,21 @@ class Handlers:
 
 
 _MATCHES_MAX = 4096
+
+
+def _check(label: str, function: Function, timeout: float) -> None:
+    """Refuse now what every attempt would fail of."""
+    key = f"handler {label}"
+    if not (math.isfinite(timeout) and timeout > 0):
+        raise ConfigurationError(key, "timeout must be positive seconds")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigurationError(key, "is a generator, which nobody would run", fix="Remove yield")
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        raise ConfigurationError(key, "does not take (event, job)") from None
+    except ValueError:  # a function of C may not tell what it takes
+        pass
 
 
 def _is_async(function: Function) -> bool:

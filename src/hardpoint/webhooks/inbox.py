@@ -5,7 +5,7 @@ import hmac
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import final
+from typing import ClassVar, final
 
 import msgspec
 
@@ -47,7 +47,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: int
 
 
-class EventReceived(msgspec.Struct, frozen=True, kw_only=True):
+class EventReceived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A verified event was committed, or found to be there already."""
 
     event_id: str
@@ -61,19 +61,28 @@ class EventReceived(msgspec.Struct, frozen=True, kw_only=True):
     """Which of the source's secrets matched, counted from 0."""
     quarantine: str | None = None
 
+    @property
+    def severity(self) -> str:
+        """For the log."""
+        return "info" if self.stored in {Stored.NEW, Stored.DUPLICATE} else "warning"
+
 
 class RequestsRefused(msgspec.Struct, frozen=True, kw_only=True):
     """Requests were refused since the counters were last written."""
 
+    severity: ClassVar[str] = "warning"
     source: str
     reason: str
     count: int
 
 
-class VerificationFault(msgspec.Struct, frozen=True, kw_only=True):
-    """A scheme raised what it never may: a defect. The vendor was told to come again."""
+class ReceptionFault(msgspec.Struct, frozen=True, kw_only=True):
+    """A scheme or the store raised what it never may: a defect. The vendor is to come again."""
 
+    severity: ClassVar[str] = "error"
     source: str
+    doing: str
+    """`verify` or `store`."""
     error: str
 
 
@@ -87,7 +96,7 @@ class Inbox:
         worker: runs them.
         clock: for signatures' windows and records.
         ids: for events.
-        listeners: told `EventReceived` and `RequestsRefused`.
+        listeners: told `EventReceived`, `RequestsRefused` and `ReceptionFault`.
     """
 
     def __init__(
@@ -143,8 +152,7 @@ class Inbox:
             self.refused(source, error.reason)
             done(UNAUTHORIZED)
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
-            fault = VerificationFault(source=source, error=type(error).__qualname__)
-            self._listeners.emit(fault)
+            self._fault(source, "verify", type(error).__qualname__)
             done(UNAVAILABLE)
         else:
             self._admit(known, request, verified, now, done)
@@ -186,12 +194,12 @@ class Inbox:
                 body_sha256=digest,
                 malformed=verified.malformed,
                 handlers=names,
-                lease=bool(names) and self._worker.reserve(len(names)),
+                lease=bool(names) and self._worker.reserve(names),
             )
             admission = _Admission(self, event, kept, verified.key, settle)
             try:
                 self._store.accept(event, admission)
-            except StoreUnavailableError as error:
+            except Exception as error:  # noqa: BLE001 - it is judged where all results are
                 admission(error)
 
     def _settle(self, admission: "_Admission", result: Accepted | Exception) -> None:
@@ -201,20 +209,26 @@ class Inbox:
         if event.lease and new:
             self._worker.start(_leases(event, admission.headers))
         elif event.lease:
-            self._worker.unreserve(len(event.handlers))
+            self._worker.unreserve(event.handlers)
         elif event.handlers and new:
             self._worker.notify()
-        if not isinstance(result, Accepted):
+        if isinstance(result, Accepted):
+            if result.stored in _REPEATS:
+                self.refused(event.source, result.stored.value)
+            if self._listeners:
+                self._listeners.emit(_received(event, result, admission.secret))
+            admission.done(STORED)
+        else:
+            self.refused(event.source, "unavailable")
+            if not isinstance(result, StoreUnavailableError):
+                self._fault(event.source, "store", f"{type(result).__qualname__}: {result}")
             admission.done(UNAVAILABLE)
-            return
-        if result.stored in _REPEATS:
-            self.refused(event.source, result.stored.value)
-        if self._listeners:
-            self._listeners.emit(_received(event, result, admission.secret))
-        admission.done(STORED)
+
+    def _fault(self, source: str, doing: str, error: str) -> None:
+        self._listeners.emit(ReceptionFault(source=source, doing=doing, error=error))
 
     async def flush(self) -> None:
-        """Write the counters of refused requests: a row a source, reason and minute.
+        """Write the counters of refused and repeated requests: a row a source, reason and minute.
 
         Raises:
             StoreUnavailableError: the counts are kept for the next time.
@@ -232,9 +246,10 @@ class Inbox:
             self._refusals.update(counts)
             raise
         for row in rows:
-            self._listeners.emit(
-                RequestsRefused(source=row.source, reason=row.reason, count=row.count)
-            )
+            if row.reason not in _REPEATS:
+                self._listeners.emit(
+                    RequestsRefused(source=row.source, reason=row.reason, count=row.count)
+                )
 
 
 @final
@@ -273,6 +288,7 @@ class _Nobody:
 
     covers = Coverage.FULL_BODY
     replay = Replay.NONE
+    signature_headers: frozenset[bytes] = frozenset()
     stored_headers: frozenset[bytes] = frozenset()
     body_bytes_max = BODY_BYTES_MAX
 

@@ -31,6 +31,7 @@ class Job:
     """
 
     __slots__ = (
+        "_joining",
         "_store",
         "attempt",
         "completed",
@@ -51,6 +52,7 @@ class Job:
         self.attempt = lease.fence
         self.failures = lease.failures
         self.writes: list[Write] = []
+        self._joining = False
         self.completed = False
         """True once the user's own transaction has completed the job."""
 
@@ -69,8 +71,8 @@ class Job:
         It is pure SQL and does no I/O of its own; it may run more than once before it commits.
         What it raises undoes the completion: the attempt has failed.
         """
-        if self.completed:
-            raise RuntimeError("the job is complete: it was completed in your own transaction")
+        if self._joining or self.completed:
+            raise RuntimeError("this job is completed in your own transaction: write there")
         self.writes.append(function)
 
     def complete_in(self, target: Any) -> "_Completing":
@@ -82,16 +84,18 @@ class Job:
 
         Raises:
             ConfigurationError: another file, or a connection that is in a transaction already.
-            StoreError: the lease has passed to another attempt; everything was rolled back.
+            LeaseLostError: the lease has passed to another attempt; everything was rolled back.
         """
-        if self.writes:
-            raise RuntimeError("use job.write or job.complete_in, not both")
+        if self.writes or self._joining or self.completed:
+            raise RuntimeError("a job completes once: by job.write or in one job.complete_in block")
         joining = self._store.complete_in(self.lease, target, started_at=self.started_at)
         return _Completing(self, joining)
 
 
 @final
 class _Completing:
+    """The store's block; the job learns what became of it."""
+
     __slots__ = ("_job", "_joining")
 
     def __init__(self, job: Job, joining: Joining) -> None:
@@ -100,6 +104,7 @@ class _Completing:
 
     def __enter__(self) -> Self:
         self._joining.__enter__()
+        self._job._joining = True
         return self
 
     def __exit__(
@@ -108,11 +113,13 @@ class _Completing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._job._joining = False
         self._joining.__exit__(kind, error, trace)
         self._job.completed = error is None
 
     async def __aenter__(self) -> Self:
         await self._joining.__aenter__()
+        self._job._joining = True
         return self
 
     async def __aexit__(
@@ -121,5 +128,6 @@ class _Completing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._job._joining = False
         await self._joining.__aexit__(kind, error, trace)
         self._job.completed = error is None

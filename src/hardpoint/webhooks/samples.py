@@ -4,6 +4,7 @@ The documents themselves stand in the vendors' folders.
 """
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, cast, final
 
@@ -111,7 +112,7 @@ class Samples:
                 "event", f"there is no sample of {event_type!r}", fix=f"Known: {known}"
             )
         fresh = Fresh(now, ids)
-        document = build(fresh)
+        document = deepcopy(build(fresh))  # what builders share is not the overrides' to change
         for path, value in (overrides or {}).items():
             _override(document, path, value)
         body = msgspec.json.encode(document)

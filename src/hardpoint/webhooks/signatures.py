@@ -18,7 +18,6 @@ from hardpoint.core.errors import (
     StaleTimestampError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.webhooks.verification import WebhookRequest
 
 SECRETS_MAX = 4
 """Live secrets of one source: a rotation needs two, a forged request costs one HMAC for each."""
@@ -27,8 +26,6 @@ CANDIDATES_MAX = 16
 """Signatures looked at in one request; senders send one for each live key."""
 TOLERANCE = 300
 TOLERANCE_MAX = 24 * 60 * 60
-FIELD_CHARS_MAX = 256
-"""Ids and types go into indexes, file names and terminals."""
 
 _TIMESTAMP_DIGITS_MAX = 12
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
@@ -66,31 +63,31 @@ class HmacKey:
 
 
 def matching_key(
-    keys: Iterable[HmacKey],
+    keys: Iterable[tuple[int, HmacKey]],
     prefix: bytes,
     body: bytes,
     candidates: Sequence[bytes],
-    *,
     spell: Callable[[bytes], bytes] = hexlify,
+    *,
     equal: Callable[[bytes, bytes], bool] = hmac.compare_digest,
 ) -> int | None:
-    """The index of the key that made one of the candidates, if one did.
+    """The number of the key that made one of the candidates, if one did.
 
     A forged request has every key tried on every candidate, whichever comes close.
 
     Args:
-        keys: the live ones.
+        keys: the live ones, each with its place among the secrets.
         prefix: what is signed before the body.
         body: what is signed.
         candidates: signatures as received.
         spell: how a scheme writes its 32 bytes.
         equal: compares in constant time.
     """
-    for index, key in enumerate(keys):
+    for number, key in keys:
         expected = spell(key.digest(prefix, body))
         for candidate in candidates:
             if equal(candidate, expected):
-                return index
+                return number
     return None
 
 
@@ -113,30 +110,24 @@ def check_age(signed_at: int, now: float, tolerance: float) -> None:
     """
     age = now - signed_at
     if age > tolerance:
-        raise StaleTimestampError(f"signed {age:.0f} s ago, {tolerance:g} s are allowed")
+        raise StaleTimestampError(
+            f"signed {age:.0f} s ago, {age - tolerance:.0f} s more than the {tolerance:g} s allowed"
+        )
     if age < -tolerance:
-        raise StaleTimestampError(f"signed {-age:.0f} s ahead, {tolerance:g} s are allowed")
+        raise StaleTimestampError(
+            f"signed {-age:.0f} s in the future, more than the {tolerance:g} s allowed"
+        )
 
 
-def signature_header(request: WebhookRequest, name: bytes) -> bytes:
-    """The header that holds the signature.
+def signature_in(value: bytes | None, name: bytes) -> bytes:
+    """The value of the header that holds the signature.
 
     Raises:
         MissingSignatureError: there is none.
-        MalformedRequestError: it is empty, too long, or stands twice.
+        MalformedRequestError: it is empty, or longer than any vendor's.
     """
-    value = request.header(name)
     if value is None:
         raise MissingSignatureError(f"the request has no {name.decode()} header")
-    return bounded(name, value)
-
-
-def bounded(name: bytes, value: bytes) -> bytes:
-    """A header's value, neither empty nor beyond what a vendor sends.
-
-    Raises:
-        MalformedRequestError: it is.
-    """
     if not 0 < len(value) <= HEADER_BYTES_MAX:
         problem = "too long" if value else "empty"
         raise MalformedRequestError(f"the {name.decode()} header is {problem}")
@@ -156,8 +147,10 @@ class Unfit:
     fix: str | None = None
 
 
-def prepare(secrets: Sequence[Secret], make: Callable[[str], Key | Unfit]) -> tuple[Key, ...]:
-    """One key from each live secret, in their order.
+def prepare(
+    secrets: Sequence[Secret], make: Callable[[str], Key | Unfit]
+) -> tuple[tuple[int, Key], ...]:
+    """One key from each live secret, each with its place among them.
 
     Args:
         secrets: the live ones, newest first.
@@ -173,7 +166,10 @@ def prepare(secrets: Sequence[Secret], make: Callable[[str], Key | Unfit]) -> tu
             f"names {len(secrets)} secrets; 1 to {SECRETS_MAX} may be live at a time",
             fix="Drop those the vendor no longer signs with" if secrets else None,
         )
-    return tuple(_prepared(f"secrets[{index}]", one, make) for index, one in enumerate(secrets))
+    return tuple(
+        (number, _prepared(f"secrets[{number}]", secret, make))
+        for number, secret in enumerate(secrets)
+    )
 
 
 def _prepared(key: str, secret: Secret, make: Callable[[str], Key | Unfit]) -> Key:

@@ -21,17 +21,17 @@ from hardpoint.core.errors import (
     SignatureMismatchError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.webhooks.envelopes import is_name, open_envelope
+from hardpoint.webhooks.envelopes import Name, Unreadable, check_printable, open_envelope
 from hardpoint.webhooks.signatures import (
     CANDIDATES_MAX,
     TOLERANCE,
     HmacKey,
     Unfit,
-    bounded,
     check_age,
     check_tolerance,
     matching_key,
     prepare,
+    signature_in,
     timestamp,
 )
 from hardpoint.webhooks.verification import (
@@ -59,10 +59,10 @@ _ID_GRAMMAR = re.compile(rb"[!-\-/-~]{1,256}")
 class _Payload(msgspec.Struct):
     """What we read of a body."""
 
-    type: str
+    type: Name
 
 
-_PAYLOAD = msgspec.json.Decoder(_Payload)
+_payload = msgspec.json.Decoder(_Payload).decode
 
 
 @final
@@ -87,26 +87,25 @@ class StandardWebhooks:
     def __init__(self, *, secrets: Sequence[Secret], tolerance: float = TOLERANCE) -> None:
         self._keys = prepare(secrets, _key)
         self._tolerance = check_tolerance(tolerance)
-        self._hmac = tuple(key for key in self._keys if isinstance(key, HmacKey))
-        self._ed25519 = tuple(key for key in self._keys if isinstance(key, _Ed25519))
+        self._hmac = tuple((at, key) for at, key in self._keys if isinstance(key, HmacKey))
+        self._ed25519 = tuple((at, key) for at, key in self._keys if isinstance(key, _Ed25519))
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature and its time; id comes from a signed header, type from the body."""
         key, signed_at, event_id = self.authenticate(request, now=now)
-        payload = open_envelope(_PAYLOAD, request.body)
-        if isinstance(payload, str):
-            return Verified(malformed=payload, key=key, signed_at=signed_at)
-        if not is_name(payload.type):
-            return Verified(malformed="type is no usable name", key=key, signed_at=signed_at)
-        event = Notification(id=event_id, type=payload.type)
+        try:
+            event_type = open_envelope(_payload, request.body).type
+            check_printable(event_type)
+        except Unreadable as problem:
+            return Verified(malformed=str(problem), key=key, signed_at=signed_at)
+        event = Notification(id=event_id, type=event_type)
         return Verified(events=(event,), key=key, signed_at=signed_at)
 
     def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int, str]:
         """Check the signature and its time alone: index of the key, time and id."""
         headers = request.once(_READ)
-        if _SIGNATURE not in headers:
-            raise MissingSignatureError(f"the request has no {_SIGNATURE.decode()} header")
-        symmetric, asymmetric = _parse(bounded(_SIGNATURE, headers[_SIGNATURE]))
+        header = signature_in(headers.get(_SIGNATURE), _SIGNATURE)
+        symmetric, asymmetric = _parse(header)
         event_id = headers.get(_ID, b"")
         if not _ID_GRAMMAR.fullmatch(event_id):
             raise MalformedRequestError("webhook-id is not 1 to 256 printable characters, no dot")
@@ -116,6 +115,15 @@ class StandardWebhooks:
         key = self._match(prefix, request.body, symmetric, asymmetric)
         check_age(signed_at, now, self._tolerance)
         return key, signed_at, event_id.decode()
+
+    def clue(self, request: WebhookRequest) -> str | None:
+        """Which kind of key would be needed, where none of that kind is live."""
+        symmetric, asymmetric = _parse(request.once(_READ)[_SIGNATURE])
+        if not self._hmac and not asymmetric:
+            return "It is signed with a shared key (v1), and no whsec_ key is live"
+        if not self._ed25519 and not symmetric:
+            return "It is signed with Ed25519 (v1a), and no whpk_ key is live"
+        return None
 
     def sign(
         self, body: bytes, *, now: float, event_id: str, event_type: str
@@ -130,7 +138,7 @@ class StandardWebhooks:
         if not _ID_GRAMMAR.fullmatch(event_id.encode()):
             raise ValueError("an id is 1 to 256 printable ASCII characters without a dot")
         prefix = b"%b.%d." % (event_id.encode(), int(now))
-        entries = [entry for key in self._keys if (entry := _signature(key, prefix, body))]
+        entries = [entry for _, key in self._keys if (entry := _signature(key, prefix, body))]
         if not entries:
             raise ConfigurationError(
                 "secrets", "are public keys, which cannot sign", fix="Add a whsec_ or whsk_ key"
@@ -145,14 +153,14 @@ class StandardWebhooks:
         self, prefix: bytes, body: bytes, symmetric: list[bytes], asymmetric: list[bytes]
     ) -> int:
         if symmetric:
-            found = matching_key(self._hmac, prefix, body, symmetric, spell=_base64)
+            found = matching_key(self._hmac, prefix, body, symmetric, _base64)
             if found is not None:
-                return self._keys.index(self._hmac[found])
+                return found
         if asymmetric and self._ed25519:
             message = prefix + body
-            for key in self._ed25519:
+            for number, key in self._ed25519:
                 if any(key.made(signature, message) for signature in asymmetric):
-                    return self._keys.index(key)
+                    return number
         raise SignatureMismatchError
 
 
@@ -214,7 +222,7 @@ def _key(text: str) -> _Key | Unfit:
     make = _KINDS.get(kind)
     if make is None:
         return Unfit("starts with none of whsec_, whpk_ and whsk_")
-    decoded = _from_base64(encoded.encode() + b"=" * (-len(encoded) % 4))
+    decoded = _from_base64(encoded.encode("ascii", "replace") + b"=" * (-len(encoded) % 4))
     return Unfit(f"is not base64 after {kind}_") if decoded is None else make(decoded)
 
 

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from inspect import signature
 from typing import Any, Protocol, final
 
 import msgspec
@@ -228,9 +229,16 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
         **settings: what the scheme takes, such as `tolerance` in seconds.
 
     Raises:
-        ConfigurationError: unknown name, no secret, or one of the wrong shape.
+        ConfigurationError: unknown name or setting, no secret, or one of the wrong shape.
     """
     kind = scheme_type(name)
+    known = signature(kind).parameters.keys() - {"secrets"}
+    for setting in settings.keys() - known:
+        raise ConfigurationError(
+            setting,
+            f"is no setting of {name}",
+            fix=f"It has {', '.join(sorted(known))}" if known else "It has none",
+        )
     wrapped = [Secret.value(one) if isinstance(one, str) else one for one in secrets]
     return kind(secrets=wrapped, **settings)
 

@@ -1,89 +1,58 @@
-"""Runs handlers: from memory right after the commit, from the store when due, one attempt each.
+"""Runs handlers: from memory right after the commit, from the store when due.
 
-A job that was in flight when the process died is a suspect: suspects run one at a time, alone,
-each start marked durably first, so that a crash is counted against the job that caused it.
+A job that was in flight when the process died is a suspect: suspects run one at a time, with
+nothing beside them, each start marked durably first, so that a crash is counted against the job
+that caused it.
 """
 
 import asyncio
-import contextvars
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, final
+import math
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any, ClassVar, final
 
 import msgspec
 
-from hardpoint.core.correlation import correlation_id
 from hardpoint.core.effects import Clock, Random
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
-from hardpoint.store.driver import (
-    Completed,
-    Completion,
-    InboxStore,
-    Lease,
-    Outcome,
-    Write,
+from hardpoint.store.driver import Lease, Outcome
+from hardpoint.webhooks.attempts import (
+    STORE_RETRY_SECONDS,
+    Attempts,
+    Insistence,
+    Verdict,
+    WorkerStore,
 )
-from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip
-from hardpoint.webhooks.job import Job, JoiningStore
+from hardpoint.webhooks.handlers import Handlers
+from hardpoint.webhooks.threads import Threads
 
-ERROR_CHARACTERS_MAX = 4096
-POLL_SECONDS_MAX = 30.0
-STORE_RETRY_SECONDS = 0.5
-
-
-class WorkerStore(InboxStore, JoiningStore, Protocol):
-    """What the worker needs of a store."""
+CANCEL_SECONDS = 2.0
+"""How long a handler may take to heed its cancellation at a stop."""
 
 
-class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt ended. `refused` means that its lease had passed to another by then."""
+class ThreadsStuck(msgspec.Struct, frozen=True, kw_only=True):
+    """Every thread is held by a plain `def` handler beyond its time limit.
 
-    event_id: str
-    source: str
-    type: str
-    vendor_id: str | None
-    correlation_id: str
-    handler: str
-    attempt: int
-    outcome: Outcome
-    seconds: float
-    retry_in: float | None = None
-    error: str | None = None
-    refused: bool = False
+    No other can run until one returns; what they would handle waits in the store.
+    """
 
-
-class StoreInTheWay(msgspec.Struct, frozen=True, kw_only=True):
-    """The worker could not reach the store and will try again."""
-
-    doing: str
-    error: str
-
-
-class _Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended, before it is recorded."""
-
-    outcome: Outcome
-    error: str | None = None
-    retry_in: float | None = None
-    dead_reason: str | None = None
-
-
-_DONE = _Verdict(outcome=Outcome.DONE)
+    severity: ClassVar[str] = "error"
+    threads: int
 
 
 @final
 class Worker:
-    """Runs up to `concurrency` attempts at a time in the loop that called `run`.
+    """Runs attempts in the loop that called `run`.
 
     Args:
         store: where jobs are.
         handlers: who does what.
         clock: for due times and records.
         random: for jitter.
-        listeners: told `AttemptFinished`.
-        concurrency: attempts under way at a time.
-        threads: of these, plain `def` handlers at a time.
+        listeners: told `AttemptFinished`, `StoreInTheWay` and `ThreadsStuck`.
+        concurrency: attempts of `async def` handlers at a time.
+        threads: attempts of plain `def` handlers at a time.
         lease: seconds a lease lasts unless prolonged, which happens three times as often.
         crash_limit: a job that took the process down so often is a dead letter.
     """
@@ -104,107 +73,194 @@ class Worker:
         self._store = store
         self._handlers = handlers
         self._clock = clock
-        self._random = random
         self._listeners = listeners
-        self._concurrency = concurrency
         self._lease = lease
         self._crash_limit = crash_limit
-        self._thread_count = threads
-        self._tasks: dict[asyncio.Task[None], Lease] = {}
-        self._reserved = 0
-        self._backlog = True
-        self._alone = True
-        self._stopping = False
+        self._insistence = Insistence(listeners)
+        self._attempts = Attempts(
+            store, handlers, self._insistence, clock=clock, random=random, listeners=listeners
+        )
+        self._limits = (concurrency, threads)
+        self._begin()
+        self._stopping = True  # until it runs
+
+    def _begin(self) -> None:
+        """The state a run starts from: anything may be due, suspects first."""
+        concurrency, threads = self._limits
         self._wake = asyncio.Event()
+        self._lanes = _Lane(threads, asynchronous=False), _Lane(concurrency, asynchronous=True)
+        self._threads = Threads(partial(self._abandoned, self._lanes[0]))
+        self._running: dict[asyncio.Task[float | None], Lease] = {}
+        self._alone = True
+        self._suspect: Lease | None = None
+        self._extended_at = -math.inf
+        self._failure: BaseException | None = None
+        self._stopping = self._stopped = False
 
     # The accept path
 
-    def reserve(self, count: int) -> bool:
-        """Keep room for `count` attempts that the store is about to lease; False: no room."""
-        if self._alone or self._backlog or self._free() < count:
-            self._backlog = True
+    def reserve(self, names: Sequence[str]) -> bool:
+        """Keep room for attempts the store is about to lease; False: have it leave them due."""
+        if self._alone or self._stopping:
             return False
-        self._reserved += count
+        for taken, name in enumerate(names):
+            lane = self._lane(name)
+            if lane.closed or lane.free <= 0:
+                self.unreserve(names[:taken])
+                return False
+            lane.taken += 1
         return True
 
-    def unreserve(self, count: int) -> None:
+    def unreserve(self, names: Sequence[str]) -> None:
         """The reserved attempts are not coming after all."""
-        self._reserved -= count
+        for name in names:
+            self._lane(name).taken -= 1
 
     def start(self, leases: Sequence[Lease]) -> None:
-        """Start reserved attempts now; their leases are committed."""
-        self._reserved -= len(leases)
-        for lease in leases:
-            self._spawn(lease)
+        """Start reserved attempts now; their leases are committed.
+
+        During a stop it is too late for them: the store releases their leases when it closes.
+        """
+        if not self._stopping:
+            for lease in leases:
+                self._spawn(lease, self._attempts.run(lease, self._threads))
 
     def notify(self) -> None:
         """There may be due work in the store."""
-        self._backlog = True
+        self._expect_more()
         self._wake.set()
 
     @property
     def running(self) -> int:
         """Attempts under way."""
-        return len(self._tasks)
+        return len(self._running)
 
     # The loop
 
     async def run(self) -> None:
-        """Claim and start due jobs until `stop`."""
-        self._stopping = False
-        self._backlog = self._alone = True
-        self._threads = ThreadPoolExecutor(
-            self._thread_count, thread_name_prefix="hardpoint-handler"
-        )
-        heartbeat = asyncio.create_task(self._prolong())
+        """Claim and start due jobs until `stop`.
+
+        Raises:
+            BaseException: a defect of ours or of the store: no attempt can be relied on any more.
+        """
+        self._begin()
         try:
-            while not self._stopping:
+            while not self._stopped:
                 self._wake.clear()
                 try:
-                    wait = await self._feed()
+                    until = await self._turn()
                 except StoreUnavailableError as error:
-                    self._listeners.emit(StoreInTheWay(doing="claim", error=str(error)))
-                    wait = STORE_RETRY_SECONDS
-                await self._sleep(wait)
+                    self._insistence.hindered("claim", error)
+                    self._expect_more()
+                    until = self._clock.now() + STORE_RETRY_SECONDS
+                if self._failure is not None:
+                    raise self._failure
+                await self._sleep(until - self._clock.now())
         finally:
-            heartbeat.cancel()
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._stopping = True
+            self._threads.close()
 
     async def stop(self, grace: float) -> None:
-        """Claim no more, give running attempts `grace` seconds, then cancel and release them."""
-        self._stopping = True
-        self._wake.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        left = dict(self._tasks)
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
-            await self._store.release([_key(lease) for lease in left.values()])
+        """Claim no more, give running attempts `grace` seconds, then cancel them.
 
-    async def _feed(self) -> float:
-        """Start what is due and fits; gives the seconds until it is worth looking again."""
-        free = self._free()
-        if free <= 0 or (self._alone and self._tasks):
-            return POLL_SECONDS_MAX
-        names = self._handlers.names()
+        The store releases their leases, and those of late arrivals, when it closes.
+        """
+        self._stopping = True
+        if self._running:
+            await asyncio.wait([*self._running], timeout=grace)
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait([*self._running], timeout=CANCEL_SECONDS)
+        self._stopped = True
+        self._wake.set()
+
+    async def _turn(self) -> float:
+        """Do what is to be done now; gives the time of the next turn, unless woken before."""
         now = self._clock.now()
-        leases = await self._store.claim(names, free, now=now, lease=self._lease)
-        if leases and leases[0].suspect:
-            self._alone = True
-            await self._run_alone(leases[0])
-            return 0.0
-        self._alone = False
+        # Before any claim, by the wall clock that leases go by: after a jump of the clock, a pause
+        # of the machine or a long outage of the store, our own leases look as if they had ended.
+        if not 0 <= now - self._extended_at < self._lease / 3:
+            await self._extend(now)
+            self._expect_more()  # should a job ever have been missed, then for no longer than this
+        until = self._extended_at + self._lease / 3
+        if self._stopping:
+            return until
+        if self._alone:
+            await self._proceed_alone()
+            return until if self._running else now
+        for lane in self._lanes:
+            if lane.pending or now >= lane.due:
+                await self._feed(lane)
+        return min(until, *(lane.next_turn for lane in self._lanes))
+
+    async def _feed(self, lane: "_Lane") -> None:
+        """Start what is due and fits."""
+        room = lane.free
+        if room <= 0:  # from now on what gets free is for what waits
+            lane.pending = lane.closed = True
+            return
+        # The accept path keeps half the room meanwhile: what it would have to leave in the store
+        # now would call for another claim, and so on for ever.
+        limit = room if lane.closed else (room + 1) // 2
+        names = self._handlers.names(asynchronous=lane.asynchronous)
+        lane.pending, lane.due = False, math.inf
+        lane.taken += limit
+        try:
+            count = await self._claim(names, limit)
+        finally:
+            lane.taken -= limit
+        lane.closed = count == limit
+        if lane.closed:
+            lane.pending = True
+        else:
+            lane.due_by(await self._store.next_due(names))
+
+    async def _proceed_alone(self) -> None:
+        """Run the next suspect once nothing else runs, or find that there is none left."""
+        if self._running:
+            return
+        if self._suspect is not None:
+            lease, self._suspect = self._suspect, None
+            self._spawn(lease, self._run_alone(lease))
+            return
+        await self._claim(self._handlers.names(), 1)
+        if self._suspect is None:
+            self._alone = False
+            self._expect_more()
+
+    async def _claim(self, names: Sequence[str], limit: int) -> int:
+        """Lease due jobs and start them, or put a suspect aside until it is alone; how many."""
+        now = self._clock.now()
+        leases = await self._store.claim(names, limit, now=now, lease=self._lease)
+        self._insistence.reachable = True
+        if self._stopping:  # it is too late for them, as in `start`
+            return 0
         for lease in leases:
-            self._spawn(lease)
-        self._backlog = len(leases) == free
-        if self._backlog:
-            return 0.0 if self._free() else POLL_SECONDS_MAX
-        due = await self._store.next_due(names)
-        if due is None:
-            return POLL_SECONDS_MAX
-        return min(max(due - self._clock.now(), 0.0), POLL_SECONDS_MAX)
+            if lease.suspect:
+                self._alone, self._suspect = True, lease
+            else:
+                self._lane(lease.handler).taken += 1
+                self._spawn(lease, self._attempts.run(lease, self._threads))
+        return len(leases)
+
+    async def _run_alone(self, lease: Lease) -> float | None:
+        self._lane(lease.handler).taken += 1
+        if lease.crashes >= self._crash_limit:
+            error = f"the process died {lease.crashes} times while this ran alone"
+            verdict = Verdict(outcome=Outcome.DEAD, reason="crash", error=error)
+            return await self._attempts.record(lease, verdict, self._clock.now())
+        if await self._insistence.on("mark", lambda: self._store.mark_started(lease)):
+            return await self._attempts.run(lease, self._threads)
+        return None
+
+    async def _extend(self, now: float) -> None:
+        """Prolong every lease in use."""
+        leases = [*self._running.values(), *filter(None, [self._suspect])]
+        if leases:
+            names = [(lease.event.id, lease.handler, lease.fence) for lease in leases]
+            await self._store.extend(names, now + self._lease)
+        self._extended_at = now
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -213,154 +269,78 @@ class Worker:
         except TimeoutError:
             pass
 
-    async def _prolong(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease / 3)
-            leases = [_key(lease) for lease in self._tasks.values()]
-            if leases:
-                try:
-                    await self._store.extend(leases, self._clock.now() + self._lease)
-                except StoreUnavailableError as error:
-                    self._listeners.emit(StoreInTheWay(doing="extend", error=str(error)))
+    # Attempts under way
 
-    def _free(self) -> int:
-        return self._concurrency - len(self._tasks) - self._reserved
+    def _lane(self, handler: str) -> "_Lane":
+        return self._lanes[self._handlers[handler].asynchronous]
 
-    def _spawn(self, lease: Lease) -> "asyncio.Task[None]":
-        task = asyncio.create_task(self._attempt(lease))
-        self._tasks[task] = lease
+    def _expect_more(self) -> None:
+        for lane in self._lanes:
+            lane.pending = True
+
+    def _spawn(self, lease: Lease, work: Coroutine[Any, Any, float | None]) -> None:
+        task = asyncio.create_task(work)
+        self._running[task] = lease
         task.add_done_callback(self._ended)
-        return task
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        del self._tasks[task]
-        if self._backlog:
+    def _ended(self, task: "asyncio.Task[float | None]") -> None:
+        lease = self._running.pop(task, None)
+        if lease is None:  # it outlived the run it belonged to
+            return
+        lane = self._lane(lease.handler)
+        lane.taken -= 1
+        awaited = lane.closed or self._alone
+        if not task.cancelled():
+            self._failure = self._failure or task.exception()
+            due = None if self._failure else task.result()
+            lane.due_by(due)
+            awaited = awaited or due is not None or self._failure is not None
+        if awaited:
             self._wake.set()
 
-    async def _run_alone(self, lease: Lease) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        if lease.crashes >= self._crash_limit:
-            error = f"the process died {lease.crashes} times while this ran alone"
-            verdict = _Verdict(outcome=Outcome.DEAD, dead_reason="crash", error=error)
-            await self._record(lease, verdict, self._clock.now(), ())
-        elif await self._store.mark_started(lease):
-            await asyncio.wait([self._spawn(lease)])
-
-    # One attempt
-
-    async def _attempt(self, lease: Lease) -> None:
-        started = self._clock.now()
-        correlation_id.set(lease.event.correlation_id)
-        handler = self._handlers[lease.handler]
-        job = Job(lease, self._store, started_at=started)
-        verdict = await self._verdict(handler, lease, job)
-        if job.completed:  # and whatever the handler raised after that cannot undo it
-            done = _Verdict(outcome=Outcome.DONE, error=verdict.error)
-            self._report(lease, done, started, Completed.RECORDED)
-            return
-        writes = tuple(job.writes) if verdict is _DONE else ()
-        try:
-            await self._record(lease, verdict, started, writes)
-        except Exception as error:  # noqa: BLE001 - a write of the user's failed: so did the attempt
-            await self._record(lease, self._failed(handler, lease, error), started, ())
-
-    async def _verdict(self, handler: Handler, lease: Lease, job: Job) -> _Verdict:
-        limit = asyncio.timeout(handler.timeout)
-        try:
-            async with limit:
-                await self._call(handler, lease, job)
-        except Skip as skip:
-            return _Verdict(outcome=Outcome.SKIPPED, error=_text(skip))
-        except Permanent as error:
-            return _Verdict(outcome=Outcome.DEAD, dead_reason="permanent", error=_text(error))
-        except asyncio.CancelledError as error:
-            if self._stopping:
-                raise
-            return self._failed(handler, lease, error)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a handler's failure is data
-            if isinstance(error, TimeoutError) and limit.expired():
-                error = TimeoutError(f"took longer than {handler.timeout:g} s")
-            return self._failed(handler, lease, error)
-        return _DONE
-
-    async def _call(self, handler: Handler, lease: Lease, job: Job) -> None:
-        if handler.asynchronous:
-            result = handler.function(lease.event, job)
-        else:
-            loop = asyncio.get_running_loop()
-            context = contextvars.copy_context()
-            result = await loop.run_in_executor(
-                self._threads, lambda: context.run(handler.function, lease.event, job)
-            )
-        if hasattr(result, "__await__"):
-            await result  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
-
-    def _failed(self, handler: Handler, lease: Lease, error: BaseException) -> _Verdict:
-        delay = handler.retry.delay(lease.failures + 1, self._random)
-        if delay is None:
-            return _Verdict(outcome=Outcome.DEAD, dead_reason="attempts", error=_text(error))
-        if isinstance(error, RetryAfter):
-            delay = error.seconds
-        return _Verdict(outcome=Outcome.FAILED, retry_in=delay, error=_text(error))
-
-    async def _record(
-        self, lease: Lease, verdict: _Verdict, started: float, writes: tuple[Write, ...]
-    ) -> None:
-        """Complete the job, waiting for the store as long as it takes."""
-        ended = self._clock.now()
-        completion = Completion(
-            event=lease.event.id,
-            handler=lease.handler,
-            fence=lease.fence,
-            started_at=started,
-            ended_at=ended,
-            outcome=verdict.outcome,
-            run_at=None if verdict.retry_in is None else ended + verdict.retry_in,
-            dead_reason=verdict.dead_reason,
-            error=verdict.error,
-            writes=writes,
-        )
-        while True:
-            try:
-                completed = await self._store.complete(completion)
-                break
-            except StoreUnavailableError as error:
-                self._listeners.emit(StoreInTheWay(doing="complete", error=str(error)))
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-        if verdict.retry_in is not None:
-            self._wake.set()
-        self._report(lease, verdict, started, completed)
-
-    def _report(
-        self, lease: Lease, verdict: _Verdict, started: float, completed: Completed
-    ) -> None:
-        if not self._listeners:
-            return
-        event = lease.event
-        self._listeners.emit(
-            AttemptFinished(
-                event_id=event.id,
-                source=event.source,
-                type=event.type,
-                vendor_id=event.vendor_id,
-                correlation_id=event.correlation_id,
-                handler=lease.handler,
-                attempt=lease.fence,
-                outcome=verdict.outcome,
-                seconds=self._clock.now() - started,
-                retry_in=verdict.retry_in,
-                error=verdict.error,
-                refused=completed is Completed.REFUSED,
-            )
-        )
+    def _abandoned(self, lane: "_Lane", change: int) -> None:
+        lane.stuck += change
+        if lane.stuck == lane.limit and not self._stopping:
+            self._listeners.emit(ThreadsStuck(threads=lane.limit))
+        self._wake.set()
 
 
-def _key(lease: Lease) -> tuple[str, str, int]:
-    return lease.event.id, lease.handler, lease.fence
+@final
+class _Lane:
+    """Room for attempts of one kind: in threads, or awaited.
 
+    Attributes:
+        limit: attempts at a time.
+        taken: of these, under way or reserved.
+        stuck: threads that were given up and have not returned.
+        pending: something may be due in the store.
+        due: when the next thing will be.
+        closed: what is due in the store waits for room, and goes first: the accept path may
+            start nothing.
+    """
 
-def _text(error: BaseException) -> str:
-    name = type(error).__qualname__
-    message = str(error)
-    return (f"{name}: {message}" if message else name)[:ERROR_CHARACTERS_MAX]
+    __slots__ = ("asynchronous", "closed", "due", "limit", "pending", "stuck", "taken")
+
+    def __init__(self, limit: int, *, asynchronous: bool) -> None:
+        self.limit = limit
+        self.asynchronous = asynchronous
+        self.taken = self.stuck = 0
+        self.pending = self.closed = True
+        self.due = math.inf
+
+    @property
+    def free(self) -> int:
+        """Attempts that may begin."""
+        return self.limit - self.taken - self.stuck
+
+    @property
+    def next_turn(self) -> float:
+        """When there is something to do for it; an end of an attempt makes a turn anyway."""
+        if self.pending:
+            return -math.inf if self.free > 0 else math.inf
+        return self.due
+
+    def due_by(self, time: float | None) -> None:
+        """Something will be due then."""
+        if time is not None:
+            self.due = min(self.due, time)

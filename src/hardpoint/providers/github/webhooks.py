@@ -4,6 +4,7 @@ https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries, r
 Id and type of a delivery stand in headers that nobody signs, and no time is signed.
 """
 
+import re
 from binascii import hexlify
 from collections.abc import Sequence
 from typing import final
@@ -17,8 +18,8 @@ from hardpoint.core.errors import (
     SignatureMismatchError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.webhooks.envelopes import is_name, open_envelope
-from hardpoint.webhooks.signatures import HmacKey, Unfit, bounded, matching_key, prepare
+from hardpoint.webhooks.envelopes import Unreadable, open_envelope
+from hardpoint.webhooks.signatures import HmacKey, Unfit, matching_key, prepare
 from hardpoint.webhooks.verification import (
     Coverage,
     Notification,
@@ -31,17 +32,20 @@ _SIGNATURE = b"x-hub-signature-256"
 _SHA1 = b"x-hub-signature"
 _DELIVERY = b"x-github-delivery"
 _EVENT = b"x-github-event"
+_HOOK = b"x-github-hook-id"
 _READ = frozenset({_SIGNATURE, _SHA1, _DELIVERY, _EVENT})
 _ALGORITHM = b"sha256="
 _SIGNATURE_CHARS = len(_ALGORITHM) + 64
 _FORM = b"payload="
+_FIELDS_MAX = 8
+_NAME = re.compile(rb"[\w.-]{1,256}", re.ASCII)
 
 
 class _Payload(msgspec.Struct):
     """A JSON object, none of it read."""
 
 
-_PAYLOAD = msgspec.json.Decoder(_Payload)
+_payload = msgspec.json.Decoder(_Payload).decode
 
 
 @final
@@ -64,7 +68,7 @@ class GitHubWebhooks:
             b"user-agent",
             _DELIVERY,
             _EVENT,
-            b"x-github-hook-id",
+            _HOOK,
             b"x-github-hook-installation-target-id",
             b"x-github-hook-installation-target-type",
         }
@@ -79,9 +83,10 @@ class GitHubWebhooks:
         key, headers = self.authenticate(request, now=now)
         event_id = _asserted(headers, _DELIVERY)
         event_type = _asserted(headers, _EVENT)
-        problem = _problem(request.body)
-        if problem is not None:
-            return Verified(malformed=problem, key=key)
+        try:
+            open_envelope(_payload, _json(request.body))
+        except Unreadable as problem:
+            return Verified(malformed=str(problem), key=key)
         event = Notification(id=event_id, type=event_type, asserted=True)
         return Verified(events=(event,), key=key)
 
@@ -103,12 +108,18 @@ class GitHubWebhooks:
             raise SignatureMismatchError
         return key, headers
 
+    def clue(self, request: WebhookRequest) -> str | None:
+        """Which hook sent it: each has a secret of its own."""
+        hook = dict(request.headers).get(_HOOK, b"").decode("latin-1")
+        return f"Hook {hook} sent it; is the secret of that hook?" if hook.isdecimal() else None
+
     def sign(
         self, body: bytes, *, now: float, event_id: str, event_type: str
     ) -> Sequence[tuple[str, str]]:
         """Event, delivery and signature headers; the newest secret signs."""
         del now
-        signature = hexlify(self._keys[0].digest(b"", body)).decode()
+        _, newest = self._keys[0]
+        signature = hexlify(newest.digest(b"", body)).decode()
         return [
             ("X-GitHub-Event", event_type),
             ("X-GitHub-Delivery", event_id),
@@ -117,29 +128,31 @@ class GitHubWebhooks:
 
 
 def _asserted(headers: dict[bytes, bytes], name: bytes) -> str:
-    value = bounded(name, headers.get(name, b""))
-    text = value.decode("latin-1")
-    if not (text.isascii() and is_name(text)):
-        raise MalformedRequestError(f"the {name.decode()} header is no usable name")
-    return text
+    value = headers.get(name, b"")
+    if not _NAME.fullmatch(value):
+        raise MalformedRequestError(f"{name.decode()} is missing or no plain name")
+    return value.decode()
 
 
-def _problem(body: bytes) -> str | None:
-    """Why a body is neither JSON nor a form with JSON in its `payload`.
+def _json(body: bytes) -> bytes:
+    """The JSON in a body, which may be a form that holds it in `payload`.
 
     The body says which it is, not the content type, since that is not signed.
     """
-    if body.startswith(_FORM):
-        try:
-            fields = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=8)
-        except ValueError:
-            return "the form cannot be read"
-        body = fields["payload"][0].encode() if "payload" in fields else b""
-    opened = open_envelope(_PAYLOAD, body)
-    return opened if isinstance(opened, str) else None
+    if not body.startswith(_FORM):
+        return body
+    try:
+        fields = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=_FIELDS_MAX)
+        return fields["payload"][0].encode()
+    except (ValueError, KeyError):
+        raise Unreadable("the form cannot be read") from None
 
 
 def _key(text: str) -> HmacKey | Unfit:
     if text != text.strip():
         return Unfit("has blanks around it", "Remove them; the hook's secret has none")
-    return HmacKey(text.encode())
+    try:
+        # An environment variable that is not UTF-8 comes with its bytes escaped.
+        return HmacKey(text.encode(errors="surrogateescape"))
+    except UnicodeEncodeError:
+        return Unfit("is not text")

@@ -17,6 +17,7 @@ PROVIDER = Provider(
     ports={"payments": "hardpoint.providers.stripe.payments:StripePayments"},
     errors="hardpoint.providers.stripe.errors:ERRORS",
     fake="hardpoint.providers.stripe.fake:FakeStripe",
+    starter="hardpoint.providers.stripe:starter",
 )
 
 API_VERSION = "2026-10-28.endive"

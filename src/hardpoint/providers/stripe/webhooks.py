@@ -6,7 +6,7 @@ and thin (v2) events.
 
 from binascii import hexlify
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from hardpoint.core.errors import (
     SignatureMismatchError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.webhooks.envelopes import is_name, open_envelope
+from hardpoint.webhooks.envelopes import Name, Unreadable, check_printable, open_envelope
 from hardpoint.webhooks.signatures import (
     CANDIDATES_MAX,
     TOLERANCE,
@@ -26,7 +26,7 @@ from hardpoint.webhooks.signatures import (
     check_tolerance,
     matching_key,
     prepare,
-    signature_header,
+    signature_in,
     timestamp,
 )
 from hardpoint.webhooks.verification import (
@@ -45,16 +45,29 @@ _THIN = "v2.core.event"
 
 
 class _Event(msgspec.Struct):
-    """What we read of an event object, version 1 or 2."""
+    """What we read of an event."""
 
-    id: str
-    type: str
+    id: Name
+    type: Name
     object: str = ""
-    account: str | None = None
-    context: Any = None  # a thin event's account; in others it may be anything
+    account: Name | None = None
 
 
-_EVENT = msgspec.json.Decoder(_Event)
+class _ThinEvent(msgspec.Struct):
+    """Where a thin event (version 2) says whose it is; others hold anything in `context`."""
+
+    context: Name | None = None
+
+
+class _Mode(msgspec.Struct):
+    """What tells live from test."""
+
+    livemode: bool
+
+
+_event = msgspec.json.Decoder(_Event).decode
+_thin_event = msgspec.json.Decoder(_ThinEvent).decode
+_mode = msgspec.json.Decoder(_Mode).decode
 
 
 @final
@@ -83,14 +96,15 @@ class StripeWebhooks:
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature and its time, then read id, type and account."""
         key, signed_at = self.authenticate(request, now=now)
-        read = _read(request.body)
-        if isinstance(read, str):
-            return Verified(malformed=read, key=key, signed_at=signed_at)
-        return Verified(events=(read,), key=key, signed_at=signed_at)
+        try:
+            event = _read(request.body)
+        except Unreadable as problem:
+            return Verified(malformed=str(problem), key=key, signed_at=signed_at)
+        return Verified(events=(event,), key=key, signed_at=signed_at)
 
     def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int]:
         """Check the signature and its time alone: the index of the secret, and the time."""
-        signed, candidates = _parse(signature_header(request, _HEADER))
+        signed, candidates = _parse(signature_in(request.header(_HEADER), _HEADER))
         signed_at = timestamp(signed)
         key = matching_key(self._keys, signed + b".", request.body, candidates)
         if key is None:
@@ -98,13 +112,21 @@ class StripeWebhooks:
         check_age(signed_at, now, self._tolerance)
         return key, signed_at
 
+    def clue(self, request: WebhookRequest) -> str | None:
+        """The event's mode: each mode's endpoints, and the CLI, have secrets of their own."""
+        try:
+            mode = "live" if open_envelope(_mode, request.body).livemode else "test"
+        except Unreadable:
+            return None
+        return f"The event is of {mode} mode; is the secret of that mode's endpoint, or the CLI's?"
+
     def sign(
         self, body: bytes, *, now: float, event_id: str, event_type: str
     ) -> Sequence[tuple[str, str]]:
         """The signature header; every live secret signs. Id and type stand in the body."""
         del event_id, event_type
         prefix = b"%d." % int(now)
-        signatures = (hexlify(key.digest(prefix, body)).decode() for key in self._keys)
+        signatures = (hexlify(key.digest(prefix, body)).decode() for _, key in self._keys)
         entries = ",".join(f"v1={signature}" for signature in signatures)
         return [("Stripe-Signature", f"t={int(now)},{entries}")]
 
@@ -132,15 +154,12 @@ def _parse(header: bytes) -> tuple[bytes, list[bytes]]:
     return signed, candidates
 
 
-def _read(body: bytes) -> Notification | str:
-    event = open_envelope(_EVENT, body)
-    if isinstance(event, str):
-        return event
-    account = event.context if event.object == _THIN else event.account
-    if not (is_name(event.id) and is_name(event.type)):
-        return "id or type is no usable name"
-    if account is not None and not (isinstance(account, str) and is_name(account)):
-        return "the account is no usable name"
+def _read(body: bytes) -> Notification:
+    event = open_envelope(_event, body)
+    account = event.account
+    if event.object == _THIN:
+        account = open_envelope(_thin_event, body).context
+    check_printable(event.id + event.type + (account or ""))
     return Notification(id=event.id, type=event.type, account=account)
 
 

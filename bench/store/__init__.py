@@ -1,0 +1,1 @@
+"""The durable engine against the bare statements it stands on."""

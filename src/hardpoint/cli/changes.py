@@ -1,0 +1,167 @@
+"""Retrying and replaying: through the server where one runs, else in the store itself.
+
+Without a server this process takes the store's lock, so that none can start meanwhile; the jobs
+it makes wait for the next one. It knows no application then, so a replay without `--handler` means
+the handlers that have had the event before.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of
+from hardpoint.cli.looking import found, store_of
+from hardpoint.cli.tables import Table
+from hardpoint.cli.terminal import Terminal
+from hardpoint.core.errors import HardpointError
+from hardpoint.hub.settings import Settings
+from hardpoint.service.operator import Operator, running
+from hardpoint.store.driver import EventView, StoreReader
+from hardpoint.store.sqlite import SqliteStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is asked for, the same for every event."""
+
+    action: Literal["retry", "replay"]
+    handler: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What became of one id."""
+
+    given: str
+    event: str | None = None
+    jobs: int = 0
+    problem: str | None = None
+    exit_code: Exit = Exit.OK
+
+
+def carry_out(terminal: Terminal, config: Path, identifiers: Sequence[str], change: Change) -> int:
+    """Change every event named, tell what became of each, and give the exit code."""
+    settings = Settings.load(config, secrets=False)
+    with store_of(config) as reader:
+        views = {one: _resolved(reader, one) for one in dict.fromkeys(identifiers)}
+    operator = running(settings.store.path)
+    if operator is not None:
+        results = [_ordered(operator, given, view, change) for given, view in views.items()]
+    else:
+        results = asyncio.run(_alone(settings, views, change))
+    code = _report(terminal, change, results)
+    if operator is None and any(one.jobs for one in results):
+        terminal.say("No server runs here: the jobs wait for the next one\nnext:  hardpoint serve")
+    return code
+
+
+def _resolved(reader: StoreReader, identifier: str) -> EventView | CommandError:
+    """The one event of an id, or why there is no such one."""
+    try:
+        views = found(reader, identifier)
+    except CommandError as error:
+        return error
+    if len(views) == 1:
+        return views[0]
+    ours = ", ".join(view.summary.id for view in views)
+    return CommandError(
+        f"{len(views)} events have this id; name one of ours: {ours}",
+        exit_code=Exit.NO,
+        code="ambiguous",
+    )
+
+
+def _ordered(
+    operator: Operator, given: str, view: EventView | CommandError, change: Change
+) -> _Result:
+    """By the server's hand."""
+    if isinstance(view, CommandError):
+        return _failed(given, None, view)
+    event, actor = view.summary.id, _actor()
+    try:
+        if change.action == "retry":
+            jobs = operator.retry(event, change.handler, actor=actor)
+        else:
+            jobs = operator.replay(event, change.handler, force=change.force, actor=actor)
+    except HardpointError as error:
+        return _failed(given, event, error)
+    return _made(given, event, jobs, change)
+
+
+async def _alone(
+    settings: Settings, views: Mapping[str, EventView | CommandError], change: Change
+) -> list[_Result]:
+    """By our own hand, under the store's lock."""
+    store = SqliteStore(settings.store.path, retention=settings.store.retention)
+    await store.open()
+    try:
+        return [await _changed(store, given, view, change) for given, view in views.items()]
+    finally:
+        await store.close()
+
+
+async def _changed(
+    store: SqliteStore, given: str, view: EventView | CommandError, change: Change
+) -> _Result:
+    if isinstance(view, CommandError):
+        return _failed(given, None, view)
+    event, actor = view.summary.id, _actor()
+    if change.action == "retry":
+        jobs = await store.retry(event, change.handler, actor=actor)
+    else:
+        names = (change.handler,) if change.handler else _known_handlers(view)
+        jobs = await store.replay(event, names, force=change.force, actor=actor)
+    return _made(given, event, jobs, change)
+
+
+def _known_handlers(view: EventView) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.handler for one in (*view.attempts, *view.dead)))
+
+
+def _actor() -> str:
+    """Who did it, for the audit record."""
+    return f"command line, uid {os.getuid()}"
+
+
+def _made(given: str, event: str, jobs: int, change: Change) -> _Result:
+    if jobs:
+        return _Result(given=given, event=event, jobs=jobs)
+    problem = _NOTHING[change.action]
+    return _Result(given=given, event=event, problem=problem, exit_code=Exit.NO)
+
+
+_NOTHING = {
+    "retry": "no job waits or was given up; to have it handled again: hardpoint events replay",
+    "replay": "no handler to run: add --force where it is done, or name one with --handler",
+}
+
+
+def _failed(given: str, event: str | None, error: Exception) -> _Result:
+    failure = failure_of(error)
+    return _Result(given=given, event=event, problem=failure.message, exit_code=failure.exit_code)
+
+
+def _report(terminal: Terminal, change: Change, results: Sequence[_Result]) -> int:
+    wrong = [one for one in results if one.exit_code]
+    rows = [(one.given, str(one.jobs), one.problem or "ok") for one in results]
+    data = {
+        "action": change.action,
+        "results": [
+            {"given": one.given, "id": one.event, "jobs": one.jobs, "problem": one.problem}
+            for one in results
+        ],
+    }
+    failure = None
+    if wrong:
+        failure = Failure(
+            code="partly_done" if len(wrong) < len(results) else "not_done",
+            message=f"{len(wrong)} of {len(results)} could not be done: {wrong[0].problem}",
+            hint="hardpoint events show ID",
+            exit_code=Exit.PARTLY if len(wrong) < len(results) else wrong[0].exit_code,
+        )
+    terminal.show(data, Table(("EVENT", "JOBS", "RESULT"), rows), failure=failure)
+    return Exit.OK if failure is None else failure.exit_code

@@ -1,0 +1,42 @@
+"""`hardpoint demo`."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hardpoint.cli.failures import Exit, Failure
+from hardpoint.cli.options import Json, commands, terminal_of
+from hardpoint.demo.story import run
+
+app = commands()
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="Leave at the end; so it does without a terminal.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Play a shop's story: forged, repeated, crashed, nothing lost.
+
+    Exit code 0 means that every count held.
+    """
+    terminal = terminal_of(context, json=json)
+    console = Console(file=terminal.stderr if json else terminal.stdout)
+    code = run(console, once=once or json or not terminal.stdin.isatty())
+    if json and code != Exit.INTERRUPTED:
+        holds = code == Exit.OK
+        terminal.show({"holds": holds}, failure=None if holds else _OFF)
+    return code
+
+
+_OFF = Failure(
+    code="count_off",
+    message="a count of the demo does not hold",
+    hint="hardpoint demo --once",
+    exit_code=Exit.NO,
+)

@@ -1,0 +1,30 @@
+"""`hardpoint dlq`: what was given up."""
+
+import msgspec
+import typer
+
+from hardpoint.cli.failures import Exit
+from hardpoint.cli.looking import store_of
+from hardpoint.cli.options import CONFIG, Config, Json, Limit, commands, terminal_of
+from hardpoint.cli.views import dead_list
+
+app = commands()
+
+
+@app.callback()
+def dlq() -> None:
+    """List what was given up."""
+
+
+@app.command("list")
+def list_(
+    context: typer.Context, *, config: Config = CONFIG, limit: Limit = 50, json: Json = False
+) -> int:
+    """List dead letters, the newest first. Bring one back with `hardpoint events retry ID`."""
+    terminal = terminal_of(context, json=json)
+    with store_of(config) as store:
+        letters = store.dead_letters(limit=limit)
+    terminal.show({"dead_letters": msgspec.to_builtins(letters)}, dead_list(letters))
+    if letters:
+        terminal.say("next:  hardpoint events retry ID")
+    return Exit.OK

@@ -1,0 +1,107 @@
+"""What a command is given: bodies, headers, secrets by reference, times and addresses."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hardpoint.cli.failures import refused, usage
+from hardpoint.cli.terminal import Terminal
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.secrets import Secret
+
+BODY_BYTES_MAX = 32 * 1024 * 1024
+_NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+_URL = re.compile(r"[!-\[\]-~]+")
+_FIELD = re.compile(rb"[!#-'*+.^_`|~0-9A-Za-z-]+")  # a header's name, RFC 9110, 5.1
+_BY_REFERENCE = "--secret env:NAME, or --secret file:PATH"
+
+
+def body_from(terminal: Terminal, name: str) -> bytes:
+    """A file's bytes, or stdin's where the name is `-`."""
+    content = terminal.stdin.buffer.read(BODY_BYTES_MAX + 1) if name == "-" else _read(name)
+    if len(content) > BODY_BYTES_MAX:
+        raise usage(f"{name} holds more than {BODY_BYTES_MAX} bytes")
+    return content
+
+
+def headers_from(name: str) -> list[tuple[bytes, bytes]]:
+    """Headers as `Name: value` lines, as `hardpoint sign` prints them; an empty line ends them.
+
+    A request line before them is skipped.
+    """
+    headers: list[tuple[bytes, bytes]] = []
+    for number, line in enumerate(_read(name).splitlines(), 1):
+        if not line:
+            break
+        field, colon, value = line.partition(b":")
+        if colon and _FIELD.fullmatch(field):
+            headers.append((field, value.strip(b" \t")))
+        elif number > 1 or not line.endswith((b" HTTP/1.1", b" HTTP/2")):
+            raise usage(f"line {number} of {name} is not 'Name: value'")
+    return headers
+
+
+def secrets_from(terminal: Terminal, references: list[str] | None) -> list[Secret]:
+    """Secrets by reference, or the one a person types.
+
+    A literal is refused without being repeated: it stands in the shell's history already.
+    """
+    if references:
+        return [_secret(reference) for reference in references]
+    if not terminal.stdin.isatty():
+        raise usage("no secret was named", hint=_BY_REFERENCE)
+    return [Secret.value(terminal.ask_secret("Secret (not shown): "))]
+
+
+def moment_from(option: str, text: str) -> float:
+    """Unix seconds from Unix seconds, or from ISO 8601 with a zone."""
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise usage(f"{option} is neither Unix seconds nor a time like 2026-01-31T12:00:00Z")
+    return moment.timestamp()
+
+
+def name_from(option: str, text: str) -> str:
+    """A text that may stand in a header."""
+    if not (text and text.isascii() and text.isprintable()):
+        raise usage(f"{option} is not printable ASCII text")
+    return text
+
+
+def address_from(url: str, *, live: bool) -> str:
+    """Where a signed request may go: this machine, or with `--live` an https address."""
+    from hardpoint.http.transport import LOOPBACK, checked_url
+
+    try:
+        host = urlsplit(url).hostname if _URL.fullmatch(url) else None
+        if host is not None and host not in LOOPBACK and not live:
+            raise refused(
+                f"{host} is not this machine; whoever answers there takes the event for real",
+                hint="repeat with --live if that is meant",
+            )
+        return checked_url(url, key="--to")
+    except ConfigurationError as error:
+        raise usage(f"{error.key} {error.problem}", hint=error.fix) from None
+    except ValueError:
+        raise usage("--to is not a URL") from None
+
+
+def _read(name: str) -> bytes:
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(BODY_BYTES_MAX + 1)
+    except OSError as error:
+        raise usage(f"{name} cannot be read ({error.strerror})") from None
+
+
+def _secret(reference: str) -> Secret:
+    try:
+        return Secret.parse(reference, key="--secret")
+    except ConfigurationError as error:
+        raise usage(f"--secret {error.problem}", hint=_BY_REFERENCE) from None

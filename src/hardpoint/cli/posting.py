@@ -1,0 +1,92 @@
+"""Sending one request and reading its answer: no redirect, no proxy, capped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from shlex import quote
+from urllib.parse import urlsplit
+
+import httpx2
+
+from hardpoint.cli.failures import unreachable, usage
+from hardpoint.cli.terminal import Terminal, plain
+from hardpoint.http.transport import LOOPBACK
+
+ANSWER_BYTES_MAX = 16 * 1024
+TIMEOUT = 30.0
+STARTUP_SECONDS = 5.0
+"""How long a server on this machine may take to come up: it may have been started just now."""
+_PAUSE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back; `milliseconds` from sending to the last byte read."""
+
+    status: int
+    body: str
+    milliseconds: float
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a vendor would take it as delivered."""
+        return 200 <= self.status < 300
+
+
+def post(
+    terminal: Terminal,
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    timeout: float = TIMEOUT,
+) -> Answer:
+    """Send once; to this machine, as soon as somebody listens.
+
+    Raises:
+        CommandError: nobody answered.
+    """
+    clock = terminal.clock
+    patience = STARTUP_SECONDS if urlsplit(url).hostname in LOOPBACK else 0
+    begun = clock.monotonic()
+    while True:
+        started = clock.monotonic()
+        try:
+            status, content = _sent(url, headers, body, timeout)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            if clock.monotonic() - begun >= patience:
+                raise unreachable(f"nobody listens at {url}", hint="hardpoint serve") from error
+            terminal.sleep(_PAUSE)
+        except httpx2.HTTPError as error:
+            name = type(error).__name__
+            raise unreachable(f"{url} did not answer ({name})", hint="hardpoint doctor") from error
+        else:
+            milliseconds = round((clock.monotonic() - started) * 1000, 1)
+            text = content.decode(errors="replace")
+            return Answer(status=status, body=text, milliseconds=milliseconds)
+
+
+def curl(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> str:
+    """The same request as a line for a shell."""
+    text = body.decode(errors="replace")
+    if text.encode() != body or plain(text, lines=True) != text:
+        raise usage("a shell cannot carry this body", hint="send it without --print-curl")
+    fields = (f"-H {quote(f'{name}: {value}')}" for name, value in headers)
+    return " ".join(("curl -sS", *fields, f"--data-raw {quote(text)}", quote(url)))
+
+
+def _sent(
+    url: str, headers: Sequence[tuple[str, str]], body: bytes, timeout: float
+) -> tuple[int, bytes]:
+    content = bytearray()
+    uncoded = {"accept-encoding": "identity"}
+    with (
+        httpx2.Client(
+            timeout=timeout, trust_env=False, follow_redirects=False, headers=uncoded
+        ) as client,
+        client.stream("POST", url, headers=list(headers), content=body) as answer,
+    ):
+        for chunk in answer.iter_raw():
+            content += chunk
+            if len(content) >= ANSWER_BYTES_MAX:
+                break
+        return answer.status_code, bytes(content[:ANSWER_BYTES_MAX])

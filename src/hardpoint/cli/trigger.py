@@ -1,0 +1,218 @@
+"""`hardpoint trigger`: what a vendor would send, made, signed and posted from here."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from hardpoint.cli.failures import Exit, Failure, usage
+from hardpoint.cli.inputs import address_from, body_from, name_from, secrets_from
+from hardpoint.cli.options import (
+    CONFIG,
+    Config,
+    Json,
+    Live,
+    ProviderName,
+    SecretRefs,
+    commands,
+    terminal_of,
+)
+from hardpoint.cli.posting import TIMEOUT, Answer, curl, post
+from hardpoint.cli.terminal import Terminal
+from hardpoint.core.errors import ConfigurationError, WebhookError
+from hardpoint.core.secrets import Secret
+from hardpoint.hub.settings import Settings, SourceSettings
+from hardpoint.webhooks.samples import Sample, assignment, samples
+from hardpoint.webhooks.verification import WebhookRequest, scheme
+
+PUBLIC = "http://127.0.0.1:8000"
+"""Where `hardpoint serve` listens unless told otherwise."""
+
+app = commands()
+
+
+@app.command()
+def trigger(
+    context: typer.Context,
+    provider: ProviderName,
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The event's type.")],
+    *,
+    config: Config = CONFIG,
+    to: Annotated[
+        str | None, typer.Option(metavar="URL", help=f"Where to; else the source at {PUBLIC}.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Which source, where several are of this provider.")
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field.")
+    ] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Leave a field out.")
+    ] = None,
+    raw: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Send this body as it is; - is stdin.")
+    ] = None,
+    times: Annotated[
+        int, typer.Option(min=1, max=100, help="How often to send the same event.")
+    ] = 1,
+    secret: SecretRefs = None,
+    timeout: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait.")] = TIMEOUT,
+    live: Live = False,
+    print_curl: Annotated[
+        bool, typer.Option("--print-curl", help="Print the command instead of sending.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Send a sample event, signed as the vendor would.
+
+    Address and secret are those of the provider's source in the configuration, unless given.
+    """
+    terminal = terminal_of(context, json=json)
+    name_from("EVENT", event)
+    if to is not None:
+        address_from(to, live=live)
+    url, secrets = to, secrets_from(terminal, secret) if secret else None
+    if url is None or secrets is None:
+        found = _source(config, provider, source)
+        url = url or f"{PUBLIC}/webhooks/{found.name}"
+        secrets = secrets or found.secrets
+    if raw is None:
+        sample = _sample(terminal, provider, event, values or [], unset or [])
+    elif values or unset:
+        raise usage("--raw sends a body as it is, so --set and --unset have nothing to change")
+    else:
+        sample = Sample(type=event, id=terminal.ids(), body=body_from(terminal, raw))
+    shot = _Shot(terminal=terminal, provider=provider, url=url, secrets=secrets, sample=sample)
+    if print_curl:
+        line = curl(url, shot.headers(), sample.body)
+        terminal.show({"curl": line}, line)
+        return Exit.OK
+    return _report(shot, [shot.fire(timeout) for _ in range(times)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shot:
+    """One event and where it goes."""
+
+    terminal: Terminal
+    provider: str
+    url: str
+    secrets: Sequence[Secret]
+    sample: Sample
+
+    def headers(self) -> list[tuple[str, str]]:
+        """All but what the HTTP client adds; signed now, as each of a vendor's deliveries is."""
+        signing = scheme(self.provider, secrets=self.secrets)
+        now = self.terminal.clock.now()
+        sample = self.sample
+        return [
+            ("Content-Type", sample.content_type),
+            ("User-Agent", f"hardpoint/{version('hardpoint')} (trigger)"),
+            *signing.sign(sample.body, now=now, event_id=sample.id, event_type=sample.type),
+        ]
+
+    def fire(self, timeout: float) -> Answer:
+        headers = self.headers()
+        self.terminal.say(f"POST {self.url}")
+        for name, value in headers:
+            self.terminal.say(f"  {name}: {value}")
+        return post(self.terminal, self.url, headers, self.sample.body, timeout=timeout)
+
+    def event_id(self) -> str | None:
+        """The id the receiver will see: a raw body brings its own, or none that can be read."""
+        request = WebhookRequest(url=self.url, headers=self.headers(), body=self.sample.body)
+        now = self.terminal.clock.now()
+        try:
+            verified = scheme(self.provider, secrets=self.secrets).verify(request, now=now)
+        except WebhookError:
+            return None
+        return next((event.id for event in verified.events), None)
+
+
+def _source(config: Path, provider: str, name: str | None) -> SourceSettings:
+    sources = Settings.load(config).webhooks
+    fitting = [one for one in sources.values() if one.provider == provider]
+    if name is not None:
+        fitting = [one for one in fitting if one.name == name]
+    if len(fitting) > 1:
+        names = ", ".join(one.name for one in fitting)
+        raise usage(f"several sources are of {provider}: {names}", hint="add --source NAME")
+    if not fitting:
+        known = ", ".join(f"{one.name} ({one.provider})" for one in sources.values()) or "none"
+        raise ConfigurationError(
+            str(config),
+            f"has no such source of {provider}; it has: {known}",
+            fix="add one, or name --to URL and --secret REF",
+        )
+    return fitting[0]
+
+
+def _sample(
+    terminal: Terminal, provider: str, event: str, values: list[str], unset: list[str]
+) -> Sample:
+    try:
+        overrides = dict(map(assignment, values))
+        sample = samples(provider).sample(
+            event, now=terminal.clock.now(), ids=terminal.ids, overrides=overrides
+        )
+    except ConfigurationError as error:
+        raise usage(f"{error.key}: {error.problem}", hint=error.fix) from None
+    if unset:
+        document = msgspec.json.decode(sample.body)
+        for path in unset:
+            _leave_out(document, path)
+        sample = msgspec.structs.replace(sample, body=msgspec.json.encode(document))
+    return sample
+
+
+def _leave_out(document: Any, path: str) -> None:
+    *parents, last = path.split(".")
+    place = document
+    try:
+        for step in parents:
+            place = place[int(step) if isinstance(place, list) else step]
+        del place[int(last) if isinstance(place, list) else last]
+    except (LookupError, TypeError, ValueError):
+        raise usage(f"--unset {path}: the sample has no such field") from None
+
+
+def _report(shot: _Shot, answers: Sequence[Answer]) -> int:
+    identifier = shot.event_id()
+    refusal = next((answer for answer in answers if not answer.accepted), None)
+    data = {
+        "url": shot.url,
+        "provider": shot.provider,
+        "type": shot.sample.type,
+        "id": identifier,
+        "deliveries": [asdict(answer) for answer in answers],
+    }
+    lines = [f"{one.status} in {one.milliseconds} ms  {one.body}".rstrip() for one in answers]
+    if len(answers) > 1 and refusal is None:
+        lines.append(f"{len(answers)} deliveries of one event: all but the first are repeats")
+    failure = None if refusal is None else _not_accepted(refusal)
+    shot.terminal.show(data, *lines, failure=failure)
+    if identifier is not None and refusal is None:
+        shot.terminal.say(f"next:  hardpoint events show {identifier}")
+    return Exit.OK if refusal is None else Exit.NO
+
+
+_HINTS = {
+    401: "give the server and this command the same secret; an exported one counts at start",
+    404: "hardpoint serve --help",
+    413: "send a smaller body",
+    503: "hardpoint doctor",
+}
+
+
+def _not_accepted(answer: Answer) -> Failure:
+    return Failure(
+        code="not_accepted",
+        message=f"the receiver answered {answer.status}",
+        hint=_HINTS.get(answer.status),
+        exit_code=Exit.NO,
+    )

@@ -1,0 +1,239 @@
+"""The inbox as a raw ASGI application: `POST /webhooks/<source>` and a bare `GET /healthz`.
+
+No framework stands between the server and the receiver. Mounted under a path, `/hooks` say, it also
+answers `POST /hooks/<source>`.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final, final
+
+import structlog
+
+from hardpoint.webhooks.answers import (
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    TOO_LARGE,
+    UNAVAILABLE,
+    Answer,
+    Receiver,
+)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+Effect = Callable[[], Awaitable[None]]
+
+HEADERS_MAX: Final = 100
+HEADER_BYTES_MAX: Final = 32 * 1024
+"""The target, names and values together."""
+
+HEALTH_PATH: Final = "/healthz"
+_WEBHOOKS: Final = "/webhooks/"
+
+HEALTHY = Answer(status=200, body=b'{"status":"ok"}')
+HEADERS_TOO_LARGE = Answer(status=431, body=b'{"error":"headers_too_large"}')
+_HEALTH_METHODS = Answer(
+    status=405,
+    headers=((b"content-type", b"application/json"), (b"allow", b"GET, HEAD")),
+    body=METHOD_NOT_ALLOWED.body,
+)
+_BODILESS = (204, 304)
+_LENGTH_DIGITS_MAX = 18
+
+
+def source_of(path: str, *, mounted: bool = False) -> str | None:
+    """The source a decoded path names, known or not; None for any other path.
+
+    Args:
+        path: what follows the mount, `/webhooks/billing`.
+        mounted: `/billing` alone names a source too.
+    """
+    if path.startswith(_WEBHOOKS):
+        name = path[len(_WEBHOOKS) :]
+    elif mounted and path != HEALTH_PATH:
+        name = path.removeprefix("/")
+    else:
+        return None
+    return name if name and "/" not in name else None
+
+
+def header_bytes(headers: Headers) -> int:
+    """How many bytes names and values have together."""
+    return sum(len(name) + len(value) for name, value in headers)
+
+
+def declared_length(headers: Headers) -> int:
+    """What Content-Length announces; 0 where it says nothing one could count on."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value) if len(value) <= _LENGTH_DIGITS_MAX else sys.maxsize
+    return 0
+
+
+def complete_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with its length, for the statuses that may have one."""
+    if answer.status in _BODILESS:
+        return [*answer.headers]
+    return [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+
+
+@final
+class InboxApp:
+    """ASGI 3. It answers 503 rather than 500, and never cancels a commit that is under way.
+
+    Args:
+        receiver: where requests go.
+        start: run once, by the lifespan or before the first webhook where a server has none (a
+            mounted application is not told of it); while it fails, webhooks are answered 503 and
+            the next one tries again.
+        stop: run at the lifespan's end.
+    """
+
+    def __init__(
+        self, receiver: Receiver, *, start: Effect | None = None, stop: Effect | None = None
+    ) -> None:
+        self._receiver = receiver
+        self._start = start
+        self._stop = stop
+        self._started = start is None
+        self._starting: asyncio.Task[bool] | None = None
+        self._log: Any = structlog.get_logger("hardpoint")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live through one lifespan."""
+        kind = scope["type"]
+        if kind == "http":
+            answer = await self._answer(scope, receive)
+            if answer is not None:
+                headers = complete_headers(answer)
+                await send(
+                    {"type": "http.response.start", "status": answer.status, "headers": headers}
+                )
+                await send({"type": "http.response.body", "body": answer.body})
+        elif kind == "lifespan":
+            await self._live(receive, send)
+        elif kind == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            raise NotImplementedError(f"no ASGI protocol of ours: {kind}")
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+        """What to say; None when nobody is left to hear it."""
+        source = _destination(scope)
+        if isinstance(source, Answer):
+            return source
+        if not self._started and not await self._begin():
+            return UNAVAILABLE
+        headers = scope["headers"]
+        cap = self._receiver.body_bytes_max(source)
+        body = TOO_LARGE if declared_length(headers) > cap else await _read(receive, cap)
+        if isinstance(body, bytes):
+            return await self._submit(source, headers, body)
+        if body is TOO_LARGE:
+            self._receiver.refused(source, "too_large")
+        return body
+
+    async def _submit(self, source: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
+        # A future of its own: when the server cancels this task because the client has gone, the
+        # commit goes on, and its result falls on deaf ears.
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def done(answer: Answer) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        try:
+            self._receiver.submit(source, headers, body, done)
+        except Exception:  # noqa: BLE001 - the vendor must come again, not hear a 500
+            self._log.exception("receiver_failed", source=source)
+            return UNAVAILABLE
+        return await answered
+
+    async def _begin(self) -> bool:
+        """Start once, however many first requests come at a time."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._run_start())
+        return await asyncio.shield(self._starting)
+
+    async def _run_start(self) -> bool:
+        try:
+            await (self._start or _nothing)()
+        except Exception:  # noqa: BLE001 - whatever it is, it is answered 503
+            self._log.exception("start_failed")
+            return False
+        else:
+            self._started = True
+            return True
+        finally:
+            self._starting = None
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        if not await self._begin():
+            message = "hardpoint could not start; its log says why"
+            await send({"type": "lifespan.startup.failed", "message": message})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._started = self._start is None
+        try:
+            await (self._stop or _nothing)()
+        except Exception:  # noqa: BLE001 - whatever it is, the server is told
+            self._log.exception("stop_failed")
+            message = "hardpoint did not stop cleanly; its log says why"
+            await send({"type": "lifespan.shutdown.failed", "message": message})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _destination(scope: Scope) -> str | Answer:
+    """The source a request is for, or the answer that needs no look at its body."""
+    headers = scope["headers"]
+    target_bytes = len(scope["path"]) + len(scope.get("query_string", b""))
+    if len(headers) > HEADERS_MAX or target_bytes + header_bytes(headers) > HEADER_BYTES_MAX:
+        return HEADERS_TOO_LARGE
+    path, mounted = _within_mount(scope)
+    method = scope["method"]
+    if path == HEALTH_PATH:
+        return HEALTHY if method in {"GET", "HEAD"} else _HEALTH_METHODS
+    source = source_of(path, mounted=mounted)
+    if source is None:
+        return NOT_FOUND
+    return source if method == "POST" else METHOD_NOT_ALLOWED
+
+
+def _within_mount(scope: Scope) -> tuple[str, bool]:
+    """The path below the mount, and whether there is a mount.
+
+    The ASGI specification has `path` include `root_path`; servers and routers before 2024 left it
+    out.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root and path.startswith(f"{root}/"):
+        return path[len(root) :], True
+    return path, bool(root)
+
+
+async def _read(receive: Receive, cap: int) -> bytes | Answer | None:
+    """The whole body; `TOO_LARGE` as soon as it passes the cap; None when the client has gone."""
+    # One buffer: parts of a byte each, kept apart, would take forty times the cap.
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        if len(body) + len(part) > cap:
+            return TOO_LARGE
+        if not message.get("more_body", False):
+            return bytes(body + part) if body else part
+        body += part

@@ -1,0 +1,57 @@
+"""From settings to what the inbox uses: every source and target with its keys prepared."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.hub.settings import ForwardSettings, Settings, SourceSettings
+from hardpoint.webhooks.forwarding import Target
+from hardpoint.webhooks.inbox import Source
+from hardpoint.webhooks.verification import Scheme, scheme, scheme_type
+
+Prepared = tuple[Mapping[str, Source], Mapping[str, Target]]
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Every source, and the targets of those that are forwarded, by the source's name.
+
+    Raises:
+        ConfigurationError: an unknown provider, a secret of the wrong shape, a setting out of
+            range; naming the key.
+    """
+    sources = {name: _source(one) for name, one in settings.webhooks.items()}
+    targets = {
+        name: _target(f"webhooks.{name}.forward", one.forward)
+        for name, one in settings.webhooks.items()
+        if one.forward is not None
+    }
+    return sources, targets
+
+
+def _source(settings: SourceSettings) -> Source:
+    try:
+        prepared = _scheme(settings)
+    except ConfigurationError as error:
+        key = f"webhooks.{settings.name}.{error.key}"
+        raise ConfigurationError(key, error.problem, fix=error.fix) from None
+    cap = settings.body_bytes_max or prepared.body_bytes_max
+    return Source(name=settings.name, scheme=prepared, body_bytes_max=cap)
+
+
+def _scheme(settings: SourceSettings) -> Scheme:
+    provider, options = settings.provider, dict[str, Any]()
+    if settings.tolerance is not None:
+        options["tolerance"] = settings.tolerance
+        if "tolerance" not in inspect.signature(scheme_type(provider)).parameters:
+            raise ConfigurationError("tolerance", f"{provider} signs no time", fix="Remove it")
+    return scheme(provider, secrets=settings.secrets, **options)
+
+
+def _target(key: str, settings: ForwardSettings) -> Target:
+    try:
+        signing = scheme("standard", secrets=[settings.secret])
+        signing.sign(b"", now=0, event_id="trial", event_type="")  # a public key could not
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{key}.secret", error.problem, fix=error.fix) from None
+    return Target(url=settings.url, signing=signing)

@@ -1,0 +1,299 @@
+"""The state machine of a circuit breaker: pure and synchronous, the time is passed in."""
+
+import threading
+from enum import Enum
+from math import inf
+from typing import final
+
+from hardpoint.core.errors import CircuitOpenError
+from hardpoint.core.events import Listeners
+from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.events import CircuitChanged
+from hardpoint.resilience.window import CountWindow, Tally, TimeWindow
+from hardpoint.runtime.effects import Effects
+
+
+class State(Enum):
+    """Where a circuit stands."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    FORCED_OPEN = "forced_open"
+    DISABLED = "disabled"
+
+
+class Outcome(Enum):
+    """What an attempt says about the other side."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+    """Nothing: cancelled from outside, refused by us, or an error that does not count."""
+
+
+STALE = 0
+"""A permit whose result is dropped."""
+
+
+@final
+class Circuit:
+    """One breaker's state. Safe across threads; its lock is held over no call but its own.
+
+    Admission gives a permit, a number: the generation of the closed state, or one of its own for a
+    probe. A result whose permit is no longer current is dropped, so nothing started before a
+    change of state can disturb what came after it.
+
+    While it is closed the runner admits and records successes by itself: it reads `shut` and
+    `generation`, sets `consecutive`, and counts into a `sliding` window.
+    """
+
+    __slots__ = (
+        "_effects",
+        "_key",
+        "_lease",
+        "_listeners",
+        "_lock",
+        "_name",
+        "_probes",
+        "_row",
+        "_serial",
+        "_state",
+        "_successes",
+        "_trips",
+        "_window",
+        "consecutive",
+        "generation",
+        "last_error",
+        "observing",
+        "options",
+        "shut",
+        "sliding",
+        "until",
+    )
+
+    def __init__(
+        self,
+        options: Breaker,
+        effects: Effects,
+        *,
+        name: str = "",
+        key: object = None,
+        lease: float | None = None,
+        listeners: Listeners | None = None,
+    ) -> None:
+        self.options = options
+        self._name = name
+        self._key = key
+        self._lease = options.lease or lease or options.recovery
+        self._effects = effects
+        self._listeners = listeners or Listeners()
+        self._lock = threading.Lock()
+        self._row = options.in_a_row
+        self.sliding = TimeWindow(options.window, effects.monotonic())
+        self._window: TimeWindow | CountWindow | None = None
+        if options.has_window:
+            self._window = self.sliding if options.last is None else CountWindow(options.last)
+        self.observing = options.observe
+        self.consecutive = 0
+        self.last_error = ""
+        self._serial = STALE
+        self._probes: dict[int, float] = {}
+        self._successes = 0
+        self._trips = 0
+        self.until = 0.0
+        self._enter(State.CLOSED)
+
+    # What people ask and order
+
+    @property
+    def state(self) -> State:
+        """Where it stands; open and ready to be asked again reads as half-open."""
+        if self._state is State.OPEN and self._effects.monotonic() >= self.until:
+            return State.HALF_OPEN
+        return self._state
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until an open circuit may be asked again."""
+        return (
+            max(0.0, self.until - self._effects.monotonic()) if self._state is State.OPEN else None
+        )
+
+    @property
+    def idle(self) -> bool:
+        """True when forgetting it loses nothing but counts: closed, and nobody gave orders."""
+        return self._state is State.CLOSED
+
+    def force_open(self, reason: str = "by order") -> None:
+        """Refuse everything until `reset`."""
+        self._order(State.FORCED_OPEN, reason)
+
+    def disable(self, reason: str = "by order") -> None:
+        """Refuse and record nothing until `reset`."""
+        self._order(State.DISABLED, reason)
+
+    def reset(self, reason: str = "by order") -> None:
+        """Close it and start afresh."""
+        self._order(State.CLOSED, reason)
+
+    def advise(self, open_for: float, reason: str = "advised") -> None:
+        """Open a closed circuit on the word of other processes, for at most `recovery_max`."""
+        now = self._effects.monotonic()
+        with self._lock:
+            if self._state is not State.CLOSED:
+                return
+            change = self._open(now, min(open_for, self.options.recovery_max), reason)
+        self._tell(change)
+
+    # What the runner asks, once the circuit is shut
+
+    def check(self, now: float) -> None:
+        """Look before queueing: no permit is taken.
+
+        Raises:
+            CircuitOpenError: a claim would be refused.
+        """
+        if self.observing:
+            return
+        if self._state is State.OPEN and now < self.until:  # often asked: no lock, no more calls
+            wait = self.until - now
+            raise CircuitOpenError(self._name, self._key, wait, self.last_error)
+        with self._lock:
+            admitted = self._admits(now)
+        if not admitted:
+            raise self._refusal(now)
+
+    def claim(self, now: float) -> int:
+        """A permit, just before the call; `record` must follow.
+
+        Raises:
+            CircuitOpenError: the circuit is open, or half-open with all its probes out.
+        """
+        change: CircuitChanged | None = None
+        with self._lock:
+            permit = STALE
+            admitted = self._admits(now)
+            if admitted and self._state is not State.DISABLED:
+                if self._state is State.OPEN:
+                    change = self._enter(State.HALF_OPEN, "recovery is over")
+                permit = self.generation
+                if self._state is State.HALF_OPEN:
+                    self._serial += 1
+                    permit = self._serial
+                    self._probes[permit] = now + self._lease
+        self._tell(change)
+        if not admitted and not self.observing:
+            raise self._refusal(now)
+        return permit
+
+    def record(
+        self, permit: int, outcome: Outcome, *, began: float, now: float, error: str = ""
+    ) -> None:
+        """Report how the attempt under this permit ended."""
+        change: CircuitChanged | None = None
+        with self._lock:
+            if self._probes.pop(permit, None) is not None:
+                change = self._judge_probe(outcome, self._is_slow(began, now), now, error)
+            elif permit == self.generation and self._state is State.CLOSED:
+                change = self._count(outcome, began, now, error)
+        self._tell(change)
+
+    # Decisions, under the lock
+
+    def _admits(self, now: float) -> bool:
+        match self._state:
+            case State.CLOSED | State.DISABLED:
+                return True
+            case State.OPEN:
+                return now >= self.until
+            case State.HALF_OPEN:
+                for permit in [one for one, until in self._probes.items() if until <= now]:
+                    del self._probes[permit]  # never came back; its result, if any, is stale
+                return len(self._probes) < self.options.probes
+            case State.FORCED_OPEN:
+                return False
+
+    def _count(
+        self, outcome: Outcome, began: float, now: float, error: str
+    ) -> CircuitChanged | None:
+        if outcome is Outcome.NEUTRAL:
+            return None
+        failed = outcome is Outcome.FAILURE
+        slow = self._is_slow(began, now)
+        self.consecutive = self.consecutive + 1 if failed else 0
+        if self._window is not None:
+            self._window.add(now, failed=failed, slow=slow)
+        reason = self._broken_rule(now) if failed or slow else None
+        if reason is None:
+            return None
+        self.last_error = error
+        return self._open(now, self.options.recovery, reason)
+
+    def _broken_rule(self, now: float) -> str | None:
+        options = self.options
+        if self._row is not None and self.consecutive >= self._row:
+            return f"{self.consecutive} failures in a row"
+        tally = Tally() if self._window is None else self._window.tally(now)
+        if tally.calls < options.min_calls:
+            return None
+        if options.rate is not None and tally.failed >= options.rate * tally.calls:
+            return f"{tally.failed} of {tally.calls} calls failed"
+        if options.slow is not None and tally.slow >= options.slow[1] * tally.calls:
+            return f"{tally.slow} of {tally.calls} calls were slow"
+        return None
+
+    def _judge_probe(
+        self, outcome: Outcome, slow: bool, now: float, error: str
+    ) -> CircuitChanged | None:
+        if outcome is Outcome.NEUTRAL:
+            return None
+        if outcome is Outcome.SUCCESS and not slow:
+            self._successes += 1
+            enough = self._successes >= self.options.successes
+            return self._enter(State.CLOSED, "probes succeeded") if enough else None
+        self.last_error = error
+        options = self.options
+        wait = min(options.recovery * options.growth**self._trips, options.recovery_max)
+        wait *= 1 + options.jitter * self._effects.random()  # many processes must not ask at once
+        return self._open(now, wait, "a probe failed" if not slow else "a probe was slow")
+
+    def _is_slow(self, began: float, now: float) -> bool:
+        return self.options.slow is not None and now - began >= self.options.slow[0]
+
+    def _open(self, now: float, open_for: float, reason: str) -> CircuitChanged:
+        self.until = now + open_for
+        self._trips += 1
+        return self._enter(State.OPEN, reason, open_for)
+
+    def _enter(
+        self, state: State, reason: str = "", open_for: float | None = None
+    ) -> CircuitChanged:
+        before = self._state if self._serial else state
+        self._serial += 1
+        self.generation = self._serial
+        self._state = state
+        self._probes.clear()
+        self._successes = 0
+        self.shut = state is not State.CLOSED
+        if state is not State.OPEN:
+            self.until = inf if state is State.FORCED_OPEN else 0.0
+        if state is State.CLOSED:
+            self._trips = 0
+            self.consecutive = 0
+            if self._window is not None:
+                self._window.clear(self._effects.monotonic())
+        return CircuitChanged(self._name, self._key, before.value, state.value, reason, open_for)
+
+    def _order(self, state: State, reason: str) -> None:
+        with self._lock:
+            change = self._enter(state, reason)
+        self._tell(change)
+
+    def _refusal(self, now: float) -> CircuitOpenError:
+        wait = max(0.0, self.until - now) if self._state is State.OPEN else None
+        return CircuitOpenError(self._name, self._key, wait, self.last_error)
+
+    def _tell(self, change: CircuitChanged | None) -> None:
+        if change is not None and self._listeners:
+            self._listeners.emit(change)

@@ -1,0 +1,105 @@
+"""What policies tell their listeners: one event for every decision, none of them with user data."""
+
+from dataclasses import dataclass
+from typing import final
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEvent:
+    """Something a policy did.
+
+    Attributes:
+        policy: the policy's name.
+        key: which of its states, if it keeps several.
+    """
+
+    policy: str
+    key: object
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AttemptFinished(PolicyEvent):
+    """An attempt is over; `error` is the name of what it raised, None when it succeeded."""
+
+    attempt: int
+    elapsed: float
+    error: str | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RetryScheduled(PolicyEvent):
+    """Another attempt follows after `delay` seconds; `attempt` is the one that failed."""
+
+    attempt: int
+    delay: float
+    reason: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GaveUp(PolicyEvent):
+    """The call has failed for good."""
+
+    attempts: int
+    elapsed: float
+    reason: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CallRejected(PolicyEvent):
+    """A part of the policy refused; nothing was sent. `by` is the class of the error."""
+
+    by: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CallQueued(PolicyEvent):
+    """The call waits in line for `part` (`rate`, `bulkhead`)."""
+
+    part: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CircuitChanged(PolicyEvent):
+    """The breaker changed its state; `open_for` seconds when it opened."""
+
+    before: str
+    after: str
+    reason: str
+    open_for: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FellBack(PolicyEvent):
+    """The caller got the fallback, or `Degraded`, instead of the error named."""
+
+    error: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Hedged(PolicyEvent):
+    """A second attempt was started beside the first, which had run for `after` seconds."""
+
+    after: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class HedgeWon(PolicyEvent):
+    """The second attempt was the faster one."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OptionFailed(PolicyEvent):
+    """A function given as an option (a predicate, a backoff) raised; it was taken for a no."""
+
+    option: str
+    error: str

@@ -1,0 +1,135 @@
+"""Does this error count against the other side, and may the call be repeated? Decisions only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, final
+
+from hardpoint.core.errors import HardpointError, RateLimitedError, RejectedError, TimedOutError
+from hardpoint.core.events import Listeners
+from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.events import OptionFailed
+from hardpoint.resilience.hints import status_of
+from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.safety import Effect, Operation, may_repeat
+from hardpoint.resilience.selection import On, Predicate, predicate_of, refused
+
+A = TypeVar("A")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the caller says about the call.
+
+    Attributes:
+        operation: its class, where a port or the caller gives one; then facts decide.
+        idempotent: a repetition does no harm.
+        keyed: every attempt carries the same idempotency key.
+    """
+
+    operation: Operation | None = None
+    idempotent: bool = False
+    keyed: bool = False
+
+    @property
+    def mutating(self) -> bool:
+        """True when an unknown outcome must be told as such."""
+        return self.operation not in (None, "safe")
+
+
+@final
+class Judgement:
+    """The decisions of one policy. Functions given as options that raise are taken for a no."""
+
+    __slots__ = (
+        "_counts",
+        "_facts",
+        "_listeners",
+        "_name",
+        "_on",
+        "_result_again",
+        "_result_fails",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        facts: Facts,
+        retry: Retry | None,
+        breaker: Breaker | None,
+        listeners: Listeners,
+    ) -> None:
+        self._name = name
+        self._facts = facts
+        self._listeners = listeners
+        self._on = _predicate(None if retry is None else retry.on)
+        self._counts = _predicate(None if breaker is None else breaker.on)
+        self._result_again = None if retry is None else retry.on_result
+        self._result_fails = None if breaker is None else breaker.on_result
+
+    def outcome(self, error: Exception) -> Outcome:
+        """What an error says about the other side."""
+        if isinstance(error, RejectedError):
+            return Outcome.NEUTRAL
+        if isinstance(error, TimedOutError):
+            return Outcome.FAILURE
+        if self._counts is None:
+            counts = is_outage(error)
+        else:
+            counts = self.ask("Breaker.on", self._counts, error)
+        return Outcome.FAILURE if counts else Outcome.NEUTRAL
+
+    def outcome_of_result(self, result: object) -> Outcome:
+        """What a result says about the other side."""
+        fails = self._result_fails
+        if fails is not None and self.ask("Breaker.on_result", fails, result):
+            return Outcome.FAILURE
+        return Outcome.SUCCESS
+
+    def repeatable(self, error: Exception, effect: Effect) -> bool:
+        """Whether another attempt is allowed, as far as its harm goes."""
+        facts = self._facts
+        if facts.operation is not None:
+            return may_repeat(facts.operation, effect, keyed=facts.keyed)
+        harmless = facts.idempotent or facts.keyed
+        if isinstance(error, TimedOutError):
+            return harmless
+        if self._on is not None:
+            return self.ask("Retry.on", self._on, error)
+        if isinstance(error, HardpointError):
+            return error.retryable and (error.outcome_known or harmless)
+        return refused(error)
+
+    def result_repeatable(self, result: object) -> bool:
+        """Whether a result is to be asked for again."""
+        again = self._result_again
+        if again is None or self._facts.operation == "never":
+            return False
+        return self.ask("Retry.on_result", again, result)
+
+    def ask(self, option: str, predicate: Callable[[A], bool], about: A) -> bool:
+        """The predicate's answer."""
+        try:
+            return bool(predicate(about))
+        except Exception as error:  # noqa: BLE001 - a predicate never changes the outcome
+            self.complain(option, error)
+            return False
+
+    def complain(self, option: str, error: Exception) -> None:
+        """Tell that a function given as an option raised."""
+        if self._listeners:
+            self._listeners.emit(OptionFailed(self._name, None, option, type(error).__name__))
+
+
+def is_outage(error: Exception) -> bool:
+    """What a breaker counts by default: every error but a provider's answers and its throttling."""
+    if isinstance(error, RateLimitedError):
+        return False
+    if isinstance(error, HardpointError):
+        return error.retryable or not error.outcome_known
+    return status_of(error) != 429
+
+
+def _predicate(on: On | None) -> Predicate | None:
+    return None if on is None else predicate_of(on)

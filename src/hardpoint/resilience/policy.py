@@ -1,0 +1,186 @@
+"""The policy: described as parts, run as one function."""
+
+from collections.abc import Callable, Coroutine, Hashable
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, Literal, Never, ParamSpec, Unpack, final, overload
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.events import Listener
+from hardpoint.resilience.assembly import Assembly
+from hardpoint.resilience.circuit import Circuit
+from hardpoint.resilience.composition import MARK, warn_about_itself, warn_about_nesting
+from hardpoint.resilience.fallback import Degraded
+from hardpoint.resilience.functions import is_asynchronous
+from hardpoint.resilience.settings import Options, Settings
+from hardpoint.resilience.specialise import invoker, wrapper
+from hardpoint.resilience.state import Stats
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    F = TypeVar("F", default=Never)
+else:
+    from typing import TypeVar
+
+    F = TypeVar("F")
+
+R = TypeVar("R")
+P = ParamSpec("P")
+
+
+@final
+class Policy(Generic[F]):
+    """What makes the calls to a third party safe. It is immutable; what it remembers is its own.
+
+    One object guards plain and coroutine functions alike, as a decorator or by `call`. `Settings`
+    describes the options. `F` is what its fallback gives: `Degraded` with `critical=False`.
+    """
+
+    __slots__ = ("__weakref__", "_assembly", "_call_async", "_call_plain")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: "Policy[Never]",
+            name: str,
+            *,
+            fallback: None = None,
+            critical: Literal[True] = True,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: "Policy[Degraded]",
+            name: str,
+            *,
+            fallback: None = None,
+            critical: bool,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            fallback: Callable[..., Coroutine[Any, Any, F]],
+            critical: bool = True,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            name: str,
+            *,
+            fallback: Callable[..., F],
+            critical: bool = True,
+            **options: Unpack[Options],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self, name: str, *, fallback: F, critical: bool = True, **options: Unpack[Options]
+        ) -> None: ...
+
+    def __init__(self, name: str, **options: Any) -> None:
+        settings = Settings(name=name).changed(options)
+        self._take(Assembly(settings))
+        warn_about_itself(settings)
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, R]]
+    ) -> Callable[P, Coroutine[Any, Any, R | F]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R | F]: ...
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Guard a function: the decorator.
+
+        Raises:
+            ConfigurationError: it is a generator function, or cannot be called.
+        """
+        asynchronous = is_asynchronous(function, self.name)
+        warn_about_nesting(self.settings, function)
+        guarded = wrapper(function, self._assembly.parameters(asynchronous=asynchronous))
+        update_wrapper(guarded, function)
+        setattr(guarded, MARK, self.settings)
+        return guarded
+
+    @overload
+    def call(
+        self,
+        function: Callable[P, Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Coroutine[Any, Any, R | F]: ...
+    @overload
+    def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | F: ...
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call a function under this policy; of a coroutine function, await the outcome.
+
+        Raises:
+            ConfigurationError: it is a generator function, or cannot be called.
+        """
+        if is_asynchronous(function, self._assembly.settings.name):
+            run = self._call_async
+            if run is None:
+                run = self._call_async = invoker(self._assembly.parameters(asynchronous=True))
+        else:
+            run = self._call_plain
+            if run is None:
+                run = self._call_plain = invoker(self._assembly.parameters(asynchronous=False))
+        return run(function, args, kwargs)
+
+    def with_(self, **changes: Unpack[Options]) -> "Policy[F]":
+        """The same policy with other options. Parts that stay the same share their state."""
+        return self._derived(self._assembly.changed(self.settings.changed(dict(changes))))
+
+    def keyed(self, key: Hashable) -> "Policy[F]":
+        """This policy for one key, whatever the arguments of its calls.
+
+        Raises:
+            ConfigurationError: it keeps no state by key.
+        """
+        return self._derived(self._assembly.fixed(key))
+
+    @property
+    def name(self) -> str:
+        """Its label."""
+        return self._assembly.settings.name
+
+    @property
+    def settings(self) -> Settings:
+        """Its options."""
+        return self._assembly.settings
+
+    @property
+    def breaker(self) -> Circuit:
+        """The breaker's state, to look at and to steer.
+
+        Raises:
+            ConfigurationError: it has no breaker, or one for each key (see `keyed`).
+        """
+        if self.settings.breaker is None:
+            raise ConfigurationError(f"{self.name}.breaker", "is not set")
+        return self._assembly.state().circuit
+
+    def stats(self) -> Stats:
+        """Counts and states now, over all its keys."""
+        return self._assembly.stats()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Hear of every decision from now on; the function returned ends it."""
+        return self._assembly.listeners.add(listener)
+
+    def __repr__(self) -> str:
+        return f"Policy({self.name!r})"
+
+    def _take(self, assembly: Assembly) -> None:
+        self._assembly = assembly
+        self._call_async: Callable[..., Any] | None = None
+        self._call_plain: Callable[..., Any] | None = None
+
+    def _derived(self, assembly: Assembly) -> "Policy[F]":
+        policy: Any = Policy.__new__(Policy)
+        policy._take(assembly)
+        return policy

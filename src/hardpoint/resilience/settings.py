@@ -1,0 +1,155 @@
+"""The options of a policy as a whole, checked together."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, fields
+from typing import Any, TypedDict, final
+
+from hardpoint.core.effects import Ids, Random
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.events import Listeners
+from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.bulkhead import Bulkhead
+from hardpoint.resilience.keys import Keyed
+from hardpoint.resilience.options import seconds
+from hardpoint.resilience.presets import Preset, preset_options
+from hardpoint.resilience.ratelimit import RateLimit
+from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.safety import OPERATIONS, Operation
+from hardpoint.resilience.shared import SharedState
+from hardpoint.runtime.clocks import Timekeeper
+
+
+class Options(TypedDict, total=False):
+    """The options that `Policy` takes by name; `Settings` says what they mean."""
+
+    preset: Preset | None
+    deadline: float | None
+    timeout: float | None
+    retry: Retry | None
+    breaker: Breaker | None
+    rate: RateLimit | None
+    bulkhead: Bulkhead | None
+    operation: Operation | None
+    idempotent: bool
+    idempotency_key: str | None
+    key: Callable[..., Hashable] | Keyed | None
+    listeners: Listeners | None
+    shared: SharedState | None
+    clock: Timekeeper | None
+    random: Random | None
+    ids: Ids | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a policy was told.
+
+    Attributes:
+        name: a label, for errors, events and statistics.
+        deadline: seconds for the whole call, with all its attempts, waits and queues.
+        timeout: seconds for one attempt.
+        retry: when to try again.
+        breaker: when not to call at all.
+        rate: how many calls per time.
+        bulkhead: how many calls at once.
+        fallback: in place of an error: a value, or a function of `(error, *args, **kwargs)`.
+        critical: False answers `Degraded` in place of an error, if there is no fallback.
+        operation: what repeating it does; then facts decide about retries, and a call whose outcome
+            is not known raises `OutcomeUnknownError`.
+        idempotent: repeating it does no harm.
+        idempotency_key: the keyword parameter of the function that takes the key, which is made
+            once per call where the caller gives none.
+        key: state per key of the call's arguments.
+        listeners: who is told what happens.
+        shared: breaker state that several processes share.
+        clock: time and waiting.
+        random: chance.
+        ids: where idempotency keys come from.
+    """
+
+    name: str
+    deadline: float | None = None
+    timeout: float | None = None
+    retry: Retry | None = None
+    breaker: Breaker | None = None
+    rate: RateLimit | None = None
+    bulkhead: Bulkhead | None = None
+    fallback: Any = None
+    critical: bool = True
+    operation: Operation | None = None
+    idempotent: bool = False
+    idempotency_key: str | None = None
+    key: Callable[..., Hashable] | Keyed | None = None
+    listeners: Listeners | None = None
+    shared: SharedState | None = None
+    clock: Timekeeper | None = None
+    random: Random | None = None
+    ids: Ids | None = None
+
+    def __post_init__(self) -> None:
+        for option, kind in _KINDS.items():
+            value = getattr(self, option)
+            if value is not None and not isinstance(value, kind):
+                raise self._wrong(option, f"is a {kind.__name__}, not {value!r}")
+        if not self.name:
+            raise ConfigurationError("Policy.name", "is empty")
+        self._check_times()
+        self._check_facts()
+        if self.key is not None and not isinstance(self.key, Keyed):
+            Keyed(self.key)
+
+    def _check_times(self) -> None:
+        if self.deadline is not None:
+            seconds(f"{self.name}.deadline", self.deadline)
+        if self.timeout is not None:
+            seconds(f"{self.name}.timeout", self.timeout)
+        if self.deadline is not None and self.timeout is not None and self.timeout > self.deadline:
+            raise self._wrong(
+                "timeout",
+                f"is above the deadline ({self.timeout:g} > {self.deadline:g})",
+                fix="An attempt cannot take longer than the whole call",
+            )
+
+    def _check_facts(self) -> None:
+        if self.operation is not None and self.operation not in OPERATIONS:
+            known = ", ".join(OPERATIONS)
+            raise self._wrong(
+                "operation", f"{self.operation!r} is not known", fix=f"Known: {known}"
+            )
+        if self.operation is not None and self.idempotent:
+            raise self._wrong("idempotent", "is said by the operation already; give one of the two")
+        if self.idempotency_key is not None and not self.idempotency_key.isidentifier():
+            raise self._wrong("idempotency_key", "is the name of a parameter")
+
+    @property
+    def keyed(self) -> Keyed | None:
+        """How to find the key."""
+        return self.key if self.key is None or isinstance(self.key, Keyed) else Keyed(self.key)
+
+    def changed(self, changes: dict[str, Any]) -> "Settings":
+        """These settings with others in part; a preset gives way to what is said beside it."""
+        preset = changes.get("preset")
+        named = {name: value for name, value in changes.items() if name != "preset"}
+        changes = named if preset is None else preset_options(preset) | named
+        known = {one.name for one in fields(self)}
+        for option in changes:
+            if option not in known or option == "name":
+                raise self._wrong(option, "is not an option of a policy")
+        return Settings(**{name: getattr(self, name) for name in known} | changes)
+
+    def _wrong(self, option: str, problem: str, fix: str | None = None) -> ConfigurationError:
+        return ConfigurationError(f"{self.name}.{option}", problem, fix=fix)
+
+
+_KINDS: dict[str, type] = {
+    "name": str,
+    "retry": Retry,
+    "breaker": Breaker,
+    "rate": RateLimit,
+    "bulkhead": Bulkhead,
+    "critical": bool,
+    "idempotent": bool,
+    "idempotency_key": str,
+    "listeners": Listeners,
+}

@@ -1,0 +1,146 @@
+"""What a policy remembers: the states of its parts and its counts, one set for each key."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, fields
+from typing import final
+
+from hardpoint.core.events import Listeners
+from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.budget import Budget, Purse
+from hardpoint.resilience.bulkhead import Bulkhead, Room
+from hardpoint.resilience.circuit import Circuit
+from hardpoint.resilience.ratelimit import Meter, RateLimit
+from hardpoint.runtime.effects import Effects
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counts since the policy was built, and how it stands now. Cancelled calls count as none.
+
+    Attributes:
+        succeeded: calls that returned.
+        failed: calls that were sent and raised.
+        refused: calls that were never sent: one of our own parts said no.
+        attempts_failed: attempts that raised or timed out.
+        timed_out: those of them that timed out.
+        retried: retries decided.
+        degraded: calls that got a fallback or `Degraded`; they also count as failed or refused.
+        hedged: second attempts started beside a slow first.
+        in_flight: calls in the bulkhead.
+        waiting: calls in line for the rate limit or the bulkhead.
+        circuits: the state of each circuit by key; without keys, under None.
+    """
+
+    succeeded: int = 0
+    failed: int = 0
+    refused: int = 0
+    attempts_failed: int = 0
+    timed_out: int = 0
+    retried: int = 0
+    degraded: int = 0
+    hedged: int = 0
+    in_flight: int = 0
+    waiting: int = 0
+    circuits: dict[Hashable, str] = field(default_factory=dict[Hashable, str])
+
+    def __add__(self, other: "Stats") -> "Stats":
+        sums = {
+            one.name: getattr(self, one.name) + getattr(other, one.name)
+            for one in fields(self)
+            if one.name != "circuits"
+        }
+        return Stats(**sums, circuits=self.circuits | other.circuits)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The options of those parts that remember something, and what they are made with."""
+
+    name: str
+    effects: Effects
+    listeners: Listeners
+    breaker: Breaker | None = None
+    rate: RateLimit | None = None
+    bulkhead: Bulkhead | None = None
+    budget: Budget | None = None
+    lease: float | None = None
+
+
+@final
+class State:
+    """One key's parts and counts. Only the parts that the policy has are set."""
+
+    __slots__ = (
+        "attempts_failed",
+        "circuit",
+        "degraded",
+        "failed",
+        "hedged",
+        "key",
+        "meter",
+        "purse",
+        "queued",
+        "refused",
+        "retried",
+        "room",
+        "succeeded",
+        "timed_out",
+        "used",
+    )
+
+    circuit: Circuit
+    meter: Meter
+    room: Room
+    purse: Purse
+
+    def __init__(self, parts: Parts, key: Hashable) -> None:
+        self.key = key
+        self.used = self.queued = now = parts.effects.monotonic()
+        self.succeeded = self.failed = self.refused = self.degraded = 0
+        self.attempts_failed = self.timed_out = self.retried = self.hedged = 0
+        name, effects, listeners = parts.name, parts.effects, parts.listeners
+        if parts.breaker is not None:
+            lease = parts.lease
+            self.circuit = Circuit(
+                parts.breaker, effects, name=name, key=key, lease=lease, listeners=listeners
+            )
+        if parts.rate is not None:
+            self.meter = Meter(parts.rate, effects, name=name, key=key, listeners=listeners)
+        if parts.bulkhead is not None:
+            self.room = Room(parts.bulkhead, effects, name=name, key=key, listeners=listeners)
+        if parts.budget is not None:
+            self.purse = Purse(parts.budget, now)
+
+    @property
+    def idle(self) -> bool:
+        """True when forgetting it loses counts only: nobody is inside, and no order stands."""
+        room: Room | None = getattr(self, "room", None)
+        meter: Meter | None = getattr(self, "meter", None)
+        circuit: Circuit | None = getattr(self, "circuit", None)
+        return (
+            (room is None or (room.free == room.calls and not room.line))
+            and (meter is None or meter.waiting == 0)
+            and (circuit is None or circuit.idle)
+        )
+
+    def stats(self) -> Stats:
+        """The counts now."""
+        room: Room | None = getattr(self, "room", None)
+        meter: Meter | None = getattr(self, "meter", None)
+        circuit: Circuit | None = getattr(self, "circuit", None)
+        return Stats(
+            succeeded=self.succeeded,
+            failed=self.failed,
+            refused=self.refused,
+            attempts_failed=self.attempts_failed,
+            timed_out=self.timed_out,
+            retried=self.retried,
+            degraded=self.degraded,
+            hedged=self.hedged,
+            in_flight=0 if room is None else room.calls - room.free,
+            waiting=(0 if room is None else len(room.line))
+            + (0 if meter is None else meter.waiting),
+            circuits={} if circuit is None else {self.key: circuit.state.value},
+        )

@@ -1,0 +1,78 @@
+"""Waiting in line for something that another task or thread hands over."""
+
+import threading
+from typing import TYPE_CHECKING, Protocol, final
+
+from hardpoint.runtime.effects import Effects
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Waiter(Protocol):
+    """One who waits. `granted` is written under the line's lock; `notify` is called outside it."""
+
+    granted: bool
+
+    def notify(self) -> bool:
+        """Wake it, from any thread; False when nobody is there any more."""
+        ...
+
+
+@final
+class TaskWaiter:
+    """A task waits; it belongs to the event loop that made it."""
+
+    __slots__ = ("_effects", "_future", "_loop", "granted")
+
+    def __init__(self, effects: Effects) -> None:
+        from asyncio import get_running_loop  # plain functions get along without asyncio
+
+        self._effects = effects
+        self._loop = get_running_loop()
+        self._future: asyncio.Future[None] = self._loop.create_future()
+        self.granted = False
+
+    def notify(self) -> bool:
+        """Wake the task."""
+        try:
+            self._loop.call_soon_threadsafe(self._resolve)
+        except RuntimeError:  # the loop was closed under the task
+            return False
+        return True
+
+    def _resolve(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait to be woken, or for so long."""
+        if seconds is None:
+            await self._future
+            return
+        handle = self._effects.call_later(seconds, self._resolve)
+        try:
+            await self._future
+        finally:
+            handle.cancel()
+
+
+@final
+class ThreadWaiter:
+    """A thread waits."""
+
+    __slots__ = ("_effects", "_event", "granted")
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+        self._event = threading.Event()
+        self.granted = False
+
+    def notify(self) -> bool:
+        """Wake the thread."""
+        self._event.set()
+        return True
+
+    def wait(self, seconds: float | None) -> None:
+        """Block until woken, or for so long."""
+        self._effects.wait(self._event, seconds)

@@ -1,0 +1,169 @@
+"""The shortcut: a webhook goes from the parser to the receiver, without ASGI and without a task.
+
+It is taken when no earlier request of the connection is unanswered; otherwise, and for any other
+path or method, the ASGI application answers.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import cast, final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from hardpoint.hub.asgi import source_of
+from hardpoint.service.guard import BODY, HEAD, IDLE, LEAVING, Guard, GuardedProtocol, request_path
+from hardpoint.webhooks.answers import TOO_LARGE, Answer, Receiver
+
+
+class _Unheard:
+    """An event that nobody waits for."""
+
+    def set(self) -> None:
+        pass
+
+
+@final
+class InboxProtocol(GuardedProtocol):
+    """One connection of the public listener.
+
+    Args:
+        receiver: where webhooks go.
+        guard: shared by all connections of the listener.
+        config: its application answers everything else.
+    """
+
+    def __init__(self, receiver: Receiver, guard: Guard, config: Config) -> None:
+        super().__init__(guard, config)
+        self._receiver = receiver
+
+    def on_headers_complete(self) -> None:
+        """See whether this is a webhook whose turn it is."""
+        if self._unanswered or self._stage != HEAD or self.parser.get_method() != b"POST":
+            super().on_headers_complete()
+            return
+        source = _route(self.url)
+        if source is None:
+            super().on_headers_complete()
+        elif self._admit():
+            self._take(source)
+
+    def _take(self, source: str) -> None:
+        """Begin to read a webhook."""
+        headers, self.headers = self.headers, []
+        webhook = self.cycle = _Webhook(
+            source,
+            headers,
+            body_bytes_max=self._receiver.body_bytes_max(source),
+            keep_alive=self.parser.should_keep_alive() and self._version == "1.1",
+            answered=self._answered,
+        )
+        length, waits = 0, False
+        for name, value in headers:
+            if name == b"content-length":
+                length = int(value)  # the parser takes nothing but digits, once
+            elif name == b"expect":
+                waits = value.lower() == b"100-continue" and self._version == "1.1"
+        if length > webhook.body_bytes_max:
+            self._refuse(TOO_LARGE, "too_large")
+        elif waits:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, counted."""
+        webhook = self.cycle
+        if type(webhook) is not _Webhook:
+            super().on_body(body)
+        elif self._stage == BODY:
+            self._fed = 0
+            webhook.size += len(body)
+            if webhook.size > webhook.body_bytes_max:
+                self._refuse(TOO_LARGE, "too_large")
+            elif webhook.size == len(body):
+                webhook.first = body
+            elif webhook.rest is None:
+                webhook.rest = bytearray(body)
+            else:
+                webhook.rest += body
+
+    def on_message_complete(self) -> None:
+        """The whole webhook is here."""
+        webhook = self.cycle
+        if type(webhook) is not _Webhook:
+            super().on_message_complete()
+        elif self._stage == BODY:
+            self._fed = 0
+            self._stage = IDLE
+            body, rest = webhook.first, webhook.rest
+            self._receiver.submit(
+                webhook.source,
+                webhook.headers,
+                body if rest is None else b"".join((body, rest)),
+                webhook.done,
+            )
+
+    def _answered(self, answer: Answer, keep_alive: bool) -> None:
+        if not self.transport.is_closing():
+            last = self._guard.draining or not keep_alive
+            self.transport.write(self._guard.wire(answer, last=last))
+            if last:
+                self._close()
+        self.on_response_complete()
+
+    def _source(self) -> str:
+        return _route(self.url) or ""
+
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio allows it
+        """A client that has said all it wants may still listen: it gets its answers."""
+        if self._unanswered and self._stage in {IDLE, LEAVING}:
+            self._heard_all = True
+            self._finish(self._last or b"")
+            return True
+        return False
+
+    def pause_writing(self) -> None:
+        """Answers are tiny: a client that lets them pile up does not mean to read them."""
+        self.transport.abort()
+
+
+@final
+class _Webhook(RequestResponseCycle):
+    """A webhook on its way: what uvicorn looks at in a cycle, and what the receiver needs."""
+
+    message_event = cast("asyncio.Event", _Unheard())
+
+    def __init__(
+        self,
+        source: str,
+        headers: list[tuple[bytes, bytes]],
+        *,
+        body_bytes_max: int,
+        keep_alive: bool,
+        answered: Callable[[Answer, bool], None],
+    ) -> None:
+        # Not uvicorn's own: nothing of it serves here, and it costs more than all the rest.
+        self.response_started = False
+        self.response_complete = False
+        self.disconnected = False
+        self.keep_alive = keep_alive
+        self.source = source
+        self.headers = headers
+        self.body_bytes_max = body_bytes_max
+        self.size = 0
+        self.first = b""
+        self.rest: bytearray | None = None
+        self._answered = answered
+
+    def done(self, answer: Answer) -> None:
+        """Take the receiver's answer; nobody hears it where the request was given up."""
+        if not self.response_complete:
+            self.response_started = self.response_complete = True
+            self._answered(answer, self.keep_alive)
+
+
+@lru_cache(maxsize=128)
+def _route(target: bytes) -> str | None:
+    """The source a request target names."""
+    path = request_path(target)
+    return None if path is None else source_of(path)

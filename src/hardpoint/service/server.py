@@ -1,0 +1,304 @@
+"""The server of a hub: two listeners in one loop, from the first socket to the last lease."""
+
+import asyncio
+import functools
+import os
+import resource
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+from typing import ClassVar, final
+
+import msgspec
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import ConfigurationError, TimedOutError
+from hardpoint.hub.asgi import InboxApp
+from hardpoint.hub.hub import Hub, HubFailed
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.service import runfile
+from hardpoint.service.admin import LOOPBACK_NAMES, admin_app
+from hardpoint.service.guard import Guard, GuardedProtocol, Limits
+from hardpoint.service.listener import Listener, application, bind, is_loopback, url_of
+from hardpoint.service.protocol import InboxProtocol
+from hardpoint.service.readiness import Readiness
+from hardpoint.service.reload import POLL_SECONDS, Reloader
+from hardpoint.service.runfile import Run
+from hardpoint.webhooks.worker import CANCEL_SECONDS
+
+DESCRIPTORS_KEPT = 128
+"""File descriptors that connections leave to the store, the handlers and the rest."""
+STUCK = 1
+"""The exit code when a stop takes too long."""
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """The server takes webhooks.
+
+    Attributes:
+        url: of the public listener, with the actual port.
+        admin_url: of the admin listener, likewise.
+        pid: of this process.
+    """
+
+    url: str
+    admin_url: str
+    pid: int
+
+
+class ServerStopping(msgspec.Struct, frozen=True, kw_only=True):
+    """The server takes no new connections and finishes what it has begun."""
+
+    reason: str
+
+
+class ServerStopped(msgspec.Struct, frozen=True, kw_only=True):
+    """The server has ended; its leases are released and its store is closed."""
+
+    connections_cut: int
+
+
+class ServerStuck(msgspec.Struct, frozen=True, kw_only=True):
+    """Handlers or store did not stop in time; the next start releases their leases."""
+
+    severity: ClassVar[str] = "error"
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How a stop spends its time; 25 s in all, under the 30 s that orchestrators commonly allow.
+
+    Attributes:
+        soft_seconds: clients are told that an answer is their connection's last.
+        drain_seconds: for the requests that have begun, the former included.
+        handler_seconds: for the handlers that run.
+        store_seconds: for the store to close, after the handlers.
+    """
+
+    soft_seconds: float = 0.5
+    drain_seconds: float = 10
+    handler_seconds: float = 10
+    store_seconds: float = 5
+
+
+def leave(code: int) -> None:
+    """End the process at once; every acknowledged event is safe in the store."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+@final
+class Server:
+    """Serves one hub. Sockets are bound before the store is opened, so that a mistake shows first.
+
+    Args:
+        hub: not started; its listeners are told `Ready`, `ServerStopping` and how it ended.
+        host: of the public listener.
+        port: of the public listener; 0 takes a free one.
+        admin_host: a loopback address, unless forced.
+        admin_port: the port after the public one if None; 0 takes a free one.
+        force_admin: let others than this machine reach the admin listener. Its API wants a token,
+            but it speaks plain HTTP.
+        limits: of the public listener.
+        patience: at the stop.
+        poll: seconds between two looks at the configuration's files.
+        clock: for time limits and records.
+        ready: called once webhooks are taken.
+        exit: ends the process when a stop is to be immediate.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        admin_host: str = "127.0.0.1",
+        admin_port: int | None = None,
+        force_admin: bool = False,
+        limits: Limits | None = None,
+        patience: Patience | None = None,
+        poll: float = POLL_SECONDS,
+        clock: Clock | None = None,
+        ready: Callable[[Ready], object] = lambda _: None,
+        exit: Callable[[int], object] = leave,  # noqa: A002 - what it does
+    ) -> None:
+        if not is_loopback(admin_host) and not force_admin:
+            raise ConfigurationError(
+                "admin-host",
+                f"{admin_host} is not of this machine alone",
+                fix="Leave it at 127.0.0.1; to let others reach it all the same, force it",
+            )
+        self._hub = hub
+        self._address = host, port
+        self._admin_address = admin_host, (port and port + 1) if admin_port is None else admin_port
+        self._limits = affordable(limits or Limits())
+        self._patience = patience or Patience()
+        self._poll = poll
+        self._clock = clock or SystemClock()
+        self._ready = ready
+        self._exit = exit
+        self._stop_reason = ""
+        self._stopping = asyncio.Event()
+
+    def stop(self, reason: str) -> None:
+        """Begin to stop; call it in the loop. The first reason counts."""
+        self._stop_reason = self._stop_reason or reason
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until told to stop, or until the hub has failed.
+
+        SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reads the configuration
+        again.
+
+        Raises:
+            ConfigurationError: a port or host cannot be had.
+            StoreError: the store cannot be opened, or was found broken on the way.
+            TimedOutError: the handlers or the store did not stop in time.
+        """
+        hub = self._hub
+
+        def files() -> tuple[Path, ...]:
+            return hub.settings.files()
+
+        with _bound(self._address, self._admin_address) as (public, admin):
+            reloader = Reloader(hub.reload, files, listeners=hub.listeners, poll=self._poll)
+            with self._signals(reloader), self._watched():
+                await hub.start()
+                try:
+                    cut = await self._serve(public, admin, reloader)
+                finally:
+                    await self._stop_hub()
+        if hub.failure is not None:
+            raise hub.failure
+        hub.listeners.emit(ServerStopped(connections_cut=cut))
+
+    async def _serve(self, public: socket, admin: socket, reloader: Reloader) -> int:
+        """From the first request taken to the last one answered; gives how many were cut off."""
+        hub, patience = self._hub, self._patience
+        run = Run(
+            pid=os.getpid(),
+            url=url_of(admin),
+            token=secrets.token_urlsafe(32),
+            started_at=self._clock.now(),
+        )
+        readiness = Readiness(hub, reloader, self._clock)
+        front, back = self._front(public), self._back(admin, readiness, run)
+        path = runfile.path_of(hub.settings.store.path)
+        runfile.write(path, run)
+        reloading = asyncio.create_task(reloader.run())
+        try:
+            await back.start()
+            await front.start()
+            ready = Ready(url=front.url, admin_url=back.url, pid=run.pid)
+            hub.listeners.emit(ready)
+            self._ready(ready)
+            await self._stopping.wait()
+            readiness.stopping = True
+            hub.listeners.emit(ServerStopping(reason=self._stop_reason))
+            return await front.drain(soft=patience.soft_seconds, limit=patience.drain_seconds)
+        finally:
+            reloading.cancel()
+            runfile.remove(path, run)
+            await back.drain(soft=0, limit=0)
+
+    def _front(self, sock: socket) -> Listener:
+        receiver = self._hub.receiver
+        guard = Guard(self._limits, self._clock, refused=receiver.refused)
+        app = application(InboxApp(receiver))
+        return Listener(sock, guard, functools.partial(InboxProtocol, receiver, guard, app))
+
+    def _back(self, sock: socket, readiness: Readiness, run: Run) -> Listener:
+        guard = Guard(Limits(), self._clock, refused=_uncounted)
+        hosts = LOOPBACK_NAMES if is_loopback(self._admin_address[0]) else None
+        app = application(admin_app(self._hub, readiness, run, hosts=hosts))
+        return Listener(sock, guard, functools.partial(GuardedProtocol, guard, app))
+
+    async def _stop_hub(self) -> None:
+        hub, patience = self._hub, self._patience
+        stopping = asyncio.ensure_future(hub.stop(patience.handler_seconds))
+        limit = patience.handler_seconds + CANCEL_SECONDS + patience.store_seconds
+        # Not wait_for, which would wait for the cancellation too.
+        await asyncio.wait({stopping}, timeout=limit)
+        if not stopping.done():
+            stopping.cancel()
+            hub.listeners.emit(ServerStuck())
+            self._exit(STUCK)
+            raise TimedOutError("the handlers or the store did not stop in time")
+        if hub.failure is None:
+            stopping.result()
+
+    @contextmanager
+    def _watched(self) -> Generator[None]:
+        """Stop when the hub fails."""
+
+        def hear(event: object) -> None:
+            if isinstance(event, HubFailed):
+                self.stop("the hub has failed")
+
+        deaf = self._hub.listeners.add(hear)
+        try:
+            yield
+        finally:
+            deaf()
+
+    @contextmanager
+    def _signals(self, reloader: Reloader) -> Generator[None]:
+        """Obey the process's signals, where this loop is its main one."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_stop, number)
+        loop.add_signal_handler(signal.SIGHUP, reloader.request)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    def _told_to_stop(self, number: signal.Signals) -> None:
+        if self._stopping.is_set():
+            self._exit(128 + number)
+        self.stop(number.name)
+
+
+def serve(server: Server) -> None:
+    """Run a server in a loop of its own, on uvloop where it is installed; raises as it does."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(server.run())
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """A loop of uvloop, or of the standard library."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def affordable(limits: Limits, descriptors: int | None = None) -> Limits:
+    """The limits, with no more connections than this process may have files open."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if descriptors is None else descriptors
+    if allowed == resource.RLIM_INFINITY:
+        return limits
+    connections = max(1, min(limits.connections, allowed - DESCRIPTORS_KEPT))
+    return msgspec.structs.replace(limits, connections=connections)
+
+
+@contextmanager
+def _bound(public: tuple[str, int], admin: tuple[str, int]) -> Generator[tuple[socket, socket]]:
+    with bind(*public, key="port") as front, bind(*admin, key="admin-port") as back:
+        yield front, back
+
+
+def _uncounted(source: str, reason: str) -> None:
+    """Refusals of the admin listener concern no source."""

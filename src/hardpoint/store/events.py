@@ -1,0 +1,73 @@
+"""What the store tells its listeners. Always in the loop it was opened in, after the fact."""
+
+import msgspec
+
+
+class BatchCommitted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A group of accepts or of job changes became durable in one transaction.
+
+    Attributes:
+        kind: `accept` or `job`.
+        rows: how many callers it answered.
+        seconds: from its begin to its commit.
+    """
+
+    kind: str
+    rows: int
+    seconds: float
+
+
+class BatchFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A group could not be committed now; its callers were told, and nothing of it was written."""
+
+    kind: str
+    rows: int
+    reason: str
+
+
+class StoreBroken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The store cannot be used again in this process: end it, and start anew."""
+
+    reason: str
+
+
+class WriteWasSlow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The write functions of one completion held the writer up."""
+
+    event: str
+    handler: str
+    seconds: float
+
+
+class GateHeldLong(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A `complete_in` block kept the writer waiting."""
+
+    event: str
+    handler: str
+    seconds: float
+
+
+class Checkpointed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The log was copied into the database.
+
+    Attributes:
+        pages: in the log.
+        left: pages a reader still kept from being reused.
+        seconds: how long the writer was busy with it.
+    """
+
+    pages: int
+    left: int
+    seconds: float
+
+
+class Retained(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One pass of retention ended.
+
+    Attributes:
+        bodies: events whose body, headers and attempts were removed.
+        keys: events of which nothing is left.
+    """
+
+    bodies: int
+    keys: int

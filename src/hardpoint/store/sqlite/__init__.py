@@ -1,0 +1,16 @@
+"""The durable engine on SQLite: one process, one writer thread, group commit."""
+
+from hardpoint.store.sqlite.database import library_finding
+from hardpoint.store.sqlite.joining import complete_in
+from hardpoint.store.sqlite.limits import Limits, Retention
+from hardpoint.store.sqlite.reader import SqliteReader
+from hardpoint.store.sqlite.store import SqliteStore
+
+__all__ = [
+    "Limits",
+    "Retention",
+    "SqliteReader",
+    "SqliteStore",
+    "complete_in",
+    "library_finding",
+]

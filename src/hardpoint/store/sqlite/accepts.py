@@ -1,0 +1,144 @@
+"""The accept batch: which events are new, and what becomes of those that are not.
+
+A *covered* id is unique within its source and account. An *asserted* id came with a body that is
+signed but does not vouch for it: whoever captured the body can send it again under any id and type.
+Then the body counts too, and what repeats one without repeating the other is stored apart, in
+quarantine, where it claims neither. So a captured body cannot be handled twice, and cannot take the
+id of an event that is still to come.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from hardpoint.core.errors import StoreError
+from hardpoint.store.driver import Accepted, NewEvent, Stored
+from hardpoint.store.sqlite.statements import statements
+
+_SQL = statements("accepts")
+_EVENT = _SQL["event"]
+
+
+def dedupe_key(event: NewEvent) -> str:
+    """What an event's identity rests on within its source.
+
+    The vendor's id with its length before and its account behind, so that no two pairs of id and
+    account make the same key; the body's hash where there is no id. Asserted ids are kept apart
+    from covered ones: they cannot take their place.
+    """
+    if event.malformed is not None or event.vendor_id is None:
+        return "b:" + event.body_sha256.hex()
+    prefix = key_prefix(event.vendor_id, asserted=event.asserted)
+    return prefix if event.account is None else f"{prefix}@{event.account}"
+
+
+def key_prefix(vendor_id: str, *, asserted: bool) -> str:
+    """The part of the key that one vendor id has under every account."""
+    return f"{'a' if asserted else 'i'}{len(vendor_id)}:{vendor_id}"
+
+
+class Accepts:
+    """Stores events on the writer's connection, inside its transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, *, boot: int, repeats: int) -> None:
+        self._connection = connection
+        self._boot = boot
+        self._repeats = repeats
+        self._seq: int = connection.execute(_SQL["last_content"]).fetchone()[0] or 0
+        self._contents: list[tuple[int, str, bytes, bytes]] = []
+        self._jobs: list[tuple[str, str, float, int | None, int]] = []
+
+    def store(self, events: Sequence[NewEvent], *, now: float, lease: float) -> list[Accepted]:
+        """Store these events in this order; the jobs of leased ones are ours until `now + lease`.
+
+        Raises:
+            StoreError: an id of ours was used twice.
+            Exception: a value SQLite cannot hold.
+        """
+        self._contents, self._jobs = [], []
+        accepted = [self._store(event, now, now + lease) for event in events]
+        self._connection.executemany(_SQL["content"], self._contents)
+        self._connection.executemany(_SQL["job"], self._jobs)
+        return accepted
+
+    def _store(self, event: NewEvent, now: float, until: float) -> Accepted:
+        key = dedupe_key(event)
+        if event.malformed is not None:
+            if self._insert(event, key, event.malformed, 0):
+                return Accepted(Stored.QUARANTINED, event.id)
+            return Accepted(Stored.DUPLICATE, self._by_key(event, key)[0])
+        handlers = event.handlers
+        if not self._insert(event, key, None, len(handlers)):
+            return self._repeat(event, key) if event.asserted else self._same_id(event, key)
+        for handler in handlers:
+            if event.lease:
+                self._jobs.append((event.id, handler, until, self._boot, 1))
+            else:
+                self._jobs.append((event.id, handler, now, None, 0))
+        return Accepted(Stored.NEW, event.id)
+
+    def _insert(self, event: NewEvent, key: str, quarantine: str | None, handlers: int) -> bool:
+        self._seq += 1
+        inserted = self._connection.execute(
+            _EVENT,
+            (
+                event.id,
+                event.source,
+                key,
+                event.vendor_id,
+                event.type,
+                event.account,
+                event.asserted,
+                event.received_at,
+                event.signed_at,
+                event.correlation_id,
+                event.body_sha256,
+                len(event.body),
+                quarantine,
+                handlers,
+                self._seq,
+            ),
+        ).rowcount
+        if inserted:
+            self._contents.append((self._seq, event.id, event.headers, event.body))
+        return bool(inserted)
+
+    def _by_key(self, event: NewEvent, key: str) -> Any:
+        row = self._connection.execute(_SQL["by_key"], (event.source, key)).fetchone()
+        if row is None:
+            raise StoreError(f"the id {event.id} was used before")
+        return row
+
+    def _same_id(self, event: NewEvent, key: str) -> Accepted:
+        row = self._by_key(event, key)
+        same = row[4] == event.body_sha256
+        return Accepted(Stored.DUPLICATE if same else Stored.CONFLICT, row[0])
+
+    def _repeat(self, event: NewEvent, key: str) -> Accepted:
+        find = self._connection.execute
+        by_body = find(_SQL["by_body"], (event.source, event.body_sha256)).fetchone()
+        first = by_body or self._by_key(event, key)
+        if first[1:] == (event.vendor_id, event.type, event.account, event.body_sha256):
+            return Accepted(Stored.DUPLICATE, first[0])
+        own = _own_key(event)
+        known = find(_SQL["by_key"], (event.source, own)).fetchone()
+        if known is not None:
+            return Accepted(Stored.DUPLICATE, known[0])
+        if find(_SQL["repeats"], (event.source, event.body_sha256)).fetchone()[0] >= self._repeats:
+            return Accepted(Stored.DUPLICATE, first[0])
+        reason = (
+            f"the body of {first[0]} under another id, type or account"
+            if by_body
+            else f"the id of {first[0]} with another body"
+        )
+        self._insert(event, own, reason, 0)
+        return Accepted(Stored.QUARANTINED, event.id)
+
+
+def _own_key(event: NewEvent) -> str:
+    """The key of a quarantined repeat: only its own repeats share it."""
+    identity = (event.vendor_id, event.type, event.account, event.body_sha256.hex())
+    return "q:" + hashlib.sha256(msgspec.json.encode(identity)).hexdigest()

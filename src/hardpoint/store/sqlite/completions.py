@@ -1,0 +1,150 @@
+"""Ending attempts: the fenced statement, the record of the attempt, and users' writes around them.
+
+The statements are shared with `complete_in`, which runs them on a user's connection.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import TimedOutError, TransactionLostError
+from hardpoint.store.driver import Completed, Completion, Outcome
+from hardpoint.store.events import WriteWasSlow
+from hardpoint.store.sqlite.faults import Fault, fault_of_write
+from hardpoint.store.sqlite.statements import statements
+from hardpoint.store.sqlite.transaction import UserWrites
+
+_SQL = statements("completions")
+END = _SQL["end"]
+RECORD = _SQL["record"]
+
+CRASH = "crash"
+"""The reason of a dead letter whose last attempt did not fail: the process died in it."""
+
+Attempt = tuple[str, str, int, float, float, str, str | None]
+
+
+def attempt_of(completion: Completion) -> Attempt:
+    """The row that records an attempt."""
+    return (
+        completion.event,
+        completion.handler,
+        completion.fence,
+        completion.started_at,
+        completion.ended_at,
+        completion.outcome,
+        completion.error,
+    )
+
+
+class Completions:
+    """Ends attempts on the writer's connection, inside its transaction."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        writes: UserWrites,
+        *,
+        boot: int,
+        clock: Clock,
+        slow: float,
+        tell: Callable[[object], None],
+    ) -> None:
+        self._connection = connection
+        self._writes = writes
+        self._boot = boot
+        self._clock = clock
+        self._slow = slow
+        self._tell = tell
+        self._attempts: list[Attempt] = []
+
+    def begin(self) -> None:
+        """Start a batch."""
+        self._attempts = []
+
+    def flush(self) -> None:
+        """Write what the batch has gathered."""
+        if self._attempts:
+            self._connection.executemany(RECORD, self._attempts)
+
+    def complete(self, completion: Completion) -> Completed | BaseException:
+        """End one attempt; its job, its record and its writes happen together or not at all.
+
+        Returns:
+            What became of it, or what a write function raised; then the job is leased still.
+
+        Raises:
+            TransactionLostError, TimedOutError: a write function took the whole group with it.
+            sqlite3.Error: the store's own trouble.
+        """
+        result = self._guarded(completion) if completion.writes else self._end(completion)
+        if result is Completed.RECORDED:
+            self._attempts.append(attempt_of(completion))
+        return result
+
+    def _guarded(self, completion: Completion) -> Completed | BaseException:
+        """End it with its writes, in a savepoint. The fence comes first: too late, no write."""
+        execute = self._connection.execute
+        execute(_SQL["savepoint"])
+        try:
+            result = self._end(completion)
+            if result is Completed.RECORDED:
+                self._write(completion)
+        except BaseException as error:
+            if not self._connection.in_transaction:
+                if isinstance(error, TimedOutError):
+                    raise
+                raise TransactionLostError from error
+            if fault_of_write(error) is not Fault.DATA:
+                raise
+            execute(_SQL["undo"])
+            execute(_SQL["release"])
+            return error
+        execute(_SQL["release"])
+        return result
+
+    def _write(self, completion: Completion) -> None:
+        began = self._clock.monotonic()
+        try:
+            self._writes.run(completion.writes)
+        finally:
+            seconds = self._clock.monotonic() - began
+            if seconds > self._slow:
+                self._tell(
+                    WriteWasSlow(
+                        event=completion.event, handler=completion.handler, seconds=seconds
+                    )
+                )
+        if not self._connection.in_transaction:
+            raise TransactionLostError
+
+    def _end(self, completion: Completion) -> Completed:
+        lease = (completion.event, completion.handler, completion.fence, self._boot)
+        execute = self._connection.execute
+        if completion.outcome is Outcome.FAILED:
+            again = completion.ended_at if completion.run_at is None else completion.run_at
+            ended = execute(_SQL["again"], (again, *lease)).rowcount
+        elif completion.outcome is Outcome.DEAD:
+            ended = self._bury(completion, lease)
+        else:
+            ended = execute(END, lease).rowcount
+        return Completed.RECORDED if ended else Completed.REFUSED
+
+    def _bury(self, completion: Completion, lease: tuple[str, str, int, int]) -> int:
+        tally = self._connection.execute(_SQL["tally"], lease).fetchone()
+        if tally is None:
+            return 0
+        failures, crashes = tally
+        reason = completion.reason or "permanent"
+        self._connection.execute(
+            _SQL["bury"],
+            (
+                *lease[:3],
+                completion.ended_at,
+                reason,
+                failures + (reason != CRASH),
+                crashes,
+                completion.error,
+            ),
+        )
+        return self._connection.execute(END, lease).rowcount

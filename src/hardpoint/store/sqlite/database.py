@@ -1,0 +1,214 @@
+"""The one connection that writes: its settings, and one transaction at a time."""
+
+import contextlib
+import ctypes
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
+from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.gate import Gate
+from hardpoint.store.sqlite.statements import MARK
+
+T = TypeVar("T")
+
+BEGIN = MARK + "begin immediate"
+COMMIT = MARK + "commit"
+ROLLBACK = MARK + "rollback"
+
+_SMALLEST = 512
+"""Bytes of the smallest database there is: one page."""
+
+_WAL_RESET_BUG = (3, 7, 0)
+_WAL_RESET_FIXED = (3, 51, 3)
+_WAL_RESET_BACKPORTS = ((3, 44, 6), (3, 50, 7))
+
+
+def library_finding(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> str | None:
+    """What to know about the SQLite library in use; None when there is nothing.
+
+    From 3.7.0 to 3.51.2 a commit can be lost or the file damaged when one connection checkpoints
+    while another writes (fixed in 3.51.3, and in 3.44.6 and 3.50.7).
+    """
+    affected = _WAL_RESET_BUG <= version < _WAL_RESET_FIXED and not any(
+        version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_RESET_BACKPORTS
+    )
+    if not affected:
+        return None
+    return (
+        f"SQLite {'.'.join(map(str, version))} has the WAL-reset bug (3.7.0 to 3.51.2): "
+        "hardpoint is safe, since one connection both writes and checkpoints; let no other program "
+        "write to the file while the server runs, backup tools and the sqlite3 shell included"
+    )
+
+
+def inode_of(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Which file a path leads to, by device and inode; None when there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - Path.stat costs three times as much, at each commit
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+class Database:
+    """The store's file and the connection that writes to it; it lives on one thread.
+
+    Args:
+        path: the real path, links resolved.
+        gate: taken for each transaction.
+        busy: seconds to wait for a lock held outside this process.
+        kind: the connection's class.
+    """
+
+    def __init__(
+        self, path: Path, *, gate: Gate, busy: float, kind: type[sqlite3.Connection]
+    ) -> None:
+        self.path = path
+        self.gate = gate
+        self.broken: str | None = None
+        _create(path)
+        refuse_misfit(path)
+        self.inode = inode_of(path)
+        self.connection = sqlite3.connect(
+            path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
+        )
+
+    def configure(self) -> None:
+        """Set and assert what durability rests on. Only after the file was found to be ours."""
+        execute = self.connection.execute
+        if execute("pragma page_count").fetchone()[0] == 0:
+            execute("pragma auto_vacuum = incremental")
+        mode = execute("pragma journal_mode = wal").fetchone()[0]
+        if mode != "wal":
+            raise StoreUnavailableError(
+                f"{self.path} cannot be opened with a write-ahead log (it stays in {mode!r} mode); "
+                "put it on a local disk"
+            )
+        for setting in (
+            "synchronous = full",
+            "fullfsync = on",  # macOS: without it a sync stops at the drive's cache
+            "checkpoint_fullfsync = on",
+            "wal_autocheckpoint = 0",
+            "foreign_keys = on",
+            "trusted_schema = off",
+            "secure_delete = fast",
+            "temp_store = memory",
+            "cache_size = -16000",
+        ):
+            execute(f"pragma {setting}")
+        if execute("pragma synchronous").fetchone()[0] != 2:
+            raise StoreUnavailableError(f"{self.path}: SQLite does not take synchronous = full")
+
+    def transaction(self, work: Callable[[], T]) -> T:
+        """Run `work` in one durable transaction, in turn with users' own blocks.
+
+        Raises:
+            StoreUnavailableError: not now, or, when `broken` is set, never again.
+            Exception: what `work` raised. In each case nothing was written.
+        """
+        self.gate.acquire()
+        try:
+            return self._transaction(work)
+        finally:
+            self.gate.release()
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        if self.broken is not None:
+            raise StoreUnavailableError(self.broken)
+        execute = self.connection.execute
+        syncing = False
+        try:
+            execute(BEGIN)
+            result = work()
+            self.check_file()
+            syncing = True
+            execute(COMMIT)
+        except BaseException as error:
+            self._roll_back()
+            raise self.judged(error, syncing=syncing) from error
+        return result
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            try:
+                self.connection.execute(ROLLBACK)
+            except sqlite3.Error as error:
+                self.break_down(f"a rollback failed: {error}")
+
+    def check_file(self) -> None:
+        """Make sure that the path still leads to the file that is open."""
+        if inode_of(self.path) != self.inode:
+            self.break_down("the file was moved, deleted or replaced while the server was running")
+
+    def judged(self, error: BaseException, *, syncing: bool) -> BaseException:
+        """What an error becomes for those who wait; may end the store."""
+        fault = fault_of(error, syncing=syncing)
+        if fault is Fault.BROKEN:
+            with contextlib.suppress(StoreUnavailableError):
+                self.break_down(str(error))
+        if self.broken is not None:
+            return StoreUnavailableError(self.broken)
+        if fault is Fault.UNAVAILABLE:
+            return StoreUnavailableError(f"{self.path}: {error}")
+        return error
+
+    def break_down(self, reason: str) -> None:
+        """Mark the store as broken, for good.
+
+        Raises:
+            StoreUnavailableError: always.
+        """
+        self.broken = f"{self.path} can no longer be used: {reason}. Restart the server"
+        raise StoreUnavailableError(self.broken)
+
+    def close(self) -> None:
+        """Let the file go; unless it is broken: closing would copy the log, and so sync again."""
+        if self.broken is None:
+            self.connection.close()
+        else:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
+
+
+def _create(path: Path) -> None:
+    """Make sure of a file that others cannot read; SQLite gives its companions the same mode."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreUnavailableError(f"{path} cannot be created: {error.strerror}") from error
+    os.close(descriptor)
+
+
+def refuse_misfit(path: Path) -> None:
+    """Refuse what SQLite would take and should not.
+
+    Raises:
+        StoreUnavailableError: a file with several names: its log would be found under one only.
+        StoreCorruptError: a file too short to be a database, which SQLite would overwrite.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise StoreUnavailableError(f"{path}: {error.strerror}") from error
+    if status.st_nlink > 1:
+        raise StoreUnavailableError(
+            f"{path} has more than one name (hard links), and SQLite would find its log under one "
+            "of them only: remove the others"
+        )
+    if 0 < status.st_size < _SMALLEST:
+        raise StoreCorruptError(f"{path} is not a hardpoint store; name another file")
+
+
+def refuse_unlike(error: sqlite3.Error, path: Path) -> StoreError:
+    """The error for a file that SQLite cannot open as a database."""
+    if fault_of(error) is Fault.BROKEN:
+        return StoreCorruptError(
+            f"{path} is not a hardpoint store or is damaged ({error}); restore a backup, or name "
+            "another file"
+        )
+    return StoreUnavailableError(f"{path}: {error}")

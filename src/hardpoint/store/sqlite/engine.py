@@ -1,0 +1,223 @@
+"""What the writer thread does: groups, each in one transaction, and house-keeping between them."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import StoreError, StoreUnavailableError
+from hardpoint.core.events import Listeners
+from hardpoint.store.driver import Accepted, NewEvent
+from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
+from hardpoint.store.sqlite.accepts import Accepts
+from hardpoint.store.sqlite.checkpoints import Checkpoints
+from hardpoint.store.sqlite.completions import Completions
+from hardpoint.store.sqlite.database import Database, refuse_unlike
+from hardpoint.store.sqlite.gate import Gate
+from hardpoint.store.sqlite.guard import Guard
+from hardpoint.store.sqlite.jobs import Jobs
+from hardpoint.store.sqlite.limits import Limits, Retention
+from hardpoint.store.sqlite.operations import Operations
+from hardpoint.store.sqlite.retention import Sweep
+from hardpoint.store.sqlite.schema import VERSION, migrate, next_boot, version_of
+from hardpoint.store.sqlite.transaction import UserWrites
+
+Request = Callable[["Engine"], Any]
+"""A job change: runs on the writer's thread, in the group's transaction, perhaps more than once."""
+
+T = TypeVar("T")
+
+
+class Engine:
+    """The open store, on the thread that opened it.
+
+    Raises (from the constructor):
+        StoreUnavailableError: it cannot be opened now.
+        StoreCorruptError: it is not ours, damaged, or newer than this version.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        gate: Gate,
+        clock: Clock,
+        limits: Limits,
+        retention: Retention | None,
+        listeners: Listeners,
+        kind: type[sqlite3.Connection],
+    ) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._listeners = listeners
+        self._news: list[object] = []
+        self._told_broken = False
+        self._database = database = Database(path, gate=gate, busy=limits.busy, kind=kind)
+        connection = database.connection
+        try:
+            self.boot = self._take(database)
+            self.completions = Completions(
+                connection,
+                UserWrites(connection, clock=clock, seconds=limits.write_seconds),
+                boot=self.boot,
+                clock=clock,
+                slow=limits.write_slow,
+                tell=self._news.append,
+            )
+            self.jobs = Jobs(connection, boot=self.boot)
+            self._accepts = Accepts(connection, boot=self.boot, repeats=limits.repeats)
+            self._guard = Guard(database)
+        except BaseException:
+            database.close()
+            raise
+        self.operations = Operations(connection)
+        self._checkpoints = Checkpoints(database, limits, clock)
+        self._sweep = None if retention is None else Sweep(connection, retention, clock)
+        self._kept = clock.monotonic()
+
+    def _take(self, database: Database) -> int:
+        """Check the file before anything is written to it, then make it this boot's."""
+
+        def set_up() -> int:
+            if version < VERSION:
+                migrate(database.connection, version)
+            boot = next_boot(database.connection)
+            Jobs(database.connection, boot=boot).take_over(self._clock.now())
+            return boot
+
+        try:
+            version = version_of(database.connection, database.path)
+            database.configure()
+        except sqlite3.Error as error:
+            raise refuse_unlike(error, database.path) from error
+        return database.transaction(set_up)
+
+    @property
+    def broken(self) -> str | None:
+        """Why the store can never be used again; readable from any thread."""
+        return self._database.broken
+
+    @property
+    def inode(self) -> tuple[int, int] | None:
+        """Which file it is; readable from any thread."""
+        return self._database.inode
+
+    def break_down(self, reason: str) -> None:
+        """Mark the store as broken, for good; any thread may."""
+        with suppress(StoreUnavailableError):
+            self._database.break_down(reason)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the log is to be copied when there is time."""
+        return self._checkpoints.due(quiet=True)
+
+    def accept(self, events: list[NewEvent], size: int) -> list[Accepted | Exception]:
+        """Store a group of events; a bad one does not fail the others."""
+
+        def store(some: list[NewEvent]) -> list[Accepted]:
+            return self._accepts.store(some, now=self._clock.now(), lease=self._limits.lease)
+
+        results = self._commit("accept", events, store)
+        self._settle(len(events), size)
+        return [_storable(result) for result in results]
+
+    def serve(self, requests: list[Request]) -> list[Any]:
+        """Do a group of job changes; each gives its result or its exception."""
+
+        def run(some: list[Request]) -> list[Any]:
+            self.completions.begin()
+            results = [request(self) for request in some]
+            self.completions.flush()
+            return results
+
+        results = self._commit("job", requests, run)
+        self._settle(len(requests), 0)
+        return results
+
+    def rest(self) -> None:
+        """Keep house while nothing waits."""
+        if self._checkpoints.due(quiet=True):
+            self._keep(self._checkpoint)
+        self._keep(self._database.check_file)
+        self._upkeep()
+
+    def close(self) -> None:
+        """Give all leases back, empty the log, and let the file go."""
+        jobs, now = self.jobs, self._clock.now()
+        self._keep(lambda: self._database.transaction(lambda: jobs.release_all(now)))
+        self._keep(self._checkpoints.finish)
+        self._guard.close()
+        self._database.close()
+
+    def news(self) -> list[object]:
+        """What happened since the last call, for the listeners."""
+        if self._database.broken is not None and not self._told_broken:
+            self._told_broken = True
+            self._news.append(StoreBroken(reason=self._database.broken))
+        news, self._news[:] = self._news[:], ()
+        return news
+
+    def _settle(self, rows: int, size: int) -> None:
+        """After a group: what cannot wait for a quiet moment."""
+        self._checkpoints.count(rows, size)
+        if self._checkpoints.due(quiet=False):
+            self._keep(self._checkpoint)
+        if self._clock.monotonic() - self._kept >= self._limits.tick:
+            self._upkeep()
+
+    def _upkeep(self) -> None:
+        """What is done now and then, busy or not."""
+        self._kept = self._clock.monotonic()
+        self._keep(self._guard.check)
+        self._keep(self._retain)
+
+    def _retain(self) -> None:
+        sweep = self._sweep
+        if sweep is not None and sweep.due():
+            retained = self._database.transaction(sweep.chunk)
+            self._checkpoints.count(sweep.rows, 0)
+            if retained is not None:
+                self._news.append(retained)
+
+    def _checkpoint(self) -> None:
+        done = self._checkpoints.run()
+        if done is not None:
+            self._news.append(done)
+
+    def _keep(self, work: Callable[[], object]) -> None:
+        """House-keeping that fails now is done later; whom it concerns is told."""
+        if self._database.broken is None:
+            try:
+                work()
+            except StoreUnavailableError as error:
+                self._news.append(BatchFailed(kind="upkeep", rows=0, reason=str(error)))
+            except Exception as error:  # noqa: BLE001 - a defect, which must not be a silent end
+                self.break_down(f"{type(error).__name__}: {error}")
+
+    def _commit(self, kind: str, items: list[T], run: Callable[[list[T]], list[Any]]) -> list[Any]:
+        """Run a group in one transaction; when one of it is at fault, each in its own."""
+        began = self._clock.monotonic()
+        try:
+            results = self._database.transaction(lambda: run(items))
+        except StoreUnavailableError as error:
+            self._news.append(BatchFailed(kind=kind, rows=len(items), reason=str(error)))
+            return [StoreUnavailableError(str(error)) for _ in items]
+        except BaseException as error:  # noqa: BLE001 - the answer of the one that caused it
+            if len(items) == 1:
+                return [error]
+            return [self._commit(kind, [item], run)[0] for item in items]
+        if self._listeners:
+            seconds = self._clock.monotonic() - began
+            self._news.append(BatchCommitted(kind=kind, rows=len(items), seconds=seconds))
+        return results
+
+
+def _storable(result: Accepted | Exception) -> Accepted | Exception:
+    if isinstance(result, Accepted | StoreError):
+        return result
+    error = StoreError(f"the event cannot be stored: {result}")
+    error.__cause__ = result
+    return error

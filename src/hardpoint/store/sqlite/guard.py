@@ -1,0 +1,112 @@
+"""What must not happen to the file in this process: a raw open, or a second SQLite library.
+
+POSIX file locks belong to process and file: closing *any* descriptor of the file drops the locks
+that SQLite holds through another one. Two SQLite libraries do that to each other (measured: rows
+lost and the file damaged within seconds), and so does `open(path).close()`.
+"""
+
+import os
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from hardpoint.core.errors import StoreError
+from hardpoint.store.sqlite.database import Database, inode_of
+
+Inode = tuple[int, int]
+
+FOREIGN = ("apsw", "libsql", "pysqlcipher3", "pysqlite2", "pysqlite3", "sqlcipher3", "sqlean")
+"""Modules that bring a SQLite library of their own."""
+
+_DESCRIPTORS = Path("/dev/fd")
+
+_watched: dict[Inode, Path] = {}
+_connects: Counter[Inode | None] = Counter()
+"""How often the standard library's sqlite3 was asked to open a file, in this process."""
+
+
+class Guard:
+    """Watches one store's file, and the index of its log, until it is closed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._held = 0
+        self._made = 0
+        _install()
+        self.check()
+        index = inode_of(f"{database.path}-shm")
+        self._inodes = [one for one in (database.inode, index) if one is not None]
+        _watched.update(dict.fromkeys(self._inodes, database.path))
+
+    def check(self) -> None:
+        """Look whether anything but sqlite3 has opened the file, if something could have.
+
+        SQLite keeps a closed connection's descriptor for the next one while others hold locks; so
+        there may be as many as before and one more for each connection made since.
+
+        Raises:
+            StoreUnavailableError: another SQLite library holds it; the store is broken.
+        """
+        loaded = [name for name in FOREIGN if name in sys.modules]
+        if not loaded:
+            return
+        held, made = _descriptors_of(self._database.inode), _connects[self._database.inode]
+        if held > self._held + made - self._made:
+            self._database.break_down(
+                f"another SQLite library ({', '.join(loaded)}) has it open in this process, and "
+                "the two would undo each other's locks; use the standard library's sqlite3"
+            )
+        self._held, self._made = held, made
+
+    def close(self) -> None:
+        """Watch no longer."""
+        for inode in self._inodes:
+            _watched.pop(inode, None)
+
+
+def _descriptors_of(inode: Inode | None) -> int:
+    """How many of this process's descriptors lead to a file; 0 where the system does not say."""
+    found = 0
+    for entry in _DESCRIPTORS.iterdir() if _DESCRIPTORS.is_dir() else ():
+        try:
+            status = os.fstat(int(entry.name))
+        except OSError:  # the listing's own
+            continue
+        found += (status.st_dev, status.st_ino) == inode
+    return found
+
+
+@cache
+def _install() -> None:
+    setattr(_audit, "__cantrace__", True)  # noqa: B010 - lets debuggers and coverage in
+    sys.addaudithook(_audit)
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open":
+        if _watched and isinstance(arguments[0], str | bytes):
+            _refuse_raw(os.fsdecode(arguments[0]))
+    elif event == "sqlite3.connect":
+        _connects[inode_of(_path_of(os.fsdecode(arguments[0])))] += 1
+
+
+def _refuse_raw(path: str) -> None:
+    store = _watched.get(inode_of(path) or (0, 0))
+    if store is not None:
+        raise StoreError(
+            f"{store} is open as a store in this process: to open it by other means than sqlite3 "
+            "would drop its locks. Use sqlite3, or its backup"
+        )
+
+
+def _path_of(database: str) -> str:
+    """The path behind what `sqlite3.connect` was given, which may be a URI."""
+    if database.startswith("file:"):
+        return unquote(database[5:].partition("?")[0].removeprefix("//"))
+    return database
+
+
+_install()

@@ -1,0 +1,201 @@
+"""`complete_in`: a job's completion inside the user's own transaction on the same file.
+
+The block takes the gate, so that it writes in turn with the writer thread, and its connection never
+copies the log (the WAL-reset bug needs a second one that does). The fenced completion is the last
+statement before the commit: the user's writes and the end of the job are one.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, TypeVar
+
+from hardpoint.core.errors import LeaseLostError, StoreError
+from hardpoint.store.driver import Lease, Outcome
+from hardpoint.store.events import GateHeldLong
+from hardpoint.store.sqlite.completions import END, RECORD
+from hardpoint.store.sqlite.database import inode_of
+from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.sides import side_of
+from hardpoint.store.sqlite.statements import MARK
+from hardpoint.store.sqlite.store import SqliteStore
+
+T = TypeVar("T")
+
+_HELD_LONG = 1.0
+_BEGIN = "begin immediate"
+_MINE = MARK + "savepoint hardpoint_block"
+_STILL_MINE = MARK + "release hardpoint_block"
+
+
+def complete_in(
+    store: SqliteStore, lease: Lease, target: object, *, started_at: float | None = None
+) -> "CompleteIn":
+    """A block whose writes on `target` commit together with the job's completion, or not at all.
+
+    Args:
+        store: the store that leased the job; open.
+        lease: the job.
+        target: a `sqlite3.Connection` or a SQLAlchemy `Session` (plain `with`, not in the event
+            loop), or a SQLAlchemy `AsyncSession` (`async with`); on the store's file, and not in a
+            transaction. The block may not commit or roll back by itself.
+        started_at: when the attempt began; now, if not given.
+
+    Raises (when the block is entered or left):
+        LeaseLostError: the job had passed to another attempt; everything was rolled back.
+        StoreUnavailableError: the store is closed or broken.
+        StoreError: the target does not fit.
+    """
+    return CompleteIn(store, lease, target, started_at)
+
+
+class CompleteIn:
+    """See `complete_in`.
+
+    Attributes:
+        completed: whether the completion was committed.
+    """
+
+    def __init__(
+        self, store: SqliteStore, lease: Lease, target: object, started_at: float | None
+    ) -> None:
+        self.completed = False
+        self._store = store
+        self._lease = lease
+        self._side = side_of(target)
+        self._started_at = store.clock.now() if started_at is None else started_at
+        self._held_from = 0.0
+
+    def __enter__(self) -> Any:
+        if self._side.is_async:
+            raise StoreError("write `async with` for an AsyncSession")
+        if _in_event_loop():
+            raise StoreError(
+                "a blocking connection would hold up the event loop: use it in a plain def handler"
+            )
+        return _stepped(self._enter())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        _stepped(self._leave(error))
+
+    async def __aenter__(self) -> Any:
+        if not self._side.is_async:
+            raise StoreError(
+                "`async with` takes an AsyncSession; a blocking connection belongs in a plain def "
+                "handler, with `with`"
+            )
+        return await self._enter()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._leave(error)
+
+    async def _enter(self) -> Any:
+        store, side = self._store, self._side
+        store.check()
+        await side.start()
+        try:
+            self._refuse_other_file(await side.execute("pragma database_list"))
+            await side.execute("pragma wal_autocheckpoint = 0")
+            await side.take(store.gate)
+        except BaseException:
+            await side.roll_back()
+            raise
+        self._held_from = store.clock.monotonic()
+        try:
+            store.check()
+            await side.execute(_BEGIN)
+            await side.execute(_MINE)
+        except BaseException:
+            try:
+                await side.roll_back()
+            finally:
+                store.gate.release()
+            raise
+        return side.target
+
+    async def _leave(self, error: BaseException | None) -> None:
+        try:
+            if error is None:
+                await self._complete()
+            else:
+                await self._side.roll_back()
+        finally:
+            self._store.gate.release()
+            self._report()
+
+    async def _complete(self) -> None:
+        try:
+            await self._side.flush()
+            await self._refuse_ended()
+            await self._end_job()
+            self._store.check()
+            await self._side.commit()
+        except BaseException as error:
+            await self._give_up(error)
+            raise
+        self.completed = True
+
+    async def _end_job(self) -> None:
+        store, lease, side = self._store, self._lease, self._side
+        fence = (lease.event.id, lease.handler, lease.fence)
+        if await side.change(END, (*fence, store.boot)) == 0:
+            raise LeaseLostError
+        ended = (self._started_at, store.clock.now(), Outcome.DONE.value, None)
+        await side.change(RECORD, (*fence, *ended))
+
+    async def _give_up(self, error: BaseException) -> None:
+        cause = getattr(error, "orig", error)
+        if fault_of(cause, syncing=True) is Fault.BROKEN:
+            self._store.break_down(str(cause))
+        await self._side.roll_back()
+
+    async def _refuse_ended(self) -> None:
+        """Our savepoint is there only as long as the transaction we began."""
+        try:
+            await self._side.execute(_STILL_MINE)
+        except Exception as error:
+            raise StoreError(
+                "the block committed or rolled back by itself; what it committed is not part of "
+                "the completion, and the job will run again"
+            ) from error
+
+    def _refuse_other_file(self, databases: list[Any]) -> None:
+        files = {row[1]: row[2] for row in databases}
+        if inode_of(files["main"]) != self._store.inode:
+            raise StoreError(
+                f"the connection is on {files['main'] or 'a database in memory'}, not on the "
+                f"store's file {self._store.path}"
+            )
+
+    def _report(self) -> None:
+        seconds = self._store.clock.monotonic() - self._held_from
+        if seconds > _HELD_LONG:
+            self._store.tell(
+                GateHeldLong(
+                    event=self._lease.event.id, handler=self._lease.handler, seconds=seconds
+                )
+            )
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _stepped(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine over a blocking side to its end: it never suspends."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("a blocking connection suspended")

@@ -1,0 +1,69 @@
+"""How much the SQLite store takes on, how long it waits, and how long it keeps things."""
+
+import msgspec
+
+from hardpoint.core.errors import ConfigurationError
+
+_DAY = 86_400.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Every bound of the store; the defaults suit one server on one disk.
+
+    Attributes:
+        batch_rows: events or job changes in one transaction.
+        batch_bytes: bodies in one transaction; a larger event goes alone.
+        pending_rows: events accepted but not yet committed; beyond it `accept` refuses.
+        pending_bytes: their bodies.
+        pending_seconds: how long the oldest of them may have waited.
+        lease: seconds for which `accept` leases jobs to this process.
+        lock_wait: seconds to wait for another process to let the store go.
+        busy: seconds to wait for a lock that a program outside holds on the file.
+        write_seconds: SQL time of one completion's write functions.
+        write_slow: seconds from which they are reported.
+        wal_pages: pages in the log after which it is copied into the database.
+        wal_bytes: size of the log's file from which readers are made to wait for that.
+        quiet: idle seconds after which the log is copied.
+        tick: idle seconds between looks at file, process and retention.
+        repeats: quarantined repeats kept for one body.
+    """
+
+    batch_rows: int = 200
+    batch_bytes: int = 1 << 20
+    pending_rows: int = 5_000
+    pending_bytes: int = 64 << 20
+    pending_seconds: float = 5.0
+    lease: float = 60.0
+    lock_wait: float = 10.0
+    busy: float = 1.0
+    write_seconds: float = 1.0
+    write_slow: float = 0.005
+    wal_pages: int = 4_000
+    wal_bytes: int = 64 << 20
+    quiet: float = 0.25
+    tick: float = 1.0
+    repeats: int = 16
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things are kept, in seconds. Unfinished events are never touched.
+
+    Attributes:
+        done: body, headers and attempts of done and skipped events, from their end.
+        dead: the same of dead and quarantined ones.
+        keys: what dedupe rests on, and all that is left with it.
+        every: how often a pass starts.
+        chunk: events in one transaction of a pass.
+    """
+
+    done: float = 30 * _DAY
+    dead: float = 90 * _DAY
+    keys: float = 400 * _DAY
+    every: float = 3_600.0
+    chunk: int = 500
+
+    def __post_init__(self) -> None:
+        if not 0 < self.done <= self.dead <= self.keys:
+            raise ConfigurationError(
+                "retention", "done, dead and keys must rise in this order from above zero"
+            )

@@ -1,0 +1,233 @@
+"""Looking at a store without touching it: from the dashboard, the command line, beside a server."""
+
+import sqlite3
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.store.driver import (
+    AttemptView,
+    DeadLetter,
+    EventSummary,
+    EventView,
+    JobView,
+    Outcome,
+    State,
+)
+from hardpoint.store.sqlite.accepts import key_prefix
+from hardpoint.store.sqlite.database import refuse_misfit, refuse_unlike
+from hardpoint.store.sqlite.faults import interrupted
+from hardpoint.store.sqlite.schema import version_of
+from hardpoint.store.sqlite.statements import statements
+
+_SQL = statements("reader")
+_STEPS = 10_000
+_headers = msgspec.json.Decoder(dict[str, str])
+
+
+class SqliteReader:
+    """A `StoreReader` on a SQLite store's file, opened read-only. Any thread may use it.
+
+    Args:
+        path: the database.
+        clock: where time comes from.
+        seconds: how long one look may take: a reader that stays keeps the log from being reused.
+
+    Raises:
+        StoreUnavailableError: there is no store there yet, or it cannot be opened.
+        StoreCorruptError: not a store of ours, or of a newer version.
+    """
+
+    def __init__(
+        self, path: str | Path, *, clock: Clock | None = None, seconds: float = 5.0
+    ) -> None:
+        self._path = Path(path).resolve()
+        self._clock: Clock = clock or SystemClock()
+        self._seconds = seconds
+        self._until = 0.0
+        self._lock = threading.Lock()
+        if not self._path.is_file():
+            raise StoreUnavailableError(f"{self._path} does not exist: no server has made it yet")
+        refuse_misfit(self._path)
+        self._connection = sqlite3.connect(
+            f"file:{quote(str(self._path))}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=2.0,
+            check_same_thread=False,
+        )
+        self._connection.row_factory = sqlite3.Row
+        try:
+            self._check()
+        except BaseException:
+            self._connection.close()
+            raise
+        self._connection.set_progress_handler(self._overdue, _STEPS)
+
+    def _check(self) -> None:
+        try:
+            version = version_of(self._connection, self._path)
+        except sqlite3.Error as error:
+            raise refuse_unlike(error, self._path) from error
+        if version == 0:
+            raise StoreUnavailableError(f"{self._path} holds no store: no server has made it yet")
+
+    def events(
+        self,
+        *,
+        source: str | None = None,
+        event_type: str | None = None,
+        state: State | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[EventSummary]:
+        """The newest first; `before` is the id to go on from; `event_type` may be a glob."""
+        wanted = {
+            "source": source,
+            "type": event_type,
+            "state": state,
+            "before": before,
+            "limit": limit,
+        }
+        with self._look() as connection:
+            return [_summary(row) for row in connection.execute(_SQL["listing"], wanted)]
+
+    def event(self, identifier: str) -> Sequence[EventView]:
+        """The events with this id of ours, or this vendor's id (which several may share)."""
+        wanted = {
+            "identifier": identifier,
+            "covered": key_prefix(identifier, asserted=False),
+            "asserted": key_prefix(identifier, asserted=True),
+        }
+        with self._look() as connection:
+            found = {row["id"] for row in connection.execute(_SQL["find"], wanted)}
+            views = (_views(connection, each) for each in sorted(found, reverse=True))
+            return [view for some in views for view in some]
+
+    def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
+        """The newest first."""
+        with self._look() as connection:
+            return [_dead(row) for row in connection.execute(_SQL["dead_letters"], (limit,))]
+
+    def counts(self) -> dict[str, int]:
+        """How many events there are in each `State`, and `total`."""
+        with self._look() as connection:
+            row = connection.execute(_SQL["counts"]).fetchone()
+        total, pending, dead, quarantined, skipped = row
+        return {
+            "pending": pending,
+            "done": total - pending - dead - quarantined - skipped,
+            "skipped": skipped,
+            "dead": dead,
+            "quarantined": quarantined,
+            "total": total,
+        }
+
+    def refusals(self) -> dict[str, dict[str, int]]:
+        """Requests refused, by source and reason."""
+        found: dict[str, dict[str, int]] = {}
+        with self._look() as connection:
+            for source, reason, count in connection.execute(_SQL["refusals"]):
+                found.setdefault(source, {})[reason] = count
+        return found
+
+    def close(self) -> None:
+        """Let the file go."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _look(self) -> Generator[sqlite3.Connection]:
+        """One consistent view of the store, for as long as the block runs."""
+        with self._lock:
+            self._until = self._clock.monotonic() + self._seconds
+            try:
+                self._connection.execute("begin")
+                try:
+                    yield self._connection
+                finally:
+                    self._connection.execute("rollback")
+            except sqlite3.Error as error:
+                if interrupted(error):
+                    raise StoreUnavailableError(
+                        f"{self._path}: the search took more than {self._seconds:g} s; narrow it"
+                    ) from error
+                raise refuse_unlike(error, self._path) from error
+
+    def _overdue(self) -> bool:
+        return self._clock.monotonic() > self._until
+
+
+def _summary(row: Any) -> EventSummary:
+    return EventSummary(
+        id=row["id"],
+        source=row["source"],
+        vendor_id=row["vendor_id"],
+        type=row["type"],
+        account=row["account"],
+        received_at=row["received_at"],
+        correlation_id=row["correlation_id"],
+        state=State(row["state"]),
+        attempts=row["attempts"],
+        quarantine=row["quarantine"],
+    )
+
+
+def _views(connection: sqlite3.Connection, identifier: str) -> Iterator[EventView]:
+    def rows(name: str) -> list[Any]:
+        return connection.execute(_SQL[name], (identifier,)).fetchall()
+
+    for row in rows("event"):
+        yield EventView(
+            summary=_summary(row),
+            headers={} if row["headers"] is None else _headers.decode(row["headers"]),
+            body=row["body"],
+            body_bytes=row["body_bytes"],
+            body_sha256=row["body_sha256"].hex(),
+            signed_at=row["signed_at"],
+            jobs=tuple(_job(job) for job in rows("jobs")),
+            attempts=tuple(_attempt(attempt) for attempt in rows("attempts")),
+            dead=tuple(_dead(letter) for letter in rows("dead_letters_of")),
+        )
+
+
+def _job(row: Any) -> JobView:
+    handler, run_at, running, failures, crashes = row
+    return JobView(
+        handler=handler, run_at=run_at, running=bool(running), failures=failures, crashes=crashes
+    )
+
+
+def _attempt(row: Any) -> AttemptView:
+    handler, number, started_at, ended_at, outcome, error = row
+    return AttemptView(
+        handler=handler,
+        number=number,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=Outcome(outcome),
+        error=error,
+    )
+
+
+def _dead(row: Any) -> DeadLetter:
+    event, source, vendor_id, type_, handler, at, reason, failures, error = row
+    return DeadLetter(
+        event=event,
+        source=source,
+        vendor_id=vendor_id,
+        type=type_,
+        handler=handler,
+        at=at,
+        reason=reason,
+        failures=failures,
+        error=error,
+    )

@@ -1,0 +1,42 @@
+-- name: hurry
+update hardpoint_job set run_at = ?
+where event = ? and handler = coalesce(?, handler) and boot is null and run_at > ?
+
+-- name: revive
+insert into hardpoint_job (event, handler, run_at, fence)
+select d.event, d.handler, ?, d.fence
+from hardpoint_dead d
+join hardpoint_event e on e.id = d.event
+join hardpoint_content c on c.seq = e.content and c.event = e.id
+where d.event = ? and d.handler = coalesce(?, d.handler)
+on conflict do nothing
+
+-- name: replay
+insert into hardpoint_job (event, handler, run_at, fence)
+select
+    e.id, h.value, ?,
+    coalesce((select max(number) from hardpoint_attempt where event = e.id and handler = h.value), 0)
+from json_each(?) h
+join hardpoint_event e on e.id = ?
+join hardpoint_content c on c.seq = e.content and c.event = e.id
+where ? or not exists (
+    select 1 from hardpoint_attempt where event = e.id and handler = h.value and outcome = 'done'
+)
+on conflict do nothing
+
+-- name: unbury
+delete from hardpoint_dead
+where event = ? and exists (
+    select 1 from hardpoint_job j
+    where j.event = hardpoint_dead.event and j.handler = hardpoint_dead.handler
+)
+
+-- name: handled
+update hardpoint_event set handlers = ? where id = ? and handlers = 0
+
+-- name: audit
+insert into hardpoint_audit (at, actor, action, target, reason) values (?, ?, ?, ?, ?)
+
+-- name: refuse
+insert into hardpoint_refused (source, reason, minute, count) values (?, ?, ?, ?)
+on conflict (source, reason, minute) do update set count = count + excluded.count

@@ -1,0 +1,120 @@
+-- An event's state is derived in these statements, and stored nowhere.
+
+-- name: listing
+-- `handled` narrows a search for one state to few rows before the state is derived.
+with e as (
+    select * from hardpoint_event
+    where id < coalesce(:before, char(1114111))
+    and (:source is null or source = :source)
+    and (:type is null or type glob :type)
+    and (
+        :state is null
+        or (:state = 'done' and handlers > 0)
+        or (:state = 'skipped' and handlers = 0 and quarantine is null)
+        or (:state = 'quarantined' and handlers = 0 and quarantine is not null)
+        or id in (
+            select event from hardpoint_job where :state = 'pending'
+            union all select event from hardpoint_dead where :state = 'dead'
+            union all select event from hardpoint_attempt
+            where outcome = 'skipped' and :state = 'skipped'
+        )
+    )
+)
+select
+    e.id, e.source, e.vendor_id, e.type, e.account, e.received_at, e.correlation_id, e.quarantine,
+    (select count(*) from hardpoint_attempt where event = e.id) as attempts,
+    case
+        when exists (select 1 from hardpoint_job where event = e.id) then 'pending'
+        when exists (select 1 from hardpoint_dead where event = e.id) then 'dead'
+        when e.handlers = 0 and e.quarantine is not null then 'quarantined'
+        when e.handlers = 0 then 'skipped'
+        when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'done')
+            then 'done'
+        when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'skipped')
+            then 'skipped'
+        else 'done'
+    end as state
+from e
+where :state is null or state = :state
+order by e.id desc
+limit :limit
+
+-- name: find
+-- A vendor's id begins the key of its events; the sources are found by leaps in the index.
+with recursive sources (name) as (
+    select min(source) from hardpoint_event
+    union all
+    select (select min(source) from hardpoint_event where source > name)
+    from sources where name is not null
+)
+select :identifier as id
+union
+select e.id
+from sources s
+join (select :covered as prefix union all select :asserted) p
+join hardpoint_event e
+    on e.source = s.name and e.key >= p.prefix and e.key < p.prefix || char(1114111)
+where s.name is not null and e.vendor_id = :identifier
+union
+select id from hardpoint_event where quarantine is not null and vendor_id = :identifier
+
+-- name: event
+select
+    e.id, e.source, e.vendor_id, e.type, e.account, e.received_at, e.correlation_id, e.quarantine,
+    e.body_bytes, e.body_sha256, e.signed_at, c.headers, c.body,
+    (select count(*) from hardpoint_attempt where event = e.id) as attempts,
+    case
+        when exists (select 1 from hardpoint_job where event = e.id) then 'pending'
+        when exists (select 1 from hardpoint_dead where event = e.id) then 'dead'
+        when e.handlers = 0 and e.quarantine is not null then 'quarantined'
+        when e.handlers = 0 then 'skipped'
+        when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'done')
+            then 'done'
+        when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'skipped')
+            then 'skipped'
+        else 'done'
+    end as state
+from hardpoint_event e
+left join hardpoint_content c on c.seq = e.content and c.event = e.id
+where e.id = ?
+
+-- name: jobs
+select handler, run_at, boot is not null, failures, crashes
+from hardpoint_job where event = ? order by handler
+
+-- name: attempts
+select handler, number, started_at, ended_at, outcome, error
+from hardpoint_attempt where event = ? order by handler, number
+
+-- name: dead_letters
+select d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error
+from hardpoint_dead d join hardpoint_event e on e.id = d.event
+order by d.at desc limit ?
+
+-- name: dead_letters_of
+select d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error
+from hardpoint_dead d join hardpoint_event e on e.id = d.event
+where d.event = ? order by d.handler
+
+-- name: counts
+with
+    busy as (select distinct event from hardpoint_job),
+    gone as (select distinct event from hardpoint_dead where event not in busy),
+    idle as (
+        select id, quarantine from hardpoint_event
+        where handlers = 0 and id not in busy and id not in gone
+    ),
+    left as (
+        select distinct event from hardpoint_attempt s
+        where outcome = 'skipped' and event not in busy and event not in gone
+        and not exists (select 1 from hardpoint_attempt where event = s.event and outcome = 'done')
+    )
+select
+    (select count(*) from hardpoint_event),
+    (select count(*) from busy),
+    (select count(*) from gone),
+    (select count(*) from idle where quarantine is not null),
+    (select count(*) from idle where quarantine is null) + (select count(*) from left)
+
+-- name: refusals
+select source, reason, sum(count) from hardpoint_refused group by source, reason

@@ -1,0 +1,249 @@
+"""The store as the inbox sees it: the loop's side of the writer thread."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.events import Listeners
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.store.driver import Accepted, Completed, Completion, Lease, NewEvent, Refusals
+from hardpoint.store.sqlite.engine import Engine, Request
+from hardpoint.store.sqlite.gate import Gate
+from hardpoint.store.sqlite.jobs import LeaseName
+from hardpoint.store.sqlite.limits import Limits, Retention
+from hardpoint.store.sqlite.lock import LockFile
+from hardpoint.store.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """An `InboxStore` in one SQLite file, for one process.
+
+    The file may hold tables of the application's own: what `job.write` functions and `complete_in`
+    blocks write to them is committed together with the job's completion.
+
+    Args:
+        path: the database; made with mode 0600 when missing.
+        clock: where time comes from.
+        listeners: told of the events in `hardpoint.store.events`, in the loop.
+        limits: bounds and waiting times.
+        retention: how long things are kept; None keeps them for ever.
+        kind: the class of the connection that writes.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Clock | None = None,
+        listeners: Listeners | None = None,
+        limits: Limits | None = None,
+        retention: Retention | None = Retention(),  # noqa: B008 - frozen
+        kind: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> None:
+        self.path = Path(path).resolve()
+        self.gate = Gate()
+        self.limits = limits or Limits()
+        self.clock: Clock = clock or SystemClock()
+        self.listeners = listeners or Listeners()
+        self._retention = retention
+        self._kind = kind
+        self._lock = LockFile(self.path)
+        self._writer: Writer | None = None
+        self._engine: Engine | None = None
+        self._rows = 0
+        self._bytes = 0
+        self._oldest = 0.0
+
+    @property
+    def broken(self) -> str | None:
+        """Why the store can never be used again in this process; None while it can."""
+        return None if self._engine is None else self._engine.broken
+
+    @property
+    def boot(self) -> int:
+        """The number of this opening; leases of this process carry it."""
+        return self._opened().boot
+
+    @property
+    def inode(self) -> tuple[int, int] | None:
+        """Which file is open, by device and inode."""
+        return self._opened().inode
+
+    def check(self) -> None:
+        """Make sure that the store is open and whole.
+
+        Raises:
+            StoreUnavailableError: it is not.
+        """
+        self._running()
+
+    def break_down(self, reason: str) -> None:
+        """Mark the store as broken, for good; any thread may."""
+        self._opened().break_down(reason)
+
+    def tell(self, event: object) -> None:
+        """Tell the listeners, in the loop; any thread may."""
+        if self._writer is not None:
+            self._writer.tell([event])
+
+    async def open(self) -> None:
+        """Take the store, bring its schema up, and release what an earlier boot had leased.
+
+        Raises:
+            StoreUnavailableError: another process holds it, or it cannot be opened here.
+            StoreCorruptError: not a store of ours, or of a newer version.
+        """
+        if self._writer is not None:
+            raise StoreUnavailableError(f"{self.path} is open already")
+        await self._lock.acquire(self.limits.lock_wait)
+        writer = Writer(self._open_engine, self.limits, told=self._tell, settled=self._settle)
+        try:
+            self._engine = await writer.start()
+        except BaseException:
+            await writer.stop()
+            self._lock.release()
+            raise
+        self._writer = writer
+
+    async def close(self) -> None:
+        """Finish what was submitted, release every lease, and let the store go."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.stop()
+            self._lock.release()
+
+    def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
+        """Store an event durably; `done` is called in the loop after the commit, never before.
+
+        Raises:
+            StoreUnavailableError: too much is waiting already; answer 503.
+        """
+        writer, limits = self._running(), self.limits
+        now = self.clock.monotonic()
+        if self._rows == 0:
+            self._oldest = now
+        elif (
+            self._rows >= limits.pending_rows
+            or self._bytes + len(event.body) > limits.pending_bytes
+            or now - self._oldest > limits.pending_seconds
+        ):
+            raise StoreUnavailableError(f"{self._rows} events wait to be stored already")
+        self._rows += 1
+        self._bytes += len(event.body)
+        writer.accept(event, done, now)
+
+    async def claim(
+        self, handlers: Sequence[str], limit: int, *, now: float, lease: float
+    ) -> Sequence[Lease]:
+        """Lease up to `limit` due jobs of these handlers; a suspect comes first, and alone."""
+        return await self._ask(
+            lambda engine: engine.jobs.claim(handlers, limit, now=now, until=now + lease)
+        )
+
+    async def complete(self, completion: Completion) -> Completed:
+        """Record the end of an attempt, with its writes, in one transaction.
+
+        Write functions run on the writer's thread, perhaps more than once before they commit.
+
+        Raises:
+            Exception: what one of the writes raised; the job is still leased.
+        """
+        return await self._ask(lambda engine: engine.completions.complete(completion))
+
+    async def mark_started(self, lease: Lease) -> bool:
+        """Durably mark a suspect as running alone; False when the lease is gone."""
+        name = (lease.event.id, lease.handler, lease.fence)
+        return await self._ask(lambda engine: engine.jobs.mark_started(name))
+
+    async def extend(self, leases: Sequence[LeaseName], until: float) -> None:
+        """Prolong leases named by (event, handler, fence)."""
+        await self._ask(lambda engine: engine.jobs.extend(leases, until))
+
+    async def release(self, leases: Sequence[LeaseName]) -> None:
+        """Give leases back unused: the jobs are due at once, and no attempt is counted."""
+        now = self.clock.now()
+        await self._ask(lambda engine: engine.jobs.release(leases, now))
+
+    async def refuse(self, counts: Sequence[Refusals]) -> None:
+        """Add to the counters of refused requests."""
+        await self._ask(lambda engine: engine.operations.refuse(counts))
+
+    async def next_due(self, handlers: Sequence[str]) -> float | None:
+        """When `claim` will next have a job of these handlers; a lease counts when it ends."""
+        now = self.clock.now()
+        return await self._ask(lambda engine: engine.jobs.next_due(handlers, now))
+
+    async def retry(
+        self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""
+    ) -> int:
+        """Make an event's dead and waiting jobs due now; see `InboxStore.retry`."""
+        now, audit = self.clock.now(), (actor, reason)
+        return await self._ask(lambda engine: engine.operations.retry(event, handler, audit, now))
+
+    async def replay(
+        self,
+        event: str,
+        handlers: Sequence[str],
+        *,
+        force: bool = False,
+        actor: str = "",
+        reason: str = "",
+    ) -> int:
+        """Have these handlers handle an event anew; see `InboxStore.replay`."""
+        now, audit = self.clock.now(), (actor, reason)
+        return await self._ask(
+            lambda engine: engine.operations.replay(event, handlers, force, audit, now)
+        )
+
+    async def _ask(self, request: Request) -> Any:
+        """Have the writer do something; a caller that is cancelled does not undo it."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def done(result: object) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        self._running().request(request, done)
+        result = await answer
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def _running(self) -> Writer:
+        writer = self._writer
+        if writer is None:
+            raise StoreUnavailableError(f"{self.path} is not open")
+        if self.broken is not None:
+            raise StoreUnavailableError(self.broken)
+        return writer
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            raise StoreUnavailableError(f"{self.path} is not open")
+        return self._engine
+
+    def _open_engine(self) -> Engine:
+        return Engine(
+            self.path,
+            gate=self.gate,
+            clock=self.clock,
+            limits=self.limits,
+            retention=self._retention,
+            listeners=self.listeners,
+            kind=self._kind,
+        )
+
+    def _tell(self, news: Sequence[object]) -> None:
+        if self.listeners:
+            for one in news:
+                self.listeners.emit(one)
+
+    def _settle(self, rows: int, size: int, at: float) -> None:
+        """Some accepts were answered, of which the last had come at `at`: the others came later."""
+        self._rows -= rows
+        self._bytes -= size
+        self._oldest = at

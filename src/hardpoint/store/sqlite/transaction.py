@@ -1,0 +1,186 @@
+"""What a `job.write` function gets: the store's own transaction, and only SQL in it."""
+
+import inspect
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import StoreError, TimedOutError, TransactionLostError
+from hardpoint.store.driver import Write
+from hardpoint.store.sqlite.faults import interrupted
+from hardpoint.store.sqlite.statements import MARK
+
+_STEPS = 4_000
+"""Virtual machine instructions between two looks at the time: some 20 us."""
+
+_CONTROL = frozenset(
+    {
+        sqlite3.SQLITE_TRANSACTION,
+        sqlite3.SQLITE_SAVEPOINT,
+        sqlite3.SQLITE_PRAGMA,
+        sqlite3.SQLITE_ATTACH,
+        sqlite3.SQLITE_DETACH,
+    }
+)
+_READING = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_RECURSIVE,
+        sqlite3.SQLITE_FUNCTION,
+    }
+)
+
+
+class UserWrites:
+    """Runs users' write functions on the writer's connection, watched.
+
+    The authorizer stays installed: installing it for each call would make SQLite prepare every
+    statement anew. It looks only while a write function runs.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, clock: Clock, seconds: float) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._seconds = seconds
+        self._until: float | None = None
+        connection.set_authorizer(self._authorize)
+        connection.set_progress_handler(self._overdue, _STEPS)
+
+    def run(self, writes: Sequence[Write]) -> None:
+        """Call each function with the transaction.
+
+        Raises:
+            TimedOutError: their SQL took too long.
+            BaseException: what one of them raised. Look whether the transaction is still there.
+        """
+        transaction = SqliteTransaction(self._connection)
+        self._until = self._clock.monotonic() + self._seconds
+        try:
+            for write in writes:
+                _refuse_coroutine(write(transaction), write)
+        except Exception as error:
+            if interrupted(error):
+                raise TimedOutError(
+                    f"the write functions took more than {self._seconds:g} s of SQL"
+                ) from error
+            raise
+        finally:
+            self._until = None
+            transaction.end()
+
+    def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        if self._until is None or action in _READING:
+            return sqlite3.SQLITE_OK
+        if action in _CONTROL or _is_ours(first) or _is_ours(second):
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+    def _overdue(self) -> int:
+        return self._until is not None and self._clock.monotonic() > self._until
+
+
+def _is_ours(name: str | None) -> bool:
+    return name is not None and name.lower().startswith("hardpoint_")
+
+
+def _refuse_coroutine(result: object, write: Write) -> None:
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(f"{write!r} is async; a write function is a plain def that runs SQL only")
+
+
+class SqliteTransaction:
+    """The transaction of one completion. It ends with the call it was handed to."""
+
+    __slots__ = ("_connection", "_open", "_rows")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._open = True
+        self._rows: list[Rows] = []
+
+    def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> "Rows":
+        """Run one statement."""
+        self._check(sql)
+        try:
+            return self._keep(self._connection.execute(sql, parameters))
+        except sqlite3.DatabaseError as error:
+            raise _explained(error) from error
+
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> "Rows":
+        """Run one statement for each row of parameters."""
+        self._check(sql)
+        try:
+            return self._keep(self._connection.executemany(sql, parameters))
+        except sqlite3.DatabaseError as error:
+            raise _explained(error) from error
+
+    def end(self) -> None:
+        """Close what is open; a result set left half read would keep the log from being reused."""
+        self._open = False
+        for rows in self._rows:
+            rows.close()
+
+    def _check(self, sql: str) -> None:
+        if not self._open:
+            raise StoreError("this transaction has ended; it is valid only during the call")
+        if not self._connection.in_transaction:
+            raise TransactionLostError
+        if MARK in sql:
+            raise StoreError("the SQL of a write function may not contain hardpoint's own mark")
+
+    def _keep(self, cursor: sqlite3.Cursor) -> "Rows":
+        rows = Rows(cursor)
+        if cursor.description is not None:
+            self._rows.append(rows)
+        return rows
+
+
+class Rows:
+    """What a statement gave: iterate over it, or ask. It ends with its transaction."""
+
+    __slots__ = ("_cursor",)
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed; -1 for a query."""
+        return self._cursor.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        """The row id of the last insert."""
+        return self._cursor.lastrowid
+
+    @property
+    def description(self) -> Any:
+        """The columns, as DB-API has them; None unless it is a query."""
+        return self._cursor.description
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._cursor
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        return self._cursor.fetchone()
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+        return self._cursor.fetchall()
+
+    def close(self) -> None:
+        """Give the rows up."""
+        self._cursor.close()
+
+
+def _explained(error: sqlite3.DatabaseError) -> Exception:
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_AUTH:
+        return StoreError(
+            "a write function may run SQL on your own tables only: no transaction control, PRAGMA "
+            "or ATTACH, and no change to hardpoint's tables"
+        )
+    return error

@@ -1,0 +1,248 @@
+"""One attempt: the handler is called, what it did is judged, and the store records it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Protocol, TypeVar, final
+
+import msgspec
+
+from hardpoint.core.correlation import correlation_id
+from hardpoint.core.effects import Clock, Random
+from hardpoint.core.errors import HardpointError, StoreUnavailableError
+from hardpoint.core.events import Listeners
+from hardpoint.store.driver import Completed, Completion, InboxStore, Lease, Outcome, Write
+from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip
+from hardpoint.webhooks.job import Job, JoiningStore
+from hardpoint.webhooks.threads import Threads
+
+ERROR_CHARACTERS_MAX = 4096
+STORE_RETRY_SECONDS = 0.5
+_Result = TypeVar("_Result")
+
+
+class WorkerStore(InboxStore, JoiningStore, Protocol):
+    """What handling events needs of a store."""
+
+
+class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attempt ended. `refused` means that its lease had passed to another by then."""
+
+    event_id: str
+    source: str
+    type: str
+    vendor_id: str | None
+    correlation_id: str
+    handler: str
+    attempt: int
+    outcome: Outcome
+    seconds: float
+    retry_in: float | None = None
+    error: str | None = None
+    refused: bool = False
+
+    @property
+    def severity(self) -> str:
+        """For the log."""
+        if self.outcome is Outcome.DEAD:
+            return "error"
+        return "warning" if self.refused or self.outcome is Outcome.FAILED else "info"
+
+
+class StoreInTheWay(msgspec.Struct, frozen=True, kw_only=True):
+    """The store cannot be reached; what was to be done is tried again until it can be."""
+
+    severity: ClassVar[str] = "warning"
+    doing: str
+    error: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended, before it is recorded."""
+
+    outcome: Outcome
+    error: str | None = None
+    retry_in: float | None = None
+    reason: str | None = None
+    """Of a dead letter."""
+
+
+_DONE = Verdict(outcome=Outcome.DONE)
+
+
+@final
+class Insistence:
+    """Tries again for as long as the store is unavailable, and says so once for each time it is."""
+
+    def __init__(self, listeners: Listeners) -> None:
+        self._listeners = listeners
+        self.reachable = True
+        """It was, the last time."""
+
+    async def on(self, doing: str, operation: Callable[[], Awaitable[_Result]]) -> _Result:
+        """The operation's result, whenever it comes."""
+        while True:
+            try:
+                result = await operation()
+            except StoreUnavailableError as error:
+                self.hindered(doing, error)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+            else:
+                self.reachable = True
+                return result
+
+    def hindered(self, doing: str, error: StoreUnavailableError) -> None:
+        """It did not work this time."""
+        if self.reachable:
+            self.reachable = False
+            self._listeners.emit(StoreInTheWay(doing=doing, error=str(error)))
+
+
+@final
+class Attempts:
+    """Runs attempts; see `Worker` for the arguments."""
+
+    def __init__(
+        self,
+        store: WorkerStore,
+        handlers: Handlers,
+        insistence: Insistence,
+        *,
+        clock: Clock,
+        random: Random,
+        listeners: Listeners,
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._insistence = insistence
+        self._clock = clock
+        self._random = random
+        self._listeners = listeners
+
+    async def run(self, lease: Lease, threads: Threads) -> float | None:
+        """Run a leased job once, and record how it ended.
+
+        Returns:
+            When it will be due again, if it failed.
+
+        Raises:
+            asyncio.CancelledError: from outside; nothing is recorded.
+        """
+        correlation_id.set(lease.event.correlation_id)
+        started = self._clock.now()
+        handler = self._handlers[lease.handler]
+        job = Job(lease, self._store, started_at=started)
+        verdict = await self._verdict(handler, job, threads)
+        if job.completed:  # and whatever the handler raised after that cannot undo it
+            done = Verdict(outcome=Outcome.DONE, error=verdict.error)
+            self._report(lease, done, started, Completed.RECORDED)
+            return None
+        if verdict is _DONE and job.writes:
+            try:
+                return await self.record(lease, verdict, started, tuple(job.writes))
+            except Exception as error:  # noqa: BLE001 - a write of the user's failed: so did the attempt
+                verdict = self._failed(handler, lease, error)
+        return await self.record(lease, verdict, started)
+
+    async def record(
+        self, lease: Lease, verdict: Verdict, started: float, writes: tuple[Write, ...] = ()
+    ) -> float | None:
+        """Complete the job, waiting for the store as long as it takes; see `run`.
+
+        Raises:
+            Exception: what one of the writes raised, or a defect of the store.
+        """
+        ended = self._clock.now()
+        run_at = None if verdict.retry_in is None else ended + verdict.retry_in
+        completion = Completion(
+            event=lease.event.id,
+            handler=lease.handler,
+            fence=lease.fence,
+            started_at=started,
+            ended_at=ended,
+            outcome=verdict.outcome,
+            run_at=run_at,
+            reason=verdict.reason,
+            error=verdict.error,
+            writes=writes,
+        )
+        completed = await self._insistence.on("complete", lambda: self._store.complete(completion))
+        self._report(lease, verdict, started, completed)
+        return run_at
+
+    async def _verdict(self, handler: Handler, job: Job, threads: Threads) -> Verdict:
+        lease = job.lease
+        limit = asyncio.timeout(handler.timeout)
+        try:
+            async with limit:
+                await _call(handler, job, threads)
+        except Skip as skip:
+            return Verdict(outcome=Outcome.SKIPPED, error=_text(skip))
+        except Permanent as error:
+            return Verdict(outcome=Outcome.DEAD, reason="permanent", error=_text(error))
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # what a handler raises is data
+            if isinstance(error, asyncio.CancelledError) and _cancelled_from_outside():
+                raise
+            if isinstance(error, TimeoutError) and limit.expired():
+                going_on = "" if handler.asynchronous else "; its thread goes on"
+                error = TimeoutError(f"took longer than {handler.timeout:g} s{going_on}")
+            return self._failed(handler, lease, error)
+        return _DONE
+
+    def _failed(self, handler: Handler, lease: Lease, error: BaseException) -> Verdict:
+        delay = handler.retry.delay(lease.failures + 1, self._random)
+        if delay is None:
+            return Verdict(outcome=Outcome.DEAD, reason="attempts", error=_text(error))
+        if isinstance(error, RetryAfter):
+            delay = error.seconds
+        elif isinstance(error, HardpointError) and error.retry_after is not None:
+            delay = max(delay, error.retry_after)
+        return Verdict(outcome=Outcome.FAILED, retry_in=delay, error=_text(error))
+
+    def _report(self, lease: Lease, verdict: Verdict, started: float, completed: Completed) -> None:
+        if not self._listeners:
+            return
+        event = lease.event
+        self._listeners.emit(
+            AttemptFinished(
+                event_id=event.id,
+                source=event.source,
+                type=event.type,
+                vendor_id=event.vendor_id,
+                correlation_id=event.correlation_id,
+                handler=lease.handler,
+                attempt=lease.fence,
+                outcome=verdict.outcome,
+                seconds=self._clock.now() - started,
+                retry_in=verdict.retry_in,
+                error=verdict.error,
+                refused=completed is Completed.REFUSED,
+            )
+        )
+
+
+async def _call(handler: Handler, job: Job, threads: Threads) -> None:
+    event = job.lease.event
+    if handler.asynchronous:
+        result = handler.function(event, job)
+    else:
+        result = await threads.call(handler.function, event, job)
+    if hasattr(result, "__await__"):  # a plain function may return a coroutine
+        await result  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
+
+
+def _cancelled_from_outside() -> bool:
+    """Rather than by the handler, which may have awaited something that was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _text(error: BaseException) -> str:
+    name = type(error).__qualname__
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an error that cannot even say what it is
+        message = ""
+    text = (f"{name}: {message}" if message else name)[:ERROR_CHARACTERS_MAX]
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored

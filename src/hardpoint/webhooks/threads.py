@@ -1,0 +1,100 @@
+"""Threads for plain `def` handlers. Nobody waits for them at exit, and none can be stopped.
+
+Unlike `concurrent.futures`, whose threads keep the process alive until the last one returns, and
+whose queue starts a call's time limit before the call.
+"""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, final
+
+Outcome = tuple[Any, BaseException | None]
+
+
+@final
+class Threads:
+    """Calls functions in threads of one loop; a thread is started when all others are busy.
+
+    Args:
+        abandoned: told 1 when a caller gives up on a call that goes on, and -1 when that call
+            returns after all; in the loop.
+    """
+
+    def __init__(self, abandoned: Callable[[int], None]) -> None:
+        self._abandoned = abandoned
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._busy = 0
+        self._started = 0
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function with a copy of this task's context; it is started at once."""
+        call = _Call(function, arguments, self._returned)
+        self._busy += 1
+        if self._busy > self._started:
+            self._started += 1
+            name = f"hardpoint-handler-{self._started}"
+            threading.Thread(target=_serve, args=(self._calls,), name=name, daemon=True).start()
+        self._calls.put(call)
+        try:
+            result, error = await call.answer
+        except asyncio.CancelledError:
+            if call.answer.cancelled():
+                self._abandoned(1)
+            raise
+        if error is not None:
+            raise error
+        return result
+
+    def close(self) -> None:
+        """Let idle threads end now, and busy ones when they return."""
+        for _ in range(self._started):
+            self._calls.put(None)
+
+    def _returned(self, answer: asyncio.Future[Outcome], outcome: Outcome) -> None:
+        self._busy -= 1
+        if answer.cancelled():
+            self._abandoned(-1)
+        else:
+            answer.set_result(outcome)
+
+
+@final
+class _Call:
+    """One call on its way to a thread and back."""
+
+    __slots__ = ("_arguments", "_context", "_function", "_loop", "_returned", "answer")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        returned: Callable[[asyncio.Future[Outcome], Outcome], None],
+    ) -> None:
+        self._function = function
+        self._arguments = arguments
+        self._returned = returned
+        self._context = contextvars.copy_context()
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Outcome] = self._loop.create_future()
+
+    def run(self) -> None:
+        outcome: Outcome
+        try:
+            outcome = (self._context.run(self._function, *self._arguments), None)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
+            outcome = (None, error)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
+            self._loop.call_soon_threadsafe(self._returned, self.answer, outcome)
+
+
+def _serve(calls: "SimpleQueue[_Call | None]") -> None:
+    while True:
+        call = calls.get()
+        if call is None:
+            return
+        call.run()
+        del call  # while idle, a thread keeps no event alive

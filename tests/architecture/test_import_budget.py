@@ -1,0 +1,74 @@
+"""`import hardpoint` loads nothing that a caller did not ask for, and costs next to nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+MILLISECONDS_MAX = 60
+HEAVY = {
+    "aiobotocore",
+    "asyncpg",
+    "azure",
+    "boto3",
+    "botocore",
+    "cryptography",
+    "fastapi",
+    "google",
+    "httpcore2",
+    "httptools",
+    "httpx2",
+    "msgspec",
+    "obstore",
+    "rich",
+    "starlette",
+    "structlog",
+    "typer",
+    "uvicorn",
+    "uvloop",
+}
+
+
+def run(code: str) -> str:
+    plain = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=plain
+    ).stdout
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys, json\nbefore = set(sys.modules)\n{statement}\n"
+    code += "print(json.dumps(sorted(set(sys.modules) - before)))"
+    return set(json.loads(run(code)))
+
+
+def test_importing_hardpoint_loads_itself_alone() -> None:
+    loaded = loaded_by("import hardpoint")
+    assert {name.partition(".")[0] for name in loaded}.isdisjoint(HEAVY)
+    assert {name for name in loaded if name.startswith("hardpoint")} == {"hardpoint"}
+
+
+def test_the_errors_and_secrets_load_nothing_heavy() -> None:
+    loaded = loaded_by("from hardpoint import Secret, WebhookError")
+    assert {name.partition(".")[0] for name in loaded}.isdisjoint(HEAVY)
+
+
+def test_one_scheme_loads_neither_a_server_nor_another_provider() -> None:
+    statement = "from hardpoint.webhooks import scheme\nscheme('github', secrets=['x'])"
+    loaded = loaded_by(statement)
+    tops = {name.partition(".")[0] for name in loaded}
+    assert tops.isdisjoint(HEAVY - {"msgspec"})
+    providers = {name for name in loaded if name.startswith("hardpoint.providers.")}
+    assert all(name.startswith("hardpoint.providers.github") for name in providers)
+
+
+def test_importing_hardpoint_is_within_its_budget() -> None:
+    bare: list[float] = []
+    ours: list[float] = []
+    for _ in range(9):  # interleaved: a busy moment falls on both
+        for code, times in (("pass", bare), ("import hardpoint", ours)):
+            start = time.perf_counter()
+            run(code)
+            times.append(time.perf_counter() - start)
+    assert (min(ours) - min(bare)) * 1000 <= MILLISECONDS_MAX

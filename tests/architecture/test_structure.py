@@ -1,0 +1,51 @@
+"""The shape of the tree: what each provider has, and how long a module may be."""
+
+from pathlib import Path
+
+import pytest
+
+import hardpoint
+from hardpoint.core.providers import provider, provider_names
+
+SOURCE = Path(hardpoint.__file__).parent
+TESTS = Path(__file__).parent.parent
+LINES_MAX = 400
+TEST_LINES_MAX = 600
+BANNED = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+SECTIONS = [path for path in SOURCE.rglob("*.py") if "sync" not in path.relative_to(SOURCE).parts]
+
+
+def lines_of(path: Path) -> int:
+    return sum(1 for line in path.read_text().splitlines() if line.strip())
+
+
+def test_no_module_is_too_long_to_be_read_in_one_sitting() -> None:
+    long = {str(path.relative_to(SOURCE)): lines_of(path) for path in SECTIONS}
+    assert not {name: lines for name, lines in long.items() if lines > LINES_MAX}
+
+
+def test_no_test_module_is_too_long() -> None:
+    long = {str(path.relative_to(TESTS)): lines_of(path) for path in TESTS.rglob("*.py")}
+    assert not {name: lines for name, lines in long.items() if lines > TEST_LINES_MAX}
+
+
+def test_a_module_is_named_by_what_it_is_about() -> None:
+    names = {part for path in SECTIONS for part in path.relative_to(SOURCE).with_suffix("").parts}
+    assert not names & BANNED
+
+
+def test_every_folder_of_providers_is_a_package_that_can_be_found() -> None:
+    folders = {path.name for path in (SOURCE / "providers").iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} <= set(provider_names())
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_every_provider_declares_what_it_is(name: str) -> None:
+    manifest = provider(name)
+    assert (manifest.name, bool(manifest.title), bool(manifest.tokens)) == (name, True, True)
+    assert name in manifest.tokens
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_every_built_in_provider_has_its_mirror_under_tests(name: str) -> None:
+    assert list((TESTS / "providers" / name).glob("test_*.py"))

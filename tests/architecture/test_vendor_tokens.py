@@ -1,0 +1,69 @@
+"""Whoever looks for a vendor looks in one folder: its tokens stand nowhere else in our source."""
+
+import ast
+import io
+import tokenize
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import hardpoint
+from hardpoint.core.providers import provider, provider_names
+
+SOURCE = Path(hardpoint.__file__).parent
+EXEMPT = ("demo", "sync")
+"""The demo tells a story about one vendor; `sync` is generated."""
+
+
+@cache
+def code_of(source: str) -> dict[int, str]:
+    """What is neither comment nor docstring, by line, in lower case."""
+    prose = [
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    lines: dict[int, str] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        line = token.start[0]
+        if token.type != tokenize.COMMENT and not any(line in span for span in prose):
+            lines[line] = f"{lines.get(line, '')} {token.string.lower()}"
+    return lines
+
+
+def test_prose_is_told_from_code() -> None:
+    source = '''"""Acme in a docstring."""
+import acme  # acme in a comment
+NAME: str = "x"
+"""Acme below an attribute."""
+HEADER = "X-Acme-Signature"
+def f():
+    """Acme."""
+    return Acme.call(acme=1)
+'''
+    found = [line for line, text in code_of(source).items() if "acme" in text]
+    assert found == [2, 5, 8]
+
+
+def files_outside(name: str) -> list[Path]:
+    own = SOURCE / "providers" / name
+    return [
+        path
+        for path in sorted(SOURCE.rglob("*.py"))
+        if not path.is_relative_to(own) and path.relative_to(SOURCE).parts[0] not in EXEMPT
+    ]
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_a_vendors_tokens_stand_in_its_own_folder_only(name: str) -> None:
+    found = [
+        f"{path.relative_to(SOURCE)}:{line}: {token}"
+        for path in files_outside(name)
+        for line, text in code_of(path.read_text()).items()
+        for token in provider(name).tokens
+        if token in text
+    ]
+    assert not found, "move it to the provider's folder"

@@ -1,0 +1,381 @@
+import asyncio
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.service import runfile
+from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome
+from hardpoint.store.sqlite import SqliteReader, SqliteStore
+from hardpoint.testing import ManualClock
+
+Cli = Callable[..., Any]
+Events = dict[str, str]
+
+BODY = b'{"id":"evt_paid","note":"\xc3\xa9\x1b[2J"}'
+NASTY = "evt_\x1b]0;owned\x07nasty"
+
+
+class Filler:
+    """Fills a real store with events in every state; keeps our ids by name."""
+
+    def __init__(self, path: Path, clock: ManualClock) -> None:
+        self._store = SqliteStore(path, clock=clock)
+        self._clock = clock
+        self._ids = Uuid7(now=clock.now)
+        self.ids: Events = {}
+
+    async def fill(self) -> None:
+        await self._store.open()
+        await self._add("done", "evt_paid", body=BODY)
+        await self._end("done", "mark_paid", Outcome.DONE)
+        await self._add("dead", NASTY, account="acct_1")
+        await self._end("dead", "mark_paid", Outcome.DEAD, "ValueError: \x1b[31mno such order")
+        await self._add("skipped", "evt_skipped", handlers=(), type="charge.refunded")
+        await self._add("waiting", "evt_waiting", body=b"\xff\xfe")
+        await self._end("waiting", "mark_paid", Outcome.FAILED, "OSError", again=1e9)
+        await self._add("malformed", None, handlers=(), malformed="the body is not JSON", body=b"")
+        await self._add("one", "shared", source="billing")
+        await self._add("two", "shared", source="other")
+        await self._store.close()
+
+    async def _add(self, name: str, vendor_id: str | None, **changes: Any) -> None:
+        self._clock.advance(1)
+        body = changes.pop("body", b"{}")
+        plain = {
+            "id": self._ids(),
+            "source": "billing",
+            "vendor_id": vendor_id,
+            "type": "payment.succeeded",
+            "account": None,
+            "asserted": False,
+            "received_at": self._clock.now(),
+            "signed_at": 1_700_000_000,
+            "correlation_id": f"c-{name}",
+            "headers": b'{"content-type":"application/json"}',
+            "body": body,
+            "body_sha256": hashlib.sha256(body + name.encode()).digest(),
+            "handlers": ("mark_paid",),
+            "lease": False,
+        }
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._store.accept(NewEvent(**{**plain, **changes}), answer.set_result)
+        accepted = await answer
+        assert isinstance(accepted, Accepted), accepted
+        self.ids[name] = accepted.id
+
+    async def _end(
+        self, name: str, handler: str, outcome: Outcome, error: str | None = None, again: float = 0
+    ) -> None:
+        now = self._clock.now()
+        [lease] = await self._store.claim([handler], 1, now=now, lease=60)
+        assert lease.event.id == self.ids[name]
+        await self._store.complete(
+            Completion(
+                event=lease.event.id,
+                handler=handler,
+                fence=lease.fence,
+                started_at=now,
+                ended_at=now + 0.25,
+                outcome=outcome,
+                run_at=now + again if again else None,
+                error=error,
+            )
+        )
+
+
+@pytest.fixture
+def events(config: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Events:
+    """Our ids of the events in the store, by what they are; the secret is not at hand."""
+    monkeypatch.delenv("SECRET")
+    filler = Filler(config.parent / "hardpoint.db", clock)
+    asyncio.run(filler.fill())
+    return filler.ids
+
+
+def jobs_of(identifier: str) -> int:
+    reader = SqliteReader("hardpoint.db")
+    [view] = reader.event(identifier)
+    reader.close()
+    return len(view.jobs)
+
+
+# Looking
+
+
+def test_before_there_is_a_store_it_says_how_to_make_one(cli: Cli, config: Path) -> None:
+    run = cli("events", "list")
+    assert run.code == 4
+    assert "hardpoint.db does not exist" in run.err
+    assert run.err.endswith("next:  hardpoint serve\n")
+
+
+def test_a_file_that_is_no_store_of_ours_exits_4(cli: Cli, config: Path) -> None:
+    (config.parent / "hardpoint.db").write_text("not a database at all" * 100)
+    run = cli("events", "list")
+    assert run.code == 4
+    assert "hardpoint doctor" in run.err
+
+
+def test_without_a_configuration_it_exits_3(cli: Cli, folder: Path) -> None:
+    run = cli("events", "list", "--config", "nowhere.toml")
+    assert run.code == 3
+    assert "hardpoint init" in run.err
+
+
+def test_the_list_shows_the_vendors_id_and_ours(cli: Cli, events: Events) -> None:
+    run = cli("events", "list")
+    assert run.code == 0
+    head, *lines = run.out.splitlines()
+    assert head.split() == ["RECEIVED", "SOURCE", "TYPE", "STATE", "ATTEMPTS", "EVENT", "ID"]
+    assert len(lines) == len(events)
+    first = ["2023-11-14T22:13:21Z", "billing", "payment.succeeded", "done", "1", "evt_paid"]
+    assert lines[-1].split() == [*first, events["done"]]
+    assert run.err == ""
+
+
+def test_what_a_vendor_wrote_cannot_act_on_the_terminal(cli: Cli, events: Events) -> None:
+    for arguments in (["events", "list"], ["events", "show", events["dead"]], ["dlq", "list"]):
+        for tty in (False, True):
+            run = cli(*arguments, tty=tty)
+            assert "evt_nasty" in run.out
+            assert "owned" not in run.out
+            assert "\x1b]" not in run.out
+            assert "\x07" not in run.out
+
+
+def test_the_list_as_json_goes_on_where_it_ended(cli: Cli, events: Events) -> None:
+    first = cli("events", "list", "--limit", "4", "--json").data
+    second = cli("events", "list", "--limit", "4", "--before", first["before"], "--json").data
+    listed = [one["id"] for one in (*first["events"], *second["events"])]
+    assert listed == sorted(events.values(), reverse=True)
+    assert second["before"] is None
+
+
+def test_the_list_says_how_to_go_on(cli: Cli, events: Events) -> None:
+    run = cli("events", "list", "--limit", "1")
+    assert run.err == f"next:  add --before {events['two']}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--state", "dead"], {"dead"}),
+        (["--state", "quarantined"], {"malformed"}),
+        (["--source", "other"], {"two"}),
+        (["--type", "charge.*"], {"skipped"}),
+    ],
+)
+def test_the_list_can_be_narrowed(
+    cli: Cli, events: Events, options: list[str], names: set[str]
+) -> None:
+    listed = cli("events", "list", *options, "--json").data["events"]
+    assert {one["id"] for one in listed} == {events[name] for name in names}
+
+
+def test_an_unknown_state_is_a_wrong_command_line(cli: Cli, events: Events) -> None:
+    assert cli("events", "list", "--state", "lost").code == 2
+
+
+def test_an_event_is_shown_whole(cli: Cli, events: Events) -> None:
+    run = cli("events", "show", "evt_paid")
+    assert run.code == 0
+    assert f"id           {events['done']}\n" in run.out
+    assert "state        done\n" in run.out
+    assert "signed       2023-11-14T22:13:20Z\n" in run.out
+    assert "header       content-type: application/json\n" in run.out
+    assert "250.0 ms" in run.out
+    assert run.out.endswith('\n{"id":"evt_paid","note":"é"}\n')
+
+
+def test_an_event_as_json_keeps_what_was_received(cli: Cli, events: Events) -> None:
+    [event] = cli("events", "show", "evt_paid", "--json").data["events"]
+    assert event["body"].encode() == BODY
+    assert event["body_base64"] is None
+    assert event["vendor_id"] == "evt_paid"
+    assert event["attempts"][0]["outcome"] == "done"
+
+
+def test_a_body_that_is_no_text_comes_in_base64(cli: Cli, events: Events) -> None:
+    assert (
+        "(the body is not text; --json has it in base64)"
+        in cli("events", "show", events["waiting"]).out
+    )
+    [event] = cli("events", "show", events["waiting"], "--json").data["events"]
+    assert (event["body"], event["body_base64"]) == (None, "//4=")
+
+
+def test_waiting_jobs_and_dead_letters_are_shown(cli: Cli, events: Events) -> None:
+    waiting = cli("events", "show", events["waiting"]).out
+    assert "\nWaiting\nHANDLER" in waiting
+    dead = cli("events", "show", events["dead"]).out
+    assert "\nGiven up\nGIVEN UP" in dead
+    assert "ValueError: no such order" in dead
+
+
+def test_why_an_event_is_quarantined_is_shown(cli: Cli, events: Events) -> None:
+    run = cli("events", "show", events["malformed"])
+    assert "state        quarantined (" in run.out
+
+
+def test_events_that_share_an_id_are_all_shown(cli: Cli, events: Events) -> None:
+    run = cli("events", "show", "shared")
+    assert events["one"] in run.out
+    assert events["two"] in run.out
+
+
+def test_an_unknown_id_exits_1(cli: Cli, events: Events) -> None:
+    run = cli("events", "show", "evt_nobody", "--json")
+    assert run.code == 1
+    assert run.error["code"] == "not_found"
+    assert run.error["hint"] == "hardpoint events list"
+
+
+def test_dead_letters_are_listed(cli: Cli, events: Events) -> None:
+    run = cli("dlq", "list")
+    assert run.code == 0
+    assert "mark_paid" in run.out
+    assert "ValueError: no such order" in run.out
+    assert run.err == "next:  hardpoint events retry ID\n"
+    [letter] = cli("dlq", "list", "--json").data["dead_letters"]
+    assert letter["event"] == events["dead"]
+    assert letter["vendor_id"] == NASTY
+
+
+def test_no_dead_letters_is_an_empty_list(cli: Cli, events: Events) -> None:
+    assert cli("events", "retry", events["dead"]).code == 0
+    run = cli("dlq", "list")
+    assert (run.code, len(run.out.splitlines()), run.err) == (0, 1, "")
+
+
+# Changing without a server
+
+
+def test_a_dead_letter_is_retried_by_the_vendors_id(cli: Cli, events: Events) -> None:
+    run = cli("events", "retry", NASTY)
+    assert run.code == 0
+    assert "evt_nasty  1     ok" in run.out
+    assert "the jobs wait for the next one\nnext:  hardpoint serve" in run.err
+    assert jobs_of(events["dead"]) == 1
+
+
+def test_a_waiting_job_is_retried_now(cli: Cli, events: Events) -> None:
+    assert cli("events", "retry", events["waiting"], "--handler", "mark_paid").code == 0
+
+
+def test_nothing_to_retry_is_a_no(cli: Cli, events: Events) -> None:
+    run = cli("events", "retry", "evt_paid")
+    assert run.code == 1
+    assert "hardpoint events replay" in run.out
+    assert "No server" not in run.err
+
+
+def test_a_done_event_is_replayed_with_force_only(cli: Cli, events: Events) -> None:
+    refused = cli("events", "replay", "evt_paid", "--json")
+    assert refused.code == 1
+    assert refused.error["code"] == "not_done"
+    assert "--force" in refused.error["message"]
+    done = cli("events", "replay", "evt_paid", "--force", "--json")
+    assert done.code == 0
+    result = {"given": "evt_paid", "id": events["done"], "jobs": 1, "problem": None}
+    assert done.data == {"action": "replay", "results": [result]}
+    assert jobs_of(events["done"]) == 1
+
+
+def test_a_skipped_event_is_replayed_by_a_handler_one_names(cli: Cli, events: Events) -> None:
+    assert cli("events", "replay", "evt_skipped").code == 1
+    assert cli("events", "replay", "evt_skipped", "--handler", "refund").code == 0
+
+
+def test_some_of_several_done_exits_6(cli: Cli, events: Events) -> None:
+    run = cli("events", "retry", events["dead"], "evt_nobody", "shared", "--json")
+    assert run.code == 6
+    assert run.error["code"] == "partly_done"
+    problems = [one["problem"] for one in run.data["results"]]
+    assert problems[0] is None
+    assert problems[1] == "there is no event evt_nobody"
+    assert problems[2].startswith("2 events have this id; name one of ours: ")
+
+
+def test_a_store_that_cannot_be_locked_exits_4(cli: Cli, events: Events) -> None:
+    Path("hardpoint.db.lock").unlink()
+    Path("hardpoint.db.lock").mkdir()
+    run = cli("events", "retry", events["dead"])
+    assert run.code == 4
+    assert "hardpoint doctor" in run.err
+
+
+# Changing through a running server
+
+
+@pytest.fixture
+def server(events: Events) -> Iterator[SimpleNamespace]:
+    """What the admin listener of a running server is to the command line."""
+    state = SimpleNamespace(orders=[], answer=(200, {"count": 1}))
+    run = None
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(200, {"pid": os.getpid()})
+
+        def do_POST(self) -> None:
+            assert self.headers["authorization"] == "Bearer token"
+            order = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            state.orders.append((self.path, order))
+            self._send(*state.answer)
+
+        def _send(self, status: int, content: Any) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{http.server_address[1]}"
+        run = runfile.Run(pid=os.getpid(), url=url, token="token", started_at=0)
+        runfile.write(runfile.path_of(Path("hardpoint.db")), run)
+        yield state
+        http.shutdown()
+        thread.join()
+
+
+def test_a_running_server_is_asked_to_retry(
+    cli: Cli, events: Events, server: SimpleNamespace
+) -> None:
+    run = cli("events", "retry", NASTY)
+    assert run.code == 0
+    [(path, order)] = server.orders
+    assert path == f"/api/events/{events['dead']}/retry"
+    assert order["actor"] == f"command line, uid {os.getuid()}"
+    assert "No server" not in run.err
+    assert jobs_of(events["dead"]) == 0
+
+
+def test_a_running_server_is_asked_to_replay(
+    cli: Cli, events: Events, server: SimpleNamespace
+) -> None:
+    run = cli("events", "replay", "evt_paid", "--force", "--handler", "mark_paid")
+    assert run.code == 0
+    [(_, order)] = server.orders
+    assert (order["handler"], order["force"]) == ("mark_paid", True)
+
+
+def test_a_server_that_refuses_is_quoted(cli: Cli, events: Events, server: SimpleNamespace) -> None:
+    server.answer = 503, {"error": "unavailable", "message": "the disk is full"}
+    run = cli("events", "replay", "evt_paid", "evt_nobody")
+    assert run.code == 4
+    assert "the disk is full" in run.out

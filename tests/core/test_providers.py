@@ -1,0 +1,81 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hardpoint.core import providers
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.providers import Provider, load, provider, provider_names
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the import path, where a test may install a package of its own."""
+    monkeypatch.syspath_prepend(tmp_path)
+    providers._locations.cache_clear()
+    yield tmp_path
+    providers._locations.cache_clear()
+
+
+def install(folder: Path, package: str, source: str, *entries: str) -> None:
+    (folder / package).mkdir()
+    (folder / package / "__init__.py").write_text(source)
+    information = folder / f"{package}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    lines = "\n".join(entries)
+    (information / "entry_points.txt").write_text(f"[hardpoint.providers]\n{lines}\n")
+
+
+ACME = """
+from hardpoint.core.providers import Provider
+PROVIDER = Provider(name="acme", title="Acme", tokens=("acme",))
+"""
+
+
+def test_the_built_in_providers_are_the_folders() -> None:
+    folder = Path(providers.__file__).parent.parent / "providers"
+    expected = {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert expected <= set(provider_names())
+    assert list(provider_names()) == sorted(provider_names())
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_each_manifest_bears_the_name_it_is_found_by(name: str) -> None:
+    manifest = provider(name)
+    assert isinstance(manifest, Provider)
+    assert manifest.name == name
+
+
+def test_an_installed_package_adds_a_provider(installed: Path) -> None:
+    install(installed, "hardpoint_acme", ACME, "acme = hardpoint_acme")
+    assert "acme" in provider_names()
+    assert provider("acme").title == "Acme"
+
+
+def test_an_installed_package_cannot_take_a_built_in_providers_place(installed: Path) -> None:
+    built_in = provider_names()[0]
+    install(installed, "hardpoint_evil", ACME, f"{built_in} = hardpoint_evil")
+    assert provider(built_in).name == built_in
+
+
+def test_an_installed_name_outside_the_grammar_is_not_listed(installed: Path) -> None:
+    install(installed, "hardpoint_odd", ACME, "Odd-Name = hardpoint_odd")
+    assert "Odd-Name" not in provider_names()
+
+
+def test_a_package_without_a_manifest_is_refused(installed: Path) -> None:
+    install(installed, "hardpoint_bare", "PROVIDER = 'bare'", "bare = hardpoint_bare")
+    with pytest.raises(ConfigurationError, match="declares no PROVIDER"):
+        provider("bare")
+
+
+@pytest.mark.parametrize("name", ["", "nobody", "os", "../x", "ACME", "a.b", "\u0661", "acme\n"])
+def test_an_unknown_name_is_refused_before_anything_is_imported(name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        provider(name)
+    assert (caught.value.fix or "").startswith("Known: ")
+
+
+def test_a_reference_loads_the_object_it_names() -> None:
+    assert load("hardpoint.core.providers:Provider") is Provider

@@ -1,0 +1,64 @@
+"""What holds for every provider and protocol that has webhooks and samples."""
+
+import re
+
+import pytest
+
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.core.providers import provider, provider_names
+from hardpoint.webhooks import WebhookRequest, scheme
+from hardpoint.webhooks.samples import PROTOCOLS as SAMPLED
+from hardpoint.webhooks.samples import samples
+from hardpoint.webhooks.verification import PROTOCOLS, Coverage, Replay
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of a shape that every scheme takes
+NOW = 1_700_000_000.5
+SCHEMES = [*PROTOCOLS, *(name for name in provider_names() if provider(name).webhooks)]
+SAMPLES = [
+    (name, event_type)
+    for name in [*SAMPLED, *(name for name in provider_names() if provider(name).samples)]
+    for event_type in samples(name).types
+]
+FORBIDDEN = {b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"}
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_a_scheme_says_what_it_covers_and_what_may_be_stored(name: str) -> None:
+    bound = scheme(name, secrets=[SECRET])
+    assert isinstance(bound.covers, Coverage)
+    assert isinstance(bound.replay, Replay)
+    assert bound.signature_headers
+    assert not bound.stored_headers & (bound.signature_headers | FORBIDDEN)
+    assert b"content-type" in bound.stored_headers
+    for header in bound.stored_headers | bound.signature_headers:
+        assert re.fullmatch(rb"[a-z0-9-]+", header)
+    assert 0 < bound.body_bytes_max <= 25 * 1024 * 1024
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_what_a_scheme_signs_stands_in_headers_it_names(name: str) -> None:
+    bound = scheme(name, secrets=[SECRET])
+    signed = bound.sign(b"{}", now=NOW, event_id="id-1", event_type="made")
+    names = {header.lower().encode() for header, _ in signed}
+    assert names & bound.signature_headers
+    assert names <= bound.signature_headers | bound.stored_headers
+
+
+@pytest.mark.parametrize(("name", "event_type"), SAMPLES)
+def test_every_sample_verifies_as_the_event_it_is(name: str, event_type: str) -> None:
+    bound = scheme(name, secrets=[SECRET])
+    sample = samples(name).sample(event_type, now=NOW, ids=Uuid7())
+    headers = bound.sign(sample.body, now=NOW, event_id=sample.id, event_type=sample.type)
+    result = bound.verify(WebhookRequest(headers=headers, body=sample.body), now=NOW)
+    assert result.malformed is None
+    (event,) = result.events
+    assert (event.id, event.type) == (sample.id, event_type)
+    assert sample.content_type == "application/json"
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_a_manifest_declares_its_tokens_in_lower_case(name: str) -> None:
+    manifest = provider(name)
+    assert manifest.tokens
+    assert all(token == token.lower() for token in manifest.tokens)
+    assert manifest.title

@@ -1,0 +1,119 @@
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.store.events import Checkpointed, StoreBroken
+
+
+def log_bytes(desk):
+    return Path(f"{desk.store.path}-wal").stat().st_size
+
+
+async def next_checkpoint(desk):
+    seen = asyncio.get_running_loop().create_future()
+
+    def listen(one):
+        if isinstance(one, Checkpointed) and not seen.done():
+            seen.set_result(one)
+
+    desk.store.listeners.add(listen)
+    return await asyncio.wait_for(seen, 10)
+
+
+def test_the_log_is_copied_when_it_is_quiet_and_then_left_alone(stage):
+    stage.limits |= {"quiet": 0.005, "tick": 0.005}
+
+    async def story(desk):
+        waiting = asyncio.ensure_future(next_checkpoint(desk))
+        await desk.accept("evt_1")
+        done = await waiting
+        assert (done.left, done.pages > 0) == (0, True)
+        engine = await desk.store._ask(lambda engine: engine)
+        assert engine._checkpoints.due(quiet=True)  # by the question itself, which was a group
+
+    stage.play(story)
+
+
+def test_the_log_stays_bounded_under_load(stage):
+    stage.limits |= {"wal_pages": 100, "quiet": 60.0}
+
+    async def story(desk):
+        for group in range(20):
+            await asyncio.gather(
+                *(desk.accept(f"evt_{group}_{n}", bytes(4_000)) for n in range(30))
+            )
+        assert log_bytes(desk) < 3_000_000
+        assert len(stage.heard(Checkpointed)) >= 15
+
+    stage.play(story)
+
+
+def test_a_reader_that_stays_makes_the_log_grow_and_its_end_lets_it_shrink(stage):
+    stage.limits |= {"wal_pages": 50, "wal_bytes": 500_000, "quiet": 60.0}
+
+    async def story(desk):
+        await desk.accept("evt_0")
+        reader = sqlite3.connect(desk.store.path, isolation_level=None)
+        reader.execute("begin")
+        reader.execute("select count(*) from hardpoint_event").fetchone()
+        for n in range(1, 200):
+            await desk.accept(f"evt_{n}", bytes(4_000))
+        grown = log_bytes(desk)
+        assert grown > 1_000_000
+        assert stage.heard(Checkpointed)[-1].left > 0
+        reader.execute("rollback")
+        reader.close()
+        for n in range(200, 250):
+            await desk.accept(f"evt_{n}", bytes(4_000))
+        assert log_bytes(desk) < grown / 2
+
+    stage.play(story)
+
+
+def test_a_graceful_end_leaves_one_file_with_everything_in_it(stage):
+    async def story(desk):
+        await desk.accept("evt_1")
+
+    stage.play(story)
+    assert not Path(f"{stage.path}-wal").exists()
+
+
+def test_an_io_error_of_a_checkpoint_breaks_the_store(stage, faults):
+    stage.limits |= {"quiet": 0.005}
+
+    async def story(desk):
+        broken = asyncio.Event()
+        desk.store.listeners.add(lambda one: isinstance(one, StoreBroken) and broken.set())
+        faults.add("wal_checkpoint", sqlite3.SQLITE_IOERR_FSYNC, "disk I/O error")
+        await desk.accept("evt_1")
+        await asyncio.wait_for(broken.wait(), 10)
+        with pytest.raises(StoreUnavailableError, match="disk I/O error"):
+            await desk.accept("evt_2")
+
+    stage.play(story)
+
+
+def test_a_checkpoint_that_another_program_holds_up_is_done_later(stage):
+    stage.limits |= {"wal_pages": 1, "quiet": 60.0}
+
+    class Busy(sqlite3.Connection):
+        busy = True
+
+        def execute(self, sql, *arguments):
+            if "wal_checkpoint" in sql and self.busy:
+                return super().execute("select 1, -1, -1")
+            return super().execute(sql, *arguments)
+
+    stage.settings["kind"] = Busy
+
+    async def story(desk):
+        await desk.accept("evt_1")
+        assert stage.heard(Checkpointed) == []
+        Busy.busy = False
+        await desk.accept("evt_2")
+
+    stage.play(story)
+    assert stage.heard(Checkpointed)

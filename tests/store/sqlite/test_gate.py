@@ -1,0 +1,110 @@
+import asyncio
+import threading
+
+import pytest
+
+from hardpoint.store.sqlite.gate import Gate
+
+
+def test_a_free_gate_opens_at_once_and_again_after_its_release():
+    gate = Gate()
+    for _ in range(3):
+        with gate:
+            pass
+
+
+def test_whoever_came_first_goes_first_threads_and_tasks_alike():
+    async def scene():
+        gate, order = Gate(), []
+        gate.acquire()
+        waiting = []
+
+        def thread(name):
+            gate.acquire()
+            order.append(name)
+            gate.release()
+
+        async def task(name):
+            await gate.acquire_async()
+            order.append(name)
+            gate.release()
+
+        threads = []
+        for number in range(4):
+            threads.append(threading.Thread(target=thread, args=(f"thread {number}",)))
+            threads[-1].start()
+            while len(gate._waiting) < 2 * number + 1:
+                await asyncio.sleep(0.001)
+            waiting.append(asyncio.ensure_future(task(f"task {number}")))
+            while len(gate._waiting) < 2 * number + 2:
+                await asyncio.sleep(0)
+        gate.release()
+        await asyncio.gather(*waiting)
+        for one in threads:
+            one.join()
+        assert order == [f"{kind} {n}" for n in range(4) for kind in ("thread", "task")]
+        with gate:
+            pass
+
+    asyncio.run(scene())
+
+
+def test_a_waiting_task_does_not_block_the_loop():
+    async def scene():
+        gate = Gate()
+        gate.acquire()
+        waiting = asyncio.ensure_future(gate.acquire_async())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        gate.release()
+        await waiting
+        gate.release()
+        await gate.acquire_async()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_a_cancelled_wait_passes_its_turn_on(turns):
+    """Cancelled before its turn, when its turn was called, or when it was about to take it."""
+
+    async def scene():
+        gate = Gate()
+        gate.acquire()
+        first = asyncio.ensure_future(gate.acquire_async())
+        second = asyncio.ensure_future(gate.acquire_async())
+        await asyncio.sleep(0)
+        if turns:
+            gate.release()
+        if turns == 2:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(first.cancel)  # after the call that wakes it, before it runs
+            await asyncio.sleep(0)
+        else:
+            first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        if not turns:
+            gate.release()
+        await asyncio.wait_for(second, 5)
+        gate.release()
+        with gate:
+            pass
+
+    asyncio.run(scene())
+
+
+def test_a_wait_whose_loop_is_gone_holds_nobody_up():
+    gate = Gate()
+    gate.acquire()
+    loop = asyncio.new_event_loop()
+    abandoned = loop.create_task(gate.acquire_async())
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert len(gate._waiting) == 1
+    abandoned._log_destroy_pending = False
+    loop.close()
+    gate.release()
+    with gate:
+        pass

@@ -1,0 +1,68 @@
+import sqlite3
+
+from hardpoint.store.sqlite import schema
+from hardpoint.store.sqlite.statements import MARK, schema_scripts, statements
+
+
+def test_there_is_one_script_for_each_version():
+    assert len(schema_scripts()) == schema.VERSION
+
+
+def test_a_store_is_made_in_one_transaction():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("begin")
+    schema.migrate(connection, 0)
+    assert connection.in_transaction
+    connection.execute("rollback")
+    assert connection.execute("select count(*) from sqlite_master").fetchone() == (0,)
+    connection.close()
+
+
+def test_every_table_and_index_carries_our_prefix():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrate(connection, 0)
+    names = connection.execute(
+        "select name from sqlite_master where name not like 'sqlite_%'"
+    ).fetchall()
+    connection.close()
+    assert names
+    assert all(name.startswith("hardpoint_") for (name,) in names)
+
+
+def test_each_opening_has_a_number_of_its_own():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrate(connection, 0)
+    assert [schema.next_boot(connection) for _ in range(3)] == [1, 2, 3]
+    connection.close()
+
+
+def test_every_statement_is_marked_and_understood_by_this_sqlite():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrate(connection, 0)
+    for topic in ("accepts", "completions", "jobs", "operations", "reader", "retention"):
+        for text in statements(topic).values():
+            assert text.startswith(MARK)
+            if text.startswith((f"{MARK}savepoint", f"{MARK}release", f"{MARK}rollback")):
+                continue
+            names = {"identifier", "covered", "asserted", "source", "type", "state", "before"}
+            values = dict.fromkeys(names | {"limit"}) if ":" in text else [None] * text.count("?")
+            assert connection.execute(f"explain {text}", values).fetchall()
+    connection.close()
+
+
+def test_the_hot_statements_use_their_indexes():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrate(connection, 0)
+
+    def plan(topic, name):
+        text = statements(topic)[name]
+        rows = connection.execute(f"explain query plan {text}", [None] * text.count("?"))
+        return [row[3] for row in rows]
+
+    assert "SEARCH j USING INDEX hardpoint_job_run_at (run_at<?)" in plan("jobs", "due")
+    assert not any("TEMP B-TREE" in step for step in plan("jobs", "due"))
+    assert "USING INDEX hardpoint_job_suspect" in plan("jobs", "suspect_out")[0]
+    assert "USING INDEX hardpoint_event_key" in plan("accepts", "by_key")[0]
+    assert "USING INDEX hardpoint_event_body" in plan("accepts", "by_body")[0]
+    assert "hardpoint_event_quarantine" in plan("accepts", "repeats")[0]
+    connection.close()

@@ -1,0 +1,137 @@
+import sqlite3
+
+import pytest
+
+from hardpoint.core.errors import StoreError
+from hardpoint.store.driver import Completed
+from hardpoint.store.sqlite.statements import MARK, statements
+
+
+def run(stage, *writes):
+    """Complete a job with these writes; raises what they raise."""
+
+    async def story(desk):
+        lease = await desk.leased()
+        assert await desk.complete(lease, writes=writes) is Completed.RECORDED
+
+    stage.play(story)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "commit",
+        "rollback",
+        "begin",
+        "savepoint mine",
+        "release hardpoint_completion",
+        "rollback to hardpoint_completion",
+        "pragma synchronous = off",
+        "pragma user_version",
+        "attach ':memory:' as other",
+        "detach main",
+        "delete from hardpoint_job",
+        "delete from HARDPOINT_JOB",
+        "update hardpoint_event set handlers = 0",
+        "insert into hardpoint_refused values ('a', 'b', 1, 1)",
+        "drop table hardpoint_dead",
+        "alter table hardpoint_dead rename to dead",
+        "create index mine on hardpoint_event (type)",
+        "create trigger mine after insert on hardpoint_event begin select 1; end",
+        "create table hardpoint_mine (id integer)",
+        "drop index hardpoint_job_run_at",
+    ],
+)
+def test_a_write_function_may_not(stage, sql):
+    with pytest.raises(StoreError, match="your own tables only"):
+        run(stage, lambda tx: tx.execute(sql))
+
+
+def test_rows_of_the_store_may_be_read(stage):
+    run(stage, lambda tx: tx.execute("select count(*) from hardpoint_event").fetchone())
+
+
+def test_many_rows_are_checked_likewise(stage):
+    with pytest.raises(StoreError, match="your own tables only"):
+        run(stage, lambda tx: tx.executemany("delete from hardpoint_job where event = ?", [("a",)]))
+
+
+def test_an_engine_statement_cannot_be_borrowed_from_the_statement_cache(stage):
+    end = statements("completions")["end"]
+    with pytest.raises(StoreError, match="own mark"):
+        run(stage, lambda tx: tx.execute(end, ("a", "b", 1, 1)))
+    with pytest.raises(StoreError, match="own mark"):
+        run(stage, lambda tx: tx.execute(f"select 1 {MARK}"))
+
+
+def test_a_transaction_is_over_when_the_call_is(stage):
+    kept = []
+    run(stage, lambda tx: tx.execute("create table orders (id)"), kept.append)
+    with pytest.raises(StoreError, match="only during the call"):
+        kept[0].execute("select 1")
+    with pytest.raises(StoreError, match="only during the call"):
+        kept[0].executemany("insert into orders values (?)", [(1,)])
+
+
+def test_an_async_function_is_refused_with_its_name(stage):
+    async def mark_paid(tx):
+        pass
+
+    with pytest.raises(TypeError, match=r"mark_paid.* is async; a write function is a plain def"):
+        run(stage, mark_paid)
+
+
+def test_statements_give_rows_counts_and_ids(stage):
+    seen = {}
+
+    def write(tx):
+        assert tx.execute("create table orders (id integer primary key, paid)").description is None
+        seen["id"] = tx.execute("insert into orders values (7, 0)").lastrowid
+        seen["count"] = tx.executemany("insert into orders values (?, 0)", [(8,), (9,)]).rowcount
+        rows = tx.execute("select id from orders where id > :least order by id", {"least": 7})
+        seen["columns"] = [column[0] for column in rows.description]
+        seen["one"] = rows.fetchone()
+        seen["rest"] = rows.fetchall()
+        seen["all"] = [row[0] for row in tx.execute("select id from orders")]
+
+    run(stage, write)
+    assert seen == {
+        "id": 7,
+        "count": 2,
+        "columns": ["id"],
+        "one": (8,),
+        "rest": [(9,)],
+        "all": [7, 8, 9],
+    }
+
+
+def test_rows_end_with_their_transaction_and_leave_no_snapshot_open(stage):
+    kept = []
+
+    def half_read(tx):
+        tx.execute("create table orders (id)")
+        tx.execute("insert into orders values (1), (2)")
+        rows = tx.execute("select id from orders")
+        rows.fetchone()
+        kept.append(rows)
+
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.complete(lease, writes=(half_read,))
+        with pytest.raises(sqlite3.ProgrammingError):
+            kept[0].fetchone()
+        other = sqlite3.connect(desk.store.path, isolation_level=None)
+        other.execute("insert into orders values (3)")
+        other.close()
+        assert await desk.complete(
+            await desk.leased("evt_2"), writes=(lambda tx: tx.execute("delete from orders"),)
+        )
+
+    stage.play(story)
+
+
+def test_an_ordinary_mistake_in_sql_is_the_library_s_own_error(stage):
+    with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
+        run(stage, lambda tx: tx.execute("select * from nowhere"))
+    with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
+        run(stage, lambda tx: tx.executemany("insert into nowhere values (?)", [(1,)]))

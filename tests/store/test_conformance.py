@@ -1,0 +1,469 @@
+"""What every `InboxStore` does, whatever is behind it."""
+
+import asyncio
+
+import pytest
+
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.store.driver import Completed, Outcome, Refusals, State, Stored
+
+
+@pytest.fixture(params=["sqlite"])
+def any_stage(request, stage):
+    """One stage for each driver."""
+    return stage
+
+
+def test_the_first_of_an_event_is_new_and_a_repeat_is_a_duplicate(any_stage):
+    async def story(desk):
+        first = await desk.accept("evt_1")
+        again = await desk.accept("evt_1")
+        assert (first.stored, again.stored) == (Stored.NEW, Stored.DUPLICATE)
+        assert again.id == first.id
+
+    any_stage.play(story)
+
+
+def test_a_hundred_at_once_are_one_event_and_all_are_answered(any_stage):
+    async def story(desk):
+        answers = await asyncio.gather(*(desk.accept("evt_1") for _ in range(100)))
+        stored = [answer.stored for answer in answers]
+        assert stored.count(Stored.NEW) == 1
+        assert stored.count(Stored.DUPLICATE) == 99
+        assert len({answer.id for answer in answers}) == 1
+        assert len(await desk.claim(100)) == 1
+
+    any_stage.play(story)
+
+
+def test_the_same_id_with_another_body_is_a_conflict_and_the_first_is_kept(any_stage):
+    async def story(desk):
+        first = await desk.accept("evt_1", b"one")
+        other = await desk.accept("evt_1", b"two")
+        assert (other.stored, other.id) == (Stored.CONFLICT, first.id)
+        (lease,) = await desk.claim()
+        assert lease.event.body == b"one"
+        assert len(desk.listing()) == 1
+
+    any_stage.play(story)
+
+
+def test_the_same_id_of_another_account_or_source_is_another_event(any_stage):
+    async def story(desk):
+        ids = [
+            await desk.accept("evt_1"),
+            await desk.accept("evt_1", account="acct_1"),
+            await desk.accept("evt_1", account="acct_2"),
+            await desk.accept("evt_1", source="shop"),
+        ]
+        assert {one.stored for one in ids} == {Stored.NEW}
+        assert len({one.id for one in ids}) == 4
+
+    any_stage.play(story)
+
+
+def test_an_event_outlives_the_process(any_stage):
+    async def before(desk):
+        await desk.accept("evt_1", b"body")
+
+    async def after(desk):
+        assert (await desk.accept("evt_1", b"body")).stored is Stored.DUPLICATE
+        (lease,) = await desk.claim()
+        assert (lease.event.vendor_id, lease.event.body, lease.suspect) == ("evt_1", b"body", False)
+        assert lease.event.headers == {"content-type": "application/json"}
+
+    any_stage.play(before)
+    any_stage.play(after)
+
+
+def test_a_malformed_body_is_quarantined_once_and_makes_no_job(any_stage):
+    async def story(desk):
+        first = await desk.accept(None, b"{", malformed="not JSON")
+        again = await desk.accept(None, b"{", malformed="not JSON")
+        other = await desk.accept(None, b"[", malformed="not JSON")
+        assert first.stored is Stored.QUARANTINED
+        assert (again.stored, again.id) == (Stored.DUPLICATE, first.id)
+        assert other.stored is Stored.QUARANTINED
+        assert await desk.claim() == []
+
+    any_stage.play(story)
+
+
+def test_an_event_without_an_id_rests_on_its_body(any_stage):
+    async def story(desk):
+        assert (await desk.accept(None, b"1")).stored is Stored.NEW
+        assert (await desk.accept(None, b"1")).stored is Stored.DUPLICATE
+        assert (await desk.accept(None, b"2")).stored is Stored.NEW
+
+    any_stage.play(story)
+
+
+def test_each_handler_has_a_job_of_its_own(any_stage):
+    async def story(desk):
+        await desk.accept("evt_1", handlers=("a", "b"))
+        (lease,) = await desk.claim(handlers=("b",))
+        assert lease.handler == "b"
+        assert await desk.complete(lease) is Completed.RECORDED
+        assert await desk.claim(handlers=("b",)) == []
+        (other,) = await desk.claim(handlers=("a", "b"))
+        assert other.handler == "a"
+
+    any_stage.play(story)
+
+
+def test_a_leased_event_is_completed_without_a_claim(any_stage):
+    async def story(desk):
+        accepted = await desk.accept("evt_1", lease=True)
+        assert await desk.claim() == []
+        event = desk.make("evt_1", id=accepted.id)
+        lease = desk.lease_of(event)
+        assert await desk.complete(lease) is Completed.RECORDED
+        assert await desk.store.next_due(["mark_paid"]) is None
+
+    any_stage.play(story)
+
+
+def test_two_claims_never_give_the_same_job(any_stage):
+    async def story(desk):
+        for number in range(10):
+            await desk.accept(f"evt_{number}")
+        claims = await asyncio.gather(*(desk.claim(4) for _ in range(5)))
+        given = [lease.event.id for claim in claims for lease in claim]
+        assert len(given) == len(set(given)) == 10
+
+    any_stage.play(story)
+
+
+def test_jobs_are_given_in_the_order_they_are_due(any_stage):
+    async def story(desk):
+        for number in range(3):
+            await desk.accept(f"evt_{number}")
+            desk.clock.advance(1)
+        (first,) = await desk.claim(1)
+        await desk.complete(first, Outcome.FAILED, run_at=desk.clock.now() + 5, error="later")
+        desk.clock.advance(10)
+        given = [lease.event.vendor_id for lease in await desk.claim()]
+        assert given == ["evt_1", "evt_2", "evt_0"]
+
+    any_stage.play(story)
+
+
+def test_a_failed_job_waits_for_its_time_and_counts_its_failures(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        again = desk.clock.now() + 30
+        await desk.complete(lease, Outcome.FAILED, run_at=again, error="boom")
+        assert await desk.claim() == []
+        assert await desk.store.next_due(["mark_paid"]) == again
+        desk.clock.advance(30)
+        (retried,) = await desk.claim()
+        assert (retried.fence, retried.failures) == (lease.fence + 1, 1)
+
+    any_stage.play(story)
+
+
+def test_a_failed_job_without_a_time_is_due_when_its_attempt_ended(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.complete(lease, Outcome.FAILED, error="boom")
+        assert len(await desk.claim()) == 1
+
+    any_stage.play(story)
+
+
+def test_a_late_completion_is_refused(any_stage):
+    async def story(desk):
+        slow = await desk.leased()
+        desk.clock.advance(61)
+        (taken,) = await desk.claim()
+        assert taken.fence == slow.fence + 1
+        for outcome in Outcome:
+            assert await desk.complete(slow, outcome, error="late") is Completed.REFUSED
+        assert await desk.complete(taken) is Completed.RECORDED
+        assert await desk.complete(taken) is Completed.REFUSED
+
+    any_stage.play(story)
+
+
+def test_an_expired_lease_that_nobody_took_may_still_complete(any_stage):
+    async def story(desk):
+        slow = await desk.leased()
+        desk.clock.advance(3_600)
+        assert await desk.complete(slow) is Completed.RECORDED
+        assert await desk.claim() == []
+
+    any_stage.play(story)
+
+
+def test_an_extended_lease_is_not_given_to_another(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        name = (lease.event.id, lease.handler, lease.fence)
+        await desk.store.extend([name], desk.clock.now() + 300)
+        desk.clock.advance(200)
+        assert await desk.claim() == []
+        assert await desk.store.next_due(["mark_paid"]) == desk.clock.now() + 100
+        await desk.store.extend([(lease.event.id, lease.handler, lease.fence - 1)], 0.0)
+        assert await desk.claim() == []
+
+    any_stage.play(story)
+
+
+def test_a_released_job_is_due_at_once_and_no_attempt_is_counted(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.store.release([(lease.event.id, lease.handler, lease.fence)])
+        (again,) = await desk.claim()
+        assert (again.failures, again.crashes, again.suspect) == (0, 0, False)
+        assert await desk.complete(lease) is Completed.REFUSED
+        assert await desk.complete(again) is Completed.RECORDED
+
+    any_stage.play(story)
+
+
+def test_what_a_graceful_end_left_unfinished_is_due_and_not_suspect(any_stage):
+    async def before(desk):
+        await desk.accept("evt_1", lease=True)
+        await desk.accept("evt_2")
+        assert len(await desk.claim()) == 1
+
+    async def after(desk):
+        leases = await desk.claim()
+        assert [lease.suspect for lease in leases] == [False, False]
+
+    any_stage.play(before)
+    any_stage.play(after)
+
+
+def test_what_a_crash_left_in_flight_runs_alone_fewest_crashes_first(any_stage):
+    async def before(desk):
+        for name in ("evt_1", "evt_2", "evt_3"):
+            await desk.accept(name)
+            desk.clock.advance(1)
+        for lease in await desk.claim(2):
+            if lease.event.vendor_id == "evt_1":
+                assert await desk.store.mark_started(lease)
+        any_stage.crash()
+
+    async def after(desk):
+        (innocent,) = await desk.claim()
+        assert (innocent.event.vendor_id, innocent.crashes, innocent.suspect) == ("evt_2", 0, True)
+        # While one suspect is out, the other waits, and what is beyond suspicion does not.
+        (other,) = await desk.claim()
+        assert (other.event.vendor_id, other.suspect) == ("evt_3", False)
+        assert await desk.claim() == []
+        assert await desk.store.next_due(["mark_paid"]) == desk.clock.now() + 60
+        await desk.complete(innocent)
+        (marked,) = await desk.claim()
+        assert (marked.event.vendor_id, marked.crashes, marked.suspect) == ("evt_1", 1, True)
+        await desk.complete(marked, Outcome.FAILED, run_at=desk.clock.now())
+        (cleared,) = await desk.claim()
+        assert (cleared.crashes, cleared.suspect, cleared.failures) == (1, False, 1)
+
+    any_stage.play(before)
+    any_stage.play(after)
+
+
+def test_crashes_are_counted_for_marked_jobs_only(any_stage):
+    async def first(desk):
+        await desk.accept("evt_1")
+        await desk.claim()
+        any_stage.crash()
+
+    async def marked(desk):
+        (lease,) = await desk.claim()
+        assert await desk.store.mark_started(lease)
+        any_stage.crash()
+
+    async def unmarked(desk):
+        (lease,) = await desk.claim()
+        assert (lease.crashes, lease.suspect) == (1, True)
+        any_stage.crash()
+
+    async def last(desk):
+        (lease,) = await desk.claim()
+        assert (lease.crashes, lease.suspect) == (1, True)
+        late = desk.lease_of(desk.make("evt_1", id=lease.event.id))
+        assert not await desk.store.mark_started(late)
+        await desk.complete(lease, Outcome.DEAD, reason="crash", error="died 3 times")
+
+    for story in (first, marked, unmarked, last):
+        any_stage.play(story)
+
+
+def test_a_dead_job_is_kept_with_its_reason(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.complete(lease, Outcome.FAILED, run_at=desk.clock.now(), error="1st")
+        (lease,) = await desk.claim()
+        await desk.complete(lease, Outcome.DEAD, reason="attempts", error="2nd")
+        assert await desk.claim() == []
+        assert desk.state_of("evt_1") is State.DEAD
+        reader = desk.look()
+        (letter,) = reader.dead_letters()
+        reader.close()
+        assert (letter.vendor_id, letter.handler) == ("evt_1", "mark_paid")
+        assert (letter.reason, letter.failures, letter.error) == ("attempts", 2, "2nd")
+
+    any_stage.play(story)
+
+
+def test_writes_happen_with_the_completion_or_not_at_all(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+
+        def create(tx):
+            tx.execute("create table orders (id integer)")
+
+        def insert(tx):
+            tx.executemany("insert into orders values (?)", [(1,), (2,)])
+
+        def fail(tx):
+            tx.execute("insert into orders values (3)")
+            raise LookupError("no such order")
+
+        with pytest.raises(LookupError, match="no such order"):
+            await desk.complete(lease, writes=(create, insert, fail))
+        assert await desk.complete(lease, writes=(create, insert)) is Completed.RECORDED
+        assert desk.query("select count(*) from orders") == [(2,)]
+        assert await desk.complete(lease, writes=(insert,)) is Completed.REFUSED
+        assert desk.query("select count(*) from orders") == [(2,)]
+
+    any_stage.play(story)
+
+
+def test_refusals_add_up(any_stage):
+    async def story(desk):
+        await desk.store.refuse([Refusals("billing", "signature_mismatch", 1, 2)])
+        await desk.store.refuse(
+            [
+                Refusals("billing", "signature_mismatch", 1, 3),
+                Refusals("billing", "signature_mismatch", 2, 1),
+                Refusals("shop", "missing_signature", 2, 7),
+            ]
+        )
+        reader = desk.look()
+        found = reader.refusals()
+        reader.close()
+        assert found == {"billing": {"signature_mismatch": 6}, "shop": {"missing_signature": 7}}
+
+    any_stage.play(story)
+
+
+def test_a_retried_dead_letter_begins_a_new_series(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.complete(lease, Outcome.DEAD, reason="permanent", error="x")
+        assert await desk.store.retry(lease.event.id, actor="ana", reason="fixed") == 1
+        assert await desk.store.retry(lease.event.id) == 0
+        (again,) = await desk.claim()
+        assert (again.failures, again.fence) == (0, lease.fence + 1)
+        await desk.complete(again)
+        assert desk.state_of("evt_1") is State.DONE
+
+    any_stage.play(story)
+
+
+def test_a_retry_makes_waiting_jobs_due_and_leaves_running_ones_alone(any_stage):
+    async def story(desk):
+        accepted = await desk.accept("evt_1", handlers=("a", "b", "c"))
+        waiting, running, dead = await desk.claim(handlers=("a", "b", "c"))
+        await desk.complete(waiting, Outcome.FAILED, run_at=desk.clock.now() + 900)
+        await desk.complete(dead, Outcome.DEAD)
+        assert await desk.store.retry(accepted.id, running.handler) == 0
+        assert await desk.store.retry(accepted.id, waiting.handler) == 1
+        (hurried,) = await desk.claim(handlers=("a", "b", "c"))
+        assert (hurried.handler, hurried.failures) == (waiting.handler, 1)
+        assert await desk.store.retry(accepted.id) == 1
+        assert await desk.store.retry("unknown") == 0
+
+    any_stage.play(story)
+
+
+def test_a_replay_makes_new_jobs_where_the_work_is_not_done(any_stage):
+    async def story(desk):
+        accepted = await desk.accept("evt_1", handlers=())
+        assert desk.state_of("evt_1") is State.SKIPPED
+        assert await desk.store.replay(accepted.id, ["mark_paid", "receipt"]) == 2
+        assert await desk.store.replay(accepted.id, ["mark_paid"]) == 0
+        leases = await desk.claim(handlers=("mark_paid", "receipt"))
+        await desk.complete(leases[0])
+        await desk.complete(leases[1], Outcome.SKIPPED)
+        assert desk.state_of("evt_1") is State.DONE
+        # The one that was skipped may run again; the one that is done needs force.
+        assert await desk.store.replay(accepted.id, ["mark_paid", "receipt"]) == 1
+        assert await desk.store.replay(accepted.id, ["mark_paid"], force=True) == 1
+        again = await desk.claim(handlers=("mark_paid", "receipt"))
+        assert [lease.fence for lease in again] == [2, 2]
+        assert await desk.store.replay("unknown", ["mark_paid"], force=True) == 0
+
+    any_stage.play(story)
+
+
+def test_a_replayed_quarantined_event_is_handled(any_stage):
+    async def story(desk):
+        accepted = await desk.accept(None, b"{", malformed="not JSON")
+        assert desk.state_of(accepted.id) is State.QUARANTINED
+        assert await desk.store.replay(accepted.id, ["mark_paid"]) == 1
+        assert desk.state_of(accepted.id) is State.PENDING
+        (lease,) = await desk.claim()
+        await desk.complete(lease)
+        assert desk.state_of(accepted.id) is State.DONE
+
+    any_stage.play(story)
+
+
+def test_a_replayed_dead_letter_is_no_longer_dead(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.complete(lease, Outcome.DEAD)
+        assert await desk.store.replay(lease.event.id, ["mark_paid"]) == 1
+        assert desk.state_of("evt_1") is State.PENDING
+
+    any_stage.play(story)
+
+
+def test_operators_leave_a_record(any_stage):
+    async def story(desk):
+        accepted = await desk.accept("evt_1")
+        await desk.store.retry(accepted.id, "mark_paid", actor="ana", reason="ticket 7")
+        await desk.store.replay(accepted.id, ["a", "b"], actor="bo", reason="")
+        found = desk.query("select actor, action, target, reason from hardpoint_audit order by id")
+        assert found == [
+            ("ana", "retry", f"{accepted.id} mark_paid", "ticket 7"),
+            ("bo", "replay", f"{accepted.id} a, b", ""),
+        ]
+
+    any_stage.play(story)
+
+
+def test_a_closed_store_refuses_everything(any_stage):
+    async def story(desk):
+        await desk.store.close()
+        with pytest.raises(StoreUnavailableError, match="is not open"):
+            desk.submit(desk.make())
+        with pytest.raises(StoreUnavailableError, match="is not open"):
+            await desk.claim()
+        await desk.store.close()
+
+    any_stage.play(story)
+
+
+def test_what_was_submitted_is_answered_before_the_store_closes(any_stage):
+    async def story(desk):
+        answers = [desk.submit(desk.make(f"evt_{number}")) for number in range(500)]
+        await desk.store.close()
+        assert {answer.result().stored for answer in answers} == {Stored.NEW}
+
+    any_stage.play(story)
+
+
+def test_next_due_knows_only_the_handlers_asked_for(any_stage):
+    async def story(desk):
+        assert await desk.store.next_due(["mark_paid"]) is None
+        await desk.accept("evt_1")
+        assert await desk.store.next_due(["mark_paid"]) == desk.clock.now()
+        assert await desk.store.next_due(["other"]) is None
+        assert await desk.store.next_due([]) is None
+
+    any_stage.play(story)

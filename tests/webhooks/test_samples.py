@@ -1,0 +1,113 @@
+import json
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.webhooks.samples import Document, Fresh, Samples, assignment, samples
+
+NOW = 1_700_000_000.9
+
+
+def counted() -> Callable[[], str]:
+    numbers = count(1)
+    return lambda: f"00000000-0000-7000-8000-{next(numbers):012d}"
+
+
+def build(fresh: Fresh) -> Document:
+    return {"id": fresh.token("evt"), "at": fresh.now, "data": {"lines": [{"amount": 5}, [1, 2]]}}
+
+
+CATALOGUE = Samples(
+    {"b.made": build, "a.made": build}, event_id=lambda _, document: str(document["id"])
+)
+
+
+def made(**overrides: Any) -> Any:
+    sample = CATALOGUE.sample("a.made", now=NOW, ids=counted(), overrides=overrides)
+    return json.loads(sample.body)
+
+
+def test_a_sample_is_a_new_event_each_time() -> None:
+    ids = counted()
+    first = CATALOGUE.sample("a.made", now=NOW, ids=ids)
+    second = CATALOGUE.sample("a.made", now=NOW, ids=ids)
+    assert (first.type, first.id) == ("a.made", "evt_00000000000070008000000000000001")
+    assert second.id != first.id
+    assert json.loads(first.body) == {
+        "id": first.id,
+        "at": 1_700_000_000,
+        "data": {"lines": [{"amount": 5}, [1, 2]]},
+    }
+
+
+def test_types_are_listed_in_order_and_an_unknown_one_is_refused_with_them() -> None:
+    assert CATALOGUE.types == ("a.made", "b.made")
+    with pytest.raises(ConfigurationError, match=r"Known: a\.made, b\.made"):
+        CATALOGUE.sample("c.made", now=NOW, ids=counted())
+
+
+def test_values_are_set_by_dotted_path() -> None:
+    assert made(at=7)["at"] == 7
+    assert made(**{"data.lines.0.amount": 500})["data"]["lines"][0] == {"amount": 500}
+    assert made(**{"data.lines.1.0": None})["data"]["lines"][1] == [None, 2]
+    assert made(**{"metadata.order.id": "42"})["metadata"] == {"order": {"id": "42"}}
+    assert made(id="evt_mine", type="other.type")["id"] == "evt_mine"
+
+
+def test_an_override_of_id_or_type_is_the_samples_own() -> None:
+    sample = CATALOGUE.sample(
+        "a.made", now=NOW, ids=counted(), overrides={"id": "evt_mine", "type": "other"}
+    )
+    assert (sample.id, sample.type) == ("evt_mine", "other")
+
+
+@pytest.mark.parametrize(
+    "path", ["data.lines.2", "data.lines.x", "data.lines.-1", "at.x", "id.x.y", "data.lines.2.a"]
+)
+def test_a_path_that_leads_nowhere_is_refused_by_name(path: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        made(**{path: 1})
+    assert caught.value.key == path
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("data.object.amount=500", ("data.object.amount", 500)),
+        ("a=true", ("a", True)),
+        ("a=null", ("a", None)),
+        ('a={"b": [1]}', ("a", {"b": [1]})),
+        ('a="500"', ("a", "500")),
+        ("a=eur", ("a", "eur")),
+        ("a=", ("a", "")),
+        ("a=b=c", ("a", "b=c")),
+    ],
+)
+def test_an_assignment_is_json_or_else_text(text: str, expected: tuple[str, Any]) -> None:
+    assert assignment(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "=1"])
+def test_an_assignment_without_path_or_sign_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        assignment(text)
+
+
+def test_the_standard_samples_carry_their_id_beside_the_body() -> None:
+    catalogue = samples("standard")
+    sample = catalogue.sample("invoice.paid", now=NOW, ids=counted())
+    assert sample.id.startswith("msg_")
+    document = json.loads(sample.body)
+    assert document["type"] == "invoice.paid"
+    assert document["timestamp"] == "2023-11-14T22:13:20Z"
+    assert sample.id not in sample.body.decode()
+
+
+def test_a_provider_that_has_no_samples_or_is_unknown_is_refused(mute_provider: str) -> None:
+    with pytest.raises(ConfigurationError, match="mute has no sample events"):
+        samples(mute_provider)
+    with pytest.raises(ConfigurationError):
+        samples("nobody")
