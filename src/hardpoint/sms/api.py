@@ -1,0 +1,253 @@
+"""The SMS port: what users hold. Checked before any I/O, run under the connection's policy."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
+from hardpoint.core.outcome import Operation, Repeat
+from hardpoint.runtime.calls import Calls
+from hardpoint.runtime.connection import Connection
+from hardpoint.sms.driver import SmsCapability, SmsDriver
+from hardpoint.sms.numbers import checked_number
+from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
+from hardpoint.sms.types import (
+    Consent,
+    FailureReason,
+    Message,
+    MessageChanged,
+    MessagePage,
+    NewMessage,
+    SmsEvent,
+)
+
+PAGES_MAX = 100
+"""How many pages `find` reads before it gives up."""
+
+_SEND = Operation("send", Repeat.NEEDS_KEY)
+_GET = Operation("get_message", Repeat.SAFE)
+_LIST = Operation("find", Repeat.SAFE)
+
+_SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", re.ASCII)
+_HTTPS = re.compile(r"https://[!-~]+", re.ASCII)
+_URL_CHARACTERS_MAX = 2048
+_CONTROLS = frozenset(map(chr, range(32))) - set("\n\r\t\f")
+_EMPTY: Mapping[str, Any] = {}
+
+
+@final
+class SmsSender:
+    """Sends text messages through one connection.
+
+    Args:
+        driver: the provider's.
+        connection: its name, policy and runtime.
+        suppressions: who opted out; kept in memory unless yours are given.
+
+    Raises (every verb):
+        InvalidRequestError: an argument is wrong (`field` says which; without `status` nothing was
+            sent), or the provider says so.
+        UnsupportedError: the provider cannot do that; nothing was sent.
+        OutcomeUnknownError: the message may have been sent. Look with `find` before sending again.
+        ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
+    """
+
+    def __init__(
+        self,
+        driver: SmsDriver,
+        connection: Connection,
+        *,
+        suppressions: Suppressions | None = None,
+    ) -> None:
+        self.driver = driver
+        """The provider's own driver: the way round the port."""
+        self.connection = connection
+        self.suppressions: Suppressions = suppressions or MemorySuppressions()
+        self._calls = Calls(connection, driver)
+
+    async def send(
+        self,
+        *,
+        to: str,
+        body: str,
+        from_: str | None = None,
+        media: Sequence[str] = (),
+        idempotency_key: str | None = None,
+        extra: Mapping[str, Mapping[str, object]] = _EMPTY,
+    ) -> Message:
+        """Hand a message to the provider; that it was accepted does not mean that it arrives.
+
+        Args:
+            to: with its country, `+14155550100`.
+            body: the text; `segments` counts what it costs. Empty only beside media.
+            from_: a number, a short code, or a name of up to 11 characters with a letter in it;
+                else the connection's own sender.
+            media: https URLs that the provider fetches.
+            idempotency_key: names this call; with a provider that honours keys, the same key sends
+                once.
+            extra: `{"twilio": {...}}`, passed on to that provider only.
+
+        Raises:
+            OptedOutError: the recipient does not want it; without `status` nothing was sent.
+        """
+        number = checked_number(to, field="to")
+        self._check_body(body, media)
+        sender = self.driver.sender if from_ is None else self._sender(from_)
+        if sender is None:
+            raise InvalidRequestError("is missing, and the connection has no sender", field="from_")
+        self._check_media(media)
+        new = NewMessage(
+            to=number,
+            body=body,
+            from_=None if from_ is None else sender,
+            media=tuple(media),
+            extra=extra.get(self.driver.provider, _EMPTY),
+        )
+        if await self.suppressions.holds(sender, number):
+            raise OptedOutError("has opted out of this sender", field="to")
+        try:
+            message = await self._calls.run_keyed(
+                _SEND,
+                lambda key: self.driver.send(new, idempotency_key=key),
+                idempotency_key,
+            )
+        except OptedOutError:
+            await self.suppressions.add(sender, number)
+            raise
+        return self._ours(message)
+
+    async def get_message(self, message_id: str) -> Message:
+        """Read a message.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        local = self.connection.local(message_id, field="message_id")
+        message = await self._calls.run(_GET, lambda: self.driver.get_message(local))
+        return self._ours(message)
+
+    async def find(self, *, to: str, body: str, since: float) -> tuple[Message, ...]:
+        """The messages to a number with this text that were created since a time, newest first.
+
+        One found settles a call whose outcome is unknown: it was sent. None found means that the
+        provider lists none yet; give it a minute, and allow for a difference between the clocks.
+
+        Args:
+            to: with its country.
+            body: the whole text.
+            since: Unix seconds.
+
+        Raises:
+            InvalidRequestError: more pages than `PAGES_MAX`.
+        """
+        self.driver.capabilities.require(SmsCapability.FIND, self.driver.provider)
+        number = checked_number(to, field="to")
+        found: list[Message] = []
+        cursor: str | None = None
+        for _ in range(PAGES_MAX):
+            page = await self._page(number, since, cursor)
+            found += [
+                self._ours(one)
+                for one in page.messages
+                if one.body == body and one.created >= since
+            ]
+            cursor = page.cursor
+            if cursor is None:
+                return tuple(found)
+        raise InvalidRequestError(
+            f"covers more than {PAGES_MAX} pages of messages; name a later time", field="since"
+        )
+
+    def parse_event(self, body: bytes) -> SmsEvent | None:
+        """What a verified webhook of this provider says; None when it is about something else.
+
+        Raises:
+            UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
+        """
+        try:
+            event = self.driver.parse_event(body)
+        except ValueError as error:  # msgspec's errors are
+            raise UnexpectedResponseError(
+                "the event is not in a shape we know", provider=self.driver.provider
+            ) from error
+        if event is None:
+            return None
+        return msgspec.structs.replace(
+            event, message_id=self.connection.qualified(event.message_id)
+        )
+
+    async def heed(self, event: SmsEvent) -> None:
+        """Take what an event says about consent into the suppressions; do it in your handler."""
+        if isinstance(event, MessageChanged):
+            sender = event.from_ or self.driver.sender
+            if event.failure is FailureReason.OPTED_OUT and sender is not None:
+                await self._suppress({sender}, event.to)
+        elif event.consent is Consent.STOP:
+            await self._suppress(self._senders(event.to), event.from_)
+        elif event.consent is Consent.START:
+            for sender in self._senders(event.to):
+                await self.suppressions.remove(sender, event.from_)
+
+    async def _page(self, to: str, since: float, cursor: str | None) -> MessagePage:
+        return await self._calls.run(
+            _LIST, lambda: self.driver.list_messages(to=to, since=since, cursor=cursor)
+        )
+
+    async def _suppress(self, senders: set[str], to: str) -> None:
+        for sender in senders:
+            await self.suppressions.add(sender, to)
+
+    def _senders(self, own: str) -> set[str]:
+        """Whom a word to one of our numbers concerns: it, and the service that may stand for it."""
+        return {own} if self.driver.sender is None else {own, self.driver.sender}
+
+    def _ours(self, message: Message) -> Message:
+        return msgspec.structs.replace(message, id=self.connection.qualified(message.id))
+
+    # Checks, all before any I/O
+
+    def _sender(self, from_: str) -> str:
+        if from_.startswith("+"):
+            return checked_number(from_, field="from_")
+        if _SHORT_CODE.fullmatch(from_):
+            return from_
+        if not _NAME.fullmatch(from_) or from_ != from_.strip():
+            raise InvalidRequestError("is no number, short code or name of a sender", field="from_")
+        self.driver.capabilities.require(SmsCapability.SENDER_NAME, self.driver.provider)
+        return from_
+
+    def _check_body(self, body: str, media: Sequence[str]) -> None:
+        most = self.driver.capabilities.limits["text_characters"]
+        if len(body) > most:
+            raise InvalidRequestError(f"has more than {most} characters", field="body")
+        if not body.strip() and not media:
+            raise InvalidRequestError("is empty", field="body")
+        if not _CONTROLS.isdisjoint(body) or any("\ud800" <= one <= "\udfff" for one in body):
+            raise InvalidRequestError("holds a character that cannot be sent", field="body")
+
+    def _check_media(self, media: Sequence[str]) -> None:
+        if not media:
+            return
+        self.driver.capabilities.require(SmsCapability.MEDIA, self.driver.provider)
+        most = self.driver.capabilities.limits["media_items"]
+        if len(media) > most:
+            raise InvalidRequestError(f"has more than {most} items", field="media")
+        for index, url in enumerate(media):
+            if len(url) > _URL_CHARACTERS_MAX or not _fetchable(url):
+                raise InvalidRequestError("is not an https URL", field=f"media[{index}]")
+
+
+def _fetchable(url: str) -> bool:
+    """Whether a provider may fetch it: https, a host, no credentials."""
+    if not _HTTPS.fullmatch(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and "@" not in parts.netloc

@@ -1,0 +1,166 @@
+"""SMS in memory: the reference that says what every driver has to mean.
+
+It keeps what it sent, honours idempotency keys unless told otherwise, and is told by the number of
+the recipient how a call ends.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import final
+
+import msgspec
+
+from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.errors import (
+    IdempotencyConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    ProviderError,
+)
+from hardpoint.sms.driver import SmsCapability
+from hardpoint.sms.segments import segments
+from hardpoint.sms.suppressions import OptedOutError
+from hardpoint.sms.types import (
+    FailureReason,
+    Message,
+    MessageChanged,
+    MessagePage,
+    MessageStatus,
+    NewMessage,
+    SmsEvent,
+)
+
+SENDER = "+15005550006"
+INVALID = "+15005550001"
+"""The recipient that no message can go to."""
+OPTED_OUT = "+15005550004"
+"""The recipient that has opted out."""
+
+_PAGE = 50
+_LIMITS = {"text_characters": 1600, "media_items": 10}
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """The first answer under a key, and what was asked."""
+
+    asked: NewMessage
+    result: Message | ProviderError
+
+
+@final
+class MemorySms:
+    """An account that lives as long as this object.
+
+    Args:
+        sender: who sends where a call does not say.
+        now: Unix seconds.
+        capabilities: what it can do; all, unless a test wants less.
+        idempotency: whether it honours keys.
+    """
+
+    provider = "memory"
+
+    def __init__(
+        self,
+        sender: str | None = SENDER,
+        *,
+        now: Callable[[], float] = time.time,
+        capabilities: AbstractSet[SmsCapability] = frozenset(SmsCapability),
+        idempotency: Idempotency = Idempotency.NATIVE,
+    ) -> None:
+        self.sender = sender
+        self.capabilities = Capabilities(capabilities, idempotency=idempotency, limits=_LIMITS)
+        self.requests = 0
+        """How many attempts reached it."""
+        self.events: list[SmsEvent] = []
+        """What it would have told by webhook."""
+        self._now = now
+        self._messages: dict[str, Message] = {}
+        self._answers: dict[str, _Answer] = {}
+
+    @property
+    def messages(self) -> Mapping[str, Message]:
+        """What was sent, by its id, oldest first."""
+        return self._messages
+
+    async def send(self, new: NewMessage, *, idempotency_key: str) -> Message:
+        """Hand it over to be sent."""
+        self.requests += 1
+        if self.capabilities.idempotency is Idempotency.NONE:
+            return self._sent(new)
+        known = self._answers.get(idempotency_key)
+        if known is None:
+            try:
+                known = _Answer(new, self._sent(new))
+            except ProviderError as error:
+                known = _Answer(new, error)
+            self._answers[idempotency_key] = known
+        elif known.asked != new:
+            raise IdempotencyConflictError(status=400)
+        if isinstance(known.result, ProviderError):
+            raise known.result.with_traceback(None)
+        return known.result
+
+    async def get_message(self, message_id: str) -> Message:
+        """Read it."""
+        self.requests += 1
+        message = self._messages.get(message_id)
+        if message is None:
+            raise NotFoundError(status=404)
+        return message
+
+    async def list_messages(self, *, to: str, since: float, cursor: str | None) -> MessagePage:
+        """A page, newest first."""
+        self.requests += 1
+        start = int(cursor or 0)
+        found = [
+            one
+            for one in reversed(self._messages.values())
+            if one.to == to and one.created >= since
+        ]
+        page = found[start : start + _PAGE]
+        more = len(found) > start + _PAGE
+        return MessagePage(messages=tuple(page), cursor=str(start + _PAGE) if more else None)
+
+    def parse_event(self, body: bytes) -> SmsEvent | None:
+        """What the event of this number in `events` says."""
+        return self.events[msgspec.json.decode(body, type=int)]
+
+    def carry(
+        self, identifier: str, status: MessageStatus, failure: FailureReason | None = None
+    ) -> None:
+        """The carrier reports how far it is."""
+        changed = msgspec.structs.replace(
+            self._messages[identifier], status=status, vendor_status=status.value, failure=failure
+        )
+        self._messages[identifier] = changed
+        self.events.append(
+            MessageChanged(
+                message_id=identifier,
+                status=status,
+                vendor_status=status.value,
+                to=changed.to,
+                from_=changed.from_,
+                failure=failure,
+            )
+        )
+
+    def _sent(self, new: NewMessage) -> Message:
+        if new.to == INVALID:
+            raise InvalidRequestError("is not a number", field="to", status=400)
+        if new.to == OPTED_OUT:
+            raise OptedOutError("has opted out", field="to", status=400)
+        identifier = f"msg_{len(self._messages) + 1:06d}"
+        message = Message(
+            id=identifier,
+            status=MessageStatus.QUEUED,
+            vendor_status="queued",
+            to=new.to,
+            body=new.body,
+            created=self._now(),
+            from_=new.from_ or self.sender,
+            segments=segments(new.body).count,
+        )
+        self._messages[identifier] = message
+        return message

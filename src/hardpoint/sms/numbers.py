@@ -1,0 +1,37 @@
+"""Telephone numbers in E.164, `+14155550100`: checked, and shown only in part."""
+
+import re
+
+import phonenumbers
+
+from hardpoint.core.errors import InvalidRequestError
+
+_PLUS = re.compile(r"\+[0-9 ().-]{5,40}", re.ASCII)
+_SHOWN_FIRST, _SHOWN_LAST = 3, 2
+
+
+def checked_number(text: str, *, field: str) -> str:
+    """The number without the signs that people put between digits.
+
+    It must be possible, not known to be in use: number plans change faster than we are updated. A
+    country is never guessed.
+
+    Raises:
+        InvalidRequestError: it is no number, or has no country; nothing was sent.
+    """
+    if not _PLUS.fullmatch(text):
+        raise InvalidRequestError("is not + and the digits of a telephone number", field=field)
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_possible_number(number):
+        raise InvalidRequestError("is not a possible telephone number", field=field)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def masked(number: str) -> str:
+    """A number as logs may hold it, `+14****00`; other senders as they are."""
+    if not number.startswith("+"):
+        return number
+    return f"{number[:_SHOWN_FIRST]}****{number[-_SHOWN_LAST:]}"

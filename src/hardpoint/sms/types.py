@@ -1,0 +1,185 @@
+"""The values of the SMS port; a provider's words are translated into these and no others."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from hardpoint.sms.numbers import masked
+
+
+class MessageStatus(StrEnum):
+    """How far a message is, in the order in which it gets there; see `merge`.
+
+    Only `DELIVERED` and `READ` mean that the recipient has it.
+    """
+
+    UNKNOWN = "unknown"
+    """A status we do not know; never taken for a success. See `vendor_status`."""
+    SCHEDULED = "scheduled"
+    ACCEPTED = "accepted"
+    """The provider has it and still chooses a sender."""
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    """The carrier has it."""
+    CANCELED = "canceled"
+    FAILED = "failed"
+    """It never left the provider."""
+    UNDELIVERED = "undelivered"
+    """The carrier could not deliver it."""
+    PARTIALLY_DELIVERED = "partially_delivered"
+    DELIVERED = "delivered"
+    READ = "read"
+    RECEIVING = "receiving"
+    """On its way to you."""
+    RECEIVED = "received"
+
+    @property
+    def arrived(self) -> bool:
+        """The recipient has it."""
+        return self in _ARRIVED
+
+    @property
+    def ended(self) -> bool:
+        """The provider will do no more, though it may still learn more."""
+        return self in _ENDED
+
+
+_ARRIVED = frozenset({MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.RECEIVED})
+_ENDED = _ARRIVED | {
+    MessageStatus.CANCELED,
+    MessageStatus.FAILED,
+    MessageStatus.UNDELIVERED,
+    MessageStatus.PARTIALLY_DELIVERED,
+}
+_RANKS = {status: rank for rank, status in enumerate(MessageStatus)}
+
+
+def merge(old: MessageStatus, new: MessageStatus) -> MessageStatus:
+    """What is known of a message after two reports of it, in whatever order they come.
+
+    The further one: a late `SENT` changes nothing about `DELIVERED`, and what was delivered was not
+    undelivered, whoever said so before.
+    """
+    return max(old, new, key=_RANKS.__getitem__)
+
+
+class FailureReason(StrEnum):
+    """Why a message did not arrive."""
+
+    UNREACHABLE = "unreachable"
+    """Switched off or out of reach; it may work later."""
+    UNKNOWN_NUMBER = "unknown_number"
+    NOT_MOBILE = "not_mobile"
+    BLOCKED = "blocked"
+    """By the recipient's or the provider's block list."""
+    FILTERED = "filtered"
+    """A carrier or the provider takes it for spam."""
+    OPTED_OUT = "opted_out"
+    NOT_REGISTERED = "not_registered"
+    """The sender lacks a registration that the country or carrier demands."""
+    MEDIA = "media"
+    EXPIRED = "expired"
+    TEMPORARY = "temporary"
+    """Something failed underway; it may work later."""
+    OTHER = "other"
+
+
+class _Discreet(msgspec.Struct, frozen=True, kw_only=True):
+    """Shown without its numbers in full, and without its text."""
+
+    def __repr__(self) -> str:
+        facts = (f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({', '.join(facts)})"
+
+
+def _shown(name: str, value: Any) -> str:
+    match name, value:
+        case "to" | "from_", str():
+            return repr(masked(value))
+        case "body", str():
+            return f"<{len(value)} characters>"
+        case _:
+            return repr(value)
+
+
+class NewMessage(_Discreet, frozen=True, kw_only=True):
+    """What a driver is asked to send; checked by the port. `from_` None is the driver's sender."""
+
+    to: str
+    body: str
+    from_: str | None = None
+    media: tuple[str, ...] = ()
+    extra: Mapping[str, object] = {}
+
+
+class Message(_Discreet, frozen=True, kw_only=True):
+    """A message as its provider sees it.
+
+    Attributes:
+        id: with its connection, `texts:SM9f...`.
+        status: in our words; `vendor_status` in the provider's.
+        to: E.164.
+        body: as sent; empty where the provider keeps no texts.
+        created: Unix seconds.
+        from_: who it is from; None while the provider has not chosen.
+        segments: as the provider counts them; None while it has not.
+        failure: why it did not arrive; `vendor_code` is the provider's own code for it.
+    """
+
+    id: str
+    status: MessageStatus
+    vendor_status: str
+    to: str
+    body: str
+    created: float
+    from_: str | None = None
+    segments: int | None = None
+    failure: FailureReason | None = None
+    vendor_code: str | None = None
+
+
+class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some messages, and where the next ones start; None when there are no more."""
+
+    messages: tuple[Message, ...]
+    cursor: str | None = None
+
+
+class Consent(StrEnum):
+    """What a recipient's word says about being texted."""
+
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+
+
+class MessageChanged(_Discreet, frozen=True, kw_only=True):
+    """A message that was sent is further than before, or came to nothing.
+
+    Events come in any order: keep `merge(stored, event.status)`.
+    """
+
+    message_id: str
+    status: MessageStatus
+    vendor_status: str
+    to: str
+    from_: str | None
+    failure: FailureReason | None = None
+    vendor_code: str | None = None
+
+
+class MessageReceived(_Discreet, frozen=True, kw_only=True):
+    """Someone texted you. `consent` where the provider took it for a keyword such as STOP."""
+
+    message_id: str
+    from_: str
+    to: str
+    body: str
+    media: tuple[str, ...] = ()
+    consent: Consent | None = None
+
+
+SmsEvent = MessageChanged | MessageReceived

@@ -1,0 +1,80 @@
+"""The blocking facade of `hardpoint.sms`; written by scripts/generate_sync."""
+
+from collections.abc import Mapping, Sequence
+from hardpoint.runtime.blocking import run
+from hardpoint.sms.api import _EMPTY
+from hardpoint.sms.types import Message, SmsEvent
+import hardpoint.sms.api as asynchronous
+
+class SmsSender:
+    """Sends text messages through one connection.
+
+    Args:
+        driver: the provider's.
+        connection: its name, policy and runtime.
+        suppressions: who opted out; kept in memory unless yours are given.
+
+    Raises (every verb):
+        InvalidRequestError: an argument is wrong (`field` says which; without `status` nothing was
+            sent), or the provider says so.
+        UnsupportedError: the provider cannot do that; nothing was sent.
+        OutcomeUnknownError: the message may have been sent. Look with `find` before sending again.
+        ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
+    """
+
+    def __init__(self, wrapped: asynchronous.SmsSender) -> None:
+        self.asynchronous = wrapped
+
+    def send(self, *, to: str, body: str, from_: str | None=None, media: Sequence[str]=(), idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Message:
+        """Hand a message to the provider; that it was accepted does not mean that it arrives.
+
+        Args:
+            to: with its country, `+14155550100`.
+            body: the text; `segments` counts what it costs. Empty only beside media.
+            from_: a number, a short code, or a name of up to 11 characters with a letter in it;
+                else the connection's own sender.
+            media: https URLs that the provider fetches.
+            idempotency_key: names this call; with a provider that honours keys, the same key sends
+                once.
+            extra: `{"twilio": {...}}`, passed on to that provider only.
+
+        Raises:
+            OptedOutError: the recipient does not want it; without `status` nothing was sent.
+        """
+        return run(self.asynchronous.send(to=to, body=body, from_=from_, media=media, idempotency_key=idempotency_key, extra=extra))
+
+    def get_message(self, message_id: str) -> Message:
+        """Read a message.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        return run(self.asynchronous.get_message(message_id))
+
+    def find(self, *, to: str, body: str, since: float) -> tuple[Message, ...]:
+        """The messages to a number with this text that were created since a time, newest first.
+
+        One found settles a call whose outcome is unknown: it was sent. None found means that the
+        provider lists none yet; give it a minute, and allow for a difference between the clocks.
+
+        Args:
+            to: with its country.
+            body: the whole text.
+            since: Unix seconds.
+
+        Raises:
+            InvalidRequestError: more pages than `PAGES_MAX`.
+        """
+        return run(self.asynchronous.find(to=to, body=body, since=since))
+
+    def parse_event(self, body: bytes) -> SmsEvent | None:
+        """What a verified webhook of this provider says; None when it is about something else.
+
+        Raises:
+            UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
+        """
+        return self.asynchronous.parse_event(body)
+
+    def heed(self, event: SmsEvent) -> None:
+        """Take what an event says about consent into the suppressions; do it in your handler."""
+        return run(self.asynchronous.heed(event))
