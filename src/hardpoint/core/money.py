@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Self, final
 
 from hardpoint.core.errors import InvalidRequestError
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_EXACT = Context(prec=64, traps=[Inexact, InvalidOperation])
+"""Whatever the caller's own context is, nothing here is ever rounded."""
 _AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -37,10 +39,10 @@ class Money:
         object.__setattr__(self, "currency", currency)
 
     def __add__(self, other: Self) -> "Money":
-        return Money(self.amount + self._comparable(other), self.currency)
+        return Money(_EXACT.add(self.amount, self._comparable(other)), self.currency)
 
     def __sub__(self, other: Self) -> "Money":
-        return Money(self.amount - self._comparable(other), self.currency)
+        return Money(_EXACT.subtract(self.amount, self._comparable(other)), self.currency)
 
     def __lt__(self, other: Self) -> bool:
         return self.amount < self._comparable(other)
@@ -97,13 +99,13 @@ class MinorUnits:
         exponent = self.exponents.get(money.currency)
         if exponent is None:
             raise InvalidRequestError(f"{money.currency} is not taken here", field="currency")
-        minor = money.amount.scaleb(exponent)
+        minor = money.amount.scaleb(exponent, _EXACT)
         count = int(minor)
         if count != minor:
             raise InvalidRequestError(f"{money} has more than {exponent} decimals", field="amount")
         step = self.steps.get(money.currency, 1)
         if count % step:
-            smallest = Decimal(step).scaleb(-exponent)
+            smallest = Decimal(step).scaleb(-exponent, _EXACT)
             raise InvalidRequestError(f"{money} is not a multiple of {smallest:f}", field="amount")
         if abs(count) > self.exceptions.get(money.currency, self.most):
             raise InvalidRequestError(f"{money} is over the limit", field="amount")
@@ -119,4 +121,4 @@ class MinorUnits:
         exponent = self.exponents.get(code)
         if exponent is None:
             raise InvalidRequestError(f"{code!r:.20} is not taken here", field="currency")
-        return Money(Decimal(count).scaleb(-exponent), code)
+        return Money(Decimal(count).scaleb(-exponent, _EXACT), code)

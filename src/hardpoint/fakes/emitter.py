@@ -65,6 +65,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ORDERLY = Chaos()
+_END = Emission(event_id="", event_type="", body=b"")
 
 
 @final
@@ -79,7 +80,7 @@ class Emitter:
     def __init__(self, signer: Signer, *, now: Callable[[], float] = time.time) -> None:
         self._signer = signer
         self._now = now
-        self._waiting: queue.SimpleQueue[Emission | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Emission] = queue.SimpleQueue()
         self._transport = BlockingTransport()
         self._follower: threading.Thread | None = None
 
@@ -96,11 +97,9 @@ class Emitter:
         found: list[Emission] = []
         while True:
             try:
-                emission = self._waiting.get_nowait()
+                found.append(self._waiting.get_nowait())
             except queue.Empty:
                 return found
-            if emission is not None:
-                found.append(emission)
 
     def deliver(self, url: str, chaos: Chaos = _ORDERLY) -> list[Delivered]:
         """Send all that waits, now; gives what was answered, in the order of sending."""
@@ -134,7 +133,7 @@ class Emitter:
         """Send each as it comes, from a thread, until `close`."""
 
         def send_each() -> None:
-            while (emission := self._waiting.get()) is not None:
+            while (emission := self._waiting.get()) is not _END:
                 for _ in range(1 + chaos.duplicates):
                     self.send(url, emission, chaos)
 
@@ -144,6 +143,6 @@ class Emitter:
     def close(self) -> None:
         """Send what waits where one follows, then end."""
         if self._follower is not None:
-            self._waiting.put(None)
+            self._waiting.put(_END)
             self._follower.join()
         self._transport.close()

@@ -46,9 +46,9 @@ class FakeServer:
         self.requests = 0
         """How many requests came; connections that were reset at once not counted."""
         self._port = port
-        self._loop = asyncio.new_event_loop()
         self._thread: threading.Thread | None = None
-        self._server: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._server: asyncio.Server
         self._exchanges: set[asyncio.Task[None]] = set()
 
     @property
@@ -67,6 +67,7 @@ class FakeServer:
             raise MisuseError("A fake server starts once; make another")
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name=f"fake-{self.app.name}", daemon=True
         )
@@ -102,8 +103,7 @@ class FakeServer:
         )
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        self._server.close()
         for task in list(self._exchanges):
             task.cancel()
         await asyncio.gather(*self._exchanges, return_exceptions=True)

@@ -1,56 +1,63 @@
 """The asynchronous shell over httpx2: the effect suspends while it waits."""
 
+import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, final
 
 import httpx2
 
-from hardpoint.http.edge import answered, check_encoding, no_answer, outgoing, pool, tls, too_large
-from hardpoint.http.limits import Limits, Remaining, no_deadline
+from hardpoint.http.edge import FAILURES, Body, no_answer, outgoing, pool, tls
+from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response
+from hardpoint.resilience.timeout import remaining
 
 _DEFAULT = Limits()
 
 
 @final
 class AsyncTransport:
-    """Sends requests over a pool of connections that belongs to one event loop.
+    """Sends requests over a pool of connections. After `close` it can be used anew.
+
+    It belongs to the event loop that uses it first, until it is closed.
 
     Args:
         limits: its bounds.
-        remaining: what the deadline of the running call leaves.
+        remaining: seconds that the deadline of the running call leaves; None without one.
     """
 
-    def __init__(self, limits: Limits = _DEFAULT, *, remaining: Remaining = no_deadline) -> None:
+    def __init__(
+        self,
+        limits: Limits = _DEFAULT,
+        *,
+        remaining: Callable[[], float | None] = remaining,
+    ) -> None:
         self._limits = limits
         self._remaining = remaining
-        self._wire = httpx2.AsyncHTTPTransport(verify=tls(), trust_env=False, limits=pool(limits))
+        self._opening: asyncio.Task[httpx2.AsyncHTTPTransport] | None = None
 
     async def send(self, request: Request) -> Response:
         """Send it once; see `Transport.send` for what it raises."""
         try:
             sent = outgoing(request, self._limits, self._remaining())
-            answer = await self._wire.handle_async_request(sent)
+            wire = await self._opened()
+            answer = await wire.handle_async_request(sent)
             try:
-                check_encoding(answer, request)
-                body = await self._read(answer, request)
+                body = Body(answer, request, self._limits)
+                async for chunk in answer.aiter_raw():
+                    if body.full(chunk):
+                        break
             finally:
                 await answer.aclose()
-        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeEncodeError) as error:
+        except FAILURES as error:
             raise no_answer(error, request) from error
-        return answered(answer, body)
-
-    async def _read(self, answer: httpx2.Response, request: Request) -> bytes:
-        body = bytearray()
-        async for chunk in answer.aiter_raw():
-            body += chunk
-            if len(body) > self._limits.body_bytes_max:
-                raise too_large(answer, request, self._limits)
-        return bytes(body)
+        return body.response()
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._wire.aclose()
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            await (await opening).aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -62,3 +69,13 @@ class AsyncTransport:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _opened(self) -> httpx2.AsyncHTTPTransport:
+        if self._opening is None:
+            self._opening = asyncio.create_task(asyncio.to_thread(self._open))
+        if self._opening.done():
+            return self._opening.result()
+        return await asyncio.shield(self._opening)
+
+    def _open(self) -> httpx2.AsyncHTTPTransport:
+        return httpx2.AsyncHTTPTransport(verify=tls(), trust_env=False, limits=pool(self._limits))

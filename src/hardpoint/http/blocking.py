@@ -1,13 +1,16 @@
 """The blocking shell over httpx2: the effect waits, then returns; it never suspends."""
 
+import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, final
 
 import httpx2
 
-from hardpoint.http.edge import answered, check_encoding, no_answer, outgoing, pool, tls, too_large
-from hardpoint.http.limits import Limits, Remaining, no_deadline
+from hardpoint.http.edge import FAILURES, Body, no_answer, outgoing, pool, tls
+from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response
+from hardpoint.resilience.timeout import remaining
 
 _DEFAULT = Limits()
 
@@ -16,41 +19,45 @@ _DEFAULT = Limits()
 class BlockingTransport:
     """Sends requests over a pool of connections that threads may share.
 
+    After `close` it can be used anew.
+
     Args:
         limits: its bounds.
-        remaining: what the deadline of the running call leaves.
+        remaining: seconds that the deadline of the running call leaves; None without one.
     """
 
-    def __init__(self, limits: Limits = _DEFAULT, *, remaining: Remaining = no_deadline) -> None:
+    def __init__(
+        self,
+        limits: Limits = _DEFAULT,
+        *,
+        remaining: Callable[[], float | None] = remaining,
+    ) -> None:
         self._limits = limits
         self._remaining = remaining
-        self._wire = httpx2.HTTPTransport(verify=tls(), trust_env=False, limits=pool(limits))
+        self._wire: httpx2.HTTPTransport | None = None
+        self._lock = threading.Lock()
 
     async def send(self, request: Request) -> Response:
         """Send it once; see `Transport.send` for what it raises."""
         try:
             sent = outgoing(request, self._limits, self._remaining())
-            answer = self._wire.handle_request(sent)
+            answer = (self._wire or self._opened()).handle_request(sent)
             try:
-                check_encoding(answer, request)
-                body = self._read(answer, request)
+                body = Body(answer, request, self._limits)
+                for chunk in answer.iter_raw():
+                    if body.full(chunk):
+                        break
             finally:
                 answer.close()
-        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeEncodeError) as error:
+        except FAILURES as error:
             raise no_answer(error, request) from error
-        return answered(answer, body)
-
-    def _read(self, answer: httpx2.Response, request: Request) -> bytes:
-        body = bytearray()
-        for chunk in answer.iter_raw():
-            body += chunk
-            if len(body) > self._limits.body_bytes_max:
-                raise too_large(answer, request, self._limits)
-        return bytes(body)
+        return body.response()
 
     def close(self) -> None:
         """Close every connection."""
-        self._wire.close()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
     def __enter__(self) -> Self:
         return self
@@ -62,3 +69,11 @@ class BlockingTransport:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _opened(self) -> httpx2.HTTPTransport:
+        with self._lock:
+            if self._wire is None:
+                self._wire = httpx2.HTTPTransport(
+                    verify=tls(), trust_env=False, limits=pool(self._limits)
+                )
+            return self._wire

@@ -6,12 +6,13 @@ come into play, and a request costs half the CPU.
 
 import ssl
 from functools import cache
+from typing import final
 
 import httpx2
 
 from hardpoint.core.errors import (
-    ConfigurationError,
     HardpointError,
+    InvalidRequestError,
     OutcomeUnknownError,
     UnavailableError,
     UnexpectedResponseError,
@@ -24,16 +25,20 @@ NOTHING_SENT = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
     httpx2.PoolTimeout,
-    httpx2.UnsupportedProtocol,
-    httpx2.LocalProtocolError,
 )
+UNSENDABLE = (httpx2.InvalidURL, httpx2.LocalProtocolError, UnicodeError)
+FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError)
+"""All that httpx2 raises for a request; a name that is no host is a `UnicodeError`."""
 ENCODING = ("accept-encoding", "identity")
 """A compressed answer could unfold past any cap; providers' answers are small."""
 
 
 @cache
 def tls() -> ssl.SSLContext:
-    """The one TLS context: the bundled authorities, TLS 1.2 or later, names checked."""
+    """The one TLS context: the bundled authorities, TLS 1.2 or later, names checked.
+
+    Making it takes some 30 ms; an event loop does it in a thread.
+    """
     context = httpx2.create_ssl_context(verify=True, trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
@@ -65,28 +70,46 @@ def outgoing(request: Request, limits: Limits, remaining: float | None) -> httpx
     )
 
 
-def answered(answer: httpx2.Response, body: bytes) -> Response:
-    """The answer as ours."""
-    headers = {
-        name.decode("latin-1").lower(): value.decode("latin-1")
-        for name, value in answer.headers.raw
-    }
-    return Response(status=answer.status_code, headers=headers, body=body)
-
-
-def check_encoding(answer: httpx2.Response, request: Request) -> None:
-    """Refuse an answer that is encoded although we asked it not to be.
+@final
+class Body:
+    """An answer's body, growing chunk by chunk.
 
     Raises:
-        UnexpectedResponseError: it is.
+        UnexpectedResponseError: it is encoded, although we asked it not to be.
     """
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise _unreadable("is encoded", answer, request)
 
+    __slots__ = ("_answer", "_data", "_limits", "_request")
 
-def too_large(answer: httpx2.Response, request: Request, limits: Limits) -> HardpointError:
-    """The error for an answer over the cap."""
-    return _unreadable(f"is larger than {limits.body_bytes_max} bytes", answer, request)
+    def __init__(self, answer: httpx2.Response, request: Request, limits: Limits) -> None:
+        self._answer = answer
+        self._request = request
+        self._limits = limits
+        self._data = bytearray()
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            raise _unreadable("is encoded", answer, request)
+
+    def full(self, chunk: bytes) -> bool:
+        """Add a chunk; true when no more are wanted.
+
+        Raises:
+            UnexpectedResponseError: it is larger than the cap.
+        """
+        self._data += chunk
+        most = self._limits.body_bytes_max
+        if len(self._data) <= most:
+            return False
+        if not self._limits.cut:
+            raise _unreadable(f"is larger than {most} bytes", self._answer, self._request)
+        del self._data[most:]
+        return True
+
+    def response(self) -> Response:
+        """The whole answer."""
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in self._answer.headers.raw
+        }
+        return Response(status=self._answer.status_code, headers=headers, body=bytes(self._data))
 
 
 def _unreadable(problem: str, answer: httpx2.Response, request: Request) -> HardpointError:
@@ -101,8 +124,8 @@ def no_answer(error: Exception, request: Request) -> HardpointError:
     """The error for a request that got no whole answer."""
     where = redacted_url(request.url)
     kind = type(error).__name__
-    if isinstance(error, httpx2.InvalidURL | UnicodeEncodeError):
-        return ConfigurationError("url", f"{where} cannot be sent to ({kind})")
+    if isinstance(error, UNSENDABLE):
+        return InvalidRequestError(f"not sent to {where}: {kind}")
     if not isinstance(error, NOTHING_SENT):
         return OutcomeUnknownError(f"no answer from {where}: {kind}")
     if _distrusted(error):

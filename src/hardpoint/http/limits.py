@@ -1,7 +1,5 @@
 """The bounds of a transport, and the addresses it may talk to."""
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 from urllib.parse import urlsplit
@@ -9,7 +7,6 @@ from urllib.parse import urlsplit
 from hardpoint.core.errors import ConfigurationError, DeadlineTooShortError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 
 
 @final
@@ -21,6 +18,7 @@ class Limits:
         timeout: seconds to wait for each step: sending, and every wait for bytes.
         connect_timeout: seconds to wait for a connection, TLS included, or a place in the pool.
         body_bytes_max: the largest answer taken.
+        cut: give the beginning of a larger answer instead of refusing it.
         connections: open at a time.
         idle_connections: kept open when unused, for `idle_seconds`.
     """
@@ -28,6 +26,7 @@ class Limits:
     timeout: float = 10.0
     connect_timeout: float = 5.0
     body_bytes_max: int = 8 * 1024 * 1024
+    cut: bool = False
     connections: int = 100
     idle_connections: int = 20
     idle_seconds: float = 30.0
@@ -47,27 +46,21 @@ class Limits:
         return {"connect": first, "pool": first, "read": step, "write": step}
 
 
-Remaining = Callable[[], float | None]
-"""Seconds the deadline of the running call leaves; None without one."""
-
-
-def no_deadline() -> float | None:
-    """There is none."""
-    return None
-
-
 def checked_url(url: str, *, key: str) -> str:
     """A URL we are willing to send to: https, or http on loopback; no user-info.
 
     Raises:
-        ConfigurationError: it is not; `key` is the setting's path.
+        ConfigurationError: it is not; `key` is the setting's path. The URL itself is not repeated,
+            since it may hold what is secret.
     """
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         raise ConfigurationError(key, "is not a URL") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not _VISIBLE.fullmatch(url):
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise ConfigurationError(key, "is not a URL", fix="Percent-encode what is not ASCII")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(key, "is not an http or https URL")
     if "@" in parts.netloc:
         raise ConfigurationError(key, "holds credentials", fix="They do not belong in a URL")

@@ -47,7 +47,8 @@ class Transport(Protocol):
         """Send it.
 
         Raises:
-            UnavailableError: nothing was sent.
+            InvalidRequestError: nothing was sent: HTTP has no such header or URL.
+            UnavailableError: nothing was sent: no connection.
             DeadlineTooShortError: nothing was sent, no time is left.
             OutcomeUnknownError: it was, wholly or in part, and no whole answer came.
             UnexpectedResponseError: the answer is larger than the cap, or encoded.

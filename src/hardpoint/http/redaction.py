@@ -12,7 +12,7 @@ _CREDENTIAL = re.compile(
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
 )
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_DIGITS = re.compile(r"\+?\d(?:[ ().-]?\d){7,}")
+_DIGITS = re.compile(r"\+\d(?:[ ().-]?\d){6,}|\d(?:[ ().-]?\d){8,}")
 
 
 def redacted_url(url: str) -> str:

@@ -1,0 +1,229 @@
+"""Twilio's error codes: what they mean to us, and to whom `explain` is asked.
+
+https://www.twilio.com/docs/api/errors, read 2026-11-23. Codes from 30001 on come with a status
+callback, seldom with an answer.
+"""
+
+from collections.abc import Callable
+
+from hardpoint.core.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProviderError,
+    RateLimitedError,
+)
+from hardpoint.http.errors import ErrorTable, Known, Problem
+from hardpoint.sms.suppressions import OptedOutError
+from hardpoint.sms.types import FailureReason
+
+OPTED_OUT = "21610"
+
+_LATER = "Send it once more later."
+_CHECK = "Ask the recipient for the number."
+_CONTENT = "Change the text, and register the sender for this use."
+_REGISTER = "Register the sender in the console, Trust Hub."
+
+FAILURES: dict[str, tuple[FailureReason, str, str]] = {
+    "30001": (FailureReason.TEMPORARY, "The queue of the sender overflowed.", "Send more slowly."),
+    "30002": (
+        FailureReason.OTHER,
+        "The account was suspended between queue and sending.",
+        "Write to Twilio's support.",
+    ),
+    "30003": (
+        FailureReason.UNREACHABLE,
+        "The handset is switched off or out of reach.",
+        _LATER,
+    ),
+    "30004": (
+        FailureReason.BLOCKED,
+        "The recipient, or their carrier, blocks messages.",
+        "Use another channel.",
+    ),
+    "30005": (FailureReason.UNKNOWN_NUMBER, "The number is not known, or inactive.", _CHECK),
+    "30006": (
+        FailureReason.NOT_MOBILE,
+        "A landline, or a carrier that cannot be reached.",
+        "Use voice, or ask for a mobile number.",
+    ),
+    "30007": (FailureReason.FILTERED, "A carrier or Twilio took it for spam.", _CONTENT),
+    "30008": (FailureReason.OTHER, "The carrier gave no reason.", _LATER),
+    "30009": (FailureReason.TEMPORARY, "A part of the message was lost inbound.", _LATER),
+    "30010": (
+        FailureReason.OTHER,
+        "It costs more than the maximum price that was set.",
+        "Raise MaxPrice, or leave it out.",
+    ),
+    "30011": (
+        FailureReason.MEDIA,
+        "The recipient's network takes no media.",
+        "Send a link in the text.",
+    ),
+    "30019": (FailureReason.MEDIA, "The media is larger than the carrier takes.", "Shrink it."),
+    "30022": (
+        FailureReason.TEMPORARY,
+        "More than the carrier allows the registered campaign.",
+        "Send more slowly.",
+    ),
+    "30023": (FailureReason.TEMPORARY, "The carrier's daily limit is used up.", "Go on tomorrow."),
+    "30024": (
+        FailureReason.NOT_REGISTERED,
+        "The sender is not yet provisioned at the carriers.",
+        "Wait until the console says that it is.",
+    ),
+    "30032": (FailureReason.NOT_REGISTERED, "The toll-free number is not verified.", _REGISTER),
+    "30034": (
+        FailureReason.NOT_REGISTERED,
+        "The number belongs to no registered A2P 10DLC campaign.",
+        _REGISTER,
+    ),
+    "30036": (FailureReason.EXPIRED, "Its validity period passed in the queue.", _LATER),
+    "30410": (FailureReason.TEMPORARY, "The provider's network timed out.", _LATER),
+    "30450": (
+        FailureReason.BLOCKED,
+        "The destination looks like SMS pumping.",
+        "Check the request that led to it; see SMS Pumping Protection.",
+    ),
+    "30453": (
+        FailureReason.BLOCKED,
+        "The destination looks like SMS pumping.",
+        "Check the request that led to it; see SMS Pumping Protection.",
+    ),
+    "30454": (
+        FailureReason.BLOCKED,
+        "Too many messages to one destination.",
+        "Send less to it.",
+    ),
+}
+"""Why, in our words; meaning; action."""
+
+_REFUSED = {
+    OPTED_OUT: FailureReason.OPTED_OUT,
+    "21211": FailureReason.UNKNOWN_NUMBER,
+    "21408": FailureReason.BLOCKED,
+    "21612": FailureReason.UNREACHABLE,
+    "21614": FailureReason.NOT_MOBILE,
+}
+"""Codes of the API that a messaging service reports by callback, since it checks later."""
+
+
+def failure(code: str | None) -> FailureReason | None:
+    """Why a message did not arrive; None where Twilio names no code."""
+    if code is None:
+        return None
+    known = FAILURES.get(code)
+    return known[0] if known else _REFUSED.get(code, FailureReason.OTHER)
+
+
+def _wrong(field: str) -> Callable[[Problem], ProviderError]:
+    def make(problem: Problem) -> ProviderError:
+        return InvalidRequestError(_text(problem), field=field, **problem.facts("twilio"))
+
+    return make
+
+
+def _opted_out(problem: Problem) -> ProviderError:
+    return OptedOutError(_text(problem), field="to", **problem.facts("twilio"))
+
+
+def _text(problem: Problem) -> str:
+    said = f": {problem.message}" if problem.message else ""
+    return f"twilio answered {problem.status} {problem.code}{said}"
+
+
+ERRORS = ErrorTable(
+    "twilio",
+    {
+        (None, "20003"): Known(
+            AuthenticationError,
+            "SID and secret do not belong together, or the key is revoked.",
+            "Check account_sid, api_key_sid and secret; test credentials send nothing.",
+        ),
+        (None, "20008"): Known(
+            PermissionDeniedError,
+            "Test credentials can only create messages.",
+            "Use live credentials to read.",
+        ),
+        (None, "20404"): Known(
+            NotFoundError,
+            "There is no such message in this account.",
+            "Check the SID, and which account or region it is of.",
+        ),
+        (None, "20429"): Known(
+            RateLimitedError, "Too many requests at a time.", "It is retried more slowly."
+        ),
+        (None, "21211"): Known(_wrong("to"), "The recipient is not a valid number.", _CHECK),
+        (None, "21212"): Known(
+            _wrong("from_"), "The sender is not a valid number.", "Check from_ in the settings."
+        ),
+        (None, "21265"): Known(_wrong("to"), "A short code cannot be texted.", _CHECK),
+        (None, "21408"): Known(
+            PermissionDeniedError,
+            "The account may not text to the recipient's country.",
+            "Allow it in the console: Messaging, Settings, Geo permissions.",
+        ),
+        (None, "21602"): Known(
+            _wrong("body"), "There is neither text nor media.", "Give one of them."
+        ),
+        (None, "21603"): Known(
+            _wrong("from_"), "There is no sender.", "Set from_ or messaging_service_sid."
+        ),
+        (None, "21604"): Known(_wrong("to"), "There is no recipient.", "Give one."),
+        (None, "21606"): Known(
+            _wrong("from_"),
+            "The sender is not a number of this account that can text to the recipient.",
+            "Use one of the account's own numbers.",
+        ),
+        (None, "21608"): Known(
+            PermissionDeniedError,
+            "A trial account texts to verified numbers only.",
+            "Verify the number in the console, or upgrade the account.",
+        ),
+        (None, "21609"): Known(
+            _wrong("status_url"), "The status callback is not a URL.", "Correct status_url."
+        ),
+        (None, OPTED_OUT): Known(
+            _opted_out,
+            "The recipient has opted out of this sender.",
+            "Send nothing until they text START; it is kept among the suppressions.",
+        ),
+        (None, "21611"): Known(
+            RateLimitedError,
+            "The queue of the sender is full.",
+            "It is retried more slowly; a messaging service spreads the load.",
+        ),
+        (None, "21612"): Known(
+            _wrong("to"),
+            "There is no way from this sender to this recipient.",
+            "Use a sender of the recipient's country.",
+        ),
+        (None, "21614"): Known(_wrong("to"), "The recipient is not a mobile number.", _CHECK),
+        (None, "21617"): Known(
+            _wrong("body"), "The text has more than 1600 characters.", "Shorten or split it."
+        ),
+        (None, "21620"): Known(_wrong("media"), "A media URL is not valid.", "Correct it."),
+        (None, "21623"): Known(
+            _wrong("media"), "There are more than ten media.", "Send several messages."
+        ),
+        (None, "21659"): Known(
+            _wrong("from_"),
+            "The sender is not a number of this account, or of another country's short codes.",
+            "Use one of the account's own numbers.",
+        ),
+        (None, "21703"): Known(
+            _wrong("from_"),
+            "The messaging service has no sender.",
+            "Add a number to it in the console.",
+        ),
+        (None, "63038"): Known(
+            RateLimitedError, "The account's daily limit is used up.", "Go on tomorrow."
+        ),
+        **{
+            (None, code): Known(InvalidRequestError, meaning, action)
+            for code, (_, meaning, action) in FAILURES.items()
+        },
+    },
+)
+"""Refusals by code; Twilio's statuses say little."""

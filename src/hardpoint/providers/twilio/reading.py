@@ -1,0 +1,102 @@
+"""Twilio's objects read into the port's values; a status we do not know is never a success."""
+
+from email.utils import parsedate_to_datetime
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from hardpoint.core.errors import UnexpectedResponseError
+from hardpoint.providers.twilio import wire
+from hardpoint.providers.twilio.errors import failure
+from hardpoint.sms.types import (
+    Consent,
+    Message,
+    MessageChanged,
+    MessageReceived,
+    MessageStatus,
+    SmsEvent,
+)
+
+FIELDS_MAX = 200
+"""Parameters of a callback; Twilio sends about 30."""
+
+_TRIAL = "Sent from your Twilio trial account - "
+"""What a trial account puts before every text."""
+_STATUSES = {one.value: one for one in MessageStatus if one is not MessageStatus.UNKNOWN}
+_CONSENTS = {one.name: one for one in Consent}
+_JSON = (b"{", b"[")
+
+
+def message(found: wire.Message) -> Message:
+    """A message."""
+    code = None if found.error_code is None else str(found.error_code)
+    segments = found.num_segments or ""
+    return Message(
+        id=found.sid,
+        status=status(found.status),
+        vendor_status=found.status,
+        to=found.to,
+        body=(found.body or "").removeprefix(_TRIAL),
+        created=_seconds(found.date_created),
+        from_=found.from_,
+        # A messaging service knows it only when it has chosen a sender, and says 0 until then.
+        segments=int(segments) or None if segments.isdecimal() else None,
+        failure=failure(code),
+        vendor_code=code,
+    )
+
+
+def status(text: str) -> MessageStatus:
+    """A status in our words."""
+    return _STATUSES.get(text, MessageStatus.UNKNOWN)
+
+
+def cursor(next_page_uri: str | None) -> str | None:
+    """Where the next page starts: its token alone, never an address from an answer."""
+    if next_page_uri is None:
+        return None
+    return dict(parse_qsl(urlsplit(next_page_uri).query)).get("PageToken")
+
+
+def event(body: bytes) -> SmsEvent | None:
+    """What a callback says of a message, if it is about one.
+
+    Raises:
+        ValueError: it is about one, but not in a shape we know.
+    """
+    if body.startswith(_JSON):
+        return None  # an event stream's; the port reads callbacks
+    form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+    if "MessageSid" not in form:
+        return None
+    found = msgspec.convert(form, wire.Callback)
+    if found.message_status is not None:
+        code = found.error_code or None
+        return MessageChanged(
+            message_id=found.message_sid,
+            status=status(found.message_status),
+            vendor_status=found.message_status,
+            to=found.to,
+            from_=found.from_,
+            failure=failure(code),
+            vendor_code=code,
+        )
+    return MessageReceived(
+        message_id=found.message_sid,
+        from_=found.from_ or "",
+        to=found.to,
+        body=found.body,
+        media=tuple(
+            form[name] for number in range(FIELDS_MAX) if (name := f"MediaUrl{number}") in form
+        ),
+        consent=_CONSENTS.get(found.opt_out_type or ""),
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError) as error:
+        raise UnexpectedResponseError(
+            "the message has no time that we can read", outcome_known=False
+        ) from error

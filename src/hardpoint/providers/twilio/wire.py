@@ -1,0 +1,44 @@
+"""Twilio's objects as they stand on the wire: what we read of them, and nothing else."""
+
+import msgspec
+
+
+class Message(msgspec.Struct):
+    """A message; counts are texts, times are of RFC 2822."""
+
+    sid: str
+    status: str
+    to: str
+    body: str | None
+    date_created: str
+    from_: str | None = msgspec.field(name="from", default=None)
+    num_segments: str | None = None
+    error_code: int | None = None
+
+
+class Messages(msgspec.Struct):
+    """A page; the next one's address is a path."""
+
+    messages: list[Message]
+    next_page_uri: str | None = None
+
+
+class Refusal(msgspec.Struct):
+    """Why Twilio refuses."""
+
+    code: int | None = None
+    message: str = ""
+
+
+class Callback(msgspec.Struct, rename="pascal"):
+    """What a webhook's form says of a message."""
+
+    message_sid: str
+    to: str
+    message_status: str | None = None
+    sms_status: str | None = None
+    from_: str | None = msgspec.field(name="From", default=None)
+    error_code: str | None = None
+    body: str = ""
+    num_media: str = "0"
+    opt_out_type: str | None = None

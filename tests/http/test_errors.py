@@ -1,0 +1,125 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardpoint.core.errors import (
+    AuthenticationError,
+    ConflictError,
+    DeclinedError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    RateLimitedError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+from hardpoint.http.errors import ErrorTable, Known, Problem, by_status, retry_after
+
+TABLE = ErrorTable(
+    "vendor",
+    {
+        (409, "busy"): Known(UnavailableError, "busy", "wait"),
+        (None, "gone"): Known(NotFoundError, "gone", "forget"),
+        (None, "busy"): Known(ConflictError, "busy elsewhere", "wait"),
+        (402, None): Known(
+            lambda problem: DeclinedError(reason=problem.details["why"], **problem.facts("vendor")),
+            "declined",
+            "ask",
+        ),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (409, "busy", UnavailableError),
+        (400, "busy", ConflictError),
+        (400, "gone", NotFoundError),
+        (400, "other", InvalidRequestError),
+        (400, None, InvalidRequestError),
+    ],
+)
+def test_the_closest_entry_counts(status, code, expected):
+    problem = Problem(status=status, code=code, message="why", request_id="r", retry_after=2.0)
+    error = TABLE.error(problem)
+    assert type(error) is expected
+    assert (error.provider, error.status, error.vendor_code) == ("vendor", status, code)
+    assert (error.request_id, error.retry_after) == ("r", 2.0)
+    assert str(error) == f"vendor answered {status}" + (f" {code}" if code else "") + ": why"
+
+
+def test_an_entry_may_look_closer():
+    error = TABLE.error(Problem(status=402, code="no", details={"why": "stolen"}))
+    assert isinstance(error, DeclinedError)
+    assert (error.reason, error.vendor_code) == ("stolen", "no")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, InvalidRequestError),
+        (401, AuthenticationError),
+        (403, PermissionDeniedError),
+        (404, NotFoundError),
+        (408, OutcomeUnknownError),
+        (409, ConflictError),
+        (410, NotFoundError),
+        (412, PreconditionFailedError),
+        (422, InvalidRequestError),
+        (429, RateLimitedError),
+        (500, OutcomeUnknownError),
+        (503, OutcomeUnknownError),
+        (599, OutcomeUnknownError),
+        (418, UnexpectedResponseError),
+        (302, UnexpectedResponseError),
+        (204, UnexpectedResponseError),
+        (101, UnexpectedResponseError),
+    ],
+)
+def test_a_status_alone_has_a_meaning(status, expected):
+    assert by_status(status) is expected
+
+
+@given(st.integers(100, 599), st.none() | st.text(max_size=5))
+def test_nothing_unknown_is_retried_or_taken_for_done(status, code):
+    error = ErrorTable("vendor", {}).error(Problem(status=status, code=code))
+    assert not error.retryable or status == 429
+    assert error.outcome_known == (400 <= status < 500 and status != 408)
+
+
+def test_what_is_known_of_a_code_is_explained():
+    assert [one.action for one in TABLE.explain("busy")] == ["wait", "wait"]
+    assert TABLE.explain("nothing") == ()
+
+
+DATE = "Mon, 23 Nov 2026 10:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "5"}, 5.0),
+        ({"retry-after": " 0.5 "}, 0.5),
+        ({"retry-after": "999999"}, 86400.0),
+        ({"retry-after": "Mon, 23 Nov 2026 10:00:07 GMT", "date": DATE}, 7.0),
+        ({"retry-after": "Mon, 23 Nov 2026 09:59:00 GMT", "date": DATE}, 0.0),
+        ({"retry-after": "Wed, 23 Dec 2026 10:00:00 GMT", "date": DATE}, 86400.0),
+        ({"retry-after": DATE}, None),
+        ({"retry-after": "soon", "date": DATE}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "\u0665"}, None),
+        ({"retry-after": ""}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(headers, seconds):
+    assert retry_after(headers) == seconds
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_any_retry_after_is_read_or_left(text, date):
+    seconds = retry_after({"retry-after": text, "date": date})
+    assert seconds is None or 0 <= seconds <= 86400

@@ -1,0 +1,30 @@
+import pytest
+
+from hardpoint.core.errors import InvalidRequestError
+from hardpoint.http.extras import merged
+
+
+def test_extras_stand_beside_what_the_port_sets():
+    fields = {"amount": 1, "metadata": {"a": "1"}, "customer": None}
+    extra = {"metadata": {"b": "2"}, "customer": "c", "off_session": True}
+    assert merged(fields, extra, "vendor") == {
+        "amount": 1,
+        "metadata": {"a": "1", "b": "2"},
+        "customer": "c",
+        "off_session": True,
+    }
+    assert fields["metadata"] == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "field"),
+    [
+        ({"amount": 2}, "extra.vendor.amount"),
+        ({"metadata": {"a": "2"}}, "extra.vendor.metadata.a"),
+        ({"metadata": "x"}, "extra.vendor.metadata"),
+    ],
+)
+def test_an_extra_never_sets_what_the_port_sets(extra, field):
+    with pytest.raises(InvalidRequestError, match="is set by the port") as caught:
+        merged({"amount": 1, "metadata": {"a": "1"}}, extra, "vendor")
+    assert caught.value.field == field

@@ -1,0 +1,35 @@
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardpoint.core.errors import InvalidRequestError
+from hardpoint.fakes.fields import nested
+from hardpoint.http.forms import encode, pairs
+
+NAMES = st.text("abcä1", min_size=1, max_size=4)
+TEXTS = st.text(max_size=6)
+BRANCHES = st.dictionaries(NAMES, TEXTS, min_size=1, max_size=3)
+TREES = st.dictionaries(NAMES, TEXTS | BRANCHES, min_size=1, max_size=3)
+
+
+def test_nested_values_get_bracket_keys():
+    form = {"a": {"b": 1}, "c": ["x", {"d": True}], "e": None, "f": False, "g": ("y",)}
+    assert encode(form) == b"a[b]=1&c[0]=x&c[1][d]=true&f=false&g[0]=y"
+
+
+def test_values_are_percent_encoded():
+    assert encode({"a b": "1&2=3 größe"}) == b"a+b=1%262%3D3+gr%C3%B6%C3%9Fe"
+
+
+@pytest.mark.parametrize("value", [1.5, b"x", object()])
+def test_a_value_without_an_exact_text_is_refused_by_name(value):
+    with pytest.raises(InvalidRequestError, match="cannot hold") as caught:
+        list(pairs({"a": {"b": value}}))
+    assert caught.value.field == "a[b]"
+
+
+@given(TREES)
+def test_any_tree_of_texts_comes_back(tree):
+    assert nested(parse_qsl(encode(tree).decode(), keep_blank_values=True)) == tree
