@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, cast, final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -15,6 +16,8 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import load, provider
 
 Document = dict[str, Any]
+
+_FORM = "application/x-www-form-urlencoded"
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +70,7 @@ class Samples:
         documents: what builds each type's body.
         event_id: where the id of an event stands: in its document, or in a header of its own.
         indent: spaces of the vendor's JSON; 0 is compact.
+        form: the vendor sends forms: documents of names and texts.
     """
 
     def __init__(
@@ -75,10 +79,12 @@ class Samples:
         *,
         event_id: Callable[[Fresh, Document], str],
         indent: int = 0,
+        form: bool = False,
     ) -> None:
         self._documents = documents
         self._event_id = event_id
         self._indent = indent
+        self._form = form
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -115,10 +121,14 @@ class Samples:
         document = deepcopy(build(fresh))  # what builders share is not the overrides' to change
         for path, value in (overrides or {}).items():
             _override(document, path, value)
+        identifier = self._event_id(fresh, document)
+        if self._form:
+            form = urlencode(document, errors="replace").encode("ascii")
+            return Sample(type=event_type, id=identifier, body=form, content_type=_FORM)
         body = msgspec.json.encode(document)
         return Sample(
             type=str(document.get("type", event_type)),
-            id=self._event_id(fresh, document),
+            id=identifier,
             body=msgspec.json.format(body, indent=self._indent) if self._indent else body,
         )
 

@@ -6,7 +6,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, Protocol, final
 
 import msgspec
@@ -232,13 +232,17 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
         ConfigurationError: unknown name or setting, no secret, or one of the wrong shape.
     """
     kind = scheme_type(name)
-    known = signature(kind).parameters.keys() - {"secrets"}
+    parameters = signature(kind).parameters
+    known = parameters.keys() - {"secrets"}
     for setting in settings.keys() - known:
         raise ConfigurationError(
             setting,
             f"is no setting of {name}",
             fix=f"It has {', '.join(sorted(known))}" if known else "It has none",
         )
+    for setting in known - settings.keys():
+        if parameters[setting].default is Parameter.empty:
+            raise ConfigurationError(setting, "is missing", fix=f"{name} cannot do without it")
     wrapped = [Secret.value(one) if isinstance(one, str) else one for one in secrets]
     return kind(secrets=wrapped, **settings)
 

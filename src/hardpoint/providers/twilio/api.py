@@ -1,7 +1,7 @@
 """Twilio's conventions: form bodies with repeated names, Basic authorization, errors as JSON."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, final
+from typing import Any, TypeVar, cast, final
 from urllib.parse import urlencode
 
 import msgspec
@@ -37,7 +37,7 @@ class Api:
         return self._read(await self._client.send("GET", self._account + target), kind)
 
     async def post(self, path: str, form: Mapping[str, Any], kind: type[_Wire]) -> _Wire:
-        """Create something. Whatever the vendor's key for it, a repeat creates another."""
+        """Create something; a repeat creates another."""
         reply = await self._client.send(
             "POST",
             self._account + path,
@@ -82,5 +82,6 @@ def _request_id(reply: Response) -> str | None:
 def _fields(form: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Names and texts; a list is its name again and again."""
     for name, value in form.items():
-        for one in value if isinstance(value, list | tuple) else (value,):
+        several = isinstance(value, list | tuple)
+        for one in cast("list[Any]", value) if several else [value]:
             yield from pairs({name: one})

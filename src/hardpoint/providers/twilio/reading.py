@@ -1,7 +1,7 @@
 """Twilio's objects read into the port's values; a status we do not know is never a success."""
 
 from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
@@ -52,10 +52,17 @@ def status(text: str) -> MessageStatus:
 
 
 def cursor(next_page_uri: str | None) -> str | None:
-    """Where the next page starts: its token alone, never an address from an answer."""
+    """Where the next page starts, as a part of its query; never an address from an answer.
+
+    Raises:
+        UnexpectedResponseError: there is a next page, and it does not say where.
+    """
     if next_page_uri is None:
         return None
-    return dict(parse_qsl(urlsplit(next_page_uri).query)).get("PageToken")
+    query = dict(parse_qsl(urlsplit(next_page_uri).query))
+    if "PageToken" not in query:
+        raise UnexpectedResponseError("the next page has no token", outcome_known=False)
+    return urlencode({name: query[name] for name in ("Page", "PageToken") if name in query})
 
 
 def event(body: bytes) -> SmsEvent | None:
@@ -69,26 +76,32 @@ def event(body: bytes) -> SmsEvent | None:
     form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     if "MessageSid" not in form:
         return None
-    found = msgspec.convert(form, wire.Callback)
-    if found.message_status is not None:
-        code = found.error_code or None
-        return MessageChanged(
-            message_id=found.message_sid,
-            status=status(found.message_status),
-            vendor_status=found.message_status,
-            to=found.to,
-            from_=found.from_,
-            failure=failure(code),
-            vendor_code=code,
-        )
+    if "MessageStatus" in form:
+        return _changed(msgspec.convert(form, wire.StatusCallback))
+    media = [form[name] for number in range(FIELDS_MAX) if (name := f"MediaUrl{number}") in form]
+    return _received(msgspec.convert(form, wire.Inbound), media)
+
+
+def _changed(found: wire.StatusCallback) -> MessageChanged:
+    code = found.error_code or None
+    return MessageChanged(
+        message_id=found.message_sid,
+        status=status(found.message_status),
+        vendor_status=found.message_status,
+        to=found.to,
+        from_=found.from_,
+        failure=failure(code),
+        vendor_code=code,
+    )
+
+
+def _received(found: wire.Inbound, media: list[str]) -> MessageReceived:
     return MessageReceived(
         message_id=found.message_sid,
-        from_=found.from_ or "",
+        from_=found.from_,
         to=found.to,
         body=found.body,
-        media=tuple(
-            form[name] for number in range(FIELDS_MAX) if (name := f"MediaUrl{number}") in form
-        ),
+        media=tuple(media),
         consent=_CONSENTS.get(found.opt_out_type or ""),
     )
 

@@ -1,4 +1,6 @@
-"""Twilio Messages over REST; https://www.twilio.com/docs/messaging/api/message-resource, 2026-11-23.
+"""Twilio Messages over REST.
+
+https://www.twilio.com/docs/messaging/api/message-resource, read 2026-11-23.
 
 There are no idempotency keys: what may have been sent is looked for, never sent again.
 """
@@ -59,10 +61,10 @@ class TwilioSms:
 
     async def list_messages(self, *, to: str, since: float, cursor: str | None) -> MessagePage:
         """A page, newest first. Not by `DateSent`, which what still waits does not have."""
-        query = {"To": to, "PageSize": _PAGE}
+        query = urlencode({"To": to, "PageSize": _PAGE})
         if cursor is not None:
-            query["PageToken"] = cursor
-        page = await self._api.get(f"/Messages.json?{urlencode(query)}", wire.Messages)
+            query += f"&{cursor}"
+        page = await self._api.get(f"/Messages.json?{query}", wire.Messages)
         found = tuple(reading.message(one) for one in page.messages)
         older = bool(found) and found[-1].created < since
         return MessagePage(

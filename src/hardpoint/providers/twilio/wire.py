@@ -30,15 +30,21 @@ class Refusal(msgspec.Struct):
     message: str = ""
 
 
-class Callback(msgspec.Struct, rename="pascal"):
-    """What a webhook's form says of a message."""
+class StatusCallback(msgspec.Struct, rename="pascal"):
+    """What a webhook's form says of a message that we sent."""
+
+    message_sid: str
+    message_status: str
+    to: str
+    from_: str | None = msgspec.field(name="From", default=None)
+    error_code: str | None = None
+
+
+class Inbound(msgspec.Struct, rename="pascal"):
+    """What a webhook's form says of a message that came; its media stand beside."""
 
     message_sid: str
     to: str
-    message_status: str | None = None
-    sms_status: str | None = None
-    from_: str | None = msgspec.field(name="From", default=None)
-    error_code: str | None = None
+    from_: str = msgspec.field(name="From")
     body: str = ""
-    num_media: str = "0"
     opt_out_type: str | None = None

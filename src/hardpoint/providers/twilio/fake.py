@@ -1,0 +1,158 @@
+"""Twilio's messages as a fake: strict about parameters, stateful, telling by signed callbacks.
+
+Magic numbers as https://www.twilio.com/docs/iam/test-credentials has them, read 2026-11-23; unlike
+test credentials it also reads, lists and calls back.
+"""
+
+import base64
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, final
+from urllib.parse import urlencode
+
+from hardpoint.core.secrets import Secret
+from hardpoint.fakes.emitter import Emitter
+from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.messages import Received, Reply
+from hardpoint.http.forms import FORM
+from hardpoint.providers.twilio.fake_messages import Mailbox, RefusedError, Text
+from hardpoint.providers.twilio.webhooks import TwilioWebhooks
+
+ACCOUNT_SID = "AC" + "f" * 32
+AUTH_TOKEN = "fake_auth_token"  # noqa: S105 - it opens nothing but this fake
+SENDER = "+15005550006"
+"""The one number of the account."""
+SERVICE_SID = "MG" + "f" * 32
+"""Its messaging service."""
+
+_PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages(?:/([^/]+))?\.json")
+
+
+@final
+class FakeTwilio:
+    """One account.
+
+    Args:
+        auth_token: with the account's SID it opens the account, and it signs callbacks.
+        api_keys: SIDs of API keys and their secrets, which open it too.
+        delivers: carry each message to the recipient at once; else see `carry`.
+        now: Unix seconds.
+    """
+
+    name = "twilio"
+
+    def __init__(
+        self,
+        auth_token: str = AUTH_TOKEN,
+        *,
+        api_keys: dict[str, str] | None = None,
+        delivers: bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.ledger = Ledger()
+        """`message` for each that was taken, `refusal` for each that was not."""
+        self.delivers = delivers
+        self._callbacks: dict[str, str] = {}
+        self.emitter = Emitter(_Signer(auth_token, self._callbacks), now=now)
+        self.mailbox = Mailbox(ACCOUNT_SID, {SENDER}, {SERVICE_SID: SENDER}, now)
+        self._basic = {
+            base64.b64encode(f"{user}:{secret}".encode()).decode()
+            for user, secret in {ACCOUNT_SID: auth_token, **(api_keys or {})}.items()
+        }
+        self._requests = 0
+        self._told = 0
+
+    def answer(self, request: Received) -> Reply:
+        """Do what the request asks, or refuse as Twilio does."""
+        self._requests += 1
+        identifier = ("twilio-request-id", f"RQ{self._requests:032x}")
+        try:
+            document, status = self._routed(request)
+        except RefusedError as refused:
+            self.ledger.record("refusal", code=refused.code)
+            document, status = refused.body, refused.status
+        return Reply.json(document, status, identifier)
+
+    def carry(self, sid: str, *statuses: str, error_code: int | None = None) -> None:
+        """The carrier reports how far a message is; `error_code` goes with the last report."""
+        text = self.mailbox.text(sid)
+        for number, status in enumerate(statuses, 1):
+            text.status = status
+            text.error_code = error_code if number == len(statuses) else None
+            self._tell(text)
+
+    def receive(self, from_: str, body: str, *, url: str, media: Sequence[str] = ()) -> str:
+        """Someone texts the account; its SID. `url` is where the number's webhook goes."""
+        text = self.mailbox.receive(from_, SENDER, body)
+        fields = {"Body": body, "NumMedia": str(len(media))}
+        fields |= {f"MediaUrl{number}": one for number, one in enumerate(media)}
+        consent = self.mailbox.consent(from_, body)
+        if consent is not None:
+            fields["OptOutType"] = consent
+        self._emit(text, url, fields)
+        return text.sid
+
+    def _routed(self, request: Received) -> tuple[dict[str, Any], int]:
+        scheme, _, pair = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Basic" or pair not in self._basic:
+            raise RefusedError(20003, "Authenticate", status=401)
+        found = _PATH.fullmatch(request.path)
+        if found is None or found[1] != ACCOUNT_SID:
+            raise RefusedError(20404, f"The requested resource {request.path} was not found", 404)
+        if request.method == "GET":
+            if found[2] is not None:
+                return self.mailbox.text(found[2]).shown(), 200
+            return self.mailbox.page(request.query()), 200
+        if request.method != "POST" or found[2] is not None:
+            raise RefusedError(20004, "Method not allowed", status=405)
+        if request.headers.get("content-type") != FORM:
+            raise RefusedError(20001, "This fake takes forms only.", status=415)
+        return self._create(request.form()), 201
+
+    def _create(self, form: list[tuple[str, str]]) -> dict[str, Any]:
+        text = self.mailbox.create(form)
+        shown = text.shown()
+        self.ledger.record("message", sid=text.sid, to=text.to, body=text.body)
+        if self.delivers:
+            self.carry(text.sid, "sent", "delivered")
+        return shown
+
+    def _tell(self, text: Text) -> None:
+        if text.status_callback is None:
+            return
+        fields = {"MessageStatus": text.status}
+        if text.error_code is not None:
+            fields["ErrorCode"] = str(text.error_code)
+        self._emit(text, text.status_callback, fields)
+
+    def _emit(self, text: Text, url: str, fields: dict[str, str]) -> None:
+        self._told += 1
+        identifier = f"told-{self._told:06d}"
+        self._callbacks[identifier] = url
+        every = {
+            "AccountSid": ACCOUNT_SID,
+            "ApiVersion": "2010-04-01",
+            "From": text.from_ or "",
+            "MessageSid": text.sid,
+            "SmsSid": text.sid,
+            "SmsStatus": text.status,
+            "To": text.to,
+            **fields,
+        }
+        self.emitter.emit(identifier, text.status, urlencode(every).encode("ascii"), FORM)
+
+
+@final
+class _Signer:
+    """Signs each callback for the address that it goes to, which a proxy may serve elsewhere."""
+
+    def __init__(self, auth_token: str, urls: dict[str, str]) -> None:
+        self._secrets = [Secret.value(auth_token)]
+        self._urls = urls
+
+    def sign(
+        self, body: bytes, *, now: float, event_id: str, event_type: str
+    ) -> Sequence[tuple[str, str]]:
+        scheme = TwilioWebhooks(secrets=self._secrets, url=self._urls[event_id])
+        return scheme.sign(body, now=now, event_id=event_id, event_type=event_type)

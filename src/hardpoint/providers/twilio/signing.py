@@ -1,0 +1,132 @@
+"""What Twilio signs: the URL it calls, then a form's parameters in order, or a body's hash.
+
+https://www.twilio.com/docs/usage/webhooks/webhooks-security, read 2026-11-23. All on bytes, so that
+any body has something that is signed, and no parser can disagree with us before it is checked.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import b64encode
+from typing import final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from hardpoint.core.errors import ConfigurationError, MalformedRequestError
+
+FIELDS_MAX = 1000
+"""Parameters of a form; Twilio sends about 30, a form of 64 KB could hold 30 000."""
+
+_JSON = (b"{", b"[")
+_PORTS = {"https": "443", "http": "80"}
+_HASH = re.compile(r"(?:^|&)bodySHA256=([0-9A-Fa-f]*)(?=&|$)", re.ASCII)
+
+Field = tuple[bytes, bytes]
+
+
+@final
+class Address:
+    """The URL that Twilio is told to call, in the spellings it may sign it in.
+
+    It drops or adds the standard port as it likes, and tells nobody which (twilio-python#392).
+
+    Args:
+        url: as configured at Twilio, query included.
+
+    Raises:
+        ConfigurationError: not an http or https URL.
+    """
+
+    __slots__ = ("_bases", "_query")
+
+    def __init__(self, url: str) -> None:
+        # Twilio takes what follows # as overrides of its own, and neither sends nor signs it.
+        url = url.partition("#")[0]
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ConfigurationError("url", "is not a URL") from None
+        if parts.scheme not in _PORTS or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
+            raise ConfigurationError(
+                "url",
+                "is not an http or https URL",
+                fix="Write the public address that Twilio calls, as it is set there",
+            )
+        bare, _, query = url.partition("?")
+        plain, numbered = _spellings(bare, parts.scheme, parts.netloc, port)
+        self._bases = (plain.encode(), numbered.encode())
+        self._query = query
+
+    def signed(self, received: str, body: bytes) -> tuple[bytes, ...]:
+        """What Twilio may have put before the parameters.
+
+        Scheme, host and path are the configured ones. The query is the received one where there is
+        one: it is signed, and a status callback may have its own. A JSON body's hash stands in it;
+        where no query was received, the hash is put where Twilio puts it, last.
+
+        Raises:
+            MalformedRequestError: the received query states another hash, or none.
+        """
+        query = received.partition("#")[0].partition("?")[2]
+        query = query or self._query
+        if body.startswith(_JSON):
+            digest = hashlib.sha256(body).hexdigest()
+            stated = _HASH.findall(query)
+            if not stated and not received.partition("?")[2]:
+                query += f"{'&' if query else ''}bodySHA256={digest}"
+            elif len(stated) != 1 or not hmac.compare_digest(stated[0].lower(), digest):
+                raise MalformedRequestError("the query does not state the hash of the JSON body")
+        tail = f"?{query}" if query else ""
+        written = tail.encode("utf-8", "surrogatepass")
+        return tuple(base + written for base in self._bases)
+
+
+@final
+class TokenKey:
+    """HMAC-SHA1 under an auth token. SHA-1's collisions do not touch it (RFC 6194, 3.3)."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, token: bytes) -> None:
+        self._keyed = hmac.new(token, digestmod="sha1")
+
+    def signature(self, address: bytes, parameters: bytes) -> bytes:
+        """The signature as it stands in the header."""
+        keyed = self._keyed.copy()
+        keyed.update(address)
+        keyed.update(parameters)
+        return b64encode(keyed.digest())
+
+
+def form(body: bytes) -> list[Field]:
+    """A form's names and values, decoded; any bytes are a form.
+
+    Raises:
+        MalformedRequestError: more than `FIELDS_MAX`.
+    """
+    if body.count(b"&") >= FIELDS_MAX:
+        raise MalformedRequestError(f"the form has more than {FIELDS_MAX} parameters")
+    fields: list[Field] = []
+    for piece in body.split(b"&"):
+        if piece:
+            name, _, value = piece.replace(b"+", b" ").partition(b"=")
+            fields.append((unquote_to_bytes(name), unquote_to_bytes(value)))
+    return fields
+
+
+def is_json(body: bytes) -> bool:
+    """Whether a body is JSON; it says so itself, for the content type is not signed."""
+    return body.startswith(_JSON)
+
+
+def parameters(fields: list[Field]) -> bytes:
+    """Names and values as they are signed: sorted, each pair once, nothing between them."""
+    return b"".join(name + value for name, value in sorted(set(fields)))
+
+
+def _spellings(bare: str, scheme: str, netloc: str, port: int | None) -> tuple[str, str]:
+    """A URL without its port, and with it or the standard one."""
+    start = f"{scheme}://"
+    path = bare[len(start) + len(netloc) :]
+    host = netloc if port is None else netloc.rpartition(":")[0]
+    return f"{start}{host}{path}", f"{start}{host}:{port or _PORTS[scheme]}{path}"

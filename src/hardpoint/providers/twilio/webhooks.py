@@ -1,0 +1,234 @@
+"""Twilio's webhook signature, `X-Twilio-Signature: <base64 HMAC-SHA1>`, of forms and of JSON.
+
+Not the body is signed but the address with a form's parameters; see `signing`. No time is signed.
+"""
+
+import hmac
+import re
+from collections.abc import Sequence
+from typing import final
+
+import msgspec
+
+from hardpoint.core.errors import MalformedRequestError, SignatureMismatchError
+from hardpoint.core.secrets import Secret
+from hardpoint.providers.twilio.signing import (
+    Address,
+    Field,
+    TokenKey,
+    form,
+    is_json,
+    parameters,
+)
+from hardpoint.webhooks.envelopes import (
+    NAME_CHARS_MAX,
+    Name,
+    Unreadable,
+    check_printable,
+    open_envelope,
+)
+from hardpoint.webhooks.signatures import Unfit, prepare, signature_in
+from hardpoint.webhooks.verification import (
+    BODY_BYTES_MAX,
+    Coverage,
+    Notification,
+    Replay,
+    Verified,
+    WebhookRequest,
+)
+
+_SIGNATURE = b"x-twilio-signature"
+_SETTINGS = b"x-twilio-webhooks-signature-settings"
+_TOKEN = b"i-twilio-idempotency-token"
+_READ = frozenset({_SIGNATURE, _SETTINGS, _TOKEN})
+_SIGNATURE_CHARS = 28
+_NAMING = frozenset(
+    {
+        b"AccountSid",
+        b"CallSid",
+        b"CallStatus",
+        b"EventType",
+        b"MessageSid",
+        b"MessageStatus",
+        b"SequenceNumber",
+        b"SmsStatus",
+    }
+)
+_PLAIN = re.compile(rb"[\w.-]{1,256}", re.ASCII)
+
+
+class _About(msgspec.Struct, rename="camel"):
+    """Where a CloudEvent says whose it is."""
+
+    account_sid: Name | None = None
+
+
+class _CloudEvent(msgspec.Struct):
+    """What we read of one."""
+
+    id: Name
+    type: Name
+    data: _About = msgspec.field(default_factory=_About)
+
+
+_cloud_events = msgspec.json.Decoder(list[_CloudEvent]).decode
+_cloud_event = msgspec.json.Decoder(_CloudEvent).decode
+
+
+@final
+class TwilioWebhooks:
+    """Verifies and signs what Twilio sends to one address.
+
+    A form's event is named by what the signature covers: a message by its SID and status, a call by
+    its SID, status and sequence number. Where neither is there, by the header that Twilio keeps the
+    same when it repeats a request, which is only asserted.
+
+    Args:
+        secrets: the account's auth tokens that are live, primary first; never an API key's secret.
+        url: the address as it is set at Twilio. What a proxy makes of it, and what a request says
+            of it, does not count.
+
+    Raises:
+        ConfigurationError: a secret that is no auth token, or a URL that is none.
+    """
+
+    covers = Coverage.FIELDS
+    replay = Replay.NONE
+    signature_headers = frozenset({_SIGNATURE, _SETTINGS})
+    stored_headers = frozenset({b"content-type", b"user-agent", _TOKEN})
+    body_bytes_max = BODY_BYTES_MAX
+
+    def __init__(self, *, secrets: Sequence[Secret], url: str) -> None:
+        self._keys = prepare(secrets, _key)
+        self._address = Address(url)
+
+    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
+        """Check the signature, then read what it is about."""
+        key, fields, token = self.authenticate(request, now=now)
+        try:
+            if is_json(request.body):
+                return Verified(events=_streamed(request.body), key=key)
+            return Verified(events=(_told(fields, token),), key=key)
+        except Unreadable as problem:
+            return Verified(malformed=str(problem), key=key)
+
+    def authenticate(
+        self, request: WebhookRequest, *, now: float
+    ) -> tuple[int, list[Field], bytes | None]:
+        """Check the signature alone: the index of the secret, the form, the asserted token."""
+        del now  # nothing is signed that could be too old
+        headers = request.once(_READ)
+        received = signature_in(headers.get(_SIGNATURE), _SIGNATURE)
+        if len(received) != _SIGNATURE_CHARS:
+            raise MalformedRequestError(f"the signature is not {_SIGNATURE_CHARS} signs of base64")
+        if _SETTINGS in headers:
+            # A key that is shared for SHA-256 must never be tried as an auth token, nor this as it.
+            raise MalformedRequestError("the signature is by a shared key, and we hold none")
+        fields = [] if is_json(request.body) else form(request.body)
+        signed = parameters(fields)
+        addresses = self._address.signed(request.url, request.body)
+        for number, key in self._keys:
+            for address in addresses:
+                if hmac.compare_digest(received, key.signature(address, signed)):
+                    return number, fields, headers.get(_TOKEN)
+        raise SignatureMismatchError
+
+    def clue(self, request: WebhookRequest) -> str | None:
+        """Whose it is, and what is compared."""
+        fields = {} if is_json(request.body) else dict(form(request.body))
+        account = fields.get(b"AccountSid", b"")
+        whose = f"Account {account.decode()} sent it; " if _PLAIN.fullmatch(account) else ""
+        return f"{whose}is url as it is set at Twilio, and the secret that account's auth token?"
+
+    def sign(
+        self, body: bytes, *, now: float, event_id: str, event_type: str
+    ) -> Sequence[tuple[str, str]]:
+        """The signature by the newest secret, and the id in the header that stays the same."""
+        del now, event_type
+        _, newest = self._keys[0]
+        address = self._address.signed("", body)[0]
+        signature = newest.signature(address, b"" if is_json(body) else parameters(form(body)))
+        return [
+            ("X-Twilio-Signature", signature.decode()),
+            ("I-Twilio-Idempotency-Token", event_id),
+        ]
+
+
+def _streamed(body: bytes) -> tuple[Notification, ...]:
+    """The events of a stream: CloudEvents, usually several."""
+    found = (
+        open_envelope(_cloud_events, body)
+        if body.startswith(b"[")
+        else [open_envelope(_cloud_event, body)]
+    )
+    if not found:
+        raise Unreadable("the list of events is empty")
+    for one in found:
+        check_printable(one.id + one.type + (one.data.account_sid or ""))
+    return tuple(
+        Notification(id=one.id, type=one.type, account=one.data.account_sid) for one in found
+    )
+
+
+def _told(fields: list[Field], token: bytes | None) -> Notification:
+    """What a form tells: `message.delivered` of a message, `call.completed` of a call."""
+    said = _texts(fields)
+    account = said.get("AccountSid")
+    if sid := said.get("MessageSid"):
+        status = said.get("MessageStatus") or said.get("SmsStatus") or "received"
+        return _notification(f"{sid}:{status}", f"message.{status}", account)
+    if sid := said.get("CallSid"):
+        status = said.get("CallStatus") or "unknown"
+        sequence = said.get("SequenceNumber")
+        identifier = f"{sid}:{status}" + (f":{sequence}" if sequence else "")
+        if sequence or token is None:
+            return _notification(identifier, f"call.{status}", account)
+        # One call asks for instructions again and again, in one status.
+        return _asserted(token, f"call.{status}", account)
+    if token is None:
+        raise Unreadable("the form names no message, no call and no idempotency token")
+    return _asserted(token, said.get("EventType") or "form", account)
+
+
+def _texts(fields: list[Field]) -> dict[str, str]:
+    """The parameters we go by; another parser may take the first of two, we the last."""
+    texts: dict[str, str] = {}
+    for name, value in set(fields):
+        if name in _NAMING:
+            if name.decode() in texts:
+                raise Unreadable(f"{name.decode()} stands twice, with different values")
+            texts[name.decode()] = _decoded(value)
+        else:
+            _decoded(name + value)
+    return texts
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("the form is not UTF-8") from None
+
+
+def _asserted(token: bytes, event_type: str, account: str | None) -> Notification:
+    if not _PLAIN.fullmatch(token):
+        raise Unreadable("the idempotency token is no plain name")
+    return _notification(token.decode(), event_type, account, asserted=True)
+
+
+def _notification(
+    identifier: str, event_type: str, account: str | None, *, asserted: bool = False
+) -> Notification:
+    names = (identifier, event_type, account or "")
+    if max(map(len, names)) > NAME_CHARS_MAX:
+        raise Unreadable("id, type or account is too long")
+    check_printable("".join(names))
+    return Notification(id=identifier, type=event_type, account=account or None, asserted=asserted)
+
+
+def _key(text: str) -> TokenKey | Unfit:
+    if text.startswith(("AC", "SK")) and len(text) == 34:
+        return Unfit("is a SID, not an auth token", "Copy the auth token from the console")
+    if not (text.isascii() and text.isprintable()) or not text or " " in text:
+        return Unfit("is cut off or holds blanks", "Copy the auth token from the console")
+    return TokenKey(text.encode())
