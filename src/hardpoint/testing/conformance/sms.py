@@ -1,0 +1,141 @@
+"""What every driver of SMS must do.
+
+Inherit from `SmsConformance`, and say how the provider is reached and steered:
+
+    class TestMine(SmsConformance):
+        @pytest.fixture(params=MODES)
+        def subject(self, request):
+            mode = MODES[request.param]()
+            yield SmsSubject(mode, MySms(mode.transport(), settings), ...)
+            mode.close()
+
+Nothing here knows a provider; where they differ, the capabilities say so.
+"""
+
+import time
+
+import pytest
+
+from hardpoint.core.capabilities import Idempotency
+from hardpoint.core.errors import IdempotencyConflictError, InvalidRequestError, NotFoundError
+from hardpoint.sms.driver import SmsCapability
+from hardpoint.sms.suppressions import OptedOutError
+from hardpoint.sms.types import MessageChanged, MessageStatus, merge
+from hardpoint.testing.conformance.modes import exercises
+from hardpoint.testing.conformance.sms_subject import TO, SmsRefusals, SmsSubject
+
+__all__ = ["SmsConformance", "SmsSubject"]
+
+
+class SmsConformance(SmsRefusals):
+    """The suite. A subclass gives the fixture `subject`."""
+
+    # Sending
+
+    def test_a_message_is_handed_over(self, subject: SmsSubject) -> None:
+        message = subject.send("Your order has left. 5 € back!")
+        assert message.id.startswith("texts:")
+        assert (message.to, message.body) == (TO, "Your order has left. 5 € back!")
+        assert not message.status.arrived
+        assert message.status is not MessageStatus.UNKNOWN
+        assert message.failure is None
+        assert subject.requests() == 1
+        read = subject.do(subject.port.get_message(message.id))
+        assert (read.id, read.to, read.body) == (message.id, message.to, message.body)
+
+    @pytest.mark.parametrize("body", ["a&b=c+d %20", "Grüße\nfrom \U0001f1e9\U0001f1ea", "{[]}"])
+    def test_texts_arrive_as_they_are(self, subject: SmsSubject, body: str) -> None:
+        message = subject.send(body)
+        assert subject.do(subject.port.get_message(message.id)).body == body
+
+    def test_a_number_is_taken_as_people_write_it(self, subject: SmsSubject) -> None:
+        message = subject.do(subject.port.send(to="+49 (170) 12345678", body="hello"))
+        assert message.to == TO
+
+    @exercises(SmsCapability.SENDER_NAME)
+    def test_a_name_may_stand_for_the_sender(self, subject: SmsSubject) -> None:
+        assert subject.send(from_="Shop").from_ == "Shop"
+
+    @exercises(SmsCapability.MEDIA)
+    def test_media_go_without_text(self, subject: SmsSubject) -> None:
+        message = subject.send("", media=["https://shop.example/cat.png?size=1&crop=2"])
+        assert message.body == ""
+
+    def test_calls_without_a_key_are_messages_of_their_own(self, subject: SmsSubject) -> None:
+        assert subject.send().id != subject.send().id
+
+    def test_a_key_sends_once_where_keys_are_honoured(self, subject: SmsSubject) -> None:
+        ids = {subject.send(idempotency_key="order-1").id for _ in range(2)}
+        if subject.driver.capabilities.idempotency is Idempotency.NONE:
+            assert len(ids) == 2
+            return
+        assert len(ids) == 1
+        with pytest.raises(IdempotencyConflictError):
+            subject.send("other", idempotency_key="order-1")
+
+    # Refused
+
+    def test_a_number_the_provider_does_not_take_is_named(self, subject: SmsSubject) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            subject.do(subject.port.send(to=subject.invalid, body="hello"))
+        assert caught.value.field == "to"
+        assert caught.value.status
+        assert subject.invalid not in str(caught.value)
+        assert not isinstance(caught.value, OptedOutError)
+
+    def test_who_opted_out_is_not_asked_twice(self, subject: SmsSubject) -> None:
+        errors: list[OptedOutError] = []
+        for _ in range(3):
+            with pytest.raises(OptedOutError) as caught:
+                subject.do(subject.port.send(to=subject.opted_out, body="hello"))
+            errors.append(caught.value)
+        assert all(one.field == "to" and not one.retryable for one in errors)
+        assert [bool(one.status) for one in errors] == [True, False, False]
+        assert subject.requests() == 1
+
+    # Finding it again
+
+    def test_what_is_not_there_is_not_found(self, subject: SmsSubject) -> None:
+        with pytest.raises(NotFoundError):
+            subject.do(subject.port.get_message("texts:nothing"))
+
+    @exercises(SmsCapability.FIND)
+    def test_messages_are_found_by_number_and_text(self, subject: SmsSubject) -> None:
+        since = time.time() - 60
+        wanted = subject.send("Your code is 1234")
+        subject.send("Your code is 12345")
+        subject.do(subject.port.send(to="+4917012345679", body="Your code is 1234"))
+
+        def found(**options: object) -> list[str]:
+            asked = {"to": TO, "body": "Your code is 1234", "since": since} | options
+            return [one.id for one in subject.do(subject.port.find(**asked))]
+
+        assert found() == [wanted.id]
+        assert found(body="Your code is 123") == []
+        assert found(to="+49 170 12345670") == []
+        assert found(since=time.time() + 60) == []
+
+    @exercises(SmsCapability.FIND)
+    def test_messages_are_found_on_every_page(self, subject: SmsSubject) -> None:
+        sent = [subject.send(f"number {number}") for number in range(102)]
+        for one in (sent[0], sent[-1]):
+            found = subject.do(subject.port.find(to=TO, body=one.body, since=time.time() - 600))
+            assert [each.id for each in found] == [one.id]
+
+    # What comes back by webhook
+
+    def test_events_say_how_far_it_is(self, subject: SmsSubject) -> None:
+        subject.events()
+        message = subject.send()
+        course = [MessageStatus.SENT, MessageStatus.DELIVERED]
+        subject.carry(message.id.partition(":")[2], course)
+        told = [subject.port.parse_event(body) for body in subject.events()]
+        assert all(isinstance(event, MessageChanged) for event in told)
+        assert [event.message_id for event in told] == [message.id] * 2
+        assert [event.status for event in told] == course
+        assert [event.to for event in told] == [TO] * 2
+        status = message.status
+        for event in reversed(told):
+            status = merge(status, event.status)
+        assert status is MessageStatus.DELIVERED
+        assert subject.do(subject.port.get_message(message.id)).status is MessageStatus.DELIVERED

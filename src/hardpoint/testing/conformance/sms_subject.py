@@ -1,0 +1,182 @@
+"""A driver of SMS under test, and what it must refuse before any request is sent."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from hardpoint.core.errors import InvalidRequestError, UnsupportedError
+from hardpoint.runtime.connection import Connection
+from hardpoint.sms.api import SmsSender
+from hardpoint.sms.driver import SmsCapability, SmsDriver
+from hardpoint.sms.types import MessageStatus
+from hardpoint.sync.sms import SmsSender as BlockingSender
+from hardpoint.testing.conformance.modes import (
+    Mode,
+    check_exercised,
+    exercises,
+    skip_unless_declared,
+)
+
+TO = "+4917012345678"
+Call = Callable[[Any], Any]
+
+
+def _send(**options: Any) -> Call:
+    asked = {"to": TO, "body": "hello"} | options
+    return lambda port: port.send(**asked)
+
+
+_REFUSED: dict[SmsCapability, Call] = {
+    SmsCapability.MEDIA: _send(media=["https://shop.example/cat.png"]),
+    SmsCapability.SENDER_NAME: _send(from_="Shop"),
+    SmsCapability.FIND: lambda port: port.find(to=TO, body="any", since=0),
+}
+_BAD: list[tuple[str, Call]] = [
+    *(
+        ("to", _send(to=to))
+        for to in (
+            "",
+            "+",
+            "4917012345678",
+            "017012345678",
+            "+1555",
+            "+999123456789",
+            "+4917012345678x12",
+            "+49170123456789012345",
+            "+49\uff11\uff17\uff1012345678",
+            "tel:+4917012345678",
+            "+4917012345678\n",
+            "someone@shop.example",
+        )
+    ),
+    *(
+        ("from_", _send(from_=from_))
+        for from_ in (
+            "",
+            "+1555",
+            "12",
+            "123456789",
+            "Twelve chars",
+            "Shop\n",
+            " Shop",
+            "Shöp",
+            "--",
+        )
+    ),
+    *(("body", _send(body=body)) for body in ("", " \n", "a\0", "a\x1b[31m", "\ud800")),
+    ("body", _send(body="x" * 100_000)),
+    ("idempotency_key", _send(idempotency_key="")),
+    ("message_id", lambda port: port.get_message("SM1")),
+    ("message_id", lambda port: port.get_message("other:SM1")),
+    ("message_id", lambda port: port.get_message("texts:../Calls")),
+]
+_BAD_MEDIA: dict[str, str] = {
+    "http": "http://shop.example/cat.png",
+    "file": "file:///etc/passwd",
+    "no host": "https:///cat.png",
+    "no scheme": "shop.example/cat.png",
+    "credentials": "https://user:secret@shop.example/cat.png",
+    "blank": "https://shop.example/a cat.png",
+    "line": "https://shop.example/cat.png\n",
+    "port": "https://shop.example:port/cat.png",
+    "bracket": "https://[shop.example/cat.png",
+    "long": "https://shop.example/" + "x" * 2048,
+}
+
+
+class SmsSubject:
+    """A driver under test, and the strings its provider hangs on.
+
+    Args:
+        mode: how it is used; closed with the subject.
+        driver: on a transport of that mode, with a sender of its own.
+        requests: how many requests reached the provider.
+        invalid: a number that passes our checks and not the provider's.
+        opted_out: the number of someone who has opted out.
+        carry: the carrier reports a message, by the provider's id, in these statuses.
+        events: the webhook bodies since the last call, in order.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        driver: SmsDriver,
+        *,
+        requests: Callable[[], int],
+        invalid: str,
+        opted_out: str,
+        carry: Callable[[str, Sequence[MessageStatus]], None],
+        events: Callable[[], Sequence[bytes]],
+    ) -> None:
+        self.driver = driver
+        self.requests = requests
+        self.invalid = invalid
+        self.opted_out = opted_out
+        self.carry = carry
+        self.events = events
+        self.port = mode.port(SmsSender(driver, Connection("texts", mode.runtime)), BlockingSender)
+        self.do = mode.do
+
+    def send(self, body: str = "hello", **options: Any) -> Any:
+        """A message to someone who takes it."""
+        return self.do(self.port.send(to=TO, body=body, **options))
+
+
+class SmsRefusals:
+    """What is refused before any request. A subclass gives the fixture `subject`."""
+
+    @pytest.fixture(autouse=True)
+    def _declared(self, request: pytest.FixtureRequest, subject: SmsSubject) -> None:
+        skip_unless_declared(request, subject.driver.capabilities)
+
+    def test_every_declared_capability_is_exercised(self, subject: SmsSubject) -> None:
+        check_exercised(type(self), subject.driver.capabilities)
+
+    @pytest.mark.parametrize("capability", list(SmsCapability))
+    def test_what_is_not_declared_is_refused_before_any_request(
+        self, subject: SmsSubject, capability: SmsCapability
+    ) -> None:
+        if capability in subject.driver.capabilities.flags:
+            return
+        with pytest.raises(UnsupportedError):
+            subject.do(_REFUSED[capability](subject.port))
+        assert subject.requests() == 0
+
+    @pytest.mark.parametrize(("field", "call"), _BAD)
+    def test_bad_input_is_refused_before_any_request(
+        self, subject: SmsSubject, field: str, call: Call
+    ) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            subject.do(call(subject.port))
+        assert caught.value.field == field
+        assert caught.value.status is None
+        assert subject.requests() == 0
+
+    def test_one_character_too_many_is_refused_before_any_request(
+        self, subject: SmsSubject
+    ) -> None:
+        most = subject.driver.capabilities.limits["text_characters"]
+        with pytest.raises(InvalidRequestError, match=str(most)):
+            subject.send("x" * (most + 1))
+        assert subject.requests() == 0
+        subject.send("x" * most)
+
+    @exercises(SmsCapability.MEDIA)
+    @pytest.mark.parametrize("name", _BAD_MEDIA)
+    def test_bad_media_are_refused_before_any_request(self, subject: SmsSubject, name: str) -> None:
+        good = "https://shop.example/cat.png"
+        with pytest.raises(InvalidRequestError) as caught:
+            subject.send(media=[good, _BAD_MEDIA[name]])
+        assert caught.value.field == "media[1]"
+        assert subject.requests() == 0
+
+    @exercises(SmsCapability.MEDIA)
+    def test_too_many_media_are_refused_before_any_request(self, subject: SmsSubject) -> None:
+        most = subject.driver.capabilities.limits["media_items"]
+        media = [f"https://shop.example/{number}.png" for number in range(most + 1)]
+        with pytest.raises(InvalidRequestError) as caught:
+            subject.send(media=media)
+        assert caught.value.field == "media"
+        assert subject.requests() == 0
+        subject.send(media=media[:-1])
