@@ -1,0 +1,286 @@
+"""One fault matrix for every adapter: what each fault makes of a call, and in how many attempts.
+
+Three kinds of calls behave differently: `read`, `keyed` (a change under a key that the provider
+honours, or one that sets a state) and `unkeyed` (a change that acts anew each time). An adapter is
+a row of `ADAPTERS`: a fake, and a call of each kind that it has.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from hardpoint import Policy, Retry, constant
+from hardpoint.core.errors import (
+    AuthenticationError,
+    DeclinedError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+from hardpoint.core.events import Listeners
+from hardpoint.core.money import Money
+from hardpoint.core.secrets import Secret
+from hardpoint.fakes.faults import (
+    bad_json,
+    commit_then_drop,
+    hang,
+    html_500,
+    rate_limit,
+    reset,
+    status,
+    truncate,
+)
+from hardpoint.fakes.messages import Received
+from hardpoint.fakes.server import FakeServer
+from hardpoint.http.limits import Limits
+from hardpoint.payments import PaymentGateway
+from hardpoint.providers.stripe import Stripe
+from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
+from hardpoint.providers.stripe.payments import StripePayments
+from hardpoint.runtime.calls import AttemptEnded
+from hardpoint.runtime.connection import Connection
+from hardpoint.sync.payments import PaymentGateway as BlockingPaymentGateway
+from hardpoint.testing.conformance.modes import MODES
+
+ATTEMPTS = 3
+LIMITS = Limits(timeout=0.3, connect_timeout=0.1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """A port over one vendor's driver.
+
+    Attributes:
+        vendor: makes the fake.
+        port: makes the portable type from a transport, a base URL and a connection.
+        facade: its blocking twin.
+        calls: by kind, given the port.
+        effects: what the ledger calls the effect of a keyed or unkeyed call.
+        declined: a call that the vendor declines, where it can.
+    """
+
+    name: str
+    vendor: Callable[[], Any]
+    port: Callable[[Any, str, Connection], Any]
+    facade: Callable[[Any], Any]
+    calls: dict[str, Callable[[Any], Any]]
+    effects: str
+    declined: Callable[[Any], Any] | None = None
+
+
+def stripe(transport, url, connection):
+    settings = Stripe(secret_key=Secret.value(SECRET_KEY), base_url=url)
+    return PaymentGateway(StripePayments(transport, settings), connection)
+
+
+def stripe_with_a_payment():
+    vendor = FakeStripe()
+    fields = {"amount": "1000", "currency": "eur", "payment_method": "pm_card_visa"}
+    vendor.answer(
+        Received(
+            method="POST",
+            target="/v1/payment_intents",
+            headers={
+                "authorization": f"Bearer {SECRET_KEY}",
+                "stripe-version": "2026-10-28.endive",
+                "idempotency-key": "first",
+            },
+            body="&".join(f"{name}={value}" for name, value in fields.items()).encode(),
+        )
+    )
+    return vendor
+
+
+ADAPTERS = [
+    Adapter(
+        name="stripe",
+        vendor=stripe_with_a_payment,
+        port=stripe,
+        facade=BlockingPaymentGateway,
+        calls={
+            "read": lambda port: port.get_payment("shop:pi_fake000001"),
+            "keyed": lambda port: port.create_payment(
+                Money("10", "EUR"), payment_method="pm_card_visa"
+            ),
+        },
+        effects="charge",
+        declined=lambda port: port.create_payment(
+            Money("10", "EUR"), payment_method="pm_card_visa_chargeDeclined"
+        ),
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault, how often it strikes, and what becomes of each kind of call.
+
+    An outcome is an error class or None for success, with the number of attempts; `effects` is how
+    often a keyed or unkeyed call took effect in the end.
+    """
+
+    name: str
+    fault: Any
+    times: int
+    read: tuple[type[Exception] | None, int]
+    keyed: tuple[type[Exception] | None, int]
+    unkeyed: tuple[type[Exception] | None, int]
+    effects: tuple[int, int]
+    waited: float = 0.0
+
+
+ALWAYS = ATTEMPTS
+UNKNOWN = (OutcomeUnknownError, 1)
+GIVEN_UP = (OutcomeUnknownError, ATTEMPTS)
+DOWN = (UnavailableError, ATTEMPTS)
+SECOND = (None, 2)
+ROWS = [
+    Row("connect refused", "refused", 1, DOWN, DOWN, DOWN, (0, 0)),
+    Row("connect timeout", "full", 1, DOWN, DOWN, DOWN, (0, 0)),
+    Row("timeout after send", hang(), ALWAYS, DOWN, GIVEN_UP, UNKNOWN, (0, 0)),
+    Row("timeout, then ok", hang(), 1, SECOND, SECOND, UNKNOWN, (1, 0)),
+    Row("429 with delay", rate_limit("7"), 1, SECOND, SECOND, SECOND, (1, 1), waited=7.0),
+    Row("429 without delay", rate_limit(), 1, SECOND, SECOND, SECOND, (1, 1)),
+    Row("429 always", rate_limit(), ALWAYS, *[(RateLimitedError, ATTEMPTS)] * 3, (0, 0)),
+    Row("500, then ok", status(500), 1, SECOND, SECOND, UNKNOWN, (1, 0)),
+    Row("500 always", status(500), ALWAYS, DOWN, GIVEN_UP, UNKNOWN, (0, 0)),
+    Row("503, then ok", status(503), 1, SECOND, SECOND, UNKNOWN, (1, 0)),
+    Row("html 500, then ok", html_500(), 1, SECOND, SECOND, UNKNOWN, (1, 0)),
+    Row("malformed, then ok", bad_json(), 1, SECOND, SECOND, UNKNOWN, (1, 1)),
+    Row(
+        "malformed always",
+        bad_json(),
+        ALWAYS,
+        (UnexpectedResponseError, ATTEMPTS),
+        GIVEN_UP,
+        UNKNOWN,
+        (1, 1),
+    ),
+    Row("401", status(401), 1, *[(AuthenticationError, 1)] * 3, (0, 0)),
+    Row("commit then drop", commit_then_drop(), 1, SECOND, SECOND, UNKNOWN, (1, 1)),
+    Row("drop always", commit_then_drop(), ALWAYS, DOWN, GIVEN_UP, UNKNOWN, (1, 1)),
+    Row("reset in the headers", reset("headers"), 1, SECOND, SECOND, UNKNOWN, (1, 0)),
+    Row("reset in the body", reset("mid_body"), 1, SECOND, SECOND, UNKNOWN, (1, 1)),
+    Row("half an answer", truncate(), 1, SECOND, SECOND, UNKNOWN, (1, 1)),
+]
+CALLS = [(adapter, kind) for adapter in ADAPTERS for kind in adapter.calls]
+
+
+class Patient:
+    """Lets waits pass at once, and counts them; a running exchange takes real time."""
+
+    def __init__(self):
+        self.waited = 0.0
+
+    def now(self):
+        return 1_700_000_000.0
+
+    def monotonic(self):
+        return 1_000.0 + self.waited
+
+    def pause(self, seconds):
+        self.waited += seconds
+
+    async def sleep(self, seconds):
+        self.waited += seconds
+
+    def call_later(self, seconds, callback):
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
+    def wait(self, signal, seconds):
+        raise NotImplementedError
+
+
+class Trial:
+    """An adapter in one mode, its calls watched."""
+
+    def __init__(self, adapter, mode, url):
+        self.clock = Patient()
+        self.attempts = 0
+        policy = Policy(
+            "matrix",
+            deadline=3600.0,
+            retry=Retry(ATTEMPTS, backoff=constant(1.0), throttled=constant(1.0)),
+            clock=self.clock,
+        )
+        connection = Connection(
+            "shop", mode.runtime, policy=policy, listeners=Listeners(self._heard)
+        )
+        self._mode = mode
+        port = adapter.port(mode.transport(LIMITS), url, connection)
+        self._port = mode.port(port, adapter.facade)
+
+    def _heard(self, event):
+        self.attempts += isinstance(event, AttemptEnded)
+
+    def ends(self, call):
+        """The error that a call ends with, if any, and its attempts."""
+        before = self.attempts
+        error = None
+        try:
+            self._mode.do(call(self._port))
+        except Exception as caught:
+            error = caught
+        return error, self.attempts - before
+
+
+@pytest.fixture(params=MODES)
+def mode(request):
+    mode = MODES[request.param]()
+    yield mode
+    mode.close()
+
+
+@pytest.fixture
+def unreachable(request):
+    """An address where connecting is refused, or takes for ever."""
+    with contextlib.ExitStack() as stack:
+
+        def address(kind):
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            port = listener.getsockname()[1]
+            if kind == "refused":
+                listener.close()
+            for _ in range(4 if kind == "full" else 0):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(("127.0.0.1", port))
+            return f"http://127.0.0.1:{port}"
+
+        yield address
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize(("adapter", "kind"), CALLS, ids=lambda one: getattr(one, "name", one))
+def test_every_fault_ends_as_the_table_says(adapter, kind, row, mode, unreachable):
+    with FakeServer(adapter.vendor()) as server:
+        vendor, url = server.app, server.url
+        if isinstance(row.fault, str):
+            url = unreachable(row.fault)
+        else:
+            server.faults.next(row.fault, times=row.times)
+        before = vendor.ledger.count(adapter.effects)
+        trial = Trial(adapter, mode, url)
+        error, attempts = trial.ends(adapter.calls[kind])
+        effects = vendor.ledger.count(adapter.effects) - before
+    expected, expected_attempts = getattr(row, kind)
+    assert type(error) is (expected or type(None)), error
+    assert attempts == expected_attempts
+    if kind != "read":
+        assert effects == row.effects[kind == "unkeyed"]
+    assert trial.clock.waited >= row.waited
+    if error is not None:
+        assert (error.provider, bool(error.operation)) == (adapter.name, True)
+
+
+@pytest.mark.parametrize("adapter", [one for one in ADAPTERS if one.declined], ids=lambda a: a.name)
+def test_a_decline_is_an_answer_and_never_retried(adapter, mode):
+    with FakeServer(adapter.vendor()) as server:
+        error, attempts = Trial(adapter, mode, server.url).ends(adapter.declined)
+        assert (type(error), attempts, server.requests) == (DeclinedError, 1, 1)

@@ -1,0 +1,29 @@
+"""What type checkers see of a port: a policy fits a connection, both modes give the same values."""
+
+from typing import assert_type
+
+from hardpoint import Policy
+from hardpoint.core.money import Money
+from hardpoint.payments import Payment, PaymentDriver, PaymentGateway
+from hardpoint.payments.memory import MemoryPayments
+from hardpoint.providers.stripe.payments import StripePayments
+from hardpoint.runtime.asynchronous import AsyncRuntime
+from hardpoint.runtime.blocking import BlockingRuntime
+from hardpoint.runtime.connection import Connection
+from hardpoint.sync.payments import PaymentGateway as BlockingGateway
+
+POLICY = Policy("billing", preset="two_retries")
+
+
+async def awaited(driver: StripePayments) -> None:
+    gateway = PaymentGateway(driver, Connection("billing", AsyncRuntime(), policy=POLICY))
+    payment = await gateway.create_payment(Money("10", "EUR"), payment_method="pm")
+    assert_type(payment, Payment)
+
+
+def blocking() -> None:
+    driver: PaymentDriver = MemoryPayments()
+    connection = Connection("billing", BlockingRuntime(), policy=POLICY)
+    gateway = BlockingGateway(PaymentGateway(driver, connection))
+    assert_type(gateway.create_payment(Money("10", "EUR")), Payment)
+    assert_type(gateway.find(since=0, reference="a"), tuple[Payment, ...])
