@@ -1,0 +1,168 @@
+"""What is said of no provider; the rest is the conformance suite's."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from hardpoint.core.capabilities import Idempotency
+from hardpoint.core.errors import InvalidRequestError, OutcomeUnknownError, UnexpectedResponseError
+from hardpoint.runtime.asynchronous import AsyncRuntime
+from hardpoint.runtime.connection import Connection
+from hardpoint.sms import (
+    Consent,
+    FailureReason,
+    MemorySuppressions,
+    MessageChanged,
+    MessageReceived,
+    MessageStatus,
+    OptedOutError,
+    SmsSender,
+)
+from hardpoint.sms.api import PAGES_MAX
+from hardpoint.sms.memory import OPTED_OUT, SENDER, MemorySms
+
+TO = "+4917012345678"
+
+
+def sender(driver=None, **options):
+    return SmsSender(driver or MemorySms(), Connection("texts", AsyncRuntime()), **options)
+
+
+def test_without_a_sender_anywhere_nothing_is_sent():
+    driver = MemorySms(sender=None)
+
+    async def scenario():
+        with pytest.raises(InvalidRequestError) as caught:
+            await sender(driver).send(to=TO, body="hello")
+        assert caught.value.field == "from_"
+        message = await sender(driver).send(to=TO, body="hello", from_="+1 415 555 0100")
+        assert message.from_ == "+14155550100"
+
+    asyncio.run(scenario())
+    assert driver.requests == 1
+
+
+def test_a_short_code_may_send_without_any_capability():
+    port = sender(MemorySms(capabilities=frozenset()))
+    assert asyncio.run(port.send(to=TO, body="hello", from_="12345")).from_ == "12345"
+
+
+def test_suppressions_of_your_own_are_asked_and_told():
+    known = MemorySuppressions()
+
+    async def scenario():
+        driver = MemorySms()
+        port = sender(driver, suppressions=known)
+        await known.add(SENDER, TO)
+        with pytest.raises(OptedOutError) as caught:
+            await port.send(to=TO, body="hello")
+        assert caught.value.status is None
+        assert driver.requests == 0
+        await port.send(to=TO, body="hello", from_="12345")
+        with pytest.raises(OptedOutError):
+            await port.send(to=OPTED_OUT, body="hello", from_="12345")
+        assert await known.holds("12345", OPTED_OUT)
+        assert not await known.holds(SENDER, OPTED_OUT)
+
+    asyncio.run(scenario())
+
+
+def changed(**facts):
+    event = MessageChanged(
+        message_id="texts:m",
+        status=MessageStatus.FAILED,
+        vendor_status="failed",
+        to=TO,
+        from_=None,
+        failure=FailureReason.OPTED_OUT,
+    )
+    return msgspec.structs.replace(event, **facts)
+
+
+def received(consent):
+    return MessageReceived(message_id="texts:m", from_=TO, to="12345", body="x", consent=consent)
+
+
+def test_events_about_consent_are_heeded():
+    async def scenario():
+        port = sender()
+        holds = port.suppressions.holds
+        await port.heed(changed(failure=FailureReason.FILTERED))
+        await port.heed(received(None))
+        await port.heed(received(Consent.HELP))
+        assert not await holds(SENDER, TO)
+        await port.heed(changed())
+        assert await holds(SENDER, TO)
+        await port.heed(changed(from_="+14155550100"))
+        assert await holds("+14155550100", TO)
+        await port.heed(received(Consent.START))
+        assert not await holds(SENDER, TO)
+        await port.heed(received(Consent.STOP))
+        assert await holds(SENDER, TO)
+        assert await holds("12345", TO)
+
+    asyncio.run(scenario())
+
+
+def test_consent_concerns_the_number_alone_where_no_sender_is_set():
+    async def scenario():
+        port = sender(MemorySms(sender=None))
+        await port.heed(changed())
+        await port.heed(received(Consent.STOP))
+        assert await port.suppressions.holds("12345", TO)
+        assert not await port.suppressions.holds(SENDER, TO)
+
+    asyncio.run(scenario())
+
+
+def test_an_event_is_ours_nobodys_or_not_understood():
+
+    driver = MemorySms()
+    port = sender(driver)
+    driver.events.append(changed(message_id="m"))
+    assert port.parse_event(b"0").message_id == "texts:m"
+    driver.events.append(None)
+    assert port.parse_event(b"1") is None
+    with pytest.raises(UnexpectedResponseError):
+        port.parse_event(b"{")
+
+
+def test_a_search_without_end_is_given_up():
+    driver = MemorySms(now=lambda: 100.0)
+
+    async def scenario():
+        port = sender(driver)
+        for _ in range(PAGES_MAX * 50 + 1):
+            await port.send(to=TO, body="hello")
+        with pytest.raises(InvalidRequestError) as caught:
+            await port.find(to=TO, body="hello", since=0)
+        assert caught.value.field == "since"
+
+    asyncio.run(scenario())
+
+
+def test_a_lost_answer_without_keys_is_settled_by_looking():
+    driver = MemorySms(idempotency=Idempotency.NONE)
+    send = driver.send
+
+    async def lose(new, *, idempotency_key):
+        await send(new, idempotency_key=idempotency_key)
+        raise OutcomeUnknownError("the connection broke")
+
+    class Losing:
+        provider = driver.provider
+        capabilities = driver.capabilities
+        sender = driver.sender
+        list_messages = driver.list_messages
+        send = staticmethod(lose)
+
+    async def scenario():
+        port = sender(Losing())
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await port.send(to=TO, body="hello", idempotency_key="order-1")
+        assert caught.value.idempotency_key == "order-1"
+        (found,) = await port.find(to=TO, body="hello", since=0)
+        assert found.id == "texts:msg_000001"
+
+    asyncio.run(scenario())
