@@ -87,7 +87,7 @@ class MemoryPayments:
 
     provider = "memory"
     money = MinorUnits(
-        exponents={"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}, steps={}, most=99_999_999
+        exponents={"EUR": 2, "USD": 2, "JPY": 0}, steps={}, most=99_999_999
     )
 
     def __init__(

@@ -1,0 +1,177 @@
+import json
+
+import msgspec
+import pytest
+
+from hardpoint.core.errors import UnexpectedResponseError
+from hardpoint.core.money import Money
+from hardpoint.payments.types import (
+    DeclineReason,
+    PaymentFailed,
+    PaymentStatus,
+    PaymentSucceeded,
+    Refunded,
+    RefundStatus,
+)
+from hardpoint.providers.stripe import reading, wire
+from hardpoint.providers.stripe.samples import SAMPLES
+
+INTENT = {"id": "pi_1", "amount": 1000, "currency": "eur", "status": "succeeded", "created": 5}
+
+
+def intent(**more):
+    return reading.payment(msgspec.convert({**INTENT, **more}, wire.PaymentIntent))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("requires_payment_method", PaymentStatus.REQUIRES_PAYMENT_METHOD),
+        ("requires_confirmation", PaymentStatus.REQUIRES_CONFIRMATION),
+        ("requires_action", PaymentStatus.REQUIRES_ACTION),
+        ("processing", PaymentStatus.PROCESSING),
+        ("requires_capture", PaymentStatus.AUTHORIZED),
+        ("succeeded", PaymentStatus.SUCCEEDED),
+        ("canceled", PaymentStatus.VOIDED),
+        ("brand_new", PaymentStatus.UNKNOWN),
+        ("", PaymentStatus.UNKNOWN),
+    ],
+)
+def test_a_status_we_do_not_know_is_no_success(theirs, ours):
+    payment = intent(status=theirs)
+    assert (payment.status, payment.vendor_status) == (ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("pending", RefundStatus.PENDING),
+        ("requires_action", RefundStatus.PENDING),
+        ("succeeded", RefundStatus.SUCCEEDED),
+        ("failed", RefundStatus.FAILED),
+        ("canceled", RefundStatus.FAILED),
+        ("brand_new", RefundStatus.UNKNOWN),
+        (None, RefundStatus.UNKNOWN),
+    ],
+)
+def test_a_refund_we_do_not_know_is_no_success(theirs, ours):
+    refund = reading.refund(
+        wire.Refund(id="re_1", amount=5, currency="eur", payment_intent="pi_1", status=theirs)
+    )
+    assert (refund.status, refund.amount) == (ours, Money("0.05", "EUR"))
+
+
+def test_an_intent_is_read_whole():
+    payment = intent(
+        amount_received=700,
+        client_secret="pi_1_secret_2",
+        customer="cus_1",
+        metadata={"reference": "order-1", "plan": "a"},
+        latest_charge={"id": "ch_1", "amount": 700, "currency": "eur", "amount_refunded": 200},
+        last_payment_error={"code": "card_declined", "decline_code": "insufficient_funds"},
+        next_action={"type": "redirect_to_url", "redirect_to_url": {"url": "https://bank"}},
+        something_new={"a": 1},
+    )
+    assert payment.captured == Money("7.00", "EUR")
+    assert payment.refunded == Money("2.00", "EUR")
+    assert (payment.reference, payment.metadata) == ("order-1", {"plan": "a"})
+    assert payment.client_secret.reveal() == "pi_1_secret_2"
+    assert (payment.customer, payment.created) == ("cus_1", 5.0)
+    assert payment.decline is DeclineReason.INSUFFICIENT_FUNDS
+    assert (payment.next_action.kind, payment.next_action.url) == (
+        "redirect_to_url",
+        "https://bank",
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ({"type": "use_stripe_sdk", "use_stripe_sdk": {}}, "use_stripe_sdk"),
+        ({"type": "redirect_to_url", "redirect_to_url": {"url": 5}}, "redirect_to_url"),
+        ({"type": "odd", "odd": "text"}, "odd"),
+        ({"a": 1}, ""),
+    ],
+)
+def test_an_action_without_an_address_has_none(action, kind):
+    payment = intent(next_action=action)
+    assert (payment.next_action.kind, payment.next_action.url) == (kind, None)
+
+
+def test_a_charge_that_is_only_named_tells_of_no_refund():
+    assert not intent(latest_charge="ch_1").refunded
+
+
+def test_an_unknown_currency_is_an_unexpected_answer():
+    with pytest.raises(UnexpectedResponseError) as caught:
+        intent(currency="xxx")
+    assert not caught.value.outcome_known
+
+
+def event(event_type, about, **previous):
+    data = {"object": about, **({"previous_attributes": previous} if previous else {})}
+    return reading.event(json.dumps({"id": "evt_1", "type": event_type, "data": data}).encode())
+
+
+def test_a_success_tells_what_was_taken():
+    assert event(
+        "payment_intent.succeeded",
+        {**INTENT, "amount_received": 900, "metadata": {"reference": "r", "a": "b"}},
+    ) == PaymentSucceeded(
+        payment_id="pi_1", amount=Money("9", "EUR"), reference="r", metadata={"a": "b"}
+    )
+
+
+def test_a_failure_tells_why_and_what_to_say():
+    failed = event(
+        "payment_intent.payment_failed",
+        {**INTENT, "last_payment_error": {"code": "card_declined", "decline_code": "lost_card"}},
+    )
+    assert isinstance(failed, PaymentFailed)
+    assert (failed.reason, failed.soft) == (DeclineReason.SUSPECTED_FRAUD, False)
+    assert failed.advice == DeclineReason.DECLINED.advice
+
+
+def test_a_failure_without_a_reason_is_one_nevertheless():
+    assert event("payment_intent.payment_failed", INTENT).reason is DeclineReason.DECLINED
+
+
+CHARGE = {"id": "ch_1", "amount": 1000, "currency": "eur", "payment_intent": "pi_1"}
+
+
+@pytest.mark.parametrize(
+    ("previous", "now"),
+    [({"amount_refunded": 100}, "2"), ({}, "3"), ({"amount_refunded": None}, "3")],
+)
+def test_a_refund_tells_what_went_back_now_and_in_all(previous, now):
+    refunded = event("charge.refunded", {**CHARGE, "amount_refunded": 300}, **previous)
+    assert refunded == Refunded(
+        payment_id="pi_1",
+        amount=Money(now, "EUR"),
+        refunded=Money("3", "EUR"),
+        whole=False,
+        reference=None,
+        metadata={},
+    )
+
+
+def test_a_charge_of_its_own_is_none_of_the_ports():
+    assert event("charge.refunded", {**CHARGE, "payment_intent": None}) is None
+
+
+def test_other_events_say_nothing_about_payments():
+    assert event("customer.created", {"id": "cus_1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("event_type", "expected"),
+    [
+        ("payment_intent.succeeded", PaymentSucceeded),
+        ("payment_intent.payment_failed", PaymentFailed),
+        ("charge.refunded", Refunded),
+        ("customer.created", type(None)),
+    ],
+)
+def test_our_own_samples_are_read(event_type, expected):
+    sample = SAMPLES.sample(event_type, now=5.0, ids=lambda: "0-1", overrides={})
+    assert type(reading.event(sample.body)) is expected
