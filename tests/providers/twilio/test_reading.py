@@ -1,0 +1,68 @@
+from urllib.parse import urlencode
+
+import pytest
+
+from hardpoint.providers.twilio.reading import event
+from hardpoint.sms.types import (
+    Consent,
+    FailureReason,
+    MessageChanged,
+    MessageReceived,
+    MessageStatus,
+)
+
+SENT = {"MessageSid": "SM1", "To": "+14155550123", "From": "+14155550100", "SmsStatus": "sent"}
+
+
+def read(**fields):
+    return event(urlencode(fields).encode())
+
+
+def test_a_status_callback_says_how_far_a_message_is():
+    assert read(**SENT, MessageStatus="undelivered", ErrorCode="30003") == MessageChanged(
+        message_id="SM1",
+        status=MessageStatus.UNDELIVERED,
+        vendor_status="undelivered",
+        to="+14155550123",
+        from_="+14155550100",
+        failure=FailureReason.UNREACHABLE,
+        vendor_code="30003",
+    )
+    changed = read(**SENT, MessageStatus="teleported", ErrorCode="")
+    assert changed.status is MessageStatus.UNKNOWN
+    assert (changed.vendor_status, changed.failure) == ("teleported", None)
+
+
+def test_a_text_that_came_brings_its_media_and_what_it_says_about_consent():
+    fields = SENT | {"SmsStatus": "received", "Body": "stop + ü"}
+    media = {"NumMedia": "2", "MediaUrl0": "https://a/0", "MediaUrl1": "https://a/1"}
+    assert read(**fields, **media, OptOutType="STOP") == MessageReceived(
+        message_id="SM1",
+        from_="+14155550100",
+        to="+14155550123",
+        body="stop + ü",
+        media=("https://a/0", "https://a/1"),
+        consent=Consent.STOP,
+    )
+    plain = read(MessageSid="SM1", To="+1", From="+2")
+    assert (plain.body, plain.media, plain.consent) == ("", (), None)
+
+
+@pytest.mark.parametrize("body", [b"CallSid=CA1&CallStatus=ringing", b"", b"{}", b"[]", b"x"])
+def test_what_is_not_about_a_message_is_nobodys(body):
+    assert event(body) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"MessageSid=SM1",
+        b"MessageSid=SM1&MessageStatus=sent",
+        b"MessageSid=SM1&To=%2B1",
+        b"\xff",
+        b"MessageSid=SM1&" + b"&".join([b"a=1"] * 300),
+    ],
+)
+def test_what_is_about_a_message_and_cannot_be_read_is_an_error(body):
+    with pytest.raises(ValueError):
+        event(body)

@@ -1,0 +1,208 @@
+"""What goes over the wire, and what is made of it; the rest is the conformance suite's."""
+
+import base64
+
+import msgspec
+import pytest
+
+from hardpoint.core.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    UnexpectedResponseError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.fakes.messages import Reply
+from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, SERVICE_SID
+from hardpoint.sms.types import FailureReason, MessageStatus, NewMessage
+
+TO = "+4917012345678"
+SHOWN = {
+    "sid": "SM1",
+    "status": "queued",
+    "to": TO,
+    "from": SENDER,
+    "body": "hello",
+    "date_created": "Mon, 16 Aug 2010 03:45:01 +0000",
+    "num_segments": "1",
+    "error_code": None,
+}
+
+
+def send(account, new=None, **options):
+    new = new or NewMessage(to=TO, body="hello")
+    return account.do(account.driver(**options).send(new, idempotency_key="k"))
+
+
+def test_the_request_is_the_one_that_twilio_documents(scripted):
+    scripted.vendor.reply = Reply.json(SHOWN, 201)
+    new = NewMessage(
+        to=TO,
+        body="a&b ü",
+        media=("https://a.example/1", "https://a.example/2"),
+        extra={"ValidityPeriod": 60, "SmartEncoded": True},
+    )
+    message = send(scripted, new, status_url="https://shop.example/w?x=1")
+    (request,) = scripted.vendor.received
+    assert (request.method, request.target) == (
+        "POST",
+        f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json",
+    )
+    pair = base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode()).decode()
+    assert request.headers["authorization"] == f"Basic {pair}"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert "idempotency-key" not in request.headers
+    assert request.form() == [
+        ("To", TO),
+        ("From", SENDER),
+        ("Body", "a&b ü"),
+        ("MediaUrl", "https://a.example/1"),
+        ("MediaUrl", "https://a.example/2"),
+        ("StatusCallback", "https://shop.example/w?x=1"),
+        ("ValidityPeriod", "60"),
+        ("SmartEncoded", "true"),
+    ]
+    assert (message.id, message.created, message.segments) == ("SM1", 1281930301.0, 1)
+
+
+def test_an_api_key_stands_in_the_place_of_the_account(scripted):
+    scripted.vendor.reply = Reply.json(SHOWN, 201)
+    key = "SK" + "a" * 32
+    send(scripted, api_key_sid=key, secret=Secret.value("hush"))
+    (request,) = scripted.vendor.received
+    assert base64.b64decode(request.headers["authorization"][6:]) == f"{key}:hush".encode()
+    assert ACCOUNT_SID in request.target
+
+
+@pytest.mark.parametrize(
+    ("from_", "fields"),
+    [
+        (None, {"MessagingServiceSid": SERVICE_SID}),
+        ("12345", {"From": "12345"}),
+    ],
+)
+def test_a_messaging_service_sends_unless_the_call_says_who(scripted, from_, fields):
+    scripted.vendor.reply = Reply.json(SHOWN, 201)
+    new = NewMessage(to=TO, body="hello", from_=from_)
+    send(scripted, new, messaging_service_sid=SERVICE_SID)
+    (request,) = scripted.vendor.received
+    assert dict(request.form()) == {"To": TO, "Body": "hello", **fields}
+
+
+def test_an_extra_may_not_set_what_the_port_sets(scripted):
+    with pytest.raises(InvalidRequestError) as caught:
+        send(scripted, NewMessage(to=TO, body="hello", extra={"To": "+14155550100"}))
+    assert caught.value.field == "extra.twilio.To"
+    assert not scripted.vendor.received
+
+
+@pytest.mark.parametrize(
+    ("status", "facts"),
+    [
+        (status, {})
+        for status in [
+            *(one.value for one in MessageStatus if one is not MessageStatus.UNKNOWN),
+            "teleported",
+            "unknown",
+            "",
+        ]
+    ],
+)
+def test_every_status_is_read_and_an_unknown_one_is_no_success(scripted, status, facts):
+    scripted.vendor.reply = Reply.json(SHOWN | {"status": status}, 201)
+    message = send(scripted)
+    known = status in {one.value for one in MessageStatus}
+    assert message.status is (MessageStatus(status) if known else MessageStatus.UNKNOWN)
+    assert message.vendor_status == status
+    if not known:
+        assert not message.status.arrived
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"num_segments": "0"}, {"segments": None}),
+        ({"num_segments": None}, {"segments": None}),
+        ({"from": None}, {"from_": None}),
+        ({"body": None}, {"body": ""}),
+        ({"body": "Sent from your Twilio trial account - hello"}, {"body": "hello"}),
+        ({"error_code": 30007}, {"failure": FailureReason.FILTERED, "vendor_code": "30007"}),
+    ],
+)
+def test_what_twilio_leaves_open_is_left_open(scripted, facts, expected):
+    scripted.vendor.reply = Reply.json(SHOWN | facts, 201)
+    message = send(scripted)
+    assert {name: getattr(message, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"{}",
+        msgspec.json.encode(SHOWN | {"sid": 1}),
+        msgspec.json.encode(SHOWN | {"date_created": "yesterday"}),
+    ],
+)
+def test_an_answer_that_is_not_understood_is_no_success(scripted, body):
+    scripted.vendor.reply = Reply(status=201, body=body)
+    with pytest.raises(UnexpectedResponseError) as caught:
+        send(scripted)
+    assert not caught.value.outcome_known
+
+
+def test_a_refusal_carries_its_facts_and_no_private_ones(scripted):
+    scripted.vendor.reply = Reply.json(
+        {"code": 21211, "message": f"no {TO} with {AUTH_TOKEN}", "status": 400},
+        400,
+        ("twilio-request-id", "RQ7"),
+    )
+    with pytest.raises(InvalidRequestError) as caught:
+        send(scripted)
+    assert (caught.value.vendor_code, caught.value.request_id) == ("21211", "RQ7")
+    assert TO not in str(caught.value)
+    assert AUTH_TOKEN not in str(caught.value)
+
+
+def test_a_page_in_between_says_nothing_about_the_outcome(scripted):
+    scripted.vendor.reply = Reply(status=502, body=b"<html>")
+    with pytest.raises(OutcomeUnknownError):
+        send(scripted)
+
+
+def test_a_wrong_secret_is_told(account):
+    with pytest.raises(AuthenticationError) as caught:
+        send(account, secret=Secret.value("wrong"))
+    assert caught.value.vendor_code == "20003"
+
+
+def listed(account, cursor=None, since=0.0):
+    return account.do(account.driver().list_messages(to=TO, since=since, cursor=cursor))
+
+
+def test_the_next_page_is_taken_by_its_token_and_never_by_an_address(scripted):
+    away = "https://evil.example/x?Page=1&PageToken=PASM1&To=other"
+    scripted.vendor.reply = Reply.json({"messages": [SHOWN], "next_page_uri": away})
+    page = listed(scripted)
+    assert page.cursor == "Page=1&PageToken=PASM1"
+    listed(scripted, page.cursor)
+    assert scripted.vendor.received[1].query() == [
+        ("To", TO),
+        ("PageSize", "100"),
+        ("Page", "1"),
+        ("PageToken", "PASM1"),
+    ]
+
+
+def test_a_next_page_without_a_token_is_not_taken_for_the_end(scripted):
+    scripted.vendor.reply = Reply.json({"messages": [], "next_page_uri": "/x?Page=1"})
+    with pytest.raises(UnexpectedResponseError):
+        listed(scripted)
+
+
+def test_pages_older_than_asked_for_are_not_read(scripted):
+    reply = {"messages": [SHOWN], "next_page_uri": "/x?PageToken=PA"}
+    scripted.vendor.reply = Reply.json(reply)
+    assert listed(scripted, since=1281930301.0).cursor == "PageToken=PA"
+    assert listed(scripted, since=1281930302.0).cursor is None
