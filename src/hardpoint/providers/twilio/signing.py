@@ -53,12 +53,13 @@ class Address:
                 fix="Write the public address that Twilio calls, as it is set there",
             )
         bare, _, query = url.partition("?")
-        plain, numbered = _spellings(bare, parts.scheme, parts.netloc, port)
-        self._bases = (plain.encode(), numbered.encode())
+        self._bases = tuple(
+            one.encode() for one in _spellings(bare, parts.scheme, parts.netloc, port)
+        )
         self._query = query
 
     def signed(self, received: str, body: bytes) -> tuple[bytes, ...]:
-        """What Twilio may have put before the parameters.
+        """What Twilio may have put before the parameters, the address as it is written first.
 
         Scheme, host and path are the configured ones. The query is the received one where there is
         one: it is signed, and a status callback may have its own. A JSON body's hash stands in it;
@@ -125,8 +126,8 @@ def parameters(fields: list[Field]) -> bytes:
 
 
 def _spellings(bare: str, scheme: str, netloc: str, port: int | None) -> tuple[str, str]:
-    """A URL without its port, and with it or the standard one."""
+    """A URL as it is written, and the other way: without its port, or with the standard one."""
     start = f"{scheme}://"
     path = bare[len(start) + len(netloc) :]
-    host = netloc if port is None else netloc.rpartition(":")[0]
-    return f"{start}{host}{path}", f"{start}{host}:{port or _PORTS[scheme]}{path}"
+    other = f"{netloc}:{_PORTS[scheme]}" if port is None else netloc.rpartition(":")[0]
+    return f"{start}{netloc}{path}", f"{start}{other}{path}"

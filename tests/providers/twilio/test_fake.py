@@ -1,0 +1,236 @@
+import asyncio
+import threading
+from urllib.parse import parse_qsl
+
+import pytest
+
+from hardpoint.core.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProviderError,
+    RateLimitedError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.fakes.emitter import Chaos
+from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.server import FakeServer
+from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.providers.twilio import Twilio
+from hardpoint.providers.twilio.fake import AUTH_TOKEN, SENDER, SERVICE_SID, FakeTwilio
+from hardpoint.providers.twilio.reading import event
+from hardpoint.providers.twilio.sms import TwilioSms
+from hardpoint.providers.twilio.webhooks import TwilioWebhooks
+from hardpoint.sms.suppressions import OptedOutError
+from hardpoint.sms.types import Consent, FailureReason, MessageStatus, NewMessage
+from hardpoint.webhooks import WebhookError, WebhookRequest
+
+TO = "+4917012345678"
+URL = "https://shop.example/webhooks/texts"
+
+
+def send(account, settings=None, **facts):
+    new = NewMessage(**{"to": TO, "body": "hello", **facts})
+    return account.do(account.driver(**(settings or {})).send(new, idempotency_key="k"))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "error"),
+    [
+        ({"to": "+15005550001"}, "21211", InvalidRequestError),
+        ({"to": "+15005550002"}, "21612", InvalidRequestError),
+        ({"to": "+15005550003"}, "21408", PermissionDeniedError),
+        ({"to": "+15005550004"}, "21610", OptedOutError),
+        ({"to": "+15005550009"}, "21614", InvalidRequestError),
+        ({"to": "4917012345678"}, "21211", InvalidRequestError),
+        ({"to": ""}, "21604", InvalidRequestError),
+        ({"from_": "+15005550001"}, "21212", InvalidRequestError),
+        ({"from_": "+15005550007"}, "21606", InvalidRequestError),
+        ({"from_": "+15005550008"}, "21611", RateLimitedError),
+        ({"from_": "+14155550100"}, "21606", InvalidRequestError),
+        ({"body": ""}, "21602", InvalidRequestError),
+        ({"body": "x" * 1601}, "21617", InvalidRequestError),
+        ({"media": ("https://a.example/1",) * 11}, "21623", InvalidRequestError),
+        ({"media": ("ftp://a.example/1",)}, "21620", InvalidRequestError),
+        ({"extra": {"StatusCallback": "nowhere"}}, "21609", InvalidRequestError),
+        ({"extra": {"Colour": "red"}}, "20001", InvalidRequestError),
+        ({"extra": {"Attempt": ["1", "2"]}}, "20001", InvalidRequestError),
+        ({"settings": {"messaging_service_sid": "MG" + "0" * 32}}, "21701", InvalidRequestError),
+    ],
+)
+def test_magic_numbers_and_bad_parameters_are_refused_by_their_codes(account, options, code, error):
+    with pytest.raises(ProviderError) as caught:
+        send(account, **options)
+    assert type(caught.value) is error
+    assert caught.value.vendor_code == code
+    assert caught.value.request_id == f"RQ{1:032x}"
+    assert account.vendor.ledger.count("refusal", code=int(code)) == 1
+    assert account.vendor.ledger.count("message") == 0
+
+
+def test_a_message_needs_a_sender(account):
+    with pytest.raises(InvalidRequestError) as caught:
+        send(account, {"from_": None})
+    assert caught.value.vendor_code == "21603"
+
+
+def test_a_service_chooses_its_sender_later(account):
+    message = send(account, {"messaging_service_sid": SERVICE_SID})
+    assert (message.status, message.from_, message.segments) == (
+        MessageStatus.ACCEPTED,
+        None,
+        None,
+    )
+    account.vendor.carry(message.id, "queued", "sent")
+    read = account.do(account.driver().get_message(message.id))
+    assert (read.status, read.from_, read.segments) == (MessageStatus.SENT, SENDER, 1)
+
+
+def test_a_failure_is_shown_and_told(account):
+    message = send(account, {"status_url": URL})
+    account.vendor.carry(message.id, "sent", "undelivered", error_code=30006)
+    read = account.do(account.driver().get_message(message.id))
+    assert read.failure is FailureReason.NOT_MOBILE
+    first, second = account.vendor.emitter.pending()
+    assert event(first.body).failure is None
+    assert event(second.body).failure is FailureReason.NOT_MOBILE
+
+
+def test_without_a_callback_nothing_is_told(account):
+    account.vendor.carry(send(account).id, "sent")
+    assert account.vendor.emitter.pending() == []
+
+
+def test_media_make_another_kind_of_sid(account):
+    assert send(account, body="", media=("https://a.example/1",)).id.startswith("MM")
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/2010-04-01/Accounts/AC0/Messages.json", 404),
+        ("GET", "/elsewhere", 404),
+        ("DELETE", "{}.json", 405),
+        ("POST", "{}/SM1.json", 405),
+        ("GET", "{}/SM1.json", 404),
+        ("GET", "{}.json?Page=1", 400),
+        ("GET", "{}.json?Colour=red", 400),
+        ("GET", "{}.json?To=1&To=2", 400),
+        ("POST", "{}.json", 415),
+    ],
+)
+def test_what_the_fake_does_not_know_is_refused(method, target, status):
+    vendor = FakeTwilio()
+    opened = "Basic " + next(iter(vendor._basic))
+    path = target.format(f"/2010-04-01/Accounts/AC{'f' * 32}/Messages")
+    reply = vendor.answer(
+        Received(method=method, target=path, headers={"authorization": opened}, body=b"")
+    )
+    assert reply.status == status
+    vendor.emitter.close()
+
+
+def test_an_api_key_opens_the_account_and_another_does_not():
+    key = "SK" + "1" * 32
+    vendor = FakeTwilio(api_keys={key: "hush"})
+    with FakeServer(vendor) as server, asyncio.Runner() as runner:
+        transport = AsyncTransport()
+
+        def driver(secret):
+            settings = Twilio(
+                account_sid="AC" + "f" * 32,
+                api_key_sid=key,
+                secret=Secret.value(secret),
+                base_url=server.url,
+            )
+            return TwilioSms(transport, settings)
+
+        with pytest.raises(NotFoundError):
+            runner.run(driver("hush").get_message("SM1"))
+        with pytest.raises(ProviderError):
+            runner.run(driver("other").get_message("SM1"))
+        runner.run(transport.close())
+    vendor.emitter.close()
+
+
+class Endpoint:
+    """Where callbacks go: verifies for the public address, whatever the real one is."""
+
+    name = "shop"
+
+    def __init__(self):
+        self.ledger = Ledger()
+        self.told = []
+        self.two = threading.Semaphore(0)
+        self._scheme = TwilioWebhooks(secrets=[Secret.value(AUTH_TOKEN)], url=URL)
+
+    def answer(self, request):
+        received = WebhookRequest(
+            url=request.target, headers=request.headers.items(), body=request.body
+        )
+        try:
+            result = self._scheme.verify(received, now=0)
+        except WebhookError:
+            return Reply(status=401)
+        finally:
+            self.two.release()
+        self.told += [one.id.partition(":")[2] for one in result.events]
+        assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+        return Reply(status=200)
+
+
+def test_callbacks_are_signed_for_the_address_that_was_asked_for(account):
+    account.vendor.delivers = True
+    endpoint = Endpoint()
+    with FakeServer(endpoint) as server:
+        send(account, {"status_url": URL})
+        delivered = account.vendor.emitter.deliver(server.url, Chaos(duplicates=1, shuffled=True))
+        assert [one.status for one in delivered] == [200] * 4
+        assert sorted(endpoint.told) == ["delivered", "delivered", "sent", "sent"]
+        send(account, {"status_url": URL})
+        forged = account.vendor.emitter.deliver(server.url, Chaos(forged=True))
+        assert [one.status for one in forged] == [401] * 2
+        send(account, {"status_url": "https://elsewhere.example/x"})
+        astray = account.vendor.emitter.deliver(server.url)
+        assert [one.status for one in astray] == [401] * 2
+
+
+def test_callbacks_follow_by_themselves(account):
+    account.vendor.delivers = True
+    endpoint = Endpoint()
+    with FakeServer(endpoint) as server:
+        account.vendor.emitter.follow(server.url)
+        send(account, {"status_url": URL})
+        assert all(endpoint.two.acquire(timeout=10) for _ in range(2))
+    assert endpoint.told == ["sent", "delivered"]
+
+
+def test_who_texts_stop_is_not_texted_until_they_text_start(account):
+    sid = account.vendor.receive(TO, "Stop", url=URL)
+    with pytest.raises(OptedOutError):
+        send(account)
+    assert account.vendor.receive(TO, "help", url=URL) != sid
+    account.vendor.receive(TO, "a cat", url=URL, media=["https://a.example/cat.png"])
+    account.vendor.receive(TO, "START", url=URL)
+    send(account)
+    told = [event(one.body) for one in account.vendor.emitter.pending()]
+    assert [one.consent for one in told] == [Consent.STOP, Consent.HELP, None, Consent.START]
+    assert told[2].media == ("https://a.example/cat.png",)
+    assert (told[0].from_, told[0].to, told[0].body) == (TO, SENDER, "Stop")
+
+
+def test_callbacks_have_the_parameters_twilio_sends(account):
+    message = send(account, {"status_url": URL})
+    account.vendor.carry(message.id, "sent")
+    (emission,) = account.vendor.emitter.pending()
+    assert set(dict(parse_qsl(emission.body.decode()))) == {
+        "AccountSid",
+        "ApiVersion",
+        "From",
+        "MessageSid",
+        "MessageStatus",
+        "SmsSid",
+        "SmsStatus",
+        "To",
+    }

@@ -1,0 +1,343 @@
+"""Vectors of twilio/twilio-python, tests/unit/test_request_validator.py, and what attackers try."""
+
+import traceback
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MalformedRequestError,
+    MissingSignatureError,
+    SignatureMismatchError,
+)
+from hardpoint.webhooks import WebhookError, WebhookRequest, scheme
+from hardpoint.webhooks.diagnosis import diagnose
+
+TOKEN = "12345"
+VECTOR_URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
+CALL = {
+    "CallSid": "CA1234567890ABCDE",
+    "Digits": "1234",
+    "From": "+14158675309",
+    "To": "+18005551212",
+    "Caller": "+14158675309",
+}
+JSON = b'{"property": "value", "boolean": true}'
+URL = "https://shop.example/webhooks/texts"
+SENT = {"MessageSid": "SM1", "MessageStatus": "sent", "AccountSid": "AC1", "To": "+14155550123"}
+
+
+def bound(url=URL, *secrets):
+    return scheme("twilio", secrets=secrets or [TOKEN], url=url)
+
+
+def request(body, *headers, url=""):
+    return WebhookRequest(url=url, headers=headers, body=body)
+
+
+def sent(fields, *, by=(), url="", token=None, at=URL):
+    body = fields if isinstance(fields, bytes) else urlencode(fields).encode()
+    headers = bound(at, *by).sign(body, now=0, event_id=token or "", event_type="")
+    headers = [pair for pair in headers if token or pair[0] != "I-Twilio-Idempotency-Token"]
+    return request(body, *headers, url=url)
+
+
+def one(fields, **options):
+    result = bound().verify(sent(fields, **options), now=0)
+    assert result.malformed is None
+    (event,) = result.events
+    return event
+
+
+def malformed(fields, **options):
+    result = bound().verify(sent(fields, **options), now=0)
+    assert result.events == ()
+    return result.malformed
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "signature"),
+    [
+        (VECTOR_URL, urlencode(CALL), "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        (VECTOR_URL.replace(".com", ".com:443"), urlencode(CALL), "kvajT1Ptam85bY51eRf/AJRuM3w="),
+        (VECTOR_URL, urlencode(CALL), "kvajT1Ptam85bY51eRf/AJRuM3w="),
+        (VECTOR_URL.replace(".com", ".com:443"), urlencode(CALL), "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
+        (
+            VECTOR_URL.replace("https", "http"),
+            urlencode(CALL),
+            "0ZXoZLH/DfblKGATFgpif+LLRf4=",
+        ),
+        (
+            VECTOR_URL,
+            "Sid=CA123&SidAccount=AC123&Digits=5678&Digits=1234&Digits=1234",
+            "IK+Dwps556ElfBT0I3Rgjkr1wJU=",
+        ),
+        (VECTOR_URL, JSON.decode(), "a9nBmqA0ju/hNViExpshrM61xv4="),
+    ],
+)
+def test_the_vendors_own_vectors_hold(url, body, signature):
+    received = request(body.encode(), ("X-Twilio-Signature", signature))
+    key, _, _ = bound(url).authenticate(received, now=0)
+    assert key == 0
+
+
+def test_a_hash_in_the_query_received_is_what_was_signed():
+    digest = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
+    signature = ("X-Twilio-Signature", "a9nBmqA0ju/hNViExpshrM61xv4=")
+    query = f"/myapp.php?foo=1&bar=2&bodySHA256={digest}"
+    bound(VECTOR_URL).authenticate(request(JSON, signature, url=query), now=0)
+    with pytest.raises(MalformedRequestError):
+        bound(VECTOR_URL).authenticate(request(JSON + b" ", signature, url=query), now=0)
+    with pytest.raises(MalformedRequestError):
+        bound(VECTOR_URL).authenticate(request(JSON, signature, url="/myapp.php?foo=1"), now=0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "token", "expected"),
+    [
+        (SENT, None, ("SM1:sent", "message.sent", "AC1", False)),
+        (SENT, "t-1", ("SM1:sent", "message.sent", "AC1", False)),
+        (
+            {"MessageSid": "SM1", "SmsStatus": "received", "Body": "ü + 1=1"},
+            None,
+            ("SM1:received", "message.received", None, False),
+        ),
+        ({"MessageSid": "SM1"}, None, ("SM1:received", "message.received", None, False)),
+        (
+            {"CallSid": "CA1", "CallStatus": "completed", "SequenceNumber": "3"},
+            "t-1",
+            ("CA1:completed:3", "call.completed", None, False),
+        ),
+        (
+            {"CallSid": "CA1", "CallStatus": "in-progress", "Digits": "1"},
+            "t-1",
+            ("t-1", "call.in-progress", None, True),
+        ),
+        ({"CallSid": "CA1"}, None, ("CA1:unknown", "call.unknown", None, False)),
+        ({"EventType": "task.created"}, "t-1", ("t-1", "task.created", None, True)),
+        ({"Any": "thing"}, "t-1", ("t-1", "form", None, True)),
+    ],
+)
+def test_an_event_is_named_by_what_is_signed_where_that_will_do(fields, token, expected):
+    event = one(fields, token=token)
+    assert (event.id, event.type, event.account, event.asserted) == expected
+
+
+def test_events_of_a_stream_come_several_in_one():
+    body = b'[{"id":"EZ1","type":"com.a","data":{"accountSid":"AC1"}},{"id":"EZ2","type":"com.b"}]'
+    events = bound().verify(sent(body), now=0).events
+    assert [(event.id, event.type, event.account) for event in events] == [
+        ("EZ1", "com.a", "AC1"),
+        ("EZ2", "com.b", None),
+    ]
+    assert one(b'{"id":"EZ1","type":"com.a"}').id == "EZ1"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"",
+        b"\xff",
+        b"MessageSid=SM1&Body=%ff",
+        b"MessageSid=SM1&MessageStatus=sent&MessageStatus=delivered",
+        b"MessageSid=" + b"x" * 300,
+        b"MessageSid=SM1%0a",
+        b"MessageSid=SM1&AccountSid=%1b[31m",
+        b"Any=thing",
+        b"[]",
+        b"{}",
+        b"{" * 100_000,
+        b'[{"id":"EZ1"}]',
+        b'[{"id":"EZ\\n1","type":"a"}]',
+        b"\x00",
+    ],
+)
+def test_what_is_signed_and_cannot_be_read_is_quarantined(fields):
+    assert malformed(fields)
+
+
+def test_a_token_that_would_harm_a_log_is_quarantined():
+    received = sent({"Any": "thing"})
+    received.headers = [*received.headers, (b"i-twilio-idempotency-token", b"a b\x1b")]
+    assert bound().verify(received, now=0).malformed
+
+
+def test_a_repeated_parameter_that_names_nothing_does_no_harm():
+    assert one(b"MessageSid=SM1&MessageStatus=sent&Digits=1&Digits=2&Digits=1").id == "SM1:sent"
+
+
+@pytest.mark.parametrize(
+    ("body", "differing"),
+    [
+        (urlencode(SENT).encode(), urlencode(SENT | {"MessageStatus": "delivered"}).encode()),
+        (b"MessageSid=SM1&Body=1%2B1", b"MessageSid=SM1&Body=1+1"),
+        (b"MessageSid=SM1", b"MessageSid=SM1&MessageStatus=delivered"),
+        (b"MessageSid=SM1&A=1&A=2", b"MessageSid=SM1&A=1"),
+        (b'{"id":"a","type":"b"}', b'{"id":"a","type":"c"}'),
+        (b'{"id":"a","type":"b"}', b'{"id":"a","type":"b"} '),
+    ],
+)
+def test_another_body_is_refused(body, differing):
+    genuine = sent(body)
+    forged = WebhookRequest.raw("POST", "", genuine.headers, differing)
+    with pytest.raises(SignatureMismatchError):
+        bound().verify(forged, now=0)
+
+
+def test_one_flipped_bit_of_a_signature_is_refused():
+    genuine = sent(SENT)
+    ((_, value),) = genuine.headers
+    for bit in range(len(value) * 8):
+        changed = bytearray(value)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(WebhookError):
+            bound().verify(
+                request(genuine.body, ("x-twilio-signature", changed.decode("latin-1"))), now=0
+            )
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "https://shop.example.evil.test/webhooks/texts",
+        "http://shop.example/webhooks/texts",
+        "https://shop.example/webhooks/texts/",
+        "https://shop.example/webhooks/text%73",
+        "https://shop.example/webhooks/other",
+        "https://shop.example:8443/webhooks/texts",
+        "https://SHOP.example/webhooks/texts",
+        "https://shop.example/webhooks/texts?x=1",
+    ],
+)
+def test_a_signature_for_another_address_is_refused_whatever_the_request_claims(at):
+    genuine = sent(SENT, at=at)
+    for claimed in ("", at.partition("?")[0], "/webhooks/texts"):
+        headers = [
+            *genuine.headers,
+            (b"host", b"shop.example"),
+            (b"x-forwarded-host", at.split("/")[2].encode()),
+            (b"x-forwarded-proto", b"http"),
+        ]
+        forged = WebhookRequest.raw("POST", claimed, headers, genuine.body)
+        with pytest.raises(SignatureMismatchError):
+            bound().verify(forged, now=0)
+
+
+def test_a_query_of_ones_own_on_a_callback_is_signed_with_it():
+    received = sent(SENT, at=f"{URL}?order=7", url="/webhooks/texts?order=7")
+    assert bound().verify(received, now=0).events
+    received.url = "/webhooks/texts?order=8"
+    with pytest.raises(SignatureMismatchError):
+        bound().verify(received, now=0)
+
+
+def test_a_signature_of_json_is_none_of_a_form():
+    genuine = sent(b'{"id":"a","type":"b"}')
+    for body in (b"", b"?bodySHA256=0", b"a=1"):
+        forged = WebhookRequest.raw("POST", "", genuine.headers, body)
+        with pytest.raises(SignatureMismatchError):
+            bound().verify(forged, now=0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ([], MissingSignatureError),
+        ([("X-Twilio-Signature", "")], MalformedRequestError),
+        ([("X-Twilio-Signature", "x")], MalformedRequestError),
+        ([("X-Twilio-Signature", "x" * 70_000)], MalformedRequestError),
+        ([("X-Twilio-Signature", "\xff" * 28)], SignatureMismatchError),
+        ([("X-Twilio-Signature", "A" * 28)] * 2, MalformedRequestError),
+        (
+            [
+                ("X-Twilio-Signature", "A" * 28),
+                ("X-Twilio-Webhooks-Signature-Settings", "key=SK1,algorithm=HMAC_SHA256"),
+            ],
+            MalformedRequestError,
+        ),
+    ],
+)
+def test_what_follows_no_grammar_is_refused(headers, error):
+    with pytest.raises(error):
+        bound().verify(request(b"MessageSid=SM1", *headers), now=0)
+
+
+def test_a_good_signature_with_a_shared_keys_header_is_refused():
+    genuine = sent(SENT)
+    genuine.headers = [*genuine.headers, (b"x-twilio-webhooks-signature-settings", b"key=a")]
+    with pytest.raises(MalformedRequestError):
+        bound().verify(genuine, now=0)
+
+
+def test_too_many_parameters_are_refused_before_they_are_sorted():
+    with pytest.raises(MalformedRequestError):
+        bound().verify(request(b"a&" * 5000, ("X-Twilio-Signature", "A" * 28)), now=0)
+
+
+def test_tokens_are_rotated_without_a_gap():
+    old, new = "old-token", "new-token"
+    assert bound(URL, new, old).verify(sent(SENT, by=[old]), now=0).key == 1
+    assert bound(URL, new, old).verify(sent(SENT, by=[new, old]), now=0).key == 0
+    with pytest.raises(SignatureMismatchError):
+        bound(URL, new).verify(sent(SENT, by=[old]), now=0)
+
+
+@pytest.mark.parametrize("secret", ["", " ", "a b", "tök", "AC" + "0" * 32, "SK" + "0" * 32])
+def test_what_is_no_auth_token_does_not_start(secret):
+    with pytest.raises(ConfigurationError, match="secrets"):
+        bound(URL, secret)
+
+
+def test_the_address_must_be_configured():
+    with pytest.raises(ConfigurationError, match="url: is missing"):
+        scheme("twilio", secrets=[TOKEN])
+    with pytest.raises(ConfigurationError, match="url"):
+        bound("shop.example/x")
+
+
+def test_a_failure_says_where_to_look_and_shows_no_secret():
+    canary = "canary-token"
+    forged = sent(SENT | {"AccountSid": "AC0123"}, by=["other"])
+    said = diagnose("twilio", forged, [canary], now=0, url=URL).message
+    assert "AC0123" in said
+    assert "url" in said
+    spoofed = sent(SENT | {"AccountSid": "AC\x1b[31m"}, by=["other"])
+    assert "\x1b" not in diagnose("twilio", spoofed, [canary], now=0, url=URL).message
+    assert diagnose("twilio", sent(b'{"a":1}', by=["other"]), [canary], now=0, url=URL).message
+    with pytest.raises(SignatureMismatchError) as caught:
+        bound(URL, canary).verify(forged, now=0)
+    stack = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+    told = "".join(str(frame.locals) for frame in stack if "src/hardpoint" in frame.filename)
+    assert told
+    assert canary not in told + said
+    right = sent(SENT | {"AccountSid": "AC0123"}, by=[canary]).headers[0][1].decode()
+    assert right not in told
+
+
+@given(st.binary(max_size=300))
+def test_whatever_is_signed_is_an_event_or_malformed(body):
+    result = bound().verify(sent(body), now=0)
+    assert bool(result.malformed) != bool(result.events)
+
+
+@given(
+    body=st.binary(max_size=200),
+    signature=st.binary(max_size=40),
+    url=st.text(max_size=60),
+)
+def test_any_bytes_at_all_are_refused_in_good_order(body, signature, url):
+    headers = [(b"x-twilio-signature", signature)]
+    with pytest.raises(WebhookError):
+        bound().verify(WebhookRequest.raw("POST", url, headers, body), now=0)
+
+
+@given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8)), max_size=8))
+def test_any_form_verifies_however_it_is_ordered(pairs):
+    pairs = [("MessageSid", "SM1"), *((f"x{name}", value) for name, value in pairs)]
+    text = [(a.encode("utf-8", "replace"), b.encode("utf-8", "replace")) for a, b in pairs]
+    genuine = sent(urlencode(text).encode())
+    shuffled = WebhookRequest.raw("POST", "", genuine.headers, urlencode(text[::-1]).encode())
+    assert bound().verify(shuffled, now=0).events[0].id == "SM1:received"
