@@ -94,6 +94,29 @@ def full_port():
 
 
 @pytest.fixture
+def dripping():
+    """A server whose answer comes byte by byte, without an end."""
+    ended = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drip():
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 999999\r\n\r\n")
+                while not ended.wait(0.005):
+                    connection.sendall(b".")
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    ended.set()
+    listener.close()
+    thread.join()
+
+
+@pytest.fixture
 def distrusted_port(tmp_path):
     """HTTPS on loopback with a certificate that nobody vouches for."""
     key = ec.generate_private_key(ec.SECP256R1())

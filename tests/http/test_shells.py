@@ -99,6 +99,15 @@ def test_the_deadline_of_the_call_bounds_every_wait(shells, vendor):
         shells.send(post(vendor.url), remaining=lambda: 0.05)
 
 
+def test_a_whole_exchange_has_its_time(shells, dripping):
+    with pytest.raises(OutcomeUnknownError, match="no whole answer in time"):
+        shells.send(post(dripping), exchange=0.1)
+
+
+def test_an_exchange_in_time_is_not_disturbed(shells, vendor):
+    assert shells.send(post(vendor.url), exchange=5.0).status == 200
+
+
 def test_nothing_is_sent_when_no_time_is_left(shells, vendor):
     with pytest.raises(DeadlineTooShortError):
         shells.send(post(vendor.url), remaining=lambda: 0.0)

@@ -49,7 +49,9 @@ class FakeServer:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
         self._server: asyncio.Server
+        self._listener: socket.socket
         self._exchanges: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -65,14 +67,14 @@ class FakeServer:
         """
         if self._thread is not None:
             raise MisuseError("A fake server starts once; make another")
-        listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = listener.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name=f"fake-{self.app.name}", daemon=True
         )
         self._thread.start()
-        self._do(self._listen(listener))
+        self._do(self._listen())
 
     def stop(self) -> None:
         """Close everything that is open and end the thread."""
@@ -97,18 +99,25 @@ class FakeServer:
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=10)
 
-    async def _listen(self, listener: socket.socket) -> None:
+    async def _listen(self) -> None:
         self._server = await asyncio.start_server(
-            self._connected, sock=listener, limit=_HEAD_BYTES_MAX
+            self._connected, sock=self._listener, limit=_HEAD_BYTES_MAX
         )
 
     async def _close(self) -> None:
+        # A server that is closed while it accepts leaks the connection (CPython 3.11).
+        self._loop.remove_reader(self._listener)
+        await _turns()
         self._server.close()
         for task in list(self._exchanges):
             task.cancel()
         await asyncio.gather(*self._exchanges, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await _turns()  # a socket is closed on a later turn of the loop
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         task = self._loop.create_task(self._converse(reader, writer))
         self._exchanges.add(task)
         task.add_done_callback(self._exchanges.discard)
@@ -128,6 +137,7 @@ class FakeServer:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+            self._writers.discard(writer)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether another may follow on this connection."""
@@ -172,6 +182,11 @@ class FakeServer:
                 return Reply.json({})
             case _:
                 return Reply.json({"error": "no such control"}, 404)
+
+
+async def _turns() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def _read(reader: asyncio.StreamReader) -> Received | None:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from types import TracebackType
 from typing import Self, final
 
 import httpx2
 
-from hardpoint.http.edge import FAILURES, Body, no_answer, outgoing, pool, tls
+from hardpoint.http.edge import FAILURES, Body, no_answer, outgoing, pool, tls, too_slow
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response
 from hardpoint.resilience.timeout import remaining
@@ -38,12 +39,21 @@ class AsyncTransport:
 
     async def send(self, request: Request) -> Response:
         """Send it once; see `Transport.send` for what it raises."""
+        if self._limits.exchange is None:
+            return await self._exchange(request)
+        try:
+            async with asyncio.timeout(self._limits.exchange):
+                return await self._exchange(request)
+        except TimeoutError as error:
+            raise too_slow(request) from error
+
+    async def _exchange(self, request: Request) -> Response:
         try:
             sent = outgoing(request, self._limits, self._remaining())
             wire = await self._opened()
             answer = await wire.handle_async_request(sent)
             try:
-                body = Body(answer, request, self._limits)
+                body = Body(answer, request, self._limits, inf)
                 async for chunk in answer.aiter_raw():
                     if body.full(chunk):
                         break

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from math import inf
+from time import monotonic
 from types import TracebackType
 from typing import Self, final
 
@@ -39,11 +41,13 @@ class BlockingTransport:
 
     async def send(self, request: Request) -> Response:
         """Send it once; see `Transport.send` for what it raises."""
+        exchange = self._limits.exchange
+        until = inf if exchange is None else monotonic() + exchange
         try:
             sent = outgoing(request, self._limits, self._remaining())
             answer = (self._wire or self._opened()).handle_request(sent)
             try:
-                body = Body(answer, request, self._limits)
+                body = Body(answer, request, self._limits, until)
                 for chunk in answer.iter_raw():
                     if body.full(chunk):
                         break

@@ -6,7 +6,8 @@ come into play, and a request costs half the CPU.
 
 import ssl
 from functools import cache
-from typing import final
+from time import monotonic
+from typing import Any, final
 
 import httpx2
 
@@ -60,13 +61,15 @@ def outgoing(request: Request, limits: Limits, remaining: float | None) -> httpx
         ConfigurationError: the URL is one we do not send to.
         DeadlineTooShortError: no time is left.
     """
-    checked_url(request.url, key="url")
+    url = httpx2.URL(checked_url(request.url, key="url"))
+    headers = [*request.headers, ENCODING]
+    extensions: dict[str, Any] = {"timeout": limits.timeouts(request.timeout, remaining)}
+    if request.address is not None:  # the name stays: in the header, in TLS, on the certificate
+        headers.append(("host", url.netloc.decode("ascii")))
+        extensions["sni_hostname"] = url.host
+        url = url.copy_with(host=request.address)
     return httpx2.Request(
-        request.method,
-        request.url,
-        headers=[*request.headers, ENCODING],
-        content=request.body,
-        extensions={"timeout": limits.timeouts(request.timeout, remaining)},
+        request.method, url, headers=headers, content=request.body, extensions=extensions
     )
 
 
@@ -74,16 +77,25 @@ def outgoing(request: Request, limits: Limits, remaining: float | None) -> httpx
 class Body:
     """An answer's body, growing chunk by chunk.
 
+    Args:
+        answer: its head.
+        request: what it answers.
+        limits: of the transport.
+        until: when it has to be over, by the monotonic clock.
+
     Raises:
         UnexpectedResponseError: it is encoded, although we asked it not to be.
     """
 
-    __slots__ = ("_answer", "_data", "_limits", "_request")
+    __slots__ = ("_answer", "_data", "_limits", "_request", "_until")
 
-    def __init__(self, answer: httpx2.Response, request: Request, limits: Limits) -> None:
+    def __init__(
+        self, answer: httpx2.Response, request: Request, limits: Limits, until: float
+    ) -> None:
         self._answer = answer
         self._request = request
         self._limits = limits
+        self._until = until
         self._data = bytearray()
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise _unreadable("is encoded", answer, request)
@@ -93,7 +105,10 @@ class Body:
 
         Raises:
             UnexpectedResponseError: it is larger than the cap.
+            OutcomeUnknownError: it takes too long.
         """
+        if monotonic() > self._until:
+            raise too_slow(self._request)
         self._data += chunk
         most = self._limits.body_bytes_max
         if len(self._data) <= most:
@@ -110,6 +125,11 @@ class Body:
             for name, value in self._answer.headers.raw
         }
         return Response(status=self._answer.status_code, headers=headers, body=bytes(self._data))
+
+
+def too_slow(request: Request) -> HardpointError:
+    """The error for an exchange that takes longer than it may."""
+    return OutcomeUnknownError(f"no whole answer in time from {redacted_url(request.url)}")
 
 
 def _unreadable(problem: str, answer: httpx2.Response, request: Request) -> HardpointError:

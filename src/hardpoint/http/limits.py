@@ -16,6 +16,8 @@ class Limits:
 
     Attributes:
         timeout: seconds to wait for each step: sending, and every wait for bytes.
+        exchange: seconds for all of it together, where given. The blocking shell looks at it with
+            every piece of the answer's body, the asynchronous one at any time.
         connect_timeout: seconds to wait for a connection, TLS included, or a place in the pool.
         body_bytes_max: the largest answer taken.
         cut: give the beginning of a larger answer instead of refusing it.
@@ -24,6 +26,7 @@ class Limits:
     """
 
     timeout: float = 10.0
+    exchange: float | None = None
     connect_timeout: float = 5.0
     body_bytes_max: int = 8 * 1024 * 1024
     cut: bool = False

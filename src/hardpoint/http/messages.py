@@ -17,6 +17,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         headers: in order; `host` and `content-length` are the transport's to add.
         body: the bytes.
         timeout: seconds this request may wait for each step, if less than the transport's own.
+        address: an IP address to connect to, in place of whatever the URL's host resolves to.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     timeout: float | None = None
+    address: str | None = None
 
     def __repr__(self) -> str:
         return f"Request({self.method} {redacted_url(self.url)}, {len(self.body)} bytes)"

@@ -1,0 +1,124 @@
+"""Fetching from an address that a message named: a certificate, a key, a page, a callback.
+
+Whoever wrote the message may want us to ask our own network. So only https on its usual port, every
+address that the name resolves to must be public, the connection goes to the one that was checked
+(a second answer of the name server cannot change it), and no redirect leads elsewhere.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from typing import Protocol, final
+from urllib.parse import urlsplit
+
+from hardpoint.core.errors import ConfigurationError, InvalidRequestError, UnavailableError
+from hardpoint.http.limits import Limits, checked_url
+from hardpoint.http.messages import Request, Response, Transport
+
+UNTRUSTED = Limits(
+    timeout=5.0,
+    exchange=10.0,
+    connect_timeout=3.0,
+    body_bytes_max=256 * 1024,
+    idle_connections=0,
+)
+"""For the transport that is handed to `Untrusted`."""
+
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind NAT64 (RFC 6052)
+
+
+class Resolve(Protocol):
+    """Looks a name up: an effect."""
+
+    async def __call__(self, host: str) -> Sequence[str]:
+        """Every address it has, IPv4 and IPv6.
+
+        Raises:
+            OSError: it has none.
+        """
+        ...
+
+
+@final
+class Untrusted:
+    """Fetches what a message points to.
+
+    Args:
+        transport: made with the limits `UNTRUSTED`.
+        resolve: `resolve_async`, or `resolve_blocking`.
+        permit: which addresses may be asked.
+        plain: whether http and other ports will do; for tests on loopback.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        resolve: Resolve,
+        *,
+        permit: Callable[[str], bool] | None = None,
+        plain: bool = False,
+    ) -> None:
+        self._transport = transport
+        self._resolve = resolve
+        self._permit = permit or is_public
+        self._plain = plain
+
+    async def get(self, url: str) -> Response:
+        """Fetch it.
+
+        Raises:
+            InvalidRequestError: we do not go there; nothing was sent.
+            UnavailableError: the name resolves to nothing, or see `Transport.send`.
+        """
+        host = self._host(url)
+        try:
+            addresses = await self._resolve(host)
+        except (OSError, UnicodeError) as error:
+            raise UnavailableError(f"{host} resolves to nothing") from error
+        if not addresses or not all(self._permit(one) for one in addresses):
+            raise InvalidRequestError(f"{host} is not a public address", field="url")
+        return await self._transport.send(Request(method="GET", url=url, address=addresses[0]))
+
+    def _host(self, url: str) -> str:
+        try:
+            parts = urlsplit(checked_url(url, key="url"))
+        except ConfigurationError as error:
+            raise InvalidRequestError(error.problem, field="url") from None
+        if not self._plain and (parts.scheme != "https" or parts.port not in {None, 443}):
+            raise InvalidRequestError("is not https on its usual port", field="url")
+        return parts.hostname or ""
+
+
+def is_public(address: str) -> bool:
+    """Whether an address belongs to the public internet, and to nobody's inner network."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        if found in _TRANSLATED:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+        if inner is not None:
+            found = inner
+        elif found.teredo is not None:
+            return False
+    return found.is_global and not (found.is_multicast or found.is_reserved)
+
+
+async def resolve_async(host: str) -> Sequence[str]:
+    """Without blocking the event loop."""
+    loop = asyncio.get_running_loop()
+    return _addresses(await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+
+
+async def resolve_blocking(host: str) -> Sequence[str]:
+    """Blocking this thread; never suspends."""
+    return _addresses(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+
+
+def _addresses(
+    found: Sequence[tuple[object, object, object, object, tuple[object, ...]]],
+) -> list[str]:
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
