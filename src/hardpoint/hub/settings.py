@@ -58,6 +58,8 @@ class SourceSettings:
     name: str
     provider: str
     secrets: tuple[Secret, ...]
+    url: str | None = None
+    """Its public address, where the vendor signs that."""
     tolerance: int | None = None
     body_bytes_max: int | None = None
     forward: ForwardSettings | None = None
@@ -159,7 +161,7 @@ def _worker(table: "_Table") -> WorkerSettings:
 
 
 def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
-    known = {"provider", "secrets", "tolerance", "body_bytes_max", "forward"}
+    known = {"provider", "secrets", "url", "tolerance", "body_bytes_max", "forward"}
     table = root.table("webhooks", None).table(name, known)
     if not _SOURCE.fullmatch(name):
         raise ConfigurationError(
@@ -186,6 +188,7 @@ def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
         name=name,
         provider=table.get("provider", str),
         secrets=tuple(secrets),
+        url=table.get("url", str) if table.has("url") else None,
         tolerance=table.count("tolerance", None),
         body_bytes_max=table.count("body_bytes_max", None, most=BODY_BYTES_CEILING),
         forward=forward,

@@ -1,6 +1,5 @@
 """From settings to what the inbox uses: every source and target with its keys prepared."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,10 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.settings import ForwardSettings, Settings, SourceSettings
 from hardpoint.webhooks.forwarding import Target
 from hardpoint.webhooks.inbox import Source
-from hardpoint.webhooks.verification import Scheme, scheme, scheme_type
+from hardpoint.webhooks.verification import Scheme, scheme, settings_of
+
+_OPTIONS = {"url": "signs no address", "tolerance": "signs no time"}
+"""Settings of a source that only some schemes take, and why others do not."""
 
 Prepared = tuple[Mapping[str, Source], Mapping[str, Target]]
 
@@ -40,11 +42,12 @@ def _source(settings: SourceSettings) -> Source:
 
 
 def _scheme(settings: SourceSettings) -> Scheme:
-    provider, options = settings.provider, dict[str, Any]()
-    if settings.tolerance is not None:
-        options["tolerance"] = settings.tolerance
-        if "tolerance" not in inspect.signature(scheme_type(provider)).parameters:
-            raise ConfigurationError("tolerance", f"{provider} signs no time", fix="Remove it")
+    provider = settings.provider
+    options: dict[str, Any] = {
+        name: value for name in _OPTIONS if (value := getattr(settings, name)) is not None
+    }
+    for name in options.keys() - settings_of(provider):
+        raise ConfigurationError(name, f"{provider} {_OPTIONS[name]}", fix="Remove it")
     return scheme(provider, secrets=settings.secrets, **options)
 
 

@@ -233,7 +233,7 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
     """
     kind = scheme_type(name)
     parameters = signature(kind).parameters
-    known = parameters.keys() - {"secrets"}
+    known = settings_of(name)
     for setting in settings.keys() - known:
         raise ConfigurationError(
             setting,
@@ -245,6 +245,15 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
             raise ConfigurationError(setting, "is missing", fix=f"{name} cannot do without it")
     wrapped = [Secret.value(one) if isinstance(one, str) else one for one in secrets]
     return kind(secrets=wrapped, **settings)
+
+
+def settings_of(name: str) -> frozenset[str]:
+    """The settings that a scheme takes beside its secrets.
+
+    Raises:
+        ConfigurationError: see `scheme_type`.
+    """
+    return frozenset(signature(scheme_type(name)).parameters) - {"secrets"}
 
 
 def scheme_type(name: str) -> SchemeType:
