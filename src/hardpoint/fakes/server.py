@@ -109,11 +109,11 @@ class FakeServer:
         self._loop.remove_reader(self._listener)
         await _turns()
         self._server.close()
-        for task in list(self._exchanges):
-            task.cancel()
-        await asyncio.gather(*self._exchanges, return_exceptions=True)
         for writer in self._writers:
             writer.transport.abort()
+        for task in self._exchanges:
+            task.cancel()
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
         await _turns()  # a socket is closed on a later turn of the loop
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -62,10 +62,13 @@ def outgoing(request: Request, limits: Limits, remaining: float | None) -> httpx
         DeadlineTooShortError: no time is left.
     """
     url = httpx2.URL(checked_url(request.url, key="url"))
-    headers = [*request.headers, ENCODING]
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in (*request.headers, ENCODING)
+    ]
     extensions: dict[str, Any] = {"timeout": limits.timeouts(request.timeout, remaining)}
     if request.address is not None:  # the name stays: in the header, in TLS, on the certificate
-        headers.append(("host", url.netloc.decode("ascii")))
+        headers.append((b"host", url.netloc))
         extensions["sni_hostname"] = url.host
         url = url.copy_with(host=request.address)
     return httpx2.Request(
