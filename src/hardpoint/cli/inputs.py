@@ -9,6 +9,7 @@ from hardpoint.cli.failures import refused, usage
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
+from hardpoint.webhooks.verification import settings_of
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
@@ -52,6 +53,21 @@ def secrets_from(terminal: Terminal, references: list[str] | None) -> list[Secre
     if not terminal.stdin.isatty():
         raise usage("no secret was named", hint=_BY_REFERENCE)
     return [Secret.value(terminal.ask_secret("Secret (not shown): "))]
+
+
+def addressed(provider: str, url: str | None, *, option: str = "--to") -> dict[str, str]:
+    """The setting of a scheme that signs the address; none for others.
+
+    Args:
+        provider: the scheme's name.
+        url: the address, where one was given.
+        option: what gives it.
+    """
+    if "url" not in settings_of(provider):
+        return {}
+    if url is None:
+        raise usage(f"{provider} signs the address that it calls", hint=f"add {option} URL")
+    return {"url": url}
 
 
 def moment_from(option: str, text: str) -> float:

@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 
 from hardpoint.cli.failures import Exit, usage
-from hardpoint.cli.inputs import address_from, body_from, moment_from, name_from, secrets_from
+from hardpoint.cli.inputs import (
+    address_from,
+    addressed,
+    body_from,
+    moment_from,
+    name_from,
+    secrets_from,
+)
 from hardpoint.cli.options import Body, Json, Live, ProviderName, SecretRefs, commands, terminal_of
 from hardpoint.webhooks.verification import Scheme, scheme
 
@@ -47,7 +54,9 @@ def sign(
     for option, text in (("--id", event_id), ("--type", event_type)):
         if text is not None:
             name_from(option, text)
-    signing = scheme(provider, secrets=secrets_from(terminal, secret))
+    signing = scheme(
+        provider, secrets=secrets_from(terminal, secret), **addressed(provider, to, option="--to")
+    )
     now = terminal.clock.now() if timestamp is None else moment_from("--timestamp", timestamp)
     body = body_from(terminal, file)
     headers = _signed(signing, body, now, event_id or terminal.ids(), event_type)

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import typer
 
 from hardpoint.cli.failures import Exit, Failure, usage
-from hardpoint.cli.inputs import address_from, body_from, name_from, secrets_from
+from hardpoint.cli.inputs import address_from, addressed, body_from, name_from, secrets_from
 from hardpoint.cli.options import (
     CONFIG,
     Config,
@@ -27,7 +28,7 @@ from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.settings import Settings, SourceSettings
 from hardpoint.webhooks.samples import Sample, assignment, samples
-from hardpoint.webhooks.verification import WebhookRequest, scheme
+from hardpoint.webhooks.verification import Scheme, WebhookRequest, scheme
 
 PUBLIC = "http://127.0.0.1:8000"
 """Where `hardpoint serve` listens unless told otherwise."""
@@ -77,8 +78,10 @@ def trigger(
     if to is not None:
         address_from(to, live=live)
     url, secrets = to, secrets_from(terminal, secret) if secret else None
+    address: str | None = None
     if url is None or secrets is None:
         found = _source(config, provider, source)
+        address = found.url
         url = url or f"{PUBLIC}/webhooks/{found.name}"
         secrets = secrets or found.secrets
     if raw is None:
@@ -87,7 +90,14 @@ def trigger(
         raise usage("--raw sends a body as it is, so --set and --unset have nothing to change")
     else:
         sample = Sample(type=event, id=terminal.ids(), body=body_from(terminal, raw))
-    shot = _Shot(terminal=terminal, provider=provider, url=url, secrets=secrets, sample=sample)
+    shot = _Shot(
+        terminal=terminal,
+        provider=provider,
+        url=url,
+        address=address or url,
+        secrets=secrets,
+        sample=sample,
+    )
     if print_curl:
         line = curl(url, shot.headers(), sample.body)
         terminal.show({"curl": line}, line)
@@ -97,17 +107,18 @@ def trigger(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shot:
-    """One event and where it goes."""
+    """One event and where it goes; `address` is where the receiver believes itself to be."""
 
     terminal: Terminal
     provider: str
     url: str
+    address: str
     secrets: Sequence[Secret]
     sample: Sample
 
     def headers(self) -> list[tuple[str, str]]:
         """All but what the HTTP client adds; signed now, as each of a vendor's deliveries is."""
-        signing = scheme(self.provider, secrets=self.secrets)
+        signing = self._scheme()
         now = self.terminal.clock.now()
         sample = self.sample
         return [
@@ -128,10 +139,13 @@ class _Shot:
         request = WebhookRequest(url=self.url, headers=self.headers(), body=self.sample.body)
         now = self.terminal.clock.now()
         try:
-            verified = scheme(self.provider, secrets=self.secrets).verify(request, now=now)
+            verified = self._scheme().verify(request, now=now)
         except WebhookError:
             return None
         return next((event.id for event in verified.events), None)
+
+    def _scheme(self) -> Scheme:
+        return scheme(self.provider, secrets=self.secrets, **addressed(self.provider, self.address))
 
 
 def _source(config: Path, provider: str, name: str | None) -> SourceSettings:
@@ -163,10 +177,13 @@ def _sample(
     except ConfigurationError as error:
         raise usage(f"{error.key}: {error.problem}", hint=error.fix) from None
     if unset:
-        document = msgspec.json.decode(sample.body)
+        form = sample.content_type != "application/json"
+        text = sample.body.decode()
+        document = dict(parse_qsl(text)) if form else msgspec.json.decode(text)
         for path in unset:
             _leave_out(document, path)
-        sample = msgspec.structs.replace(sample, body=msgspec.json.encode(document))
+        body = urlencode(document).encode() if form else msgspec.json.encode(document)
+        sample = msgspec.structs.replace(sample, body=body)
     return sample
 
 

@@ -6,7 +6,7 @@ import msgspec
 import typer
 
 from hardpoint.cli.failures import Exit, Failure
-from hardpoint.cli.inputs import body_from, headers_from, moment_from, secrets_from
+from hardpoint.cli.inputs import addressed, body_from, headers_from, moment_from, secrets_from
 from hardpoint.cli.options import Body, Json, ProviderName, SecretRefs, commands, terminal_of
 from hardpoint.webhooks.diagnosis import Diagnosis, diagnose
 from hardpoint.webhooks.verification import WebhookRequest
@@ -24,6 +24,9 @@ def verify(
         str, typer.Option(metavar="FILE", help="The request's headers, 'Name: value' lines.")
     ],
     secret: SecretRefs = None,
+    url: Annotated[
+        str | None, typer.Option(help="The address as it is set at a vendor that signs it.")
+    ] = None,
     at: Annotated[
         str | None, typer.Option(help="Judge its age at this time: Unix seconds or ISO 8601.")
     ] = None,
@@ -39,7 +42,8 @@ def verify(
         one.reveal()  # a missing one says nothing about the signature
     now = terminal.clock.now() if at is None else moment_from("--at", at)
     request = WebhookRequest(headers=headers_from(headers), body=body_from(terminal, file))
-    diagnosis = diagnose(provider, request, secrets, now=now)
+    settings = addressed(provider, url, option="--url")
+    diagnosis = diagnose(provider, request, secrets, now=now, **settings)
     failure = None if diagnosis.ok else _failure(diagnosis)
     verdict = f"{'PASS' if diagnosis.ok else 'FAIL'} {provider}: {diagnosis.message}"
     lines = [verdict, *(f"  {key} {value}" for key, value in diagnosis.details.items())]
