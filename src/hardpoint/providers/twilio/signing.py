@@ -108,11 +108,15 @@ def form(body: bytes) -> list[Field]:
     if body.count(b"&") >= FIELDS_MAX:
         raise MalformedRequestError(f"the form has more than {FIELDS_MAX} parameters")
     fields: list[Field] = []
-    for piece in body.split(b"&"):
+    for piece in body.replace(b"+", b" ").split(b"&"):
         if piece:
-            name, _, value = piece.replace(b"+", b" ").partition(b"=")
-            fields.append((unquote_to_bytes(name), unquote_to_bytes(value)))
+            name, _, value = piece.partition(b"=")
+            fields.append((_plain(name), _plain(value)))
     return fields
+
+
+def _plain(text: bytes) -> bytes:
+    return unquote_to_bytes(text) if b"%" in text else text
 
 
 def is_json(body: bytes) -> bool:

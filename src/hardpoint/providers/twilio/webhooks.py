@@ -192,22 +192,17 @@ def _told(fields: list[Field], token: bytes | None) -> Notification:
 
 def _texts(fields: list[Field]) -> dict[str, str]:
     """The parameters we go by; another parser may take the first of two, we the last."""
-    texts: dict[str, str] = {}
-    for name, value in set(fields):
-        if name in _NAMING:
-            if name.decode() in texts:
-                raise Unreadable(f"{name.decode()} stands twice, with different values")
-            texts[name.decode()] = _decoded(value)
-        else:
-            _decoded(name + value)
-    return texts
-
-
-def _decoded(value: bytes) -> str:
     try:
-        return value.decode()
+        b"\0".join([b"\0".join(field) for field in fields]).decode()
     except UnicodeDecodeError:
         raise Unreadable("the form is not UTF-8") from None
+    texts: dict[str, str] = {}
+    for field, value in fields:
+        if field in _NAMING:
+            name, text = field.decode(), value.decode()
+            if texts.setdefault(name, text) != text:
+                raise Unreadable(f"{name} stands twice, with different values")
+    return texts
 
 
 def _asserted(token: bytes, event_type: str, account: str | None) -> Notification:
