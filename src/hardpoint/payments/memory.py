@@ -86,9 +86,7 @@ class MemoryPayments:
     """
 
     provider = "memory"
-    money = MinorUnits(
-        exponents={"EUR": 2, "USD": 2, "JPY": 0}, steps={}, most=99_999_999
-    )
+    money = MinorUnits(exponents={"EUR": 2, "USD": 2, "JPY": 0}, steps={}, most=99_999_999)
 
     def __init__(
         self,
