@@ -33,9 +33,9 @@ class _Lazy(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, found, rest = super().resolve_command(ctx, args)
-        if found is None:
-            return name, found, rest
-        return name, get_command(import_module(f"hardpoint.cli.{name}").app), rest
+        if found is not None:  # while a shell completes, there may be none
+            found = get_command(import_module(f"hardpoint.cli.{name}").app)
+        return name, found, rest
 
 
 app = typer.Typer(cls=_Lazy, rich_markup_mode=None, pretty_exceptions_enable=False)
