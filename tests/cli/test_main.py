@@ -1,7 +1,7 @@
 import os
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
@@ -194,14 +194,20 @@ def test_as_a_program_it_has_the_same_exit_codes() -> None:
 
 
 def test_help_costs_at_most_200_ms_more_than_python_itself() -> None:
+    """By CPU time, which other work on the machine changes least."""
     plain = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+
+    def cost(*arguments: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True, env=plain)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
     bare: list[float] = []
     ours: list[float] = []
     for _ in range(5):  # interleaved: a busy moment falls on both
-        for arguments, times in ((("-c", "pass"), bare), (("-m", "hardpoint", "--help"), ours)):
-            started = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], capture_output=True, check=True, env=plain)
-            times.append(time.perf_counter() - started)
+        bare.append(cost("-c", "pass"))
+        ours.append(cost("-m", "hardpoint", "--help"))
     extra = min(ours) - min(bare)
     assert extra < 0.2, f"{extra * 1000:.0f} ms"
 
@@ -210,7 +216,7 @@ def test_help_loads_nothing_heavy() -> None:
     probe = (
         "import sys; from hardpoint.cli.main import main; main(['--help'])\n"
         "print(sorted(sys.modules.keys() & {'rich', 'httpx2', 'pydantic', 'msgspec', 'uvicorn',"
-        " 'structlog', 'cryptography', 'asyncio'}))"
+        " 'structlog', 'cryptography', 'asyncio', 'importlib.metadata'}))"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("\n[]\n")

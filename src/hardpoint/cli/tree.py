@@ -1,7 +1,6 @@
 """The tree of commands. A command's module is imported when it is called, not to list it."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
@@ -43,6 +42,8 @@ app = typer.Typer(cls=_Lazy, rich_markup_mode=None, pretty_exceptions_enable=Fal
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # slow to import, and help has no need of it
+
         typer.echo(version("hardpoint"))
         raise typer.Exit
 
