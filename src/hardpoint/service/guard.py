@@ -8,6 +8,7 @@ Nothing raises inside a parser callback.
 
 import asyncio
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, Protocol, cast, final
 from urllib.parse import unquote
 
@@ -325,6 +326,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+@lru_cache(maxsize=128)
 def request_path(target: bytes) -> str | None:
     """The decoded path of a request target, be it absolute or not; None where there is none."""
     try:
