@@ -16,6 +16,7 @@ from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service.guard import Guard, Limits
 from hardpoint.service.listener import Listener, application, bind
 from hardpoint.service.protocol import InboxProtocol
+from hardpoint.service.server import new_event_loop
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
 from hardpoint.webhooks.verification import scheme
 
@@ -121,8 +122,8 @@ def receiver() -> Receiver:
     return Receiver()
 
 
-@pytest.fixture
-def served(receiver: Receiver) -> Callable[..., None]:
+@pytest.fixture(params=[asyncio.new_event_loop, new_event_loop], ids=["asyncio", "uvloop"])
+def served(receiver: Receiver, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Play a scenario against a listener."""
 
     async def run(scenario: Callable[[Door], Awaitable[None]], limits: Limits) -> None:
@@ -140,7 +141,8 @@ def served(receiver: Receiver) -> Callable[..., None]:
             await listener.drain(soft=0, limit=PATIENCE)
 
     def play(scenario: Callable[[Door], Awaitable[None]], *, limits: Limits | None = None) -> None:
-        asyncio.run(run(scenario, limits or Limits()))
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.run(run(scenario, limits or Limits()))
 
     return play
 

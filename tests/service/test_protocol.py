@@ -15,7 +15,7 @@ from hardpoint.service.guard import Guard, Limits
 from hardpoint.service.listener import application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.testing import ManualClock
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
+from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
 
 CAP = 1000
 
@@ -405,14 +405,3 @@ def test_an_end_of_input_waits_for_the_answers_owed_and_keeps_a_refusal():
             assert connection.transport.closed
 
     asyncio.run(scenario())
-
-
-def test_an_answer_on_the_wire_is_made_once_between_two_sweeps():
-    guard = Guard(Limits(), ManualClock(), refused=lambda source, reason: None)
-    first = guard.wire(STORED, last=False)
-    assert guard.wire(STORED, last=False) is first
-    assert guard.wire(STORED, last=True) != first
-    guard.sweep()
-    assert guard.wire(STORED, last=False) is not first
-    assert b"date: Tue, 14 Nov 2023 22:13:20 GMT\r\n" in first
-    assert guard.wire(Answer(status=204, headers=()), last=False).endswith(b"GMT\r\n\r\n")

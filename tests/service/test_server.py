@@ -18,16 +18,13 @@ import pytest
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, TimedOutError
 from hardpoint.hub.hub import Hub, HubFailed
 from hardpoint.service import runfile
+from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
 from hardpoint.service.guard import Limits
 from hardpoint.service.operator import running
 from hardpoint.service.server import (
     DESCRIPTORS_KEPT,
     Patience,
-    Ready,
     Server,
-    ServerStopped,
-    ServerStopping,
-    ServerStuck,
     affordable,
     leave,
     new_event_loop,

@@ -10,7 +10,8 @@ from typing import Any, final
 from uvicorn.config import Config
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.service.guard import Guard, GuardedProtocol
+from hardpoint.service.connection import GuardedProtocol
+from hardpoint.service.guard import Guard
 
 BACKLOG = 2048
 PORT_MAX = 65535
@@ -103,8 +104,8 @@ class Listener:
         self._tick(loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.guard.sweep()
         self._sweep = loop.call_later(self.guard.limits.sweep_seconds, self._tick, loop)
+        self.guard.sweep()
 
     async def drain(self, *, soft: float, limit: float) -> int:
         """Stop without cutting off anyone who is being served.

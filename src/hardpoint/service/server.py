@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
-from typing import ClassVar, final
+from typing import final
 
 import msgspec
 
@@ -23,7 +23,9 @@ from hardpoint.hub.hub import Hub, HubFailed
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service import runfile
 from hardpoint.service.admin import LOOPBACK_NAMES, admin_app
-from hardpoint.service.guard import Guard, GuardedProtocol, Limits
+from hardpoint.service.connection import GuardedProtocol
+from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
+from hardpoint.service.guard import Guard, Limits
 from hardpoint.service.listener import Listener, application, bind, is_loopback, url_of
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.readiness import Readiness
@@ -35,38 +37,6 @@ DESCRIPTORS_KEPT = 128
 """File descriptors that connections leave to the store, the handlers and the rest."""
 STUCK = 1
 """The exit code when a stop takes too long."""
-
-
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """The server takes webhooks.
-
-    Attributes:
-        url: of the public listener, with the actual port.
-        admin_url: of the admin listener, likewise.
-        pid: of this process.
-    """
-
-    url: str
-    admin_url: str
-    pid: int
-
-
-class ServerStopping(msgspec.Struct, frozen=True, kw_only=True):
-    """The server takes no new connections and finishes what it has begun."""
-
-    reason: str
-
-
-class ServerStopped(msgspec.Struct, frozen=True, kw_only=True):
-    """The server has ended; its leases are released and its store is closed."""
-
-    connections_cut: int
-
-
-class ServerStuck(msgspec.Struct, frozen=True, kw_only=True):
-    """Handlers or store did not stop in time; the next start releases their leases."""
-
-    severity: ClassVar[str] = "error"
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
