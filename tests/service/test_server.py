@@ -30,6 +30,7 @@ from hardpoint.service.server import (
     new_event_loop,
     serve,
 )
+from hardpoint.webhooks.inbox import RequestsRefused
 
 SOON = Patience(soft_seconds=0.05, drain_seconds=10, handler_seconds=10, store_seconds=10)
 
@@ -106,6 +107,47 @@ def test_webhooks_are_stored_and_handled_until_the_stop(site, hub, told):
     assert ready.pid == os.getpid()
     assert ServerStopping(reason="the test ends") in told
     assert told[-1] == ServerStopped(connections_cut=0)
+
+
+def test_a_hundred_identical_deliveries_at_once_are_one_event(site, hub):
+    handled: list[str] = []
+
+    @hub.on("shop")
+    async def handle(event, job) -> None:
+        handled.append(event.vendor_id)
+
+    async def scenario(site: Site) -> None:
+        replies = await asyncio.gather(*(site.post("evt_1") for _ in range(100)))
+        assert [reply.status_code for reply in replies] == [200] * 100
+        while not handled:
+            await asyncio.sleep(0.001)
+
+    site(scenario)
+    assert handled == ["evt_1"]
+    reader = hub.reader()
+    try:
+        assert reader.counts()["total"] == 1
+    finally:
+        reader.close()
+
+
+def test_a_flood_of_forged_requests_is_counted_and_stores_nothing(site, hub, connect, post, told):
+    async def scenario(site: Site) -> None:
+        client = await connect(site.ready.url)
+        for _ in range(10):
+            client.say(*[post(b"{}", extra=b"webhook-id: x\r\n")] * 50)
+            assert [await client.status() for _ in range(50)] == [401] * 50
+        client.writer.close()
+
+    site(scenario)
+    reader = hub.reader()
+    try:
+        assert reader.counts()["total"] == 0
+        assert sum(reader.refusals()["shop"].values()) == 500
+    finally:
+        reader.close()
+    # A row a source, reason and minute, not one a request.
+    assert sum(isinstance(event, RequestsRefused) for event in told) <= 3
 
 
 def test_leaving_at_once_keeps_what_was_said(capsys):
