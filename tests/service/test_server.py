@@ -1,5 +1,6 @@
 import asyncio
 import functools
+import gc
 import json
 import os
 import resource
@@ -367,11 +368,13 @@ def test_a_server_is_served_in_a_loop_of_its_own(hub, told):
     server: Server
 
     def stop(ready: Ready) -> None:
+        assert gc.get_freeze_count() > 0
         server.stop("seen enough")
 
     server = Server(hub, port=0, ready=stop)
     serve(server)
     assert ServerStopping(reason="seen enough") in told
+    assert gc.get_freeze_count() == 0
 
 
 CHILD = """

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import os
 import resource
 import secrets
@@ -242,8 +243,15 @@ class Server:
 
 def serve(server: Server) -> None:
     """Run a server in a loop of its own, on uvloop where it is installed; raises as it does."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(server.run())
+    # What is loaded now stays: the collector need not walk it again and again, which would take
+    # a twelfth of an accept.
+    gc.collect()
+    gc.freeze()
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(server.run())
+    finally:
+        gc.unfreeze()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
