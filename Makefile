@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fmt lock clean
@@ -32,7 +33,7 @@ demo: $(VENV)/run.stamp ## play the story of a shop: forged, repeated, crashed, 
 
 test: $(VENV)/dev.stamp ## run every test, with line and branch coverage
 	@$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
