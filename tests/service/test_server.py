@@ -234,6 +234,21 @@ def test_an_admin_host_that_others_reach_is_refused_unless_forced(site, hub):
     site(scenario, admin_host="0.0.0.0", force_admin=True)
 
 
+def test_nobody_to_tell_that_it_is_ready_ends_it_and_frees_all(hub):
+    urls: list[str] = []
+
+    def fail(ready: Ready) -> None:
+        urls.extend([ready.url, ready.admin_url])
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        serve(Server(hub, port=0, ready=fail))
+    for url in urls:
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(url, trust_env=False)
+    assert not runfile.path_of(hub.settings.store.path).exists()
+
+
 def test_a_store_that_cannot_be_opened_ends_it_and_frees_the_ports(site, hub):
     hub.settings.store.path.write_bytes(b"no database of ours" * 100)
     with pytest.raises(StoreCorruptError):

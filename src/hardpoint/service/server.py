@@ -177,7 +177,8 @@ class Server:
         finally:
             reloading.cancel()
             runfile.remove(path, run)
-            await back.drain(soft=0, limit=0)
+            for listener in (front, back):
+                await listener.drain(soft=0, limit=0)
 
     def _front(self, sock: socket) -> Listener:
         receiver = self._hub.receiver
@@ -186,7 +187,7 @@ class Server:
         return Listener(sock, guard, functools.partial(InboxProtocol, receiver, guard, app))
 
     def _back(self, sock: socket, readiness: Readiness, run: Run) -> Listener:
-        guard = Guard(Limits(), self._clock, refused=_uncounted)
+        guard = Guard(Limits(connections=64), self._clock, refused=_uncounted)
         hosts = LOOPBACK_NAMES if is_loopback(self._admin_address[0]) else None
         app = application(admin_app(self._hub, readiness, run, hosts=hosts))
         return Listener(sock, guard, functools.partial(GuardedProtocol, guard, app))
