@@ -1,30 +1,41 @@
 """Putting a policy together: settings become states, decisions and the runner's parameters."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from math import inf
-from typing import Any, final
+from typing import Any, Literal, final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
+from hardpoint.resilience import runner
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.fallback import Fallback, fallback_of
 from hardpoint.resilience.judgement import Facts, Judgement
 from hardpoint.resilience.keys import Keyed, States
+from hardpoint.resilience.repetition import Repetition
+from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.runner import Run
 from hardpoint.resilience.settings import Settings
 from hardpoint.resilience.settlement import Settlement
+from hardpoint.resilience.specialise import invoker
 from hardpoint.resilience.state import Parts, State, Stats
 from hardpoint.runtime.effects import AMBIENT, Effects
+
+_BARRING = 60.0  # the longest that a Retry-After bars the rate limit of a policy without retries
+
+Kind = Literal["call", "attempts", "guard"]
 
 
 @final
 class Assembly:
     """A policy's settings with everything made from them."""
 
-    __slots__ = ("_fixed", "effects", "listeners", "settings", "states")
+    __slots__ = ("_fixed", "_runs", "_timers", "effects", "listeners", "settings", "states")
 
     def __init__(self, settings: Settings, parent: "Assembly | None" = None) -> None:
         self.settings = settings
         self._fixed: Keyed | None = None
+        self._runs: dict[tuple[Kind, bool], Run] = {}
+        self._timers: Any = None
         self.effects = _effects(settings)
         if parent is not None and _same_effects(settings, parent.settings):
             self.effects = parent.effects
@@ -73,18 +84,41 @@ class Assembly:
             return self.state().stats()
         return sum((state.stats() for state in self.states.all()), Stats())
 
-    def parameters(self, *, asynchronous: bool) -> dict[str, Any]:
-        """What `runner.build` takes."""
+    def call(self, *, asynchronous: bool) -> Run:
+        """What calls any function: `(function, args, kwargs)`."""
+        return self._run("call", asynchronous=asynchronous)
+
+    def block(self, *, once: bool) -> Callable[[bool], Run]:
+        """What runs a block: given whether it is asynchronous, the runner as a coroutine function.
+
+        Raises:
+            ConfigurationError: there is a state for each key, and no arguments that say which.
+        """
+        if self.settings.keyed is not None:
+            self.state()
+        kind = "guard" if once else "attempts"
+        return lambda asynchronous: self._run(kind, asynchronous=asynchronous)
+
+    def parameters(self, kind: Kind, *, asynchronous: bool) -> dict[str, Any]:
+        """What `runner.build` takes.
+
+        A block has no result to judge and takes no fallback; a guard has no retries either.
+        """
         one = self.settings
-        retry, breaker = one.retry, one.breaker
+        breaker = one.breaker
+        retry = None if kind == "guard" else one.retry
         keyed = self._fixed or one.keyed
         span = one.timeout if one.timeout is not None else one.deadline
-        fallback = fallback_of(one.fallback, critical=one.critical, policy=one.name)
+        fallback = None
+        if kind == "call":
+            fallback = fallback_of(one.fallback, critical=one.critical, policy=one.name)
         slow_after = _slow_after(one, None if asynchronous else span)
         sliding = breaker is not None and breaker.has_window and breaker.last is None
-        judged = (retry is not None and retry.on_result is not None) or (
-            breaker is not None and breaker.on_result is not None
+        judged = kind == "call" and (
+            (retry is not None and retry.on_result is not None)
+            or (breaker is not None and breaker.on_result is not None)
         )
+        watch = self._watch(span) if asynchronous and span is not None else None
         return {
             "asynchronous": asynchronous,
             "state": None if keyed else self.state(),
@@ -92,7 +126,7 @@ class Assembly:
             "keyed": keyed,
             "effects": self.effects,
             "listeners": self.listeners,
-            "settlement": self._settlement(fallback),
+            "settlement": self._settlement(retry, fallback),
             "budget": None if retry is None else retry.budget,
             "breaker": breaker,
             "rate": one.rate,
@@ -100,7 +134,8 @@ class Assembly:
             "deadline": one.deadline,
             "span": span,
             "patience": None if retry is None else one.deadline,
-            "watch": _watch(span, self.effects) if asynchronous and span is not None else None,
+            "watch": watch,
+            "tasks": None if watch is None else watch.tasks,
             "idempotency_key": one.idempotency_key,
             "slow_after": slow_after,
             "timed": judged or sliding or slow_after < inf,
@@ -109,18 +144,45 @@ class Assembly:
             "fallback": fallback is not None,
         }
 
-    def _settlement(self, fallback: Fallback | None) -> Settlement:
+    def _run(self, kind: Kind, *, asynchronous: bool) -> Run:
+        run = self._runs.get((kind, asynchronous))
+        if run is None:
+            parameters = self.parameters(kind, asynchronous=asynchronous)
+            # A block needs the coroutine, to pause it, also where it does not wait for anything.
+            pausable = kind != "call" and not asynchronous
+            run = runner.build(**parameters) if pausable else invoker(parameters)
+            self._runs[kind, asynchronous] = run
+        return run
+
+    def _watch(self, span: float) -> Any:
+        """The timers, shared by all that is called under this policy."""
+        if self._timers is None:
+            from hardpoint.runtime.timer import Watch  # it imports asyncio
+
+            self._timers = Watch(span, self.effects)
+        return self._timers
+
+    def _settlement(self, retry: Retry | None, fallback: Fallback | None) -> Settlement:
         one = self.settings
+        name, effects, listeners = one.name, self.effects, self.listeners
         facts = Facts(one.operation, one.idempotent, one.idempotency_key is not None)
+        judgement = Judgement(name, facts, retry, one.breaker, listeners)
+        repetition = None
+        barring = None if one.rate is None else _BARRING
+        if retry is not None:
+            breaks = one.breaker is not None
+            repetition = Repetition(name, retry, judgement, effects, listeners, breaks=breaks)
+            barring = None if one.rate is None else retry.retry_after_max
         return Settlement(
-            name=one.name,
-            effects=self.effects,
-            listeners=self.listeners,
-            judgement=Judgement(one.name, facts, one.retry, one.breaker, self.listeners),
+            name,
+            effects=effects,
+            listeners=listeners,
             facts=facts,
-            retry=one.retry,
+            judgement=judgement,
+            repetition=repetition,
             deadline=one.deadline,
             timeout=one.timeout,
+            barring=barring,
             fallback=fallback,
         )
 
@@ -189,9 +251,3 @@ def _slow_after(settings: Settings, blocking_span: float | None) -> float:
         return -inf
     slow = inf if breaker.slow is None else breaker.slow[0]
     return slow if blocking_span is None else min(slow, blocking_span)
-
-
-def _watch(span: float, effects: Effects) -> Any:
-    from hardpoint.runtime.timer import Watch  # it imports asyncio
-
-    return Watch(span, effects)

@@ -47,7 +47,7 @@ class Retry:
                 seconds(f"Retry.{name}", value, zero=True)
         seconds("Retry.retry_after_max", self.retry_after_max, zero=True)
 
-    def wait(self, *, throttled: bool) -> Backoff:
-        """The curve to follow."""
+    def curve(self, *, throttled: bool) -> Backoff:
+        """How long to wait."""
         curve = self.throttled if throttled else self.backoff
         return curve if callable(curve) else constant(curve)
