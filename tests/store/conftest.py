@@ -165,6 +165,7 @@ class Stage:
         self.clock = ManualClock()
         self.make = EventMaker(self.clock)
         self.told: list[object] = []
+        self.crashes = 0
         self.limits: dict[str, Any] = {"lock_wait": 0.0, "busy": 0.05}
         self.settings: dict[str, Any] = {"retention": None}
 
@@ -193,7 +194,8 @@ class Stage:
 
     def crash(self) -> None:
         """Go on with the file as a kill at this instant would have left it."""
-        copy = self.path.with_name(f"after-{self.path.name}")
+        self.crashes += 1
+        copy = self.path.with_name(f"crash-{self.crashes}.db")
         for suffix in ("", "-wal"):
             source = Path(f"{self.path}{suffix}")
             if source.exists():

@@ -29,7 +29,7 @@ from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("reader")
-_STEPS = 10_000
+_STEPS = 1_000
 _headers = msgspec.json.Decoder(dict[str, str])
 
 
