@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import functools
+import math
 import sqlite3
 import threading
 
@@ -159,6 +160,10 @@ def test_skip_is_done_and_recorded_as_skipped(rig):
         (RateLimitedError(retry_after=900), 900),
         (RateLimitedError(retry_after=3), 60),
         (RateLimitedError(), 60),
+        (RateLimitedError(retry_after=math.nan), 60),
+        (RateLimitedError(retry_after=math.inf), 60),
+        (RateLimitedError(retry_after=-5), 60),
+        (RateLimitedError(retry_after="soon"), 60),
     ],
 )
 def test_retry_after_is_exact_and_what_a_third_party_asks_for_is_the_least(rig, error, wait):

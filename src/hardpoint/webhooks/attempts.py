@@ -1,6 +1,7 @@
 """One attempt: the handler is called, what it did is judged, and the store records it."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeVar, final
 
@@ -197,8 +198,8 @@ class Attempts:
             return Verdict(outcome=Outcome.DEAD, reason="attempts", error=_text(error))
         if isinstance(error, RetryAfter):
             delay = error.seconds
-        elif isinstance(error, HardpointError) and error.retry_after is not None:
-            delay = max(delay, error.retry_after)
+        elif isinstance(error, HardpointError):
+            delay = max(delay, _asked_for(error))
         return Verdict(outcome=Outcome.FAILED, retry_in=delay, error=_text(error))
 
     def _report(self, lease: Lease, verdict: Verdict, started: float, completed: Completed) -> None:
@@ -237,6 +238,12 @@ def _cancelled_from_outside() -> bool:
     """Rather than by the handler, which may have awaited something that was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _asked_for(error: HardpointError) -> float:
+    """The seconds a third party wants us to wait; what makes no sense as such is nothing."""
+    seconds: object = error.retry_after
+    return seconds if isinstance(seconds, int | float) and math.isfinite(seconds) else 0.0
 
 
 def _text(error: BaseException) -> str:
