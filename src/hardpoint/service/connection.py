@@ -8,6 +8,7 @@ Nothing raises inside a parser callback.
 
 import asyncio
 from functools import lru_cache
+from traceback import format_exc  # without locals: they hold bodies and headers
 from typing import Any
 from urllib.parse import unquote
 
@@ -71,7 +72,7 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserCallbackError:
-            _log.exception("connection_failed")
+            _log.error("connection_failed", exception=format_exc())
             self.transport.abort()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(MALFORMED, "malformed")
