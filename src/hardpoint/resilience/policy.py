@@ -13,7 +13,6 @@ from hardpoint.resilience.composition import MARK, warn_about_itself, warn_about
 from hardpoint.resilience.fallback import Degraded
 from hardpoint.resilience.functions import is_asynchronous
 from hardpoint.resilience.settings import Options, Settings
-from hardpoint.resilience.specialise import wrapper
 from hardpoint.resilience.state import Stats
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ class Policy(Generic[F]):
         """
         asynchronous = is_asynchronous(function, self.name)
         warn_about_nesting(self.settings, function)
-        guarded = wrapper(function, self._assembly.parameters("call", asynchronous=asynchronous))
+        guarded = self._assembly.guarded(function, asynchronous=asynchronous)
         update_wrapper(guarded, function)
         setattr(guarded, MARK, self.settings)
         return guarded

@@ -143,6 +143,8 @@ class Settlement:
                 outcome = _FAILURE if simple else judgement.outcome(failure, hints[1])
             state.circuit.record(permit, outcome, began, now, type(failure).__name__)
         call.tries += 1
+        if not plain and isinstance(failure, RejectedError):
+            sent = False  # by a policy within this one
         if sent:
             call.sent += 1
             state.attempts_failed += 1
