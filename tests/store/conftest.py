@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.store.driver import Accepted, Completed, Completion, Event, Lease, NewEvent, Outcome
 from hardpoint.store.sqlite import Limits, SqliteReader, SqliteStore
 from hardpoint.testing.clock import ManualClock
-
-settings.register_profile("store", deadline=None)
-settings.load_profile("store")
 
 
 class EventMaker:

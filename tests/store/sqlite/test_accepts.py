@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import StoreError
@@ -205,6 +205,7 @@ texts = st.text(alphabet="a:@1-", max_size=6)
 pairs = st.tuples(texts, st.none() | texts)
 
 
+@settings(deadline=None)
 @given(pairs, pairs, st.booleans())
 def test_no_two_pairs_of_id_and_account_make_the_same_key(make_event, one, two, asserted):
     keys = [

@@ -8,7 +8,8 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.store.driver import Completed, Stored
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, library_finding
-from hardpoint.store.sqlite.database import Database, inode_of
+from hardpoint.store.sqlite.database import Database
+from hardpoint.store.sqlite.files import inode_of
 from hardpoint.store.sqlite.gate import Gate
 
 

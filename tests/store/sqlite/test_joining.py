@@ -335,6 +335,41 @@ def test_blocking_connections_do_not_belong_in_the_event_loop(stage):
     stage.play(story)
 
 
+def test_a_block_that_asks_the_store_is_refused_and_not_left_waiting_for_itself(stage):
+    async def story(desk):
+        lease = await with_orders(desk)
+        ended, started = asyncio.Event(), []
+
+        async def ask_when_ended():
+            await ended.wait()
+            return await desk.claim()
+
+        async def ask(_):
+            with pytest.raises(StoreError, match="Do it before or after"):
+                await desk.claim()
+            started.append(asyncio.ensure_future(ask_when_ended()))
+
+        assert await OfAsyncSession().run(desk, lease, ask)
+        ended.set()
+        assert await started[0] == await desk.claim() == []
+
+    stage.play(story)
+
+
+def test_a_thread_s_block_that_asks_the_store_through_the_loop_is_refused(stage):
+    async def story(desk):
+        lease = await with_orders(desk)
+        loop = asyncio.get_running_loop()
+
+        def ask(_):
+            with pytest.raises(StoreError, match="Do it before or after"):
+                asyncio.run_coroutine_threadsafe(desk.claim(), loop).result(10)
+
+        assert await Plain().run(desk, lease, ask)
+
+    stage.play(story)
+
+
 def test_anything_else_is_refused_by_name(stage):
     async def story(desk):
         lease = await with_orders(desk)

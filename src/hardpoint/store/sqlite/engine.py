@@ -14,7 +14,8 @@ from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
 from hardpoint.store.sqlite.accepts import Accepts
 from hardpoint.store.sqlite.checkpoints import Checkpoints
 from hardpoint.store.sqlite.completions import Completions
-from hardpoint.store.sqlite.database import Database, refuse_unlike
+from hardpoint.store.sqlite.database import Database
+from hardpoint.store.sqlite.files import refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.guard import Guard
 from hardpoint.store.sqlite.jobs import Jobs

@@ -23,8 +23,8 @@ from hardpoint.store.driver import (
     State,
 )
 from hardpoint.store.sqlite.accepts import key_prefix
-from hardpoint.store.sqlite.database import refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.faults import interrupted
+from hardpoint.store.sqlite.files import refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.sqlite.statements import statements
 
