@@ -18,6 +18,7 @@ POLICIES = {
     "windowed breaker": {"breaker": WINDOW},
     "timeout": {"timeout": 60},
     "retry + breaker": {"retry": RETRY, "breaker": ROW},
+    "retry + breaker + timeout": {"retry": RETRY, "breaker": ROW, "timeout": 60},
     "full stack": {
         "deadline": FAR,
         "timeout": 60,
@@ -37,7 +38,7 @@ def guard(name: str) -> Policy:
 def declare() -> None:
     for name in POLICIES:
         row("async", f"hardpoint {name}", kind="ours")(lambda f, name=name: guard(name)(f))
-    for name in ("retry", "retry + breaker", "full stack"):
+    for name in ("retry", "retry + breaker", "retry + breaker + timeout", "full stack"):
         row("async", f"hardpoint {name}", "failed attempt", kind="ours")(
             lambda f, name=name: guard(name)(f)
         )

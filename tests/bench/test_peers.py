@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import sys
 import time
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -109,3 +110,10 @@ def test_the_page_counts_names_the_faults_and_the_libraries_that_are_missing() -
 
 def test_a_library_that_hangs_counts_as_wrong() -> None:
     assert "did not end" in table.as_page({"some": ("1.2", {})}, [])
+
+
+def test_the_published_page_has_every_scenario_and_nothing_of_ours_is_wrong() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "peers.md").read_text()
+    for scenario in SCENARIOS:
+        assert f"| {scenario.number} | {scenario.title} | yes |" in page
+    assert "| # | a correct library | hardpoint |" in page
