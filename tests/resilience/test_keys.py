@@ -103,7 +103,7 @@ def test_without_keys_there_is_one_state(parts):
 
 def test_a_derived_policy_takes_the_parts_that_stayed_the_same(parts):
     donor = States(parts, Keyed(by))
-    derived = States(parts, Keyed(by), donor=donor, given=("circuit",))
+    derived = States(parts, Keyed(by), donor=donor)
     assert derived.at("a", 1000.0).circuit is donor.at("a", 1000.0).circuit
     assert derived.at("a", 1000.0) is not donor.at("a", 1000.0)
 
