@@ -1,3 +1,5 @@
+"""Promise 3: one event per key, and an id that is not covered cannot defeat dedupe."""
+
 import asyncio
 
 import pytest

@@ -1,4 +1,4 @@
-"""Write functions: their effect is there once or not at all, whatever they do."""
+"""Promise 4: a write function's effect is there once or not at all, whatever it does."""
 
 import asyncio
 import sqlite3

@@ -219,7 +219,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
     async def scene(path):
         path.mkdir()
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises(StoreUnavailableError, match="not a regular file"):
             await SqliteStore(path).open()
 
     asyncio.run(scene(tmp_path / "store.db"))
@@ -237,6 +237,21 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path):
     path = tmp_path / "none" / "store.db"
     with pytest.raises(StoreUnavailableError, match="cannot be created: No such file"):
         Database(path, gate=Gate(), busy=0.0, kind=sqlite3.Connection)
+
+
+def test_a_path_too_long_for_sqlite_is_refused_by_both(tmp_path):
+    folder = tmp_path / ("a" * 200) / ("b" * 200) / ("c" * 200)
+    folder.mkdir(parents=True)
+    path = folder / "store.db"
+
+    async def scene():
+        with pytest.raises(StoreUnavailableError, match="unable to open"):
+            await SqliteStore(path).open()
+
+    asyncio.run(scene())
+    path.write_bytes(bytes(4_096))
+    with pytest.raises(StoreUnavailableError, match="unable to open"):
+        SqliteReader(path)
 
 
 def test_a_lock_from_outside_while_opening_is_unavailable_and_not_corrupt(stage):

@@ -1,4 +1,4 @@
-"""A user's own transaction and the job's completion are one."""
+"""Promise 4: a user's own transaction and the job's completion are one."""
 
 import asyncio
 import sqlite3

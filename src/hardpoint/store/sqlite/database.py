@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.sqlite.faults import Fault, fault_of
-from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit
+from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.statements import MARK
 
@@ -61,9 +61,12 @@ class Database:
         create_private(path)
         refuse_misfit(path)
         self.inode = inode_of(path)
-        self.connection = sqlite3.connect(
-            path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
-        )
+        try:
+            self.connection = sqlite3.connect(
+                path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
+            )
+        except sqlite3.Error as error:
+            raise refuse_unlike(error, path) from error
 
     def configure(self) -> None:
         """Set and assert what durability rests on. Only after the file was found to be ours."""

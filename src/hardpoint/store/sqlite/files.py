@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 from pathlib import Path
 
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
@@ -35,13 +36,16 @@ def refuse_misfit(path: Path) -> None:
     """Refuse what SQLite would take and should not.
 
     Raises:
-        StoreUnavailableError: a file with several names: its log would be found under one only.
+        StoreUnavailableError: no regular file, or one with several names (its log would be found
+            under one of them only).
         StoreCorruptError: a file too short to be a database, which SQLite would overwrite.
     """
     try:
         status = path.stat()
     except OSError as error:
         raise StoreUnavailableError(f"{path}: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreUnavailableError(f"{path} is not a regular file; name another")
     if status.st_nlink > 1:
         raise StoreUnavailableError(
             f"{path} has more than one name (hard links), and SQLite would find its log under one "
