@@ -333,8 +333,8 @@ def test_an_event_for_both_kinds_of_handlers_is_taken_up_only_with_room_for_all(
         assert one.worker.reserve(["awaited"])
         one.worker.unreserve(["awaited"])
         both.wait(10)
-        await one.until(lambda: len(one.attempts()) == 2 and not one.worker.running)
-        assert all(lane.taken == 0 for lane in one.worker._lanes)
+        await one.until(lambda: len(one.attempts()) == 2)
+        await one.until(lambda: [lane.taken for lane in one.worker._lanes] == [0, 0])
 
     one.play(scenario)
 
@@ -574,7 +574,7 @@ def test_a_handler_that_ignores_its_cancellation_does_not_hold_up_the_stop(rig):
         await asyncio.sleep(0)
         go_on.set()
         await one.until(one.attempts)
-        assert [lane.taken for lane in one.worker._lanes] == [0, 0]
+        await one.until(lambda: [lane.taken for lane in one.worker._lanes] == [0, 0])
         await one.worker.stop(0)
         await asyncio.wait([running])
         await one.store.close()
