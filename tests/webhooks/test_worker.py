@@ -209,6 +209,49 @@ def test_a_store_that_cannot_be_asked_is_told_of_once_and_asked_again(rig):
     ]
 
 
+def test_a_slow_job_at_the_start_holds_up_none_of_those_that_wait(rig):
+    one = rig()
+
+    @one.on(name="handler")
+    async def handler(event, job):
+        await asyncio.sleep(60 if job.event_id == slow else 0)
+
+    async def before():
+        one.worker._stopping = True
+        await asyncio.gather(*(one.deliver(f"evt_{number}") for number in range(20)))
+
+    async def after():
+        await one.until(lambda: len(one.attempts()) == 19, seconds=5)
+
+    slow = None
+    one.play(before)
+    slow = min(one.read(lambda reader: reader.events()), key=lambda event: event.id).id
+    one.play(after, grace=0)
+
+
+def test_a_store_that_calls_due_what_it_does_not_give_out_is_not_asked_without_end(rig):
+    one = rig()
+
+    @one.on(name="handler")
+    async def handler(event, job):
+        pass
+
+    async def no_claim(*arguments, **options):
+        one.faults.calls["claim"] += 1
+        return []
+
+    async def scenario():
+        await one.ready()
+        one.faults.claim = no_claim
+        one.worker._lanes[1].closed = True
+        await one.deliver()
+        claims = one.faults.calls["claim"]
+        await asyncio.sleep(0.3)
+        return one.faults.calls["claim"] - claims
+
+    assert one.play(scenario) <= 20
+
+
 def test_work_that_arrives_while_the_worker_looks_is_not_missed(rig):
     one, missed = rig(concurrency=1), []
 

@@ -30,6 +30,9 @@ from hardpoint.webhooks.threads import Threads
 CANCEL_SECONDS = 1.0
 """How long a handler may take to heed its cancellation at a stop."""
 
+SPIN_SECONDS = 0.05
+"""The least between two looks, should the store call due what it does not give out."""
+
 
 class ThreadsStuck(msgspec.Struct, frozen=True, kw_only=True):
     """Every thread is held by a plain `def` handler beyond its time limit.
@@ -157,6 +160,7 @@ class Worker:
                 self._wake.clear()
                 try:
                     until = await self._turn()
+                    self._insistence.done("claim")
                 except StoreUnavailableError as error:
                     self._insistence.hindered("claim", error)
                     self._expect_more()
@@ -197,9 +201,9 @@ class Worker:
             return until
         if self._alone:
             await self._proceed_alone(now)
-            return until if self._running else now
+            return until if self._alone and self._running else now
         for lane in self._lanes:
-            if lane.pending or now >= lane.due:
+            if not self._alone and (lane.pending or now >= lane.due):
                 await self._feed(lane, now)
         return min(until, *(lane.next_turn for lane in self._lanes))
 
@@ -223,7 +227,8 @@ class Worker:
         if lane.closed:
             lane.pending = True
         else:
-            lane.due_by(await self._store.next_due(names))
+            due = await self._store.next_due(names)
+            lane.due_by(None if due is None else max(due, now + SPIN_SECONDS))
 
     async def _proceed_alone(self, now: float) -> None:
         """Run the next suspect once nothing else runs, or find that there is none left."""
@@ -231,6 +236,7 @@ class Worker:
             return
         if self._suspect is not None:
             lease, self._suspect = self._suspect, None
+            self._lane(lease.handler).taken += 1
             self._spawn(lease, self._run_alone(lease))
             return
         await self._claim(self._handlers.names(), 1, now)
@@ -241,7 +247,6 @@ class Worker:
     async def _claim(self, names: Sequence[str], limit: int, now: float) -> int:
         """Lease due jobs and start them, or put a suspect aside until it is alone; how many."""
         leases = await self._store.claim(names, limit, now=now, lease=self._lease)
-        self._insistence.done("claim")
         if self._stopping:  # it is too late for them, as in `start`
             return 0
         for lease in leases:
@@ -253,7 +258,6 @@ class Worker:
         return len(leases)
 
     async def _run_alone(self, lease: Lease) -> float | None:
-        self._lane(lease.handler).taken += 1
         if lease.crashes >= self._crash_limit:
             error = f"the process died {lease.crashes} times while this ran alone"
             verdict = Verdict(outcome=Outcome.DEAD, reason="crash", error=error)
@@ -297,13 +301,11 @@ class Worker:
             return
         lane = self._lane(lease.handler)
         lane.taken -= 1
-        awaited = lane.closed or self._alone
-        if not task.cancelled():
-            self._failure = self._failure or task.exception()
-            due = None if self._failure else task.result()
-            lane.due_by(due)
-            awaited = awaited or due is not None or self._failure is not None
-        if awaited:
+        error = None if task.cancelled() else task.exception()
+        due = None if task.cancelled() or error is not None else task.result()
+        self._failure = self._failure or error
+        lane.due_by(due)
+        if lane.closed or self._alone or due is not None or error is not None:
             self._wake.set()
 
     def _abandoned(self, lane: "_Lane", change: int) -> None:
