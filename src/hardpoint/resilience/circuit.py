@@ -158,9 +158,11 @@ class Circuit:
         Raises:
             CircuitOpenError: a claim would be refused.
         """
+        if self.observing:
+            return
         with self._lock:
             admitted = self._admits(now)
-        if not admitted and not self.observing:
+        if not admitted:
             raise self._refusal(now)
 
     def claim(self, now: float) -> int:

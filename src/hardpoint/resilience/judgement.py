@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast, final
 
-from hardpoint.core.errors import HardpointError, RateLimitedError, RejectedError, TimedOutError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    DeclinedError,
+    HardpointError,
+    RateLimitedError,
+    RejectedError,
+    TimedOutError,
+    UnsupportedError,
+)
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.circuit import Outcome
@@ -14,6 +22,10 @@ from hardpoint.resilience.safety import Operation, effect_of, may_repeat
 from hardpoint.resilience.selection import On, Predicate, predicate_of, refused
 
 A = TypeVar("A")
+
+_FINAL = (DeclinedError, ConfigurationError, UnsupportedError)
+"""Never repeated and never counted, whatever was chosen: a decline is an answer, and a wrong set-up
+stays wrong."""
 
 _FAILURE, _NEUTRAL = Outcome.FAILURE, Outcome.NEUTRAL  # a member's look-up is not free
 
@@ -87,7 +99,9 @@ class Judgement:
         ours = isinstance(error, HardpointError)
         if ours and isinstance(error, (RejectedError, TimedOutError)):
             return _NEUTRAL if isinstance(error, RejectedError) else _FAILURE
-        if self._counts is not None:
+        if ours and isinstance(error, _FINAL):
+            counts = False
+        elif self._counts is not None:
             counts = self.ask("Breaker.on", self._counts, error)
         elif ours:
             outage = error.retryable or not error.outcome_known
@@ -110,6 +124,8 @@ class Judgement:
             return may_repeat(operation, effect_of(error), keyed=self._facts.keyed)
         if isinstance(error, TimedOutError):
             return self._harmless
+        if isinstance(error, _FINAL):
+            return False
         if self._on is not None:
             return self.ask("Retry.on", self._on, error)
         if isinstance(error, HardpointError):

@@ -108,7 +108,6 @@ def parameters(
         "bulkhead": settings.bulkhead,
         "deadline": settings.deadline,
         "span": span,
-        "patience": None if retry is None else settings.deadline,
         "watch": watch,
         "tasks": None if watch is None else watch.tasks,
         "idempotency_key": settings.idempotency_key,

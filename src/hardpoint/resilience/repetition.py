@@ -3,7 +3,7 @@
 from math import inf, isfinite
 from typing import final
 
-from hardpoint.core.errors import RateLimitedError, RejectedError
+from hardpoint.core.errors import CircuitOpenError, RateLimitedError, RejectedError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.backoff import Backoff, Curve
 from hardpoint.resilience.call import Call
@@ -56,10 +56,15 @@ class Repetition:
         self._listeners = listeners
 
     def after_refusal(self, call: Call, refusal: RejectedError) -> str | None:
-        """A refusal is waited for only when it names a time, and that fits the deadline."""
+        """A refusal is waited for only when it names a time, and that fits the deadline.
+
+        That of a circuit never is: it is there to fail at once, and when it may be asked again,
+        one of all who waited would get through.
+        """
         wait = refusal.retry_after
-        too_long = wait is None or call.until == inf or call.now + wait >= call.until
-        if wait is None or too_long or call.tries >= self._attempts:
+        if wait is None or isinstance(refusal, CircuitOpenError) or call.tries >= self._attempts:
+            return type(refusal).__name__
+        if call.until == inf or call.now + wait >= call.until:
             return type(refusal).__name__
         call.delay = wait
         return None

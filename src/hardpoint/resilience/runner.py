@@ -54,7 +54,6 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
     bulkhead: Bulkhead | None,
     deadline: float | None,
     span: float | None,
-    patience: float | None,
     watch: "Watch | None",
     tasks: Mapping[Any, Any] | None,
     idempotency_key: str | None,
@@ -80,7 +79,6 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         bulkhead: see breaker.
         deadline: seconds for the call.
         span: seconds for an attempt: the timeout, else the deadline.
-        patience: seconds for which a refused call may wait to try again.
         watch: the timers of asynchronous attempts.
         tasks: the current task of each event loop, where asking for it would cost more.
         idempotency_key: the parameter that takes the key.
@@ -100,10 +98,10 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         now = started = monotonic()
         here = state if keyed is None else states.at(keyed.by(*args, **kwargs), now)
         if breaker is not None and not fallback and here.circuit.shut:
-            # The way out while it is open and waiting is no use: no record, no handler, no call.
+            # The way out while it is open: no record, no handler, no call.
             circuit = here.circuit
             wait = circuit.until - now
-            if wait > 0 and (patience is None or wait >= patience) and not circuit.observing:
+            if wait > 0 and not circuit.observing:
                 here.refused += 1
                 if listeners._all:
                     settlement.tell_refused(here)

@@ -67,7 +67,7 @@ class ManualClock:
     async def sleep(self, seconds: float) -> None:
         """Sleep: under `run`, side by side with others; elsewhere the clock moves."""
         self.waits.append(seconds)
-        if self._runs_here():
+        if self._here() is not None:
             await asyncio.sleep(seconds)
         else:
             self.advance(seconds)
@@ -75,8 +75,9 @@ class ManualClock:
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Cancellable:
         """Call back when so much time has passed."""
-        if self._loop is not None and self._runs_here():
-            return self._loop.call_later(seconds, callback)
+        loop = self._here()
+        if loop is not None:
+            return loop.call_later(seconds, callback)
         with self._lock:
             later = _Later(self._monotonic + seconds, next(self._order), callback)
             heapq.heappush(self._later, later)
@@ -114,11 +115,13 @@ class ManualClock:
         finally:
             self._loop = None
 
-    def _runs_here(self) -> bool:
+    def _here(self) -> VirtualLoop | None:
+        """The loop of `run`, if it is what runs this thread."""
         try:
-            return asyncio.get_running_loop() is self._loop
+            running = asyncio.get_running_loop()
         except RuntimeError:
-            return False
+            return None
+        return self._loop if running is self._loop else None
 
     def _move(self, until: float) -> None:
         self._now += until - self._monotonic

@@ -5,7 +5,7 @@ import selectors
 from collections.abc import Callable
 from typing import final
 
-_GRACE = 2.0  # real seconds that a thread gets to wake a loop in which nothing else is left to do
+GRACE = 2.0  # real seconds that a thread gets to wake a loop in which nothing else is left to do
 
 
 @final
@@ -41,7 +41,7 @@ class _Selector(selectors.DefaultSelector):
         if timeout is not None:
             self._advance(timeout)
             return super().select(0)
-        ready = super().select(_GRACE)
+        ready = super().select(GRACE)
         if not ready:
             raise RuntimeError("every task waits, and there is no timer that would wake one")
         return ready
