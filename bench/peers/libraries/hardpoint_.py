@@ -7,12 +7,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from bench.peers.library import Boom, Function, Guard, Library, Mode
+from bench.peers.trial import until
 from hardpoint.core.errors import AttemptTimeoutError, CircuitOpenError
 from hardpoint.resilience.backoff import exponential
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.circuit import Circuit
 from hardpoint.resilience.events import AttemptFinished, RetryScheduled
+from hardpoint.resilience.hedge import Hedge
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry
 from hardpoint.testing import ManualClock
@@ -152,6 +154,23 @@ class Hardpoint(Library):
     def shared(self, mode: Mode):
         state = CountingState()
         return self._policy(breaker=Breaker(on=Boom), shared=state), lambda: state.commands
+
+    async def hedged_bodies(self) -> list[object]:
+        bodies: list[object] = []
+        slow = asyncio.Event()
+        hedge = Hedge(after=1, fresh=lambda _: ((iter(b"body"),), {}))
+
+        @self._policy(timeout=10, idempotent=True, hedge=hedge)
+        async def send(body: object) -> None:
+            bodies.append(body)
+            if len(bodies) == 1:
+                await slow.wait()
+
+        call = asyncio.create_task(send(iter(b"body")))
+        await until(lambda: len(bodies) == 1)
+        await self.wait(1, "async")
+        await call
+        return bodies
 
 
 def _note(event: object, told: list[float]) -> None:
