@@ -105,7 +105,10 @@ def test_threads_wait_in_the_same_line(effects, clock):
 def test_a_turn_that_has_come_by_itself_is_taken_without_waiting(effects, clock):
     meter = Meter(RateLimit(4), effects)
     assert meter.wait_blocking(1000.0, inf) == 1000.0
+    clock.advance(7)
+    assert clock.run(meter.wait(1007.0, inf)) == 1007.0
     assert clock.waits == []
+    assert not admitted(meter, 1007.0)
 
 
 def test_the_moment_of_a_cancelled_call_goes_to_the_next(effects, clock):
