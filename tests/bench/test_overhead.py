@@ -26,8 +26,11 @@ def _failed() -> list[str]:
 
 
 def test_no_policy_costs_more_than_twice_its_target() -> None:
-    # A second look, since other work on the machine may spoil the first.
-    assert not (_failed() and _failed())
+    # Other work on the machine may spoil one look, and a second; a real regression fails them all.
+    looks = [_failed()]
+    while looks[-1] and len(looks) < 3:
+        looks.append(_failed())
+    assert not looks[-1], looks
 
 
 def test_a_ratio_over_twice_its_target_is_a_failure() -> None:
