@@ -1,6 +1,7 @@
 """What a circuit does, example by example; `test_circuit_model` compares it with a plain model."""
 
 import threading
+import time
 from math import inf
 
 import pytest
@@ -366,6 +367,21 @@ def test_eight_threads_failing_open_it_once_and_no_count_is_lost():
 
     in_threads(hammer)
     assert [(change.before, change.after) for change in changes] == [("closed", "open")]
+
+
+def test_a_success_that_ends_the_row_before_the_lock_is_taken_keeps_it_closed(make, clock):
+    circuit = make(failures=1)
+    permit = circuit.claim(1000.0)
+    failing = threading.Thread(target=circuit.record, args=(permit, FAILURE, 1000.0, 1000.0))
+    with circuit._lock:
+        failing.start()
+        end = time.monotonic() + 10
+        while circuit.consecutive == 0:
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        circuit.consecutive = 0  # as the runner does
+    failing.join(10)
+    assert circuit.state is State.CLOSED
 
 
 def in_threads(function, number=8):

@@ -89,6 +89,7 @@ def test_hedges_spend_the_budget(hedged, script, run):
     for _ in range(4):
         assert run(crm, remote) == "answer"
     assert crm.stats().hedged == 1
+    assert run(hedged(listeners=None), script((5, "first"), (1, "second"))) == "second"
 
 
 def test_a_budget_of_the_retries_is_one_for_both(hedged, script, run):
@@ -192,16 +193,17 @@ def test_hedges_are_kept_by_key(hedged, script, run):
 
 
 def test_a_decorated_coroutine_function_is_hedged_too(hedged, script, clock):
-    remote = script((30, "first"), (1, "second"))
+    crm, remote = hedged(), script((30, "first"), (1, "second"), (30, "third"), (1, "fourth"))
 
-    @hedged()
+    @crm
     async def fetch():
         return await remote.asynchronous()
 
     async def scenario():
-        return await fetch()
+        return await fetch(), await crm.call(remote.asynchronous)
 
-    assert clock.run(scenario()) == "second"
+    assert clock.run(scenario()) == ("second", "fourth")
+    assert crm.stats().hedged == 2
 
 
 def test_a_fallback_takes_the_place_of_both(hedged, script, run):

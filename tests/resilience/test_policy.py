@@ -32,16 +32,18 @@ def test_a_decorated_function_keeps_its_name_doc_and_signature(policy):
 
 
 def test_a_decorated_coroutine_function_stays_one(policy, clock):
-    @policy(timeout=5)
+    crm = policy(timeout=5)
+
+    @crm
     async def price(sku: str) -> int:
         await asyncio.sleep(1)
         return len(sku)
 
     async def scenario():
-        return await price("abc")
+        return await price("abc"), await crm.call(price, "abcd")
 
     assert inspect.iscoroutinefunction(price)
-    assert clock.run(scenario()) == 3
+    assert clock.run(scenario()) == (3, 4)
 
 
 def test_a_method_can_be_decorated(policy):

@@ -141,6 +141,12 @@ def test_a_retry_after_in_a_result_is_waited_for(policy, script, call, clock):
     retry = Retry(2, on_result=lambda result: isinstance(result, Reply), throttled=EXACT)
     assert call(policy(retry=retry), script(Reply(), "answer")) == "answer"
     assert clock.waits == [7]
+    limited = policy(retry=Retry(1, on_result=bool), rate=RateLimit(10))
+    call(limited, script(Reply()))
+    remote = script("")
+    began = clock.monotonic()
+    call(limited, remote)
+    assert remote.at == pytest.approx([began + 7])
 
 
 def test_an_inner_policy_does_not_wait_past_the_outer_ones_deadline(policy, script, clock):

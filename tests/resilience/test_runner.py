@@ -22,6 +22,7 @@ from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.fallback import Degraded
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.specialise import invoker
 
 AGAIN = Retry(3, on=OSError, backoff=1)
 
@@ -195,7 +196,10 @@ def test_a_full_bulkhead_refuses_and_a_place_is_given_back(policy, script, clock
     assert crm.stats().in_flight == 0
 
 
-def test_tasks_stand_in_line_for_the_bulkhead(policy, script, clock):
+@pytest.mark.parametrize("setting", ["specialised", "frozen"])
+def test_tasks_stand_in_line_for_the_bulkhead(policy, script, clock, request, setting):
+    if setting == "frozen":
+        request.getfixturevalue(setting)
     crm, remote = policy(bulkhead=Bulkhead(2, queue=10), timeout=5), script((1, "answer"))
 
     async def scenario():
@@ -291,6 +295,13 @@ def test_a_socket_timeout_at_the_limit_is_our_timeout(policy, script):
     assert not isinstance(caught.value, AttemptTimeoutError)
 
 
+def test_an_inner_timeout_at_the_outer_limit_stays_the_inner_one(policy, script):
+    inner = AttemptTimeoutError(policy="inner", seconds=5)
+    with pytest.raises(AttemptTimeoutError) as caught:
+        policy(timeout=5).call(script((5, inner)).plain)
+    assert caught.value is inner
+
+
 def test_an_outer_deadline_is_kept_by_an_inner_policy(policy, script, clock):
     outer, inner = policy(deadline=3), policy(timeout=10, breaker=Breaker(failures=1))
 
@@ -318,10 +329,39 @@ def test_what_is_past_the_deadline_is_not_sent(policy, script, call, clock):
     assert remote.at == []
 
 
-def test_a_timeout_needs_a_task(policy, script):
+def test_a_timeout_needs_a_task(policy, script, clock):
     coroutine = policy(timeout=5).call(script("answer").asynchronous)
-    with pytest.raises(RuntimeError, match=r"needs a task|no running event loop"):
-        coroutine.send(None)
+
+    async def scenario():
+        failed = asyncio.get_running_loop().create_future()
+
+        def step():
+            try:
+                coroutine.send(None)
+            except RuntimeError as error:
+                failed.set_result(str(error))
+
+        asyncio.get_running_loop().call_soon(step)
+        return await failed
+
+    assert "needs a task" in clock.run(scenario())
+
+
+@pytest.mark.parametrize("seconds", [2, 60])
+def test_the_task_is_also_found_where_the_loops_tell_no_table_of_them(
+    policy, script, clock, seconds
+):
+    given = policy(timeout=5)._assembly._parameters("call", asynchronous=True)
+    run = invoker(given | {"tasks": None}, "")
+
+    async def scenario():
+        return await run(script((seconds, "answer")).asynchronous, (), {})
+
+    if seconds == 2:
+        assert clock.run(scenario()) == "answer"
+    else:
+        with pytest.raises(AttemptTimeoutError):
+            clock.run(scenario())
 
 
 def test_a_plain_function_that_gives_a_coroutine_is_refused(policy, script):
