@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -241,6 +242,18 @@ def test_two_loops_by_turns_keep_their_lanes():
         assert watch.latest[1] is not lane
         one.run(policy.call(asyncio.sleep, 0))
         assert watch.latest[1] is lane
+
+
+def test_a_loop_of_another_make_is_served_alike():
+    policy = Policy("limited", timeout=0.05)
+
+    async def scenario():
+        assert await policy.call(asyncio.sleep, 0, "first") == "first"
+        with pytest.raises(AttemptTimeoutError):
+            await policy.call(asyncio.sleep, 60)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
 
 
 def test_current_task_is_asked_where_it_is_fast():

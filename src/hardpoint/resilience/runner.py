@@ -14,7 +14,7 @@ without any call, which no other thread can interrupt. Everything rare is in `Se
 from collections.abc import Callable, Coroutine, Mapping
 from inspect import isawaitable
 from math import inf
-from types import CoroutineType
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from hardpoint.core.errors import CircuitOpenError
@@ -32,8 +32,6 @@ from hardpoint.runtime.effects import Effects
 
 if TYPE_CHECKING:
     from hardpoint.runtime.timer import Watch
-
-_COROUTINE: Any = CoroutineType
 
 Run = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Coroutine[Any, Any, Any]]
 """Calls the function with these arguments, under the policy."""
@@ -88,7 +86,6 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         judged: results are not simply successes.
         fallback: an error may be replaced.
     """
-    running_loop: Any = None if watch is None else watch.running_loop
     current_task: Any = None if watch is None else watch.current_task
 
     async def run(  # noqa: C901, PLR0912, PLR0915 - see above
@@ -166,12 +163,15 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         if until < limit and until <= now:
                             settlement.refuse_late(here)
                         if watch is not None:
+                            loop, lane = watch.latest
                             if tasks is not None:
-                                loop = running_loop()
+                                if loop._thread_id != get_ident():
+                                    loop, lane = watch.here()
                                 task = tasks.get(loop)
                             else:
                                 task = current_task()
-                                loop = None if task is None else task.get_loop()
+                                if task is not None and task.get_loop() is not loop:
+                                    loop, lane = watch.here()
                             if task is None:
                                 settlement.refuse_taskless()
                             cancelling = task.cancelling()
@@ -179,9 +179,6 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                                 limit = until
                                 live, handle = watch.once(limit, limit - now, task)
                             else:
-                                home, lane = watch.latest
-                                if home is not loop:
-                                    lane = watch.lane(loop)
                                 mark = lane.mark = lane.mark + 1
                                 live = lane.live
                                 live[mark] = (limit, task)
@@ -192,9 +189,9 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         mine = [limit, effects, outer]
                         LIMIT.set(mine)
                     sent = True
-                    result: Any = await function(*args, **kwargs)
-                    if not asynchronous and type(result) is _COROUTINE:
-                        settlement.refuse_coroutine(result)
+                    result: object = await function(*args, **kwargs)
+                    if not asynchronous and hasattr(type(result), "__await__"):
+                        settlement.refuse_awaitable(result)
                 except BaseException as error:
                     expired = False
                     if span is not None:

@@ -1,6 +1,5 @@
 """What follows an attempt that did not simply succeed: how it is counted, and how the call ends."""
 
-from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, NoReturn, final
 
@@ -237,12 +236,15 @@ class Settlement:
         """Refuse to run where there is nothing that a timeout could cancel."""
         raise RuntimeError(f"{self._name}: a timeout needs a task; run it by an event loop")
 
-    def refuse_coroutine(self, result: Coroutine[Any, Any, Any]) -> NoReturn:
-        """Refuse a plain function that gave a coroutine: it would run outside the policy."""
-        result.close()
+    def refuse_awaitable(self, result: object) -> NoReturn:
+        """Refuse what a plain function gave to be awaited: that would run outside the policy."""
+        for end in (getattr(result, "close", None), getattr(result, "cancel", None)):
+            if callable(end):
+                end()
         raise ConfigurationError(
             self._name,
-            "the function is not `async def`, but it returned a coroutine, which no policy guards",
+            f"the function is not `async def`, but it returned a {type(result).__name__}, "
+            "which no policy guards",
             fix="Give the coroutine function itself, with its arguments: policy.call(fetch, url)",
         )
 

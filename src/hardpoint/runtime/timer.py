@@ -63,36 +63,49 @@ class Lane:
 
 
 def _tasks() -> Any:
-    return vars(asyncio.tasks)["_current_tasks"]  # 3.11 is frozen, so is its private name
+    return vars(asyncio.tasks)["_current_tasks"]
+
+
+class _Nowhere:
+    """In place of an event loop: it runs in no thread."""
+
+    _thread_id: int | None = None
 
 
 @final
 class Watch:
-    """The lanes of one policy: its attempts last at most `seconds`."""
+    """The lanes of one policy: its attempts last at most `seconds`.
+
+    Python 3.11 asks the operating system on every `get_running_loop`, and has a slow
+    `current_task`. It will not change any more, so there the runner reads what these would: that
+    the loop of the latest lane still runs in this thread, and that loop's current task.
+    """
 
     __slots__ = ("_effects", "_lanes", "_lock", "latest", "seconds")
 
-    running_loop = staticmethod(asyncio.get_running_loop)
     current_task = staticmethod(asyncio.current_task)
     tasks = _tasks() if sys.version_info < (3, 12) else None
-    """The current task of each event loop, on Python 3.11, whose `current_task` is slow."""
+    """The current task of each event loop, on Python 3.11 only."""
 
     def __init__(self, seconds: float, effects: Effects) -> None:
         self.seconds = seconds
         self._effects = effects
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        self.latest: tuple[asyncio.AbstractEventLoop | None, Lane] = (None, Lane(effects))
+        self.latest: tuple[Any, Lane] = (_Nowhere(), Lane(effects))
         """The loop that asked last, and its lane: read both at once."""
 
-    def lane(self, loop: Any) -> Lane:
-        """The lane of this event loop."""
+    def here(self) -> tuple[Any, Lane]:
+        """The running event loop and its lane."""
+        loop: Any = asyncio.get_running_loop()
         with self._lock:
             lane = self._lanes.get(loop)
             if lane is None:
                 lane = self._lanes[loop] = Lane(self._effects)
-        self.latest = (loop, lane)
-        return lane
+        # A loop of another make does not say in which thread it runs, so it is asked for each time.
+        known = self.tasks is None or hasattr(loop, "_thread_id")
+        self.latest = (loop if known else _Nowhere(), lane)
+        return loop, lane
 
     def once(self, limit: float, seconds: float, task: Task) -> tuple[Live, Cancellable]:
         """A timer of its own (mark 0), for an attempt whose deadline comes before its timeout."""
