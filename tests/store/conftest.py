@@ -93,6 +93,10 @@ class Desk:
             self.store.gate.release()
         return (await asyncio.gather(*tasks, return_exceptions=True))[1:]
 
+    async def settled(self) -> None:
+        """Wait until the writer has done what follows the groups it has answered."""
+        await self.store.next_due([])
+
     async def leases(self, count: int) -> list[Lease]:
         """That many events, claimed, in the order of their vendor's ids `evt_0`, `evt_1`, ..."""
         for number in range(count):

@@ -40,9 +40,7 @@ def go_on_after_a_rollback(tx):
 
 
 def raise_rollback_in_a_trigger(tx):
-    tx.execute(
-        "create temp trigger bad before update on orders begin select raise(rollback, 'no'); end"
-    )
+    tx.execute("create trigger bad before update on orders begin select raise(rollback, 'no'); end")
     tx.execute("update orders set paid = 1")
 
 
