@@ -3,10 +3,13 @@ import pytest
 from hardpoint.core.errors import (
     AttemptTimeoutError,
     CircuitOpenError,
+    ConfigurationError,
+    ConfigurationError,
     DeclinedError,
     OutcomeUnknownError,
     RateLimitedError,
     UnavailableError,
+    UnsupportedError,
 )
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
@@ -50,6 +53,16 @@ def test_only_chosen_errors_count_if_some_were_chosen():
     assert judgement.outcome(CircuitOpenError(), None) is Outcome.NEUTRAL
 
 
+@pytest.mark.parametrize(
+    "error",
+    [DeclinedError(reason="card"), ConfigurationError("key", "is wrong"), UnsupportedError()],
+)
+def test_an_answer_and_a_wrong_set_up_are_never_repeated_nor_counted(error):
+    judgement = judge(Retry(on=Exception), Breaker(on=Exception))
+    assert not judgement.repeatable(error)
+    assert judgement.outcome(error, None) is Outcome.NEUTRAL
+
+
 def test_a_result_may_count_as_a_failure():
     judgement = judge(breaker=Breaker(on_result=lambda result: result == "bad"))
     assert judgement.outcome_of_result("bad") is Outcome.FAILURE
@@ -68,6 +81,10 @@ def test_a_result_may_count_as_a_failure():
         (UnavailableError(outcome_known=False), {}, False),
         (UnavailableError(outcome_known=False), {"idempotent": True}, True),
         (UnavailableError(outcome_known=False), {"keyed": True}, True),
+        (ConnectionResetError(), {"idempotent": True}, True),
+        (OutcomeUnknownError(), {"keyed": True}, True),
+        (ValueError(), {"idempotent": True}, False),
+        (DeclinedError(reason="card"), {"idempotent": True}, False),
         (AttemptTimeoutError(), {}, False),
         (AttemptTimeoutError(), {"idempotent": True}, True),
         (AttemptTimeoutError(), {"keyed": True}, True),
@@ -86,6 +103,13 @@ def test_choosing_errors_is_consent_but_not_for_our_own_timeout():
         assert not judge(Retry(on=on)).repeatable(ValueError())
         assert not judge(Retry(on=on)).repeatable(AttemptTimeoutError())
         assert judge(Retry(on=on), idempotent=True).repeatable(AttemptTimeoutError())
+
+
+def test_a_decline_and_a_wrong_set_up_are_never_repeated_nor_counted_whatever_was_chosen():
+    judgement = judge(Retry(on=Exception), Breaker(on=Exception), idempotent=True)
+    for error in (DeclinedError(reason="card"), ConfigurationError("key", "is missing")):
+        assert not judgement.repeatable(error)
+        assert judgement.outcome(error, None) is Outcome.NEUTRAL
 
 
 def test_an_operation_decides_by_facts_whatever_was_chosen():

@@ -1,6 +1,8 @@
 """A call under all parts, plain and asynchronous alike."""
 
 import asyncio
+import threading
+import time
 from functools import partial
 
 import pytest
@@ -210,6 +212,27 @@ def test_tasks_stand_in_line_for_the_bulkhead(policy, script, clock, request, se
     assert remote.at == [1000, 1000, 1001, 1001, 1002]
 
 
+@pytest.mark.parametrize("setting", ["specialised", "frozen"])
+def test_threads_stand_in_line_for_the_bulkhead(policy, request, setting):
+    if setting == "frozen":
+        request.getfixturevalue(setting)
+    crm, order = policy(bulkhead=Bulkhead(1, queue=1)), []
+
+    def first():
+        other.start()
+        end = time.monotonic() + 10
+        while crm.stats().waiting == 0:
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        order.append("first")
+
+    other = threading.Thread(target=crm.call, args=(order.append, "second"))
+    crm.call(first)
+    other.join(10)
+    assert order == ["first", "second"]
+    assert crm.stats().in_flight == 0
+
+
 def test_an_attempt_that_hangs_is_timed_out_and_retried_where_that_is_harmless(
     policy, script, clock
 ):
@@ -406,7 +429,13 @@ def test_cancelling_a_call_that_sleeps_between_attempts_ends_it(policy, script, 
     assert len(remote.at) == 1
 
 
-def test_a_swallowed_timeout_gives_its_result_and_leaves_no_cancellation(policy, clock):
+@pytest.mark.parametrize("setting", ["specialised", "frozen"])
+def test_a_swallowed_timeout_gives_its_result_and_leaves_no_cancellation(
+    policy, clock, request, setting
+):
+    if setting == "frozen":
+        request.getfixturevalue(setting)
+
     async def stubborn():
         try:
             await asyncio.sleep(60)
