@@ -4,12 +4,10 @@ from hardpoint.core.errors import (
     AttemptTimeoutError,
     CircuitOpenError,
     ConfigurationError,
-    ConfigurationError,
     DeclinedError,
     OutcomeUnknownError,
     RateLimitedError,
     UnavailableError,
-    UnsupportedError,
 )
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
@@ -51,16 +49,6 @@ def test_only_chosen_errors_count_if_some_were_chosen():
     assert judgement.outcome(ValueError(), None) is Outcome.NEUTRAL
     assert judgement.outcome(AttemptTimeoutError(), None) is Outcome.FAILURE
     assert judgement.outcome(CircuitOpenError(), None) is Outcome.NEUTRAL
-
-
-@pytest.mark.parametrize(
-    "error",
-    [DeclinedError(reason="card"), ConfigurationError("key", "is wrong"), UnsupportedError()],
-)
-def test_an_answer_and_a_wrong_set_up_are_never_repeated_nor_counted(error):
-    judgement = judge(Retry(on=Exception), Breaker(on=Exception))
-    assert not judgement.repeatable(error)
-    assert judgement.outcome(error, None) is Outcome.NEUTRAL
 
 
 def test_a_result_may_count_as_a_failure():
