@@ -18,8 +18,8 @@ from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.circuit import Outcome
 from hardpoint.resilience.events import OptionFailed
 from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.safety import Operation, effect_of, may_repeat
-from hardpoint.resilience.selection import On, Predicate, predicate_of, refused
+from hardpoint.resilience.safety import Effect, Operation, effect_of, may_repeat
+from hardpoint.resilience.selection import On, Predicate, predicate_of, refused, transient
 
 A = TypeVar("A")
 
@@ -128,8 +128,13 @@ class Judgement:
             return False
         if self._on is not None:
             return self.ask("Retry.on", self._on, error)
+        return self._repeatable_by_default(error)
+
+    def _repeatable_by_default(self, error: Exception) -> bool:
+        if self._harmless:
+            return transient(error) or effect_of(error) is not Effect.ANSWERED
         if isinstance(error, HardpointError):
-            return error.retryable and (error.outcome_known or self._harmless)
+            return error.retryable and error.outcome_known
         return refused(error)
 
     def result_repeatable(self, result: object) -> bool:
