@@ -44,6 +44,8 @@ class Library:
     rejected: type[BaseException] = NotOffered
     """What an open circuit raises."""
     timed_out: type[BaseException] = NotOffered
+    refused: type[BaseException] = NotOffered
+    """What it raises, on purpose, for a function that it cannot guard."""
 
     def version(self) -> str:
         return " + ".join(version(each) for each in self.distributions)

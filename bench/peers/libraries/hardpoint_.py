@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.peers.library import Boom, Function, Guard, Library, Mode
 from bench.peers.trial import until
-from hardpoint.core.errors import AttemptTimeoutError, CircuitOpenError
+from hardpoint.core.errors import AttemptTimeoutError, CircuitOpenError, ConfigurationError
 from hardpoint.resilience.backoff import exponential
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
@@ -36,6 +36,7 @@ class Hardpoint(Library):
     packages = ("hardpoint",)
     rejected = CircuitOpenError
     timed_out = AttemptTimeoutError
+    refused = ConfigurationError
 
     def __init__(self) -> None:
         self.clock = ManualClock()
