@@ -124,3 +124,14 @@ def test_events_are_frozen_values():
     assert len(kinds) > 8
     for kind in kinds:
         assert kind.__dataclass_params__.frozen
+
+
+def test_each_attempt_at_a_result_is_told_once_under_its_number(
+    policy, script, call, heard, listeners
+):
+    retry = Retry(2, on_result=lambda result: result == "busy", backoff=1)
+
+    call(policy(retry=retry, listeners=listeners), script("busy"))
+
+    told = [(one.attempt, one.error) for one in heard if isinstance(one, AttemptFinished)]
+    assert told == [(1, "result"), (2, None)]

@@ -80,7 +80,7 @@ class Curve:
                 return wait * random()
             case "equal":
                 return wait * (1 + random()) / 2
-            case "added":  # above the cap too: at the cap all would otherwise wait alike
+            case _:  # "added": above the cap too, where all would otherwise wait alike
                 return wait + self.first * random()
 
 

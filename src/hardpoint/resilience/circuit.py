@@ -228,7 +228,7 @@ class Circuit:
                 for permit in [one for one, until in self._probes.items() if until <= now]:
                     del self._probes[permit]  # never came back; its result, if any, is stale
                 return len(self._probes) < self.options.probes
-            case State.FORCED_OPEN:
+            case _:  # FORCED_OPEN
                 return False
 
     def _trip(self, now: float, error: str) -> CircuitChanged | None:

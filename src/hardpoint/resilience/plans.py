@@ -42,7 +42,7 @@ def view(settings: Settings, kind: Kind) -> Settings:
             return replace(
                 settings, hedge=None, breaker=None, rate=None, bulkhead=None, timeout=None
             )
-        case "leg":
+        case _:  # "leg"
             return replace(
                 settings,
                 hedge=None,

@@ -195,6 +195,7 @@ class Settlement:
         reason = self._repetition.after(call, result)
         if reason is not None:
             self._tell_end(call, reason)
+            call.sent -= 1  # the result stands: `succeeded` tells of this attempt
             return None
         state.attempts_failed += 1
         if self._listeners:
