@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lock clean
+.PHONY: help demo test check bench fmt lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +33,7 @@ demo: $(VENV)/run.stamp ## play the story of a shop: forged, repeated, crashed, 
 
 test: $(VENV)/dev.stamp ## run every test, with line and branch coverage
 	@$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
@@ -42,6 +43,16 @@ check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/architecture
+
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	@echo "Installing the peers into $(VENV) (once)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/bench.stamp ## measure ours beside the peers and the floors (minutes; a quiet machine)
+	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench.verify
+	$(BIN)/python -m bench.accept
 
 fmt: $(VENV)/dev.stamp ## format and fix what can be fixed
 	$(BIN)/ruff check --fix-only --quiet .

@@ -25,6 +25,7 @@ HANDLER = "shop.handlers.mark_paid"
 IN_FLIGHT = 64
 BODY = os.urandom(2048)
 WAL_PAGES = 4_000
+ORDERS = "create table orders (id text primary key, paid integer)"
 
 
 def event(number: int, *, lease: bool) -> NewEvent:
@@ -67,9 +68,15 @@ class Row:
         )
 
 
-def floor_of_accepts(folder: Path, events: list[NewEvent], batch: int) -> Row:
-    """The same rows into the same tables: executemany and commit, nothing else."""
-    path = folder / "floor.db"
+def floor_of_accepts(
+    folder: Path, events: list[NewEvent], batch: int, *, handled: bool = False
+) -> Row:
+    """The same rows into the same tables: executemany and commit, nothing else.
+
+    When handled, each batch is followed by one that writes its orders, ends its jobs and records
+    its attempts.
+    """
+    path = folder / f"floor{handled}.db"
 
     async def make() -> None:
         store = SqliteStore(path)
@@ -82,6 +89,7 @@ def floor_of_accepts(folder: Path, events: list[NewEvent], batch: int) -> Row:
     connection.execute("pragma wal_autocheckpoint = 0")
     connection.execute("pragma secure_delete = fast")
     connection.execute("pragma cache_size = -16000")
+    connection.execute(ORDERS)
     rows = [
         (
             *(one.id, one.source, f"i{one.vendor_id}", one.vendor_id, one.type, None, 0),
@@ -92,7 +100,11 @@ def floor_of_accepts(folder: Path, events: list[NewEvent], batch: int) -> Row:
     ]
     contents = [(n, one.id, one.headers, one.body) for n, one in enumerate(events)]
     jobs = [(one.id, HANDLER, one.received_at, 1, 1) for one in events]
-    row, pages = Row(f"bare executemany + commit, {batch} a batch"), 0
+    orders = [(one.vendor_id,) for one in events]
+    ends = [(one.id, HANDLER, 1, 1) for one in events]
+    attempts = [(one.id, HANDLER, 1, 0.0, 0.0, "done", None) for one in events]
+    what = "accept + complete + write" if handled else "accept"
+    row, pages = Row(f"bare {what}, {batch} a batch"), 0
     for start in range(0, len(rows), batch):
         part = slice(start, start + batch)
         connection.execute("begin immediate")
@@ -106,7 +118,19 @@ def floor_of_accepts(folder: Path, events: list[NewEvent], batch: int) -> Row:
             jobs[part],
         )
         connection.execute("commit")
-        pages += 4 * batch
+        if handled:
+            connection.execute("begin immediate")
+            connection.executemany("insert into orders values (?, 1)", orders[part])
+            connection.executemany(
+                "delete from hardpoint_job where event = ? and handler = ? and fence = ?"
+                " and boot = ?",
+                ends[part],
+            )
+            connection.executemany(
+                "insert into hardpoint_attempt values (?, ?, ?, ?, ?, ?, ?)", attempts[part]
+            )
+            connection.execute("commit")
+        pages += (8 if handled else 4) * batch
         if pages > WAL_PAGES:
             pages = 0
             connection.execute("pragma wal_checkpoint(passive)").fetchall()
@@ -185,7 +209,7 @@ async def handled(path: Path, events: list[NewEvent]) -> Row:
     store = SqliteStore(path)
     await store.open()
     setup = sqlite3.connect(path)
-    setup.execute("create table orders (id text primary key, paid integer)")
+    setup.execute(ORDERS)
     setup.close()
     running: set[asyncio.Task[object]] = set()
 
@@ -290,6 +314,8 @@ def main() -> None:
         floor = floor_of_accepts(folder, events, batch)
         floor.show()
         row.show(floor)
+        floor = floor_of_accepts(folder, events, batch, handled=True)
+        floor.show()
         asyncio.run(handled(folder / "handled.db", events)).show(floor)
         due = [event(n, lease=False) for n in range(count)]
         for size in (50, 200):

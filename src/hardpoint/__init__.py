@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from hardpoint.resilience.bulkhead import Bulkhead as Bulkhead
     from hardpoint.resilience.composition import PolicyWarning as PolicyWarning
     from hardpoint.resilience.fallback import Degraded as Degraded
+    from hardpoint.resilience.hedge import Hedge as Hedge
     from hardpoint.resilience.keys import Keyed as Keyed
     from hardpoint.resilience.policy import Policy as Policy
     from hardpoint.resilience.ratelimit import RateLimit as RateLimit
@@ -84,6 +85,7 @@ _HOMES = {
     "Breaker": "hardpoint.resilience.breaker",
     "Budget": "hardpoint.resilience.budget",
     "Degraded": "hardpoint.resilience.fallback",
+    "Hedge": "hardpoint.resilience.hedge",
     "Keyed": "hardpoint.resilience.keys",
     "Policy": "hardpoint.resilience.policy",
     "PolicyWarning": "hardpoint.resilience.composition",

@@ -1,7 +1,7 @@
 """What hostile, broken and merely unusual clients do to a socket, against both front ends.
 
 `asgi` is stock uvicorn in front of `InboxApp`, as a user's own server runs it; `narrowed` is what
-`hardpoint serve` runs.
+`hardpoint serve` runs, and `uvloop` is that on the loop it runs on.
 """
 
 import asyncio
@@ -19,13 +19,14 @@ from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service.guard import Guard, Limits
 from hardpoint.service.listener import Listener, application, bind
 from hardpoint.service.protocol import InboxProtocol
+from hardpoint.service.server import new_event_loop
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, UNAVAILABLE, Answer
 
 CAP = 200_000
 PATIENCE = 20
 """Seconds after which a test has failed."""
 
-FRONTS = ["asgi", "narrowed"]
+FRONTS = ["asgi", "narrowed", "uvloop"]
 
 
 @dataclass
@@ -150,7 +151,9 @@ def against_both(play: Play) -> Callable[[str], None]:
 
     @pytest.mark.parametrize("front", FRONTS)
     def test(front: str) -> None:
-        asyncio.run(run(front))
+        factory = new_event_loop if front == "uvloop" else asyncio.new_event_loop
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(run(front))
 
     test.__name__ = play.__name__
     return test

@@ -1,5 +1,8 @@
+import asyncio
+import hashlib
 import io
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +15,11 @@ import pytest
 
 from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
+from hardpoint.core.effects import Clock
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.service import runfile
+from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome
+from hardpoint.store.sqlite import SqliteStore
 from hardpoint.testing import ManualClock
 
 NOW = 1_700_000_000.0
@@ -71,13 +79,14 @@ def cli(clock: ManualClock) -> Callable[..., Run]:
         tty: bool = False,
         ask: Callable[[str], str] = lambda _: SECRET,
         sleep: Callable[[float], None] = clock.advance,
+        now: Clock = clock,
     ) -> Run:
         out, err = Screen(tty=tty), Screen(tty=tty)
         terminal = Terminal(
             stdin=Screen(stdin, tty=tty),
             stdout=out,
             stderr=err,
-            clock=clock,
+            clock=now,
             ids=lambda: f"00000000-0000-7000-8000-{next(counter):012}",
             ask_secret=ask,
             sleep=sleep,
@@ -159,3 +168,120 @@ def _receiver() -> Iterator[SimpleNamespace]:
         if thread.is_alive():
             server.shutdown()
             thread.join()
+
+
+_BODY = b'{"id":"evt_paid","note":"\xc3\xa9\x1b[2J"}'
+_NASTY = "evt_\x1b]0;owned\x07nasty"
+
+
+class Filler:
+    """Fills a real store with events in every state; keeps our ids by name."""
+
+    def __init__(self, path: Path, clock: ManualClock) -> None:
+        self._store = SqliteStore(path, clock=clock)
+        self._clock = clock
+        self._ids = Uuid7(now=clock.now)
+        self.ids: dict[str, str] = {}
+
+    async def fill(self) -> None:
+        await self._store.open()
+        await self._add("done", "evt_paid", body=_BODY)
+        await self._end("done", "mark_paid", Outcome.DONE)
+        await self._add("dead", _NASTY, account="acct_1")
+        await self._end("dead", "mark_paid", Outcome.DEAD, "ValueError: \x1b[31mno such order")
+        await self._add("skipped", "evt_skipped", handlers=(), type="charge.refunded")
+        await self._add("waiting", "evt_waiting", body=b"\xff\xfe")
+        await self._end("waiting", "mark_paid", Outcome.FAILED, "OSError", again=1e9)
+        await self._add("malformed", None, handlers=(), malformed="the body is not JSON", body=b"")
+        await self._add("one", "shared", source="billing")
+        await self._add("two", "shared", source="other")
+        await self._store.close()
+
+    async def _add(self, name: str, vendor_id: str | None, **changes: Any) -> None:
+        self._clock.advance(1)
+        body = changes.pop("body", b"{}")
+        plain = {
+            "id": self._ids(),
+            "source": "billing",
+            "vendor_id": vendor_id,
+            "type": "payment.succeeded",
+            "account": None,
+            "asserted": False,
+            "received_at": self._clock.now(),
+            "signed_at": 1_700_000_000,
+            "correlation_id": f"c-{name}",
+            "headers": b'{"content-type":"application/json"}',
+            "body": body,
+            "body_sha256": hashlib.sha256(body + name.encode()).digest(),
+            "handlers": ("mark_paid",),
+            "lease": False,
+        }
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._store.accept(NewEvent(**{**plain, **changes}), answer.set_result)
+        accepted = await answer
+        assert isinstance(accepted, Accepted), accepted
+        self.ids[name] = accepted.id
+
+    async def _end(
+        self, name: str, handler: str, outcome: Outcome, error: str | None = None, again: float = 0
+    ) -> None:
+        now = self._clock.now()
+        [lease] = await self._store.claim([handler], 1, now=now, lease=60)
+        assert lease.event.id == self.ids[name]
+        await self._store.complete(
+            Completion(
+                event=lease.event.id,
+                handler=handler,
+                fence=lease.fence,
+                started_at=now,
+                ended_at=now + 0.25,
+                outcome=outcome,
+                run_at=now + again if again else None,
+                error=error,
+            )
+        )
+
+
+@pytest.fixture
+def events(config: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Our ids of the events in a real store, by what they are; the secret is not at hand."""
+    monkeypatch.delenv("SECRET")
+    filler = Filler(config.parent / "hardpoint.db", clock)
+    asyncio.run(filler.fill())
+    return filler.ids
+
+
+@pytest.fixture
+def server(config: Path) -> Iterator[SimpleNamespace]:
+    """What the admin listener of a running server is to the command line."""
+    state = SimpleNamespace(orders=[], answer=(200, {"count": 1}))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(200, {"pid": os.getpid()})
+
+        def do_POST(self) -> None:
+            assert self.headers["authorization"] == "Bearer token"
+            order = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            state.orders.append((self.path, order))
+            self._send(*state.answer)
+
+        def _send(self, status: int, content: Any) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        state.url = f"http://127.0.0.1:{http.server_address[1]}"
+        run = runfile.Run(pid=os.getpid(), url=state.url, token="token", started_at=0)
+        runfile.write(runfile.path_of(Path("hardpoint.db")), run)
+        yield state
+        http.shutdown()
+        thread.join()

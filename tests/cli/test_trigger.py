@@ -122,6 +122,12 @@ def test_a_body_without_an_id_is_sent_too(cli: Cli, receiver: SimpleNamespace) -
     assert "next:" not in run.err
 
 
+def test_what_the_receiver_cannot_verify_has_no_id(cli: Cli, receiver: SimpleNamespace) -> None:
+    run = cli("trigger", "github", "x" * 300, "--raw", "-", "--to", receiver.url, stdin=b"{}")
+    assert run.code == 0
+    assert "next:" not in run.err
+
+
 @pytest.mark.parametrize("event", ["two\nlines", "f\xfcnf", ""])
 def test_a_type_that_no_header_can_hold_is_refused(cli: Cli, event: str) -> None:
     run = cli("trigger", "github", event, "--raw", "-", stdin=b"{}")

@@ -1,3 +1,4 @@
+import asyncio
 import io
 import os
 import pty
@@ -8,7 +9,9 @@ import sys
 
 from rich.console import Console
 
-from hardpoint.demo.story import Story, run
+from hardpoint.demo import story as demo_story
+from hardpoint.demo.story import Story, _play, run
+from hardpoint.demo.vendors import Vendors
 
 HOLDING = {
     "accepted": 5,
@@ -37,6 +40,44 @@ def test_the_whole_story_holds():
 
     assert "Every count holds." in told.file.getvalue(), told.file.getvalue()
     assert code == 0
+
+
+class Terminal(io.StringIO):
+    """Does something when the story tells how to end it."""
+
+    def __init__(self, at_the_end):
+        super().__init__()
+        self._at_the_end = at_the_end
+
+    def write(self, text):
+        count = super().write(text)
+        if "Ctrl-C" in text:
+            self._at_the_end()
+        return count
+
+
+def test_the_stay_ends_when_the_gateway_does(tmp_path):
+    def end():
+        story.gateway.kill()
+
+    told = Console(file=Terminal(end), width=120)
+    story = Story(told, tmp_path)
+
+    assert asyncio.run(_play(story, once=False)) == 0
+
+    assert "hardpoint events list" in told.file.getvalue()
+
+
+def test_counts_that_never_come_are_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_story, "SETTLE_SECONDS", 0.0)
+    told = console()
+    story = Story(told, tmp_path)
+    monkeypatch.setattr(story, "_count", lambda _acknowledged: {"counters": {}})
+    vendors = Vendors(None, "whsec_demo", "demo")
+
+    asyncio.run(story._settled(vendors, lambda _counts: True, "all handled"))
+
+    assert "not in time" in told.file.getvalue()
 
 
 def test_counts_that_hold_are_told_from_one_that_is_off(tmp_path):

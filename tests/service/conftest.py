@@ -4,15 +4,21 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from hardpoint.core.secrets import Secret
 from hardpoint.hub.asgi import InboxApp
+from hardpoint.hub.hub import Hub
+from hardpoint.hub.settings import Settings, SourceSettings, StoreSettings
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service.guard import Guard, Limits
 from hardpoint.service.listener import Listener, application, bind
 from hardpoint.service.protocol import InboxProtocol
+from hardpoint.service.server import new_event_loop
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
+from hardpoint.webhooks.verification import scheme
 
 PATIENCE = 20
 """Seconds after which a test has failed."""
@@ -65,6 +71,11 @@ class Client:
         self.reader = reader
         self.writer = writer
 
+    @classmethod
+    async def of(cls, url: str) -> "Client":
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        return cls(*await asyncio.open_connection(host, int(port)))
+
     def say(self, *pieces: bytes) -> None:
         self.writer.write(b"".join(pieces))
 
@@ -101,8 +112,7 @@ class Door:
     clients: list[Client] = field(default_factory=list)
 
     async def connect(self) -> Client:
-        port = int(self.listener.url.rpartition(":")[2])
-        client = Client(*await asyncio.open_connection("127.0.0.1", port))
+        client = await Client.of(self.listener.url)
         self.clients.append(client)
         return client
 
@@ -112,8 +122,8 @@ def receiver() -> Receiver:
     return Receiver()
 
 
-@pytest.fixture
-def served(receiver: Receiver) -> Callable[..., None]:
+@pytest.fixture(params=[asyncio.new_event_loop, new_event_loop], ids=["asyncio", "uvloop"])
+def served(receiver: Receiver, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Play a scenario against a listener."""
 
     async def run(scenario: Callable[[Door], Awaitable[None]], limits: Limits) -> None:
@@ -131,9 +141,16 @@ def served(receiver: Receiver) -> Callable[..., None]:
             await listener.drain(soft=0, limit=PATIENCE)
 
     def play(scenario: Callable[[Door], Awaitable[None]], *, limits: Limits | None = None) -> None:
-        asyncio.run(run(scenario, limits or Limits()))
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.run(run(scenario, limits or Limits()))
 
     return play
+
+
+@pytest.fixture
+def connect() -> Callable[[str], Awaitable[Client]]:
+    """Opens a connection to a URL."""
+    return Client.of
 
 
 @pytest.fixture
@@ -157,3 +174,41 @@ def chunked() -> Callable[..., bytes]:
         return b"".join((head, *chunks, b"0\r\n", trailer, b"\r\n"))
 
     return chunked
+
+
+SECRET = "whsec_" + "c2VjcmV0" * 4
+
+
+class Told(list[object]):
+    """Telemetry events."""
+
+    async def has(self, kind: type, count: int = 1) -> None:
+        """Wait until so many of a kind were told."""
+        while sum(isinstance(event, kind) for event in self) < count:
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def told() -> Told:
+    """Every telemetry event of the `hub`."""
+    return Told()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, told: Told) -> Hub:
+    """A hub on a database of its own, with the source `shop`."""
+    source = SourceSettings(name="shop", provider="standard", secrets=(Secret.value(SECRET),))
+    settings = Settings(store=StoreSettings(path=tmp_path / "inbox.db"), webhooks={"shop": source})
+    return Hub(settings, listeners=[told.append])
+
+
+@pytest.fixture
+def signed() -> Callable[..., tuple[bytes, dict[str, str]]]:
+    """The body and the headers of a webhook that verifies at `shop`."""
+    signer = scheme("standard", secrets=[SECRET])
+
+    def signed(identifier: str, *, now: float, kind: str = "paid") -> tuple[bytes, dict[str, str]]:
+        body = b'{"type":"%b"}' % kind.encode()
+        return body, dict(signer.sign(body, now=now, event_id=identifier, event_type=kind))
+
+    return signed

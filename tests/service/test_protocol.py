@@ -15,7 +15,7 @@ from hardpoint.service.guard import Guard, Limits
 from hardpoint.service.listener import application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.testing import ManualClock
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
+from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
 
 CAP = 1000
 
@@ -120,6 +120,8 @@ class Connection:
 
     async def settle(self) -> None:
         for _ in range(50):
+            if not self.guard.state.tasks:
+                break
             await asyncio.sleep(0)
 
     def wait(self, seconds: float) -> None:
@@ -181,7 +183,7 @@ async def converse(pieces: list[bytes]) -> tuple[list[tuple[str, bytes]], list[i
 
 
 @given(speech, st.lists(st.integers(0, 10_000), max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_said_the_answers_are_whole_and_do_not_depend_on_how_it_was_cut(said, places):
     taken, statuses, ended = asyncio.run(converse([said]))
     again, statuses_again, _ = asyncio.run(converse(cut(said, places)))
@@ -204,7 +206,7 @@ def test_whatever_is_said_the_answers_are_whole_and_do_not_depend_on_how_it_was_
     ),
     st.lists(st.integers(0, 10_000), max_size=12),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60)
 def test_every_good_request_is_taken_once_and_answered_in_its_turn(requests, places):
     said = b"".join(
         HEALTH if source == "health" else post(body, source=source.encode())
@@ -216,7 +218,7 @@ def test_every_good_request_is_taken_once_and_answered_in_its_turn(requests, pla
     assert not ended
 
 
-@pytest.mark.parametrize("pieces", [[b"x"] * 3000, [b"x" * 300] * 20, [b"x" * 50_000]])
+@pytest.mark.parametrize("pieces", [[b"x"] * 1100, [b"x" * 300] * 20, [b"x" * 50_000]])
 def test_what_is_kept_of_a_body_is_bounded_by_its_cap(pieces):
     async def scenario() -> None:
         connection = Connection()
@@ -403,14 +405,3 @@ def test_an_end_of_input_waits_for_the_answers_owed_and_keeps_a_refusal():
             assert connection.transport.closed
 
     asyncio.run(scenario())
-
-
-def test_an_answer_on_the_wire_is_made_once_between_two_sweeps():
-    guard = Guard(Limits(), ManualClock(), refused=lambda source, reason: None)
-    first = guard.wire(STORED, last=False)
-    assert guard.wire(STORED, last=False) is first
-    assert guard.wire(STORED, last=True) != first
-    guard.sweep()
-    assert guard.wire(STORED, last=False) is not first
-    assert b"date: Tue, 14 Nov 2023 22:13:20 GMT\r\n" in first
-    assert guard.wire(Answer(status=204, headers=()), last=False).endswith(b"GMT\r\n\r\n")

@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.store.driver import Accepted, Completed, Completion, Event, Lease, NewEvent, Outcome
 from hardpoint.store.sqlite import Limits, SqliteReader, SqliteStore
 from hardpoint.testing.clock import ManualClock
-
-settings.register_profile("store", deadline=None)
-settings.load_profile("store")
 
 
 class EventMaker:
@@ -97,6 +93,10 @@ class Desk:
             self.store.gate.release()
         return (await asyncio.gather(*tasks, return_exceptions=True))[1:]
 
+    async def settled(self) -> None:
+        """Wait until the writer has done what follows the groups it has answered."""
+        await self.store.next_due([])
+
     async def leases(self, count: int) -> list[Lease]:
         """That many events, claimed, in the order of their vendor's ids `evt_0`, `evt_1`, ..."""
         for number in range(count):
@@ -165,6 +165,7 @@ class Stage:
         self.clock = ManualClock()
         self.make = EventMaker(self.clock)
         self.told: list[object] = []
+        self.crashes = 0
         self.limits: dict[str, Any] = {"lock_wait": 0.0, "busy": 0.05}
         self.settings: dict[str, Any] = {"retention": None}
 
@@ -193,7 +194,8 @@ class Stage:
 
     def crash(self) -> None:
         """Go on with the file as a kill at this instant would have left it."""
-        copy = self.path.with_name(f"after-{self.path.name}")
+        self.crashes += 1
+        copy = self.path.with_name(f"crash-{self.crashes}.db")
         for suffix in ("", "-wal"):
             source = Path(f"{self.path}{suffix}")
             if source.exists():

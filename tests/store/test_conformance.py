@@ -195,6 +195,24 @@ def test_an_expired_lease_that_nobody_took_may_still_complete(any_stage):
     any_stage.play(story)
 
 
+def test_a_redelivery_while_the_job_waits_changes_nothing_about_it(any_stage):
+    """ "Seen" is not "done": dedupe decides whether to insert, the job whether to handle."""
+
+    async def story(desk):
+        lease = await desk.leased("evt_1")
+        assert (await desk.accept("evt_1")).stored is Stored.DUPLICATE
+        await desk.complete(lease, Outcome.FAILED, run_at=desk.clock.now() + 5, error="boom")
+        assert (await desk.accept("evt_1")).stored is Stored.DUPLICATE
+        desk.clock.advance(5)
+        (again,) = await desk.claim()
+        assert (again.event.id, again.failures) == (lease.event.id, 1)
+        await desk.complete(again)
+        assert (await desk.accept("evt_1")).stored is Stored.DUPLICATE
+        assert await desk.claim() == []
+
+    any_stage.play(story)
+
+
 def test_an_extended_lease_is_not_given_to_another(any_stage):
     async def story(desk):
         lease = await desk.leased()

@@ -1,9 +1,26 @@
-from collections.abc import Callable, Iterator
+import asyncio
+import functools
+import inspect
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from hardpoint.core import providers
+from hardpoint.core.events import Listeners
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
+from hardpoint.testing.clock import ManualClock
+from hardpoint.webhooks.answers import Answer
+from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.handlers import Handlers
+from hardpoint.webhooks.inbox import Inbox, Source
+from hardpoint.webhooks.verification import scheme
+from hardpoint.webhooks.worker import Worker
 
 
 @pytest.fixture
@@ -36,3 +53,166 @@ def mute_provider(install: Callable[[str, str], str]) -> str:
         "from hardpoint.core.providers import Provider\n"
         "PROVIDER = Provider(name='mute', title='Mute')\n",
     )
+
+
+class Faults:
+    """A store in front of the real one that fails, or waits, where a test says so.
+
+    Attributes:
+        raising: what a method raises, by its name, until it is taken out again.
+        after: called with the arguments when a method of that name has returned.
+        calls: how often each was called.
+    """
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.raising: dict[str, BaseException] = {}
+        self.after: dict[str, Callable[..., object]] = {}
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._store, name)
+        if name == "accept":
+            return self._accept
+        if not inspect.iscoroutinefunction(real):
+            return real
+
+        async def guarded(*arguments: Any, **options: Any) -> Any:
+            self.calls[name] += 1
+            if name in self.raising:
+                raise self.raising[name]
+            result = await real(*arguments, **options)
+            if name in self.after:
+                self.after[name](*arguments, **options)
+            return result
+
+        return guarded
+
+    def _accept(self, *arguments: Any) -> None:
+        if "accept" in self.raising:
+            raise self.raising["accept"]
+        self._store.accept(*arguments)
+
+
+class Rig:
+    """An inbox and a worker over a real store, with a clock that moves when told.
+
+    Attributes:
+        told: every telemetry event, in order.
+    """
+
+    def __init__(self, path: Path, *, listeners: Listeners | None = None, **options: Any) -> None:
+        self.clock = ManualClock()
+        self.told: list[Any] = []
+        listeners = Listeners(self.told.append) if listeners is None else listeners
+        self.store = SqliteStore(path, clock=self.clock, retention=None)
+        self.faults = Faults(self.store)
+        self.handlers = Handlers()
+        self.worker = Worker(
+            self.faults,
+            self.handlers,
+            complete_in=functools.partial(complete_in, self.store),
+            clock=self.clock,
+            random=lambda: 0.5,
+            listeners=listeners,
+            **options,
+        )
+        self.inbox = Inbox(
+            self.faults,
+            self.handlers,
+            self.worker,
+            clock=self.clock,
+            ids=Uuid7(),
+            listeners=listeners,
+        )
+        self.schemes = {
+            "billing": scheme("stripe", secrets=["whsec_new", "whsec_old"]),
+            "code": scheme("github", secrets=["hook secret"]),
+        }
+        self.inbox.configure(
+            {
+                name: Source(name=name, scheme=one, body_bytes_max=one.body_bytes_max)
+                for name, one in self.schemes.items()
+            }
+        )
+
+    def on(self, pattern: str = "*", *, source: str = "billing", **options: Any) -> Any:
+        """Adds a handler."""
+
+        def register(function: Any) -> Any:
+            self.handlers.add(source, pattern, function, **options)
+            return function
+
+        return register
+
+    def play(self, scenario: Callable[[], Awaitable[Any]], *, grace: float = 5) -> Any:
+        """Runs a scenario beside the worker, which is stopped, and the store closed, after it."""
+
+        async def play() -> Any:
+            await self.store.open()
+            running = asyncio.create_task(self.worker.run())
+            try:
+                await asyncio.sleep(0)
+                return await scenario()
+            finally:
+                await self.worker.stop(grace)
+                await asyncio.wait([running])
+                await self.store.close()
+
+        return asyncio.run(play())
+
+    def submit(self, source: str, headers: Any, body: bytes) -> "asyncio.Future[Answer]":
+        """Hands a request to the inbox, as a front end would."""
+        answered = asyncio.get_running_loop().create_future()
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers]
+        self.inbox.submit(source, raw, body, answered.set_result)
+        return answered
+
+    def deliver(
+        self, vendor_id: str = "evt_1", event_type: str = "paid", *, source: str = "billing"
+    ) -> "asyncio.Future[Answer]":
+        """Signs an event as its vendor would, and submits it."""
+        body = msgspec.json.encode({"id": vendor_id, "type": event_type})
+        headers = self.schemes[source].sign(
+            body, now=self.clock.now(), event_id=vendor_id, event_type=event_type
+        )
+        return self.submit(source, headers, body)
+
+    async def until(self, holds: Callable[[], object], seconds: float = 10) -> None:
+        """Lets the loop run until something holds."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"in vain; told: {self.told}"
+            await asyncio.sleep(0.001)
+
+    async def ready(self) -> None:
+        """Waits until the worker has seen that nothing is left from before."""
+        lanes = self.worker._lanes
+        await self.until(lambda: not self.worker._alone and not any(one.closed for one in lanes))
+
+    async def advance(self, seconds: float) -> None:
+        """Lets time pass, and the worker notice it."""
+        self.clock.advance(seconds)
+        self.worker.notify()
+
+    def attempts(self) -> list[AttemptFinished]:
+        """Those that ended so far."""
+        return [one for one in self.told if isinstance(one, AttemptFinished)]
+
+    def read(self, question: Callable[[SqliteReader], Any]) -> Any:
+        """Asks the database beside the store."""
+        reader = SqliteReader(self.store.path)
+        try:
+            return question(reader)
+        finally:
+            reader.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Callable[..., Rig]:
+    """Makes rigs on one database."""
+
+    def make(**options: Any) -> Rig:
+        return Rig(tmp_path / "hardpoint.db", **options)
+
+    return make

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from hardpoint.cli.failures import Exit, Failure
 from hardpoint.cli.options import Json, commands, terminal_of
+from hardpoint.cli.terminal import Terminal
 from hardpoint.demo.story import run
 
 app = commands()
@@ -27,8 +28,12 @@ def demo(
     """
     terminal = terminal_of(context, json=json)
     console = Console(file=terminal.stderr if json else terminal.stdout)
-    code = run(console, once=once or json or not terminal.stdin.isatty())
-    if json and code != Exit.INTERRUPTED:
+    staying = not (once or json) and terminal.stdin.isatty()
+    return _told(terminal, run(console, once=not staying))
+
+
+def _told(terminal: Terminal, code: int) -> int:
+    if code != Exit.INTERRUPTED:
         holds = code == Exit.OK
         terminal.show({"holds": holds}, failure=None if holds else _OFF)
     return code

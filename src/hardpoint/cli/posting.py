@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
+from typing import Self, final
 from urllib.parse import urlsplit
 
 import httpx2
@@ -32,37 +33,60 @@ class Answer:
         return 200 <= self.status < 300
 
 
-def post(
-    terminal: Terminal,
-    url: str,
-    headers: Sequence[tuple[str, str]],
-    body: bytes,
-    *,
-    timeout: float = TIMEOUT,
-) -> Answer:
-    """Send once; to this machine, as soon as somebody listens.
+@final
+class Poster:
+    """Posts to one address, over one connection where the other side keeps it."""
 
-    Raises:
-        CommandError: nobody answered.
-    """
-    clock = terminal.clock
-    patience = STARTUP_SECONDS if urlsplit(url).hostname in LOOPBACK else 0
-    begun = clock.monotonic()
-    while True:
-        started = clock.monotonic()
-        try:
-            status, content = _sent(url, headers, body, timeout)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            if clock.monotonic() - begun >= patience:
-                raise unreachable(f"nobody listens at {url}", hint="hardpoint serve") from error
-            terminal.sleep(_PAUSE)
-        except httpx2.HTTPError as error:
-            name = type(error).__name__
-            raise unreachable(f"{url} did not answer ({name})", hint="hardpoint doctor") from error
-        else:
-            milliseconds = round((clock.monotonic() - started) * 1000, 1)
-            text = content.decode(errors="replace")
-            return Answer(status=status, body=text, milliseconds=milliseconds)
+    def __init__(self, terminal: Terminal, url: str, *, timeout: float = TIMEOUT) -> None:
+        self._terminal = terminal
+        self._url = url
+        self._client = httpx2.Client(
+            timeout=timeout,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"accept-encoding": "identity"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def post(self, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
+        """Send once; to this machine, as soon as somebody listens.
+
+        Raises:
+            CommandError: nobody answered.
+        """
+        clock, url = self._terminal.clock, self._url
+        patience = STARTUP_SECONDS if urlsplit(url).hostname in LOOPBACK else 0
+        begun = clock.monotonic()
+        while True:
+            started = clock.monotonic()
+            try:
+                status, content = self._sent(headers, body)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                if clock.monotonic() - begun >= patience:
+                    raise unreachable(f"nobody listens at {url}", hint="hardpoint serve") from error
+                self._terminal.sleep(_PAUSE)
+            except httpx2.HTTPError as error:
+                name = type(error).__name__
+                message = f"{url} did not answer ({name})"
+                raise unreachable(message, hint="hardpoint doctor") from error
+            else:
+                milliseconds = round((clock.monotonic() - started) * 1000, 1)
+                text = content.decode(errors="replace")
+                return Answer(status=status, body=text, milliseconds=milliseconds)
+
+    def _sent(self, headers: Sequence[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
+        content = bytearray()
+        with self._client.stream("POST", self._url, headers=list(headers), content=body) as answer:
+            for chunk in answer.iter_raw():
+                content += chunk
+                if len(content) >= ANSWER_BYTES_MAX:
+                    break
+            return answer.status_code, bytes(content[:ANSWER_BYTES_MAX])
 
 
 def curl(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> str:
@@ -72,21 +96,3 @@ def curl(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> str:
         raise usage("a shell cannot carry this body", hint="send it without --print-curl")
     fields = (f"-H {quote(f'{name}: {value}')}" for name, value in headers)
     return " ".join(("curl -sS", *fields, f"--data-raw {quote(text)}", quote(url)))
-
-
-def _sent(
-    url: str, headers: Sequence[tuple[str, str]], body: bytes, timeout: float
-) -> tuple[int, bytes]:
-    content = bytearray()
-    uncoded = {"accept-encoding": "identity"}
-    with (
-        httpx2.Client(
-            timeout=timeout, trust_env=False, follow_redirects=False, headers=uncoded
-        ) as client,
-        client.stream("POST", url, headers=list(headers), content=body) as answer,
-    ):
-        for chunk in answer.iter_raw():
-            content += chunk
-            if len(content) >= ANSWER_BYTES_MAX:
-                break
-        return answer.status_code, bytes(content[:ANSWER_BYTES_MAX])

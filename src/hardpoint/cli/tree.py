@@ -1,7 +1,6 @@
 """The tree of commands. A command's module is imported when it is called, not to list it."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
@@ -33,9 +32,9 @@ class _Lazy(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, found, rest = super().resolve_command(ctx, args)
-        if found is None:
-            return name, found, rest
-        return name, get_command(import_module(f"hardpoint.cli.{name}").app), rest
+        if found is not None:  # while a shell completes, there may be none
+            found = get_command(import_module(f"hardpoint.cli.{name}").app)
+        return name, found, rest
 
 
 app = typer.Typer(cls=_Lazy, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -43,6 +42,8 @@ app = typer.Typer(cls=_Lazy, rich_markup_mode=None, pretty_exceptions_enable=Fal
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # slow to import, and help has no need of it
+
         typer.echo(version("hardpoint"))
         raise typer.Exit
 

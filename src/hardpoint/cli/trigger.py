@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -22,7 +23,7 @@ from hardpoint.cli.options import (
     commands,
     terminal_of,
 )
-from hardpoint.cli.posting import TIMEOUT, Answer, curl, post
+from hardpoint.cli.posting import TIMEOUT, Answer, Poster, curl
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.core.secrets import Secret
@@ -102,7 +103,9 @@ def trigger(
         line = curl(url, shot.headers(), sample.body)
         terminal.show({"curl": line}, line)
         return Exit.OK
-    return _report(shot, [shot.fire(timeout) for _ in range(times)])
+    with Poster(terminal, url, timeout=timeout) as poster:
+        answers = [shot.fire(poster) for _ in range(times)]
+    return _report(shot, answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +130,12 @@ class _Shot:
             *signing.sign(sample.body, now=now, event_id=sample.id, event_type=sample.type),
         ]
 
-    def fire(self, timeout: float) -> Answer:
+    def fire(self, poster: Poster) -> Answer:
         headers = self.headers()
         self.terminal.say(f"POST {self.url}")
         for name, value in headers:
             self.terminal.say(f"  {name}: {value}")
-        return post(self.terminal, self.url, headers, self.sample.body, timeout=timeout)
+        return poster.post(headers, self.sample.body)
 
     def event_id(self) -> str | None:
         """The id the receiver will see: a raw body brings its own, or none that can be read."""
@@ -214,7 +217,7 @@ def _report(shot: _Shot, answers: Sequence[Answer]) -> int:
     failure = None if refusal is None else _not_accepted(refusal)
     shot.terminal.show(data, *lines, failure=failure)
     if identifier is not None and refusal is None:
-        shot.terminal.say(f"next:  hardpoint events show {identifier}")
+        shot.terminal.say(f"next:  hardpoint events show {quote(identifier)}")
     return Exit.OK if refusal is None else Exit.NO
 
 

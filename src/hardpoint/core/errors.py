@@ -25,7 +25,7 @@ docstring line is its default message.
         StoreUnavailableError  StoreCorruptError  LeaseLostError  TransactionLostError
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 
 class HardpointError(Exception):
@@ -260,7 +260,8 @@ class UnexpectedResponseError(ProviderError):
 class RejectedError(HardpointError):
     """Our own policy said no; nothing was sent.
 
-    It carries its raw facts and builds the message when that is read: refusing must stay cheap.
+    Its `args` are the raw facts, and everything else is made from them when it is read: refusing
+    must cost less than calling.
 
     Attributes:
         policy: the name of the policy that refused.
@@ -269,19 +270,38 @@ class RejectedError(HardpointError):
         detail: more, in a few words.
     """
 
-    __slots__ = ("detail", "key", "policy", "retry_after")
+    if TYPE_CHECKING:
 
-    def __init__(
-        self,
-        policy: str = "",
-        key: object = None,
-        retry_after: float | None = None,
-        detail: str = "",
-    ) -> None:
-        self.policy = policy
-        self.key = key
-        self.retry_after = retry_after
-        self.detail = detail
+        def __init__(
+            self,
+            policy: str = "",
+            key: object = None,
+            retry_after: float | None = None,
+            detail: str = "",
+            /,
+        ) -> None: ...
+    else:
+        __init__ = Exception.__init__
+
+    @property
+    def policy(self) -> str:
+        """The name of the policy that refused."""
+        return self.args[0] if self.args else ""
+
+    @property
+    def key(self) -> object:
+        """Which of its states refused."""
+        return self.args[1] if len(self.args) > 1 else None
+
+    @property
+    def retry_after(self) -> float | None:  # pyright: ignore[reportIncompatibleVariableOverride] - nobody sets it
+        """Seconds until asking again makes sense."""
+        return self.args[2] if len(self.args) > 2 else None
+
+    @property
+    def detail(self) -> str:
+        """More, in a few words."""
+        return self.args[3] if len(self.args) > 3 else ""
 
     def __str__(self) -> str:
         return _where(self.policy, self.key) + "; ".join(

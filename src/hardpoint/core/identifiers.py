@@ -14,7 +14,16 @@ class Uuid7:
     method 1).
     """
 
-    __slots__ = ("_counter", "_entropy", "_lock", "_milliseconds", "_now")
+    __slots__ = (
+        "_counter",
+        "_entropy",
+        "_forks",
+        "_lock",
+        "_milliseconds",
+        "_now",
+        "_pool",
+        "_used",
+    )
 
     def __init__(
         self,
@@ -26,11 +35,14 @@ class Uuid7:
         self._lock = threading.Lock()
         self._milliseconds = 0
         self._counter = 0
+        self._forks = 0
+        self._pool = b""
+        self._used = 0
 
     def __call__(self) -> str:
         """The next id, 36 characters."""
-        random = int.from_bytes(self._entropy(10), "big")
         with self._lock:
+            random = self._random()
             milliseconds = int(self._now() * 1000)
             if milliseconds > self._milliseconds:
                 self._milliseconds = milliseconds
@@ -44,6 +56,31 @@ class Uuid7:
         low = (random & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
         text = f"{high:016x}{low:016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _random(self) -> int:
+        """80 bits of chance, drawn for many ids at a time, and anew in a forked child.
+
+        Each draw is a system call, and gives the interpreter's lock away.
+        """
+        if self._used >= len(self._pool) or self._forks != _forks:
+            self._pool = self._entropy(_BYTES * _DRAWN)
+            self._used = 0
+            self._forks = _forks
+        self._used += _BYTES
+        return int.from_bytes(self._pool[self._used - _BYTES : self._used], "big")
+
+
+_BYTES = 10
+_DRAWN = 64
+_forks = 0
+
+
+def _forked() -> None:
+    global _forks  # noqa: PLW0603 - there is one process to count for
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def milliseconds_of(identifier: str) -> int:

@@ -79,11 +79,8 @@ class Gateway:
         url = f"http://127.0.0.1:{self._admin_port}/readyz"
         async with httpx2.AsyncClient(trust_env=False) as client:
             for _ in range(int(self._patience / 0.05)):
-                try:
-                    if (await client.get(url)).status_code == 200:
-                        return
-                except httpx2.TransportError:
-                    pass
+                if await _is_ready(client, url):
+                    return
                 if self._running().poll() is not None:
                     break
                 await asyncio.sleep(0.05)
@@ -126,6 +123,13 @@ class Gateway:
 
     def _tail(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
+
+
+async def _is_ready(client: httpx2.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).is_success
+    except httpx2.TransportError:
+        return False
 
 
 def _free_port() -> int:

@@ -26,18 +26,19 @@ def run(console: Console, *, once: bool) -> int:
 
     Args:
         console: where it is told.
-        once: leave at the end; otherwise stay up until interrupted.
+        once: leave at the end; otherwise stay up until interrupted (`KeyboardInterrupt`).
     """
     with tempfile.TemporaryDirectory(prefix="hardpoint-demo-") as folder:
-        story = Story(console, Path(folder))
-        try:
-            holds = asyncio.run(story.tell())
-            if not once:
-                story.stay()
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            story.gateway.stop()
+        return asyncio.run(_play(Story(console, Path(folder)), once=once))
+
+
+async def _play(story: "Story", *, once: bool) -> int:
+    try:
+        holds = await story.tell()
+        if not once:
+            await asyncio.to_thread(story.stay)
+    finally:
+        story.gateway.stop()
     return 0 if holds else 1
 
 

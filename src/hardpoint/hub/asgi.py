@@ -7,6 +7,7 @@ answers `POST /hooks/<source>`.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from traceback import format_exc  # without locals: they hold bodies and headers
 from typing import Any, Final, final
 
 import structlog
@@ -149,7 +150,7 @@ class InboxApp:
         try:
             self._receiver.submit(source, headers, body, done)
         except Exception:  # noqa: BLE001 - the vendor must come again, not hear a 500
-            self._log.exception("receiver_failed", source=source)
+            self._log.error("receiver_failed", source=source, exception=format_exc())
             return UNAVAILABLE
         return await answered
 
@@ -163,7 +164,7 @@ class InboxApp:
         try:
             await (self._start or _nothing)()
         except Exception:  # noqa: BLE001 - whatever it is, it is answered 503
-            self._log.exception("start_failed")
+            self._log.error("start_failed", exception=format_exc())
             return False
         else:
             self._started = True
@@ -183,7 +184,7 @@ class InboxApp:
         try:
             await (self._stop or _nothing)()
         except Exception:  # noqa: BLE001 - whatever it is, the server is told
-            self._log.exception("stop_failed")
+            self._log.error("stop_failed", exception=format_exc())
             message = "hardpoint did not stop cleanly; its log says why"
             await send({"type": "lifespan.shutdown.failed", "message": message})
         else:

@@ -12,6 +12,7 @@ import asyncio
 import random as chance
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, final
@@ -27,7 +28,7 @@ from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, prepare
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
-from hardpoint.store.sqlite import SqliteReader, SqliteStore
+from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
 from hardpoint.webhooks.forwarding import FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
@@ -99,6 +100,7 @@ class Hub:
         self.worker = Worker(
             self.store,
             self.handlers,
+            complete_in=partial(complete_in, self.store),
             clock=self._clock,
             random=random or chance.random,
             listeners=self.listeners,

@@ -239,7 +239,7 @@ class _Table:
             self.refuse(key, "is missing", f"Add it under [{self.path}]")
         value = self._content[key]
         if not isinstance(value, get_origin(kind) or kind):
-            self.refuse(key, "has the wrong type", f"Write a {_KINDS[kind]}")
+            self.refuse(key, "has the wrong type", f"Write {_KINDS[kind]}")
         return value
 
     def count(self, key: str, default: _Value, *, most: int | None = None) -> int | _Value:
@@ -253,4 +253,4 @@ class _Table:
         return value
 
 
-_KINDS: dict[Any, str] = {str: "text in quotes", list[Any]: "list in brackets"}
+_KINDS: dict[Any, str] = {str: "text in quotes", list[Any]: "a list in brackets"}

@@ -1,17 +1,17 @@
-"""Putting a policy together: settings become states, decisions and the runner's parameters."""
+"""Putting a policy together: what it remembers, and what runs under it."""
 
-from collections.abc import Hashable
-from math import inf
+from collections.abc import Callable, Hashable
 from typing import Any, final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.budget import Budget
-from hardpoint.resilience.fallback import Fallback, fallback_of
-from hardpoint.resilience.judgement import Facts, Judgement
+from hardpoint.resilience import runner
+from hardpoint.resilience.hedge import Hedge, Racer
 from hardpoint.resilience.keys import Keyed, States
+from hardpoint.resilience.plans import Kind, parameters, span_of, view
+from hardpoint.resilience.runner import Run
 from hardpoint.resilience.settings import Settings
-from hardpoint.resilience.settlement import Settlement
+from hardpoint.resilience.specialise import invoker, wrapper
 from hardpoint.resilience.state import Parts, State, Stats
 from hardpoint.runtime.effects import AMBIENT, Effects
 
@@ -20,22 +20,37 @@ from hardpoint.runtime.effects import AMBIENT, Effects
 class Assembly:
     """A policy's settings with everything made from them."""
 
-    __slots__ = ("_fixed", "effects", "listeners", "settings", "states")
+    __slots__ = (
+        "_fixed",
+        "_racer",
+        "_runs",
+        "_watches",
+        "effects",
+        "listeners",
+        "settings",
+        "states",
+    )
 
-    def __init__(self, settings: Settings, parent: "Assembly | None" = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parent: "Assembly | None" = None,
+        fixed: Callable[..., Hashable] | None = None,
+    ) -> None:
         self.settings = settings
-        self._fixed: Keyed | None = None
-        self.effects = _effects(settings)
-        if parent is not None and _same_effects(settings, parent.settings):
-            self.effects = parent.effects
+        self._fixed = fixed
+        self._racer: Racer | None = None
+        self._runs: dict[tuple[Kind, bool], Run] = {}
+        self._watches: dict[float, Any] = {}
+        self.effects = _effects(settings, parent)
         self.listeners = settings.listeners or (parent.listeners if parent else Listeners())
         self.states = self._make_states(parent)
 
+    # Deriving
+
     def changed(self, settings: Settings) -> "Assembly":
         """An assembly that shares what stayed the same."""
-        derived = Assembly(settings, self)
-        derived._fixed = self._fixed
-        return derived
+        return Assembly(settings, self, self._fixed)
 
     def fixed(self, key: Hashable) -> "Assembly":
         """An assembly for one of the keys.
@@ -47,9 +62,9 @@ class Assembly:
             raise ConfigurationError(
                 f"{self.settings.name}.key", "is not set: one state serves all"
             )
-        derived = Assembly(self.settings, self)
-        derived._fixed = Keyed(lambda *_args, **_kwargs: key)
-        return derived
+        return Assembly(self.settings, self, lambda *_args, **_kwargs: key)
+
+    # Looking
 
     def state(self) -> State:
         """The one state.
@@ -57,14 +72,13 @@ class Assembly:
         Raises:
             ConfigurationError: there is one for each key.
         """
-        keyed = self.settings.keyed
-        if keyed is not None and self._fixed is None:
+        if self.settings.keyed is not None and self._fixed is None:
             raise ConfigurationError(
                 f"{self.settings.name}.key",
                 "is set: there is a state for each key",
                 fix="Say which: policy.keyed(key)",
             )
-        key = None if self._fixed is None else self._fixed.by()
+        key = None if self._fixed is None else self._fixed()
         return self.states.at(key, self.effects.monotonic())
 
     def stats(self) -> Stats:
@@ -73,125 +87,161 @@ class Assembly:
             return self.state().stats()
         return sum((state.stats() for state in self.states.all()), Stats())
 
-    def parameters(self, *, asynchronous: bool) -> dict[str, Any]:
-        """What `runner.build` takes."""
-        one = self.settings
-        retry, breaker = one.retry, one.breaker
-        keyed = self._fixed or one.keyed
-        span = one.timeout if one.timeout is not None else one.deadline
-        fallback = fallback_of(one.fallback, critical=one.critical, policy=one.name)
-        slow_after = _slow_after(one, None if asynchronous else span)
-        sliding = breaker is not None and breaker.has_window and breaker.last is None
-        judged = (retry is not None and retry.on_result is not None) or (
-            breaker is not None and breaker.on_result is not None
-        )
-        return {
-            "asynchronous": asynchronous,
-            "state": None if keyed else self.state(),
-            "states": self.states,
-            "keyed": keyed,
-            "effects": self.effects,
-            "listeners": self.listeners,
-            "settlement": self._settlement(fallback),
-            "budget": None if retry is None else retry.budget,
-            "breaker": breaker,
-            "rate": one.rate,
-            "bulkhead": one.bulkhead,
-            "deadline": one.deadline,
-            "span": span,
-            "patience": None if retry is None else one.deadline,
-            "watch": _watch(span, self.effects) if asynchronous and span is not None else None,
-            "idempotency_key": one.idempotency_key,
-            "slow_after": slow_after,
-            "timed": judged or sliding or slow_after < inf,
-            "sliding": sliding,
-            "judged": judged,
-            "fallback": fallback is not None,
-        }
+    # Running
 
-    def _settlement(self, fallback: Fallback | None) -> Settlement:
-        one = self.settings
-        facts = Facts(one.operation, one.idempotent, one.idempotency_key is not None)
-        return Settlement(
-            name=one.name,
+    def guarded(self, function: Callable[..., Any], *, asynchronous: bool) -> Callable[..., Any]:
+        """What takes the function's place.
+
+        Raises:
+            ConfigurationError: it is plain, but to be hedged.
+        """
+        race = self._race(asynchronous=asynchronous)
+        if race is None:
+            return wrapper(function, self._parameters("call", asynchronous=asynchronous))
+        return wrapper(
+            lambda *args, **kwargs: race(function, args, kwargs),
+            self._parameters("race", asynchronous=True),
+        )
+
+    def call(self, *, asynchronous: bool) -> Run:
+        """What calls any function: `(function, args, kwargs)`.
+
+        Raises:
+            ConfigurationError: it is plain, but to be hedged.
+        """
+        race = self._race(asynchronous=asynchronous)
+        if race is None:
+            return self._run("call", asynchronous=asynchronous)
+        run = self._run("race", asynchronous=True)
+
+        def hedged(
+            function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> Any:
+            return run(lambda *args, **kwargs: race(function, args, kwargs), args, kwargs)
+
+        return hedged
+
+    def block(self, *, once: bool) -> Callable[[bool], Run]:
+        """What runs a block: given whether it is asynchronous, the runner as a coroutine function.
+
+        Raises:
+            ConfigurationError: there is a state for each key, and no arguments that say which.
+        """
+        if self.settings.keyed is not None:
+            self.state()
+        kind = "guard" if once else "attempts"
+        return lambda asynchronous: self._run(kind, asynchronous=asynchronous)
+
+    def _run(self, kind: Kind, *, asynchronous: bool) -> Run:
+        run = self._runs.get((kind, asynchronous))
+        if run is None:
+            given = self._parameters(kind, asynchronous=asynchronous)
+            # A block needs a coroutine that it can pause, also where nothing waits.
+            pausable = kind in ("attempts", "guard") and not asynchronous
+            run = runner.build(**given) if pausable else invoker(given)
+            self._runs[kind, asynchronous] = run
+        return run
+
+    def _parameters(self, kind: Kind, *, asynchronous: bool) -> dict[str, Any]:
+        settings = view(self.settings, kind)
+        keyed = settings.keyed
+        if keyed is not None and self._fixed is not None:
+            keyed = Keyed(self._fixed)
+        span = span_of(settings)
+        states, listeners = self.states, self.listeners
+        if kind == "leg":  # it shares the parts; the race counts the calls and tells of them
+            states, listeners = States(self._parts(), settings.keyed, donor=states), Listeners()
+        return parameters(
+            settings,
+            kind,
+            asynchronous=asynchronous,
+            states=states,
+            state=states.at(None, self.effects.monotonic()) if keyed is None else None,
+            keyed=keyed,
+            budget=None if kind == "leg" else self.settings.budget,
+            effects=self.effects,
+            listeners=listeners,
+            watch=self._watch(span) if asynchronous and span is not None else None,
+        )
+
+    def _race(self, *, asynchronous: bool) -> Run | None:
+        hedge = self.settings.hedge
+        if hedge is None:
+            return None
+        if not asynchronous:
+            name = self.settings.name
+            raise ConfigurationError(f"{name}.hedge", "is for coroutine functions; this is plain")
+        if self._racer is None:
+            self._racer = self._make_racer(hedge)
+        return self._racer.run
+
+    def _make_racer(self, hedge: Hedge) -> Racer:
+        keyed = self.settings.keyed
+        by = self._fixed or (None if keyed is None else keyed.by)
+
+        def state_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> State:
+            key = None if by is None else by(*args, **kwargs)
+            return self.states.at(key, self.effects.monotonic())
+
+        return Racer(
+            self.settings.name,
+            hedge,
+            leg=self._run("leg", asynchronous=True),
+            state_of=state_of,
+            key_name=self.settings.idempotency_key,
             effects=self.effects,
             listeners=self.listeners,
-            judgement=Judgement(one.name, facts, one.retry, one.breaker, self.listeners),
-            facts=facts,
-            retry=one.retry,
-            deadline=one.deadline,
-            timeout=one.timeout,
-            fallback=fallback,
         )
 
-    def _make_states(self, parent: "Assembly | None") -> States:
+    def _watch(self, span: float) -> Any:
+        """The timers, shared by all that runs for so long under this policy."""
+        watch = self._watches.get(span)
+        if watch is None:
+            from hardpoint.runtime.timer import Watch  # it imports asyncio
+
+            watch = self._watches[span] = Watch(span, self.effects)
+        return watch
+
+    # Making
+
+    def _parts(self) -> Parts:
         one = self.settings
-        parts = Parts(
+        return Parts(
             name=one.name,
             effects=self.effects,
             listeners=self.listeners,
             breaker=one.breaker,
             rate=one.rate,
             bulkhead=one.bulkhead,
-            budget=_budget(one),
+            budget=one.budget,
             lease=one.timeout,
         )
-        if (
-            parent is None
-            or one.key is not parent.settings.key
-            or self.effects is not parent.effects
-        ):
+
+    def _make_states(self, parent: "Assembly | None") -> States:
+        one, parts = self.settings, self._parts()
+        same = parent is not None and one.key is parent.settings.key
+        if parent is None or not same or self.effects is not parent.effects:
             return States(parts, one.keyed, one.shared)
-        old = parent.settings
-        kept = {
-            "circuit": one.breaker is old.breaker,
-            "meter": one.rate is old.rate,
-            "room": one.bulkhead is old.bulkhead,
-            "purse": _budget(one) is _budget(old),
-        }
-        if all(kept.values()):
+        if _same(parts.present, parent.states.parts.present):
             return parent.states
-        options = (one.breaker, one.rate, one.bulkhead, _budget(one))
-        given = tuple(
-            part for part, option in zip(kept, options, strict=True) if kept[part] and option
-        )
-        return States(parts, one.keyed, one.shared, donor=parent.states, given=given)
+        return States(parts, one.keyed, one.shared, donor=parent.states)
 
 
-def _budget(settings: Settings) -> Budget | None:
-    return None if settings.retry is None else settings.retry.budget
+def _same(one: dict[str, object], other: dict[str, object]) -> bool:
+    return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
-def _effects(settings: Settings) -> Effects:
-    """The policy's own effects, if it was given any; what tests exchange for all others."""
-    if settings.clock is None and settings.random is None and settings.ids is None:
+def _effects(settings: Settings, parent: Assembly | None) -> Effects:
+    """The policy's own effects, if it was given any; else those that tests can exchange."""
+    mine = (settings.clock, settings.random, settings.ids)
+    if parent is not None:
+        theirs = (parent.settings.clock, parent.settings.random, parent.settings.ids)
+        if all(one is other for one, other in zip(mine, theirs, strict=True)):
+            return parent.effects
+    if mine == (None, None, None):
         return AMBIENT
     return Effects(
         settings.clock or AMBIENT.clock,
         settings.random or AMBIENT.random,
         settings.ids or AMBIENT.ids,
     )
-
-
-def _same_effects(one: Settings, other: Settings) -> bool:
-    return one.clock is other.clock and one.random is other.random and one.ids is other.ids
-
-
-def _slow_after(settings: Settings, blocking_span: float | None) -> float:
-    """Seconds from which on the breaker itself has to count a success.
-
-    It counts all when its window counts calls, and those of blocking calls that came too late.
-    """
-    breaker = settings.breaker
-    if breaker is None:
-        return inf
-    if breaker.has_window and breaker.last is not None:
-        return -inf
-    slow = inf if breaker.slow is None else breaker.slow[0]
-    return slow if blocking_span is None else min(slow, blocking_span)
-
-
-def _watch(span: float, effects: Effects) -> Any:
-    from hardpoint.runtime.timer import Watch  # it imports asyncio
-
-    return Watch(span, effects)

@@ -62,6 +62,8 @@ class Curve:
 
     def ceiling(self, retry: int) -> float:
         """The wait before chance has its say."""
+        if retry == 1:
+            return self.first
         try:
             grown = self.first * self.factor ** (retry - 1) + self.step * (retry - 1)
         except OverflowError:
@@ -72,14 +74,14 @@ class Curve:
         """The wait before this retry."""
         wait = self.ceiling(retry)
         match self.jitter:
+            case "none":
+                return wait
             case "full":
                 return wait * random()
             case "equal":
                 return wait * (1 + random()) / 2
-            case "added":  # above the cap too: at the cap all would otherwise wait alike
+            case _:  # "added": above the cap too, where all would otherwise wait alike
                 return wait + self.first * random()
-            case "none":
-                return wait
 
 
 @final

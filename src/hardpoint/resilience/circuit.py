@@ -9,7 +9,7 @@ from hardpoint.core.errors import CircuitOpenError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.events import CircuitChanged
-from hardpoint.resilience.window import CountWindow, Tally, TimeWindow
+from hardpoint.resilience.window import CountWindow, TimeWindow
 from hardpoint.runtime.effects import Effects
 
 
@@ -31,6 +31,8 @@ class Outcome(Enum):
     NEUTRAL = "neutral"
     """Nothing: cancelled from outside, refused by us, or an error that does not count."""
 
+
+_NEUTRAL, _FAILURE = Outcome.NEUTRAL, Outcome.FAILURE  # a member's look-up is not free
 
 STALE = 0
 """A permit whose result is dropped."""
@@ -54,10 +56,10 @@ class Circuit:
         "_lease",
         "_listeners",
         "_lock",
-        "_name",
         "_probes",
         "_row",
         "_serial",
+        "_slow_after",
         "_state",
         "_successes",
         "_trips",
@@ -65,6 +67,7 @@ class Circuit:
         "consecutive",
         "generation",
         "last_error",
+        "name",
         "observing",
         "options",
         "shut",
@@ -83,13 +86,14 @@ class Circuit:
         listeners: Listeners | None = None,
     ) -> None:
         self.options = options
-        self._name = name
+        self.name = name
         self._key = key
         self._lease = options.lease or lease or options.recovery
         self._effects = effects
         self._listeners = listeners or Listeners()
         self._lock = threading.Lock()
-        self._row = options.in_a_row
+        self._row = options.in_a_row or inf
+        self._slow_after = options.slow[0] if options.slow else inf
         self.sliding = TimeWindow(options.window, effects.monotonic())
         self._window: TimeWindow | CountWindow | None = None
         if options.has_window:
@@ -156,9 +160,6 @@ class Circuit:
         """
         if self.observing:
             return
-        if self._state is State.OPEN and now < self.until:  # often asked: no lock, no more calls
-            wait = self.until - now
-            raise CircuitOpenError(self._name, self._key, wait, self.last_error)
         with self._lock:
             admitted = self._admits(now)
         if not admitted:
@@ -188,16 +189,32 @@ class Circuit:
         return permit
 
     def record(
-        self, permit: int, outcome: Outcome, *, began: float, now: float, error: str = ""
+        self, permit: int, outcome: Outcome, began: float, now: float, error: str = ""
     ) -> None:
-        """Report how the attempt under this permit ended."""
+        """Report how the attempt under this permit ended, and the name of its error."""
+        failed = outcome is _FAILURE
+        if permit == self.generation and not self.shut:
+            # No call up to here: what is counted belongs to this generation, even without the lock.
+            if failed:
+                self.consecutive += 1
+                if self._window is None and self.consecutive < self._row:
+                    return
+            elif outcome is _NEUTRAL:
+                return
+            else:
+                self.consecutive = 0
         change: CircuitChanged | None = None
         with self._lock:
-            if self._probes.pop(permit, None) is not None:
-                change = self._judge_probe(outcome, self._is_slow(began, now), now, error)
-            elif permit == self.generation and self._state is State.CLOSED:
-                change = self._count(outcome, began, now, error)
-        self._tell(change)
+            slow = now - began >= self._slow_after
+            if permit == self.generation and not self.shut:
+                if self._window is not None:
+                    self._window.add(now, failed, slow)
+                if failed or slow:
+                    change = self._trip(now, error)
+            elif self._probes.pop(permit, None) is not None:
+                change = self._judge_probe(outcome, slow, now, error)
+        if change is not None:
+            self._tell(change)
 
     # Decisions, under the lock
 
@@ -211,42 +228,37 @@ class Circuit:
                 for permit in [one for one, until in self._probes.items() if until <= now]:
                     del self._probes[permit]  # never came back; its result, if any, is stale
                 return len(self._probes) < self.options.probes
-            case State.FORCED_OPEN:
+            case _:  # FORCED_OPEN
                 return False
 
-    def _count(
-        self, outcome: Outcome, began: float, now: float, error: str
-    ) -> CircuitChanged | None:
-        if outcome is Outcome.NEUTRAL:
+    def _trip(self, now: float, error: str) -> CircuitChanged | None:
+        """Open, if a rule is broken."""
+        if self.consecutive >= self._row:
+            reason = f"{self.consecutive} failures in a row"
+        elif self._window is None:
             return None
-        failed = outcome is Outcome.FAILURE
-        slow = self._is_slow(began, now)
-        self.consecutive = self.consecutive + 1 if failed else 0
-        if self._window is not None:
-            self._window.add(now, failed=failed, slow=slow)
-        reason = self._broken_rule(now) if failed or slow else None
-        if reason is None:
-            return None
+        else:
+            reason = self._broken_rate(self._window, now)
+            if reason is None:
+                return None
         self.last_error = error
         return self._open(now, self.options.recovery, reason)
 
-    def _broken_rule(self, now: float) -> str | None:
+    def _broken_rate(self, window: TimeWindow | CountWindow, now: float) -> str | None:
         options = self.options
-        if self._row is not None and self.consecutive >= self._row:
-            return f"{self.consecutive} failures in a row"
-        tally = Tally() if self._window is None else self._window.tally(now)
-        if tally.calls < options.min_calls:
+        calls, failed, slow = window.tally(now)
+        if calls < options.min_calls:
             return None
-        if options.rate is not None and tally.failed >= options.rate * tally.calls:
-            return f"{tally.failed} of {tally.calls} calls failed"
-        if options.slow is not None and tally.slow >= options.slow[1] * tally.calls:
-            return f"{tally.slow} of {tally.calls} calls were slow"
+        if options.rate is not None and failed >= options.rate * calls:
+            return f"{failed} of {calls} calls failed"
+        if options.slow is not None and slow >= options.slow[1] * calls:
+            return f"{slow} of {calls} calls were slow"
         return None
 
     def _judge_probe(
         self, outcome: Outcome, slow: bool, now: float, error: str
     ) -> CircuitChanged | None:
-        if outcome is Outcome.NEUTRAL:
+        if outcome is _NEUTRAL:
             return None
         if outcome is Outcome.SUCCESS and not slow:
             self._successes += 1
@@ -257,9 +269,6 @@ class Circuit:
         wait = min(options.recovery * options.growth**self._trips, options.recovery_max)
         wait *= 1 + options.jitter * self._effects.random()  # many processes must not ask at once
         return self._open(now, wait, "a probe failed" if not slow else "a probe was slow")
-
-    def _is_slow(self, began: float, now: float) -> bool:
-        return self.options.slow is not None and now - began >= self.options.slow[0]
 
     def _open(self, now: float, open_for: float, reason: str) -> CircuitChanged:
         self.until = now + open_for
@@ -283,7 +292,7 @@ class Circuit:
             self.consecutive = 0
             if self._window is not None:
                 self._window.clear(self._effects.monotonic())
-        return CircuitChanged(self._name, self._key, before.value, state.value, reason, open_for)
+        return CircuitChanged(self.name, self._key, before.value, state.value, reason, open_for)
 
     def _order(self, state: State, reason: str) -> None:
         with self._lock:
@@ -292,7 +301,7 @@ class Circuit:
 
     def _refusal(self, now: float) -> CircuitOpenError:
         wait = max(0.0, self.until - now) if self._state is State.OPEN else None
-        return CircuitOpenError(self._name, self._key, wait, self.last_error)
+        return CircuitOpenError(self.name, self._key, wait, self.last_error)
 
     def _tell(self, change: CircuitChanged | None) -> None:
         if change is not None and self._listeners:

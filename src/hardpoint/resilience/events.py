@@ -85,9 +85,7 @@ class FellBack(PolicyEvent):
 @final
 @dataclass(frozen=True, slots=True)
 class Hedged(PolicyEvent):
-    """A second attempt was started beside the first, which had run for `after` seconds."""
-
-    after: float
+    """A second attempt was started beside a slow first."""
 
 
 @final

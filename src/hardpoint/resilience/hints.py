@@ -1,13 +1,45 @@
-"""What the other side asked for: Retry-After and statuses, read from whatever was raised."""
+"""What the other side asked for: Retry-After and statuses, read from whatever came back."""
 
 import re
-from collections.abc import Mapping
-from typing import cast
-
-from hardpoint.core.errors import RateLimitedError
+from collections.abc import Callable
+from typing import Any
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _LONGEST = 1e9  # some 30 years: beyond it only "too long" matters
+
+Hints = tuple[float | None, int | None]
+"""(seconds the other side asked us to wait, HTTP status), None for what it did not say."""
+
+
+NOTHING: Hints = (None, None)
+
+
+def hints_of(outcome: Any, now: Callable[[], float]) -> Hints:
+    """The hints in an error or a result.
+
+    Read are `retry_after` (a number, or a header's text), `status` or `status_code`, and `headers`,
+    of the outcome itself or of its `response`: so the errors and responses of HTTP clients and SDKs
+    are understood as they come.
+
+    Args:
+        outcome: what was raised or returned.
+        now: Unix seconds, from which a date is counted.
+    """
+    try:
+        response = getattr(outcome, "response", None)
+        status = getattr(outcome, "status", None) or getattr(outcome, "status_code", None)
+        headers = getattr(outcome, "headers", None)
+        asked = getattr(outcome, "retry_after", None)
+        if response is not None:
+            status = status or getattr(response, "status_code", None)
+            headers = headers or getattr(response, "headers", None)
+        if status is None and headers is None and asked is None:
+            return NOTHING
+        if asked is None and headers is not None:
+            asked = headers.get("Retry-After") or headers.get("retry-after")
+        return _seconds(asked, now), status if isinstance(status, int) else None
+    except Exception:  # noqa: BLE001 - somebody else's attribute must not change the outcome
+        return NOTHING
 
 
 def parse_retry_after(value: str, now: float) -> float | None:
@@ -36,41 +68,14 @@ def parse_retry_after(value: str, now: float) -> float | None:
     return min(max(0.0, until - now), _LONGEST)
 
 
-def hint_of(outcome: object, now: float) -> float | None:
-    """Seconds the other side asked us to wait, read from an error or a result.
-
-    Read are `retry_after` (a number or a header's text) and the headers of the outcome or of its
-    `response`, so that the errors of HTTP clients and SDKs are understood as they come.
-    """
-    own = _seconds(getattr(outcome, "retry_after", None), now)
-    if own is not None:
-        return own
-    for carrier in (getattr(outcome, "response", None), outcome):
-        headers = getattr(carrier, "headers", None)
-        if hasattr(headers, "get"):
-            found = cast(Mapping[str, object], headers)
-            return _seconds(found.get("Retry-After") or found.get("retry-after"), now)
-    return None
+def status_of(outcome: Any) -> int | None:
+    """The HTTP status in an error or a result, or None."""
+    return hints_of(outcome, float)[1]
 
 
-def status_of(outcome: object) -> int | None:
-    """The HTTP status behind an error or result, where it carries one."""
-    for carrier in (outcome, getattr(outcome, "response", None)):
-        for name in ("status", "status_code"):
-            status = getattr(carrier, name, None)
-            if isinstance(status, int):
-                return status
-    return None
-
-
-def is_throttled(outcome: object, hint: float | None) -> bool:
-    """True when the other side asked us to slow down rather than failed."""
-    return hint is not None or isinstance(outcome, RateLimitedError) or status_of(outcome) == 429
-
-
-def _seconds(value: object, now: float) -> float | None:
-    if isinstance(value, str):
-        return parse_retry_after(value, now)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return min(float(value), _LONGEST)
+def _seconds(asked: object, now: Callable[[], float]) -> float | None:
+    if isinstance(asked, str):
+        return parse_retry_after(asked, now())
+    if isinstance(asked, (int, float)) and not isinstance(asked, bool) and asked >= 0:
+        return min(float(asked), _LONGEST)
     return None

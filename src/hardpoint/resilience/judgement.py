@@ -2,19 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, final
+from typing import TypeVar, cast, final
 
-from hardpoint.core.errors import HardpointError, RateLimitedError, RejectedError, TimedOutError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    DeclinedError,
+    HardpointError,
+    RateLimitedError,
+    RejectedError,
+    TimedOutError,
+    UnsupportedError,
+)
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.circuit import Outcome
 from hardpoint.resilience.events import OptionFailed
-from hardpoint.resilience.hints import status_of
 from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.safety import Effect, Operation, may_repeat
-from hardpoint.resilience.selection import On, Predicate, predicate_of, refused
+from hardpoint.resilience.safety import Effect, Operation, effect_of, may_repeat
+from hardpoint.resilience.selection import On, Predicate, predicate_of, refused, transient
 
 A = TypeVar("A")
+
+_FINAL = (DeclinedError, ConfigurationError, UnsupportedError)
+"""Never repeated and never counted, whatever was chosen: a decline is an answer, and a wrong set-up
+stays wrong."""
+
+_FAILURE, _NEUTRAL = Outcome.FAILURE, Outcome.NEUTRAL  # a member's look-up is not free
 
 
 @final
@@ -45,11 +58,14 @@ class Judgement:
     __slots__ = (
         "_counts",
         "_facts",
+        "_harmless",
         "_listeners",
         "_name",
         "_on",
         "_result_again",
         "_result_fails",
+        "counts_all",
+        "types",
     )
 
     def __init__(
@@ -62,23 +78,37 @@ class Judgement:
     ) -> None:
         self._name = name
         self._facts = facts
+        self._harmless = facts.idempotent or facts.keyed
         self._listeners = listeners
-        self._on = _predicate(None if retry is None else retry.on)
+        on = None if retry is None else retry.on
+        self._on = _predicate(on)
+        by_type = isinstance(on, (type, tuple)) and not facts.mutating and facts.operation is None
+        self.types = cast("type[Exception]", on) if by_type else None
+        """These of other people's errors may be repeated, and no others; None: ask `repeatable`."""
+        self.counts_all = breaker is None or breaker.on is None
+        """The default rule: of other people's errors, all count but throttling."""
         self._counts = _predicate(None if breaker is None else breaker.on)
         self._result_again = None if retry is None else retry.on_result
         self._result_fails = None if breaker is None else breaker.on_result
 
-    def outcome(self, error: Exception) -> Outcome:
-        """What an error says about the other side."""
-        if isinstance(error, RejectedError):
-            return Outcome.NEUTRAL
-        if isinstance(error, TimedOutError):
-            return Outcome.FAILURE
-        if self._counts is None:
-            counts = is_outage(error)
-        else:
+    def outcome(self, error: Exception, status: int | None) -> Outcome:
+        """What an error, with its HTTP status, says about the other side.
+
+        By default every error counts but a provider's answers, and its throttling.
+        """
+        ours = isinstance(error, HardpointError)
+        if ours and isinstance(error, (RejectedError, TimedOutError)):
+            return _NEUTRAL if isinstance(error, RejectedError) else _FAILURE
+        if ours and isinstance(error, _FINAL):
+            counts = False
+        elif self._counts is not None:
             counts = self.ask("Breaker.on", self._counts, error)
-        return Outcome.FAILURE if counts else Outcome.NEUTRAL
+        elif ours:
+            outage = error.retryable or not error.outcome_known
+            counts = outage and not isinstance(error, RateLimitedError)
+        else:
+            counts = status != 429
+        return _FAILURE if counts else _NEUTRAL
 
     def outcome_of_result(self, result: object) -> Outcome:
         """What a result says about the other side."""
@@ -87,18 +117,24 @@ class Judgement:
             return Outcome.FAILURE
         return Outcome.SUCCESS
 
-    def repeatable(self, error: Exception, effect: Effect) -> bool:
+    def repeatable(self, error: Exception) -> bool:
         """Whether another attempt is allowed, as far as its harm goes."""
-        facts = self._facts
-        if facts.operation is not None:
-            return may_repeat(facts.operation, effect, keyed=facts.keyed)
-        harmless = facts.idempotent or facts.keyed
+        operation = self._facts.operation
+        if operation is not None:
+            return may_repeat(operation, effect_of(error), keyed=self._facts.keyed)
         if isinstance(error, TimedOutError):
-            return harmless
+            return self._harmless
+        if isinstance(error, _FINAL):
+            return False
         if self._on is not None:
             return self.ask("Retry.on", self._on, error)
+        return self._repeatable_by_default(error)
+
+    def _repeatable_by_default(self, error: Exception) -> bool:
+        if self._harmless:
+            return transient(error) or effect_of(error) is not Effect.ANSWERED
         if isinstance(error, HardpointError):
-            return error.retryable and (error.outcome_known or harmless)
+            return error.retryable and error.outcome_known
         return refused(error)
 
     def result_repeatable(self, result: object) -> bool:
@@ -120,15 +156,6 @@ class Judgement:
         """Tell that a function given as an option raised."""
         if self._listeners:
             self._listeners.emit(OptionFailed(self._name, None, option, type(error).__name__))
-
-
-def is_outage(error: Exception) -> bool:
-    """What a breaker counts by default: every error but a provider's answers and its throttling."""
-    if isinstance(error, RateLimitedError):
-        return False
-    if isinstance(error, HardpointError):
-        return error.retryable or not error.outcome_known
-    return status_of(error) != 429
 
 
 def _predicate(on: On | None) -> Predicate | None:

@@ -42,7 +42,7 @@ class Keyed:
 class States:
     """All states of one policy, and of those derived from it by `with_`."""
 
-    __slots__ = ("_donor", "_given", "_idle", "_limit", "_lock", "_parts", "_shared", "_states")
+    __slots__ = ("_donor", "_idle", "_limit", "_lock", "_shared", "_states", "parts")
 
     def __init__(
         self,
@@ -50,14 +50,16 @@ class States:
         keyed: Keyed | None = None,
         shared: SharedState | None = None,
         donor: "States | None" = None,
-        given: tuple[str, ...] = (),
     ) -> None:
-        self._parts = parts
+        """Keep states of these parts; those that `donor` also has, it shares.
+
+        Parts are the same when their options are the same object.
+        """
+        self.parts = parts
         self._limit = keyed.limit if keyed else 1
         self._idle = keyed.idle if keyed else 0.0
         self._shared = shared
         self._donor = donor
-        self._given = given
         self._lock = threading.Lock()
         self._states: dict[Hashable, State] = {}
 
@@ -84,13 +86,14 @@ class States:
         return state
 
     def _make(self, key: Hashable, now: float) -> State:
-        state = State(self._parts, key)
+        state = State(self.parts, key)
         if self._donor is not None:
-            old = self._donor.at(key, now)
-            for part in self._given:
-                setattr(state, part, getattr(old, part))
+            old, theirs = self._donor.at(key, now), self._donor.parts.present
+            for name, option in self.parts.present.items():
+                if theirs.get(name) is option:
+                    setattr(state, name, getattr(old, name))
         if self._shared is not None and hasattr(state, "circuit"):
-            self._shared.attach(self._parts.name, key, state.circuit)
+            self._shared.attach(self.parts.name, key, state.circuit)
         return state
 
     def _forget(self, now: float) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Never, ParamSpec, Unpac
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listener
 from hardpoint.resilience.assembly import Assembly
+from hardpoint.resilience.blocks import Attempts, Guard
 from hardpoint.resilience.circuit import Circuit
 from hardpoint.resilience.composition import MARK, warn_about_itself, warn_about_nesting
 from hardpoint.resilience.fallback import Degraded
 from hardpoint.resilience.functions import is_asynchronous
 from hardpoint.resilience.settings import Options, Settings
-from hardpoint.resilience.specialise import invoker, wrapper
 from hardpoint.resilience.state import Stats
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Policy(Generic[F]):
         """
         asynchronous = is_asynchronous(function, self.name)
         warn_about_nesting(self.settings, function)
-        guarded = wrapper(function, self._assembly.parameters(asynchronous=asynchronous))
+        guarded = self._assembly.guarded(function, asynchronous=asynchronous)
         update_wrapper(guarded, function)
         setattr(guarded, MARK, self.settings)
         return guarded
@@ -124,12 +124,26 @@ class Policy(Generic[F]):
         if is_asynchronous(function, self._assembly.settings.name):
             run = self._call_async
             if run is None:
-                run = self._call_async = invoker(self._assembly.parameters(asynchronous=True))
+                run = self._call_async = self._assembly.call(asynchronous=True)
         else:
             run = self._call_plain
             if run is None:
-                run = self._call_plain = invoker(self._assembly.parameters(asynchronous=False))
+                run = self._call_plain = self._assembly.call(asynchronous=False)
         return run(function, args, kwargs)
+
+    def attempts(self) -> Attempts:
+        """The attempts at a block: `async for attempt in policy.attempts():`, or a plain `for`.
+
+        Do the work in `with attempt:`. Results are not seen and a fallback is not used here.
+        """
+        return Attempts(self._assembly.block(once=False), self.settings.idempotency_key)
+
+    def guard(self) -> Guard:
+        """A block under the policy: `async with policy.guard():`, or a plain `with`.
+
+        A block cannot be repeated, so there is one attempt.
+        """
+        return Guard(self._assembly.block(once=True), self.settings.idempotency_key)
 
     def with_(self, **changes: Unpack[Options]) -> "Policy[F]":
         """The same policy with other options. Parts that stay the same share their state."""

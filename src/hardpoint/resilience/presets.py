@@ -1,8 +1,8 @@
 """Ready-made options with the defaults that are documented, named after what they do.
 
 All of them wait 1, 2, 4, 8, 16 s, each plus up to a second by chance, as far as their attempts go;
-give an attempt 10 s; open after 5 failures in a row and ask again after 60 s; and wait as long as a
-Retry-After asks, up to 60 s.
+give an attempt 10 s; open after 5 failures in a row and ask again after 60 s; wait as long as a
+Retry-After asks, up to 60 s; and keep retries to a fifth of all calls.
 """
 
 from typing import Any, Literal, get_args
@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.resilience.backoff import exponential
 from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.retry import Retry
 
 Preset = Literal["no_retry", "two_retries", "four_retries", "five_retries"]
@@ -32,8 +33,12 @@ def preset_options(preset: object) -> dict[str, Any]:
     return {
         "timeout": 10.0,
         "breaker": Breaker(failures=5, recovery=60.0),
-        "retry": None if attempts == 1 else Retry(attempts, backoff=WAITS, throttled=WAITS),
+        "retry": None if attempts == 1 else _retry(attempts),
     }
+
+
+def _retry(attempts: int) -> Retry:
+    return Retry(attempts, backoff=WAITS, throttled=WAITS, budget=Budget())
 
 
 _ATTEMPTS: dict[object, int] = {

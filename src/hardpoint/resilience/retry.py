@@ -19,9 +19,9 @@ class Retry:
         attempts: at most so many, the first call included.
         on: which errors, and with that your consent to a repetition: types, a predicate, or a
             preset. By default those that prove that nothing was done: errors with `retryable` true
-            and a known outcome, and refused connections. A policy with an `operation` decides by
-            facts instead. Our own attempt timeout is retried only where a repetition does no harm
-            (`idempotent=True`, an idempotency key, or a fitting `operation`).
+            and a known outcome, and refused connections; and all that are `transient` where a
+            repetition does no harm (`idempotent=True` or an idempotency key). Only there our own
+            attempt timeout is retried. A policy with an `operation` decides by facts alone.
         on_result: a predicate of results that are to be retried; the last result is returned.
         backoff: how long to wait: a curve, plain seconds, or a function.
         throttled: the curve while the other side asks us to slow down (429, or a Retry-After).
@@ -47,7 +47,7 @@ class Retry:
                 seconds(f"Retry.{name}", value, zero=True)
         seconds("Retry.retry_after_max", self.retry_after_max, zero=True)
 
-    def wait(self, *, throttled: bool) -> Backoff:
-        """The curve to follow."""
+    def curve(self, *, throttled: bool) -> Backoff:
+        """How long to wait."""
         curve = self.throttled if throttled else self.backoff
         return curve if callable(curve) else constant(curve)

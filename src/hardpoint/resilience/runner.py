@@ -11,12 +11,13 @@ The success path makes no call that it can do without, and its changes of shared
 without any call, which no other thread can interrupt. Everything rare is in `Settlement`.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from inspect import isawaitable
 from math import inf
-from types import CoroutineType
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from hardpoint.core.errors import CircuitOpenError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
@@ -26,14 +27,11 @@ from hardpoint.resilience.keys import Keyed, States
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.settlement import Settlement
 from hardpoint.resilience.state import State
-from hardpoint.resilience.timeout import LIMIT, outer_limit, restore, translate
+from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
 from hardpoint.runtime.effects import Effects
 
 if TYPE_CHECKING:
     from hardpoint.runtime.timer import Watch
-
-_COROUTINE: Any = CoroutineType
-_NOTHING: Any = None
 
 Run = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Coroutine[Any, Any, Any]]
 """Calls the function with these arguments, under the policy."""
@@ -54,8 +52,8 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
     bulkhead: Bulkhead | None,
     deadline: float | None,
     span: float | None,
-    patience: float | None,
     watch: "Watch | None",
+    tasks: Mapping[Any, Any] | None,
     idempotency_key: str | None,
     slow_after: float,
     timed: bool,
@@ -79,8 +77,8 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         bulkhead: see breaker.
         deadline: seconds for the call.
         span: seconds for an attempt: the timeout, else the deadline.
-        patience: seconds for which a refused call may wait to try again.
         watch: the timers of asynchronous attempts.
+        tasks: the current task of each event loop, where asking for it would cost more.
         idempotency_key: the parameter that takes the key.
         slow_after: seconds from which on the breaker itself counts a success.
         timed: the breaker needs the time at which an attempt ended.
@@ -88,7 +86,6 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         judged: results are not simply successes.
         fallback: an error may be replaced.
     """
-    running_loop: Any = None if watch is None else watch.running_loop
     current_task: Any = None if watch is None else watch.current_task
 
     async def run(  # noqa: C901, PLR0912, PLR0915 - see above
@@ -98,32 +95,39 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         now = started = monotonic()
         here = state if keyed is None else states.at(keyed.by(*args, **kwargs), now)
         if breaker is not None and not fallback and here.circuit.shut:
-            # The way out while it is open, if waiting is no use: no record and no handler.
+            # The way out while it is open: no record, no handler, no call.
             circuit = here.circuit
-            if patience is None or circuit.until - now >= patience:
+            wait = circuit.until - now
+            if wait > 0 and not circuit.observing:
                 here.refused += 1
-                circuit.check(now)
-                here.refused -= 1
+                if listeners._all:
+                    settlement.tell_refused(here)
+                retry_after = wait if wait < inf else None
+                raise CircuitOpenError(circuit.name, here.key, retry_after, circuit.last_error)
         if budget is not None:
             purse = here.purse
             if purse.tokens < purse.capacity:
                 purse.tokens += purse.ratio
         if idempotency_key is not None and not kwargs.get(idempotency_key):
             kwargs[idempotency_key] = effects.ids()
+        outer = None
         until = inf
         if span is not None:
             if deadline is not None:
                 until = now + deadline
             outer = LIMIT.get()
+            if outer is not None and outer[0] is None:
+                outer = outer[2]  # the call before this one left its own, which is over
             if outer is not None:
-                until = min(until, translate(outer, effects, now))
-        task = mark = _NOTHING
-        call = token = live = handle = None
-        permit = cancelling = 0
+                outer = current(outer)
+                until = min(until, until_of(outer, effects, now))
+        call = task = mine = live = handle = None
+        permit = cancelling = mark = 0
         held = sent = False
-        began, limit = now, inf
+        limit = inf
         try:
             while True:
+                began = now
                 try:
                     if breaker is not None and here.circuit.shut:
                         here.circuit.check(now)
@@ -137,9 +141,9 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         else:
                             bound = until if span is not None else outer_limit(effects, now)
                             if asynchronous:
-                                now = await meter.wait(now, bound)
+                                began = now = await meter.wait(now, bound)
                             else:
-                                now = meter.wait_blocking(now, bound)
+                                began = now = meter.wait_blocking(now, bound)
                     if bulkhead is not None:
                         room = here.room
                         if room.free > 0:
@@ -147,48 +151,52 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         else:
                             bound = until if span is not None else outer_limit(effects, now)
                             if asynchronous:
-                                now = await room.wait(now, bound)
+                                began = now = await room.wait(now, bound)
                             else:
-                                now = room.wait_blocking(now, bound)
+                                began = now = room.wait_blocking(now, bound)
                         held = True
                     if breaker is not None:
                         circuit = here.circuit
                         permit = circuit.claim(now) if circuit.shut else circuit.generation
-                    began = now
                     if span is not None:
                         limit = now + span
-                        if until <= now:
+                        if until < limit and until <= now:
                             settlement.refuse_late(here)
                         if watch is not None:
-                            loop = running_loop()
-                            task = current_task(loop)
+                            loop, lane = watch.latest
+                            if tasks is not None:
+                                if loop._thread_id != get_ident():
+                                    loop, lane = watch.here()
+                                task = tasks.get(loop)
+                            else:
+                                task = current_task()
+                                if task is not None and task.get_loop() is not loop:
+                                    loop, lane = watch.here()
                             if task is None:
                                 settlement.refuse_taskless()
                             cancelling = task.cancelling()
-                            mark = object()
                             if until < limit:
                                 limit = until
-                                live, handle = watch.once(mark, limit, limit - now, task)
+                                live, handle = watch.once(limit, limit - now, task)
                             else:
-                                home, lane = watch.latest
-                                if home is not loop:
-                                    lane = watch.lane(loop)
+                                mark = lane.mark = lane.mark + 1
                                 live = lane.live
                                 live[mark] = (limit, task)
                                 if not lane.armed:
                                     lane.arm(span)
                         elif until < limit:
                             limit = until
-                        token = LIMIT.set((limit, effects))
+                        mine = [limit, effects, outer]
+                        LIMIT.set(mine)
                     sent = True
-                    result: Any = await function(*args, **kwargs)
-                    if not asynchronous and type(result) is _COROUTINE:
-                        settlement.refuse_coroutine(result)
+                    result: object = await function(*args, **kwargs)
+                    if not asynchronous and hasattr(type(result), "__await__"):
+                        settlement.refuse_awaitable(result)
                 except BaseException as error:
                     expired = False
                     if span is not None:
-                        if token is not None:
-                            restore(token)
+                        if mine is not None:
+                            mine[0] = None
                         if watch is not None and live is not None:
                             expired = watch.expired(
                                 live, mark, handle, task=task, cancelling=cancelling, error=error
@@ -197,14 +205,14 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         call,
                         here,
                         error,
-                        permit=permit,
-                        held=held,
-                        sent=sent,
-                        expired=expired,
-                        started=started,
-                        began=began,
-                        limit=limit,
-                        until=until,
+                        permit,
+                        held,
+                        sent,
+                        expired,
+                        started,
+                        began,
+                        limit,
+                        until,
                     )
                     if call.failure is error and not fallback:
                         raise
@@ -215,13 +223,15 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                             room.give_back()
                         else:
                             room.free += 1
-                    if span is not None and token is not None:
-                        LIMIT.reset(token)
+                    if span is not None and mine is not None:
+                        mine[0] = None
                         if watch is not None and live is not None:
                             if handle is not None:
                                 handle.cancel()
-                            if live.pop(mark, None) is None:
-                                task.uncancel()  # our cancellation was swallowed: so be it
+                            if mark in live:
+                                del live[mark]
+                            else:
+                                watch.swallowed(task)
                     if timed:
                         now = monotonic()
                     again = None
@@ -241,7 +251,7 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         if permit != circuit.generation or (timed and now - began >= slow_after):
                             late = not asynchronous and now > limit
                             outcome = Outcome.FAILURE if late else Outcome.SUCCESS
-                            circuit.record(permit, outcome, began=began, now=now)
+                            circuit.record(permit, outcome, began, now)
                         else:
                             circuit.consecutive = 0
                             if sliding:
@@ -249,10 +259,10 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                                 if now < window.rolls_at:
                                     window.calls += 1
                                 else:
-                                    circuit.record(permit, Outcome.SUCCESS, began=began, now=now)
+                                    circuit.record(permit, Outcome.SUCCESS, began, now)
                     if again is None:
                         here.succeeded += 1
-                        if listeners._all:  # its truth would cost a call
+                        if listeners._all:
                             settlement.succeeded(call, here, began)
                         return result
                     call = again
@@ -261,7 +271,7 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                     if asynchronous and isawaitable(substitute):
                         return await substitute
                     return substitute
-                token = live = handle = None
+                mine = live = handle = None
                 permit = 0
                 held = sent = False
                 if call.delay > 0:

@@ -30,15 +30,15 @@ class Effect(Enum):
 
 def effect_of(error: Exception) -> Effect:
     """The facts an error tells. A plain network error or timeout leaves the outcome unknown."""
-    if isinstance(error, RejectedError):
-        return Effect.UNSENT
     if isinstance(error, HardpointError):
+        if isinstance(error, RejectedError):
+            return Effect.UNSENT
         if not error.outcome_known:
             return Effect.UNKNOWN
-        return Effect.NOTHING if error.retryable else Effect.ANSWERED
-    if is_refused(error):
-        return Effect.UNSENT
-    return Effect.UNKNOWN if isinstance(error, OSError) else Effect.ANSWERED
+        return Effect.NOTHING if error.retryable else _ANSWERED
+    if isinstance(error, OSError):
+        return Effect.UNSENT if is_refused(error) else Effect.UNKNOWN
+    return _ANSWERED
 
 
 def may_repeat(operation: Operation, effect: Effect, *, keyed: bool) -> bool:
@@ -51,6 +51,7 @@ def is_refused(error: BaseException) -> bool:
     return isinstance(error, ConnectionRefusedError) or type(error).__name__ == "gaierror"
 
 
+_ANSWERED = Effect.ANSWERED  # a member's look-up is not free
 _ALL = frozenset({Effect.UNSENT, Effect.NOTHING, Effect.UNKNOWN})
 _UNDONE = frozenset({Effect.UNSENT, Effect.NOTHING})
 _REPEATABLE: dict[tuple[Operation, bool], frozenset[Effect]] = {

@@ -8,7 +8,9 @@ from hardpoint.core.effects import Ids, Random
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
+from hardpoint.resilience.hedge import Hedge
 from hardpoint.resilience.keys import Keyed
 from hardpoint.resilience.options import seconds
 from hardpoint.resilience.presets import Preset, preset_options
@@ -29,6 +31,7 @@ class Options(TypedDict, total=False):
     breaker: Breaker | None
     rate: RateLimit | None
     bulkhead: Bulkhead | None
+    hedge: Hedge | None
     operation: Operation | None
     idempotent: bool
     idempotency_key: str | None
@@ -53,6 +56,7 @@ class Settings:
         breaker: when not to call at all.
         rate: how many calls per time.
         bulkhead: how many calls at once.
+        hedge: when to start a second attempt beside a slow first.
         fallback: in place of an error: a value, or a function of `(error, *args, **kwargs)`.
         critical: False answers `Degraded` in place of an error, if there is no fallback.
         operation: what repeating it does; then facts decide about retries, and a call whose outcome
@@ -75,6 +79,7 @@ class Settings:
     breaker: Breaker | None = None
     rate: RateLimit | None = None
     bulkhead: Bulkhead | None = None
+    hedge: Hedge | None = None
     fallback: Any = None
     critical: bool = True
     operation: Operation | None = None
@@ -121,11 +126,28 @@ class Settings:
             raise self._wrong("idempotent", "is said by the operation already; give one of the two")
         if self.idempotency_key is not None and not self.idempotency_key.isidentifier():
             raise self._wrong("idempotency_key", "is the name of a parameter")
+        if self.hedge is not None:
+            harmless = self.idempotent or self.operation in ("safe", "idempotent")
+            if not harmless and (self.idempotency_key is None or self.operation == "never"):
+                raise self._wrong(
+                    "hedge",
+                    "may send a call twice",
+                    fix="Say that this does no harm: operation=, idempotent= or idempotency_key=",
+                )
+            if self.timeout is None:
+                raise self._wrong("hedge", "needs a timeout: what hangs would hang twice")
 
     @property
     def keyed(self) -> Keyed | None:
         """How to find the key."""
         return self.key if self.key is None or isinstance(self.key, Keyed) else Keyed(self.key)
+
+    @property
+    def budget(self) -> Budget | None:
+        """One for retries and hedges."""
+        if self.retry is not None and self.retry.budget is not None:
+            return self.retry.budget
+        return None if self.hedge is None else self.hedge.budget
 
     def changed(self, changes: dict[str, Any]) -> "Settings":
         """These settings with others in part; a preset gives way to what is said beside it."""
@@ -148,6 +170,7 @@ _KINDS: dict[str, type] = {
     "breaker": Breaker,
     "rate": RateLimit,
     "bulkhead": Bulkhead,
+    "hedge": Hedge,
     "critical": bool,
     "idempotent": bool,
     "idempotency_key": str,

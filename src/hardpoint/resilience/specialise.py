@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 
 from hardpoint.resilience import runner
+from hardpoint.resilience.folding import reduce
 from hardpoint.runtime.blocking import step
 
 Function = Callable[..., Any]
@@ -95,93 +96,16 @@ def _shape(parameters: dict[str, Any], *, bound: bool) -> Shape:
 def _compiled(shape: Shape, source: str) -> Function | None:
     if not source:
         return None
-    tree = ast.parse(source)
-    (build,) = [one for one in tree.body if isinstance(one, ast.FunctionDef)]
-    build.decorator_list.clear()
+    flags = dict(shape.flags)
+    (build,) = [one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)]
+    reduce(build, flags, dict(shape.given), plain=not flags["asynchronous"])
     if shape.bound:
         build.args.kwonlyargs.append(ast.arg("function"))
         build.args.kw_defaults.append(None)
-    module = ast.Module([_Fold(shape).visit(build)], type_ignores=[])
+        run: Any = build.body[-2]
+        run.args = ast.arguments([], [], ast.arg("args"), [], [], ast.arg("kwargs"), [])
+    module = ast.Module([build], type_ignores=[])
     code = compile(ast.fix_missing_locations(module), runner.__file__ or "runner", "exec")
     namespace: dict[str, Any] = {}
     exec(code, runner.__dict__, namespace)  # noqa: S102 - our own source, with branches removed
     return cast(Function, namespace[build.name])
-
-
-class _Fold(ast.NodeTransformer):
-    """Replaces what is known, and drops what that makes unreachable."""
-
-    def __init__(self, shape: Shape) -> None:
-        self._flags = dict(shape.flags)
-        self._given = dict(shape.given)
-        self._bound = shape.bound
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if isinstance(node.ctx, ast.Load) and node.id in self._flags:
-            return ast.copy_location(ast.Constant(self._flags[node.id]), node)
-        return node
-
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        match node:
-            case ast.Compare(
-                ast.Name(name), [ast.Is() | ast.IsNot() as test], [ast.Constant(None)]
-            ):
-                if name in self._given:
-                    known = self._given[name] is isinstance(test, ast.IsNot)
-                    return ast.copy_location(ast.Constant(known), node)
-            case _:
-                pass
-        self.generic_visit(node)
-        return node
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        """`and` drops True and ends at False; `or` the other way round."""
-        self.generic_visit(node)
-        end = isinstance(node.op, ast.Or)
-        values: list[ast.expr] = []
-        for value in node.values:
-            if isinstance(value, ast.Constant) and value.value is (not end):
-                continue
-            values.append(value)
-            if isinstance(value, ast.Constant) and value.value is end:
-                break
-        if not values:
-            return ast.copy_location(ast.Constant(not end), node)
-        if len(values) == 1:
-            return values[0]
-        node.values = values
-        return node
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        self.generic_visit(node)
-        match node:
-            case ast.UnaryOp(ast.Not(), ast.Constant(bool(value))):
-                return ast.copy_location(ast.Constant(not value), node)
-            case _:
-                return node
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        self.generic_visit(node)
-        if isinstance(node.test, ast.Constant):
-            return node.body if node.test.value else node.orelse
-        return node
-
-    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
-        self.generic_visit(node)
-        if isinstance(node.test, ast.Constant):
-            return node.body if node.test.value else node.orelse
-        return node
-
-    def visit_Await(self, node: ast.Await) -> ast.expr:
-        self.generic_visit(node)
-        return node if self._flags["asynchronous"] else node.value
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
-        self.generic_visit(node)
-        if self._bound:
-            node.args = ast.arguments([], [], ast.arg("args"), [], [], ast.arg("kwargs"), [])
-        if self._flags["asynchronous"]:
-            return node
-        return ast.copy_location(
-            ast.FunctionDef(node.name, node.args, node.body, node.decorator_list), node
-        )

@@ -67,6 +67,17 @@ class Parts:
     budget: Budget | None = None
     lease: float | None = None
 
+    @property
+    def present(self) -> dict[str, object]:
+        """The options of the parts there are, by the name of their state."""
+        options = {
+            "circuit": self.breaker,
+            "meter": self.rate,
+            "room": self.bulkhead,
+            "purse": self.budget,
+        }
+        return {name: option for name, option in options.items() if option is not None}
+
 
 @final
 class State:

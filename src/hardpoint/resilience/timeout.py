@@ -1,14 +1,17 @@
 """How much time is left: carried across tasks and threads, never more than an outer policy's."""
 
-from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from math import inf
-from typing import overload
+from typing import Any, cast, overload
 
 from hardpoint.runtime.effects import Effects
 
-Limit = tuple[float, Effects]
-"""When the attempt under way must be over, by the monotonic clock of those effects."""
+Limit = list[Any]
+"""[when the attempt under way must be over, the effects by whose clock, the limit around it].
+
+The first is None once the attempt is over: that ends it in every task and thread it reached, costs
+less than to reset the variable, and works wherever a coroutine happens to be closed.
+"""
 
 LIMIT: ContextVar[Limit | None] = ContextVar("hardpoint_limit", default=None)
 
@@ -29,26 +32,30 @@ def remaining(most: float | None = None) -> float | None:
     Returns:
         None when there is no limit.
     """
-    limit = LIMIT.get()
+    limit = current(LIMIT.get())
     if limit is None:
         return most
-    left = limit[0] - limit[1].monotonic()
+    effects = cast(Effects, limit[1])
+    left: float = limit[0] - effects.monotonic()
     return max(left, 0.0) if most is None else max(min(left, most), _LEAST)
 
 
-def translate(limit: Limit, effects: Effects, now: float) -> float:
-    """An outer limit by our own clock."""
-    until, theirs = limit
+def current(limit: Limit | None) -> Limit | None:
+    """The innermost limit that is not over."""
+    while limit is not None and limit[0] is None:
+        limit = limit[2]
+    return limit
+
+
+def until_of(limit: Limit | None, effects: Effects, now: float) -> float:
+    """When the limit is reached, by one's own clock."""
+    if limit is None:
+        return inf
+    until: float = limit[0]
+    theirs = cast(Effects, limit[1])
     return until if theirs is effects else now + until - theirs.monotonic()
 
 
 def outer_limit(effects: Effects, now: float) -> float:
-    """Until when the policies around this call allow, by our own clock."""
-    limit = LIMIT.get()
-    return inf if limit is None else translate(limit, effects, now)
-
-
-def restore(token: Token[Limit | None]) -> None:
-    """Undo a `LIMIT.set`, unless this is another context: a coroutine may be closed anywhere."""
-    with suppress(ValueError):
-        LIMIT.reset(token)
+    """Until when the policies around this call allow, by one's own clock."""
+    return until_of(current(LIMIT.get()), effects, now)

@@ -1,19 +1,14 @@
 """Sliding windows of outcomes: over time, or over the last so many calls."""
 
 from collections import deque
-from dataclasses import dataclass
 from typing import final
 
 BUCKETS = 10
 
+Tally = tuple[int, int, int]
+"""Outcomes counted: (calls, failed, slow)."""
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Outcomes counted."""
-
-    calls: int = 0
-    failed: int = 0
-    slow: int = 0
+_NONE: Tally = (0, 0, 0)
 
 
 @final
@@ -33,7 +28,7 @@ class TimeWindow:
     def clear(self, now: float) -> None:
         """Forget everything."""
         self._past: deque[Tally] = deque(maxlen=BUCKETS - 1)
-        self._sum = Tally()
+        self._sum = _NONE
         self.calls = self.failed = self.slow = 0
         self.rolls_at = now + self._width
 
@@ -45,18 +40,17 @@ class TimeWindow:
         # Read and reset with no call between, as the runner may be adding.
         calls = self.calls
         self.calls = 0
-        tally = Tally(calls, self.failed, self.slow)
+        self._past.append((calls, self.failed, self.slow))
+        self._past.extend([_NONE] * min(steps - 1, BUCKETS - 1))
         self.failed = self.slow = 0
-        self._past.append(tally)
-        self._past.extend([Tally()] * min(steps - 1, BUCKETS - 1))
-        self._sum = Tally(
-            sum(past.calls for past in self._past),
-            sum(past.failed for past in self._past),
-            sum(past.slow for past in self._past),
+        self._sum = (
+            sum(past[0] for past in self._past),
+            sum(past[1] for past in self._past),
+            sum(past[2] for past in self._past),
         )
         self.rolls_at += steps * self._width
 
-    def add(self, now: float, *, failed: bool, slow: bool) -> None:
+    def add(self, now: float, failed: bool, slow: bool) -> None:
         """Count one outcome."""
         self.roll(now)
         self.calls += 1
@@ -66,8 +60,8 @@ class TimeWindow:
     def tally(self, now: float) -> Tally:
         """What the window holds."""
         self.roll(now)
-        past = self._sum
-        return Tally(past.calls + self.calls, past.failed + self.failed, past.slow + self.slow)
+        calls, failed, slow = self._sum
+        return calls + self.calls, failed + self.failed, slow + self.slow
 
 
 @final
@@ -85,7 +79,7 @@ class CountWindow:
         self._ring = bytearray()
         self._next = self._failed = self._slow = 0
 
-    def add(self, _now: float, *, failed: bool, slow: bool) -> None:
+    def add(self, _now: float, failed: bool, slow: bool) -> None:
         """Count one outcome in place of the oldest."""
         outcome = failed | slow << 1
         if len(self._ring) < self._size:
@@ -101,4 +95,4 @@ class CountWindow:
 
     def tally(self, _now: float) -> Tally:
         """What the window holds."""
-        return Tally(len(self._ring), self._failed, self._slow)
+        return len(self._ring), self._failed, self._slow

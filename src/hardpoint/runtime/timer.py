@@ -5,9 +5,9 @@ dict and one armed timer per event loop serve them all: an attempt that ends in 
 and a delete. The protocol, written out in the fused runner because a call there would cost more
 than the timer:
 
-    task = current_task(loop); cancelling = task.cancelling(); live[key] = (limit, task)
+    task = current_task(); cancelling = task.cancelling(); live[mark] = (limit, task)
     ... the attempt ...
-    if live.pop(key, None) is None:      # it was me who cancelled
+    if live.pop(mark, None) is None:     # it was me who cancelled
         mine = task.uncancel() <= cancelling and <a CancelledError came out>
 
 `mine` turns the cancellation into our timeout; otherwise somebody outside has cancelled too, and
@@ -15,6 +15,7 @@ the cancellation goes on. An attempt that swallowed our cancellation has its res
 """
 
 import asyncio
+import sys
 import threading
 from typing import Any, final
 from weakref import WeakKeyDictionary
@@ -22,8 +23,9 @@ from weakref import WeakKeyDictionary
 from hardpoint.runtime.clocks import Cancellable
 from hardpoint.runtime.effects import Effects
 
-Live = dict[object, tuple[float, "asyncio.Task[Any]"]]
-"""The running attempts: when each must be over, and the task it runs in."""
+Task = asyncio.Task[Any]
+Live = dict[int, tuple[float, Task]]
+"""The running attempts by their mark: when each must be over, and the task it runs in."""
 
 _EARLY = 1e-9  # an event loop, too, fires within its clock's resolution
 _SOONEST = 1e-3  # below this some loops fire at once and would spin
@@ -33,11 +35,12 @@ _SOONEST = 1e-3  # below this some loops fire at once and would spin
 class Lane:
     """The running attempts of one duration on one event loop, the oldest first."""
 
-    __slots__ = ("_effects", "armed", "live")
+    __slots__ = ("_effects", "armed", "live", "mark")
 
     def __init__(self, effects: Effects) -> None:
         self._effects = effects
         self.live: Live = {}
+        self.mark = 0
         self.armed = False
 
     def arm(self, seconds: float) -> None:
@@ -48,68 +51,90 @@ class Lane:
     def _fire(self) -> None:
         self.armed = False
         live = self.live
-        due = self._effects.monotonic() + _EARLY
+        now = self._effects.monotonic()
         while live:
-            key = next(iter(live))
-            limit, task = live[key]
-            if limit > due:
-                self.arm(limit - due)
+            oldest = next(iter(live))
+            limit, task = live[oldest]
+            if limit > now + _EARLY:
+                self.arm(limit - now)
                 break
-            del live[key]
+            del live[oldest]
             task.cancel()
+
+
+def _tasks() -> Any:
+    return vars(asyncio.tasks)["_current_tasks"]
+
+
+class _Nowhere:
+    """In place of an event loop: it runs in no thread."""
+
+    _thread_id: int | None = None
 
 
 @final
 class Watch:
-    """The lanes of one policy: its attempts last at most `seconds`."""
+    """The lanes of one policy: its attempts last at most `seconds`.
+
+    Python 3.11 asks the operating system on every `get_running_loop`, and has a slow
+    `current_task`. It will not change any more, so there the runner reads what these would: that
+    the loop of the latest lane still runs in this thread, and that loop's current task.
+    """
 
     __slots__ = ("_effects", "_lanes", "_lock", "latest", "seconds")
+
+    current_task = staticmethod(asyncio.current_task)
+    tasks = _tasks() if sys.version_info < (3, 12) else None
+    """The current task of each event loop, on Python 3.11 only."""
 
     def __init__(self, seconds: float, effects: Effects) -> None:
         self.seconds = seconds
         self._effects = effects
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        self.latest: tuple[asyncio.AbstractEventLoop | None, Lane] = (None, Lane(effects))
+        self.latest: tuple[Any, Lane] = (_Nowhere(), Lane(effects))
         """The loop that asked last, and its lane: read both at once."""
 
-    running_loop = staticmethod(asyncio.get_running_loop)
-    current_task = staticmethod(asyncio.current_task)
-
-    def lane(self, loop: asyncio.AbstractEventLoop) -> Lane:
-        """The lane of this loop."""
+    def here(self) -> tuple[Any, Lane]:
+        """The running event loop and its lane."""
+        loop: Any = asyncio.get_running_loop()
         with self._lock:
             lane = self._lanes.get(loop)
             if lane is None:
                 lane = self._lanes[loop] = Lane(self._effects)
-        self.latest = (loop, lane)
-        return lane
+        # A loop of another make does not say in which thread it runs, so it is asked for each time.
+        known = self.tasks is None or hasattr(loop, "_thread_id")
+        self.latest = (loop if known else _Nowhere(), lane)
+        return loop, lane
 
-    def once(
-        self, key: object, limit: float, seconds: float, task: "asyncio.Task[Any]"
-    ) -> tuple[Live, Cancellable]:
-        """A timer of its own, for an attempt whose deadline comes before its timeout."""
-        live: Live = {key: (limit, task)}
+    def once(self, limit: float, seconds: float, task: Task) -> tuple[Live, Cancellable]:
+        """A timer of its own (mark 0), for an attempt whose deadline comes before its timeout."""
+        live: Live = {0: (limit, task)}
 
         def fire() -> None:
-            del live[key]
+            live.clear()
             task.cancel()
 
         return live, self._effects.call_later(seconds, fire)
 
+    @staticmethod
     def expired(
-        self,
         live: Live,
-        key: object,
+        mark: int,
         handle: Cancellable | None,
         *,
-        task: "asyncio.Task[Any]",
+        task: Any,
         cancelling: int,
         error: BaseException,
     ) -> bool:
         """Whether what came out of the attempt is our own cancellation, to become a timeout."""
         if handle is not None:
             handle.cancel()
-        if live.pop(key, None) is not None:
+        if live.pop(mark, None) is not None:
             return False
         return task.uncancel() <= cancelling and isinstance(error, asyncio.CancelledError)
+
+    @staticmethod
+    def swallowed(task: Any) -> None:
+        """Our cancellation was caught, and the attempt returned all the same: take it back."""
+        task.uncancel()

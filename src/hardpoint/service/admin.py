@@ -149,7 +149,7 @@ class _Api:
                 raise _Refusal(413, "too_large")
         try:
             return msgspec.json.decode(bytes(body) or b"{}", type=kind)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise _Refusal(400, "malformed_request") from None
 
 

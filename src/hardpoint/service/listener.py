@@ -10,9 +10,11 @@ from typing import Any, final
 from uvicorn.config import Config
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.service.guard import Guard, GuardedProtocol
+from hardpoint.service.connection import GuardedProtocol
+from hardpoint.service.guard import Guard
 
 BACKLOG = 2048
+PORT_MAX = 65535
 DRAIN_STEP_SECONDS = 0.02
 
 
@@ -36,13 +38,13 @@ def bind(host: str, port: int, *, key: str) -> socket.socket:
         ConfigurationError: the port is in use, not ours to take, or the host is not of this
             machine.
     """
+    if not 0 <= port <= PORT_MAX:
+        raise ConfigurationError(key, f"{port} is not a port", fix=f"Choose one up to {PORT_MAX}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OverflowError):
-            problem, fix = "is not a port", "Choose one up to 65535"
-        elif error.errno == errno.EADDRINUSE:
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
             problem, fix = "is in use", f"Stop the process that has it, or choose another {key}"
         else:
             problem, fix = f"cannot be opened ({error.strerror})", None
@@ -102,8 +104,8 @@ class Listener:
         self._tick(loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.guard.sweep()
         self._sweep = loop.call_later(self.guard.limits.sweep_seconds, self._tick, loop)
+        self.guard.sweep()
 
     async def drain(self, *, soft: float, limit: float) -> int:
         """Stop without cutting off anyone who is being served.

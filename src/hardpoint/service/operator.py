@@ -1,6 +1,7 @@
 """The command line's side of the operator's API: blocking, to a server on this machine."""
 
 import http.client
+from contextlib import closing
 from pathlib import Path
 from typing import Any, final
 from urllib.parse import quote, urlsplit
@@ -83,19 +84,17 @@ class Operator:
     ) -> tuple[int, dict[str, Any]]:
         where = urlsplit(self.run.url)
         # No proxy and no redirect: it is this machine's own server.
-        connection = http.client.HTTPConnection(
-            where.hostname or "", where.port or 0, timeout=seconds
-        )
         content = None if body is None else msgspec.json.encode(body)
         headers = {"authorization": f"Bearer {self.run.token}", "content-type": "application/json"}
         try:
-            connection.request(method, path, content, headers)
-            reply = connection.getresponse()
-            told = msgspec.json.decode(reply.read(_BYTES_MAX), type=dict[str, Any])
-        except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+            with closing(
+                http.client.HTTPConnection(where.hostname or "", where.port, timeout=seconds)
+            ) as connection:
+                connection.request(method, path, content, headers)
+                with closing(connection.getresponse()) as reply:
+                    told = msgspec.json.decode(reply.read(_BYTES_MAX), type=dict[str, Any])
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise StoreUnavailableError(
                 f"the server at {self.run.url} does not answer ({type(error).__name__})"
             ) from None
-        finally:
-            connection.close()
         return reply.status, told

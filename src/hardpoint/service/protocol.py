@@ -13,7 +13,15 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from hardpoint.hub.asgi import source_of
-from hardpoint.service.guard import BODY, HEAD, IDLE, LEAVING, Guard, GuardedProtocol, request_path
+from hardpoint.service.connection import (
+    BODY,
+    HEAD,
+    IDLE,
+    LEAVING,
+    GuardedProtocol,
+    request_path,
+)
+from hardpoint.service.guard import Guard
 from hardpoint.webhooks.answers import TOO_LARGE, Answer, Receiver
 
 

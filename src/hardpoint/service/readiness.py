@@ -47,16 +47,20 @@ class Readiness:
         hub: started.
         reloader: knows of configurations that were refused.
         clock: for the age of things.
+        patience: seconds the store may take to answer.
 
     Attributes:
         stopping: set when the server begins to stop.
     """
 
-    def __init__(self, hub: Hub, reloader: Reloader, clock: Clock) -> None:
+    def __init__(
+        self, hub: Hub, reloader: Reloader, clock: Clock, *, patience: float = STORE_SECONDS
+    ) -> None:
         self.stopping = False
         self._hub = hub
         self._reloader = reloader
         self._clock = clock
+        self._patience = patience
         self._failed: tuple[float, str] | None = None
         hub.listeners.add(self._heard)
 
@@ -83,10 +87,10 @@ class Readiness:
         """What is wrong with the store, and the age of its backlog."""
         names = self._hub.handlers.names()
         try:
-            async with asyncio.timeout(STORE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 due = await self._hub.store.next_due(names)
         except TimeoutError:
-            return f"no answer in {STORE_SECONDS:g} s", None
+            return f"no answer in {self._patience:g} s", None
         except StoreError as error:
             return str(error), None
         backlog = 0.0 if due is None else max(0.0, self._clock.now() - due)

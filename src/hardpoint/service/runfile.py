@@ -4,6 +4,7 @@ Whoever can read the file may order the server about, so it is its owner's alone
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, final
 
@@ -73,7 +74,7 @@ def read(path: Path) -> Run | None:
         return None
     try:
         return msgspec.json.decode(content, type=Run)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -83,10 +84,10 @@ def remove(path: Path, run: Run) -> None:
         path.unlink(missing_ok=True)
 
 
-def process_lives(pid: int) -> bool:
-    """Whether there is such a process."""
+def process_lives(pid: int, *, kill: Callable[[int, int], None] = os.kill) -> bool:
+    """Whether there is such a process, be it another user's."""
     try:
-        os.kill(pid, 0)
+        kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import os
 import resource
 import secrets
@@ -12,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
-from typing import ClassVar, final
+from typing import final
 
 import msgspec
 
@@ -23,7 +24,9 @@ from hardpoint.hub.hub import Hub, HubFailed
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service import runfile
 from hardpoint.service.admin import LOOPBACK_NAMES, admin_app
-from hardpoint.service.guard import Guard, GuardedProtocol, Limits
+from hardpoint.service.connection import GuardedProtocol
+from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
+from hardpoint.service.guard import Guard, Limits
 from hardpoint.service.listener import Listener, application, bind, is_loopback, url_of
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.readiness import Readiness
@@ -35,38 +38,6 @@ DESCRIPTORS_KEPT = 128
 """File descriptors that connections leave to the store, the handlers and the rest."""
 STUCK = 1
 """The exit code when a stop takes too long."""
-
-
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """The server takes webhooks.
-
-    Attributes:
-        url: of the public listener, with the actual port.
-        admin_url: of the admin listener, likewise.
-        pid: of this process.
-    """
-
-    url: str
-    admin_url: str
-    pid: int
-
-
-class ServerStopping(msgspec.Struct, frozen=True, kw_only=True):
-    """The server takes no new connections and finishes what it has begun."""
-
-    reason: str
-
-
-class ServerStopped(msgspec.Struct, frozen=True, kw_only=True):
-    """The server has ended; its leases are released and its store is closed."""
-
-    connections_cut: int
-
-
-class ServerStuck(msgspec.Struct, frozen=True, kw_only=True):
-    """Handlers or store did not stop in time; the next start releases their leases."""
-
-    severity: ClassVar[str] = "error"
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +56,11 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     store_seconds: float = 5
 
 
-def leave(code: int) -> None:
+def leave(code: int, *, end: Callable[[int], object] = os._exit) -> None:
     """End the process at once; every acknowledged event is safe in the store."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    end(code)
 
 
 @final
@@ -206,7 +177,8 @@ class Server:
         finally:
             reloading.cancel()
             runfile.remove(path, run)
-            await back.drain(soft=0, limit=0)
+            for listener in (front, back):
+                await listener.drain(soft=0, limit=0)
 
     def _front(self, sock: socket) -> Listener:
         receiver = self._hub.receiver
@@ -215,7 +187,7 @@ class Server:
         return Listener(sock, guard, functools.partial(InboxProtocol, receiver, guard, app))
 
     def _back(self, sock: socket, readiness: Readiness, run: Run) -> Listener:
-        guard = Guard(Limits(), self._clock, refused=_uncounted)
+        guard = Guard(Limits(connections=64), self._clock, refused=_uncounted)
         hosts = LOOPBACK_NAMES if is_loopback(self._admin_address[0]) else None
         app = application(admin_app(self._hub, readiness, run, hosts=hosts))
         return Listener(sock, guard, functools.partial(GuardedProtocol, guard, app))
@@ -272,8 +244,15 @@ class Server:
 
 def serve(server: Server) -> None:
     """Run a server in a loop of its own, on uvloop where it is installed; raises as it does."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(server.run())
+    # What is loaded now stays: the collector need not walk it again and again, which would take
+    # a twelfth of an accept.
+    gc.collect()
+    gc.freeze()
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(server.run())
+    finally:
+        gc.unfreeze()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -1,5 +1,7 @@
 """What the store tells its listeners. Always in the loop it was opened in, after the fact."""
 
+from typing import ClassVar
+
 import msgspec
 
 
@@ -12,6 +14,7 @@ class BatchCommitted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         seconds: from its begin to its commit.
     """
 
+    severity: ClassVar[str] = "debug"
     kind: str
     rows: int
     seconds: float
@@ -20,6 +23,7 @@ class BatchCommitted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class BatchFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A group could not be committed now; its callers were told, and nothing of it was written."""
 
+    severity: ClassVar[str] = "warning"
     kind: str
     rows: int
     reason: str
@@ -28,12 +32,14 @@ class BatchFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class StoreBroken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The store cannot be used again in this process: end it, and start anew."""
 
+    severity: ClassVar[str] = "error"
     reason: str
 
 
 class WriteWasSlow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The write functions of one completion held the writer up."""
 
+    severity: ClassVar[str] = "warning"
     event: str
     handler: str
     seconds: float
@@ -42,6 +48,7 @@ class WriteWasSlow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class GateHeldLong(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A `complete_in` block kept the writer waiting."""
 
+    severity: ClassVar[str] = "warning"
     event: str
     handler: str
     seconds: float
@@ -56,6 +63,7 @@ class Checkpointed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         seconds: how long the writer was busy with it.
     """
 
+    severity: ClassVar[str] = "debug"
     pages: int
     left: int
     seconds: float

@@ -1,8 +1,9 @@
 """One attempt: the handler is called, what it did is judged, and the store records it."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
-from typing import ClassVar, Protocol, TypeVar, final
+from typing import ClassVar, TypeVar, final
 
 import msgspec
 
@@ -12,16 +13,12 @@ from hardpoint.core.errors import HardpointError, StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Completed, Completion, InboxStore, Lease, Outcome, Write
 from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip
-from hardpoint.webhooks.job import Job, JoiningStore
+from hardpoint.webhooks.job import CompleteIn, Job
 from hardpoint.webhooks.threads import Threads
 
 ERROR_CHARACTERS_MAX = 4096
 STORE_RETRY_SECONDS = 0.5
 _Result = TypeVar("_Result")
-
-
-class WorkerStore(InboxStore, JoiningStore, Protocol):
-    """What handling events needs of a store."""
 
 
 class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,8 +72,7 @@ class Insistence:
 
     def __init__(self, listeners: Listeners) -> None:
         self._listeners = listeners
-        self.reachable = True
-        """It was, the last time."""
+        self._hindered: set[str] = set()
 
     async def on(self, doing: str, operation: Callable[[], Awaitable[_Result]]) -> _Result:
         """The operation's result, whenever it comes."""
@@ -87,14 +83,18 @@ class Insistence:
                 self.hindered(doing, error)
                 await asyncio.sleep(STORE_RETRY_SECONDS)
             else:
-                self.reachable = True
+                self.done(doing)
                 return result
 
     def hindered(self, doing: str, error: StoreUnavailableError) -> None:
-        """It did not work this time."""
-        if self.reachable:
-            self.reachable = False
+        """It could not be done this time."""
+        if doing not in self._hindered:
+            self._hindered.add(doing)
             self._listeners.emit(StoreInTheWay(doing=doing, error=str(error)))
+
+    def done(self, doing: str) -> None:
+        """It could."""
+        self._hindered.discard(doing)
 
 
 @final
@@ -103,10 +103,11 @@ class Attempts:
 
     def __init__(
         self,
-        store: WorkerStore,
+        store: InboxStore,
         handlers: Handlers,
         insistence: Insistence,
         *,
+        complete_in: CompleteIn,
         clock: Clock,
         random: Random,
         listeners: Listeners,
@@ -114,6 +115,7 @@ class Attempts:
         self._store = store
         self._handlers = handlers
         self._insistence = insistence
+        self._complete_in = complete_in
         self._clock = clock
         self._random = random
         self._listeners = listeners
@@ -130,7 +132,7 @@ class Attempts:
         correlation_id.set(lease.event.correlation_id)
         started = self._clock.now()
         handler = self._handlers[lease.handler]
-        job = Job(lease, self._store, started_at=started)
+        job = Job(lease, self._complete_in, started_at=started)
         verdict = await self._verdict(handler, job, threads)
         if job.completed:  # and whatever the handler raised after that cannot undo it
             done = Verdict(outcome=Outcome.DONE, error=verdict.error)
@@ -196,8 +198,8 @@ class Attempts:
             return Verdict(outcome=Outcome.DEAD, reason="attempts", error=_text(error))
         if isinstance(error, RetryAfter):
             delay = error.seconds
-        elif isinstance(error, HardpointError) and error.retry_after is not None:
-            delay = max(delay, error.retry_after)
+        elif isinstance(error, HardpointError):
+            delay = max(delay, _asked_for(error))
         return Verdict(outcome=Outcome.FAILED, retry_in=delay, error=_text(error))
 
     def _report(self, lease: Lease, verdict: Verdict, started: float, completed: Completed) -> None:
@@ -236,6 +238,12 @@ def _cancelled_from_outside() -> bool:
     """Rather than by the handler, which may have awaited something that was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _asked_for(error: HardpointError) -> float:
+    """The seconds a third party wants us to wait; what makes no sense as such is nothing."""
+    seconds: object = error.retry_after
+    return seconds if isinstance(seconds, int | float) and math.isfinite(seconds) else 0.0
 
 
 def _text(error: BaseException) -> str:

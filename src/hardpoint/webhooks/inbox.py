@@ -5,7 +5,7 @@ import hmac
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, final
+from typing import ClassVar, Protocol, final
 
 import msgspec
 
@@ -26,10 +26,7 @@ from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, UNAVAILABLE, Answer
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.verification import (
     BODY_BYTES_MAX,
-    Coverage,
     Notification,
-    Replay,
-    Scheme,
     Verified,
     WebhookRequest,
 )
@@ -39,11 +36,21 @@ UNKNOWN_SOURCE = "(unknown)"
 """Requests to sources that do not exist are counted together: their names are the caller's."""
 
 
+class Verifier(Protocol):
+    """What the inbox asks of a `Scheme`."""
+
+    stored_headers: frozenset[bytes]
+
+    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
+        """See `Scheme`."""
+        ...
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """A configured source of webhooks, its keys prepared."""
 
     name: str
-    scheme: Scheme
+    scheme: Verifier
     body_bytes_max: int
 
 
@@ -286,18 +293,9 @@ class _UnknownSourceError(WebhookError):
 class _Nobody:
     """The scheme of sources that do not exist: nothing verifies."""
 
-    covers = Coverage.FULL_BODY
-    replay = Replay.NONE
-    signature_headers: frozenset[bytes] = frozenset()
     stored_headers: frozenset[bytes] = frozenset()
-    body_bytes_max = BODY_BYTES_MAX
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
-        raise _UnknownSourceError
-
-    def sign(
-        self, body: bytes, *, now: float, event_id: str, event_type: str
-    ) -> Sequence[tuple[str, str]]:
         raise _UnknownSourceError
 
 
@@ -326,7 +324,7 @@ class _Tally:
 
 
 def _headers(
-    scheme: Scheme, headers: Sequence[tuple[bytes, bytes]]
+    scheme: Verifier, headers: Sequence[tuple[bytes, bytes]]
 ) -> tuple[dict[str, str], str | None]:
     """The headers that may be kept, and the correlation id that came with them."""
     kept: dict[str, str] = {}

@@ -1,20 +1,25 @@
 """What a handler is given beside the event: one attempt, and the ways to complete it."""
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from types import TracebackType
-from typing import Any, Protocol, Self, final
+from typing import Any, Protocol, final
 
 from hardpoint.store.driver import Lease, Write
 
 
-class Joining(AbstractContextManager[object], AbstractAsyncContextManager[object], Protocol):
-    """A user's transaction with our completion as its last statement."""
+class Joining(AbstractContextManager[Any], AbstractAsyncContextManager[Any], Protocol):
+    """A user's transaction with our completion as its last statement.
+
+    Attributes:
+        completed: whether both are committed.
+    """
+
+    completed: bool
 
 
-class JoiningStore(Protocol):
-    """A store that can complete a job inside a transaction of the user's own."""
+class CompleteIn(Protocol):
+    """How a store completes a job inside a transaction of the user's own."""
 
-    def complete_in(self, lease: Lease, target: Any, *, started_at: float) -> Joining:
+    def __call__(self, lease: Lease, target: Any, *, started_at: float) -> Joining:
         """See `Job.complete_in`."""
         ...
 
@@ -31,10 +36,9 @@ class Job:
     """
 
     __slots__ = (
+        "_complete_in",
         "_joining",
-        "_store",
         "attempt",
-        "completed",
         "event_id",
         "failures",
         "handler",
@@ -43,18 +47,21 @@ class Job:
         "writes",
     )
 
-    def __init__(self, lease: Lease, store: JoiningStore, *, started_at: float) -> None:
+    def __init__(self, lease: Lease, complete_in: CompleteIn, *, started_at: float) -> None:
         self.lease = lease
-        self._store = store
         self.started_at = started_at
         self.event_id = lease.event.id
         self.handler = lease.handler
         self.attempt = lease.fence
         self.failures = lease.failures
         self.writes: list[Write] = []
-        self._joining = False
-        self.completed = False
-        """True once the user's own transaction has completed the job."""
+        self._complete_in = complete_in
+        self._joining: Joining | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the user's own transaction has completed the job."""
+        return self._joining is not None and self._joining.completed
 
     def key(self, step: str = "") -> str:
         """An idempotency key for an outbound effect: the same in every attempt and replay.
@@ -71,63 +78,22 @@ class Job:
         It is pure SQL and does no I/O of its own; it may run more than once before it commits.
         What it raises undoes the completion: the attempt has failed.
         """
-        if self._joining or self.completed:
+        if self._joining is not None:
             raise RuntimeError("this job is completed in your own transaction: write there")
         self.writes.append(function)
 
-    def complete_in(self, target: Any) -> "_Completing":
+    def complete_in(self, target: Any) -> Joining:
         """Complete the job inside the user's own transaction in the same database.
 
-        `with job.complete_in(connection):` for a `sqlite3.Connection` (in a plain `def` handler)
-        or an SQLAlchemy `Session`; `async with` for an `AsyncSession`. The block begins the
+        `with job.complete_in(connection):` for a `sqlite3.Connection` or an SQLAlchemy `Session`,
+        in a plain `def` handler; `async with` for an `AsyncSession`. The block begins the
         transaction, and commits it with the completion as its last statement, or rolls back.
 
         Raises:
-            ConfigurationError: another file, or a connection that is in a transaction already.
             LeaseLostError: the lease has passed to another attempt; everything was rolled back.
+            StoreError: it is on another file, or in a transaction already.
         """
-        if self.writes or self._joining or self.completed:
+        if self.writes or self._joining is not None:
             raise RuntimeError("a job completes once: by job.write or in one job.complete_in block")
-        joining = self._store.complete_in(self.lease, target, started_at=self.started_at)
-        return _Completing(self, joining)
-
-
-@final
-class _Completing:
-    """The store's block; the job learns what became of it."""
-
-    __slots__ = ("_job", "_joining")
-
-    def __init__(self, job: Job, joining: Joining) -> None:
-        self._job = job
-        self._joining = joining
-
-    def __enter__(self) -> Self:
-        self._joining.__enter__()
-        self._job._joining = True
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._job._joining = False
-        self._joining.__exit__(kind, error, trace)
-        self._job.completed = error is None
-
-    async def __aenter__(self) -> Self:
-        await self._joining.__aenter__()
-        self._job._joining = True
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._job._joining = False
-        await self._joining.__aexit__(kind, error, trace)
-        self._job.completed = error is None
+        self._joining = self._complete_in(self.lease, target, started_at=self.started_at)
+        return self._joining

@@ -16,19 +16,22 @@ import msgspec
 from hardpoint.core.effects import Clock, Random
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
-from hardpoint.store.driver import Lease, Outcome
+from hardpoint.store.driver import InboxStore, Lease, Outcome
 from hardpoint.webhooks.attempts import (
     STORE_RETRY_SECONDS,
     Attempts,
     Insistence,
     Verdict,
-    WorkerStore,
 )
 from hardpoint.webhooks.handlers import Handlers
+from hardpoint.webhooks.job import CompleteIn
 from hardpoint.webhooks.threads import Threads
 
-CANCEL_SECONDS = 2.0
+CANCEL_SECONDS = 1.0
 """How long a handler may take to heed its cancellation at a stop."""
+
+SPIN_SECONDS = 0.05
+"""The least between two looks, should the store call due what it does not give out."""
 
 
 class ThreadsStuck(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +51,7 @@ class Worker:
     Args:
         store: where jobs are.
         handlers: who does what.
+        complete_in: the store's way to complete a job in a user's transaction.
         clock: for due times and records.
         random: for jitter.
         listeners: told `AttemptFinished`, `StoreInTheWay` and `ThreadsStuck`.
@@ -59,9 +63,10 @@ class Worker:
 
     def __init__(
         self,
-        store: WorkerStore,
+        store: InboxStore,
         handlers: Handlers,
         *,
+        complete_in: CompleteIn,
         clock: Clock,
         random: Random,
         listeners: Listeners,
@@ -78,7 +83,13 @@ class Worker:
         self._crash_limit = crash_limit
         self._insistence = Insistence(listeners)
         self._attempts = Attempts(
-            store, handlers, self._insistence, clock=clock, random=random, listeners=listeners
+            store,
+            handlers,
+            self._insistence,
+            complete_in=complete_in,
+            clock=clock,
+            random=random,
+            listeners=listeners,
         )
         self._limits = (concurrency, threads)
         self._begin()
@@ -149,6 +160,7 @@ class Worker:
                 self._wake.clear()
                 try:
                     until = await self._turn()
+                    self._insistence.done("claim")
                 except StoreUnavailableError as error:
                     self._insistence.hindered("claim", error)
                     self._expect_more()
@@ -178,8 +190,9 @@ class Worker:
     async def _turn(self) -> float:
         """Do what is to be done now; gives the time of the next turn, unless woken before."""
         now = self._clock.now()
-        # Before any claim, by the wall clock that leases go by: after a jump of the clock, a pause
-        # of the machine or a long outage of the store, our own leases look as if they had ended.
+        # Before any claim, and by the same reading of the clock that leases go by: after a jump of
+        # it, a pause of the machine or a long outage of the store, our own leases look as if they
+        # had ended.
         if not 0 <= now - self._extended_at < self._lease / 3:
             await self._extend(now)
             self._expect_more()  # should a job ever have been missed, then for no longer than this
@@ -187,14 +200,14 @@ class Worker:
         if self._stopping:
             return until
         if self._alone:
-            await self._proceed_alone()
-            return until if self._running else now
+            await self._proceed_alone(now)
+            return until if self._alone and self._running else now
         for lane in self._lanes:
-            if lane.pending or now >= lane.due:
-                await self._feed(lane)
+            if not self._alone and (lane.pending or now >= lane.due):
+                await self._feed(lane, now)
         return min(until, *(lane.next_turn for lane in self._lanes))
 
-    async def _feed(self, lane: "_Lane") -> None:
+    async def _feed(self, lane: "_Lane", now: float) -> None:
         """Start what is due and fits."""
         room = lane.free
         if room <= 0:  # from now on what gets free is for what waits
@@ -207,33 +220,33 @@ class Worker:
         lane.pending, lane.due = False, math.inf
         lane.taken += limit
         try:
-            count = await self._claim(names, limit)
+            count = await self._claim(names, limit, now)
         finally:
             lane.taken -= limit
         lane.closed = count == limit
         if lane.closed:
             lane.pending = True
         else:
-            lane.due_by(await self._store.next_due(names))
+            due = await self._store.next_due(names)
+            lane.due_by(None if due is None else max(due, now + SPIN_SECONDS))
 
-    async def _proceed_alone(self) -> None:
+    async def _proceed_alone(self, now: float) -> None:
         """Run the next suspect once nothing else runs, or find that there is none left."""
         if self._running:
             return
         if self._suspect is not None:
             lease, self._suspect = self._suspect, None
+            self._lane(lease.handler).taken += 1
             self._spawn(lease, self._run_alone(lease))
             return
-        await self._claim(self._handlers.names(), 1)
+        await self._claim(self._handlers.names(), 1, now)
         if self._suspect is None:
             self._alone = False
             self._expect_more()
 
-    async def _claim(self, names: Sequence[str], limit: int) -> int:
+    async def _claim(self, names: Sequence[str], limit: int, now: float) -> int:
         """Lease due jobs and start them, or put a suspect aside until it is alone; how many."""
-        now = self._clock.now()
         leases = await self._store.claim(names, limit, now=now, lease=self._lease)
-        self._insistence.reachable = True
         if self._stopping:  # it is too late for them, as in `start`
             return 0
         for lease in leases:
@@ -245,7 +258,6 @@ class Worker:
         return len(leases)
 
     async def _run_alone(self, lease: Lease) -> float | None:
-        self._lane(lease.handler).taken += 1
         if lease.crashes >= self._crash_limit:
             error = f"the process died {lease.crashes} times while this ran alone"
             verdict = Verdict(outcome=Outcome.DEAD, reason="crash", error=error)
@@ -289,13 +301,11 @@ class Worker:
             return
         lane = self._lane(lease.handler)
         lane.taken -= 1
-        awaited = lane.closed or self._alone
-        if not task.cancelled():
-            self._failure = self._failure or task.exception()
-            due = None if self._failure else task.result()
-            lane.due_by(due)
-            awaited = awaited or due is not None or self._failure is not None
-        if awaited:
+        error = None if task.cancelled() else task.exception()
+        due = None if task.cancelled() or error is not None else task.result()
+        self._failure = self._failure or error
+        lane.due_by(due)
+        if lane.closed or self._alone or due is not None or error is not None:
             self._wake.set()
 
     def _abandoned(self, lane: "_Lane", change: int) -> None:

@@ -45,6 +45,7 @@ def test_the_log_stays_bounded_under_load(stage):
             await asyncio.gather(
                 *(desk.accept(f"evt_{group}_{n}", bytes(4_000)) for n in range(30))
             )
+        await desk.settled()
         assert log_bytes(desk) < 3_000_000
         assert len(stage.heard(Checkpointed)) >= 15
 
@@ -61,6 +62,7 @@ def test_a_reader_that_stays_makes_the_log_grow_and_its_end_lets_it_shrink(stage
         reader.execute("select count(*) from hardpoint_event").fetchone()
         for n in range(1, 200):
             await desk.accept(f"evt_{n}", bytes(4_000))
+        await desk.settled()
         grown = log_bytes(desk)
         assert grown > 1_000_000
         assert stage.heard(Checkpointed)[-1].left > 0
@@ -68,6 +70,7 @@ def test_a_reader_that_stays_makes_the_log_grow_and_its_end_lets_it_shrink(stage
         reader.close()
         for n in range(200, 250):
             await desk.accept(f"evt_{n}", bytes(4_000))
+        await desk.settled()
         assert log_bytes(desk) < grown / 2
 
     stage.play(story)
@@ -111,6 +114,7 @@ def test_a_checkpoint_that_another_program_holds_up_is_done_later(stage):
 
     async def story(desk):
         await desk.accept("evt_1")
+        await desk.settled()
         assert stage.heard(Checkpointed) == []
         Busy.busy = False
         await desk.accept("evt_2")

@@ -1,4 +1,4 @@
-"""Write functions: their effect is there once or not at all, whatever they do."""
+"""Promise 4: a write function's effect is there once or not at all, whatever it does."""
 
 import asyncio
 import sqlite3
@@ -40,9 +40,7 @@ def go_on_after_a_rollback(tx):
 
 
 def raise_rollback_in_a_trigger(tx):
-    tx.execute(
-        "create temp trigger bad before update on orders begin select raise(rollback, 'no'); end"
-    )
+    tx.execute("create trigger bad before update on orders begin select raise(rollback, 'no'); end")
     tx.execute("update orders set paid = 1")
 
 

@@ -8,7 +8,8 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.store.driver import Completed, Stored
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, library_finding
-from hardpoint.store.sqlite.database import Database, inode_of
+from hardpoint.store.sqlite.database import Database
+from hardpoint.store.sqlite.files import inode_of
 from hardpoint.store.sqlite.gate import Gate
 
 
@@ -218,7 +219,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
     async def scene(path):
         path.mkdir()
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises(StoreUnavailableError, match="not a regular file"):
             await SqliteStore(path).open()
 
     asyncio.run(scene(tmp_path / "store.db"))
@@ -228,9 +229,29 @@ def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
 def test_a_path_that_leads_nowhere_is_named(tmp_path, target):
     path = tmp_path / "store.db"
     path.symlink_to(tmp_path / target)
-    database = {"gate": Gate(), "busy": 0.0, "kind": sqlite3.Connection}
     with pytest.raises(StoreUnavailableError, match=str(path)):
-        Database(path, **database)
+        Database(path, gate=Gate(), busy=0.0, kind=sqlite3.Connection)
+
+
+def test_a_file_that_cannot_be_made_is_named(tmp_path):
+    path = tmp_path / "none" / "store.db"
+    with pytest.raises(StoreUnavailableError, match="cannot be created: No such file"):
+        Database(path, gate=Gate(), busy=0.0, kind=sqlite3.Connection)
+
+
+def test_a_path_too_long_for_sqlite_is_refused_by_both(tmp_path):
+    folder = tmp_path / ("a" * 200) / ("b" * 200) / ("c" * 200)
+    folder.mkdir(parents=True)
+    path = folder / "store.db"
+
+    async def scene():
+        with pytest.raises(StoreUnavailableError, match="unable to open"):
+            await SqliteStore(path).open()
+
+    asyncio.run(scene())
+    path.write_bytes(bytes(4_096))
+    with pytest.raises(StoreUnavailableError, match="unable to open"):
+        SqliteReader(path)
 
 
 def test_a_lock_from_outside_while_opening_is_unavailable_and_not_corrupt(stage):
@@ -249,6 +270,19 @@ def test_a_lock_from_outside_while_opening_is_unavailable_and_not_corrupt(stage)
         assert (await desk.accept("evt_1")).stored is Stored.DUPLICATE
 
     stage.play(again)
+
+
+def test_a_database_that_another_program_holds_is_unavailable_and_not_corrupt(stage):
+    outside = sqlite3.connect(stage.path, isolation_level=None)
+    outside.execute("create table orders (id)")
+    outside.execute("begin exclusive")
+
+    async def story(desk):
+        raise AssertionError
+
+    with pytest.raises(StoreUnavailableError, match="locked"):
+        stage.play(story)
+    outside.close()
 
 
 def test_a_path_that_no_file_can_have_has_no_inode():

@@ -1,4 +1,4 @@
-"""Bad moments and the end: what callers hear, and that nothing acknowledged is lost."""
+"""Promise 2 in bad moments: nothing is acknowledged that is not committed, and none is lost."""
 
 import asyncio
 import sqlite3

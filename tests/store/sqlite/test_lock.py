@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.sqlite.lock import LockFile
+from hardpoint.store.sqlite.lock import LockFile, _let_go_in_child
 
 
 def test_a_second_holder_is_refused_with_the_pid_and_the_remedy(tmp_path):
@@ -80,35 +80,44 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_counts_for_nothing(tmp_path
     assert removed
 
 
+def test_a_child_lets_go_of_every_lock_that_it_was_born_with(tmp_path):
+    async def scene():
+        locks = [LockFile(tmp_path / f"{number}.db") for number in range(2)]
+        for lock in locks:
+            await lock.acquire(0)
+        _let_go_in_child()
+        for number in range(2):
+            await taken_at_once(LockFile(tmp_path / f"{number}.db"))
+
+    asyncio.run(scene())
+
+
 def test_a_forked_child_does_not_hold_the_store_after_its_parent(tmp_path):
     """A process pool's workers outlive a killed server; they must not keep the next one out."""
     script = """
         import asyncio, os, sys
-        from hardpoint.store.sqlite.lock import LockFile
+        from hardpoint.store.sqlite.lock import LockFile, _let_go_in_child
         lock = LockFile(sys.argv[1])
         asyncio.run(lock.acquire(0))
-        reading, writing = os.pipe()
+        parent = os.getpid()
         if os.fork() == 0:
-            os.close(writing)
-            os.read(reading, 1)      # lives for as long as the test holds standard input open
-            sys.stdin.read()
+            os.kill(parent, 9)
+            print("orphaned", flush=True)
+            sys.stdin.read()  # lives for as long as the test holds its standard input open
             os._exit(0)
-        print("forked", flush=True)
-        os._exit(0)
+        sys.stdin.read()
     """
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "store.db")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    assert child.stdout.readline() == b"forked\n"
-    child.wait()
+    with child.stdin, child.stdout as told:
+        assert child.wait() == -9
+        assert told.readline() == b"orphaned\n"
+        asyncio.run(taken_at_once(LockFile(tmp_path / "store.db")))
 
-    async def scene():
-        lock = LockFile(tmp_path / "store.db")
-        await lock.acquire(0)
-        lock.release()
 
-    asyncio.run(scene())
-    child.stdin.close()
-    child.stdout.close()
+async def taken_at_once(lock):
+    await lock.acquire(0)
+    lock.release()

@@ -39,6 +39,8 @@ def run(stage, *writes):
         "create index mine on hardpoint_event (type)",
         "create trigger mine after insert on hardpoint_event begin select 1; end",
         "create table hardpoint_mine (id integer)",
+        "create temp table mine (id integer)",
+        "create temp view mine as select 1",
         "drop index hardpoint_job_run_at",
     ],
 )

@@ -27,10 +27,13 @@ def dedupe_key(event: NewEvent) -> str:
 
     The vendor's id with its length before and its account behind, so that no two pairs of id and
     account make the same key; the body's hash where there is no id. Asserted ids are kept apart
-    from covered ones: they cannot take their place.
+    from covered ones, and bodies that could not be read from those that could: neither can take
+    the other's place.
     """
-    if event.malformed is not None or event.vendor_id is None:
-        return "b:" + event.body_sha256.hex()
+    if event.malformed is not None:
+        return f"m:{event.body_sha256.hex()}"
+    if event.vendor_id is None:
+        return f"b:{event.body_sha256.hex()}"
     prefix = key_prefix(event.vendor_id, asserted=event.asserted)
     return prefix if event.account is None else f"{prefix}@{event.account}"
 

@@ -4,8 +4,8 @@ SQLite would do it in the middle of a commit; here it waits for a quiet moment, 
 grown to its limit. A reader can keep the log from being reused; past a second limit it is made to.
 """
 
-import os
 import sqlite3
+from pathlib import Path
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.events import Checkpointed
@@ -30,7 +30,7 @@ class Checkpoints:
         self._limits = limits
         self._clock = clock
         self._pages = 0
-        self._log = f"{database.path}-wal"
+        self._log = Path(f"{database.path}-wal")
 
     def count(self, rows: int, body_bytes: int) -> None:
         """Add what a commit has written, roughly."""
@@ -80,7 +80,4 @@ class Checkpoints:
         return None if busy and pages < 0 else (pages, done)
 
     def _log_bytes(self) -> int:
-        try:
-            return os.stat(self._log).st_size  # noqa: PTH116 - as everywhere on the writer's path
-        except OSError:
-            return 0
+        return self._log.stat().st_size

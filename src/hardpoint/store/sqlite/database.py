@@ -2,14 +2,14 @@
 
 import contextlib
 import ctypes
-import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.statements import MARK
 
@@ -18,9 +18,6 @@ T = TypeVar("T")
 BEGIN = MARK + "begin immediate"
 COMMIT = MARK + "commit"
 ROLLBACK = MARK + "rollback"
-
-_SMALLEST = 512
-"""Bytes of the smallest database there is: one page."""
 
 _WAL_RESET_BUG = (3, 7, 0)
 _WAL_RESET_FIXED = (3, 51, 3)
@@ -45,15 +42,6 @@ def library_finding(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> s
     )
 
 
-def inode_of(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Which file a path leads to, by device and inode; None when there is none."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - Path.stat costs three times as much, at each commit
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
-
-
 class Database:
     """The store's file and the connection that writes to it; it lives on one thread.
 
@@ -70,12 +58,15 @@ class Database:
         self.path = path
         self.gate = gate
         self.broken: str | None = None
-        _create(path)
+        create_private(path)
         refuse_misfit(path)
         self.inode = inode_of(path)
-        self.connection = sqlite3.connect(
-            path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
-        )
+        try:
+            self.connection = sqlite3.connect(
+                path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
+            )
+        except sqlite3.Error as error:
+            raise refuse_unlike(error, path) from error
 
     def configure(self) -> None:
         """Set and assert what durability rests on. Only after the file was found to be ours."""
@@ -171,44 +162,3 @@ class Database:
             self.connection.close()
         else:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
-
-
-def _create(path: Path) -> None:
-    """Make sure of a file that others cannot read; SQLite gives its companions the same mode."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise StoreUnavailableError(f"{path} cannot be created: {error.strerror}") from error
-    os.close(descriptor)
-
-
-def refuse_misfit(path: Path) -> None:
-    """Refuse what SQLite would take and should not.
-
-    Raises:
-        StoreUnavailableError: a file with several names: its log would be found under one only.
-        StoreCorruptError: a file too short to be a database, which SQLite would overwrite.
-    """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise StoreUnavailableError(f"{path}: {error.strerror}") from error
-    if status.st_nlink > 1:
-        raise StoreUnavailableError(
-            f"{path} has more than one name (hard links), and SQLite would find its log under one "
-            "of them only: remove the others"
-        )
-    if 0 < status.st_size < _SMALLEST:
-        raise StoreCorruptError(f"{path} is not a hardpoint store; name another file")
-
-
-def refuse_unlike(error: sqlite3.Error, path: Path) -> StoreError:
-    """The error for a file that SQLite cannot open as a database."""
-    if fault_of(error) is Fault.BROKEN:
-        return StoreCorruptError(
-            f"{path} is not a hardpoint store or is damaged ({error}); restore a backup, or name "
-            "another file"
-        )
-    return StoreUnavailableError(f"{path}: {error}")

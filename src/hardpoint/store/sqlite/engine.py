@@ -14,7 +14,8 @@ from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
 from hardpoint.store.sqlite.accepts import Accepts
 from hardpoint.store.sqlite.checkpoints import Checkpoints
 from hardpoint.store.sqlite.completions import Completions
-from hardpoint.store.sqlite.database import Database, refuse_unlike
+from hardpoint.store.sqlite.database import Database
+from hardpoint.store.sqlite.files import refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.guard import Guard
 from hardpoint.store.sqlite.jobs import Jobs
@@ -114,15 +115,13 @@ class Engine:
         """Whether the log is to be copied when there is time."""
         return self._checkpoints.due(quiet=True)
 
-    def accept(self, events: list[NewEvent], size: int) -> list[Accepted | Exception]:
+    def accept(self, events: list[NewEvent]) -> list[Accepted | Exception]:
         """Store a group of events; a bad one does not fail the others."""
 
         def store(some: list[NewEvent]) -> list[Accepted]:
             return self._accepts.store(some, now=self._clock.now(), lease=self._limits.lease)
 
-        results = self._commit("accept", events, store)
-        self._settle(len(events), size)
-        return [_storable(result) for result in results]
+        return [_storable(result) for result in self._commit("accept", events, store)]
 
     def serve(self, requests: list[Request]) -> list[Any]:
         """Do a group of job changes; each gives its result or its exception."""
@@ -133,9 +132,15 @@ class Engine:
             self.completions.flush()
             return results
 
-        results = self._commit("job", requests, run)
-        self._settle(len(requests), 0)
-        return results
+        return self._commit("job", requests, run)
+
+    def settle(self, rows: int, size: int) -> None:
+        """After a group was answered: what cannot wait for a quiet moment."""
+        self._checkpoints.count(rows, size)
+        if self._checkpoints.due(quiet=False):
+            self._keep(self._checkpoint)
+        if self._clock.monotonic() - self._kept >= self._limits.tick:
+            self._upkeep()
 
     def rest(self) -> None:
         """Keep house while nothing waits."""
@@ -159,14 +164,6 @@ class Engine:
             self._news.append(StoreBroken(reason=self._database.broken))
         news, self._news[:] = self._news[:], ()
         return news
-
-    def _settle(self, rows: int, size: int) -> None:
-        """After a group: what cannot wait for a quiet moment."""
-        self._checkpoints.count(rows, size)
-        if self._checkpoints.due(quiet=False):
-            self._keep(self._checkpoint)
-        if self._clock.monotonic() - self._kept >= self._limits.tick:
-            self._upkeep()
 
     def _upkeep(self) -> None:
         """What is done now and then, busy or not."""

@@ -8,6 +8,47 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
+
+from hardpoint.core.errors import StoreError
+
+
+class Pass:
+    """Marks what runs inside a user's block, and whatever it starts there.
+
+    The writer waits for the block to end; were the block to wait for the writer, all would stand.
+    """
+
+    __slots__ = ("valid",)
+
+    def __init__(self) -> None:
+        self.valid = False
+
+    def begin(self) -> None:
+        """From here on it is inside."""
+        self.valid = True
+        _shown.set(self)
+
+    def end(self) -> None:
+        """The block has ended; what it has started may use the store again."""
+        self.valid = False
+
+
+_shown: ContextVar[Pass | None] = ContextVar("hardpoint_gate_pass", default=None)
+
+
+def refuse_inside_block() -> None:
+    """Keep a block from waiting for the writer.
+
+    Raises:
+        StoreError: this runs inside a `complete_in` block.
+    """
+    shown = _shown.get()
+    if shown is not None and shown.valid:
+        raise StoreError(
+            "inside a complete_in block the store cannot be asked anything: it waits for the block "
+            "to end. Do it before or after"
+        )
 
 
 class Gate:

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from hardpoint.core.errors import StoreError
-from hardpoint.store.sqlite.database import Database, inode_of
+from hardpoint.store.sqlite.database import Database
+from hardpoint.store.sqlite.files import inode_of
 
 Inode = tuple[int, int]
 

@@ -14,8 +14,9 @@ from hardpoint.core.errors import LeaseLostError, StoreError
 from hardpoint.store.driver import Lease, Outcome
 from hardpoint.store.events import GateHeldLong
 from hardpoint.store.sqlite.completions import END, RECORD
-from hardpoint.store.sqlite.database import inode_of
 from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.files import inode_of
+from hardpoint.store.sqlite.gate import Pass
 from hardpoint.store.sqlite.sides import side_of
 from hardpoint.store.sqlite.statements import MARK
 from hardpoint.store.sqlite.store import SqliteStore
@@ -65,6 +66,7 @@ class CompleteIn:
         self._side = side_of(target)
         self._started_at = store.clock.now() if started_at is None else started_at
         self._held_from = 0.0
+        self._pass = Pass()
 
     def __enter__(self) -> Any:
         if self._side.is_async:
@@ -118,6 +120,7 @@ class CompleteIn:
             finally:
                 store.gate.release()
             raise
+        self._pass.begin()
         return side.target
 
     async def _leave(self, error: BaseException | None) -> None:
@@ -128,6 +131,7 @@ class CompleteIn:
                 await self._side.roll_back()
         finally:
             self._store.gate.release()
+            self._pass.end()
             self._report()
 
     async def _complete(self) -> None:

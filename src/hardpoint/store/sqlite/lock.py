@@ -8,7 +8,7 @@ import weakref
 from pathlib import Path
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.sqlite.database import inode_of
+from hardpoint.store.sqlite.files import inode_of
 
 _POLL = 0.05
 

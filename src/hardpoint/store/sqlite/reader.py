@@ -23,13 +23,13 @@ from hardpoint.store.driver import (
     State,
 )
 from hardpoint.store.sqlite.accepts import key_prefix
-from hardpoint.store.sqlite.database import refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.faults import interrupted
+from hardpoint.store.sqlite.files import refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("reader")
-_STEPS = 10_000
+_STEPS = 1_000
 _headers = msgspec.json.Decoder(dict[str, str])
 
 
@@ -57,20 +57,26 @@ class SqliteReader:
         if not self._path.is_file():
             raise StoreUnavailableError(f"{self._path} does not exist: no server has made it yet")
         refuse_misfit(self._path)
-        self._connection = sqlite3.connect(
-            f"file:{quote(str(self._path))}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            timeout=2.0,
-            check_same_thread=False,
-        )
-        self._connection.row_factory = sqlite3.Row
+        self._connection = self._connected()
         try:
             self._check()
         except BaseException:
             self._connection.close()
             raise
+        self._connection.row_factory = sqlite3.Row
         self._connection.set_progress_handler(self._overdue, _STEPS)
+
+    def _connected(self) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(
+                f"file:{quote(str(self._path))}?mode=ro",
+                uri=True,
+                isolation_level=None,
+                timeout=2.0,
+                check_same_thread=False,
+            )
+        except sqlite3.Error as error:
+            raise refuse_unlike(error, self._path) from error
 
     def _check(self) -> None:
         try:

@@ -12,7 +12,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Accepted, Completed, Completion, Lease, NewEvent, Refusals
 from hardpoint.store.sqlite.engine import Engine, Request
-from hardpoint.store.sqlite.gate import Gate
+from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.jobs import LeaseName
 from hardpoint.store.sqlite.limits import Limits, Retention
 from hardpoint.store.sqlite.lock import LockFile
@@ -201,6 +201,7 @@ class SqliteStore:
 
     async def _ask(self, request: Request) -> Any:
         """Have the writer do something; a caller that is cancelled does not undo it."""
+        refuse_inside_block()
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         def done(result: object) -> None:

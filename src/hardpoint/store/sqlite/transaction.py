@@ -23,6 +23,17 @@ _CONTROL = frozenset(
         sqlite3.SQLITE_DETACH,
     }
 )
+_TEMPORARY = frozenset(
+    {
+        sqlite3.SQLITE_CREATE_TEMP_TABLE,
+        sqlite3.SQLITE_CREATE_TEMP_INDEX,
+        sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
+        sqlite3.SQLITE_CREATE_TEMP_VIEW,
+    }
+)
+"""What is temporary belongs to the connection, which all write functions share."""
+
+_DENIED = _CONTROL | _TEMPORARY
 _READING = frozenset(
     {
         sqlite3.SQLITE_SELECT,
@@ -73,7 +84,7 @@ class UserWrites:
     def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         if self._until is None or action in _READING:
             return sqlite3.SQLITE_OK
-        if action in _CONTROL or _is_ours(first) or _is_ours(second):
+        if action in _DENIED or _is_ours(first) or _is_ours(second):
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
@@ -180,7 +191,7 @@ class Rows:
 def _explained(error: sqlite3.DatabaseError) -> Exception:
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_AUTH:
         return StoreError(
-            "a write function may run SQL on your own tables only: no transaction control, PRAGMA "
-            "or ATTACH, and no change to hardpoint's tables"
+            "a write function may run SQL on your own tables only: no transaction control, PRAGMA, "
+            "ATTACH or temporary table, and no change to hardpoint's tables"
         )
     return error

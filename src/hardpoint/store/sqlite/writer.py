@@ -102,9 +102,10 @@ class Writer:
         if self._accepts:
             worked = True
             events, dones, size, at = self._gather()
-            answers = list(zip(dones, engine.accept(events, size), strict=True))
+            answers = list(zip(dones, engine.accept(events), strict=True))
             self._post(self._settled, len(events), size, at)
             self._post(self._deliver, answers, engine.news())
+            engine.settle(len(events), size)
         if self._requests:
             worked = True
             count = min(len(self._requests), self._limits.batch_rows)
@@ -112,6 +113,7 @@ class Writer:
             results = engine.serve([request for request, _ in group])
             answers = [(done, result) for (_, done), result in zip(group, results, strict=True)]
             self._post(self._deliver, answers, engine.news())
+            engine.settle(count, 0)
         return worked
 
     def _gather(self) -> tuple[list[NewEvent], list[Done], int, float]:

@@ -1,0 +1,1 @@
+"""Benches: each prints ratios, side by side in one run."""

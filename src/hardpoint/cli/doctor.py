@@ -1,0 +1,119 @@
+"""`hardpoint doctor`: what is well, what is not, and what to do about it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from hardpoint.cli.failures import Exit, Failure, failure_of
+from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
+from hardpoint.cli.tables import Table
+from hardpoint.core.errors import HardpointError
+from hardpoint.hub.settings import Settings
+from hardpoint.hub.sources import prepare
+from hardpoint.service.operator import running
+from hardpoint.store.sqlite import SqliteReader, library_finding
+
+app = commands()
+
+
+_Result = Literal["ok", "warn", "fail"]
+_Verdict = tuple[_Result, str, str | None]
+"""Result, detail, and the next thing to type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    """What one check found; `fix` is the next thing to type."""
+
+    check: str
+    result: _Result
+    detail: str
+    fix: str | None = None
+
+
+@app.command()
+def doctor(context: typer.Context, *, config: Config = CONFIG, json: Json = False) -> int:
+    """Check configuration, secrets, store and server.
+
+    Exit code 0 means that nothing is broken; a warning alone does not count.
+    """
+    terminal = terminal_of(context, json=json)
+    findings = list(_findings(config))
+    broken = [one for one in findings if one.result == "fail"]
+    failure = None
+    if broken:
+        first = broken[0]
+        message = f"{len(broken)} of {len(findings)} checks failed: {first.check}: {first.detail}"
+        failure = Failure(code="unhealthy", message=message, hint=first.fix, exit_code=Exit.NO)
+    rows = [(one.check, one.result, one.fix or "-", one.detail) for one in findings]
+    data = {"findings": [asdict(one) for one in findings]}
+    terminal.show(data, Table(("CHECK", "RESULT", "NEXT", "DETAIL"), rows), failure=failure)
+    return Exit.NO if broken else Exit.OK
+
+
+def _findings(config: Path) -> Iterator[_Finding]:
+    yield _library(library_finding())
+    try:
+        settings = Settings.load(config, secrets=False)
+    except HardpointError as error:
+        yield _broken("configuration", error)
+        return
+    path = settings.store.path
+    yield _Finding(check="configuration", result="ok", detail=str(config))
+    for name in settings.webhooks:
+        yield _judged(f"source {name}", partial(_source, settings, name))
+    yield _judged("store", partial(_store, path))
+    yield _judged("server", partial(_server, path))
+
+
+def _judged(check: str, judge: Callable[[], _Verdict]) -> _Finding:
+    """What a check found; what it raises is what is broken."""
+    try:
+        result, detail, fix = judge()
+    except HardpointError as error:
+        return _broken(check, error)
+    return _Finding(check=check, result=result, detail=detail, fix=fix)
+
+
+def _broken(check: str, error: HardpointError) -> _Finding:
+    failure = failure_of(error)
+    fix = None if failure.hint == "hardpoint doctor" else failure.hint
+    return _Finding(check=check, result="fail", detail=failure.message, fix=fix)
+
+
+def _library(finding: str | None) -> _Finding:
+    result = "ok" if finding is None else "warn"
+    return _Finding(check="sqlite library", result=result, detail=finding or "no known defect")
+
+
+def _source(settings: Settings, name: str) -> _Verdict:
+    """Whether a source's secrets can be read and suit its provider."""
+    source = settings.webhooks[name]
+    prepare(replace(settings, webhooks={name: source}))
+    forwarded = ", forwarded" if source.forward else ""
+    return "ok", f"{source.provider}, {len(source.secrets)} secret(s){forwarded}", None
+
+
+def _store(path: Path) -> _Verdict:
+    if not path.exists():
+        return "warn", f"{path} does not exist yet; the server makes it", "hardpoint serve"
+    reader = SqliteReader(path)
+    try:
+        counts = reader.counts()
+    finally:
+        reader.close()
+    detail = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    if counts["dead"]:
+        return "warn", detail, "hardpoint dlq list"
+    return "ok", detail or "no events yet", None
+
+
+def _server(path: Path) -> _Verdict:
+    operator = running(path)
+    if operator is None:
+        return "warn", "none runs on this store", "hardpoint serve"
+    return "ok", f"process {operator.run.pid}, admin at {operator.run.url}", None

@@ -1,0 +1,192 @@
+"""Policies around a block of code: `attempts()` and `guard()`.
+
+A block is the runner, paused where it would call the function: its coroutine runs up to the call,
+the block runs, and what came of it is sent or thrown back in. So the order of the parts, the
+timers and the counts are the runner's own.
+"""
+
+from collections.abc import Callable, Generator
+from types import TracebackType, coroutine
+from typing import Any, Self, final
+
+from hardpoint.resilience.runner import Run
+
+Start = Callable[[bool], Run]
+"""Given whether the block is asynchronous, the runner."""
+
+_AT_THE_CALL = object()
+
+
+class _Pause:
+    """What the runner awaits as the call: it hands control to the block."""
+
+    def __init__(self, **_: Any) -> None:
+        """Take what a function would take."""
+
+    def __await__(self) -> Generator[object, None, None]:
+        yield _AT_THE_CALL
+
+
+@final
+class Attempt:
+    """One attempt: `with attempt:` around what is to be done.
+
+    Attributes:
+        number: 1 for the first.
+        idempotency_key: the same for all attempts; None unless the policy has one.
+    """
+
+    __slots__ = ("_flow", "idempotency_key", "number")
+
+    def __init__(self, flow: "_Flow", number: int, idempotency_key: str | None) -> None:
+        self._flow = flow
+        self.number = number
+        self.idempotency_key = idempotency_key
+
+    def __enter__(self) -> Self:
+        self._flow.entered = True
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> bool:
+        return self._flow.leave(error)
+
+
+@final
+class _Flow:
+    """The runner's coroutine, driven by hand."""
+
+    __slots__ = ("_coroutine", "_key_name", "_kwargs", "_number", "_signal", "entered", "over")
+
+    def __init__(self, start: Start, key_name: str | None, *, asynchronous: bool) -> None:
+        self._kwargs: dict[str, Any] = {}
+        self._key_name = key_name
+        self._coroutine = start(asynchronous)(_Pause, (), self._kwargs)
+        self._signal: object = None
+        self._number = 0
+        self.entered = False
+        self.over = False
+
+    @coroutine
+    def reach(self) -> Generator[Any, Any, Attempt]:
+        """Run up to the next call, waiting as the runner waits."""
+        self._start()
+        while self._signal is not _AT_THE_CALL:
+            try:
+                value = yield self._signal
+            except BaseException as error:  # noqa: BLE001 - the runner decides
+                self._signal = self._coroutine.throw(error)
+            else:
+                self._signal = self._coroutine.send(value)
+        return self._attempt()
+
+    def reach_blocking(self) -> Attempt:
+        """Run up to the next call; the runner blocks where it waits."""
+        self._start()
+        return self._attempt()
+
+    def leave(self, error: BaseException | None) -> bool:
+        """The block is over; True when its error is dealt with, as another attempt follows."""
+        try:
+            if error is None:
+                self._signal = self._coroutine.send(None)
+            else:
+                self._signal = self._coroutine.throw(error)
+        except StopIteration:
+            self.over = True
+        except BaseException as outcome:
+            self.over = True
+            if outcome is error:
+                return False
+            raise
+        return True
+
+    def _start(self) -> None:
+        if self._number == 0:
+            self._signal = self._coroutine.send(None)
+        elif not self.entered:
+            self._coroutine.close()
+            raise RuntimeError("the body of the loop needs `with attempt:`")
+
+    def _attempt(self) -> Attempt:
+        self.entered = False
+        self._number += 1
+        key = None if self._key_name is None else self._kwargs.get(self._key_name)
+        return Attempt(self, self._number, key)
+
+
+@final
+class Attempts:
+    """The attempts at a block, for `for` and `async for` alike."""
+
+    __slots__ = ("_flow", "_key_name", "_start")
+
+    def __init__(self, start: Start, key_name: str | None) -> None:
+        self._start = start
+        self._key_name = key_name
+        self._flow: _Flow | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Attempt:
+        flow = self._flow
+        if flow is None:
+            flow = self._flow = _Flow(self._start, self._key_name, asynchronous=True)
+        if flow.over:
+            raise StopAsyncIteration
+        return await flow.reach()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Attempt:
+        flow = self._flow
+        if flow is None:
+            flow = self._flow = _Flow(self._start, self._key_name, asynchronous=False)
+        if flow.over:
+            raise StopIteration
+        return flow.reach_blocking()
+
+
+@final
+class Guard:
+    """A block under the policy, once: `with` and `async with` alike. It cannot be repeated."""
+
+    __slots__ = ("_flow", "_key_name", "_start")
+
+    def __init__(self, start: Start, key_name: str | None) -> None:
+        self._start = start
+        self._key_name = key_name
+        self._flow: _Flow | None = None
+
+    async def __aenter__(self) -> Attempt:
+        self._flow = _Flow(self._start, self._key_name, asynchronous=True)
+        return await self._flow.reach()
+
+    def __enter__(self) -> Attempt:
+        self._flow = _Flow(self._start, self._key_name, asynchronous=False)
+        return self._flow.reach_blocking()
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> bool:
+        return self._leave(error)
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> bool:
+        return self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> bool:
+        return self._flow is not None and self._flow.leave(error)

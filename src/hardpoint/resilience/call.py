@@ -1,0 +1,40 @@
+"""The record of one logical call, made at its first failure."""
+
+from typing import final
+
+from hardpoint.resilience.hints import NOTHING, Hints
+from hardpoint.resilience.state import State
+
+
+@final
+class Call:
+    """One logical call, from its first failure on.
+
+    Attributes:
+        state: the key's state.
+        started: when the call began.
+        until: when it has to be over.
+        now: when its last attempt ended.
+        hints: what the other side asked for then.
+        tries: attempts and refusals so far.
+        sent: attempts that reached the function.
+        delay: seconds until the next attempt.
+        failure: what is to be raised, when no further attempt follows. The runner clears it, as
+            it pins frames.
+        last: the last real error, as a refusal may come after it; cleared likewise.
+        in_doubt: an attempt may have acted, and no later one has told.
+    """
+
+    hints: Hints = NOTHING
+    tries = 0
+    sent = 0
+    delay = 0.0
+    failure: BaseException | None = None
+    last: Exception | None = None
+    in_doubt = False
+
+    def __init__(self, state: State, started: float, until: float, now: float) -> None:
+        self.state = state
+        self.started = started
+        self.until = until
+        self.now = now

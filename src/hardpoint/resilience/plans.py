@@ -1,0 +1,157 @@
+"""From settings to what the runner takes, for each kind of run."""
+
+from dataclasses import replace
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal
+
+from hardpoint.core.events import Listeners
+from hardpoint.resilience.budget import Budget
+from hardpoint.resilience.fallback import fallback_of
+from hardpoint.resilience.judgement import Facts, Judgement
+from hardpoint.resilience.keys import Keyed, States
+from hardpoint.resilience.repetition import Repetition
+from hardpoint.resilience.settings import Settings
+from hardpoint.resilience.settlement import Settlement
+from hardpoint.resilience.state import State
+from hardpoint.runtime.effects import Effects
+
+if TYPE_CHECKING:
+    from hardpoint.runtime.timer import Watch
+
+Kind = Literal["call", "attempts", "guard", "race", "leg"]
+"""What is run: a function; a block with retries, or without; the attempts of a hedged function
+around its legs; one of these."""
+
+_BARRING = 60.0  # the longest that a Retry-After bars the rate limit of a policy without retries
+
+
+def view(settings: Settings, kind: Kind) -> Settings:
+    """The settings as far as they concern this kind of run.
+
+    A block has no result to replace, and a guard cannot be repeated. Of a hedged call, what
+    concerns an attempt concerns each leg, and the rest the race of both.
+    """
+    match kind:
+        case "call":
+            return settings
+        case "attempts":
+            return replace(settings, hedge=None, fallback=None, critical=True)
+        case "guard":
+            return replace(settings, hedge=None, fallback=None, critical=True, retry=None)
+        case "race":
+            return replace(
+                settings, hedge=None, breaker=None, rate=None, bulkhead=None, timeout=None
+            )
+        case _:  # "leg"
+            return replace(
+                settings,
+                hedge=None,
+                fallback=None,
+                critical=True,
+                retry=None,
+                deadline=None,
+                idempotency_key=None,
+            )
+
+
+def span_of(settings: Settings) -> float | None:
+    """Seconds for an attempt."""
+    return settings.deadline if settings.timeout is None else settings.timeout
+
+
+def parameters(
+    settings: Settings,
+    kind: Kind,
+    *,
+    asynchronous: bool,
+    states: States,
+    state: State | None,
+    keyed: Keyed | None,
+    budget: Budget | None,
+    effects: Effects,
+    listeners: Listeners,
+    watch: "Watch | None",
+) -> dict[str, Any]:
+    """What `runner.build` takes.
+
+    Args:
+        settings: the view of them.
+        kind: of run.
+        asynchronous: whether a coroutine function, or a block with `async`, is run.
+        states: all states.
+        state: the only one, without keys.
+        keyed: how to find the key.
+        budget: what each call earns for.
+        effects: time, chance and ids.
+        listeners: who is told.
+        watch: the timers, of asynchronous runs with a limit.
+    """
+    retry, breaker = settings.retry, settings.breaker
+    span = span_of(settings)
+    slow_after = _slow_after(settings, None if asynchronous else span)
+    sliding = breaker is not None and breaker.has_window and breaker.last is None
+    judged = kind not in ("attempts", "guard") and (
+        (retry is not None and retry.on_result is not None)
+        or (breaker is not None and breaker.on_result is not None)
+    )
+    return {
+        "asynchronous": asynchronous,
+        "state": state,
+        "states": states,
+        "keyed": keyed,
+        "effects": effects,
+        "listeners": listeners,
+        "settlement": _settlement(settings, effects, listeners),
+        "budget": budget,
+        "breaker": breaker,
+        "rate": settings.rate,
+        "bulkhead": settings.bulkhead,
+        "deadline": settings.deadline,
+        "span": span,
+        "watch": watch,
+        "tasks": None if watch is None else watch.tasks,
+        "idempotency_key": settings.idempotency_key,
+        "slow_after": slow_after,
+        "timed": judged or sliding or slow_after < inf,
+        "sliding": sliding,
+        "judged": judged,
+        "fallback": settings.fallback is not None or not settings.critical,
+    }
+
+
+def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> Settlement:
+    name, retry, breaker = settings.name, settings.retry, settings.breaker
+    facts = Facts(settings.operation, settings.idempotent, settings.idempotency_key is not None)
+    judgement = Judgement(name, facts, retry, breaker, listeners)
+    repetition = None
+    barring = _BARRING
+    if retry is not None:
+        breaks = breaker is not None
+        repetition = Repetition(name, retry, judgement, effects, listeners, breaks=breaks)
+        barring = retry.retry_after_max
+    return Settlement(
+        name,
+        effects=effects,
+        listeners=listeners,
+        facts=facts,
+        judgement=judgement,
+        repetition=repetition,
+        deadline=settings.deadline,
+        timeout=settings.timeout,
+        barring=None if settings.rate is None else barring,
+        fallback=fallback_of(settings.fallback, critical=settings.critical, policy=name),
+    )
+
+
+def _slow_after(settings: Settings, blocking_span: float | None) -> float:
+    """Seconds from which on the breaker itself has to count a success.
+
+    It counts all when its window counts calls, and those of blocking calls that came too late.
+    """
+    breaker = settings.breaker
+    if breaker is None:
+        return inf
+    if breaker.has_window and breaker.last is not None:
+        return -inf
+    slow = inf if breaker.slow is None else breaker.slow[0]
+    return slow if blocking_span is None else min(slow, blocking_span)

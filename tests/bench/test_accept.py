@@ -1,0 +1,50 @@
+"""The bench of the accept path runs, and holds every server to what it acknowledged."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.accept import load
+from bench.accept.__main__ import Round, table
+from bench.accept.servers import ACCEPT, BARE, TODAY
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_short_run_prints_its_rows(tmp_path):
+    report = tmp_path / "report.json"
+    options = ["--rounds", "1", "--events", "100", "--rows", "writes an order"]
+    options += ["--folder", str(tmp_path), "--json", str(report)]
+    command = [sys.executable, "-m", "bench.accept", *options]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "hardpoint serve: accept, handler writes an order" in done.stdout
+    assert len(json.loads(report.read_text())["rows"]) == 2
+    assert list(tmp_path.iterdir()) == [report]
+
+
+def test_events_are_of_one_size_and_each_has_its_own_id():
+    bodies = [load.body_of("r1_", number) for number in (1, 20_000)]
+    assert [len(body) for body in bodies] == [load.BODY_BYTES] * 2
+    first, second = (json.loads(body)["id"] for body in bodies)
+    assert first != second
+
+
+def rounds(*micros: float) -> list[Round]:
+    return [Round(cpu_us=one, per_second=1000, p50_ms=1, p99_ms=2) for one in micros]
+
+
+def test_the_best_round_counts_and_what_misses_its_target_is_named():
+    results = {BARE: rounds(21, 20), ACCEPT: rounds(40, 60), TODAY: rounds(1600)}
+    text, missed = table(results)
+    assert missed == []
+    assert "2.00x" in text
+    assert "40.0 x" in text
+    results[ACCEPT] = rounds(60)
+    assert table(results)[1] == [
+        f"{ACCEPT}: 3.00 x bare, not 2.14",
+        f"{TODAY} is 26.7 x, not 30",
+    ]

@@ -1,0 +1,35 @@
+import io
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from hardpoint.cli.demo import _told
+from hardpoint.cli.terminal import Terminal
+
+
+@pytest.mark.parametrize(("code", "holds"), [(0, True), (1, False)])
+def test_as_json_it_says_whether_every_count_holds(code: int, holds: bool) -> None:
+    terminal = Terminal(stdin=io.StringIO(), stdout=io.StringIO(), stderr=io.StringIO())
+    terminal.json = True
+    assert _told(terminal, code) == code
+    envelope = json.loads(terminal.stdout.getvalue())
+    assert (envelope["ok"], envelope["data"]) == (holds, {"holds": holds})
+
+
+def test_ctrl_c_ends_the_story_with_130() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hardpoint", "demo", "--once"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said

@@ -1,0 +1,109 @@
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hardpoint.cli.doctor import _library
+from hardpoint.store.sqlite import SqliteStore
+
+Cli = Callable[..., Any]
+Findings = dict[str, dict[str, str]]
+
+
+@pytest.fixture
+def examine(cli: Cli) -> Callable[[], tuple[int, Findings]]:
+    """The exit code, and each finding by its check."""
+
+    def run() -> tuple[int, Findings]:
+        done = cli("doctor", "--json")
+        return done.code, {one["check"]: one for one in done.data["findings"]}
+
+    return run
+
+
+async def make_store(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.close()
+
+
+def test_before_the_first_start_nothing_is_broken(examine: Any, config: Path) -> None:
+    code, found = examine()
+    assert code == 0
+    assert found["configuration"]["result"] == "ok"
+    assert found["source billing"]["detail"] == "stripe, 1 secret(s)"
+    assert (found["store"]["result"], found["store"]["fix"]) == ("warn", "hardpoint serve")
+    assert (found["server"]["result"], found["server"]["fix"]) == ("warn", "hardpoint serve")
+
+
+def test_a_table_is_for_people(cli: Cli, config: Path) -> None:
+    run = cli("doctor")
+    assert run.out.startswith("CHECK ")
+    assert run.err == ""
+
+
+def test_a_missing_secret_is_found_and_the_rest_is_looked_at_too(
+    cli: Cli, examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECRET")
+    code, found = examine()
+    assert code == 1
+    assert found["source billing"]["result"] == found["source code"]["result"] == "fail"
+    assert found["store"]["result"] == "warn"
+    run = cli("doctor")
+    assert run.code == 1
+    assert run.err == "next:  export SECRET=... and start again\n"
+    assert cli("doctor", "--json").error["message"].startswith("2 of 6 checks failed: source")
+
+
+def test_a_configuration_that_is_missing_ends_it(examine: Any, folder: Path) -> None:
+    code, found = examine()
+    assert code == 1
+    assert set(found) == {"sqlite library", "configuration"}
+
+
+def test_a_fresh_store_is_well(examine: Any, config: Path) -> None:
+    asyncio.run(make_store(config.parent / "hardpoint.db"))
+    code, found = examine()
+    assert code == 0
+    assert (found["store"]["result"], found["store"]["detail"]) == ("ok", "no events yet")
+
+
+def test_a_file_that_is_no_store_is_broken(examine: Any, config: Path) -> None:
+    (config.parent / "hardpoint.db").write_text("garbage " * 1000)
+    code, found = examine()
+    assert code == 1
+    assert found["store"]["result"] == "fail"
+    assert found["store"]["fix"] is None
+
+
+def test_dead_letters_are_a_warning(examine: Any, events: dict[str, str]) -> None:
+    found = examine()[1]
+    assert (found["store"]["result"], found["store"]["fix"]) == ("warn", "hardpoint dlq list")
+    assert "1 dead" in found["store"]["detail"]
+
+
+def test_a_forwarded_source_says_so(
+    examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARD", "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    config.write_text(
+        config.read_text()
+        + '[webhooks.billing.forward]\nurl = "http://127.0.0.1:1/"\nsecret = "env:FORWARD"\n'
+    )
+    assert examine()[1]["source billing"]["detail"] == "stripe, 1 secret(s), forwarded"
+
+
+def test_a_running_server_is_named(examine: Any, server: SimpleNamespace) -> None:
+    found = examine()[1]["server"]
+    assert found["result"] == "ok"
+    assert found["detail"] == f"process {os.getpid()}, admin at {server.url}"
+
+
+@pytest.mark.parametrize(("finding", "result"), [(None, "ok"), ("a defect", "warn")])
+def test_a_defect_of_the_library_is_a_warning(finding: str | None, result: str) -> None:
+    assert _library(finding).result == result

@@ -1,0 +1,191 @@
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardpoint.runtime.clocks import SystemClock
+
+Cli = Callable[..., Any]
+_SERVE = (sys.executable, "-m", "hardpoint", "serve")
+
+
+class Served:
+    """A real server of what `init` wrote."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*_SERVE, *arguments, "--port", "0", "--admin-port", "0", "--json"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text()
+        self.ready = json.loads(line)["data"]
+        self.url = f"{self.ready['url']}/webhooks/billing"
+
+    def wait_for(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not holds():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=30)
+        return self.process.returncode
+
+
+@pytest.fixture
+def start(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Served]]:
+    """Starts a server on what `init` writes; ends it if the test did not."""
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "whsec_anything_while_you_try")
+    assert cli("init").code == 0
+    running: list[Served] = []
+
+    def served(*arguments: str) -> Served:
+        running.append(Served(folder, *arguments))
+        return running[-1]
+
+    yield served
+    for one in running:
+        if one.process.poll() is None:
+            one.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def data(cli: Cli) -> Callable[..., Any]:
+    """Runs a command that succeeds, by the real clock; gives its data."""
+
+    def run(*arguments: str) -> Any:
+        done = cli(*arguments, "--json", now=SystemClock())
+        assert done.code == 0, done.out
+        return done.data
+
+    return run
+
+
+PAID = ("trigger", "stripe", "payment_intent.succeeded", "--to")
+
+
+def test_what_init_writes_receives_handles_and_replays(
+    start: Callable[..., Served], data: Callable[..., Any]
+) -> None:
+    served = start("shop:hub")
+    assert served.ready["pid"] == served.process.pid
+
+    sent = data(*PAID, served.url, "--times", "2")
+    assert [one["status"] for one in sent["deliveries"]] == [200, 200]
+
+    def attempts() -> int:
+        [event] = data("events", "show", sent["id"])["events"]
+        return sum(one["outcome"] == "done" for one in event["attempts"])
+
+    served.wait_for(lambda: attempts() == 1)
+    [listed] = data("events", "list")["events"]
+    assert listed["vendor_id"] == sent["id"]
+
+    replayed = data("events", "replay", sent["id"], "--force")
+    assert replayed["results"][0]["jobs"] == 1
+    served.wait_for(lambda: attempts() == 2)
+
+    assert served.stop() == 0
+    assert "Traceback" not in served.log.read_text()
+
+
+def test_without_an_app_the_configuration_is_enough(
+    start: Callable[..., Served], data: Callable[..., Any]
+) -> None:
+    served = start("--config", "hardpoint.toml")
+    sent = data(*PAID, served.url)
+    [event] = data("events", "show", sent["id"])["events"]
+    assert event["state"] == "skipped"
+    assert served.stop(signal.SIGINT) == 0
+
+
+def test_an_app_and_its_own_configuration_agree(start: Callable[..., Served]) -> None:
+    assert start("shop:hub", "--config", "hardpoint.toml").stop() == 0
+
+
+@pytest.fixture
+def apps(folder: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of applications, under a name no other test imports."""
+    name = f"apps_{folder.name.replace('-', '_')}"
+    (folder / f"{name}.py").write_text(
+        "from hardpoint import Hub\nhub = Hub.load('hardpoint.toml')\nnothing = 'text'\n"
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return name
+
+
+def test_a_port_in_use_exits_3(cli: Cli, apps: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        run = cli("serve", "--port", taken.getsockname()[1])
+    assert run.code == 3
+    assert "is in use" in run.err
+
+
+def test_without_a_configuration_it_exits_3(cli: Cli, folder: Path) -> None:
+    run = cli("serve")
+    assert run.code == 3
+    assert "hardpoint init" in run.err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "is not MODULE:HUB"),
+        (":hub", "is not MODULE:HUB"),
+        ("{apps}", "is not MODULE:HUB"),
+        ("no_such_module:hub", "there is no module no_such_module here"),
+        ("{apps}:nobody", "is not a Hub: there is none"),
+        ("{apps}:nothing", "is not a Hub: it is a str"),
+    ],
+)
+def test_an_app_that_is_none_exits_2(cli: Cli, apps: str, name: str, said: str) -> None:
+    run = cli("serve", name.format(apps=apps))
+    assert run.code == 2
+    assert said in run.err
+
+
+def test_an_app_with_another_configuration_exits_2(cli: Cli, apps: str) -> None:
+    run = cli("serve", f"{apps}:hub", "--config", "other.toml")
+    assert run.code == 2
+    assert "hardpoint.toml, not other.toml" in run.err
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import no_such_thing", "ModuleNotFoundError: No module named 'no_such_thing'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def (", "SyntaxError: "),
+    ],
+)
+def test_an_app_that_fails_on_import_says_where(
+    cli: Cli, apps: str, folder: Path, source: str, said: str
+) -> None:
+    (folder / f"{apps}.py").write_text(f"\n{source}\n")
+    run = cli("serve", f"{apps}:hub")
+    assert run.code == 3
+    assert f"{apps} cannot be imported: {said}" in run.err
+    assert "HARDPOINT_DEBUG=1" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_an_app_whose_configuration_is_wrong_says_that(cli: Cli, apps: str, config: Path) -> None:
+    config.write_text("[stoer]\n")
+    run = cli("serve", f"{apps}:hub")
+    assert run.code == 3
+    assert "stoer: is not a known setting" in run.err

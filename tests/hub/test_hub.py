@@ -1,0 +1,524 @@
+import asyncio
+import base64
+import contextlib
+import threading
+import time
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from hardpoint.core.errors import (
+    ConfigurationError,
+    StoreCorruptError,
+    StoreUnavailableError,
+)
+from hardpoint.hub.hub import FORWARD, ConfigurationLoaded, Hub, HubFailed
+from hardpoint.hub.settings import Settings
+from hardpoint.store.driver import State
+from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
+from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.inbox import RequestsRefused
+from hardpoint.webhooks.verification import scheme
+
+SIGNING = "whsec_" + base64.b64encode(b"f" * 32).decode()
+CONFIGURATION = """
+[store]
+url = "sqlite:events.db"
+[webhooks.billing]
+provider = "stripe"
+secrets = ["file:stripe"]
+"""
+FORWARDING = """
+[webhooks.billing.forward]
+url = "{url}"
+secret = "file:signing"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, secret in [("stripe", "whsec_one"), ("signing", SIGNING), ("hook", "hook secret")]:
+        keep(tmp_path / name, secret)
+    (tmp_path / "hardpoint.toml").write_text(CONFIGURATION)
+    return tmp_path
+
+
+def keep(path, secret):
+    path.write_text(secret)
+    path.chmod(0o600)
+
+
+class Told(list):
+    def of(self, kind):
+        return [event for event in self if isinstance(event, kind)]
+
+    def __call__(self, event):
+        self.append(event)
+
+
+def load(folder, configuration=None, **effects):
+    if configuration is not None:
+        (folder / "hardpoint.toml").write_text(configuration)
+    told = Told()
+    hub = Hub.load(folder / "hardpoint.toml", listeners=[told], **effects)
+    return hub, told
+
+
+def deliver(hub, vendor_id="evt_1", event_type="paid", secret="whsec_one"):
+    body = msgspec.json.encode({"id": vendor_id, "type": event_type})
+    headers = scheme("stripe", secrets=[secret]).sign(
+        body, now=time.time(), event_id=vendor_id, event_type=event_type
+    )
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers]
+    answered = asyncio.get_running_loop().create_future()
+    hub.receiver.submit("billing", raw, body, answered.set_result)
+    return answered
+
+
+async def until(holds, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.002)
+
+
+def read(hub, question):
+    with contextlib.closing(hub.reader()) as reader:
+        return question(reader)
+
+
+def states(hub):
+    return {event.vendor_id: event.state for event in read(hub, lambda reader: reader.events())}
+
+
+# Handlers
+
+
+def test_a_decorated_function_stays_what_it_is_and_handles_its_events(folder):
+    hub, told = load(folder)
+
+    async def mark_paid(event, job):
+        pass
+
+    assert hub.on("billing", "paid", timeout=5)(mark_paid) is mark_paid
+
+    async def scenario():
+        async with hub:
+            assert await deliver(hub) is STORED
+            await until(lambda: told.of(AttemptFinished))
+
+    asyncio.run(scenario())
+    assert told.of(AttemptFinished)[0].handler == "mark_paid"
+    assert states(hub) == {"evt_1": State.DONE}
+
+
+def test_a_source_that_is_not_configured_cannot_be_handled(folder):
+    hub, _ = load(folder)
+
+    with pytest.raises(ConfigurationError, match="Configured sources: billing") as caught:
+        hub.on("biling")
+    assert caught.value.key == "webhooks.biling"
+    nothing, _ = load(folder, "[store]\nurl = 'sqlite:a.db'\n")
+    with pytest.raises(ConfigurationError, match="Configured sources: none"):
+        nothing.on("billing")
+
+
+def test_the_forwarders_name_is_taken(folder):
+    hub, _ = load(folder)
+
+    with pytest.raises(ConfigurationError, match="another function"):
+        hub.on("billing", name=FORWARD)(lambda event, job: None)
+
+
+def test_a_hub_may_be_built_in_code(folder):
+    settings = Settings.load(folder / "hardpoint.toml")
+
+    assert Hub(settings).settings is settings
+
+
+# Life
+
+
+def test_a_hub_starts_again_after_it_stopped_in_another_loop_too(folder):
+    hub, told = load(folder)
+
+    @hub.on("billing")
+    def plain(event, job):
+        pass
+
+    @hub.on("billing", name="async")
+    async def awaited(event, job):
+        pass
+
+    async def scenario(vendor_id):
+        for _ in range(2):
+            async with hub:
+                await deliver(hub, vendor_id)
+        async with hub:
+            await until(lambda: states(hub)[vendor_id] is State.DONE)
+
+    for number in range(3):
+        asyncio.run(scenario(f"evt_{number}"))
+
+    assert len(told.of(AttemptFinished)) == 6
+
+
+def test_a_test_client_may_be_used_twice(folder):
+    hub, _ = load(folder)
+    body = b'{"id": "evt_1", "type": "paid"}'
+
+    for _ in range(2):
+        headers = scheme("stripe", secrets=["whsec_one"]).sign(
+            body, now=time.time(), event_id="", event_type=""
+        )
+        with TestClient(hub.asgi()) as client:
+            answer = client.post("/webhooks/billing", content=body, headers=dict(headers))
+            assert answer.status_code == 200
+
+    assert states(hub) == {"evt_1": State.SKIPPED}
+
+
+def test_starting_twice_is_starting_once(folder):
+    hub, _ = load(folder)
+
+    async def scenario():
+        async with hub:
+            await hub.start()
+            assert await deliver(hub) is STORED
+
+    asyncio.run(scenario())
+
+
+def test_a_start_that_failed_may_be_tried_again(folder):
+    hub, _ = load(folder)
+    (folder / "events.db").write_text("this is a letter to my aunt, not a database " * 100)
+
+    async def scenario():
+        with pytest.raises(StoreCorruptError):
+            await hub.start()
+        (folder / "events.db").unlink()
+        await hub.start()
+        assert await deliver(hub) is STORED
+        await hub.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_hub_that_was_never_started_stops_quietly(folder):
+    asyncio.run(load(folder)[0].stop())
+
+
+def test_counters_are_written_while_it_runs_and_once_more_when_it_stops(folder):
+    hub, told = load(folder)
+
+    async def scenario():
+        async with hub:
+            hub.receiver.refused("billing", "too_large")
+            await until(lambda: told.of(RequestsRefused))
+            hub.receiver.refused("billing", "timeout")
+
+    asyncio.run(scenario())
+    counted = read(hub, lambda reader: reader.refusals())
+    assert counted == {"billing": {"too_large": 1, "timeout": 1}}
+
+
+# Failure
+
+
+def with_a_defect(folder):
+    hub, told = load(folder)
+
+    @hub.on("billing")
+    async def mark_paid(event, job):
+        pass
+
+    async def complete(completion):
+        raise ZeroDivisionError("a defect")
+
+    hub.store.complete = complete
+    return hub, told
+
+
+def test_a_defect_in_the_background_makes_the_hub_unhealthy_and_is_told(folder):
+    hub, told = with_a_defect(folder)
+
+    async def scenario():
+        async with hub:
+            assert hub.failure is None
+            await deliver(hub)
+            await until(lambda: hub.failure)
+
+    asyncio.run(scenario())
+    assert told.of(HubFailed) == [HubFailed(error="ZeroDivisionError: a defect")]
+
+
+def test_a_store_beyond_repair_makes_the_hub_unhealthy_and_the_stop_does_not_wait(folder):
+    hub, told = load(folder)
+
+    @hub.on("billing")
+    async def slow(event, job):
+        await asyncio.sleep(60)
+
+    async def scenario():
+        await hub.start()
+        await deliver(hub)
+        await until(lambda: hub.worker.running)
+        hub.store.break_down("the disk lies")
+        await until(lambda: hub.failure)
+        began = time.monotonic()
+        await hub.stop(grace=60)
+        return time.monotonic() - began
+
+    assert asyncio.run(scenario()) < 10
+    assert isinstance(hub.failure, StoreCorruptError)
+    (failed,) = told.of(HubFailed)
+    assert failed.error.startswith("StoreCorruptError: ")
+    assert "the disk lies" in failed.error
+
+
+def test_the_first_failure_is_the_one_that_is_told_and_a_new_start_forgets_it(folder):
+    hub, told = with_a_defect(folder)
+
+    async def scenario():
+        async with hub:
+            await deliver(hub)
+            await until(lambda: hub.failure)
+            hub.store.break_down("second")
+            await until(lambda: all(task.done() for task in hub._tasks))
+        first = hub.failure
+        del hub.store.complete
+        async with hub:
+            return first, hub.failure
+
+    first, then = asyncio.run(scenario())
+    assert str(first) == "a defect"
+    assert then is None
+    assert len(told.of(HubFailed)) == 1
+
+
+# Operator
+
+
+def failing(folder):
+    hub, told = load(folder)
+    fixed = threading.Event()
+
+    @hub.on("billing", retry=[])
+    async def mark_paid(event, job):
+        if not fixed.is_set():
+            raise ValueError("no stock")
+
+    return hub, told, fixed
+
+
+def test_a_dead_letter_can_be_retried_and_a_done_event_replayed(folder):
+    hub, told, fixed = failing(folder)
+
+    async def scenario():
+        async with hub:
+            await deliver(hub)
+            await until(lambda: len(told.of(AttemptFinished)) == 1)
+            fixed.set()
+            event = told.of(AttemptFinished)[0].event_id
+            assert await hub.retry(event, actor="anna", reason="fixed") == 1
+            await until(lambda: len(told.of(AttemptFinished)) == 2)
+            await until(lambda: states(hub)["evt_1"] is State.DONE)
+            assert await hub.replay(event) == 0
+            assert await hub.replay(event, force=True, actor="anna") == 1
+            await until(lambda: len(told.of(AttemptFinished)) == 3)
+            assert await hub.replay(event, "mark_paid", force=True) == 1
+            await until(lambda: len(told.of(AttemptFinished)) == 4)
+            assert await hub.retry("nothing") == await hub.replay("nothing") == 0
+
+    asyncio.run(scenario())
+    assert [attempt.attempt for attempt in told.of(AttemptFinished)] == [1, 2, 3, 4]
+
+
+def test_a_handler_that_is_not_there_cannot_replay(folder):
+    hub, _, _ = failing(folder)
+
+    with pytest.raises(ConfigurationError, match="Known: forward, mark_paid"):
+        asyncio.run(hub.replay("event", "mark_piad"))
+
+
+def test_a_store_opened_alone_takes_orders_which_the_next_start_carries_out(folder):
+    hub, told, fixed = failing(folder)
+
+    async def before():
+        async with hub:
+            await deliver(hub)
+            await until(lambda: told.of(AttemptFinished))
+
+    async def order():
+        await hub.open()
+        try:
+            return await hub.retry(told.of(AttemptFinished)[0].event_id)
+        finally:
+            await hub.stop()
+
+    async def after():
+        async with hub:
+            await until(lambda: len(told.of(AttemptFinished)) == 2)
+
+    asyncio.run(before())
+    fixed.set()
+    assert asyncio.run(order()) == 1
+    asyncio.run(after())
+    assert states(hub) == {"evt_1": State.DONE}
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "problem"),
+    [
+        (('"stripe"', '"paypul"'), "webhooks.billing.provider", "not known"),
+        (("[webhooks", "[store.retention]\ndone_days=1\n[webhooks"), "store", "while running"),
+        (("[webhooks", "[worker]\nthreads=1\n[webhooks"), "worker", "while running"),
+        (("events.db", "other.db"), "store", "while running"),
+        (("secrets", "secret"), "webhooks.billing.secret", "Did you mean secrets?"),
+        (("file:stripe", "file:gone"), "webhooks.billing.secrets[0]", "cannot be read"),
+        (("file:stripe", "file:hook"), "webhooks.billing.secrets[0]", "whsec_"),
+        (("[store]", "[store"), None, "is not TOML"),
+    ],
+)
+def test_a_new_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
+    folder, change, key, problem
+):
+    hub, told = load(folder)
+    before = hub.settings
+
+    async def scenario():
+        async with hub:
+            (folder / "hardpoint.toml").write_text(CONFIGURATION.replace(*change))
+            with pytest.raises(ConfigurationError, match=problem) as caught:
+                await hub.reload()
+            assert await deliver(hub) is STORED
+            return caught.value
+
+    error = asyncio.run(scenario())
+    assert key is None or error.key == key
+    assert hub.settings is before
+    assert hub.generation == 1
+    assert len(told.of(ConfigurationLoaded)) == 1
+
+
+def test_a_new_secret_is_taken_at_a_reload_without_a_restart(folder):
+    hub, told = load(folder)
+
+    async def scenario():
+        async with hub:
+            assert await deliver(hub, "evt_1", secret="whsec_two") is UNAUTHORIZED
+            keep(folder / "stripe", "whsec_two")
+            await hub.reload()
+            return [
+                await deliver(hub, "evt_1", secret="whsec_two"),
+                await deliver(hub, "evt_2", secret="whsec_one"),
+            ]
+
+    assert asyncio.run(scenario()) == [STORED, UNAUTHORIZED]
+    assert [loaded.generation for loaded in told.of(ConfigurationLoaded)] == [1, 2]
+
+
+def test_reloads_that_come_at_once_leave_the_newest_in_force(folder):
+    hub, _ = load(folder)
+
+    async def scenario():
+        async with hub:
+            reloads = [asyncio.create_task(hub.reload()) for _ in range(5)]
+            (folder / "hardpoint.toml").write_text(CONFIGURATION + "tolerance = 77\n")
+            reloads += [asyncio.create_task(hub.reload()) for _ in range(5)]
+            await asyncio.gather(*reloads)
+
+    asyncio.run(scenario())
+    assert hub.settings.webhooks["billing"].tolerance == 77
+    assert hub.generation == 11
+
+
+def test_a_hub_built_in_code_has_nothing_to_reload(folder):
+    settings = Settings(store=Settings.load(folder / "hardpoint.toml").store)
+    hub = Hub(settings)
+
+    asyncio.run(hub.reload())
+
+    assert hub.generation == 1
+
+
+FORWARD_TO_NOBODY = FORWARDING.format(url="http://127.0.0.1:1/")
+CODE = "[webhooks.code]\nprovider = 'github'\nsecrets = ['file:hook']\n"
+
+
+@pytest.mark.parametrize(
+    ("addition", "key", "problem"),
+    [
+        ("tolerance = 100000", "webhooks.billing.tolerance", "not seconds"),
+        (CODE + "tolerance = 9", "webhooks.code.tolerance", "signs no time"),
+        (FORWARD_TO_NOBODY.replace("signing", "hook"), None, "whsec_"),
+        (FORWARD_TO_NOBODY.replace("signing", "public"), None, "cannot sign"),
+    ],
+)
+def test_what_a_scheme_refuses_is_refused_by_the_path_of_its_key(folder, addition, key, problem):
+    keep(folder / "public", "whpk_" + base64.b64encode(b"p" * 32).decode())
+
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        load(folder, CONFIGURATION + addition)
+    assert caught.value.key == (key or "webhooks.billing.forward.secret")
+    assert "hook secret" not in str(caught.value)
+
+
+def test_a_cap_in_the_configuration_goes_before_the_vendors(folder):
+    hub, _ = load(folder, CONFIGURATION + "body_bytes_max = 10\ntolerance = 60\n")
+
+    assert hub.receiver.body_bytes_max("billing") == 10
+    assert load(folder, CONFIGURATION)[0].receiver.body_bytes_max("billing") == 1024 * 1024
+
+
+@contextlib.asynccontextmanager
+async def service():
+    received = []
+
+    async def serve(reader, writer):
+        received.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 X\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", received
+    finally:
+        server.close()
+
+
+def test_events_of_a_forwarded_source_go_on_as_long_as_it_is_forwarded(folder):
+    async def scenario():
+        async with service() as (url, received):
+            hub, told = load(folder, CONFIGURATION + FORWARDING.format(url=url))
+            async with hub:
+                await deliver(hub, "evt_1")
+                await until(lambda: told.of(AttemptFinished))
+                (folder / "hardpoint.toml").write_text(CONFIGURATION)
+                await hub.reload()
+                await deliver(hub, "evt_2")
+            return hub, received
+
+    hub, received = asyncio.run(scenario())
+    assert len(received) == 1
+    assert states(hub) == {"evt_1": State.DONE, "evt_2": State.SKIPPED}
+
+
+def test_a_store_that_is_unavailable_at_the_end_does_not_keep_a_hub_from_stopping(folder):
+    hub, told = load(folder)
+
+    async def refuse(counts):
+        raise StoreUnavailableError("locked")
+
+    async def scenario():
+        async with hub:
+            hub.store.refuse = refuse
+            hub.receiver.refused("billing", "too_large")
+
+    asyncio.run(scenario())
+    assert told.of(RequestsRefused) == []

@@ -1,0 +1,496 @@
+import asyncio
+import functools
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from hardpoint.core.errors import ConfigurationError, StoreCorruptError, TimedOutError
+from hardpoint.hub.hub import Hub, HubFailed
+from hardpoint.service import runfile
+from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
+from hardpoint.service.guard import Limits
+from hardpoint.service.operator import running
+from hardpoint.service.server import (
+    DESCRIPTORS_KEPT,
+    Patience,
+    Server,
+    affordable,
+    leave,
+    new_event_loop,
+    serve,
+)
+from hardpoint.webhooks.inbox import RequestsRefused
+
+SOON = Patience(soft_seconds=0.05, drain_seconds=10, handler_seconds=10, store_seconds=10)
+
+
+class Site:
+    """A server that runs, and a client of it."""
+
+    def __init__(self, server: Server, ready: Ready, client: httpx2.AsyncClient, signed) -> None:
+        self.server = server
+        self.ready = ready
+        self.client = client
+        self.signed = signed
+
+    async def post(self, identifier: str) -> httpx2.Response:
+        body, headers = self.signed(identifier, now=time.time())
+        return await self.client.post(
+            f"{self.ready.url}/webhooks/shop", content=body, headers=headers
+        )
+
+    async def readiness(self) -> dict[str, Any]:
+        return (await self.client.get(f"{self.ready.admin_url}/readyz")).json()
+
+
+Scenario = Callable[[Site], Awaitable[None]]
+
+
+@pytest.fixture
+def site(hub: Hub, signed) -> Callable[..., None]:
+    """Play a scenario with a server; afterwards it is stopped, unless the scenario did that."""
+
+    async def play(scenario: Scenario, options: dict[str, Any]) -> None:
+        is_ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        options = {"port": 0, "patience": SOON, "poll": 0.02, **options}
+        server = Server(hub, ready=is_ready.set_result, **options)
+        serving = asyncio.create_task(server.run())
+        async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
+            await asyncio.wait({serving, is_ready}, return_when=asyncio.FIRST_COMPLETED)
+            if is_ready.done():
+                await scenario(Site(server, is_ready.result(), client, signed))
+                server.stop("the test ends")
+            await serving
+
+    def run(scenario: Scenario, **options: Any) -> None:
+        asyncio.run(play(scenario, options))
+
+    return run
+
+
+async def nothing(site: Site) -> None:
+    pass
+
+
+def test_webhooks_are_stored_and_handled_until_the_stop(site, hub, told):
+    handled: list[str] = []
+
+    @hub.on("shop")
+    async def handle(event, job) -> None:
+        handled.append(event.vendor_id)
+
+    async def scenario(site: Site) -> None:
+        assert (await site.post("evt_1")).status_code == 200
+        assert (await site.post("evt_1")).status_code == 200
+        reply = await site.client.post(f"{site.ready.url}/webhooks/shop", content=b"forged")
+        assert reply.status_code == 401
+        assert (await site.client.get(f"{site.ready.url}/healthz")).json() == {"status": "ok"}
+        assert (await site.client.get(f"{site.ready.url}/readyz")).status_code == 404
+        assert (await site.readiness())["ready"] is True
+        while not handled:
+            await asyncio.sleep(0.001)
+
+    site(scenario)
+    assert handled == ["evt_1"]
+    [ready] = [event for event in told if isinstance(event, Ready)]
+    assert ready.pid == os.getpid()
+    assert ServerStopping(reason="the test ends") in told
+    assert told[-1] == ServerStopped(connections_cut=0)
+
+
+def test_a_hundred_identical_deliveries_at_once_are_one_event(site, hub):
+    handled: list[str] = []
+
+    @hub.on("shop")
+    async def handle(event, job) -> None:
+        handled.append(event.vendor_id)
+
+    async def scenario(site: Site) -> None:
+        replies = await asyncio.gather(*(site.post("evt_1") for _ in range(100)))
+        assert [reply.status_code for reply in replies] == [200] * 100
+        while not handled:
+            await asyncio.sleep(0.001)
+
+    site(scenario)
+    assert handled == ["evt_1"]
+    reader = hub.reader()
+    try:
+        assert reader.counts()["total"] == 1
+    finally:
+        reader.close()
+
+
+def test_a_flood_of_forged_requests_is_counted_and_stores_nothing(site, hub, connect, post, told):
+    async def scenario(site: Site) -> None:
+        client = await connect(site.ready.url)
+        for _ in range(10):
+            client.say(*[post(b"{}", extra=b"webhook-id: x\r\n")] * 50)
+            assert [await client.status() for _ in range(50)] == [401] * 50
+        client.writer.close()
+
+    site(scenario)
+    reader = hub.reader()
+    try:
+        assert reader.counts()["total"] == 0
+        assert sum(reader.refusals()["shop"].values()) == 500
+    finally:
+        reader.close()
+    # A row a source, reason and minute, not one a request.
+    assert sum(isinstance(event, RequestsRefused) for event in told) <= 3
+
+
+def test_leaving_at_once_keeps_what_was_said(capsys):
+    codes: list[int] = []
+    leave(3, end=codes.append)
+    assert codes == [3]
+
+
+def test_the_admin_listener_has_bounds_too(site, connect):
+    async def scenario(site: Site) -> None:
+        client = await connect(site.ready.admin_url)
+        client.say(b"garbage\r\n\r\n")
+        assert await client.status() == 400
+        assert await client.closed() == b""
+        client.writer.close()
+
+    site(scenario)
+
+
+def test_two_ports_are_taken_and_told(site):
+    async def scenario(site: Site) -> None:
+        assert site.ready.url.startswith("http://127.0.0.1:")
+        assert site.ready.admin_url.startswith("http://127.0.0.1:")
+        assert site.ready.url != site.ready.admin_url
+
+    site(scenario)
+
+
+def test_the_command_line_finds_the_server_and_its_orders_are_carried_out(site, hub, told):
+    handled = asyncio.Event()
+
+    @hub.on("shop")
+    async def handle(event, job) -> None:
+        handled.set()
+
+    async def scenario(site: Site) -> None:
+        database = hub.settings.store.path
+        assert (await site.post("evt_1")).status_code == 200
+        await handled.wait()
+        handled.clear()
+        operator = await asyncio.to_thread(running, database)
+        assert operator is not None
+        assert operator.run.pid == os.getpid()
+        reader = hub.reader()
+        [event] = reader.events()
+        reader.close()
+        replay = functools.partial(operator.replay, event.id, force=True)
+        assert await asyncio.to_thread(replay) == 1
+        await handled.wait()
+
+    site(scenario)
+    assert not runfile.path_of(hub.settings.store.path).exists()
+
+
+def test_a_port_in_use_is_named_before_the_store_is_opened(site, hub):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for option in ("port", "admin_port"):
+            with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port} is in use"):
+                site(nothing, **{option: port})
+    assert not hub.settings.store.path.exists()
+
+
+def test_the_admin_port_follows_the_public_one(hub):
+    assert Server(hub, port=8000)._admin_address == ("127.0.0.1", 8001)
+    assert Server(hub, port=0)._admin_address == ("127.0.0.1", 0)
+
+
+def test_an_admin_host_that_others_reach_is_refused_unless_forced(site, hub):
+    for host in ("0.0.0.0", "::", "gateway.internal", "10.0.0.1"):
+        with pytest.raises(ConfigurationError, match="not of this machine alone"):
+            Server(hub, admin_host=host)
+    for host in ("localhost", "127.0.0.2", "::1"):
+        Server(hub, admin_host=host)
+
+    async def scenario(site: Site) -> None:
+        port = site.ready.admin_url.rpartition(":")[2]
+        reply = await site.client.get(
+            f"http://127.0.0.1:{port}/healthz", headers={"host": "gateway.internal"}
+        )
+        assert reply.status_code == 200
+
+    site(scenario, admin_host="0.0.0.0", force_admin=True)
+
+
+def test_nobody_to_tell_that_it_is_ready_ends_it_and_frees_all(hub):
+    urls: list[str] = []
+
+    def fail(ready: Ready) -> None:
+        urls.extend([ready.url, ready.admin_url])
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        serve(Server(hub, port=0, ready=fail))
+    for url in urls:
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(url, trust_env=False)
+    assert not runfile.path_of(hub.settings.store.path).exists()
+
+
+def test_a_store_that_cannot_be_opened_ends_it_and_frees_the_ports(site, hub):
+    hub.settings.store.path.write_bytes(b"no database of ours" * 100)
+    with pytest.raises(StoreCorruptError):
+        site(nothing)
+    assert not runfile.path_of(hub.settings.store.path).exists()
+
+
+def test_a_store_found_broken_ends_it_with_the_reason(site, hub, told):
+    async def scenario(site: Site) -> None:
+        hub.store.break_down("the disk was pulled")
+        await told.has(HubFailed)
+
+    with pytest.raises(StoreCorruptError, match="the disk was pulled"):
+        site(scenario)
+    assert ServerStopping(reason="the hub has failed") in told
+
+
+def test_a_stop_that_takes_too_long_ends_the_process(site, hub, told):
+    codes: list[int] = []
+    stuck = threading.Event()
+    begun = threading.Event()
+
+    @hub.on("shop")
+    def handle(event, job) -> None:
+        begun.set()
+        stuck.wait()
+
+    async def scenario(site: Site) -> None:
+        assert (await site.post("evt_1")).status_code == 200
+        await asyncio.to_thread(begun.wait)
+
+    patience = Patience(soft_seconds=0, drain_seconds=0, handler_seconds=0, store_seconds=-2)
+    try:
+        with pytest.raises(TimedOutError):
+            site(scenario, patience=patience, exit=codes.append)
+    finally:
+        stuck.set()
+    assert codes == [1]
+    assert told.count(ServerStuck()) == 1
+
+
+def test_signals_stop_reload_and_end_at_once(site, hub, told):
+    codes: list[int] = []
+
+    async def scenario(site: Site) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        while site.server._hub.generation != 1:
+            await asyncio.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await told.has(ServerStopping)
+        os.kill(os.getpid(), signal.SIGINT)
+        while not codes:
+            await asyncio.sleep(0.001)
+
+    site(scenario, exit=codes.append, patience=Patience(soft_seconds=0.2))
+    assert codes == [128 + signal.SIGINT]
+    assert ServerStopping(reason="SIGTERM") in told
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_away_from_the_main_thread_signals_are_left_alone(site):
+    ended = threading.Thread(target=site, args=(nothing,))
+    ended.start()
+    ended.join(30)
+    assert not ended.is_alive()
+
+
+def test_a_changed_configuration_is_put_in_force_without_a_restart(tmp_path, signed, told):
+    config = tmp_path / "hardpoint.toml"
+    (tmp_path / "secret").write_text("whsec_" + "c2VjcmV0" * 4)
+    (tmp_path / "secret").chmod(0o600)
+    source = '[webhooks.{name}]\nprovider = "standard"\nsecrets = ["file:secret"]\n'
+    start = '[store]\nurl = "sqlite:inbox.db"\n'
+    config.write_text(start + source.format(name="old"))
+    hub = Hub.load(config, listeners=[told.append])
+
+    async def scenario(ready: Ready, client: httpx2.AsyncClient) -> None:
+        async def status() -> int:
+            body, headers = signed("evt_1", now=time.time())
+            url = f"{ready.url}/webhooks/shop"
+            return (await client.post(url, content=body, headers=headers)).status_code
+
+        async def readiness() -> dict[str, Any]:
+            return (await client.get(f"{ready.admin_url}/readyz")).json()
+
+        assert await status() == 401
+        config.write_text(start + source.format(name="shop"))
+        while await status() != 200:
+            await asyncio.sleep(0.01)
+        config.write_text(start + source.format(name="SHOP"))
+        while (await readiness())["configuration_problem"] is None:
+            await asyncio.sleep(0.01)
+        assert await status() == 200
+        state = await readiness()
+        assert (state["ready"], state["generation"]) == (True, 2)
+        assert "webhooks.SHOP" in state["configuration_problem"]
+        config.write_text(start + source.format(name="shop"))
+        (tmp_path / "secret").write_text("whsec_" + "b3RoZXIh" * 4)
+        while await status() != 401:
+            await asyncio.sleep(0.01)
+
+    async def play() -> None:
+        is_ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        server = Server(hub, port=0, patience=SOON, poll=0.02, ready=is_ready.set_result)
+        serving = asyncio.create_task(server.run())
+        async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
+            await scenario(await is_ready, client)
+            server.stop("the test ends")
+            await serving
+
+    asyncio.run(play())
+
+
+def test_connections_leave_descriptors_for_the_rest():
+    assert affordable(Limits(), 1024).connections == 1024 - DESCRIPTORS_KEPT
+    assert affordable(Limits(connections=10), 1024).connections == 10
+    assert affordable(Limits(), 20).connections == 1
+    assert affordable(Limits(), resource.RLIM_INFINITY) == Limits()
+
+
+def test_without_uvloop_the_standard_loop_serves(monkeypatch):
+    loop = new_event_loop()
+    assert type(loop).__module__.startswith("uvloop")
+    loop.close()
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    loop = new_event_loop()
+    assert type(loop).__module__.startswith("asyncio")
+    loop.close()
+
+
+def test_a_server_is_served_in_a_loop_of_its_own(hub, told):
+    server: Server
+
+    def stop(ready: Ready) -> None:
+        assert gc.get_freeze_count() > 0
+        server.stop("seen enough")
+
+    server = Server(hub, port=0, ready=stop)
+    serve(server)
+    assert ServerStopping(reason="seen enough") in told
+    assert gc.get_freeze_count() == 0
+
+
+CHILD = """
+import json, sys
+from pathlib import Path
+from hardpoint.core.secrets import Secret
+from hardpoint.hub.hub import Hub
+from hardpoint.hub.settings import Settings, SourceSettings, StoreSettings
+from hardpoint.service.server import Server, serve
+
+source = SourceSettings(name="shop", provider="standard", secrets=(Secret.value(sys.argv[2]),))
+store = StoreSettings(path=Path(sys.argv[1]))
+hub = Hub(Settings(store=store, webhooks={"shop": source}))
+blocked = "--block" in sys.argv
+
+@hub.on("shop")
+async def handle(event, job):
+    if blocked:
+        import asyncio
+        await asyncio.sleep(3600)
+
+def ready(state):
+    print(json.dumps({"url": state.url, "admin_url": state.admin_url}), flush=True)
+
+serve(Server(hub, port=0, ready=ready))
+"""
+
+
+@pytest.fixture
+def child(tmp_path, request):
+    """Starts a server in a process of its own; gives the process and its URLs."""
+    children: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+        database = str(tmp_path / "inbox.db")
+        secret = "whsec_" + "c2VjcmV0" * 4
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, database, secret, *options],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        children.append(process)
+        assert process.stdout is not None
+        return process, json.loads(process.stdout.readline())
+
+    yield start
+    for process in children:
+        process.kill()
+        process.communicate()
+
+
+def test_sigterm_cuts_off_none_of_forty_clients_and_loses_nothing(
+    child, connect, hub, post, signed
+):
+    process, urls = child()
+    stored = 0
+
+    async def flow(client, name: int) -> None:
+        nonlocal stored
+        for count in range(10_000):
+            body, headers = signed(f"evt_{name}_{count}", now=time.time())
+            lines = [f"{key}: {value}\r\n" for key, value in headers.items()]
+            client.say(post(body, extra="".join(lines).encode()))
+            heard = await client.answer()
+            assert heard.status == 200
+            stored += 1
+            if stored == 400:
+                process.send_signal(signal.SIGTERM)
+            if heard.headers.get(b"connection") == b"close":
+                return
+
+    async def scenario() -> None:
+        clients = [await connect(urls["url"]) for _ in range(40)]
+        await asyncio.gather(*(flow(client, name) for name, client in enumerate(clients)))
+        for client in clients:
+            client.writer.close()
+            await client.writer.wait_closed()
+
+    asyncio.run(scenario())
+    assert process.wait(30) == 0
+    reader = hub.reader()
+    try:
+        assert reader.counts()["total"] == stored >= 400
+    finally:
+        reader.close()
+
+
+def test_a_second_signal_ends_the_process_at_once(child, signed):
+    process, urls = child("--block")
+    body, headers = signed("evt_1", now=time.time())
+    reply = httpx2.post(
+        f"{urls['url']}/webhooks/shop", content=body, headers=headers, trust_env=False
+    )
+    assert reply.status_code == 200
+    process.send_signal(signal.SIGTERM)
+    url = f"{urls['admin_url']}/readyz"
+    try:
+        while httpx2.get(url, trust_env=False).status_code == 200:
+            pass
+    except httpx2.TransportError:
+        pass
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 128 + signal.SIGTERM

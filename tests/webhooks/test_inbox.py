@@ -1,0 +1,478 @@
+import asyncio
+import hashlib
+import hmac
+
+import msgspec
+import pytest
+
+from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
+from hardpoint.core.events import Listeners
+from hardpoint.store.driver import State, Stored
+from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, UNAVAILABLE
+from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.inbox import (
+    UNKNOWN_SOURCE,
+    EventReceived,
+    ReceptionFault,
+    RequestsRefused,
+    Source,
+)
+from hardpoint.webhooks.verification import (
+    BODY_BYTES_MAX,
+    Notification,
+    Reply,
+    Verified,
+)
+
+
+class Scripted:
+    """A scheme that finds what a test tells it to."""
+
+    stored_headers = frozenset({b"content-type"})
+
+    def __init__(self, found):
+        self.found = found
+
+    def verify(self, request, *, now):
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+def scripted(rig, found):
+    one = rig()
+    source = Source(name="custom", scheme=Scripted(found), body_bytes_max=10)
+    one.inbox.configure({"custom": source})
+    return one
+
+
+def events(rig):
+    return rig.read(lambda reader: reader.events())
+
+
+def told(rig, kind):
+    return [event for event in rig.told if isinstance(event, kind)]
+
+
+def signed(rig, body, source="billing"):
+    headers = rig.schemes[source].sign(
+        body, now=rig.clock.now(), event_id="delivery-1", event_type="push"
+    )
+    return source, headers, body
+
+
+def test_a_genuine_event_is_stored_and_acknowledged_with_its_handlers_or_without(rig):
+    one = rig()
+
+    @one.on("handled")
+    async def handled(event, job):
+        pass
+
+    async def scenario():
+        answers = await asyncio.gather(one.deliver("evt_1", "handled"), one.deliver("evt_2"))
+        await one.until(one.attempts)
+        return answers
+
+    assert one.play(scenario) == [STORED, STORED]
+    assert {e.vendor_id: e.state for e in events(one)} == {
+        "evt_1": State.DONE,
+        "evt_2": State.SKIPPED,
+    }
+
+
+def test_the_answer_comes_after_the_commit_and_not_before(rig):
+    one = rig()
+
+    async def scenario():
+        answered = one.deliver()
+        assert not answered.done()
+        await answered
+        assert len(events(one)) == 1
+
+    one.play(scenario)
+
+
+def test_what_is_kept_of_a_request_is_its_body_the_allowed_headers_and_when_it_was_signed(rig):
+    one = rig()
+    body = b'{"id": "evt_1", "type": "paid", "n":\t1.0}'
+
+    async def scenario():
+        source, headers, _ = signed(one, body)
+        extra = [("Content-Type", "application/json"), ("Authorization", "Bearer canary")]
+        await one.submit(source, [*headers, *extra, ("Cookie", "canary")], body)
+
+    one.play(scenario)
+    (view,) = one.read(lambda reader: reader.event(events(one)[0].id))
+    assert view.body == body
+    assert view.headers == {"content-type": "application/json"}
+    assert view.signed_at == int(one.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("req-1.A_b", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("", False)],
+)
+def test_a_harmless_request_id_becomes_the_correlation_id(rig, given, kept):
+    one = rig()
+
+    async def scenario():
+        source, headers, body = signed(one, b'{"id": "evt_1", "type": "paid"}')
+        await one.submit(source, [*headers, ("X-Request-Id", given)], body)
+
+    one.play(scenario)
+    (event,) = events(one)
+    assert event.correlation_id == (given if kept else event.id)
+    assert told(one, EventReceived)[0].correlation_id == event.correlation_id
+
+
+def test_the_same_event_again_is_acknowledged_and_handled_once(rig):
+    """E12: a captured request that is replayed within the window is one event."""
+    one = rig()
+
+    @one.on(name="handler")
+    async def handler(event, job):
+        pass
+
+    async def scenario():
+        await one.ready()
+        answers = [await one.deliver(), await one.deliver()]
+        await one.until(one.attempts)
+        await one.until(lambda: [lane.taken for lane in one.worker._lanes] == [0, 0])
+        return answers
+
+    assert one.play(scenario) == [STORED, STORED]
+    assert len(events(one)) == len(one.attempts()) == 1
+    assert [e.stored for e in told(one, EventReceived)] == [Stored.NEW, Stored.DUPLICATE]
+
+
+def test_the_same_id_with_another_body_keeps_the_first(rig):
+    """E13"""
+    one = rig()
+
+    async def scenario():
+        first = b'{"id": "evt_1", "type": "paid"}'
+        other = b'{"id": "evt_1", "type": "paid", "amount": 1}'
+        return [await one.submit(*signed(one, first)), await one.submit(*signed(one, other))]
+
+    assert one.play(scenario) == [STORED, STORED]
+    first, second = told(one, EventReceived)
+    assert (second.stored, second.severity) == (Stored.CONFLICT, "warning")
+    assert second.event_id == first.event_id
+    (view,) = one.read(lambda reader: reader.event("evt_1"))
+    assert view.body == b'{"id": "evt_1", "type": "paid"}'
+
+
+def test_a_body_under_a_good_signature_that_cannot_be_read_is_stored_apart(rig):
+    one = rig()
+
+    @one.on(name="handler")
+    async def handler(event, job):
+        pass
+
+    async def scenario():
+        return await one.submit(*signed(one, b"not json"))
+
+    assert one.play(scenario) is STORED
+    (event,) = events(one)
+    assert (event.state, event.vendor_id, event.type) == (State.QUARANTINED, None, "")
+    (received,) = told(one, EventReceived)
+    assert "not the JSON expected" in received.quarantine
+    assert one.attempts() == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ([], "missing_signature"),
+        ([("Stripe-Signature", "")], "malformed_request"),
+        ([("Stripe-Signature", "t=1700000000,v1=" + "0" * 64)], "signature_mismatch"),
+    ],
+)
+def test_what_does_not_verify_is_answered_401_and_counted_and_not_stored(rig, headers, reason):
+    one = rig()
+
+    async def scenario():
+        answer = await one.submit("billing", headers, b'{"id": "evt_1", "type": "paid"}')
+        await one.inbox.flush()
+        await one.inbox.flush()
+        return answer
+
+    assert one.play(scenario) is UNAUTHORIZED
+    assert events(one) == []
+    assert one.read(lambda reader: reader.refusals()) == {"billing": {reason: 1}}
+    assert told(one, RequestsRefused) == [RequestsRefused(source="billing", reason=reason, count=1)]
+    assert told(one, EventReceived) == []
+
+
+def test_an_unknown_source_gets_the_same_answer_after_the_same_work(rig):
+    """E35: what a source is called cannot be told from answers."""
+    one = rig()
+
+    async def scenario():
+        _, headers, body = signed(one, b'{"id": "evt_1", "type": "paid"}')
+        known = await one.submit("billing", [("Stripe-Signature", "forged")], body)
+        unknown = await one.submit("nobody", headers, body)
+        await one.inbox.flush()
+        return known, unknown
+
+    known, unknown = one.play(scenario)
+    assert known is unknown is UNAUTHORIZED
+    assert one.read(lambda reader: reader.refusals()) == {
+        "billing": {"malformed_request": 1},
+        UNKNOWN_SOURCE: {"unknown_source": 1},
+    }
+    assert one.inbox.body_bytes_max("nobody") == BODY_BYTES_MAX
+
+
+def test_the_decoy_is_hashed_where_nothing_else_was(rig, monkeypatch):
+    one, hashed = rig(), []
+    real = hmac.digest
+    monkeypatch.setattr(hmac, "digest", lambda *a: (hashed.append(len(a[1])), real(*a))[1])
+    answers = []
+
+    for source, signature in [
+        ("nobody", "t=1700000000,v1=" + "0" * 64),
+        ("billing", "malformed"),
+        ("billing", "t=1700000000,v1=" + "0" * 64),  # its own scheme has hashed the body
+    ]:
+        one.inbox.submit(
+            source, [(b"stripe-signature", signature.encode())], b"x" * 9, answers.append
+        )
+
+    assert hashed == [9, 9]
+    assert answers == [UNAUTHORIZED] * 3
+
+
+def test_a_flood_of_forged_requests_is_one_row_a_source_reason_and_minute(rig):
+    """Promise 1 and E42: no write for a request, and no memory for a name."""
+    one = rig()
+
+    async def scenario():
+        for number in range(5000):
+            one.submit("billing", [("Stripe-Signature", f"{number}")], b"{}")
+            one.submit(f"source-{number}", [], b"{}")
+        assert len(one.inbox._refusals) == 2
+        assert one.faults.calls["refuse"] == 0
+        await one.inbox.flush()
+        one.clock.advance(60)
+        one.submit("billing", [("Stripe-Signature", "1")], b"{}")
+        await one.inbox.flush()
+        return one.faults.calls["refuse"]
+
+    assert one.play(scenario) == 2
+    assert one.read(lambda reader: reader.refusals()) == {
+        "billing": {"malformed_request": 5001},
+        UNKNOWN_SOURCE: {"unknown_source": 5000},
+    }
+
+
+def test_what_a_front_end_refused_is_counted_under_names_that_exist(rig):
+    one = rig()
+
+    async def scenario():
+        one.inbox.refused("billing", "too_large")
+        one.inbox.refused("x" * 1000, "too_large")
+        await one.inbox.flush()
+
+    one.play(scenario)
+    assert one.read(lambda reader: reader.refusals()) == {
+        "billing": {"too_large": 1},
+        UNKNOWN_SOURCE: {"too_large": 1},
+    }
+
+
+def test_counts_that_could_not_be_written_are_written_later(rig):
+    one = rig()
+    one.faults.raising["refuse"] = StoreUnavailableError("locked")
+
+    async def scenario():
+        one.inbox.refused("billing", "too_large")
+        with pytest.raises(StoreUnavailableError):
+            await one.inbox.flush()
+        one.inbox.refused("billing", "too_large")
+        one.faults.raising.clear()
+        await one.inbox.flush()
+
+    one.play(scenario)
+    assert one.read(lambda reader: reader.refusals()) == {"billing": {"too_large": 2}}
+
+
+def test_repeats_are_counted_but_are_not_told_of_as_refused(rig):
+    one = rig()
+
+    async def scenario():
+        await one.deliver()
+        await one.deliver()
+        await one.inbox.flush()
+
+    one.play(scenario)
+    assert one.read(lambda reader: reader.refusals()) == {"billing": {"duplicate": 1}}
+    assert told(one, RequestsRefused) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (StoreUnavailableError("full"), []),
+        (StoreCorruptError("torn"), [("store", "StoreCorruptError: torn")]),
+    ],
+)
+def test_a_store_that_cannot_take_an_event_is_answered_503_and_the_event_can_come_again(
+    rig, error, fault
+):
+    """E18"""
+    one = rig(concurrency=1)
+    one.faults.raising["accept"] = error
+
+    @one.on(name="handler")
+    async def handler(event, job):
+        pass
+
+    async def scenario():
+        await one.ready()
+        refused = await one.deliver()
+        assert one.worker.reserve(["handler"])  # what was kept for it is free again
+        one.worker.unreserve(["handler"])
+        one.faults.raising.clear()
+        stored = await one.deliver()
+        await one.until(one.attempts)
+        await one.inbox.flush()
+        return refused, stored
+
+    assert one.play(scenario) == (UNAVAILABLE, STORED)
+    assert (b"retry-after", b"5") in UNAVAILABLE.headers
+    assert one.read(lambda reader: reader.refusals()) == {"billing": {"unavailable": 1}}
+    assert [(f.doing, f.error) for f in told(one, ReceptionFault)] == fault
+
+
+def test_a_defect_of_a_scheme_is_answered_503_and_told_without_what_it_said(rig):
+    one = scripted(rig, ZeroDivisionError("the body was canary"))
+
+    async def scenario():
+        return await one.submit("custom", [], b"{}")
+
+    assert one.play(scenario) is UNAVAILABLE
+    (fault,) = told(one, ReceptionFault)
+    assert (fault.doing, fault.error) == ("verify", "ZeroDivisionError")
+
+
+def test_a_handshake_is_answered_as_the_vendor_wants_and_nothing_is_stored(rig):
+    reply = Reply(status=204, headers=((b"x-challenge", b"1"),), body=b"")
+    one = scripted(rig, Verified(reply=reply))
+
+    async def scenario():
+        return await one.submit("custom", [], b"{}")
+
+    answer = one.play(scenario)
+    assert (answer.status, answer.headers, answer.body) == (204, ((b"x-challenge", b"1"),), b"")
+    assert events(one) == []
+
+
+def batch(*ids):
+    return Verified(events=tuple(Notification(id=one, type="paid") for one in ids))
+
+
+def test_a_batch_is_acknowledged_once_all_of_it_is_stored(rig):
+    one = scripted(rig, batch("a", "b", "c"))
+
+    async def scenario():
+        return await one.submit("custom", [("Content-Type", "application/json")], b"[1, 2, 3]")
+
+    assert one.play(scenario) is STORED
+    assert sorted(event.vendor_id for event in events(one)) == ["a", "b", "c"]
+
+
+def test_a_batch_of_which_one_event_could_not_be_stored_comes_again(rig):
+    one = scripted(rig, batch("a", "b", "c"))
+    accept = one.faults._accept
+
+    def flaky(event, done):
+        if event.vendor_id == "b" and one.faults.calls["b"] == 0:
+            one.faults.calls["b"] += 1
+            raise StoreUnavailableError
+        accept(event, done)
+
+    one.faults._accept = flaky
+
+    async def scenario():
+        return [await one.submit("custom", [], b"[]") for _ in range(2)]
+
+    assert one.play(scenario) == [UNAVAILABLE, STORED]
+    assert sorted(event.vendor_id for event in events(one)) == ["a", "b", "c"]
+
+
+def test_an_asserted_id_cannot_defeat_dedupe(rig):
+    """Promise 3: the body again under a new delivery id is stored apart and handled by nobody."""
+    one = rig()
+
+    @one.on("push", source="code")
+    async def deploy(event, job):
+        pass
+
+    async def scenario():
+        body = b'{"ref": "main"}'
+        _, headers, _ = signed(one, body, "code")
+        again = [(name, value.replace("delivery-1", "delivery-2")) for name, value in headers]
+        answers = [await one.submit("code", headers, body), await one.submit("code", again, body)]
+        await one.until(one.attempts)
+        return answers
+
+    assert one.play(scenario) == [STORED, STORED]
+    assert sorted((e.vendor_id, e.state) for e in events(one)) == [
+        ("delivery-1", State.DONE),
+        ("delivery-2", State.QUARANTINED),
+    ]
+    assert len(one.attempts()) == 1
+
+
+def test_both_lines_of_the_log_carry_the_correlation_id_and_the_event(rig):
+    one = rig()
+
+    @one.on(name="handler")
+    async def handler(event, job):
+        pass
+
+    async def scenario():
+        source, headers, body = signed(one, b'{"id": "evt_1", "type": "paid"}')
+        await one.submit(source, [*headers, ("X-Request-Id", "req-7")], body)
+        await one.until(one.attempts)
+
+    one.play(scenario)
+    (received,), (attempt,) = told(one, EventReceived), told(one, AttemptFinished)
+    assert (received.correlation_id, received.event_id) == ("req-7", attempt.event_id)
+    assert attempt.correlation_id == "req-7"
+    assert received.severity == attempt.severity == "info"
+    assert received.body_bytes == len(b'{"id": "evt_1", "type": "paid"}')
+
+
+def test_a_source_that_is_no_longer_configured_is_unknown(rig):
+    one = rig()
+
+    async def scenario():
+        request = signed(one, b'{"id": "evt_1", "type": "paid"}')
+        one.inbox.configure({})
+        return await one.submit(*request)
+
+    assert one.play(scenario) is UNAUTHORIZED
+
+
+def test_the_stored_hash_is_of_the_raw_body(rig):
+    one, body = rig(), b'{"id":"evt_1","type":"paid"}\n'
+
+    async def scenario():
+        await one.submit(*signed(one, body))
+
+    one.play(scenario)
+    (view,) = one.read(lambda reader: reader.event("evt_1"))
+    assert view.body_sha256 == hashlib.sha256(body).hexdigest()
+    assert msgspec.json.decode(view.body)["id"] == "evt_1"
+
+
+def test_without_listeners_events_are_stored_all_the_same(rig):
+    one = rig(listeners=Listeners())
+
+    async def scenario():
+        return await one.deliver()
+
+    assert one.play(scenario) is STORED
+    assert len(events(one)) == 1
