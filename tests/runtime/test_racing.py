@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from hardpoint.runtime.racing import race
 from hardpoint.runtime.effects import Effects
+from hardpoint.runtime.racing import race
 from hardpoint.testing import ManualClock
 
 
