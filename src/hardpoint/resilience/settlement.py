@@ -26,6 +26,10 @@ from hardpoint.resilience.safety import Effect, effect_of
 from hardpoint.resilience.state import State
 from hardpoint.runtime.effects import Effects
 
+PLAIN: set[type] = {type(None)}
+"""Types of results known not to be awaitable: to look for `__await__` each time would be dear."""
+
+_PLAIN_MAX = 1000
 _NOTE = "hardpoint: "
 _FINAL = "not repeatable"
 _FAILURE = Outcome.FAILURE  # a member's look-up is not free
@@ -237,14 +241,19 @@ class Settlement:
         """Refuse to run where there is nothing that a timeout could cancel."""
         raise RuntimeError(f"{self._name}: a timeout needs a task; run it by an event loop")
 
-    def refuse_awaitable(self, result: object) -> NoReturn:
+    def check_plain(self, result: object) -> None:
         """Refuse what a plain function gave to be awaited: that would run outside the policy."""
+        kind = type(result)
+        if not hasattr(kind, "__await__"):
+            if len(PLAIN) < _PLAIN_MAX:
+                PLAIN.add(kind)
+            return
         for end in (getattr(result, "close", None), getattr(result, "cancel", None)):
             if callable(end):
                 end()
         raise ConfigurationError(
             self._name,
-            f"the function is not `async def`, but it returned a {type(result).__name__}, "
+            f"the function is not `async def`, but it returned a {kind.__name__}, "
             "which no policy guards",
             fix="Give the coroutine function itself, with its arguments: policy.call(fetch, url)",
         )
