@@ -17,7 +17,6 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.call import Call
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.events import AttemptFinished, CallRejected, FellBack, GaveUp
 from hardpoint.resilience.fallback import Fallback
 from hardpoint.resilience.hints import NOTHING, hints_of
 from hardpoint.resilience.judgement import Facts, Judgement
@@ -224,6 +223,8 @@ class Settlement:
                 raise
             state.degraded += 1
             if self._listeners:
+                from hardpoint.resilience.events import FellBack
+
                 self._listeners.emit(FellBack(self._name, state.key, type(error).__name__))
             return self._fallback(error, args, kwargs)
         finally:
@@ -231,6 +232,8 @@ class Settlement:
 
     def tell_refused(self, state: State, by: str = "CircuitOpenError") -> None:
         """Tell the listeners that a call was refused."""
+        from hardpoint.resilience.events import CallRejected
+
         self._listeners.emit(CallRejected(self._name, state.key, by))
 
     def refuse_late(self, state: State) -> NoReturn:
@@ -324,10 +327,14 @@ class Settlement:
         return failure
 
     def _tell_attempt(self, state: State, attempt: int, elapsed: float, error: str | None) -> None:
+        from hardpoint.resilience.events import AttemptFinished
+
         self._listeners.emit(AttemptFinished(self._name, state.key, attempt, elapsed, error))
 
     def _tell_end(self, call: Call, reason: str) -> None:
         if self._listeners:
+            from hardpoint.resilience.events import GaveUp
+
             elapsed = call.now - call.started
             event = GaveUp(self._name, call.state.key, call.sent, elapsed, reason)
             self._listeners.emit(event)
