@@ -1,5 +1,11 @@
+import signal
+
 from hypothesis import settings
 
 # A busy machine makes single examples slow; the suite has its own limits.
 settings.register_profile("hardpoint", deadline=None)
 settings.load_profile("hardpoint")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is for a job in the background, and for all its children; some tests interrupt theirs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,7 +14,7 @@ from hardpoint.testing.simulate.curves import as_text
 from hardpoint.testing.simulate.report import as_table
 from hardpoint.testing.simulate.strategies import BUDGET
 
-WORLD = World(clients=10, end=60, fails=10, back=20, seed=7)
+WORLD = World(clients=10, end=40, fails=8, back=16, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_curve_is_drawn_by_the_scale_of_the_highest() -> None:
 
 def test_the_command_prints_a_table_and_curves_and_writes_a_picture(capsys, tmp_path) -> None:
     picture = tmp_path / "outage.svg"
-    main(["--clients", "4", "--seed", "2", "--plot", str(picture)])
+    main(["--clients", "4", "--seed", "2", "--end", "41", "--plot", str(picture)])
     said = capsys.readouterr().out
     for name in STRATEGIES:
         assert f"\n{name}" in said
@@ -101,12 +101,15 @@ def test_the_command_prints_a_table_and_curves_and_writes_a_picture(capsys, tmp_
 
 
 def test_the_command_prints_json_on_request() -> None:
-    command = [sys.executable, "-m", "hardpoint.testing.simulate", "--clients", "4", "--json"]
+    command = [sys.executable, "-m", "hardpoint.testing.simulate", "--clients", "4"]
+    command += ["--end", "41", "--json"]
     said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert (said["seed"], said["clients"]) == (1, 4)
     assert [one["strategy"] for one in said["strategies"]] == list(STRATEGIES)
 
 
-def test_a_world_without_clients_is_refused() -> None:
+def test_a_world_without_clients_or_without_an_end_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="clients"):
         World(clients=0)
+    with pytest.raises(ConfigurationError, match="end: comes after"):
+        World(end=30)

@@ -33,9 +33,8 @@ def demo(
 
 
 def _told(terminal: Terminal, code: int) -> int:
-    if code != Exit.INTERRUPTED:
-        holds = code == Exit.OK
-        terminal.show({"holds": holds}, failure=None if holds else _OFF)
+    holds = code == Exit.OK
+    terminal.show({"holds": holds}, failure=None if holds else _OFF)
     return code
 
 

@@ -8,7 +8,6 @@ from typing import final
 
 from hardpoint.core.errors import BulkheadFullError, DeadlineTooShortError
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.events import CallQueued
 from hardpoint.resilience.options import count
 from hardpoint.runtime.effects import Effects
 from hardpoint.runtime.waiting import TaskWaiter, ThreadWaiter, Waiter
@@ -134,6 +133,8 @@ class Room:
         if first is not None and not first.notify():
             self.give_back()
         if self._listeners:
+            from hardpoint.resilience.events import CallQueued
+
             self._listeners.emit(CallQueued(self._name, self._key, "bulkhead"))
         return False
 

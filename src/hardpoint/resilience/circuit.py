@@ -8,7 +8,6 @@ from typing import final
 from hardpoint.core.errors import CircuitOpenError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.events import CircuitChanged
 from hardpoint.resilience.window import CountWindow, TimeWindow
 from hardpoint.runtime.effects import Effects
 
@@ -33,6 +32,9 @@ class Outcome(Enum):
 
 
 _NEUTRAL, _FAILURE = Outcome.NEUTRAL, Outcome.FAILURE  # a member's look-up is not free
+
+Change = tuple[State, State, str, float | None]
+"""(before, after, reason, seconds for which it is open)"""
 
 STALE = 0
 """A permit whose result is dropped."""
@@ -171,7 +173,7 @@ class Circuit:
         Raises:
             CircuitOpenError: the circuit is open, or half-open with all its probes out.
         """
-        change: CircuitChanged | None = None
+        change: Change | None = None
         with self._lock:
             permit = STALE
             admitted = self._admits(now)
@@ -203,7 +205,7 @@ class Circuit:
                 return
             else:
                 self.consecutive = 0
-        change: CircuitChanged | None = None
+        change: Change | None = None
         with self._lock:
             slow = now - began >= self._slow_after
             if permit == self.generation and not self.shut:
@@ -231,7 +233,7 @@ class Circuit:
             case _:  # FORCED_OPEN
                 return False
 
-    def _trip(self, now: float, error: str) -> CircuitChanged | None:
+    def _trip(self, now: float, error: str) -> Change | None:
         """Open, if a rule is broken."""
         if self.consecutive >= self._row:
             reason = f"{self.consecutive} failures in a row"
@@ -255,9 +257,7 @@ class Circuit:
             return f"{slow} of {calls} calls were slow"
         return None
 
-    def _judge_probe(
-        self, outcome: Outcome, slow: bool, now: float, error: str
-    ) -> CircuitChanged | None:
+    def _judge_probe(self, outcome: Outcome, slow: bool, now: float, error: str) -> Change | None:
         if outcome is _NEUTRAL:
             return None
         if outcome is Outcome.SUCCESS and not slow:
@@ -270,14 +270,12 @@ class Circuit:
         wait *= 1 + options.jitter * self._effects.random()  # many processes must not ask at once
         return self._open(now, wait, "a probe failed" if not slow else "a probe was slow")
 
-    def _open(self, now: float, open_for: float, reason: str) -> CircuitChanged:
+    def _open(self, now: float, open_for: float, reason: str) -> Change:
         self.until = now + open_for
         self._trips += 1
         return self._enter(State.OPEN, reason, open_for)
 
-    def _enter(
-        self, state: State, reason: str = "", open_for: float | None = None
-    ) -> CircuitChanged:
+    def _enter(self, state: State, reason: str = "", open_for: float | None = None) -> Change:
         before = self._state if self._serial else state
         self._serial += 1
         self.generation = self._serial
@@ -292,7 +290,7 @@ class Circuit:
             self.consecutive = 0
             if self._window is not None:
                 self._window.clear(self._effects.monotonic())
-        return CircuitChanged(self.name, self._key, before.value, state.value, reason, open_for)
+        return before, state, reason, open_for
 
     def _order(self, state: State, reason: str) -> None:
         with self._lock:
@@ -303,6 +301,11 @@ class Circuit:
         wait = max(0.0, self.until - now) if self._state is State.OPEN else None
         return CircuitOpenError(self.name, self._key, wait, self.last_error)
 
-    def _tell(self, change: CircuitChanged | None) -> None:
+    def _tell(self, change: Change | None) -> None:
         if change is not None and self._listeners:
-            self._listeners.emit(change)
+            from hardpoint.resilience.events import CircuitChanged
+
+            before, after, reason, open_for = change
+            self._listeners.emit(
+                CircuitChanged(self.name, self._key, before.value, after.value, reason, open_for)
+            )

@@ -1,4 +1,7 @@
-"""What policies tell their listeners: one event for every decision, none of them with user data."""
+"""What policies tell their listeners: one event for every decision, none of them with user data.
+
+Imported when somebody first listens: others do not pay for it.
+"""
 
 from dataclasses import dataclass
 from typing import final

@@ -8,7 +8,6 @@ from typing import Any, final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.budget import Budget
-from hardpoint.resilience.events import Hedged, HedgeWon, OptionFailed
 from hardpoint.resilience.options import seconds, share
 from hardpoint.resilience.runner import Run
 from hardpoint.resilience.state import State
@@ -131,6 +130,8 @@ class Racer:
 
             result, won = await self._race(first, second, delay, self._effects)
             if won and self._listeners:
+                from hardpoint.resilience.events import HedgeWon
+
                 self._listeners.emit(HedgeWon(self._name, state.key))
         self._latencies.add(self._effects.monotonic() - began)
         return result
@@ -149,6 +150,8 @@ class Racer:
                 fresh_args, fresh_kwargs = self._hedge.fresh(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - it must not harm the first attempt
                 if self._listeners:
+                    from hardpoint.resilience.events import OptionFailed
+
                     failed = OptionFailed(
                         self._name, state.key, "Hedge.fresh", type(error).__name__
                     )
@@ -161,6 +164,8 @@ class Racer:
             return None
         state.hedged += 1
         if self._listeners:
+            from hardpoint.resilience.events import Hedged
+
             self._listeners.emit(Hedged(self._name, state.key))
         return self._leg(function, fresh_args, fresh_kwargs)
 

@@ -16,7 +16,6 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.events import OptionFailed
 from hardpoint.resilience.retry import Retry
 from hardpoint.resilience.safety import Effect, Operation, effect_of, may_repeat
 from hardpoint.resilience.selection import On, Predicate, predicate_of, refused, transient
@@ -155,6 +154,8 @@ class Judgement:
     def complain(self, option: str, error: Exception) -> None:
         """Tell that a function given as an option raised."""
         if self._listeners:
+            from hardpoint.resilience.events import OptionFailed
+
             self._listeners.emit(OptionFailed(self._name, None, option, type(error).__name__))
 
 

@@ -7,7 +7,6 @@ from typing import final
 
 from hardpoint.core.errors import DeadlineTooShortError, LimitExceededError
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.events import CallQueued
 from hardpoint.resilience.options import count, seconds
 from hardpoint.runtime.effects import Effects
 
@@ -162,6 +161,8 @@ class Meter:
         if start <= now:
             return now
         if self._listeners:
+            from hardpoint.resilience.events import CallQueued
+
             self._listeners.emit(CallQueued(self._name, self._key, "rate"))
         return start
 

@@ -7,7 +7,6 @@ from hardpoint.core.errors import CircuitOpenError, RateLimitedError, RejectedEr
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.backoff import Backoff, Curve
 from hardpoint.resilience.call import Call
-from hardpoint.resilience.events import RetryScheduled
 from hardpoint.resilience.hints import NOTHING
 from hardpoint.resilience.judgement import Judgement
 from hardpoint.resilience.retry import Retry
@@ -119,6 +118,8 @@ class Repetition:
         return max(hint, own) if exact else hint + own
 
     def _tell(self, call: Call, why: str) -> None:
+        from hardpoint.resilience.events import RetryScheduled
+
         event = RetryScheduled(self._name, call.state.key, call.sent, call.delay, why)
         self._listeners.emit(event)
 

@@ -25,7 +25,7 @@ from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.circuit import Outcome
 from hardpoint.resilience.keys import Keyed, States
 from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.settlement import Settlement
+from hardpoint.resilience.settlement import PLAIN, Settlement
 from hardpoint.resilience.state import State
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
 from hardpoint.runtime.effects import Effects
@@ -190,8 +190,8 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         LIMIT.set(mine)
                     sent = True
                     result: object = await function(*args, **kwargs)
-                    if not asynchronous and hasattr(type(result), "__await__"):
-                        settlement.refuse_awaitable(result)
+                    if not asynchronous and type(result) not in PLAIN:
+                        settlement.check_plain(result)
                 except BaseException as error:
                     expired = False
                     if span is not None:

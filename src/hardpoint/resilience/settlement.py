@@ -17,7 +17,6 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.call import Call
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.events import AttemptFinished, CallRejected, FellBack, GaveUp
 from hardpoint.resilience.fallback import Fallback
 from hardpoint.resilience.hints import NOTHING, hints_of
 from hardpoint.resilience.judgement import Facts, Judgement
@@ -26,6 +25,10 @@ from hardpoint.resilience.safety import Effect, effect_of
 from hardpoint.resilience.state import State
 from hardpoint.runtime.effects import Effects
 
+PLAIN: set[type] = {type(None)}
+"""Types of results known not to be awaitable: to look for `__await__` each time would be dear."""
+
+_PLAIN_MAX = 1000
 _NOTE = "hardpoint: "
 _FINAL = "not repeatable"
 _FAILURE = Outcome.FAILURE  # a member's look-up is not free
@@ -220,6 +223,8 @@ class Settlement:
                 raise
             state.degraded += 1
             if self._listeners:
+                from hardpoint.resilience.events import FellBack
+
                 self._listeners.emit(FellBack(self._name, state.key, type(error).__name__))
             return self._fallback(error, args, kwargs)
         finally:
@@ -227,6 +232,8 @@ class Settlement:
 
     def tell_refused(self, state: State, by: str = "CircuitOpenError") -> None:
         """Tell the listeners that a call was refused."""
+        from hardpoint.resilience.events import CallRejected
+
         self._listeners.emit(CallRejected(self._name, state.key, by))
 
     def refuse_late(self, state: State) -> NoReturn:
@@ -237,14 +244,19 @@ class Settlement:
         """Refuse to run where there is nothing that a timeout could cancel."""
         raise RuntimeError(f"{self._name}: a timeout needs a task; run it by an event loop")
 
-    def refuse_awaitable(self, result: object) -> NoReturn:
+    def check_plain(self, result: object) -> None:
         """Refuse what a plain function gave to be awaited: that would run outside the policy."""
+        kind = type(result)
+        if not hasattr(kind, "__await__"):
+            if len(PLAIN) < _PLAIN_MAX:
+                PLAIN.add(kind)
+            return
         for end in (getattr(result, "close", None), getattr(result, "cancel", None)):
             if callable(end):
                 end()
         raise ConfigurationError(
             self._name,
-            f"the function is not `async def`, but it returned a {type(result).__name__}, "
+            f"the function is not `async def`, but it returned a {kind.__name__}, "
             "which no policy guards",
             fix="Give the coroutine function itself, with its arguments: policy.call(fetch, url)",
         )
@@ -315,10 +327,14 @@ class Settlement:
         return failure
 
     def _tell_attempt(self, state: State, attempt: int, elapsed: float, error: str | None) -> None:
+        from hardpoint.resilience.events import AttemptFinished
+
         self._listeners.emit(AttemptFinished(self._name, state.key, attempt, elapsed, error))
 
     def _tell_end(self, call: Call, reason: str) -> None:
         if self._listeners:
+            from hardpoint.resilience.events import GaveUp
+
             elapsed = call.now - call.started
             event = GaveUp(self._name, call.state.key, call.sent, elapsed, reason)
             self._listeners.emit(event)

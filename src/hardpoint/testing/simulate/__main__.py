@@ -18,10 +18,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options.add_argument("--clients", type=int, default=40, help="processes that call")
     options.add_argument("--seed", type=int, default=1, help="of all chance")
+    options.add_argument("--end", type=float, default=90.0, help="seconds; it is back after 40")
     options.add_argument("--json", action="store_true", help="print JSON instead")
     options.add_argument("--plot", type=Path, metavar="FILE", help="also write the curves as SVG")
     chosen = options.parse_args(arguments)
-    world = World(clients=chosen.clients, seed=chosen.seed)
+    world = World(clients=chosen.clients, seed=chosen.seed, end=chosen.end)
     histories = [simulate(name, make(world), world) for name, make in STRATEGIES.items()]
     if chosen.json:
         text = as_json(histories, world)

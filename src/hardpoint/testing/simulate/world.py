@@ -47,6 +47,11 @@ class World:
     def __post_init__(self) -> None:
         if self.clients < 1:
             raise ConfigurationError("clients", f"must be 1 or more, not {self.clients}")
+        if not 0 < self.fails < self.back < self.end:
+            raise ConfigurationError(
+                "end",
+                f"comes after the server's return at {self.back:g} s, not at {self.end:g} s",
+            )
 
 
 @final

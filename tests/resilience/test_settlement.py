@@ -1,0 +1,50 @@
+import asyncio
+
+import pytest
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.resilience.settlement import PLAIN
+
+
+@pytest.fixture
+def known():
+    """The types known to be plain, as they were before the test."""
+    before = set(PLAIN)
+    yield PLAIN
+    PLAIN.clear()
+    PLAIN.update(before)
+
+
+def test_types_of_results_are_remembered_up_to_a_limit(policy, known):
+    guarded = policy(timeout=5)
+    for number in range(1100):
+        kind = type(f"Kind{number}", (), {})
+        assert isinstance(guarded.call(kind), kind)
+    assert len(known) == 1000
+
+
+def test_a_task_that_a_plain_function_gives_is_cancelled_and_refused(policy):
+    guarded = policy(timeout=5)
+
+    async def scenario():
+        tasks = []
+
+        def start():
+            tasks.append(asyncio.ensure_future(asyncio.sleep(60)))
+            return tasks[0]
+
+        with pytest.raises(ConfigurationError, match="returned a Task, which no policy guards"):
+            guarded.call(start)
+        await asyncio.wait(tasks)
+        assert tasks[0].cancelled()
+
+    asyncio.run(scenario())
+
+
+def test_what_can_only_be_awaited_is_refused_as_well(policy):
+    class Later:
+        def __await__(self):
+            yield
+
+    with pytest.raises(ConfigurationError, match="returned a Later"):
+        policy(timeout=5).call(Later)
