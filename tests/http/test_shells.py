@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import traceback
 
 import pytest
 
@@ -177,6 +178,14 @@ def test_what_http_cannot_say_is_refused_before_it_is_sent(shells, vendor, reque
         shells.send(request_)
     assert caught.value.outcome_known
     assert vendor.requests == 0
+
+
+def test_a_header_that_cannot_be_sent_is_quoted_nowhere(shells, vendor):
+    secret = str(10**20)  # a traceback quotes the lines of this test
+    with pytest.raises(InvalidRequestError) as caught:
+        shells.send(post(vendor.url, headers=(("authorization", f"Bearer {secret}\n"),)))
+    assert secret not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is None
 
 
 def test_first_requests_at_the_same_time_share_one_pool(vendor):

@@ -60,8 +60,13 @@ class AsyncTransport:
             finally:
                 await answer.aclose()
         except FAILURES as error:
-            raise no_answer(error, request) from error
-        return body.response()
+            failure = no_answer(error, request)
+        else:
+            return body.response()
+        try:
+            raise failure  # out here, where the error of httpx2 does not follow it by itself
+        finally:
+            del failure
 
     async def close(self) -> None:
         """Close every connection."""

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Protocol, final
 
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 
 
@@ -11,7 +12,11 @@ class Authorization(Protocol):
     """Makes the headers that carry the credentials."""
 
     def headers(self) -> Sequence[tuple[str, str]]:
-        """For one request."""
+        """For one request.
+
+        Raises:
+            ConfigurationError: a secret is missing, or was not copied cleanly.
+        """
         ...
 
     def secrets(self) -> Sequence[str]:
@@ -30,7 +35,7 @@ class Bearer:
 
     def headers(self) -> Sequence[tuple[str, str]]:
         """For one request."""
-        return (("authorization", f"Bearer {self._secret.reveal()}"),)
+        return (("authorization", f"Bearer {_revealed(self._secret)}"),)
 
     def secrets(self) -> Sequence[str]:
         """The secret."""
@@ -49,9 +54,18 @@ class Basic:
 
     def headers(self) -> Sequence[tuple[str, str]]:
         """For one request."""
-        pair = f"{self._user}:{self._secret.reveal()}".encode()
+        pair = f"{self._user}:{_revealed(self._secret)}".encode()
         return (("authorization", f"Basic {base64.b64encode(pair).decode()}"),)
 
     def secrets(self) -> Sequence[str]:
         """The secret."""
         return (self._secret.reveal(),)
+
+
+def _revealed(secret: Secret) -> str:
+    text = secret.reveal()
+    if not text.isprintable() or " " in text or not text.isascii():
+        raise ConfigurationError(
+            secret.reference, "holds blanks or odd characters", fix="Copy it again, alone"
+        )
+    return text

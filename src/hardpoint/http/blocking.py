@@ -54,8 +54,13 @@ class BlockingTransport:
             finally:
                 answer.close()
         except FAILURES as error:
-            raise no_answer(error, request) from error
-        return body.response()
+            failure = no_answer(error, request)
+        else:
+            return body.response()
+        try:
+            raise failure  # out here, where the error of httpx2 does not follow it by itself
+        finally:
+            del failure
 
     def close(self) -> None:
         """Close every connection."""

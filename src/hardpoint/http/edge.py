@@ -144,16 +144,22 @@ def _unreadable(problem: str, answer: httpx2.Response, request: Request) -> Hard
 
 
 def no_answer(error: Exception, request: Request) -> HardpointError:
-    """The error for a request that got no whole answer."""
+    """The error for a request that got no whole answer.
+
+    Its cause is the error of httpx2, unless that may quote a header.
+    """
     where = redacted_url(request.url)
     kind = type(error).__name__
     if isinstance(error, UNSENDABLE):
         return InvalidRequestError(f"not sent to {where}: {kind}")
     if not isinstance(error, NOTHING_SENT):
-        return OutcomeUnknownError(f"no answer from {where}: {kind}")
-    if _distrusted(error):
-        return UnavailableError(f"{where} has no trusted certificate", retryable=False)
-    return UnavailableError(f"no connection to {where}: {kind}")
+        failure: HardpointError = OutcomeUnknownError(f"no answer from {where}: {kind}")
+    elif _distrusted(error):
+        failure = UnavailableError(f"{where} has no trusted certificate", retryable=False)
+    else:
+        failure = UnavailableError(f"no connection to {where}: {kind}")
+    failure.__cause__ = error
+    return failure
 
 
 def _distrusted(error: BaseException | None) -> bool:

@@ -111,6 +111,7 @@ class MemoryPayments:
         """Create it; with a method, confirm it at once."""
 
         def act() -> Payment:
+            _check_method(new.payment_method)
             identifier = f"pay_{len(self._payments) + 1:06d}"
             nothing = Money("0", new.amount.currency)
             self._payments[identifier] = Payment(
@@ -144,6 +145,7 @@ class MemoryPayments:
 
         def act() -> Payment:
             self._expect(payment_id, *_OPEN)
+            _check_method(payment_method)
             method = payment_method or self._methods.get(payment_id)
             if method is None:
                 raise InvalidRequestError("is missing", field="payment_method", status=400)
@@ -244,14 +246,14 @@ class MemoryPayments:
     # How it comes about
 
     def _once(self, key: str, asked: Hashable, act: Callable[[], Any]) -> Any:
-        """The first answer under a key, refusals included."""
+        """The first answer under a key; a decline or conflict is one, bad arguments are none."""
         self.requests += 1
         asked = repr(asked)
         known = self._answers.get(key)
         if known is None:
             try:
                 known = _Answer(asked, act())
-            except ProviderError as error:
+            except (ConflictError, DeclinedError) as error:
                 known = _Answer(asked, error)
             self._answers[key] = known
         elif known.asked != asked:
@@ -271,8 +273,6 @@ class MemoryPayments:
         if method == CHALLENGED:
             action = NextAction(kind="redirect", url="https://bank.example/challenge")
             return self._set(identifier, PaymentStatus.REQUIRES_ACTION, next_action=action)
-        if method != GOOD:
-            raise NotFoundError(f"there is no payment method {method!r:.40}", status=404)
         return self._charge(identifier)
 
     def _charge(self, identifier: str) -> Payment:
@@ -327,3 +327,8 @@ class MemoryPayments:
         if payment.status not in statuses:
             raise ConflictError(f"the payment is {payment.status.value}", status=400)
         return payment
+
+
+def _check_method(method: str | None) -> None:
+    if method not in {None, GOOD, CHALLENGED, *DECLINED}:
+        raise NotFoundError(f"there is no payment method {method!r:.40}", status=404)
