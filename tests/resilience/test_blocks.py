@@ -247,3 +247,8 @@ def test_a_block_works_on_the_real_clock():
 
     asyncio.run(scenario())
     assert numbers == [1, 2]
+
+
+def test_a_stop_iteration_leaves_a_block_as_it_came(policy):
+    with pytest.raises(StopIteration), policy(retry=AGAIN).guard():
+        next(iter(()))

@@ -100,7 +100,9 @@ class _Flow:
             self.over = True
         except BaseException as outcome:
             self.over = True
-            if outcome is error:
+            # A StopIteration cannot pass through a coroutine as it is (PEP 479).
+            wrapped = isinstance(error, StopIteration) and outcome.__cause__ is error
+            if outcome is error or wrapped:
                 return False
             raise
         return True

@@ -320,7 +320,7 @@ class Settlement:
             failure = call.last
         if call.in_doubt and self._mutating and not isinstance(failure, OutcomeUnknownError):
             failure = _in_doubt(failure, self._name)
-        if self._repetition is not None and (call.tries > 1 or reason != _FINAL):
+        if self._repetition is not None and call.sent and (call.tries > 1 or reason != _FINAL):
             attempts = "1 attempt" if call.sent == 1 else f"{call.sent} attempts"
             elapsed = call.now - call.started
             _annotate(failure, f"{attempts} in {elapsed:.3g} s, stopped: {reason}")
