@@ -62,3 +62,17 @@ def test_a_refused_call_made_no_attempts_to_note(policy):
     with crm.with_(breaker=None).guard(), pytest.raises(BulkheadFullError) as refused:
         crm.with_(breaker=None).call(str)
     assert not hasattr(refused.value, "__notes__")
+
+
+def test_how_long_it_took_is_noted_where_a_part_needs_the_time(policy, clock):
+    def fails():
+        clock.advance(2)
+        raise LookupError
+
+    retry = Retry(3, on=LookupError, backoff=1)
+    with pytest.raises(LookupError) as failed:
+        policy(retry=retry, timeout=30).call(fails)
+    assert failed.value.__notes__ == ["hardpoint: 3 attempts in 8 s, stopped: attempts"]
+    with pytest.raises(LookupError) as failed:
+        policy(retry=retry).call(fails)
+    assert failed.value.__notes__ == ["hardpoint: 3 attempts, stopped: attempts"]
