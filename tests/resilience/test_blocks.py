@@ -247,3 +247,40 @@ def test_a_block_works_on_the_real_clock():
 
     asyncio.run(scenario())
     assert numbers == [1, 2]
+
+
+def test_a_stop_iteration_leaves_a_block_as_it_came(policy):
+    with pytest.raises(StopIteration), policy(retry=AGAIN).guard():
+        next(iter(()))
+
+
+def test_a_guard_is_around_one_block_at_a_time(policy, clock):
+    guard = policy(bulkhead=Bulkhead(1), timeout=5).guard()
+
+    async def scenario():
+        async with guard:
+            with pytest.raises(RuntimeError, match="around a block already"):
+                await guard.__aenter__()
+        async with guard:
+            pass
+
+    clock.run(scenario())
+    with guard, pytest.raises(RuntimeError, match="around a block already"), guard:
+        pass
+
+
+def test_a_guard_that_was_refused_can_be_tried_again(policy, clock):
+    crm = policy(breaker=Breaker(failures=1))
+    guard = crm.guard()
+    crm.breaker.force_open()
+    with pytest.raises(CircuitOpenError), guard:
+        pass
+
+    async def scenario():
+        with pytest.raises(CircuitOpenError):
+            await guard.__aenter__()
+
+    clock.run(scenario())
+    crm.breaker.reset()
+    with guard as attempt:
+        assert attempt.number == 1

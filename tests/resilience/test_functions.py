@@ -103,3 +103,9 @@ def test_what_cannot_be_called_is_refused(function):
 def test_a_name_is_the_qualified_one_or_what_it_shows():
     assert name_of(Methods.plain) == "Methods.plain"
     assert name_of(5) == "5"
+
+
+def test_a_static_method_is_refused_with_the_right_order():
+    for kind in (staticmethod, classmethod):
+        with pytest.raises(ConfigurationError, match=f"Put @{kind.__name__} above the policy"):
+            is_asynchronous(kind(len), "crm")

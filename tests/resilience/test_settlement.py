@@ -2,7 +2,10 @@ import asyncio
 
 import pytest
 
-from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.errors import BulkheadFullError, CircuitOpenError, ConfigurationError
+from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.bulkhead import Bulkhead
+from hardpoint.resilience.retry import Retry
 from hardpoint.resilience.settlement import PLAIN
 
 
@@ -48,3 +51,28 @@ def test_what_can_only_be_awaited_is_refused_as_well(policy):
 
     with pytest.raises(ConfigurationError, match="returned a Later"):
         policy(timeout=5).call(Later)
+
+
+def test_a_refused_call_made_no_attempts_to_note(policy):
+    crm = policy(retry=Retry(3), breaker=Breaker(failures=1), bulkhead=Bulkhead(1), deadline=5)
+    crm.breaker.force_open()
+    with pytest.raises(CircuitOpenError) as refused:
+        crm.call(str)
+    assert not hasattr(refused.value, "__notes__")
+    with crm.with_(breaker=None).guard(), pytest.raises(BulkheadFullError) as refused:
+        crm.with_(breaker=None).call(str)
+    assert not hasattr(refused.value, "__notes__")
+
+
+def test_how_long_it_took_is_noted_where_a_part_needs_the_time(policy, clock):
+    def fails():
+        clock.advance(2)
+        raise LookupError
+
+    retry = Retry(3, on=LookupError, backoff=1)
+    with pytest.raises(LookupError) as failed:
+        policy(retry=retry, timeout=30).call(fails)
+    assert failed.value.__notes__ == ["hardpoint: 3 attempts in 8 s, stopped: attempts"]
+    with pytest.raises(LookupError) as failed:
+        policy(retry=retry).call(fails)
+    assert failed.value.__notes__ == ["hardpoint: 3 attempts, stopped: attempts"]

@@ -100,7 +100,9 @@ class _Flow:
             self.over = True
         except BaseException as outcome:
             self.over = True
-            if outcome is error:
+            # A StopIteration cannot pass through a coroutine as it is (PEP 479).
+            wrapped = isinstance(error, StopIteration) and outcome.__cause__ is error
+            if outcome is error or wrapped:
                 return False
             raise
         return True
@@ -165,12 +167,20 @@ class Guard:
         self._flow: _Flow | None = None
 
     async def __aenter__(self) -> Attempt:
-        self._flow = _Flow(self._start, self._key_name, asynchronous=True)
-        return await self._flow.reach()
+        flow = self._begin(asynchronous=True)
+        try:
+            return await flow.reach()
+        except BaseException:
+            self._flow = None
+            raise
 
     def __enter__(self) -> Attempt:
-        self._flow = _Flow(self._start, self._key_name, asynchronous=False)
-        return self._flow.reach_blocking()
+        flow = self._begin(asynchronous=False)
+        try:
+            return flow.reach_blocking()
+        except BaseException:
+            self._flow = None
+            raise
 
     async def __aexit__(
         self,
@@ -188,5 +198,12 @@ class Guard:
     ) -> bool:
         return self._leave(error)
 
+    def _begin(self, *, asynchronous: bool) -> _Flow:
+        if self._flow is not None:
+            raise RuntimeError("this guard is around a block already: call `guard()` for each")
+        self._flow = _Flow(self._start, self._key_name, asynchronous=asynchronous)
+        return self._flow
+
     def _leave(self, error: BaseException | None) -> bool:
-        return self._flow is not None and self._flow.leave(error)
+        flow, self._flow = self._flow, None
+        return flow is not None and flow.leave(error)

@@ -12,7 +12,7 @@ class Call:
 
     Attributes:
         state: the key's state.
-        started: when the call began.
+        started: when the call began; not a number if nobody needed to know.
         until: when it has to be over.
         now: when its last attempt ended.
         hints: what the other side asked for then.

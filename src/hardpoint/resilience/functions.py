@@ -38,6 +38,13 @@ def name_of(function: Any) -> str:
 def _flags(function: Any, policy: str) -> int:
     while isinstance(function, partial):
         function = function.func
+    kind = type(function).__name__
+    if kind in ("staticmethod", "classmethod"):
+        raise ConfigurationError(
+            f"{policy}({name_of(function)})",
+            f"is a {kind}, which no policy can wrap",
+            fix=f"Put @{kind} above the policy",
+        )
     if not callable(function):
         raise ConfigurationError(f"{policy}({name_of(function)})", "cannot be called")
     for one in (function, getattr(type(function), "__call__", None)):  # noqa: B004 - its code

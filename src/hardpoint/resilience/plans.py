@@ -112,6 +112,8 @@ def parameters(
         "tasks": None if watch is None else watch.tasks,
         "idempotency_key": settings.idempotency_key,
         "slow_after": slow_after,
+        "clocked": span is not None
+        or any(part is not None for part in (settings.rate, breaker, budget, keyed)),
         "timed": judged or sliding or slow_after < inf,
         "sliding": sliding,
         "judged": judged,

@@ -7,7 +7,7 @@ from typing import final
 
 from hardpoint.core.errors import DeadlineTooShortError, LimitExceededError
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.options import count, seconds
+from hardpoint.resilience.options import amount, count, seconds
 from hardpoint.runtime.effects import Effects
 
 _EARLY = 1e-9  # sums of floats must not make a call wait for a nanosecond
@@ -35,8 +35,8 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         seconds("RateLimit.per", self.per)
-        seconds("RateLimit.calls", self.calls)
-        seconds("RateLimit.calls", self.per / self.calls)
+        amount("RateLimit.calls", self.calls)
+        amount("RateLimit.calls", self.per / self.calls)
         count("RateLimit.burst", self.burst, most=1_000_000_000)
         count("RateLimit.queue", self.queue, least=0)
 

@@ -13,7 +13,7 @@ without any call, which no other thread can interrupt. Everything rare is in `Se
 
 from collections.abc import Callable, Coroutine, Mapping
 from inspect import isawaitable
-from math import inf
+from math import inf, nan
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
     tasks: Mapping[Any, Any] | None,
     idempotency_key: str | None,
     slow_after: float,
+    clocked: bool,
     timed: bool,
     sliding: bool,
     judged: bool,
@@ -81,6 +82,7 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         tasks: the current task of each event loop, where asking for it would cost more.
         idempotency_key: the parameter that takes the key.
         slow_after: seconds from which on the breaker itself counts a success.
+        clocked: a part needs the time at which the call began.
         timed: the breaker needs the time at which an attempt ended.
         sliding: it has a time window.
         judged: results are not simply successes.
@@ -92,7 +94,7 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
         function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         monotonic = effects.monotonic
-        now = started = monotonic()
+        now = started = monotonic() if clocked or listeners._all else nan
         here = state if keyed is None else states.at(keyed.by(*args, **kwargs), now)
         if breaker is not None and not fallback and here.circuit.shut:
             # The way out while it is open: no record, no handler, no call.
@@ -149,6 +151,8 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         if room.free > 0:
                             room.free -= 1
                         else:
+                            if not clocked:
+                                now = monotonic()
                             bound = until if span is not None else outer_limit(effects, now)
                             if asynchronous:
                                 began = now = await room.wait(now, bound)

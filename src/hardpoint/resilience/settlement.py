@@ -1,6 +1,7 @@
 """What follows an attempt that did not simply succeed: how it is counted, and how the call ends."""
 
 from contextlib import suppress
+from math import isnan
 from typing import Any, NoReturn, final
 
 from hardpoint.core.errors import (
@@ -320,10 +321,11 @@ class Settlement:
             failure = call.last
         if call.in_doubt and self._mutating and not isinstance(failure, OutcomeUnknownError):
             failure = _in_doubt(failure, self._name)
-        if self._repetition is not None and (call.tries > 1 or reason != _FINAL):
+        if self._repetition is not None and call.sent and (call.tries > 1 or reason != _FINAL):
             attempts = "1 attempt" if call.sent == 1 else f"{call.sent} attempts"
             elapsed = call.now - call.started
-            _annotate(failure, f"{attempts} in {elapsed:.3g} s, stopped: {reason}")
+            took = "" if isnan(elapsed) else f" in {elapsed:.3g} s"
+            _annotate(failure, f"{attempts}{took}, stopped: {reason}")
         return failure
 
     def _tell_attempt(self, state: State, attempt: int, elapsed: float, error: str | None) -> None:
