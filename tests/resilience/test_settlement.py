@@ -2,11 +2,19 @@ import asyncio
 
 import pytest
 
-from hardpoint.core.errors import BulkheadFullError, CircuitOpenError, ConfigurationError
+from hardpoint.core.errors import (
+    BulkheadFullError,
+    CircuitOpenError,
+    ConfigurationError,
+    OutcomeUnknownError,
+)
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
+from hardpoint.resilience.fallback import Degraded
 from hardpoint.resilience.retry import Retry
 from hardpoint.resilience.settlement import PLAIN
+
+DEGRADED = Degraded("ConnectionResetError", "crm")
 
 
 @pytest.fixture
@@ -76,3 +84,14 @@ def test_how_long_it_took_is_noted_where_a_part_needs_the_time(policy, clock):
     with pytest.raises(LookupError) as failed:
         policy(retry=retry).call(fails)
     assert failed.value.__notes__ == ["hardpoint: 3 attempts, stopped: attempts"]
+
+
+@pytest.mark.parametrize("instead", [{"fallback": "cached"}, {"critical": False}])
+def test_no_fallback_hides_that_a_mutating_call_may_have_acted(policy, instead):
+    def resets():
+        raise ConnectionResetError
+
+    with pytest.raises(OutcomeUnknownError):
+        policy(timeout=5, operation="needs_key", **instead).call(resets)
+    assert policy(timeout=5, operation="safe", **instead).call(resets) in ("cached", DEGRADED)
+    assert policy(timeout=5, **instead).call(resets) in ("cached", DEGRADED)

@@ -57,7 +57,8 @@ class Settings:
         rate: how many calls per time.
         bulkhead: how many calls at once.
         hedge: when to start a second attempt beside a slow first.
-        fallback: in place of an error: a value, or a function of `(error, *args, **kwargs)`.
+        fallback: in place of an error: a value, or a function of `(error, *args, **kwargs)`. It
+            never takes the place of the `OutcomeUnknownError` of an operation.
         critical: False answers `Degraded` in place of an error, if there is no fallback.
         operation: what repeating it does; then facts decide about retries, and a call whose outcome
             is not known raises `OutcomeUnknownError`.

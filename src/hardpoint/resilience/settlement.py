@@ -220,7 +220,8 @@ class Settlement:
         try:
             raise failure or RuntimeError("the call is over")  # noqa: TRY301 - for the traceback
         except Exception as error:
-            if self._fallback is None:
+            doubtful = self._mutating and isinstance(error, OutcomeUnknownError)
+            if self._fallback is None or doubtful:  # no fallback may hide that it may have acted
                 raise
             state.degraded += 1
             if self._listeners:
