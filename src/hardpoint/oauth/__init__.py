@@ -1,0 +1,1 @@
+"""Identity: providers' entries, the token endpoint, the vault that keeps and refreshes tokens."""
