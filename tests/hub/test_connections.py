@@ -50,6 +50,8 @@ def test_a_connection_is_its_providers_settings_and_a_policy(load):
     preset = "two_retries"
     timeout = 2.5
     deadline = 20
+    failures = 2
+    recovery = 0.5
     rate = 50
     concurrency = 8
     """
@@ -60,6 +62,7 @@ def test_a_connection_is_its_providers_settings_and_a_policy(load):
     assert (settings.secret_key.reveal(), settings.live) == ("sk_test_1", False)
     options = billing.policy.policy("billing", Listeners()).settings
     assert (options.timeout, options.deadline, options.retry.attempts) == (2.5, 20.0, 3)
+    assert (options.breaker.failures, options.breaker.recovery) == (2, 0.5)
     assert (options.rate.calls, options.bulkhead.calls, options.bulkhead.queue) == (50, 8, 32)
 
 

@@ -15,6 +15,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.tables import Table
+from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.presets import Preset, preset_options
@@ -25,7 +26,7 @@ QUEUE_PER_CALL = 4
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _CALLS_MOST = 100_000
-_POLICY_KEYS = {"preset", "timeout", "deadline", "rate", "concurrency"}
+_POLICY_KEYS = {"preset", "timeout", "deadline", "failures", "recovery", "rate", "concurrency"}
 _STATUS_URL = "status_url"
 """The field of a provider's settings that holds where it reports each status."""
 
@@ -40,6 +41,8 @@ class PolicySettings:
         preset: how often a call is repeated, with the waits, breaker and timeout of that preset.
         timeout: seconds for one attempt, in place of the preset's.
         deadline: seconds for a whole call, waits included.
+        failures: how many in a row open the circuit.
+        recovery: seconds until an open circuit lets a call through again.
         rate: calls per second.
         concurrency: calls under way at a time; four times as many may wait.
     """
@@ -47,12 +50,18 @@ class PolicySettings:
     preset: Preset = "four_retries"
     timeout: float | None = None
     deadline: float | None = None
+    failures: int = 5
+    recovery: float = 60.0
     rate: float | None = None
     concurrency: int | None = None
 
     def policy(self, name: str, listeners: Listeners) -> Policy:
         """A policy of this kind, with state of its own."""
-        options: dict[str, Any] = {"preset": self.preset, "deadline": self.deadline}
+        options: dict[str, Any] = {
+            "preset": self.preset,
+            "deadline": self.deadline,
+            "breaker": Breaker(failures=self.failures, recovery=self.recovery),
+        }
         if self.timeout is not None:
             options["timeout"] = self.timeout
         if self.rate is not None:
@@ -169,7 +178,8 @@ def _value(table: Table, key: str, hint: Any, folder: Path) -> Any:
 
 
 def _policy(table: Table) -> PolicySettings:
-    preset: Any = table.get("preset", str) if table.has("preset") else PolicySettings().preset
+    default = PolicySettings()
+    preset: Any = table.get("preset", str) if table.has("preset") else default.preset
     try:
         preset_options(preset)
     except ConfigurationError as error:
@@ -181,6 +191,8 @@ def _policy(table: Table) -> PolicySettings:
         preset=preset,
         timeout=timeout,
         deadline=deadline,
+        failures=table.count("failures", default.failures, most=_CALLS_MOST),
+        recovery=table.seconds("recovery", default.recovery),
         rate=table.seconds("rate", None),
         concurrency=table.count("concurrency", None, most=_CALLS_MOST),
     )
