@@ -152,7 +152,7 @@ class Refresher:
                     return claim.held
 
     def _free(self, key: Key, seen: int, until: float) -> bool:
-        """Wait for whoever renews it; whether that is over. It only reads: the other has to write."""
+        """Wait for whoever renews it; whether that is over. It only reads: the other writes."""
         by = self._by
         while by.clock.monotonic() < until:
             by.clock.pause(_POLL_SECONDS * (1 + 2 * by.random()))
