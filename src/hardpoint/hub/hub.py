@@ -24,11 +24,13 @@ from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUn
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.transport import Transport
+from hardpoint.hub.once import Once
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, prepare
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.webhooks.forwarding import FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
@@ -72,6 +74,9 @@ class Hub:
     Attributes:
         failure: why it cannot work any more, told as `HubFailed` too; None while it can.
         generation: counts the configurations that were in force.
+        once: `await hub.once(key, call, ...)` makes a call once for its key; see `Once`.
+        journal: for connections under `AsyncRuntime`, in the loop the hub was started in.
+        blocking_journal: for connections under `BlockingRuntime`, in plain `def` handlers.
     """
 
     def __init__(
@@ -97,6 +102,9 @@ class Hub:
             listeners=self.listeners,
             retention=settings.store.retention,
         )
+        self.journal = SqliteJournal(self.store)
+        self.blocking_journal = SqliteJournal(self.store, blocking=True)
+        self.once = Once(self.journal, self._clock)
         self.worker = Worker(
             self.store,
             self.handlers,

@@ -9,7 +9,7 @@
 - Where the provider cannot be asked the doubt stays, until a person has looked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar, final
 
 from hardpoint.core.errors import (
@@ -61,8 +61,9 @@ class Journalled(Generic[_Result]):
         intent: what is to be done.
         effect: what the port says of it.
         call: does it.
+        operation, provider: for errors.
         settle_seconds: after so long, what the provider does not list was not done.
-        provider, operation: for errors.
+        harmless: whether what is in doubt may be done again whatever became of it.
     """
 
     def __init__(
@@ -72,15 +73,17 @@ class Journalled(Generic[_Result]):
         effect: Effect[_Result],
         call: Doubtful[_Result],
         *,
-        settle_seconds: float,
-        provider: str,
         operation: str,
+        provider: str = "",
+        settle_seconds: float = 0.0,
+        harmless: Callable[[Entry], bool] = lambda _: False,
     ) -> None:
         self._journal = journal
         self._intent = intent
         self._effect = effect
         self._call = call
         self._settle_seconds = settle_seconds
+        self._harmless = harmless
         self._names: dict[str, Any] = {"provider": provider, "operation": operation}
 
     async def finish(self) -> _Result:
@@ -114,8 +117,8 @@ class Journalled(Generic[_Result]):
     def _again(self, entry: Entry) -> _Result:
         if entry.result is None:
             raise AlreadyExistsError(
-                f"what the key {self._intent.key!r} stands for was done, and its result is no "
-                "longer kept",
+                f"what the key {self._intent.key!r} stands for was done, and its result is not "
+                "kept",
                 **self._names,
             )
         return replayed(entry.result, self._effect.returns)
@@ -130,7 +133,7 @@ class Journalled(Generic[_Result]):
             else:
                 self._journal.free(intent)
             raise
-        await self._journal.end(intent, *_kept(result))
+        await self._journal.end(intent, _kept(result), getattr(result, "id", None))
         return result
 
     async def _settled(self, entry: Entry) -> _Result:
@@ -148,7 +151,7 @@ class Journalled(Generic[_Result]):
         """The result of what was done; None when it is certain, or decided, that nothing was."""
         if self._effect.search is not None:
             return await self._search(self._effect.search, entry)
-        if entry.cleared:
+        if entry.cleared or self._harmless(entry):
             return None
         raise self._unknown(
             f"the call under the key {self._intent.key!r} may have acted, and the provider cannot "
@@ -200,5 +203,8 @@ def _candidates(results: Sequence[Any]) -> list[Found]:
     return [Found(one.id, recorded(one)) for one in results]
 
 
-def _kept(result: Any) -> tuple[bytes, str]:
-    return recorded(result), result.id
+def _kept(result: object) -> bytes | None:
+    try:
+        return recorded(result)
+    except TypeError:  # it was done all the same: a repeat is refused, its result is not known
+        return None
