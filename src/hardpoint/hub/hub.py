@@ -25,6 +25,7 @@ from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
+from hardpoint.hub.once import Once
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, prepare
@@ -33,6 +34,7 @@ from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
@@ -80,6 +82,9 @@ class Hub:
     Attributes:
         failure: why it cannot work any more, told as `HubFailed` too; None while it can.
         generation: counts the configurations that were in force.
+        once: `await hub.once(key, call, ...)` makes a call once for its key; see `Once`.
+        journal: for connections under `AsyncRuntime`, in the loop the hub was started in.
+        blocking_journal: for connections under `BlockingRuntime`, in plain `def` handlers.
     """
 
     def __init__(
@@ -107,6 +112,9 @@ class Hub:
             listeners=self.listeners,
             retention=settings.store.retention,
         )
+        self.journal = SqliteJournal(self.store)
+        self.blocking_journal = SqliteJournal(self.store, blocking=True)
+        self.once = Once(self.journal, self._clock)
         self.worker = Worker(
             self.store,
             self.handlers,

@@ -38,6 +38,7 @@ def test_counts_by_state(stage):
             "done": 1,
             "skipped": 2,
             "dead": 1,
+            "needs_reconcile": 0,
             "quarantined": 1,
             "total": 6,
         }
@@ -246,7 +247,7 @@ def test_damage_found_while_looking_is_told_as_such(stage):
 
     stage.play(story)
     content = bytearray(stage.path.read_bytes())
-    for start in range(4_096 * 10, len(content), 4_096):
+    for start in range(4_096 * 30, len(content), 4_096):
         content[start : start + 200] = b"\xff" * 200
     stage.path.write_bytes(content)
     reader = SqliteReader(stage.path)
