@@ -28,8 +28,8 @@ def list_(
     terminal.show({"dead_letters": msgspec.to_builtins(letters)}, dead_list(letters))
     if any(one.reason == Outcome.NEEDS_RECONCILE for one in letters):
         terminal.say(
-            "needs_reconcile: it may have happened. See its calls with hardpoint events show ID and "
-            "look at the provider first; to retry says that you have"
+            "needs_reconcile: it may have happened. See its calls with hardpoint events show ID"
+            " and look at the provider first; to retry says that you have"
         )
     if letters:
         terminal.say("next:  hardpoint events retry ID")

@@ -71,6 +71,11 @@ class SqliteStore:
         return None if self._engine is None else self._engine.broken
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was opened, and not closed since."""
+        return self._writer is not None
+
+    @property
     def boot(self) -> int:
         """The number of this opening; leases of this process carry it."""
         return self._opened().boot
