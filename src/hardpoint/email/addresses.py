@@ -68,7 +68,7 @@ def checked_address(given: str | Address, *, field: str) -> Address:
     """
     email, name = (given.email, given.name) if isinstance(given, Address) else _split(given, field)
     if name is not None:
-        name = checked_line(name.strip(), field=field, most=NAME_CHARACTERS_MAX)
+        name = checked_line(name, field=field, most=NAME_CHARACTERS_MAX).strip()
     local, at, domain = email.rpartition("@")
     if at and len(email) <= EMAIL_CHARACTERS_MAX:
         domain = _ascii(domain)
@@ -88,8 +88,7 @@ def masked(email: str) -> str:
 
 def _split(text: str, field: str) -> tuple[str, str | None]:
     """The address in a text, and the name before it."""
-    if len(text) > ADDRESS_CHARACTERS_MAX:
-        raise InvalidRequestError("is not an email address", field=field)
+    checked_line(text, field=field, most=ADDRESS_CHARACTERS_MAX)
     found = _NAMED.fullmatch(text)
     if found is None:
         return text, None
