@@ -117,8 +117,6 @@ class SendGridWebhooks:
 
     def clue(self, request: WebhookRequest) -> str | None:
         """What is mistaken most often."""
-        if not request.body.endswith(b"\n"):
-            return "SendGrid ends its body with a line break, and signs that too; is it cut off?"
         return "Each event webhook has a key of its own; is it the one of this webhook?"
 
     def sign(
