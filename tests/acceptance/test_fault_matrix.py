@@ -18,6 +18,7 @@ from hardpoint import Policy, Retry, constant
 from hardpoint.core.errors import (
     AuthenticationError,
     DeclinedError,
+    InvalidRequestError,
     OutcomeUnknownError,
     RateLimitedError,
     UnavailableError,
@@ -26,6 +27,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
+from hardpoint.email import EmailSender
 from hardpoint.fakes.faults import (
     bad_json,
     commit_then_drop,
@@ -40,12 +42,22 @@ from hardpoint.fakes.messages import Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.limits import Limits
 from hardpoint.payments import PaymentGateway
+from hardpoint.providers.sendgrid import SendGrid
+from hardpoint.providers.sendgrid.email import SendGridEmail
+from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
 from hardpoint.providers.stripe import Stripe
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 from hardpoint.providers.stripe.payments import StripePayments
+from hardpoint.providers.twilio import Twilio
+from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, FakeTwilio
+from hardpoint.providers.twilio.fake import SENDER as NUMBER
+from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.calls import AttemptEnded
 from hardpoint.runtime.connection import Connection
+from hardpoint.sms import OptedOutError, SmsSender
+from hardpoint.sync.email import EmailSender as BlockingEmailSender
 from hardpoint.sync.payments import PaymentGateway as BlockingPaymentGateway
+from hardpoint.sync.sms import SmsSender as BlockingSmsSender
 from hardpoint.testing.conformance.modes import MODES
 
 ATTEMPTS = 3
@@ -62,7 +74,9 @@ class Adapter:
         facade: its blocking twin.
         calls: by kind, given the port.
         effects: what the ledger calls the effect of a keyed or unkeyed call.
-        declined: a call that the vendor declines, where it can.
+        refused: a call that the vendor answers with a no, and the error it ends with.
+        found: finds what the unkeyed call did, where the port can look for it.
+        bodiless: the vendor's answers have no body, in which nothing can break.
     """
 
     name: str
@@ -71,7 +85,9 @@ class Adapter:
     facade: Callable[[Any], Any]
     calls: dict[str, Callable[[Any], Any]]
     effects: str
-    declined: Callable[[Any], Any] | None = None
+    refused: tuple[Callable[[Any], Any], type[Exception]]
+    found: Callable[[Any], Any] | None = None
+    bodiless: bool = False
 
 
 def stripe(transport, url, connection):
@@ -97,6 +113,29 @@ def stripe_with_a_payment():
     return vendor
 
 
+def twilio(transport, url, connection):
+    settings = Twilio(
+        account_sid=ACCOUNT_SID, secret=Secret.value(AUTH_TOKEN), from_=NUMBER, base_url=url
+    )
+    return SmsSender(TwilioSms(transport, settings), connection)
+
+
+def twilio_with_a_message():
+    vendor = FakeTwilio(delivers=False)
+    vendor.mailbox.create([("To", TO), ("From", NUMBER), ("Body", "before")])
+    return vendor
+
+
+def sendgrid(transport, url, connection):
+    settings = SendGrid(api_key=Secret.value(API_KEY), from_="orders@shop.example", base_url=url)
+    return EmailSender(SendGridEmail(transport, settings), connection)
+
+
+def email(to):
+    return lambda port: port.send(to=to, subject="Your order", text="hello")
+
+
+TO = "+4917012345678"
 ADAPTERS = [
     Adapter(
         name="stripe",
@@ -110,9 +149,35 @@ ADAPTERS = [
             ),
         },
         effects="charge",
-        declined=lambda port: port.create_payment(
-            Money("10", "EUR"), payment_method="pm_card_visa_chargeDeclined"
+        refused=(
+            lambda port: port.create_payment(
+                Money("10", "EUR"), payment_method="pm_card_visa_chargeDeclined"
+            ),
+            DeclinedError,
         ),
+    ),
+    Adapter(
+        name="twilio",
+        vendor=twilio_with_a_message,
+        port=twilio,
+        facade=BlockingSmsSender,
+        calls={
+            "read": lambda port: port.get_message(f"shop:SM{1:032x}"),
+            "unkeyed": lambda port: port.send(to=TO, body="hello"),
+        },
+        effects="message",
+        refused=(lambda port: port.send(to="+15005550004", body="hello"), OptedOutError),
+        found=lambda port: port.find(to=TO, body="hello", since=0),
+    ),
+    Adapter(
+        name="sendgrid",
+        vendor=lambda: FakeSendGrid(delivers=False),
+        port=sendgrid,
+        facade=BlockingEmailSender,
+        calls={"unkeyed": email("ann@customer.example")},
+        effects="email",
+        refused=(email("invalid@fake.example"), InvalidRequestError),
+        bodiless=True,
     ),
 ]
 
@@ -133,6 +198,7 @@ class Row:
     unkeyed: tuple[type[Exception] | None, int]
     effects: tuple[int, int]
     waited: float = 0.0
+    in_body: bool = False
 
 
 ALWAYS = ATTEMPTS
@@ -166,10 +232,16 @@ ROWS = [
     Row("commit then drop", commit_then_drop(), 1, SECOND, SECOND, UNKNOWN, (1, 1)),
     Row("drop always", commit_then_drop(), ALWAYS, DOWN, GIVEN_UP, UNKNOWN, (1, 1)),
     Row("reset in the headers", reset("headers"), 1, SECOND, SECOND, UNKNOWN, (1, 0)),
-    Row("reset in the body", reset("mid_body"), 1, SECOND, SECOND, UNKNOWN, (1, 1)),
-    Row("half an answer", truncate(), 1, SECOND, SECOND, UNKNOWN, (1, 1)),
+    Row("reset in the body", reset("mid_body"), 1, SECOND, SECOND, UNKNOWN, (1, 1), in_body=True),
+    Row("half an answer", truncate(), 1, SECOND, SECOND, UNKNOWN, (1, 1), in_body=True),
 ]
-CALLS = [(adapter, kind) for adapter in ADAPTERS for kind in adapter.calls]
+TRIALS = [
+    pytest.param(adapter, kind, row, id=f"{adapter.name}-{kind}-{row.name}")
+    for adapter in ADAPTERS
+    for kind in adapter.calls
+    for row in ROWS
+    if not (adapter.bodiless and row.in_body)
+]
 
 
 class Patient:
@@ -219,12 +291,16 @@ class Trial:
     def _heard(self, event):
         self.attempts += isinstance(event, AttemptEnded)
 
+    def does(self, call):
+        """What a call gives."""
+        return self._mode.do(call(self._port))
+
     def ends(self, call):
         """The error that a call ends with, if any, and its attempts."""
         before = self.attempts
         error = None
         try:
-            self._mode.do(call(self._port))
+            self.does(call)
         except Exception as caught:
             error = caught
         return error, self.attempts - before
@@ -256,10 +332,9 @@ def unreachable(request):
         yield address
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-@pytest.mark.parametrize(("adapter", "kind"), CALLS, ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(("adapter", "kind", "row"), TRIALS)
 def test_every_fault_ends_as_the_table_says(adapter, kind, row, mode, unreachable):
-    with FakeServer(adapter.vendor()) as server:
+    with serving(adapter) as server:
         vendor, url = server.app, server.url
         if isinstance(row.fault, str):
             url = unreachable(row.fault)
@@ -269,6 +344,8 @@ def test_every_fault_ends_as_the_table_says(adapter, kind, row, mode, unreachabl
         trial = Trial(adapter, mode, url)
         error, attempts = trial.ends(adapter.calls[kind])
         effects = vendor.ledger.count(adapter.effects) - before
+        if adapter.found and isinstance(error, OutcomeUnknownError):
+            assert len(trial.does(adapter.found)) == effects, "what the caller finds is the truth"
     expected, expected_attempts = getattr(row, kind)
     assert type(error) is (expected or type(None)), error
     assert attempts == expected_attempts
@@ -279,8 +356,17 @@ def test_every_fault_ends_as_the_table_says(adapter, kind, row, mode, unreachabl
         assert (error.provider, bool(error.operation)) == (adapter.name, True)
 
 
-@pytest.mark.parametrize("adapter", [one for one in ADAPTERS if one.declined], ids=lambda a: a.name)
-def test_a_decline_is_an_answer_and_never_retried(adapter, mode):
-    with FakeServer(adapter.vendor()) as server:
-        error, attempts = Trial(adapter, mode, server.url).ends(adapter.declined)
-        assert (type(error), attempts, server.requests) == (DeclinedError, 1, 1)
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
+def test_a_refusal_is_an_answer_and_never_retried(adapter, mode):
+    call, expected = adapter.refused
+    with serving(adapter) as server:
+        error, attempts = Trial(adapter, mode, server.url).ends(call)
+        assert (type(error), attempts, server.requests) == (expected, 1, 1)
+
+
+@contextlib.contextmanager
+def serving(adapter):
+    vendor = adapter.vendor()
+    with FakeServer(vendor) as server:
+        yield server
+    vendor.emitter.close()
