@@ -20,6 +20,7 @@ from hardpoint.testing.conformance.storage import StorageConformance, StorageSub
 
 ACCESS_KEY = "AKIAFAKE"
 SECRET = "fake-secret"
+PAGE = 4
 
 
 @pytest.fixture(params=MODES)
@@ -35,6 +36,7 @@ def memory(mode, driver, folder):
         driver,
         requests=lambda: driver.requests,
         folder=folder,
+        page=PAGE,
         unfinished=lambda: len(driver.unfinished),
     )
 
@@ -42,13 +44,13 @@ def memory(mode, driver, folder):
 class TestMemory(StorageConformance):
     @pytest.fixture
     def subject(self, mode, tmp_path):
-        return memory(mode, MemoryStorage(), tmp_path)
+        return memory(mode, MemoryStorage(page=PAGE), tmp_path)
 
 
 class TestMemoryThatCanDoLittle(StorageConformance):
     @pytest.fixture
     def subject(self, mode, tmp_path):
-        return memory(mode, MemoryStorage(capabilities=frozenset()), tmp_path)
+        return memory(mode, MemoryStorage(capabilities=frozenset(), page=PAGE), tmp_path)
 
 
 class Counted:
@@ -64,31 +66,32 @@ class Counted:
 
 
 class TestFilesystem(StorageConformance):
-    signs = {}
+    signs = ()
 
     @pytest.fixture
     def subject(self, request, mode, tmp_path):
         root, own = tmp_path / "root", tmp_path / "own"
         root.mkdir()
         own.mkdir()
-        settings = Filesystem(path=root, **self.signs)
+        settings = Filesystem(path=root, **dict(self.signs))
         shells = provider("filesystem").effects["storage"]
         shell = load(shells[list(MODES).index(request.node.callspec.params["mode"])])
         calls = Counted(shell(settings))
         return StorageSubject(
             mode,
-            FilesystemStorage(calls, settings),
+            FilesystemStorage(calls, settings, page=PAGE),
             requests=lambda: calls.count,
             folder=own,
+            page=PAGE,
             unfinished=lambda: len(list((root / ".hardpoint" / "parts").iterdir())),
         )
 
 
 class TestFilesystemThatSigns(TestFilesystem):
-    signs = {
-        "secret": Secret.value("a secret of the test's"),
-        "public_url": "https://shop.example/files",
-    }
+    signs = (
+        ("secret", Secret.value("a secret of the test's")),
+        ("public_url", "https://shop.example/files"),
+    )
 
 
 class CountedTransport:
@@ -147,9 +150,10 @@ class TestS3(StorageConformance):
         transport = CountedTransport(mode.transport())
         return StorageSubject(
             mode,
-            S3Storage(transport, settings),
+            S3Storage(transport, settings, page=PAGE),
             requests=lambda: transport.count,
             folder=tmp_path,
+            page=PAGE,
             unfinished=lambda: len(
                 official.list_multipart_uploads(Bucket="shop-files").get("Uploads", ())
             ),
@@ -185,6 +189,6 @@ def test_a_capability_that_no_test_exercises_is_reported(tmp_path):
         test_a_form_is_signed_for_an_object = None
         test_bad_forms_are_not_signed = None
 
-    subject = memory(MODES["blocking"](), MemoryStorage(), tmp_path)
+    subject = memory(MODES["blocking"](), MemoryStorage(page=PAGE), tmp_path)
     with pytest.raises(AssertionError, match=StorageCapability.SIGN_POST):
         Hollow().test_every_declared_capability_is_exercised(subject)

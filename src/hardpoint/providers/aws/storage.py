@@ -41,6 +41,7 @@ class S3Storage:
         transport: how requests are sent.
         settings: which bucket.
         clock: its time is signed.
+        page: how many entries a page of a list has, 1000 at most.
     """
 
     provider = "aws"
@@ -50,7 +51,10 @@ class S3Storage:
         limits={"piece_bytes": PIECE_BYTES, "pieces": 10_000, "expires_seconds": 7 * 24 * 3600},
     )
 
-    def __init__(self, transport: Transport, settings: S3, clock: Clock | None = None) -> None:
+    def __init__(
+        self, transport: Transport, settings: S3, clock: Clock | None = None, *, page: int = 1000
+    ) -> None:
+        self._page = page
         self._api = Api(transport, settings, clock or SystemClock())
         self._bucket = settings.bucket
 
@@ -163,7 +167,12 @@ class S3Storage:
         self, *, prefix: str, delimiter: str | None, cursor: str | None
     ) -> ObjectPage:
         """`ListObjectsV2`."""
-        query = [("list-type", "2"), ("encoding-type", "url"), ("prefix", prefix)]
+        query = [
+            ("list-type", "2"),
+            ("encoding-type", "url"),
+            ("max-keys", str(self._page)),
+            ("prefix", prefix),
+        ]
         if delimiter is not None:
             query.append(("delimiter", delimiter))
         if cursor is not None:

@@ -12,19 +12,19 @@ from hardpoint.providers.filesystem.paths import OWN, folder, root_of, version_o
 from hardpoint.storage.keys import checked_key
 from hardpoint.storage.types import ObjectInfo, ObjectPage, Prefix
 
-PAGE = 1000
 
-
-def page(root: Path, *, prefix: str, delimiter: str | None, cursor: str | None) -> ObjectPage:
+def page(
+    root: Path, *, prefix: str, delimiter: str | None, cursor: str | None, most: int
+) -> ObjectPage:
     """A page of what starts with a prefix, after the cursor."""
     walk = _Walk(prefix, delimiter, cursor)
     with root_of(root) as within:
-        entries = list(islice(walk.below(within, ""), PAGE + 1))
-    last = entries[PAGE - 1] if len(entries) > PAGE else None
+        entries = list(islice(walk.below(within, ""), most + 1))
+    last = entries[most - 1] if len(entries) > most else None
     if last is None:
         return ObjectPage(entries=tuple(entries))
     named = last.prefix if isinstance(last, Prefix) else last.key
-    return ObjectPage(entries=tuple(entries[:PAGE]), cursor=named)
+    return ObjectPage(entries=tuple(entries[:most]), cursor=named)
 
 
 @final
@@ -48,7 +48,7 @@ class _Walk:
         if not inside and not self._prefix.startswith(path):
             return
         passed = self._after > path.encode() and not self._after.startswith(path.encode())
-        told = inside and self._delimiter is not None
+        told = inside and path != self._prefix and self._delimiter is not None
         if passed or (told and self._after == path.encode()):
             return
         with folder(name, within) as here:

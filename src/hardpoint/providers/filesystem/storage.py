@@ -36,13 +36,17 @@ class FilesystemStorage:
         calls: does the work.
         settings: which folder, and what signs URLs.
         ids: name what is being written.
+        page: how many entries a page of a list has.
     """
 
     provider = "filesystem"
 
-    def __init__(self, calls: FolderCalls, settings: Filesystem, ids: Ids | None = None) -> None:
+    def __init__(
+        self, calls: FolderCalls, settings: Filesystem, ids: Ids | None = None, *, page: int = 1000
+    ) -> None:
         self._calls = calls
         self._ids = ids or Uuid7()
+        self._page = page
         self._signer = UrlSigner.of(settings)
         signs = {StorageCapability.SIGN_URL} if self._signer else set[StorageCapability]()
         self.capabilities = Capabilities(
@@ -105,7 +109,9 @@ class FilesystemStorage:
         self, *, prefix: str, delimiter: str | None, cursor: str | None
     ) -> ObjectPage:
         """A page of what starts with a prefix."""
-        read = partial(listing.page, prefix=prefix, delimiter=delimiter, cursor=cursor)
+        read = partial(
+            listing.page, prefix=prefix, delimiter=delimiter, cursor=cursor, most=self._page
+        )
         return await self._do(lambda folder: read(folder.path))
 
     async def sign_url(

@@ -113,6 +113,7 @@ class StorageSubject:
         requests: how many requests reached the provider.
         folder: an empty one, for files of the test's own.
         unfinished: how many uploads are neither finished nor aborted.
+        page: how many entries a page of its lists has.
     """
 
     def __init__(
@@ -123,11 +124,13 @@ class StorageSubject:
         requests: Callable[[], int],
         folder: Path,
         unfinished: Callable[[], int],
+        page: int,
     ) -> None:
         self.driver = driver
         self.requests = requests
         self.folder = folder
         self.unfinished = unfinished
+        self.page = page
         self.port = mode.port(ObjectStore(driver, Connection("files", mode.runtime)), BlockingStore)
         self.do = mode.do
         self.items = mode.items
