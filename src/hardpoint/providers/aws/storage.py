@@ -195,14 +195,14 @@ class S3Storage:
 
     async def sign_post(self, policy: PostPolicy, *, now: float, expires: int) -> SignedPost:
         """A form with a signed policy."""
-        fields = {"key": policy.key}
-        if policy.content_type is not None:
-            fields["Content-Type"] = policy.content_type
+        stored = {} if policy.content_type is None else {"Content-Type": policy.content_type}
         conditions: list[Any] = [
             ["content-length-range", policy.size_min, policy.size_max],
+            *([stored] if stored else []),
             {"bucket": self._bucket},
-            *({name: value} for name, value in fields.items()),
+            {"key": policy.key},
         ]
+        fields = {"key": policy.key, **stored}
         signed = self._api.signer.post(fields, conditions, now=now, expires=expires)
         return SignedPost(url=self._api.bucket_url, fields=signed)
 

@@ -39,12 +39,12 @@ class Filesystem:
         ConfigurationError: no folder, or one of secret and public_url without the other.
     """
 
-    path: Path | str
+    path: Path
     secret: Secret | None = None
     public_url: str | None = None
 
     def __post_init__(self) -> None:
-        if not Path(self.path).is_dir():
+        if not self.path.is_dir():
             raise ConfigurationError(
                 "path", "is not a folder", fix=f"mkdir -p {self.path}, or correct it"
             )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Protocol, TypeVar, final
 
 from hardpoint.providers.filesystem import Filesystem
@@ -27,7 +26,7 @@ class ThreadedCalls:
     """For event loops: each in a thread."""
 
     def __init__(self, settings: Filesystem, runtime: Runtime | None = None) -> None:
-        self._folder = Folder(Path(settings.path))
+        self._folder = Folder(settings.path)
         self._runtime = runtime or AsyncRuntime()
 
     async def do(self, work: Callable[[Folder], _Result]) -> _Result:
@@ -40,7 +39,7 @@ class DirectCalls:
     """For blocking callers."""
 
     def __init__(self, settings: Filesystem) -> None:
-        self._folder = Folder(Path(settings.path))
+        self._folder = Folder(settings.path)
         self._runtime = BlockingRuntime()
 
     async def do(self, work: Callable[[Folder], _Result]) -> _Result:
