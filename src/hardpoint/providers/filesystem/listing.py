@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import final
@@ -51,7 +52,7 @@ class _Walk:
         told = inside and path != self._prefix and self._delimiter is not None
         if passed or (told and self._after == path.encode()):
             return
-        with folder(name, within) as here:
+        with suppress(FileNotFoundError, NotADirectoryError), folder(name, within) as here:
             if not told:
                 yield from self.below(here, path)
             elif any(True for _ in _Walk(path, None, None).below(here, path)):
