@@ -42,6 +42,10 @@ from hardpoint.fakes.messages import Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.limits import Limits
 from hardpoint.payments import PaymentGateway
+from hardpoint.providers.aws import S3
+from hardpoint.providers.aws import fake as aws
+from hardpoint.providers.aws.fake_bucket import Held
+from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.providers.sendgrid import SendGrid
 from hardpoint.providers.sendgrid.email import SendGridEmail
 from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
@@ -55,9 +59,11 @@ from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.calls import AttemptEnded
 from hardpoint.runtime.connection import Connection
 from hardpoint.sms import OptedOutError, SmsSender
+from hardpoint.storage.api import ObjectStore
 from hardpoint.sync.email import EmailSender as BlockingEmailSender
 from hardpoint.sync.payments import PaymentGateway as BlockingPaymentGateway
 from hardpoint.sync.sms import SmsSender as BlockingSmsSender
+from hardpoint.sync.storage import ObjectStore as BlockingObjectStore
 from hardpoint.testing.conformance.modes import MODES
 
 ATTEMPTS = 3
@@ -136,7 +142,38 @@ def email(to):
 
 
 TO = "+4917012345678"
+
+
+def s3(transport, url, connection):
+    settings = S3(
+        bucket=aws.BUCKET,
+        region=aws.REGION,
+        access_key_id=aws.ACCESS_KEY_ID,
+        secret_access_key=Secret.value(aws.SECRET_ACCESS_KEY),
+        endpoint_url=url,
+    )
+    return ObjectStore(S3Storage(transport, settings), connection)
+
+
+def s3_with_an_object():
+    vendor = aws.FakeS3()
+    held = Held(data=b"hello", content_type="text/plain", metadata={})
+    vendor.bucket.store("a", held, {})
+    return vendor
+
+
 ADAPTERS = [
+    Adapter(
+        name="aws",
+        vendor=s3_with_an_object,
+        port=s3,
+        facade=BlockingObjectStore,
+        calls={
+            "read": lambda port: port.get("a"),
+            "keyed": lambda port: port.copy("a", "b"),
+        },
+        effects="object",
+    ),
     Adapter(
         name="stripe",
         vendor=stripe_with_a_payment,

@@ -32,6 +32,9 @@ class Provider:
         samples: `module:NAME` of its sample events, for `trigger`.
         settings: `module:Class` of its settings, for outbound connections.
         ports: port (`payments`) to `module:Class` of its driver, where it has one.
+        effects: port to `module:Class` of the asynchronous shell that its driver is made with, and
+            of the blocking one, each made from the settings; a port that is not named gets the HTTP
+            transport.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
         starter: `package:folder` of the files that `init` writes; the docstring of its app ends
@@ -46,6 +49,7 @@ class Provider:
     samples: str | None = None
     settings: str | None = None
     ports: Mapping[str, str] = field(default_factory=dict[str, str])
+    effects: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     errors: str | None = None
     fake: str | None = None
     starter: str | None = None

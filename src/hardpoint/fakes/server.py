@@ -159,6 +159,8 @@ class FakeServer:
         if fault.delay:
             await asyncio.sleep(fault.delay)
         data = _encoded(fault.reply or reply)
+        if request.method == "HEAD":  # its answer tells the length, and has no body
+            data = data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
         if fault.breaks is None:
             writer.write(data)
             return True

@@ -30,12 +30,16 @@ class Caller(Protocol):
 
 
 class Runtime(Protocol):
-    """How attempts are run under a policy: awaited, or stepped."""
+    """How attempts are run under a policy, awaited or stepped, and where what blocks is done."""
 
     async def call(
         self, policy: Caller, attempt: Callable[[], Coroutine[Any, Any, _Result]]
     ) -> _Result:
         """What the policy makes of the attempts."""
+        ...
+
+    async def work(self, function: Callable[[], _Result]) -> _Result:
+        """What a function gives that blocks, such as one that reads a file."""
         ...
 
 
