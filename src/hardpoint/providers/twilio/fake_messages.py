@@ -9,6 +9,7 @@ from typing import Any, final
 from urllib.parse import urlencode, urlsplit
 
 from hardpoint.fakes.fields import Fields
+from hardpoint.fakes.vendors import Trigger
 from hardpoint.sms.segments import segments
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
@@ -24,6 +25,11 @@ _TO = {
     "+15005550004": (21610, "The message From/To pair violates a blacklist rule."),
     "+15005550009": (21614, "'To' number is not a valid mobile number."),
 }
+TRIGGERS = tuple(
+    Trigger(field=field, value=number, answer=str(code))
+    for field, magic in (("To", _TO), ("From", _FROM))
+    for number, (code, _) in magic.items()
+)
 _STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
 _START = frozenset({"START", "YES", "UNSTOP"})
 _WITHOUT_EFFECT = ("ProvideFeedback", "RiskCheck", "SmartEncoded", "ValidityPeriod")
