@@ -91,6 +91,9 @@ def fakes(
         _read("--fault", text, fault_of).place(stand.faults)
     for stand, text in _given("--chaos", chaos or [], stands, ":"):
         stand.chaos = _read("--chaos", text, lambda one: chaos_of(one, seed=seed))
+    for text in webhooks or []:
+        if "=" not in text.partition(":")[0]:
+            raise usage("--webhooks needs a name", hint=f"--webhooks {names[0]}=URL")
     for stand, url in _given("--webhooks", webhooks or [], stands, "="):
         stand.send_to(address_from(url, live=live, option="--webhooks"))
     heard: Heard = SimpleQueue()
