@@ -39,6 +39,7 @@ def assert_exactly_once(vendor: FakeServer | Ledger, kind: str, /, **facts: Any)
     Raises:
         AssertionError: with the ledger, and what it most likely comes from.
     """
+    __tracebackhide__ = True  # pytest shows the line that asserts
     ledger = vendor if isinstance(vendor, Ledger) else vendor.ledger
     exchanges = () if isinstance(vendor, Ledger) else tuple(vendor.exchanges)
     found = ledger.entries(kind, **facts)
@@ -62,6 +63,7 @@ def assert_call_budget(server: FakeServer, most: int, *, on: str = "*") -> None:
     Raises:
         AssertionError: with the requests, and what it most likely comes from.
     """
+    __tracebackhide__ = True
     counted = [one for one in server.exchanges if _matches(one, on)]
     if len(counted) <= most:
         return
@@ -83,6 +85,7 @@ def assert_no_secret_in(where: object, secrets: Iterable[Secret | str]) -> None:
         AssertionError: says where, with the secret masked.
         MisuseError: a secret is too short to be told from other text.
     """
+    __tracebackhide__ = True
     for number, secret in enumerate(secrets):
         plain = secret.reveal() if isinstance(secret, Secret) else secret
         if len(plain) < SECRET_CHARS_LEAST:
@@ -181,7 +184,7 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
     yield "as it is", secret
     for how, form in (
         ("escaped", json.dumps(secret)[1:-1]),
-        ("escaped", repr(secret)[1:-1]),
+        ("escaped", ascii(secret)[1:-1]),
         ("percent-encoded", quote(secret, safe="")),
         ("percent-encoded", quote_plus(secret)),
     ):

@@ -63,6 +63,7 @@ class Network:
         Raises:
             NetworkRefusedError: it is beyond this machine, and not allowed.
         """
+        __tracebackhide__ = True  # pytest shows the line that reached out
         if host in self.allowed or _is_here(host):
             return
         if any(host in _addresses_of(name) for name in self.allowed):
@@ -94,6 +95,7 @@ _guards: list[Network] = []
 
 
 def _check(host: object) -> None:
+    __tracebackhide__ = True
     if not _guards or host is None:
         return
     text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
@@ -123,11 +125,13 @@ def _addresses_of(name: str) -> frozenset[str]:
 
 
 def _reached(sock: socket.socket, address: object) -> None:
+    __tracebackhide__ = True
     if sock.family in _INTERNET and isinstance(address, tuple):
         _check(address[0])  # pyright: ignore[reportUnknownArgumentType] - whatever a program passes
 
 
 def _looked_up(host: object, *_: object) -> None:
+    __tracebackhide__ = True
     _check(host)
 
 
@@ -143,6 +147,7 @@ _EVENTS: Mapping[str, Callable[..., None]] = {
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    __tracebackhide__ = True
     if _guards and event in _EVENTS:
         _EVENTS[event](*arguments)
 
