@@ -15,7 +15,7 @@ import pytest
 
 from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
-from hardpoint.core.providers import load, provider
+from hardpoint.core.providers import Provider, load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.vendors import fake_names
@@ -228,12 +228,16 @@ def test_a_vendor_without_webhooks_is_sent_nowhere(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hardpoint.cli.fakes.fake", lambda _: Mute())
-    run = cli("fakes", "github", "--webhooks", "github=http://127.0.0.1:8000/")
+    monkeypatch.setattr(
+        "hardpoint.cli.fakes.provider", lambda name: Provider(name=name, title="Mute")
+    )
+    run = cli("fakes", "mute", "--webhooks", "mute=http://127.0.0.1:8000/")
     assert run.code == 2
-    assert "github sends no webhooks" in run.err
-    told = shown(cli, monkeypatch, "github")
+    assert "mute sends no webhooks" in run.err
+    told = shown(cli, monkeypatch, "mute")
     assert told.code == 0
-    assert told.out.splitlines()[0].startswith("github  http://127.0.0.1:")
+    assert told.out.startswith("mute  http://127.0.0.1:")
+    assert told.out.count("\n") == 1
 
 
 def test_the_first_port_is_followed_by_the_others(cli: Cli) -> None:

@@ -178,7 +178,9 @@ def test_a_secret_is_found_escaped(secret, shown):
 
 
 def test_other_texts_hold_no_secret():
-    assert_no_secret_in(["sk_test_other", b"\xff", None, 7, KeyError("x")], [SECRET, "another"])
+    assert_no_secret_in(
+        ["sk_test_other", b"\xff", None, 7, KeyError("x"), {"a": "b"}], [SECRET, "another"]
+    )
 
 
 def test_what_is_too_short_cannot_be_looked_for():

@@ -118,6 +118,7 @@ def test_this_machine_can_be_reached(guard, run):
 def test_these_are_this_machine(guard, host):
     guard.check(host)
     guard.check(socket.gethostname())
+    assert socket.getaddrinfo(None, 80)
     assert guard.refused == []
 
 

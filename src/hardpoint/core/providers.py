@@ -56,11 +56,6 @@ def provider_names() -> tuple[str, ...]:
     return tuple(sorted(_installed() | _built_in()))
 
 
-def built_in_names() -> tuple[str, ...]:
-    """Those that come with hardpoint, sorted; found without a look at what else is installed."""
-    return tuple(sorted(_built_in()))
-
-
 def provider(name: str) -> Provider:
     """The manifest of a provider.
 

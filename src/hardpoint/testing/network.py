@@ -96,10 +96,9 @@ _guards: list[Network] = []
 
 def _check(host: object) -> None:
     __tracebackhide__ = True
-    if not _guards or host is None:
-        return
-    text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
-    _guards[-1].check(text)
+    text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
+    for network in _guards[-1:]:
+        network.check(text)
 
 
 def _is_here(host: str) -> bool:
