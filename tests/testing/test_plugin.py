@@ -4,18 +4,26 @@ import subprocess
 import sys
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
 
-from hardpoint import testing
 from hardpoint.fakes.vendors import fake_names
 from hardpoint.testing import plugin
 
 pytest_plugins = ["pytester"]
-IMPORTED = [getattr(testing, name) for name in dir(testing)]
-"""All of ours: a run in this process forgets the modules that it was the first to import."""
 
 
 @pytest.fixture
-def suite(pytester, monkeypatch):
+def kept_modules(monkeypatch):
+    """A run in this process forgets what it was the first to import; it would come twice."""
+
+    def kept(preserve):
+        return SysModulesSnapshot(preserve=lambda name: not name.startswith("test_"))
+
+    monkeypatch.setattr("_pytest.pytester.SysModulesSnapshot", kept)
+
+
+@pytest.fixture
+def suite(kept_modules, pytester, monkeypatch):
     """Runs a suite of one file in this process; gives its result."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 

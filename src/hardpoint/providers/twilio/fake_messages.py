@@ -16,6 +16,7 @@ _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", re.ASCII)
 _FROM = {
     "+15005550001": (21212, "The 'From' number +15005550001 is not a valid phone number."),
+    "+15005550007": (21606, "The 'From' phone number +15005550007 is not yours."),
     "+15005550008": (21611, "This 'From' number has exceeded the maximum number of messages."),
 }
 _TO = {
