@@ -57,7 +57,7 @@ class Provider:
 
 def provider_names() -> tuple[str, ...]:
     """Every provider that can be asked for, sorted."""
-    return tuple(sorted(_locations()))
+    return tuple(sorted(_installed() | _built_in()))
 
 
 def provider(name: str) -> Provider:
@@ -66,14 +66,14 @@ def provider(name: str) -> Provider:
     Raises:
         ConfigurationError: there is none of that name.
     """
-    locations = _locations()
-    if not _NAME.fullmatch(name) or name not in locations:
+    location = _built_in().get(name) or _installed().get(name)
+    if location is None:
         raise ConfigurationError(
-            "provider", f"{name!r} is not known", fix=f"Known: {', '.join(sorted(locations))}"
+            "provider", f"{name!r} is not known", fix=f"Known: {', '.join(provider_names())}"
         )
-    manifest = getattr(import_module(locations[name]), "PROVIDER", None)
+    manifest = getattr(import_module(location), "PROVIDER", None)
     if not isinstance(manifest, Provider):
-        raise ConfigurationError("provider", f"{locations[name]} declares no PROVIDER")
+        raise ConfigurationError("provider", f"{location} declares no PROVIDER")
     return manifest
 
 
@@ -84,11 +84,15 @@ def load(reference: str) -> Any:
 
 
 @cache
-def _locations() -> dict[str, str]:
-    found = {
+def _built_in() -> dict[str, str]:
+    modules = pkgutil.iter_modules(import_module(_GROUP).__path__)
+    return {module.name: f"{_GROUP}.{module.name}" for module in modules if module.ispkg}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    return {
         entry.name: entry.value
         for entry in metadata.entry_points(group=_GROUP)
         if _NAME.fullmatch(entry.name)
     }
-    built_in = pkgutil.iter_modules(import_module(_GROUP).__path__)
-    return found | {module.name: f"{_GROUP}.{module.name}" for module in built_in if module.ispkg}

@@ -17,8 +17,9 @@ from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.fields import Fields, nested
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.vendors import Facts
 from hardpoint.providers.stripe import API_VERSION
-from hardpoint.providers.stripe.fake_account import Account
+from hardpoint.providers.stripe.fake_account import TRIGGERS, Account
 from hardpoint.providers.stripe.fake_objects import RefusedError
 from hardpoint.providers.stripe.webhooks import StripeWebhooks
 
@@ -59,6 +60,9 @@ class FakeStripe:
         """`charge`, `capture`, `refund`, `void` and `decline`, amounts in minor units."""
         self.emitter = Emitter(StripeWebhooks(secrets=[Secret.value(webhook_secret)]), now=now)
         self.account = Account(self.ledger, now, self._tell)
+        self.facts = Facts(
+            settings={"secret_key": secret_key}, webhook_secret=webhook_secret, triggers=TRIGGERS
+        )
         self.keys_under_way: set[str] = set()
         """Keys whose first call has not ended, to be answered 409."""
         self.failures = 0
