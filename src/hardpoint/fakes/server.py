@@ -184,11 +184,7 @@ class FakeServer:
         self._tell(request, reply, fault)
         data = _encoded(reply)
         if request.method == "HEAD":  # its answer tells the length, and has no body
-            data = data.partition(b"
-
-")[0] + b"
-
-"
+            data = data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
         if fault.breaks is None:
             writer.write(data)
             return True

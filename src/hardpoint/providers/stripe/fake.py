@@ -25,7 +25,7 @@ from hardpoint.providers.stripe.webhooks import StripeWebhooks
 
 SECRET_KEY = "sk_test_fake"  # noqa: S105 - it opens nothing but this fake
 WEBHOOK_SECRET = "whsec_fake"  # noqa: S105 - the same
-KEY_SECONDS = 24 * 3600.0
+KEY_SECONDS = 24 * 3600
 _INTENT = re.compile(r"/v1/payment_intents/([^/]+)(?:/(confirm|capture|cancel))?")
 
 
