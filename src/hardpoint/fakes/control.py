@@ -24,7 +24,7 @@ from hardpoint.fakes.faults import Faults
 from hardpoint.fakes.messages import App, Exchange, Received, Reply
 from hardpoint.fakes.orders import chaos_of, fault_of
 from hardpoint.fakes.vendors import emitter_of
-from hardpoint.http.transport import LOOPBACK
+from hardpoint.http.limits import LOOPBACK
 
 CONTROL = "/_hardpoint/"
 

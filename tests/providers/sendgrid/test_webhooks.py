@@ -195,6 +195,7 @@ def locked():
         spelled(ed25519.Ed25519PrivateKey.generate(), public=True),
         locked(),
     ],
+    ids=range(11),  # keys are made anew in each process
 )
 def test_a_secret_that_is_no_key_of_the_curve_is_refused_unshown(secret):
     with pytest.raises(ConfigurationError) as caught:
