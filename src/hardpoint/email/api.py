@@ -76,7 +76,7 @@ class EmailSender:
             metadata: yours; comes back with events. Nothing private: providers keep it.
             idempotency_key: names this call; with a provider that honours keys, the same key sends
                 once.
-            extra: `{"sendgrid": {...}}`, passed on to that provider only.
+            extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
         """
         key = self.connection.ids() if idempotency_key is None else checked_key(idempotency_key)
         new = NewEmail(

@@ -19,7 +19,7 @@ _TYPE = re.compile(
 )
 _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,128}", re.ASCII)
 _METADATA_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_CONTROLS = frozenset(map(chr, [*range(32), *range(127, 160)])) - set("\n\r\t")
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\ud800-\udfff]")
 
 Addressed = str | Address
 Several = Addressed | Sequence[Addressed]
@@ -113,7 +113,7 @@ def _check_body(field: str, body: str | None) -> None:
         return
     if not body.strip():
         raise InvalidRequestError("is empty", field=field)
-    if not _CONTROLS.isdisjoint(body) or any("\ud800" <= one <= "\udfff" for one in body):
+    if _UNSENDABLE.search(body):
         raise InvalidRequestError("holds a character that cannot be sent", field=field)
 
 
@@ -150,7 +150,7 @@ def _check_metadata(new: NewEmail, most: int) -> None:
         field = f"metadata[{name!r:.50}]"
         if not _METADATA_NAME.fullmatch(name):
             raise InvalidRequestError("is not a usable name", field=field)
-        if any("\ud800" <= one <= "\udfff" for one in value):
+        if _UNSENDABLE.search(value):
             raise InvalidRequestError("holds a character that cannot be sent", field=field)
     if len(msgspec.json.encode({**new.metadata, "": new.key})) > most:
         raise InvalidRequestError(f"is larger than {most} bytes", field="metadata")

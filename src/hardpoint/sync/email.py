@@ -46,7 +46,7 @@ class EmailSender:
             metadata: yours; comes back with events. Nothing private: providers keep it.
             idempotency_key: names this call; with a provider that honours keys, the same key sends
                 once.
-            extra: `{"sendgrid": {...}}`, passed on to that provider only.
+            extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
         """
         return run(self.asynchronous.send(to=to, subject=subject, text=text, html=html, from_=from_, cc=cc, bcc=bcc, reply_to=reply_to, attachments=attachments, headers=headers, metadata=metadata, idempotency_key=idempotency_key, extra=extra))
 

@@ -109,7 +109,7 @@ _BAD_ATTACHMENTS: list[tuple[str, dict[str, Any]]] = [
 _BAD_CONTENT_IDS = (*_INJECTIONS, "", "a b", "<logo>", "ü", "x" * 129)
 _BAD_METADATA: list[dict[str, str]] = [
     *({name: "1"} for name in ("", "a b", "ü", "x" * 65, "a\n")),
-    {"order": "\ud800"},
+    *({"order": value} for value in ("\ud800", "a\0b")),
 ]
 
 
