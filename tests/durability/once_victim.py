@@ -24,6 +24,7 @@ from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.http.blocking import BlockingTransport
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings, StoreSettings
 from hardpoint.payments.api import PaymentGateway
@@ -34,10 +35,12 @@ from hardpoint.providers.twilio import Twilio
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.asynchronous import AsyncRuntime
+from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.connection import Connection
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.store.driver import NewEvent
+from hardpoint.sync.sms import SmsSender as BlockingSender
 
 HANDLERS = ("pay", "text", "tell")
 TO = "+4917012345678"
@@ -91,7 +94,7 @@ class Watched:
         self._fate.at(f"{self._name}.replied")
         return result
 
-    async def send(self, new, *, idempotency_key):
+    async def send(self, new, *, idempotency_key):  # in a loop, or stepped in a thread
         result = await self._driver.send(new, idempotency_key=idempotency_key)
         self._fate.at(f"{self._name}.replied")
         return result
@@ -128,7 +131,8 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
         Watched(stripe, "stripe", fate), Connection("billing", AsyncRuntime(), journal=hub.journal)
     )
 
-    def texts(name: str, flags) -> SmsSender:
+    def texts(name: str, flags, *, blocking: bool = False) -> SmsSender:
+        journal = hub.blocking_journal if blocking else hub.journal
         account = Twilio(
             account_sid=ACCOUNT_SID,
             secret=Secret.value(AUTH_TOKEN),
@@ -136,11 +140,21 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
             base_url=urls[name],
         )
         return SmsSender(
-            Watched(TwilioSms(transport, account), name, fate, flags),
-            Connection(name, AsyncRuntime(), journal=Journal(hub.journal, name, fate)),
+            Watched(
+                TwilioSms(BlockingTransport() if blocking else transport, account),
+                name,
+                fate,
+                flags,
+            ),
+            Connection(
+                name,
+                BlockingRuntime() if blocking else AsyncRuntime(),
+                journal=Journal(journal, name, fate),
+            ),
         )
 
-    found, blind = texts("texts", frozenset(SmsCapability)), texts("blind", frozenset())
+    found = texts("texts", frozenset(SmsCapability))
+    blind = BlockingSender(texts("blind", frozenset(), blocking=True))
 
     def kept(job, table: str, order: str, identifier: str) -> None:
         fate.at(f"{table}.handled")
@@ -161,8 +175,8 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
         message = await found.send(to=TO, body=f"order {event.vendor_id}")
         kept(job, "text", event.vendor_id, message.id)
 
-    async def tell(event, job):
-        message = await blind.send(to=TO, body=f"order {event.vendor_id}")
+    def tell(event, job):
+        message = blind.send(to=TO, body=f"order {event.vendor_id}")
         kept(job, "tell", event.vendor_id, message.id)
 
     for function in (pay, text, tell):

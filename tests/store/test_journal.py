@@ -398,3 +398,13 @@ def test_what_threads_ask_for_while_the_store_closes_is_answered_or_refused(stag
         await asyncio.gather(*asking)
 
     stage.play(story)
+
+
+def test_a_request_that_comes_too_late_for_a_store_that_closes_is_refused(stage):
+    async def story(desk):
+        writer = desk.store._writer
+        await desk.store.close()
+        with pytest.raises(StoreUnavailableError, match="was closed"):
+            writer.request(lambda engine: None, lambda result: None)
+
+    stage.play(story)

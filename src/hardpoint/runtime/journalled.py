@@ -108,10 +108,10 @@ class Journalled(Generic[_Result]):
                     "for a new intent",
                     **self._names,
                 )
-            case Standing.STRAY:
+            case _:
                 raise self._unknown(
                     "an earlier attempt of this job began it with other arguments, and may have "
-                    "acted; look, then retry the job",
+                    "acted; look, then retry the job"
                 )
 
     def _again(self, entry: Entry) -> _Result:

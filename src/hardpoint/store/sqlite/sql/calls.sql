@@ -34,7 +34,7 @@ select subject from hardpoint_call
 where scope = ? and subject in (select value from json_each(?))
 
 -- name: alike
-select key from hardpoint_call
+select key from hardpoint_call indexed by hardpoint_call_likeness
 where scope = ? and likeness = ? and ended_at is null and likeness is not null and key <> ?
 
 -- name: take_over
