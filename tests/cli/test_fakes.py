@@ -173,7 +173,7 @@ def test_people_are_told_what_a_caller_has_to_know(
     run = shown(cli, monkeypatch, "stripe", "twilio", "--webhooks", f"twilio={url}")
     assert run.code == 0
     lines = run.out.splitlines()
-    assert lines[0].startswith("stripe  http://127.0.0.1:")
+    assert lines[0].startswith("stripe  base_url=http://127.0.0.1:")
     assert lines[0].endswith("  secret_key=sk_test_fake  webhook_secret=whsec_fake")
     assert lines[1:4] == [
         "    [webhooks.stripe]",
@@ -186,7 +186,11 @@ def test_people_are_told_what_a_caller_has_to_know(
 
 
 def test_a_request_is_a_line() -> None:
-    stage = Stage(lambda line: httpx2.get(f"{line.split()[1]}/v1/refunds", trust_env=False))
+    def visit(line: str) -> None:
+        url = line.split()[1].removeprefix("base_url=")
+        httpx2.get(f"{url}/v1/refunds", trust_env=False)
+
+    stage = Stage(visit)
     assert stage.run("stripe", "--port", "0") == 0
     assert stage.lines[-1] == "stripe  GET /v1/refunds -> 401\n"
 
@@ -212,7 +216,8 @@ def test_what_is_told_configures_a_source_and_a_connection(name: str, folder: Pa
             key: Secret.value(value) if key in secrets else value
             for key, value in told["settings"].items()
         }
-        assert kind(base_url=told["url"], **values).base_url == told["url"]
+        built = kind(**{told["address"]: told["url"]}, **values)
+        assert getattr(built, told["address"]) == told["url"]
 
 
 class Mute:
@@ -236,7 +241,7 @@ def test_a_vendor_without_webhooks_is_sent_nowhere(
     assert "mute sends no webhooks" in run.err
     told = shown(cli, monkeypatch, "mute")
     assert told.code == 0
-    assert told.out.startswith("mute  http://127.0.0.1:")
+    assert told.out.startswith("mute  base_url=http://127.0.0.1:")
     assert told.out.count("\n") == 1
 
 

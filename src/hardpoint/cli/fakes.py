@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
+from shlex import quote
 from types import FrameType
 from typing import Annotated, Any, Final, TypeVar, final
 from urllib.parse import urlsplit
@@ -168,11 +169,11 @@ class _Stand:
     def lines(self) -> list[str]:
         """The same for people."""
         facts = facts_of(self.app)
-        known = [f"{name}={value}" for name, value in facts.settings.items()]
+        known = {facts.address: self.url, **facts.settings}
         if facts.webhook_secret is not None:
-            known.append(f"webhook_secret={facts.webhook_secret}")
+            known["webhook_secret"] = facts.webhook_secret
         return [
-            "  ".join([self.name, self.url, *known]),
+            "  ".join([self.name, *(f"{name}={quote(value)}" for name, value in known.items())]),
             *(f"    {line}" for line in self._source().splitlines()),
         ]
 

@@ -35,12 +35,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller has to know of a fake. The credentials open nothing but it.
 
     Attributes:
-        settings: arguments of the provider's settings that reach this account, beside `base_url`.
-        webhook_secret: what its webhooks are signed with.
+        settings: arguments of the provider's settings that reach this account.
+        address: which of the provider's settings takes the fake's URL.
+        webhook_secret: the secret of a source that takes its webhooks.
         triggers: the values that make it answer in a certain way.
     """
 
     settings: Mapping[str, str] = {}
+    address: str = "base_url"
     webhook_secret: str | None = None
     triggers: tuple[Trigger, ...] = ()
 

@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.vendors import Facts
 from hardpoint.providers.aws import wire
 from hardpoint.providers.aws.fake_bucket import Bucket, Held, RefusedError
 from hardpoint.providers.aws.signing import Signer
@@ -41,6 +42,15 @@ class FakeS3:
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.ledger = Ledger()
         """`object` for each that is new or other than before, `refusal` with its code."""
+        self.facts = Facts(
+            settings={
+                "bucket": BUCKET,
+                "region": REGION,
+                "access_key_id": ACCESS_KEY_ID,
+                "secret_access_key": SECRET_ACCESS_KEY,
+            },
+            address="endpoint_url",
+        )
         self.bucket = Bucket(self.ledger, now)
         self._now = now
         self._requests = 0

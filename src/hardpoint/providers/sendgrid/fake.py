@@ -22,14 +22,15 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
-from hardpoint.providers.sendgrid.fake_mail import Mail, RefusedError, mail
+from hardpoint.fakes.vendors import Facts, Trigger
+from hardpoint.providers.sendgrid.fake_mail import INVALID, Mail, RefusedError, mail
 from hardpoint.providers.sendgrid.webhooks import SendGridWebhooks
 
 API_KEY = "SG.fake"
 SENDER = "Shop <orders@shop.example>"
 """Any address of `shop.example` may send."""
 SUPPRESSED = "suppressed@fake.example"
-PRIVATE_KEY = (  # it signs for nothing but this fake
+PRIVATE_KEY = (  # `VERIFICATION_KEY` is its public half; it signs for nothing but this fake
     "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgdaTr3eQTew0yerLfUWrtR45TsKoDKt/bXFE4ZFWkgXmh"
     "RANCAAQaaXf/u2ULOY23kZqiXdvz4uYItT/wkZOU2oeOd6TmuqQ767bsqYq77/BQ5P3UYkmiCFuK3Vxm7R/QyTxoggMt"
 )
@@ -64,6 +65,11 @@ _COURSES = {
     "deferred@fake.example": ("deferred", "delivered"),
     "complained@fake.example": ("delivered", "spamreport"),
 }
+TRIGGERS = (
+    Trigger(field="to", value=INVALID, answer="400"),
+    Trigger(field="to", value=SUPPRESSED, answer="dropped"),
+    *(Trigger(field="to", value=to, answer=", ".join(course)) for to, course in _COURSES.items()),
+)
 
 
 @final
@@ -72,7 +78,6 @@ class FakeSendGrid:
 
     Args:
         api_key: opens it.
-        private_key: signs events; `VERIFICATION_KEY` is the public half of the usual one.
         delivers: bring each email to its recipients at once; else see `carry`.
         now: Unix seconds.
     """
@@ -83,14 +88,18 @@ class FakeSendGrid:
         self,
         api_key: str = API_KEY,
         *,
-        private_key: str = PRIVATE_KEY,
         delivers: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.ledger = Ledger()
         """`email` for each that was taken, `refusal` for each that was not."""
         self.delivers = delivers
-        self.emitter = Emitter(SendGridWebhooks(secrets=[Secret.value(private_key)]), now=now)
+        self.emitter = Emitter(SendGridWebhooks(secrets=[Secret.value(PRIVATE_KEY)]), now=now)
+        self.facts = Facts(
+            settings={"api_key": api_key, "from_": SENDER},
+            webhook_secret=VERIFICATION_KEY,
+            triggers=TRIGGERS,
+        )
         self._api_key = api_key
         self._now = now
         self._mails: dict[str, Mail] = {}
