@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardpoint.core.errors import NotFoundError
+from hardpoint.core.errors import NotFoundError, PreconditionFailedError
 from hardpoint.runtime.blocking import run
 from hardpoint.storage.memory import MemoryStorage
 from hardpoint.storage.types import NewObject, PostPolicy, StoredObject
@@ -13,6 +13,13 @@ NEW = NewObject(key="a", content_type="text/plain")
 def test_a_piece_of_no_upload_is_refused():
     with pytest.raises(NotFoundError):
         run(MemoryStorage().upload_piece(NEW, "upload-1", 1, 0, b""))
+
+
+def test_a_read_is_of_one_version():
+    driver = MemoryStorage()
+    run(driver.put(NEW, b"hello"))
+    with pytest.raises(PreconditionFailedError):
+        run(driver.read("a", start=0, length=1, etag="other"))
 
 
 def test_a_form_needs_no_content_type():

@@ -173,17 +173,13 @@ class ObjectStore:
         checked_key(key)
         target = await Target.beside(self.connection.runtime, path, self.connection.ids())
         try:
-            piece = await self._read(_DOWNLOAD, key, None)
-            await target.write(piece.data)
-            written = len(piece.data)
-            while written < piece.info.size:
-                more = await self._read(_DOWNLOAD, key, piece.info, written)
-                await target.write(more.data)
-                written += len(more.data)
+            info = await self._fetch(key, None, 0, target)
+            for start in range(self._piece_bytes, info.size, self._piece_bytes):
+                await self._fetch(key, info, start, target)
             await target.keep()
         finally:
             await target.discard()
-        return self._ours(piece.info)
+        return self._ours(info)
 
     async def head(self, key: str) -> ObjectInfo:
         """What is known of an object, without its bytes."""
@@ -306,6 +302,14 @@ class ObjectStore:
             cursor = page.cursor
             if cursor is None:
                 return
+
+    async def _fetch(
+        self, key: str, whole: ObjectInfo | None, start: int, target: Target
+    ) -> ObjectInfo:
+        """A piece into a file; nothing holds its bytes afterwards."""
+        piece = await self._read(_DOWNLOAD, key, whole, start)
+        await target.write(piece.data)
+        return piece.info
 
     async def _read(
         self, operation: Operation, key: str, whole: ObjectInfo | None, start: int = 0

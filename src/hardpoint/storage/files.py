@@ -212,18 +212,19 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _filled(file: IO[Any], size: int) -> bytes:
     """So many bytes, however few the file gives at a time."""
-    found = bytearray()
-    while len(found) < size:
+    found: list[bytes] = []
+    while size > 0:
         try:
-            some: object = file.read(size - len(found))
+            some: object = file.read(size)
         except (OSError, ValueError) as error:
             raise InvalidRequestError("cannot be read", field="source") from error
         if not isinstance(some, bytes):
             raise InvalidRequestError("is not open for reading bytes", field="source")
         if not some:
             break
-        found += some
-    return bytes(found)
+        found.append(some)
+        size -= len(some)
+    return b"".join(found)
 
 
 def _version(file: IO[bytes]) -> tuple[int, int, int]:

@@ -72,7 +72,8 @@ class Writing:
             while piece:
                 receipts.append(await self._piece(new, upload, len(receipts) + 1, offset, piece))
                 offset += len(piece)
-                piece, following = following, await source.read(self._piece_bytes)
+                piece = following  # before the next is read: two are in memory, not three
+                following = await source.read(self._piece_bytes)
             await source.check()
             return await self._write(
                 _FINISH,

@@ -31,6 +31,7 @@ def send(driver, method, path, query=(), body=b"", *, headers=()):
 
 def test_an_object_comes_and_goes(driver, vendor):
     stored = run(driver.put(NEW, b"hello"))
+    assert run(driver.put(NEW, b"hello")) == stored
     run(driver.copy("a", "b/ü c"))
     info = run(driver.head("b/ü c"))
     assert (info.size, info.etag, info.metadata) == (5, stored.etag, {"b": "c"})

@@ -87,6 +87,12 @@ def test_what_may_have_been_stored_is_not_known(server, store):
     assert store().get("a").data == b"hello"
 
 
+def test_a_bucket_that_is_not_there_is_told(store):
+    with pytest.raises(NotFoundError) as caught:
+        store(bucket="another-bucket").put("a", b"hello")
+    assert caught.value.vendor_code == "NoSuchBucket"
+
+
 def test_a_head_has_no_code_and_its_status_decides(server, store):
     server.faults.next(Fault(acts=False, reply=Reply(status=403)))
     with pytest.raises(PermissionDeniedError):

@@ -21,6 +21,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.providers.filesystem.errors import problem
 from hardpoint.providers.filesystem.folder import STALE_SECONDS, Folder
+from hardpoint.providers.filesystem.paths import file_of
 from hardpoint.storage.types import BYTES, NewObject
 
 
@@ -121,6 +122,11 @@ def test_others_in_the_group_read_nothing(root, store):
     store.put("a/b", b"private")
     assert (root / "a" / "b").stat().st_mode & 0o077 == 0
     assert (root / "a").stat().st_mode & 0o077 == 0
+
+
+def test_another_error_than_that_it_is_not_there_is_told(root):
+    with pytest.raises(OSError, match="too long"), file_of(root, "x" * 256):
+        pass
 
 
 # Files of others

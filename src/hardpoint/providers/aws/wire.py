@@ -60,8 +60,6 @@ def page(document: Document) -> ObjectPage:
     Raises:
         UnreadableError: it is not one.
     """
-    if document.name != "ListBucketResult":
-        raise UnreadableError
     try:
         entries: list[ObjectInfo | Prefix] = [
             ObjectInfo(
