@@ -1,0 +1,1 @@
+"""Identity: signing in, connected accounts, and the tokens of both."""

@@ -1,0 +1,63 @@
+"""An issuer of our own: its keys, its documents, and tokens of every kind, right and wrong."""
+
+import base64
+import json
+
+import pytest
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+NOW = 1_700_000_000.0
+ISSUER = "https://id.acme.example"
+CLIENT = "client-1"
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+class Issuer:
+    """Signs whatever it is told to."""
+
+    def __init__(self):
+        self.rsa = RSAKey.generate_key(2048, {"kid": "rsa-1", "use": "sig"})
+        self.ec = ECKey.generate_key("P-256", {"kid": "ec-1", "use": "sig", "alg": "ES256"})
+        self.okp = OKPKey.generate_key("Ed25519", {"kid": "okp-1"})
+
+    def jwks(self, *keys):
+        chosen = keys or (self.rsa, self.ec, self.okp)
+        return {"keys": [key.as_dict(private=False) for key in chosen]}
+
+    def jwks_bytes(self, *keys):
+        return json.dumps(self.jwks(*keys)).encode()
+
+    def claims(self, **changes):
+        claims = {
+            "iss": ISSUER,
+            "sub": "user-1",
+            "aud": CLIENT,
+            "exp": NOW + 300,
+            "iat": NOW,
+            "nonce": "n-1",
+        } | changes
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def raw(self, header, payload, key=None, algorithm="RS256"):
+        """Any bytes whatever as header and payload."""
+        signed = b64(header) + b"." + b64(payload)
+        model = JWSRegistry.algorithms[algorithm]
+        return (signed + b"." + b64(model.sign(signed, key or self.rsa))).decode()
+
+    def token(self, claims=None, *, header=None, key=None, algorithm="RS256"):
+        key = key or {"ES256": self.ec, "EdDSA": self.okp, "Ed25519": self.okp}.get(
+            algorithm, self.rsa
+        )
+        head = {"alg": algorithm, "typ": "JWT", "kid": key.kid} | (header or {})
+        head = {name: value for name, value in head.items() if value is not None}
+        body = json.dumps(self.claims() if claims is None else claims).encode()
+        return self.raw(json.dumps(head).encode(), body, key, algorithm)
+
+
+@pytest.fixture(scope="session")
+def issuer():
+    return Issuer()
