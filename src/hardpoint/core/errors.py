@@ -20,12 +20,13 @@ docstring line is its default message.
       WebhookError
         MissingSignatureError  SignatureMismatchError  StaleTimestampError  MalformedRequestError
       OAuthError
-        FlowError  InvalidTokenError  ReauthorizationRequiredError  TokenRefreshError
+        FlowError  InvalidTokenError  TokenEndpointError  ClientRefusedError
+        ReauthorizationRequiredError  TokenRefreshError
       StoreError
         StoreUnavailableError  StoreCorruptError  LeaseLostError  TransactionLostError
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 
 class HardpointError(Exception):
@@ -448,14 +449,70 @@ class InvalidTokenError(OAuthError):
         self.reason = reason
 
 
+Verdict = Literal["grant", "client", "interaction", "transient"]
+"""What a refusal concerns: this grant is gone, our client is misconfigured, a person has to do
+something at the provider, or nobody: it may pass."""
+
+
+class TokenEndpointError(OAuthError):
+    """The authorization server gave no token.
+
+    Attributes:
+        verdict: what its answer means; `transient` for no answer, and for any that is none.
+        status: the HTTP status, where there was one.
+        vendor_code: its own word, where that is a plain one.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        verdict: Verdict = "transient",
+        status: int | None = None,
+        vendor_code: str | None = None,
+        retry_after: float | None = None,
+        outcome_known: bool = True,
+    ) -> None:
+        super().__init__(message)
+        self.verdict: Verdict = verdict
+        self.status = status
+        self.vendor_code = vendor_code
+        self.retry_after = retry_after
+        self.outcome_known = outcome_known
+        self.retryable = verdict == "transient"
+
+
+class ClientRefusedError(OAuthError):
+    """The provider does not accept our client; renew its secret, no user has to do anything."""
+
+
 class ReauthorizationRequiredError(OAuthError):
-    """The grant is gone; ask the user to connect the account again."""
+    """The grant is gone; ask the user to connect the account again.
+
+    Attributes:
+        connection: which.
+        reason: a stable word, `revoked` or `lost_answer`.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, connection: str = "", reason: str = "revoked"
+    ) -> None:
+        super().__init__(message)
+        self.connection = connection
+        self.reason = reason
 
 
 class TokenRefreshError(OAuthError):
     """The token could not be refreshed now; the grant may still be good."""
 
     retryable = True
+
+    def __init__(
+        self, message: str | None = None, *, connection: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.connection = connection
+        self.retry_after = retry_after
 
 
 # The store

@@ -1,1 +1,1 @@
-"""Identity: signing in, connected accounts, and the tokens of both."""
+"""Identity: providers' entries, the token endpoint, the vault that keeps and refreshes tokens."""
