@@ -1,6 +1,7 @@
 import base64
 import json
 from datetime import date
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -8,6 +9,7 @@ from joserfc.jws import JWSRegistry
 
 from hardpoint.core.secrets import Secret
 from hardpoint.http.messages import Response
+from hardpoint.oauth.authorization import challenge
 from hardpoint.oauth.catalogue import Entry
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.endpoint import TokenEndpoint
@@ -127,3 +129,54 @@ class Issuer:
 @pytest.fixture(scope="session")
 def issuer():
     return Issuer()
+
+
+@pytest.fixture
+def provider(issuer, clock):
+    return Provider(issuer, clock)
+
+
+class Provider:
+    """An authorization server as a transport: it checks PKCE, the redirect URI and single use."""
+
+    def __init__(self, issuer, clock):
+        self.issuer = issuer
+        self.clock = clock
+        self.codes = {}
+        self.changes = {}
+        self.more = {}
+        self.answer = None
+        self.sent = []
+
+    def visit(self, url, **params):
+        """A browser goes there and its person agrees; gives the query that it brings back."""
+        asked = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = asked
+        return [("state", asked["state"]), ("code", code), *params.items()]
+
+    async def send(self, request):
+        self.sent.append(request)
+        if self.answer is not None:
+            return self.answer
+        form = dict(parse_qsl(request.body.decode()))
+        asked = self.codes.pop(form["code"], None)
+        refusal = Response(status=400, headers={}, body=b'{"error": "invalid_grant"}')
+        if asked is None or form["redirect_uri"] != asked["redirect_uri"]:
+            return refusal
+        if (
+            "code_challenge" in asked
+            and challenge(form["code_verifier"]) != asked["code_challenge"]
+        ):
+            return refusal
+        now = self.clock.now()
+        claims = self.issuer.claims(
+            **{"nonce": asked.get("nonce"), "iat": now, "exp": now + 300, **self.changes}
+        )
+        document = {
+            "access_token": "canary-access",
+            "refresh_token": "canary-refresh",
+            "expires_in": 3600,
+            "id_token": self.issuer.token(claims),
+        } | self.more
+        return Response(status=200, headers={}, body=json.dumps(document).encode())

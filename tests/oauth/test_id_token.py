@@ -3,9 +3,11 @@ import hashlib
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as again
 
 from hardpoint.core.errors import InvalidTokenError
-from hardpoint.oauth.id_token import Asked, id_token
+from hardpoint.oauth.id_token import id_token
+from hardpoint.oauth.identity import Asked
 from hardpoint.oauth.jwks import key_set
 from hardpoint.oauth.jwt import Expected, unverified
 
@@ -74,7 +76,7 @@ def test_an_address_is_verified_only_by_the_word_true(read, said):
     ],
 )
 def test_a_token_that_does_not_answer_this_sign_in_is_refused(read, changes, reason):
-    asked = replace(ASKED, access_token="at", code="code")
+    asked = again(ASKED, access_token="at", code="code")
     expected = replace(EXPECTED, trusted=frozenset({"api"}))
     with pytest.raises(InvalidTokenError) as caught:
         read(asked, expected, **changes)
@@ -92,11 +94,11 @@ def test_several_audiences_are_clear_when_the_party_is_named(read):
     [("RS256", "sha256"), ("ES256", "sha256"), ("RS512", "sha512"), ("EdDSA", "sha512")],
 )
 def test_the_hashes_bind_access_token_and_code(read, algorithm, name):
-    asked = replace(ASKED, access_token="at", code="code")
+    asked = again(ASKED, access_token="at", code="code")
     hashes = {"at_hash": left_half("at", name), "c_hash": left_half("code", name)}
     assert read(asked, algorithm=algorithm, **hashes).subject == "user-1"
     with pytest.raises(InvalidTokenError):
-        read(replace(asked, access_token="other"), algorithm=algorithm, **hashes)
+        read(again(asked, access_token="other"), algorithm=algorithm, **hashes)
 
 
 def test_without_what_they_bind_hashes_say_nothing(read):
@@ -109,7 +111,7 @@ def test_a_sign_in_that_sent_no_nonce_asks_for_none(read):
 
 @pytest.mark.parametrize("auth_time", [None, NOW - 361])
 def test_a_sign_in_too_long_ago_is_refused_where_a_fresh_one_was_asked(read, auth_time):
-    asked = replace(ASKED, age_max=300)
+    asked = again(ASKED, age_max=300)
     with pytest.raises(InvalidTokenError) as caught:
         read(asked, auth_time=auth_time)
     assert caught.value.reason == "auth_time"
@@ -117,7 +119,7 @@ def test_a_sign_in_too_long_ago_is_refused_where_a_fresh_one_was_asked(read, aut
 
 
 def test_a_weaker_sign_in_than_asked_is_refused(read):
-    asked = replace(ASKED, acr=frozenset({"mfa"}))
+    asked = again(ASKED, acr=frozenset({"mfa"}))
     assert read(asked, acr="mfa").subject == "user-1"
     for said in (None, "pwd"):
         with pytest.raises(InvalidTokenError) as caught:

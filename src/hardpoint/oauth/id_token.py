@@ -1,18 +1,12 @@
-"""Who signed in: the ID token (OpenID Connect Core 1.0, 2 and 3.1.3.7), checked claim by claim.
-
-Whom a token names is the pair of issuer and subject, for ever; an e-mail address is a way to write
-to somebody, not a way to know them.
-"""
+"""The ID token (OpenID Connect Core 1.0, 2 and 3.1.3.7), checked claim by claim."""
 
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final
 
-import msgspec
-
+from hardpoint.oauth.identity import Asked, Identity
 from hardpoint.oauth.jwks import Key
 from hardpoint.oauth.jwt import Expected, Unverified, refused, seconds, text, verified
 
@@ -22,56 +16,9 @@ ISSUED_SECONDS_MAX = 600.0
 _HASHES: Final = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 
 
-class IdToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A person as their issuer vouches for them.
-
-    Attributes:
-        issuer: who vouches, as the token says it.
-        subject: the person's name at the issuer, never given to another; with the issuer, the key.
-        expires_at: Unix seconds.
-        authenticated_at: Unix seconds when the person last proved who they are, where it says.
-        session: the issuer's name of the session (`sid`), for its logout.
-        email: an address, where asked for.
-        email_verified: whether the issuer says that it has seen the person read mail there.
-        claims: all of it.
-    """
-
-    issuer: str
-    subject: str
-    expires_at: float
-    authenticated_at: float | None
-    session: str | None
-    email: str | None
-    email_verified: bool
-    claims: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        return f"IdToken({self.issuer!r}, ****)"
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Asked:
-    """What was asked of this one sign-in, and came with the token.
-
-    Attributes:
-        nonce: what we sent; None only where no nonce could be sent.
-        access_token: that came with it, for `at_hash`.
-        code: that was exchanged, for `c_hash`.
-        age_max: seconds since the person last proved who they are, where it was asked.
-        acr: what the proof had to be, where it was asked; one of them.
-    """
-
-    nonce: str | None
-    access_token: str | None = None
-    code: str | None = None
-    age_max: float | None = None
-    acr: frozenset[str] = frozenset()
-
-
 def id_token(
     token: Unverified, key: Key, expected: Expected, asked: Asked, *, now: float
-) -> IdToken:
+) -> Identity:
     """The person behind an ID token that is what we asked for.
 
     Args:
@@ -97,10 +44,9 @@ def id_token(
         raise refused("auth_time", "is of a sign-in too long ago")
     if asked.acr and text(claims, "acr") not in asked.acr:
         raise refused("acr", "is of a weaker sign-in than we asked for")
-    return IdToken(
+    return Identity(
         issuer=claims["iss"],
         subject=_subject(claims),
-        expires_at=float(claims["exp"]),
         authenticated_at=authenticated_at,
         session=text(claims, "sid"),
         email=text(claims, "email"),
