@@ -41,7 +41,12 @@ def authority(provider, issuer, clock, entry):
             return Response(status=200, headers={}, body=issuer.jwks_bytes())
 
     def authority(name="acme", *, reads=True, redirect_uri=None, **facts):
-        facts = {"issuer": ISSUER, "scopes": ("openid", "email"), **facts}
+        facts = {
+            "issuer": ISSUER,
+            "jwks_url": f"{ISSUER}/keys",
+            "scopes": ("openid", "email"),
+            **facts,
+        }
         client = Client(
             entry=entry(name=name, **facts),
             client_id="client-1",
@@ -122,6 +127,7 @@ def test_no_parameter_of_the_entry_replaces_one_of_ours(flows):
 def test_a_provider_without_pkce_or_openid_is_asked_in_its_own_way(flows):
     made = flows(
         issuer=None,
+        jwks_url=None,
         pkce=Pkce.NONE,
         scope_separator=",",
         authorize_url="https://acme.example/authorize?v=2",
@@ -133,8 +139,8 @@ def test_a_provider_without_pkce_or_openid_is_asked_in_its_own_way(flows):
     assert asked["scope"] == "openid,email"
 
 
-def test_scopes_may_be_chosen_and_may_be_none(flows):
-    assert asked_of(begin(flows(), scopes=["openid", "x"]))["scope"] == "openid x"
+def test_more_scopes_may_be_asked_for_and_there_may_be_none(flows):
+    assert asked_of(begin(flows(), scopes=["x", "email"]))["scope"] == "openid email x"
     assert "scope" not in asked_of(begin(flows(scopes=())))
 
 
@@ -165,7 +171,7 @@ def test_a_person_signs_in(flows, provider):
 
 def test_a_user_connects_an_account(flows, provider):
     made = flows()
-    begun = begin(made, Kind.CONNECT, scopes=["openid", "calendar"])
+    begun = begin(made, Kind.CONNECT, scopes=["calendar"])
     done = run(finish(made, provider.visit(begun.url), begun.held, user="ada"))
     assert (done.kind, done.user, done.account) == (Kind.CONNECT, "ada", "user-1")
 
@@ -211,8 +217,8 @@ def test_the_answer_may_name_the_account(flows, provider, field, account):
 
 def test_scopes_that_the_user_unticked_are_told(flows, provider):
     made = flows()
-    provider.more = {"scope": "openid"}
-    begun = begin(made, Kind.CONNECT, scopes=["openid", "calendar"])
+    provider.more = {"scope": "openid email"}
+    begun = begin(made, Kind.CONNECT, scopes=["calendar"])
     done = run(finish(made, provider.visit(begun.url), begun.held, user="ada"))
     assert done.missing == ("calendar",)
 

@@ -90,6 +90,12 @@ def test_a_userinfo_endpoint_that_does_not_tell_is_an_error(identify, tokens, st
         run(found(tokens, Asked(nonce="n-1")))
 
 
+def test_a_token_for_which_no_nonce_was_sent_signs_nobody_in(identify, tokens):
+    with pytest.raises(InvalidTokenError) as caught:
+        run(identify(tokens, Asked(nonce=None)))
+    assert caught.value.reason == "nonce"
+
+
 def test_a_provider_that_nobody_described_describes_itself():
     remote = document(
         revocation_endpoint=f"{ISSUER}/revoke",
@@ -98,9 +104,9 @@ def test_a_provider_that_nobody_described_describes_itself():
         token_endpoint_auth_methods_supported=["client_secret_post", "private_key_jwt"],
         authorization_response_iss_parameter_supported=True,
     )
-    entry, algorithms = run(discovered("acme", ISSUER, remote))
+    entry = run(discovered("acme", ISSUER, remote))
     assert remote.asked == [f"{ISSUER}/.well-known/openid-configuration"]
-    assert algorithms == {"ES256", "RS256"}
+    assert entry.algorithms == {"ES256", "RS256"}
     assert (entry.issuer, entry.sends_iss) == (ISSUER, True)
     assert entry.client_auth is ClientAuth.POST
     assert entry.api_hosts == {"id.acme.example", "api.acme.example"}
@@ -108,8 +114,8 @@ def test_a_provider_that_nobody_described_describes_itself():
 
 
 def test_one_that_says_little_is_taken_by_the_defaults_of_the_specification():
-    entry, algorithms = run(discovered("acme", ISSUER, document()))
-    assert algorithms == {"RS256"}
+    entry = run(discovered("acme", ISSUER, document()))
+    assert entry.algorithms == {"RS256"}
     assert entry.client_auth is ClientAuth.BASIC
     assert entry.api_hosts == {"id.acme.example"}
 

@@ -47,7 +47,7 @@ def authorize_url(
         "redirect_uri": client.redirect_uri,
         "scope": entry.scope_separator.join(scopes) or None,
         "state": state,
-        "nonce": nonce if entry.issuer is not None else None,
+        "nonce": nonce if entry.jwks_url is not None else None,
     }
     if entry.pkce is Pkce.S256:
         said |= {"code_challenge": challenge(verifier), "code_challenge_method": "S256"}

@@ -93,7 +93,7 @@ class Flows:
             held: what the browser holds of flows before, if anything.
             return_to: where to afterwards.
             user: who is signed in; needed for everything but a login.
-            scopes: what to ask for instead of the client's own.
+            scopes: what to ask for beside the client's own.
             connection: which one is renewed.
             account: whose it has to be.
             hint: who the person probably is (`login_hint`).
@@ -119,7 +119,7 @@ class Flows:
             browser=digest(held),
             salt=self._entropy(32),
             return_to=checked_return(return_to, self._origins),
-            scopes=tuple(scopes) or client.scopes or client.entry.scopes,
+            scopes=tuple(dict.fromkeys((*(client.scopes or client.entry.scopes), *scopes))),
             user=user if kind is not Kind.LOGIN else None,
             connection=connection,
             account=account,
@@ -188,7 +188,7 @@ class Flows:
         identity = None
         if authority.identify is not None:
             asked = Asked(
-                nonce=flow.nonce(held) if entry.issuer is not None else None,
+                nonce=flow.nonce(held) if entry.jwks_url is not None else None,
                 access_token=tokens.access.reveal(),
                 code=code.reveal(),
                 age_max=flow.age_max,

@@ -49,6 +49,8 @@ class OpenIdentity:
         """Whose the tokens are; see `Identify`."""
         if tokens.id_token is None:
             raise refused("missing", "is missing from the provider's answer")
+        if asked.nonce is None:
+            raise refused("nonce", "is the answer to a sign-in without a nonce")
         token = unverified(tokens.id_token.reveal())
         check_header(token, self._expected)
         key = await self._keys.find(self._jwks_url, token.kid, token.algorithm)
@@ -97,8 +99,8 @@ class UserinfoIdentity:
         )
 
 
-async def discovered(name: str, issuer: str, fetch: Fetch) -> tuple[Entry, frozenset[str]]:
-    """The entry of an OpenID provider that says of itself what it is, and how it signs.
+async def discovered(name: str, issuer: str, fetch: Fetch) -> Entry:
+    """The entry of an OpenID provider that says of itself what it is.
 
     Args:
         name: what to call it.
@@ -120,7 +122,7 @@ async def discovered(name: str, issuer: str, fetch: Fetch) -> tuple[Entry, froze
             f"the discovery document of {issuer}: status {answer.status}", status=answer.status
         )
     said = metadata(answer.body, issuer)
-    return _entry(name, said), said.algorithms.intersection(ALGORITHMS) or frozenset({"RS256"})
+    return _entry(name, said)
 
 
 def _entry(name: str, said: Metadata) -> Entry:
@@ -138,6 +140,7 @@ def _entry(name: str, said: Metadata) -> Entry:
         jwks_url=said.jwks_url,
         discovery_url=discovery_url(said.issuer),
         issuer=said.issuer,
+        algorithms=said.algorithms.intersection(ALGORITHMS) or frozenset({"RS256"}),
         sends_iss=said.says_issuer,
         scopes=("openid", "email", "profile"),
         client_auth=auth,
