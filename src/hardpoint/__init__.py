@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import UnexpectedResponseError as UnexpectedResponseError
     from hardpoint.core.errors import UnsupportedError as UnsupportedError
     from hardpoint.core.errors import WebhookError as WebhookError
+    from hardpoint.core.money import Money as Money
     from hardpoint.core.secrets import Secret as Secret
     from hardpoint.hub.hub import Hub as Hub
     from hardpoint.hub.settings import Settings as Settings
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.job import Job as Job
 
 _HOMES = {
+    "Money": "hardpoint.core.money",
     "Secret": "hardpoint.core.secrets",
     "Hub": "hardpoint.hub.hub",
     "Settings": "hardpoint.hub.settings",

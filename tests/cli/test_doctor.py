@@ -107,3 +107,16 @@ def test_a_running_server_is_named(examine: Any, server: SimpleNamespace) -> Non
 @pytest.mark.parametrize(("finding", "result"), [(None, "ok"), ("a defect", "warn")])
 def test_a_defect_of_the_library_is_a_warning(finding: str | None, result: str) -> None:
     assert _library(finding).result == result
+
+
+def test_a_connection_is_looked_at_and_a_key_of_the_wrong_mode_found(
+    examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '[connections.billing]\nprovider = "stripe"\nsecret_key = "env:KEY"\n'
+    config.write_text(config.read_text() + text)
+    monkeypatch.setenv("KEY", "sk_test_1")
+    assert examine()[1]["connection billing"]["detail"] == "stripe, four_retries"
+    monkeypatch.setenv("KEY", "sk_live_1")
+    code, found = examine()
+    assert (code, found["connection billing"]["result"]) == (1, "fail")
+    assert "sk_live_1" not in str(found)

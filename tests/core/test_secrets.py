@@ -39,6 +39,15 @@ def test_a_reference_is_shown_and_its_value_is_not(monkeypatch: pytest.MonkeyPat
     assert str(secret) == "****"
 
 
+def test_secrets_are_the_same_if_they_name_the_same_place() -> None:
+    assert Secret.env("A") == Secret.env("A")
+    assert len({Secret.env("A"), Secret.env("A"), Secret.env("B"), Secret.file("A")}) == 3
+    one = Secret.value("x")
+    assert one == one  # noqa: PLR0124
+    assert one != Secret.value("x")
+    assert Secret.env("A") != "env:A"
+
+
 def test_a_secret_travels_neither_by_pickle_nor_by_copy() -> None:
     secret = Secret.value(CANARY)
     for leave in (pickle.dumps, copy.copy, copy.deepcopy):

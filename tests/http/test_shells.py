@@ -129,6 +129,11 @@ def test_an_answer_over_the_cap_may_be_cut(shells, vendor):
     assert (answer.status, answer.body) == (200, b"x" * 10)
 
 
+def test_an_encoded_answer_is_taken_as_it_came_where_it_may_be_cut(shells, vendor):
+    vendor.app.replies.append(Reply(headers=(("content-encoding", "gzip"),), body=b"\x1f\x8b"))
+    assert shells.send(post(vendor.url), cut=True).body == b"\x1f\x8b"
+
+
 def test_an_encoded_answer_is_refused(shells, vendor):
     vendor.app.replies.append(Reply(headers=(("content-encoding", "gzip"),), body=b"\x1f\x8b"))
     with pytest.raises(UnexpectedResponseError, match="is encoded"):

@@ -8,10 +8,10 @@ import pytest
 from standardwebhooks import Webhook
 
 from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
-from hardpoint.http.transport import Transport
+from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.store.driver import Event, Lease
 from hardpoint.testing.clock import ManualClock
-from hardpoint.webhooks.forwarding import Forwarder, ForwardRefusedError, Target
+from hardpoint.webhooks.forwarding import FORWARD_LIMITS, Forwarder, ForwardRefusedError, Target
 from hardpoint.webhooks.handlers import Permanent
 from hardpoint.webhooks.job import Job
 from hardpoint.webhooks.verification import scheme
@@ -63,7 +63,10 @@ def forward(one, *, clock=None, **answer):
     clock = clock or ManualClock()
 
     async def scenario():
-        async with service(**answer) as (url, requests), Transport() as transport:
+        async with (
+            service(**answer) as (url, requests),
+            AsyncTransport(FORWARD_LIMITS) as transport,
+        ):
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
             forwarder = Forwarder(transport, {"billing": target}.get, clock)
             lease = Lease(event=one, handler="forward", fence=1)
@@ -166,7 +169,7 @@ def test_a_service_that_is_not_there_is_tried_again():
     async def scenario():
         async with service() as (url, _):
             pass
-        async with Transport() as transport:
+        async with AsyncTransport(FORWARD_LIMITS) as transport:
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
             forwarder = Forwarder(transport, lambda source: target, ManualClock())
             lease = Lease(event=event(), handler="forward", fence=1)
@@ -178,7 +181,7 @@ def test_a_service_that_is_not_there_is_tried_again():
 
 def test_an_event_whose_source_is_not_forwarded_any_more_waits_for_the_configuration():
     async def scenario():
-        forwarder = Forwarder(Transport(), lambda source: None, ManualClock())
+        forwarder = Forwarder(AsyncTransport(), lambda source: None, ManualClock())
         lease = Lease(event=event(), handler="forward", fence=1)
         await forwarder(event(), Job(lease, None, started_at=0))
 

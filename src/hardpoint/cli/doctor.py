@@ -66,6 +66,8 @@ def _findings(config: Path) -> Iterator[_Finding]:
     yield _Finding(check="configuration", result="ok", detail=str(config))
     for name in settings.webhooks:
         yield _judged(f"source {name}", partial(_source, settings, name))
+    for name in settings.connections:
+        yield _judged(f"connection {name}", partial(_connection, settings, name))
     yield _judged("store", partial(_store, path))
     yield _judged("server", partial(_server, path))
 
@@ -96,6 +98,13 @@ def _source(settings: Settings, name: str) -> _Verdict:
     prepare(replace(settings, webhooks={name: source}))
     forwarded = ", forwarded" if source.forward else ""
     return "ok", f"{source.provider}, {len(source.secrets)} secret(s){forwarded}", None
+
+
+def _connection(settings: Settings, name: str) -> _Verdict:
+    """Whether a connection's secrets can be read and suit its provider; nothing is sent."""
+    connection = settings.connections[name]
+    connection.build()
+    return "ok", f"{connection.provider}, {connection.policy.preset}", None
 
 
 def _store(path: Path) -> _Verdict:

@@ -92,7 +92,7 @@ def name_from(option: str, text: str) -> str:
 
 def address_from(url: str, *, live: bool) -> str:
     """Where a signed request may go: this machine, or with `--live` an https address."""
-    from hardpoint.http.transport import LOOPBACK, checked_url
+    from hardpoint.http.limits import LOOPBACK, checked_url
 
     try:
         host = urlsplit(url).hostname if _URL.fullmatch(url) else None

@@ -10,7 +10,7 @@ import httpx2
 
 from hardpoint.cli.failures import unreachable, usage
 from hardpoint.cli.terminal import Terminal, plain
-from hardpoint.http.transport import LOOPBACK
+from hardpoint.http.limits import LOOPBACK
 
 ANSWER_BYTES_MAX = 16 * 1024
 TIMEOUT = 30.0

@@ -11,6 +11,7 @@ from hardpoint.core.errors import ConfigurationError
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FILE_BYTES_MAX = 64 * 1024
+_AT_HAND = "value"
 
 
 @final
@@ -58,7 +59,7 @@ class Secret:
     @classmethod
     def value(cls, text: str) -> Self:
         """A value already at hand. A configuration file may not hold one; code and tests may."""
-        return cls("value", lambda: text)
+        return cls(_AT_HAND, lambda: text)
 
     @classmethod
     def parse(cls, reference: str, *, key: str, folder: Path | None = None) -> Self:
@@ -94,8 +95,17 @@ class Secret:
             raise ConfigurationError(self.reference, "the secret is empty")
         return text
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both name the same place; two values at hand are never the same."""
+        if not isinstance(other, Secret) or self.reference == _AT_HAND:
+            return self is other
+        return self.reference == other.reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
+
     def __repr__(self) -> str:
-        return f"Secret({self.reference})" if self.reference != "value" else "Secret(****)"
+        return f"Secret({self.reference})" if self.reference != _AT_HAND else "Secret(****)"
 
     def __str__(self) -> str:
         return "****"

@@ -20,7 +20,8 @@ class Limits:
             every piece of the answer's body, the asynchronous one at any time.
         connect_timeout: seconds to wait for a connection, TLS included, or a place in the pool.
         body_bytes_max: the largest answer taken.
-        cut: give the beginning of a larger answer instead of refusing it.
+        cut: give the beginning of a larger answer instead of refusing it, and an encoded one as it
+            came.
         connections: open at a time.
         idle_connections: kept open when unused, for `idle_seconds`.
     """

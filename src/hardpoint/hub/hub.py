@@ -10,7 +10,7 @@ app = hub.asgi()
 
 import asyncio
 import random as chance
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,19 +23,25 @@ from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
-from hardpoint.http.transport import Transport
+from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.http.limits import Limits
+from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, prepare
+from hardpoint.resilience.policy import Policy
+from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
-from hardpoint.webhooks.forwarding import FORWARD_SECONDS, Forwarder, Target
+from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
     from hardpoint.hub.asgi import InboxApp
+    from hardpoint.payments.api import PaymentGateway
+    from hardpoint.sms.api import SmsSender
 
 FORWARD = "forward"
 """The name of the handler that forwards; a source's own handlers may not have it."""
@@ -68,6 +74,8 @@ class Hub:
         settings: where the store is, and the sources of webhooks.
         clock, ids, random: effects, for tests.
         listeners: told every telemetry event.
+        policies: what a connection's calls run under, by its name, in place of what the settings
+            say.
 
     Attributes:
         failure: why it cannot work any more, told as `HubFailed` too; None while it can.
@@ -82,6 +90,7 @@ class Hub:
         ids: Ids | None = None,
         random: Random | None = None,
         listeners: Sequence[Listener] = (),
+        policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self.settings = settings
         self.listeners = Listeners(*listeners)
@@ -89,7 +98,8 @@ class Hub:
         self.generation = 0
         self.handlers = Handlers()
         self._clock = clock or SystemClock()
-        self._transport = Transport()
+        self._ids = ids or Uuid7()
+        self._transport = AsyncTransport(FORWARD_LIMITS)
         self._targets: dict[str, Target] = {}
         self.store = SqliteStore(
             settings.store.path,
@@ -112,8 +122,15 @@ class Hub:
             self.handlers,
             self.worker,
             clock=self._clock,
-            ids=ids or Uuid7(),
+            ids=self._ids,
             listeners=self.listeners,
+        )
+        self._ports = Ports(
+            _Awaited(),
+            clock=self._clock,
+            ids=self._ids,
+            listeners=self.listeners,
+            policies=policies or {},
         )
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
@@ -166,6 +183,28 @@ class Hub:
 
         return register
 
+    # Calls out
+
+    def payments(self, connection: str) -> "PaymentGateway":
+        """Takes payments through a connection.
+
+        Args:
+            connection: its name, or the id of a payment or refund, which carries it: so
+                `hub.payments(payment.id)` finds who took that payment.
+
+        Raises:
+            ConfigurationError: it is not configured, or its provider takes no payments.
+        """
+        return self._ports.get("payments", connection)
+
+    def sms(self, connection: str) -> "SmsSender":
+        """Sends text messages through a connection; see `payments` for its name."""
+        return self._ports.get("sms", connection)
+
+    def policy(self, connection: str) -> Policy:
+        """What a connection's calls run under: its statistics, and its breaker to steer."""
+        return self._ports.policy(connection)
+
     # Life
 
     async def open(self) -> None:
@@ -205,7 +244,8 @@ class Hub:
                 with suppress(StoreUnavailableError):
                     await self.receiver.flush()
         finally:
-            await self._transport.close()
+            for transport in (self._transport, *self._ports.take_transports()):
+                await transport.close()
             await self.store.close()
             self._started = False
 
@@ -256,6 +296,7 @@ class Hub:
     def _put_in_force(self, settings: Settings, prepared: Prepared) -> None:
         """All of it at once."""
         sources, targets = prepared
+        self._ports.configure(settings)
         self.settings = settings
         self.generation += 1
         self.receiver.configure(sources)
@@ -331,6 +372,16 @@ class Hub:
             return ()
         finally:
             reader.close()
+
+
+@final
+class _Awaited:
+    """The asynchronous way of waiting."""
+
+    runtime = AsyncRuntime()
+
+    def transport(self, limits: Limits) -> AsyncTransport:
+        return AsyncTransport(limits)
 
 
 def _load(path: Path) -> tuple[Settings, Prepared]:

@@ -3,17 +3,18 @@
 Every refusal names the path of the offending key, what is wrong and what to write instead.
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Self, TypeVar, get_origin
+from typing import Any, Self
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.http.transport import checked_url
+from hardpoint.http.limits import checked_url
+from hardpoint.hub.connections import ConnectionSettings
+from hardpoint.hub.tables import Table
 from hardpoint.store.sqlite import Retention
 
 BODY_BYTES_CEILING = 100 * 1024 * 1024
@@ -24,7 +25,6 @@ _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _DAYS_MOST = 36_500
 _ATTEMPTS_MOST = 10_000
 _DAY = 86_400.0
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,18 @@ class Settings:
 
     store: StoreSettings
     webhooks: Mapping[str, SourceSettings] = field(default_factory=dict[str, SourceSettings])
+    connections: Mapping[str, ConnectionSettings] = field(
+        default_factory=dict[str, ConnectionSettings]
+    )
     worker: WorkerSettings = WorkerSettings()
+    public_url: str | None = None
+    """Where vendors reach us: the origin, and the path before `/webhooks/` if there is one."""
     path: Path | None = None
+
+    def webhook_url(self, source: str) -> str | None:
+        """A source's public address; None where nobody has said what it is."""
+        own = self.webhooks[source].url
+        return own or (self.public_url and f"{self.public_url}/webhooks/{source}")
 
     @classmethod
     def load(cls, path: str | Path, *, secrets: bool = True) -> Self:
@@ -98,11 +108,16 @@ class Settings:
             raise ConfigurationError(str(where), f"cannot be read ({error.strerror})") from None
         except ValueError as error:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
-        table = _Table("", content, {"store", "webhooks", "worker"})
+        table = Table("", content, {"connections", "public_url", "store", "webhooks", "worker"})
         folder = where.parent
         settings = cls(
             store=_store(table.table("store", {"url", "retention"}), folder),
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
+            connections={
+                name: ConnectionSettings.read(name, table.table("connections", None), folder)
+                for name in table.names("connections")
+            },
+            public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             path=where,
         )
@@ -118,6 +133,8 @@ class Settings:
                 yield f"webhooks.{name}.secrets[{index}]", secret
             if source.forward is not None:
                 yield f"webhooks.{name}.forward.secret", source.forward.secret
+        for connection in self.connections.values():
+            yield from connection.secrets()
 
     def files(self) -> tuple[Path, ...]:
         """What to watch for changes: the file itself and every `file:` secret it names."""
@@ -126,7 +143,16 @@ class Settings:
         return (*([self.path] if self.path else []), *dict.fromkeys(paths))
 
 
-def _store(table: "_Table", folder: Path) -> StoreSettings:
+def _public_url(table: Table) -> str | None:
+    if not table.has("public_url"):
+        return None
+    url = checked_url(table.get("public_url", str), key="public_url")
+    if "?" in url or "#" in url:
+        table.refuse("public_url", "holds a query or a fragment", "Write https://shop.example")
+    return url.rstrip("/")
+
+
+def _store(table: Table, folder: Path) -> StoreSettings:
     url = table.get("url", str)
     scheme, _, rest = url.partition(":")
     unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or not rest.isprintable()
@@ -138,7 +164,7 @@ def _store(table: "_Table", folder: Path) -> StoreSettings:
     )
 
 
-def _retention(table: "_Table") -> Retention:
+def _retention(table: Table) -> Retention:
     """In days; what is not written follows from what is: done, dead and keys rise in this order."""
     default = Retention()
     done = table.count("done_days", default.done / _DAY, most=_DAYS_MOST)
@@ -152,7 +178,7 @@ def _retention(table: "_Table") -> Retention:
     return Retention(done=done * _DAY, dead=dead * _DAY, keys=keys * _DAY)
 
 
-def _worker(table: "_Table") -> WorkerSettings:
+def _worker(table: Table) -> WorkerSettings:
     default = WorkerSettings()
     return WorkerSettings(
         concurrency=table.count("concurrency", default.concurrency, most=_ATTEMPTS_MOST),
@@ -160,7 +186,7 @@ def _worker(table: "_Table") -> WorkerSettings:
     )
 
 
-def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
+def _source(name: str, root: Table, folder: Path) -> SourceSettings:
     known = {"provider", "secrets", "url", "tolerance", "body_bytes_max", "forward"}
     table = root.table("webhooks", None).table(name, known)
     if not _SOURCE.fullmatch(name):
@@ -179,10 +205,9 @@ def _source(name: str, root: "_Table", folder: Path) -> SourceSettings:
     forward = None
     if table.has("forward"):
         onward = table.table("forward", {"url", "secret"})
-        reference = onward.get("secret", str)
         forward = ForwardSettings(
-            url=checked_url(onward.get("url", str), key=f"{onward.path}.url"),
-            secret=Secret.parse(reference, key=f"{onward.path}.secret", folder=folder),
+            url=checked_url(onward.get("url", str), key=onward.key("url")),
+            secret=onward.secret("secret", folder),
         )
     return SourceSettings(
         name=name,
@@ -203,54 +228,3 @@ def _require(key: str, secret: Secret) -> None:
         raise ConfigurationError(
             key, f"{secret.reference} {error.problem}", fix=error.fix
         ) from None
-
-
-class _Table:
-    """A TOML table that refuses what it does not know and says where it stands."""
-
-    def __init__(self, path: str, content: object, known: set[str] | None) -> None:
-        self.path = path
-        if not isinstance(content, dict):
-            raise ConfigurationError(path, "is not a table")
-        self._content: dict[str, Any] = content
-        for key in self._content:
-            if known is not None and key not in known:
-                close = difflib.get_close_matches(key, known, 1)
-                fix = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known))}"
-                raise ConfigurationError(self._key(key), "is not a known setting", fix=fix)
-
-    def _key(self, key: str) -> str:
-        return f"{self.path}.{key}" if self.path else key
-
-    def refuse(self, key: str, problem: str, fix: str) -> NoReturn:
-        raise ConfigurationError(self._key(key), problem, fix=fix)
-
-    def has(self, key: str) -> bool:
-        return key in self._content
-
-    def table(self, key: str, known: set[str] | None) -> "_Table":
-        return _Table(self._key(key), self._content.get(key, {}), known)
-
-    def names(self, key: str) -> list[str]:
-        return list(self.table(key, None)._content)
-
-    def get(self, key: str, kind: type[_Value]) -> _Value:
-        if key not in self._content:
-            self.refuse(key, "is missing", f"Add it under [{self.path}]")
-        value = self._content[key]
-        if not isinstance(value, get_origin(kind) or kind):
-            self.refuse(key, "has the wrong type", f"Write {_KINDS[kind]}")
-        return value
-
-    def count(self, key: str, default: _Value, *, most: int | None = None) -> int | _Value:
-        if key not in self._content:
-            return default
-        value = self._content[key]
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            self.refuse(key, "is not a whole number above zero", "Write a number such as 300")
-        if most is not None and value > most:
-            self.refuse(key, "is too large", f"Write {most} at most")
-        return value
-
-
-_KINDS: dict[Any, str] = {str: "text in quotes", list[Any]: "a list in brackets"}

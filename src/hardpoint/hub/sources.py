@@ -22,7 +22,9 @@ def prepare(settings: Settings) -> Prepared:
         ConfigurationError: an unknown provider, a secret of the wrong shape, a setting out of
             range; naming the key.
     """
-    sources = {name: _source(one) for name, one in settings.webhooks.items()}
+    sources = {
+        name: _source(one, settings.webhook_url(name)) for name, one in settings.webhooks.items()
+    }
     targets = {
         name: _target(f"webhooks.{name}.forward", one.forward)
         for name, one in settings.webhooks.items()
@@ -31,9 +33,9 @@ def prepare(settings: Settings) -> Prepared:
     return sources, targets
 
 
-def _source(settings: SourceSettings) -> Source:
+def _source(settings: SourceSettings, public_url: str | None) -> Source:
     try:
-        prepared = _scheme(settings)
+        prepared = _scheme(settings, public_url)
     except ConfigurationError as error:
         key = f"webhooks.{settings.name}.{error.key}"
         raise ConfigurationError(key, error.problem, fix=error.fix) from None
@@ -41,13 +43,16 @@ def _source(settings: SourceSettings) -> Source:
     return Source(name=settings.name, scheme=prepared, body_bytes_max=cap)
 
 
-def _scheme(settings: SourceSettings) -> Scheme:
+def _scheme(settings: SourceSettings, public_url: str | None) -> Scheme:
     provider = settings.provider
     options: dict[str, Any] = {
         name: value for name in _OPTIONS if (value := getattr(settings, name)) is not None
     }
-    for name in options.keys() - settings_of(provider):
+    known = settings_of(provider)
+    for name in options.keys() - known:
         raise ConfigurationError(name, f"{provider} {_OPTIONS[name]}", fix="Remove it")
+    if public_url is not None and "url" in known:
+        options.setdefault("url", public_url)
     return scheme(provider, secrets=settings.secrets, **options)
 
 

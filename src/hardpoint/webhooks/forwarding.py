@@ -12,7 +12,8 @@ import msgspec
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import HardpointError
-from hardpoint.http.transport import Response, Transport
+from hardpoint.http.limits import Limits
+from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.store.driver import Event
 from hardpoint.webhooks.handlers import Permanent
 from hardpoint.webhooks.job import Job
@@ -20,6 +21,9 @@ from hardpoint.webhooks.verification import Scheme
 
 FORWARD_SECONDS = 30.0
 """What one attempt may take, answer included."""
+
+FORWARD_LIMITS = Limits(exchange=FORWARD_SECONDS, body_bytes_max=16 * 1024, cut=True)
+"""The status says it all; of the answer's body nobody needs more than its beginning."""
 
 RETRY_AFTER_SECONDS_MAX = 3600.0
 _HOP_BY_HOP = frozenset({"connection", "content-length", "host", "transfer-encoding"})
@@ -77,11 +81,9 @@ class Forwarder:
             ),
         }
         kept = {name: value for name, value in event.headers.items() if name not in _HOP_BY_HOP}
-        headers = [
-            (name.encode("latin-1"), value.encode("latin-1"))
-            for name, value in (kept | ours).items()
-        ]
-        _judge(await self._transport.post(target.url, headers, event.body), now)
+        headers = tuple((kept | ours).items())
+        request = Request(method="POST", url=target.url, headers=headers, body=event.body)
+        _judge(await self._transport.send(request), now)
 
 
 def _judge(response: Response, now: float) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
+from hardpoint.http.limits import checked_url
 
 PROVIDER = Provider(
     name="twilio",
@@ -81,7 +82,5 @@ class Twilio:
             raise ConfigurationError(
                 "from_", "and messaging_service_sid are both set", fix="Keep one"
             )
-        if self.status_url is not None and not re.fullmatch(r"https://[!-~]+", self.status_url):
-            raise ConfigurationError(
-                "status_url", "is not an https URL", fix="Write https://shop.example/webhooks/texts"
-            )
+        if self.status_url is not None:
+            checked_url(self.status_url, key="status_url")

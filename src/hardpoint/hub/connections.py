@@ -1,0 +1,198 @@
+"""Connections as a configuration has them: whose account, the provider's own settings, the policy.
+
+`provider` and `policy` are ours; every other key is a field of the provider's settings class.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.events import Listeners
+from hardpoint.core.providers import load, provider
+from hardpoint.core.secrets import Secret
+from hardpoint.hub.tables import Table
+from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.bulkhead import Bulkhead
+from hardpoint.resilience.policy import Policy
+from hardpoint.resilience.presets import Preset, preset_options
+from hardpoint.resilience.ratelimit import RateLimit
+
+QUEUE_PER_CALL = 4
+"""How many calls may wait for each that may be under way."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_CALLS_MOST = 100_000
+_POLICY_KEYS = {"preset", "timeout", "deadline", "failures", "recovery", "rate", "concurrency"}
+_STATUS_URL = "status_url"
+"""The field of a provider's settings that holds where it reports each status."""
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """How a connection is called.
+
+    Attributes:
+        preset: how often a call is repeated, with the waits, breaker and timeout of that preset.
+        timeout: seconds for one attempt, in place of the preset's.
+        deadline: seconds for a whole call, waits included.
+        failures: how many in a row open the circuit.
+        recovery: seconds until an open circuit lets a call through again.
+        rate: calls per second.
+        concurrency: calls under way at a time; four times as many may wait.
+    """
+
+    preset: Preset = "four_retries"
+    timeout: float | None = None
+    deadline: float | None = None
+    failures: int = 5
+    recovery: float = 60.0
+    rate: float | None = None
+    concurrency: int | None = None
+
+    def policy(self, name: str, listeners: Listeners) -> Policy:
+        """A policy of this kind, with state of its own."""
+        options: dict[str, Any] = {
+            "preset": self.preset,
+            "deadline": self.deadline,
+            "breaker": Breaker(failures=self.failures, recovery=self.recovery),
+        }
+        if self.timeout is not None:
+            options["timeout"] = self.timeout
+        if self.rate is not None:
+            options["rate"] = RateLimit(self.rate)
+        if self.concurrency is not None:
+            options["bulkhead"] = Bulkhead(
+                self.concurrency, queue=self.concurrency * QUEUE_PER_CALL
+            )
+        return Policy(name, listeners=listeners, **options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSettings:
+    """One account at a provider that takes calls: `hub.payments(name)` and its like.
+
+    Attributes:
+        provider: its name, `stripe`.
+        options: fields of the provider's settings class; its docstring says what they are.
+        policy: what every call runs under.
+    """
+
+    name: str
+    provider: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    policy: PolicySettings = PolicySettings()
+
+    @classmethod
+    def read(cls, name: str, tables: Table, folder: Path) -> Self:
+        """A connection from its table below `[connections]`.
+
+        Raises:
+            ConfigurationError: any key or value that we or the provider's settings do not know.
+        """
+        key = tables.key(name)
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                key, "is not a usable name", fix="Small letters, digits, - and _; at most 63"
+            )
+        owner = tables.table(name, None).get("provider", str)
+        kind = _below(key, lambda: _settings_class(owner))
+        known = {_key_of(one): one for one in fields(kind)}
+        table = tables.table(name, {"provider", "policy", *known})
+        hints = get_type_hints(kind)
+        options: dict[str, Any] = {}
+        for written, one in known.items():
+            if table.has(written):
+                options[one.name] = _value(table, written, hints[one.name], folder)
+            elif _required(one):
+                table.missing(written)
+        policy = _policy(table.table("policy", _POLICY_KEYS))
+        return cls(name=name, provider=owner, options=options, policy=policy)
+
+    def secrets(self) -> Iterator[tuple[str, Secret]]:
+        """Every secret, after the path of its key."""
+        for name, value in self.options.items():
+            if isinstance(value, Secret):
+                yield f"connections.{self.name}.{name.rstrip('_')}", value
+
+    def build(self, *, status_url: str | None = None) -> Any:
+        """The provider's own settings.
+
+        Args:
+            status_url: where the provider reports statuses, if it does and nothing else is said.
+
+        Raises:
+            ConfigurationError: a value the provider's settings refuse, naming its key.
+        """
+        key = f"connections.{self.name}"
+        kind = _below(key, lambda: _settings_class(self.provider))
+        options = dict(self.options)
+        if status_url is not None and any(one.name == _STATUS_URL for one in fields(kind)):
+            options.setdefault(_STATUS_URL, status_url)
+        return _below(key, lambda: kind(**options))
+
+
+def _below(path: str, make: Callable[[], _Made]) -> _Made:
+    """What is made; what its errors name stands below a path."""
+    try:
+        return make()
+    except ConfigurationError as error:
+        key = f"{path}.{error.key.rstrip('_')}"
+        raise ConfigurationError(key, error.problem, fix=error.fix) from None
+
+
+def _settings_class(name: str) -> Any:
+    reference = provider(name).settings
+    if reference is None:
+        raise ConfigurationError("provider", f"{name} takes no calls, it only sends webhooks")
+    return load(reference)
+
+
+def _key_of(one: Field[Any]) -> str:
+    """As TOML writes it: `from` for a field that Python must call `from_`."""
+    return one.name.rstrip("_")
+
+
+def _required(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
+
+
+def _value(table: Table, key: str, hint: Any, folder: Path) -> Any:
+    """A key's value as the type of its field asks for."""
+    if get_origin(hint) in {Union, UnionType}:
+        (hint,) = (one for one in get_args(hint) if one is not NoneType)
+    if hint is Secret:
+        return table.secret(key, folder)
+    if hint is float:
+        return table.seconds(key, None)
+    if hint is Path:
+        return folder / table.get(key, str)
+    if hint is int:
+        return table.count(key, None)
+    return table.get(key, hint)
+
+
+def _policy(table: Table) -> PolicySettings:
+    default = PolicySettings()
+    preset: Any = table.get("preset", str) if table.has("preset") else default.preset
+    try:
+        preset_options(preset)
+    except ConfigurationError as error:
+        raise ConfigurationError(table.key("preset"), error.problem, fix=error.fix) from None
+    timeout, deadline = table.seconds("timeout", None), table.seconds("deadline", None)
+    if deadline is not None and deadline < (timeout or 0):
+        table.refuse("deadline", "is less than timeout", "An attempt fits into the whole call")
+    return PolicySettings(
+        preset=preset,
+        timeout=timeout,
+        deadline=deadline,
+        failures=table.count("failures", default.failures, most=_CALLS_MOST),
+        recovery=table.seconds("recovery", default.recovery),
+        rate=table.seconds("rate", None),
+        concurrency=table.count("concurrency", None, most=_CALLS_MOST),
+    )

@@ -1,0 +1,172 @@
+"""From connections to what users hold: drivers, transports and policies put together, on demand."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol, final
+
+from hardpoint.core.effects import Clock, Ids
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.events import Listeners
+from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.http.limits import Limits
+from hardpoint.hub.connections import ConnectionSettings
+from hardpoint.hub.settings import Settings
+from hardpoint.resilience.policy import Policy
+from hardpoint.runtime.connection import Connection, Runtime
+
+PORTS: Final = {
+    "payments": "hardpoint.payments.api:PaymentGateway",
+    "sms": "hardpoint.sms.api:SmsSender",
+}
+"""Each port, and the portable type that users hold."""
+
+STEP_SECONDS: Final = 10.0
+"""What a transport waits for one step of an exchange where the policy sets no timeout."""
+
+
+class Shell(Protocol):
+    """One of the two ways of waiting, and the effects that wait so."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """For connections."""
+        ...
+
+    def transport(self, limits: Limits) -> Any:
+        """A `Transport`, with a `close` of its own."""
+        ...
+
+
+@final
+class Ports:
+    """The connections of one hub, each opened when it is first asked for.
+
+    Args:
+        shell: asynchronous or blocking.
+        clock, ids: effects.
+        listeners: told of every call and every decision of a policy.
+        policies: by a connection's name, in place of what the settings say.
+
+    Raises (every method that is given a name):
+        ConfigurationError: there is no such connection, or its provider has no such port.
+    """
+
+    def __init__(
+        self,
+        shell: Shell,
+        *,
+        clock: Clock,
+        ids: Ids,
+        listeners: Listeners,
+        policies: Mapping[str, Policy],
+    ) -> None:
+        self._shell = shell
+        self._clock = clock
+        self._ids = ids
+        self._listeners = listeners
+        self._given = policies
+        self._settings: Mapping[str, ConnectionSettings] = {}
+        self._status_urls: Mapping[str, str | None] = {}
+        self._policies: dict[str, Policy] = {}
+        self._built: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._retired: list[Any] = []
+
+    def configure(self, settings: Settings) -> None:
+        """Put settings in force: what has changed is opened anew, what has not keeps its state.
+
+        Raises:
+            ConfigurationError: a value that a provider's settings refuse; nothing has changed.
+        """
+        new = settings.connections
+        urls = {name: _status_url(settings, one.provider) for name, one in new.items()}
+        for name, one in new.items():
+            one.build(status_url=urls[name])
+        for name in self._given.keys() - new.keys():
+            raise _unknown(name, new)
+        for name, old in self._settings.items():
+            kept = new.get(name)
+            if kept is None or kept.policy != old.policy:
+                self._policies.pop(name, None)
+            if kept != old or urls.get(name) != self._status_urls.get(name):
+                self._retire(name)
+        self._settings, self._status_urls = new, urls
+
+    def get(self, port: str, name: str) -> Any:
+        """The portable type over a connection.
+
+        Args:
+            port: a key of `PORTS`.
+            name: the connection's name, or an id that carries it, `billing:pi_3N...`.
+        """
+        name = name.partition(":")[0]
+        found = self._built.get((port, name))
+        if found is None:
+            found = self._built[port, name] = self._build(port, self._connection(name))
+        return found[0]
+
+    def policy(self, name: str) -> Policy:
+        """What the connection's calls run under; its state lasts as long as its settings."""
+        settings = self._connection(name)
+        found = self._given.get(name) or self._policies.get(name)
+        if found is None:
+            found = self._policies[name] = settings.policy.policy(name, self._listeners)
+        return found
+
+    def take_transports(self) -> list[Any]:
+        """Those to be closed now, because the hub ends or settings have changed."""
+        for name in self._settings:
+            self._retire(name)
+        taken, self._retired = self._retired, []
+        return taken
+
+    def _build(self, port: str, settings: ConnectionSettings) -> tuple[Any, Any]:
+        """The portable type, and its transport: an account that hangs takes no other's places."""
+        name = settings.name
+        driver = load(_driver_reference(port, settings))
+        own = settings.build(status_url=self._status_urls[name])
+        policy = self.policy(name)
+        limits = Limits(timeout=policy.settings.timeout or STEP_SECONDS)
+        transport = self._shell.transport(limits)
+        connection = Connection(
+            name,
+            self._shell.runtime,
+            policy=policy,
+            clock=self._clock,
+            ids=self._ids,
+            listeners=self._listeners,
+        )
+        return load(PORTS[port])(driver(transport, own), connection), transport
+
+    def _connection(self, name: str) -> ConnectionSettings:
+        settings = self._settings.get(name)
+        if settings is None:
+            raise _unknown(name, self._settings)
+        return settings
+
+    def _retire(self, name: str) -> None:
+        for key in [key for key in self._built if key[1] == name]:
+            self._retired.append(self._built.pop(key)[1])
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:
+    names = ", ".join(sorted(known)) or "none"
+    return ConfigurationError(
+        f"connections.{name}", "is not configured", fix=f"Configured connections: {names}"
+    )
+
+
+def _driver_reference(port: str, settings: ConnectionSettings) -> str:
+    found = provider(settings.provider).ports.get(port)
+    if found is None:
+        able = [name for name in provider_names() if port in provider(name).ports]
+        raise ConfigurationError(
+            f"connections.{settings.name}.provider",
+            f"{settings.provider} has no {port}",
+            fix=f"Providers with {port}: {', '.join(able)}",
+        )
+    return found
+
+
+def _status_url(settings: Settings, owner: str) -> str | None:
+    """Where a provider reports to: its one source of webhooks, if that has a public address."""
+    sources = [name for name, source in settings.webhooks.items() if source.provider == owner]
+    return settings.webhook_url(sources[0]) if len(sources) == 1 else None

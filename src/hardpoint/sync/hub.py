@@ -1,0 +1,124 @@
+"""The hub for plain scripts and threads: the connections of a configuration, without `await`.
+
+with Hub.load("hardpoint.toml") as hub:
+    hub.payments("billing").create_payment(Money("10", "EUR"), payment_method="pm_card_visa")
+
+It receives no webhooks: those need an event loop, and `hardpoint serve` has one.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, final
+
+from hardpoint.core.effects import Clock, Ids
+from hardpoint.core.events import Listener, Listeners
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.limits import Limits
+from hardpoint.hub.ports import Ports
+from hardpoint.hub.settings import Settings
+from hardpoint.resilience.policy import Policy
+from hardpoint.runtime.blocking import BlockingRuntime
+from hardpoint.runtime.clocks import SystemClock
+
+if TYPE_CHECKING:
+    from hardpoint.sync.payments import PaymentGateway
+    from hardpoint.sync.sms import SmsSender
+
+
+@final
+class Hub:
+    """One deployment's connections, blocking. Threads may share it.
+
+    Every call refuses to run inside a running event loop, which it would stop; there use
+    `hardpoint.Hub`.
+
+    Args:
+        settings: the connections, among others.
+        clock, ids: effects, for tests.
+        listeners: told every telemetry event.
+        policies: what a connection's calls run under, by its name, in place of what the settings
+            say.
+
+    Raises:
+        ConfigurationError: a value that a provider's settings refuse, naming its key.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        listeners: Sequence[Listener] = (),
+        policies: Mapping[str, Policy] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.listeners = Listeners(*listeners)
+        self._ports = Ports(
+            _Blocking(),
+            clock=clock or SystemClock(),
+            ids=ids or Uuid7(),
+            listeners=self.listeners,
+            policies=policies or {},
+        )
+        self._ports.configure(settings)
+
+    @classmethod
+    def load(cls, path: str | Path = "hardpoint.toml", **effects: Any) -> Self:
+        """A hub as a configuration file has it.
+
+        Raises:
+            ConfigurationError: naming the key that is wrong, and the fix.
+        """
+        return cls(Settings.load(path), **effects)
+
+    def payments(self, connection: str) -> "PaymentGateway":
+        """Takes payments through a connection.
+
+        Args:
+            connection: its name, or the id of a payment or refund, which carries it.
+
+        Raises:
+            ConfigurationError: it is not configured, or its provider takes no payments.
+        """
+        from hardpoint.sync.payments import PaymentGateway
+
+        return PaymentGateway(self._ports.get("payments", connection))
+
+    def sms(self, connection: str) -> "SmsSender":
+        """Sends text messages through a connection; see `payments` for its name."""
+        from hardpoint.sync.sms import SmsSender
+
+        return SmsSender(self._ports.get("sms", connection))
+
+    def policy(self, connection: str) -> Policy:
+        """What a connection's calls run under: its statistics, and its breaker to steer."""
+        return self._ports.policy(connection)
+
+    def close(self) -> None:
+        """Close every connection; the hub can be used anew."""
+        for transport in self._ports.take_transports():
+            transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@final
+class _Blocking:
+    """The blocking way of waiting."""
+
+    runtime = BlockingRuntime()
+
+    def transport(self, limits: Limits) -> BlockingTransport:
+        return BlockingTransport(limits)

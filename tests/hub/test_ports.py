@@ -1,0 +1,220 @@
+"""What users hold of a connection: built when it is asked for, from what the configuration says."""
+
+import asyncio
+
+import pytest
+
+from hardpoint import Breaker, Policy
+from hardpoint.core.errors import ConfigurationError, MisuseError
+from hardpoint.core.money import Money
+from hardpoint.fakes.server import FakeServer
+from hardpoint.hub.hub import Hub
+from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
+from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
+from hardpoint.runtime.calls import CallEnded
+from hardpoint.sync import Hub as BlockingHub
+
+CONFIGURATION = """
+{top}
+[store]
+url = "sqlite:events.db"
+
+[connections.billing]
+provider = "stripe"
+secret_key = "env:HP_STRIPE"
+base_url = "{stripe}"
+[connections.billing.policy]
+preset = "no_retry"
+
+[connections.texts]
+provider = "twilio"
+account_sid = "{account}"
+secret = "env:HP_TWILIO"
+from = "{sender}"
+base_url = "{twilio}"
+
+[webhooks.reports]
+provider = "twilio"
+secrets = ["env:HP_TWILIO"]
+{source}
+"""
+PUBLIC = 'public_url = "https://shop.example/in/"'
+EURO = Money("10", "EUR")
+
+
+@pytest.fixture
+def vendors():
+    texting = FakeTwilio(delivers=False)
+    with FakeServer(FakeStripe()) as stripe, FakeServer(texting) as twilio:
+        yield stripe, twilio
+    texting.emitter.close()
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch, vendors):
+    monkeypatch.setenv("HP_STRIPE", SECRET_KEY)
+    monkeypatch.setenv("HP_TWILIO", AUTH_TOKEN)
+    stripe, twilio = vendors
+
+    def write_one(top=PUBLIC, source="", change=lambda text: text):
+        text = CONFIGURATION.format(
+            top=top,
+            source=source,
+            stripe=stripe.url,
+            twilio=twilio.url,
+            account=ACCOUNT_SID,
+            sender=SENDER,
+        )
+        path = tmp_path / "hardpoint.toml"
+        path.write_text(change(text))
+        return path
+
+    return write_one
+
+
+def pay(gateway):
+    return gateway.create_payment(EURO, payment_method="pm_card_visa")
+
+
+def test_a_payment_is_taken_and_its_id_finds_who_took_it(write):
+    heard = []
+
+    async def scenario():
+        hub = Hub.load(write(), listeners=[heard.append])
+        payment = await pay(hub.payments("billing"))
+        refund = await hub.payments(payment.id).refund(payment.id)
+        await hub.stop()
+        return payment, refund
+
+    payment, refund = asyncio.run(scenario())
+    assert payment.id.startswith("billing:pi_")
+    assert refund.payment_id == payment.id
+    assert [event.operation for event in heard if isinstance(event, CallEnded)] == [
+        "create_payment",
+        "refund",
+    ]
+
+
+def test_the_same_in_a_plain_script(write, vendors):
+    with BlockingHub.load(write()) as hub:
+        payment = pay(hub.payments("billing"))
+        message = hub.sms("texts").send(to="+4917012345678", body="paid")
+        assert hub.payments(payment.id).get_payment(payment.id).amount == EURO
+        assert hub.sms(message.id).get_message(message.id).body == "paid"
+        assert hub.policy("billing").stats().succeeded == 2
+    pay(hub.payments("billing"))
+    hub.close()
+    stripe, _ = vendors
+    assert stripe.app.ledger.count("charge") == 2
+
+
+def test_blocking_calls_are_refused_inside_a_running_loop(write, vendors):
+    hub = BlockingHub.load(write())
+
+    async def scenario():
+        pay(hub.payments("billing"))
+
+    with pytest.raises(MisuseError, match="await"):
+        asyncio.run(scenario())
+    stripe, _ = vendors
+    assert stripe.requests == 0
+
+
+def test_the_names_of_the_blocking_package_are_few():
+    import hardpoint.sync
+
+    with pytest.raises(AttributeError, match="Hubb"):
+        _ = hardpoint.sync.Hubb
+
+
+@pytest.mark.parametrize(
+    ("top", "source", "url"),
+    [
+        (PUBLIC, "", "https://shop.example/in/webhooks/reports"),
+        (PUBLIC, 'url = "https://shop.example/sms"', "https://shop.example/sms"),
+        ("", 'url = "https://shop.example/sms"', "https://shop.example/sms"),
+        (
+            PUBLIC,
+            '[webhooks.more]\nprovider = "twilio"\nsecrets = ["env:HP_TWILIO"]',
+            None,  # which of the two is not for us to say
+        ),
+    ],
+)
+def test_where_statuses_are_reported_follows_from_the_public_address(write, top, source, url):
+    with BlockingHub.load(write(top, source)) as hub:
+        driver = hub.sms("texts").asynchronous.driver
+        assert driver._settings.status_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://shop.example", "not https"),
+        ("https://shop.example/?a", "query"),
+        ("https://shop.example/#a", "query"),
+    ],
+)
+def test_a_public_address_is_https_and_no_more_than_a_place(write, url, problem):
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        BlockingHub.load(write(f'public_url = "{url}"'))
+    assert caught.value.key == "public_url"
+
+
+def test_what_is_not_configured_is_named_with_what_is(write):
+    hub = BlockingHub.load(write())
+    with pytest.raises(ConfigurationError, match=r"connections\.shop: .*billing, texts"):
+        hub.payments("shop")
+    with pytest.raises(ConfigurationError, match=r"billing\.provider: .*no sms.*twilio"):
+        hub.sms("billing")
+    with pytest.raises(ConfigurationError, match=r"connections\.shop"):
+        hub.policy("shop")
+
+
+def test_a_policy_may_be_given_in_code(write):
+    policy = Policy("mine", breaker=Breaker(failures=1))
+    with BlockingHub.load(write(), policies={"billing": policy}) as hub:
+        pay(hub.payments("billing"))
+        assert hub.policy("billing") is policy
+    assert policy.stats().succeeded == 1
+    with pytest.raises(ConfigurationError, match=r"connections\.shop"):
+        BlockingHub.load(write(), policies={"shop": policy})
+
+
+def test_a_reload_keeps_what_has_not_changed_and_opens_anew_what_has(write):
+    async def scenario():
+        hub = Hub.load(write())
+        before = hub.payments("billing")
+        texts, policy = hub.sms("texts"), hub.policy("billing")
+        texts_policy = hub.policy("texts")
+
+        write(change=lambda text: text.replace('"no_retry"', '"two_retries"'))
+        await hub.reload()
+        assert hub.payments("billing") is not before
+        assert hub.policy("billing") is not policy
+        assert (hub.sms("texts"), hub.policy("texts")) == (texts, texts_policy)
+
+        write(PUBLIC.replace("shop", "other"))
+        await hub.reload()
+        assert hub.sms("texts") is not texts
+        assert hub.policy("texts") is texts_policy
+
+        write(change=lambda text: text.replace(f'"{SENDER}"', '"no number"'))
+        with pytest.raises(ConfigurationError, match=r"connections\.texts\.from: "):
+            await hub.reload()
+        assert await pay(before)
+
+        kept = hub.payments("billing")
+        write(change=lambda text: text.replace("connections.billing", "connections.shop"))
+        await hub.reload()
+        with pytest.raises(ConfigurationError):
+            hub.payments("billing")
+        assert await pay(kept)  # who holds it may use it to the end
+        await hub.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_policy_without_a_timeout_leaves_the_transports_own(write):
+    policy = Policy("patient")
+    with BlockingHub.load(write(), policies={"billing": policy}) as hub:
+        assert pay(hub.payments("billing"))
