@@ -33,8 +33,8 @@ LOGIN = Entry(
         "A refresh token lasts 90 days from its issue; 24 hours for redirects of type spa.",
         "There is no revocation endpoint.",
         (
-            "The address is whatever an administrator of the person's tenant wrote: it never says that"
-            " it is verified, and nobody is to be known by it."
+            "The address is whatever an administrator of the person's tenant wrote: it is never"
+            " said to be verified, and nobody is to be known by it."
         ),
         (
             "common and organizations take people of every tenant in the world: say whose you take"

@@ -78,8 +78,8 @@ CONNECT = Entry(
         "One answer brings up to two credentials: the bot's, and under authed_user the person's.",
         "What is asked of the person stands in user_scope, apart from the bot's scope.",
         (
-            "Tokens never expire unless the app has token rotation, which cannot be switched off again;"
-            " then they last 12 hours and each refresh token works once."
+            "Tokens never expire unless the app has token rotation, which is for good; then they"
+            " last 12 hours and each refresh token works once."
         ),
         "The account is the workspace: team.id.",
         "PKCE turns an app into a public client for good, so it is not used.",
