@@ -78,6 +78,13 @@ class TokenEndpoint:
             fields["scope"] = self.client.entry.scope_separator.join(scopes)
         return await self._tokens(fields)
 
+    async def give_back(self, tokens: Tokens) -> bool:
+        """Revoke a grant by the token that stands for all of it; see `revoke`."""
+        bearer = self.client.entry.revocation is Revocation.BEARER
+        if bearer or tokens.refresh is None:
+            return await self.revoke(tokens.access, hint="access_token")
+        return await self.revoke(tokens.refresh)
+
     async def revoke(self, token: Secret, *, hint: str = "refresh_token") -> bool:
         """Give a token, and as a rule its whole grant, back (RFC 7009).
 

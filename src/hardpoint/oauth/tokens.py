@@ -1,5 +1,6 @@
 """The tokens of one grant, as values that never show themselves."""
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, final
@@ -59,3 +60,8 @@ class Tokens:
     def fresh_at(self, now: float, margin: float = 0.0) -> bool:
         """Whether the access token lasts for `margin` seconds yet; one without an end does."""
         return self.expires_at is None or now < self.expires_at - margin
+
+
+def same(one: Secret, other: Secret) -> bool:
+    """Whether two secrets are one, in constant time."""
+    return hmac.compare_digest(one.reveal().encode(), other.reveal().encode())

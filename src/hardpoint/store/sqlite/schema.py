@@ -60,10 +60,10 @@ def next_boot(connection: sqlite3.Connection) -> int:
 
 @cache
 def _steps() -> tuple[tuple[str, ...], ...]:
-    return tuple(_statements(script) for script in schema_scripts())
+    return tuple(script_statements(script) for script in schema_scripts())
 
 
-def _statements(script: str) -> tuple[str, ...]:
+def script_statements(script: str) -> tuple[str, ...]:
     """A script's statements; `executescript` would commit the transaction they belong to."""
     found: list[str] = []
     pending = ""

@@ -10,18 +10,19 @@ MARK = "/* hardpoint */ "
 that was prepared without the authorizer's eye on it."""
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-_SQL = resources.files("hardpoint.store.sqlite") / "sql"
+PACKAGE = "hardpoint.store.sqlite"
 
 
-def statements(topic: str) -> Mapping[str, str]:
-    """The statements of one topic by name, marked as ours."""
-    _, *parts = _NAME.split((_SQL / f"{topic}.sql").read_text("utf-8"))
+def statements(topic: str, package: str = PACKAGE) -> Mapping[str, str]:
+    """The statements of one topic by name, marked as ours; from the folder `sql` of a package."""
+    _, *parts = _NAME.split((resources.files(package) / f"sql/{topic}.sql").read_text("utf-8"))
     return MappingProxyType(
         {name: MARK + text.strip() for name, text in zip(parts[::2], parts[1::2], strict=True)}
     )
 
 
-def schema_scripts() -> tuple[str, ...]:
+def schema_scripts(package: str = PACKAGE) -> tuple[str, ...]:
     """The scripts that bring the tables from one version to the next, in order."""
-    files = sorted((_SQL / "schema").iterdir(), key=lambda file: file.name)
+    folder = resources.files(package) / "sql/schema"
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
     return tuple(file.read_text("utf-8") for file in files)

@@ -1,0 +1,169 @@
+"""The vault's other procedures: keep, reject, give back, erase, tell; they block."""
+
+from typing import final
+
+from msgspec.structs import replace
+
+from hardpoint.core.errors import FlowError
+from hardpoint.core.secrets import Secret
+from hardpoint.oauth.refresh import Effects, Refresher
+from hardpoint.oauth.sealing import Held, held, sealed
+from hardpoint.oauth.states import ConnectionStatus, State
+from hardpoint.oauth.tokens import Tokens, same
+from hardpoint.oauth.transitions import REJECTED_SECONDS, leased, moved, renewed
+from hardpoint.runtime.blocking import step
+from hardpoint.store.vault import ConnectionRow, Key, Rows
+
+
+@final
+class Keeper:
+    """Changes connections by hand; a refresh under way notices by the version."""
+
+    def __init__(self, effects: Effects, refresher: Refresher) -> None:
+        self._by = effects
+        self._refresher = refresher
+
+    def put(
+        self, key: Key, tokens: Tokens, *, kind: str, client: str | None, account: str | None
+    ) -> None:
+        """Keep new credentials under a name, in place of what it had.
+
+        Raises:
+            FlowError: the name belongs to another account.
+        """
+        by = self._by
+        now = by.clock.now()
+        with by.file.transaction() as rows:
+            before = rows.connection(key)
+            if before is not None and _of_another(before, account):
+                raise FlowError(
+                    f"{key.name} is connected to another account: disconnect it first, or connect "
+                    "this account under another name"
+                )
+            after = renewed(before or _new(key, now), tokens, now)
+            after = replace(
+                after, kind=kind, client=client, account=account or after.account, rejected=0
+            )
+            rows.drop_credentials(key, before=after.version)
+            rows.add_credential(key, sealed(by.envelope, after, tokens, now))
+            tell = self._refresher.save(rows, before, after)
+        tell()
+
+    def reject(self, key: Key, token: Secret) -> bool:
+        """Note that the provider's API refused a token; whether it will be replaced."""
+        by = self._by
+        now = by.clock.now()
+        with by.file.transaction() as rows:
+            row = rows.connection(key)
+            if row is None or row.rejected == row.version:
+                return row is not None
+            current = held(by.envelope, rows, row).tokens
+            if current is None or not same(current.access, token):
+                return True  # it was replaced before
+            if not row.refreshable:
+                after = moved(row, State.DEGRADED, "rejected", now)
+            elif now - row.issued_at < REJECTED_SECONDS:
+                return False
+            else:
+                after = replace(row, rejected=row.version)
+            tell = self._refresher.save(rows, row, after)
+        tell()
+        return bool(row.refreshable)
+
+    def slots(self, key: Key) -> tuple[Key, ...]:
+        """Every slot of the connection."""
+        with self._by.file.reading() as rows:
+            return tuple(row.key for row in rows.connections(key.tenant) if row.name == key.name)
+
+    def cut_off(self, key: Key) -> Held | None:
+        """Let nobody have a token of it from now on; its credentials are kept yet."""
+        by = self._by
+        with by.file.transaction() as rows:
+            row = rows.connection(key)
+            if row is None or rows.credential(key, row.version) is None:
+                return None
+            current = held(by.envelope, rows, row)
+            after = moved(row, State.DISCONNECTED, "revocation_pending", by.clock.now())
+            tell = self._refresher.save(rows, row, after)
+        tell()
+        return Held(row=after, tokens=current.tokens)
+
+    def give_back(self, current: Held | None) -> bool:
+        """Revoke the grant at the provider; whether it has a way to.
+
+        Raises:
+            TokenEndpointError: it did not confirm.
+        """
+        if current is None or current.tokens is None or current.row.client is None:
+            return False
+        row, tokens = current.row, current.tokens
+        return step(self._refresher.endpoint(row.client).give_back(tokens))
+
+    def erase(self, key: Key) -> None:
+        """Erase its credentials; the row stays, so that an answer that comes late is dropped."""
+        by = self._by
+        with by.file.transaction() as rows:
+            row = rows.connection(key)
+            if row is not None and row.state == State.DISCONNECTED.value:
+                rows.drop_credentials(key, before=row.version + 1)
+                after = moved(row, State.DISCONNECTED, None, by.clock.now())
+                rows.save(replace(after, refreshable=0, attempt_at=None, scope=None))
+                by.spool.remove(key, row.version + 1)
+
+    def statuses(self, tenant: str | None) -> tuple[ConnectionStatus, ...]:
+        """Where connections stand, of one tenant or of all."""
+        with self._by.file.reading() as rows:
+            return tuple(self._status(rows, row) for row in rows.connections(tenant))
+
+    def status(self, key: Key) -> ConnectionStatus | None:
+        """Where one stands."""
+        with self._by.file.reading() as rows:
+            row = rows.connection(key)
+            return None if row is None else self._status(rows, row)
+
+    def _status(self, rows: Rows, row: ConnectionRow) -> ConnectionStatus:
+        return ConnectionStatus(
+            tenant=row.tenant,
+            connection=row.name,
+            slot=row.slot,
+            kind=row.kind,
+            client=row.client,
+            account=row.account,
+            state=State(row.state),
+            reason=row.reason,
+            since=row.state_since,
+            version=row.version,
+            scope=None if row.scope is None else tuple(row.scope.split()),
+            expires_at=row.expires_at,
+            refreshable=bool(row.refreshable),
+            refreshing=leased(row, self._by.clock.now(), self._by.timing.lease),
+            failures=row.failures,
+            retry_at=row.retry_at,
+            client_refused=rows.client(row.client or "") is not None,
+        )
+
+
+def _of_another(row: ConnectionRow, account: str | None) -> bool:
+    live = row.state != State.DISCONNECTED.value
+    return live and row.account is not None and account is not None and row.account != account
+
+
+def _new(key: Key, now: float) -> ConnectionRow:
+    return ConnectionRow(
+        tenant=key.tenant,
+        name=key.name,
+        slot=key.slot,
+        kind="",
+        client=None,
+        account=None,
+        state="",
+        reason=None,
+        state_since=now,
+        version=0,
+        scope=None,
+        issued_at=now,
+        expires_at=None,
+        refresh_expires_at=None,
+        refreshable=0,
+        created_at=now,
+    )

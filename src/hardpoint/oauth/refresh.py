@@ -1,0 +1,381 @@
+"""Renewing one credential: single flight across processes, by a fenced lease in the vault.
+
+claim and journal (one transaction) -> send, once -> commit (fenced by the version), or spool.
+
+The lease outlives the request's deadline, so that two never have it at a time. Should it be
+overrun all the same (a process stopped, a clock set forward), the journal still says that a refresh
+token is on its way, and the version that an answer belongs to decides whether it is taken.
+
+All of this blocks; it runs where `hardpoint.runtime.work` lets it.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import final
+
+from msgspec.structs import replace
+
+from hardpoint.core.effects import Ids, Random
+from hardpoint.core.errors import (
+    ConfigurationError,
+    StoreError,
+    TokenEndpointError,
+)
+from hardpoint.core.events import Listeners
+from hardpoint.core.secrets import Secret
+from hardpoint.http.messages import Transport
+from hardpoint.oauth.client import Client
+from hardpoint.oauth.endpoint import TokenEndpoint
+from hardpoint.oauth.envelope import Envelope
+from hardpoint.oauth.sealing import Held, held, sealed
+from hardpoint.oauth.spool import Spool, Spooled
+from hardpoint.oauth.states import (
+    ClientAccepted,
+    ClientRefused,
+    ConnectionChanged,
+    State,
+    TokenRefreshed,
+    TokenSpooled,
+)
+from hardpoint.oauth.tokens import Tokens
+from hardpoint.oauth.transitions import (
+    CLIENT_RETRY_SECONDS,
+    Next,
+    Timing,
+    asking,
+    claimed,
+    failed,
+    given_up,
+    moved,
+    next_step,
+    renewed,
+    takes,
+)
+from hardpoint.runtime.blocking import step
+from hardpoint.runtime.clocks import Timekeeper
+from hardpoint.store.vault import ClientRow, ConnectionRow, Key, Rows, VaultFile
+
+_POLL_SECONDS = 0.02
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """What a refresh works with."""
+
+    file: VaultFile
+    envelope: Envelope
+    spool: Spool
+    clients: Mapping[str, Client]
+    transport: Transport
+    clock: Timekeeper
+    random: Random
+    ids: Ids
+    listeners: Listeners
+    timing: Timing
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """What is to be done, under the lease where there is one."""
+
+    step: Next
+    held: Held
+    before: float | None = None
+    """Since when an earlier attempt is in doubt."""
+
+
+@final
+class Refresher:
+    """Renews credentials, one at a time for each."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._by = effects
+        self._endpoints: dict[str, TokenEndpoint] = {}
+
+    def endpoint(self, client: str | None) -> TokenEndpoint:
+        """A client's token endpoint.
+
+        Raises:
+            ConfigurationError: no client of that name is configured.
+        """
+        known = self._endpoints.get(client or "")
+        if known is None:
+            found = self._by.clients.get(client or "")
+            if found is None:
+                raise ConfigurationError(
+                    f"oauth.{client}", "is not configured, but a connection uses it"
+                )
+            known = TokenEndpoint(self._by.transport, found, self._by.clock)
+            self._endpoints[client or ""] = known
+        return known
+
+    def renew(
+        self, key: Key, seen: int, *, asked: bool = False, resend: bool = False
+    ) -> Held | None:
+        """The credential after version `seen`, or as it stands where it cannot be had now.
+
+        Args:
+            key: which.
+            seen: the version that has to be renewed.
+            asked: by somebody, so that a back-off is no reason to wait.
+            resend: somebody takes it upon himself to send a token that may have been used up.
+
+        Returns:
+            None when there is no such connection.
+
+        Raises:
+            StoreError: the vault cannot be read or claimed; nothing was sent.
+            ConfigurationError: its client is not configured, or a key is not at hand.
+        """
+        until = self._by.clock.monotonic() + self._by.timing.lease
+        while True:
+            claim = self._claim(key, seen, asked=asked, resend=resend)
+            if claim is None:
+                return None
+            match claim.step:
+                case Next.SEND:
+                    return self._sent(claim)
+                case Next.ASK:
+                    if not self._unused(claim):
+                        return self.look(key)
+                    asked = True
+                case Next.WAIT:
+                    serves = serving(claim.held, self._by.clock.now())
+                    if serves or self._by.clock.monotonic() > until:
+                        return claim.held
+                    self._by.clock.pause(_POLL_SECONDS * (1 + 2 * self._by.random()))
+                case _:
+                    return claim.held
+
+    def look(self, key: Key) -> Held | None:
+        """The credential as it stands."""
+        with self._by.file.reading() as rows:
+            row = rows.connection(key)
+            return None if row is None else held(self._by.envelope, rows, row)
+
+    def adopt_all(self) -> None:
+        """Take into the vault what waits in the spool."""
+        for spooled in self._by.spool.waiting():
+            with self._by.file.transaction() as rows:
+                before = rows.connection(spooled.row.key)
+                after = self._adopt(rows, before)
+            self._adopted(before, after, spooled.row)
+
+    def save(
+        self, rows: Rows, before: ConnectionRow | None, after: ConnectionRow
+    ) -> Callable[[], None]:
+        """Write a row; the function returned tells listeners, and belongs after the commit."""
+        if after != before:
+            rows.save(after)
+        return lambda: self._tell(before, after)
+
+    def _claim(self, key: Key, seen: int, *, asked: bool, resend: bool) -> _Claim | None:
+        by = self._by
+        with by.file.transaction() as rows:
+            stored = rows.connection(key)
+            row = self._adopt(rows, stored)
+            if row is None:
+                return None
+            now = by.clock.now()
+            entry = self.endpoint(row.client).client.entry if row.refreshable else None
+            refused = self._client_refused(rows, row, now)
+            what = (
+                Next.NOTHING
+                if entry is None or refused is not None
+                else next_step(
+                    row,
+                    entry,
+                    now,
+                    seen=seen,
+                    lease=by.timing.lease,
+                    asked=asked,
+                    resend=resend,
+                )
+            )
+            current = held(by.envelope, rows, row)  # opened before anything is journalled
+            owner, lease = by.ids(), by.timing.lease
+            match what:
+                case Next.SEND:
+                    after = claimed(row, now, owner=owner, lease=lease)
+                case Next.ASK:
+                    after = asking(row, now, owner=owner, lease=lease)
+                case Next.GIVE_UP:
+                    after = given_up(row, now)
+                case _:
+                    after = row
+            tell = self.save(rows, row, after)
+        if row is not stored:
+            self._adopted(stored, row, row)
+        tell()
+        return _Claim(
+            step=what,
+            held=Held(row=after, tokens=current.tokens, refused=refused),
+            before=row.attempt_at,
+        )
+
+    def _adopt(self, rows: Rows, row: ConnectionRow | None) -> ConnectionRow | None:
+        """The row, renewed by what waits in the spool for it if something does."""
+        if row is None or row.attempt_at is None:
+            return row
+        spooled = self._by.spool.find(row.key, row.version + 1)
+        if spooled is None or not takes(row, spooled.row.version - 1):
+            return row
+        rows.save(spooled.row)
+        rows.add_credential(row.key, spooled.credential)
+        rows.drop_credentials(row.key, before=row.version)
+        return spooled.row
+
+    def _adopted(
+        self, before: ConnectionRow | None, after: ConnectionRow | None, spooled: ConnectionRow
+    ) -> None:
+        """After the commit: the file is of no more use, whether its tokens were taken or not."""
+        self._by.spool.remove(spooled.key, spooled.version)
+        if after is not None and after is not before:
+            self._tell(before, after)
+
+    def _client_refused(self, rows: Rows, row: ConnectionRow, now: float) -> ClientRow | None:
+        """The client, while it is refused: one connection asks for all of them, once a minute."""
+        found = rows.client(row.client or "")
+        still = found is not None and now < found.retry_at <= now + CLIENT_RETRY_SECONDS
+        return found if still else None
+
+    def _sent(self, claim: _Claim) -> Held | None:
+        """Send the refresh token, once, and keep what comes."""
+        row, old = claim.held.row, claim.held.tokens
+        if old is None or old.refresh is None:
+            raise ConfigurationError("vault", f"{row.name} has lost its refresh token")
+        started = self._by.clock.monotonic()
+        try:
+            tokens = step(self.endpoint(row.client).refresh(old.refresh))
+        except TokenEndpointError as error:
+            return self._refused(claim, error)
+        return self._kept(row, old.succeeded_by(tokens), started)
+
+    def _kept(self, row: ConnectionRow, tokens: Tokens, started: float) -> Held | None:
+        """Commit new tokens; spool them when the vault cannot be written. Never drop them."""
+        by = self._by
+        now = by.clock.now()
+        after = renewed(row, tokens, now)
+        credential = sealed(by.envelope, after, tokens, now)
+        try:
+            with by.file.transaction() as rows:
+                current = rows.connection(row.key)
+                taken = takes(current, row.version)
+                if taken:
+                    rows.add_credential(row.key, credential)
+                    rows.drop_credentials(row.key, before=row.version)
+                    rows.save(after)
+                    recovered = rows.accept_client(row.client or "")
+                else:
+                    recovered = False
+        except StoreError as error:
+            by.spool.write(Spooled(row=after, credential=credential))
+            by.listeners.emit(
+                TokenSpooled(
+                    tenant=row.tenant,
+                    connection=row.name,
+                    slot=row.slot,
+                    version=after.version,
+                    error=str(error),
+                )
+            )
+            return Held(row=after, tokens=tokens)
+        if not taken:
+            self._give_back(row, tokens, current)
+            return self.look(row.key)
+        self._tell(current, after)
+        if recovered:
+            by.listeners.emit(ClientAccepted(client=row.client or ""))
+        by.listeners.emit(
+            TokenRefreshed(
+                tenant=row.tenant,
+                connection=row.name,
+                slot=row.slot,
+                version=after.version,
+                seconds=by.clock.monotonic() - started,
+            )
+        )
+        return Held(row=after, tokens=tokens)
+
+    def _give_back(self, row: ConnectionRow, tokens: Tokens, current: ConnectionRow | None) -> None:
+        """Revoke what came for a connection that was disconnected meanwhile."""
+        if current is None or current.state == State.DISCONNECTED.value:
+            with suppress(TokenEndpointError):
+                step(self.endpoint(row.client).give_back(tokens))
+
+    def _refused(self, claim: _Claim, error: TokenEndpointError) -> Held | None:
+        """Note what came in place of tokens; nothing when the credential has moved on meanwhile."""
+        by = self._by
+        row = claim.held.row
+        now = by.clock.now()
+        entry = self.endpoint(row.client).client.entry
+        refused = ClientRow(
+            name=row.client or "",
+            refused_at=now,
+            retry_at=now + CLIENT_RETRY_SECONDS,
+            reason=error.vendor_code or "refused",
+        )
+        with by.file.transaction() as rows:
+            current = rows.connection(row.key)
+            if current is None or not takes(current, row.version):
+                return None if current is None else held(by.envelope, rows, current)
+            chance = by.random()
+            after = failed(row, error, entry, now, before=claim.before, chance=chance)
+            tell = self.save(rows, current, after)
+            first = error.verdict == "client" and rows.client(refused.name) is None
+            if error.verdict == "client":
+                rows.refuse_client(refused)
+        tell()
+        if first:
+            by.listeners.emit(ClientRefused(client=refused.name, reason=refused.reason))
+        client = refused if error.verdict == "client" else None
+        return Held(row=after, tokens=claim.held.tokens, refused=client)
+
+    def _unused(self, claim: _Claim) -> bool:
+        """Whether the provider says that the refresh token was not used up; notes what it says."""
+        by = self._by
+        row, tokens = claim.held.row, claim.held.tokens
+        token = Secret.value("") if tokens is None or tokens.refresh is None else tokens.refresh
+        try:
+            active = step(self.endpoint(row.client).introspect(token))
+        except TokenEndpointError as error:
+            self._refused(claim, error)
+            return False
+        with by.file.transaction() as rows:
+            current = rows.connection(row.key)
+            if current is None or not takes(current, row.version):
+                return True
+            now = by.clock.now()
+            if active:
+                after = replace(moved(row, State.DEGRADED, "asked", now), attempt_at=None)
+            else:
+                after = moved(row, State.NEEDS_REAUTH, "lost_answer", now)
+            tell = self.save(rows, current, after)
+        tell()
+        return bool(active)
+
+    def _tell(self, before: ConnectionRow | None, after: ConnectionRow) -> None:
+        listeners = self._by.listeners
+        if listeners and (before is None or before.state != after.state):
+            listeners.emit(
+                ConnectionChanged(
+                    tenant=after.tenant,
+                    connection=after.name,
+                    slot=after.slot,
+                    before=None if before is None else State(before.state),
+                    after=State(after.state),
+                    reason=after.reason,
+                    at=after.state_since,
+                )
+            )
+
+
+def serving(credential: Held, now: float) -> bool:
+    """Whether its access token can be used now."""
+    row = credential.row
+    usable = row.state not in {State.NEEDS_REAUTH.value, State.DISCONNECTED.value}
+    tokens = credential.tokens
+    return usable and tokens is not None and row.rejected != row.version and tokens.fresh_at(now)

@@ -1,0 +1,229 @@
+"""What follows for a connection, decided from its row alone: pure, and within one transaction."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import final
+
+from msgspec.structs import replace
+
+from hardpoint.core.errors import ConfigurationError, TokenEndpointError
+from hardpoint.oauth.catalogue import Entry, Rotation
+from hardpoint.oauth.states import State
+from hardpoint.oauth.tokens import Tokens
+from hardpoint.store.vault import ConnectionRow
+
+REJECTED_SECONDS = 60.0
+"""A token younger than this is not replaced because the API refused it: the next would be too."""
+RETRY_SECONDS = 5.0
+RETRY_SECONDS_MAX = 6 * 3600.0
+CLIENT_RETRY_SECONDS = 60.0
+_GRACE_MARGIN = 10.0
+"""Of a grace's seconds, those that a request may take to get there."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long things may take, in seconds.
+
+    Attributes:
+        exchange: one request to a token endpoint, all of it.
+        lease: how long one process has a refresh for itself.
+        busy: waiting for a lock on the vault's file.
+        early: an access token is renewed so long before its end, but at most a fifth of its life.
+        cached: how long a process serves a token without looking whether it still stands.
+
+    Raises:
+        ConfigurationError: a lease could end while its holder still works.
+    """
+
+    exchange: float = 20.0
+    lease: float = 60.0
+    busy: float = 5.0
+    early: float = 300.0
+    cached: float = 30.0
+
+    def __post_init__(self) -> None:
+        # The journal, the exchange, the commit: each may wait for the file once.
+        if self.lease <= self.exchange + 2 * self.busy:
+            raise ConfigurationError(
+                "vault.lease",
+                "is too short for a refresh and its commit",
+                fix=f"Write more than {self.exchange + 2 * self.busy:g} seconds",
+            )
+
+
+class Next(Enum):
+    """What to do for a credential that has to be renewed."""
+
+    NOTHING = auto()
+    """It stands as it stands: renewed by somebody else, not due yet, or past help."""
+    WAIT = auto()
+    """Somebody else renews it."""
+    SEND = auto()
+    """Send the refresh token."""
+    ASK = auto()
+    """It may have been used up: ask the provider, which has a way to tell."""
+    GIVE_UP = auto()
+    """It may have been used up, and nobody can tell."""
+
+
+def next_step(
+    row: ConnectionRow,
+    entry: Entry,
+    now: float,
+    *,
+    seen: int,
+    lease: float,
+    asked: bool = False,
+    resend: bool = False,
+) -> Next:
+    """What to do.
+
+    Args:
+        row: as it is now.
+        entry: the provider's rules.
+        now: Unix seconds; it may have jumped.
+        seen: the version that has to be renewed.
+        lease: the longest lease there can be: one that lasts longer is a clock that was set back.
+        asked: somebody asked for it, so that a back-off is no reason to wait.
+        resend: somebody takes it upon himself to send what may have been used up.
+    """
+    settled = row.state in {State.NEEDS_REAUTH.value, State.DISCONNECTED.value}
+    lost = row.state == State.NEEDS_REAUTH.value and row.attempt_at is not None
+    if row.version != seen or not row.refreshable or (settled and not (lost and resend)):
+        return Next.NOTHING
+    if leased(row, now, lease):
+        return Next.WAIT
+    due = row.retry_at is None or not now < row.retry_at <= now + RETRY_SECONDS_MAX * 2
+    if not (due or asked):
+        return Next.NOTHING
+    if row.attempt_at is None or resend or harmless(entry, row.attempt_at, now):
+        return Next.SEND
+    return Next.GIVE_UP if entry.introspection_url is None else Next.ASK
+
+
+def leased(row: ConnectionRow, now: float, lease: float) -> bool:
+    """Whether somebody renews it now."""
+    return row.lease_until is not None and now < row.lease_until <= now + lease
+
+
+def harmless(entry: Entry, attempt_at: float, now: float) -> bool:
+    """Whether a refresh token that was sent at a time, and perhaps used up, can be sent again."""
+    match entry.rotation:
+        case Rotation.STATIC:
+            return True
+        case Rotation.GRACE:
+            return 0 <= now - attempt_at < entry.reuse_grace - _GRACE_MARGIN
+        case Rotation.STRICT:
+            return False
+
+
+def claimed(row: ConnectionRow, now: float, *, owner: str, lease: float) -> ConnectionRow:
+    """The row while its refresh token is on its way: journalled before it is sent."""
+    first = row.attempt_at if row.attempt_at is not None else now
+    return replace(row, lease_owner=owner, lease_until=now + lease, attempt_at=first)
+
+
+def asking(row: ConnectionRow, now: float, *, owner: str, lease: float) -> ConnectionRow:
+    """The row while its provider is asked about it; the attempt stays in doubt."""
+    return replace(row, lease_owner=owner, lease_until=now + lease)
+
+
+def renewed(row: ConnectionRow, tokens: Tokens, now: float) -> ConnectionRow:
+    """The row with new tokens."""
+    return replace(
+        moved(row, State.ACTIVE, None, now),
+        version=row.version + 1,
+        scope=None if tokens.scope is None else " ".join(tokens.scope),
+        issued_at=tokens.issued_at,
+        expires_at=tokens.expires_at,
+        refresh_expires_at=tokens.refresh_expires_at,
+        refreshable=int(tokens.refresh is not None),
+        attempt_at=None,
+        failures=0,
+        retry_at=None,
+    )
+
+
+def failed(
+    row: ConnectionRow,
+    error: TokenEndpointError,
+    entry: Entry,
+    now: float,
+    *,
+    before: float | None,
+    chance: float,
+) -> ConnectionRow:
+    """The row after a refresh that brought no tokens; the client's own trouble is not its.
+
+    Args:
+        row: as it was while the refresh was under way.
+        error: what came instead.
+        entry: the provider's rules.
+        now: Unix seconds.
+        before: since when an earlier attempt was in doubt already.
+        chance: from 0 to 1, spreads the next tries.
+    """
+    match error.verdict:
+        case "grant":
+            if before is not None:
+                reason = "lost_answer"  # the earlier attempt had used it up
+            elif row.refresh_expires_at is not None and row.refresh_expires_at <= now:
+                reason = "refresh_expired"
+            else:
+                reason = "revoked"
+            return replace(moved(row, State.NEEDS_REAUTH, reason, now), attempt_at=None)
+        case "interaction":
+            after = moved(row, State.NEEDS_REAUTH, "interaction_required", now)
+            return replace(after, attempt_at=None)
+        case "client":
+            return replace(moved(row, State(row.state), row.reason, now), attempt_at=before)
+        case "transient":
+            pass
+    failures = row.failures + 1
+    wait = min(RETRY_SECONDS * 2.0 ** min(failures - 1, 20), RETRY_SECONDS_MAX)
+    wait = max(wait * (1 + chance / 4), error.retry_after or 0.0)
+    unknown = not error.outcome_known
+    doubtful = (unknown or before is not None) and entry.rotation is Rotation.STRICT
+    after = moved(
+        row,
+        State.IN_DOUBT if doubtful else State.DEGRADED,
+        "lost_answer" if doubtful else "refresh_failed",
+        now,
+    )
+    return replace(
+        after,
+        attempt_at=row.attempt_at if unknown else before,
+        failures=failures,
+        retry_at=now + wait,
+    )
+
+
+def given_up(row: ConnectionRow, now: float) -> ConnectionRow:
+    """The row of a refresh token that may have been used up, where nobody can tell.
+
+    What is still valid is served; then the grant counts as gone. The attempt stays noted: an answer
+    that comes late after all is still taken.
+    """
+    alive = row.expires_at is not None and now < row.expires_at and row.rejected != row.version
+    state = State.IN_DOUBT if alive else State.NEEDS_REAUTH
+    return moved(row, state, "lost_answer", now)
+
+
+def moved(row: ConnectionRow, state: State, reason: str | None, now: float) -> ConnectionRow:
+    """The row in a state, its lease over."""
+    same = row.state == state.value and row.reason == reason
+    return replace(
+        row,
+        state=state.value,
+        reason=reason,
+        state_since=row.state_since if same else now,
+        lease_owner=None,
+        lease_until=None,
+    )
+
+
+def takes(row: ConnectionRow | None, version: int) -> bool:
+    """Whether an answer to the refresh of `version`, however late, is still the next one."""
+    return row is not None and row.version == version and row.state != State.DISCONNECTED.value

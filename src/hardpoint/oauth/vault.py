@@ -1,0 +1,415 @@
+"""The vault: connected accounts, and the tokens that are valid now.
+
+    async with Vault("vault.db", Keyring(Secret.env("HARDPOINT_KEYRING")), clients) as vault:
+        token = await vault.access_token("acme", tenant="t1")
+
+Any number of processes, threads and event loops may work on one file; together they refresh each
+credential once. In blocking mode (`hardpoint.sync.vault`) the calling thread does what it takes.
+"""
+
+import random as chance
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self, final
+
+from hardpoint.core.effects import Ids, Random
+from hardpoint.core.errors import (
+    ClientRefusedError,
+    ConfigurationError,
+    InvalidRequestError,
+    ReauthorizationRequiredError,
+    StoreError,
+    TokenEndpointError,
+    TokenRefreshError,
+)
+from hardpoint.core.events import Listeners
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.core.secrets import Secret
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.limits import Limits
+from hardpoint.http.messages import Transport
+from hardpoint.oauth.client import Client
+from hardpoint.oauth.envelope import Envelope
+from hardpoint.oauth.fresh import Fresh
+from hardpoint.oauth.keeping import Keeper
+from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.refresh import Effects, Refresher, serving
+from hardpoint.oauth.rotation import Rotated, check_keys, rotate
+from hardpoint.oauth.sealing import Held
+from hardpoint.oauth.spool import Spool
+from hardpoint.oauth.states import ConnectionStatus, State
+from hardpoint.oauth.tokens import Tokens
+from hardpoint.oauth.transitions import Timing
+from hardpoint.runtime.clocks import SystemClock, Timekeeper
+from hardpoint.runtime.work import ThreadWork, Work
+from hardpoint.store.vault import Key, VaultFile
+
+TENANT = "default"
+SLOT = "main"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}", re.ASCII)
+_ANSWER_BYTES_MAX = 256 * 1024
+_DEFAULT = Timing()
+
+
+@final
+class Vault:
+    """Connected accounts, by tenant and name.
+
+    Every verb takes `tenant` and, where one connection has several credentials, `slot`; what
+    belongs to another tenant is not there.
+
+    Args:
+        path: the file; made with mode 0600 when missing.
+        keyring: the keys its credentials are sealed under.
+        clients: our registrations, by the name of their `[oauth.<name>]`.
+        transport: reaches token endpoints and never suspends; its own unless given.
+        work: where blocking work is done: in threads, or with `BlockingWork()` in the caller's.
+        clock, random, ids: effects, for tests.
+        listeners: told `ConnectionChanged`, `TokenRefreshed`, `TokenSpooled`, `ClientRefused` and
+            `ClientAccepted`.
+        timing: how long things may take.
+        file: in place of `path`, for tests.
+
+    Raises (every verb):
+        InvalidRequestError: a name is malformed.
+        StoreUnavailableError: the vault cannot be read or written now.
+        StoreCorruptError: the file is damaged, or a credential was moved or changed.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        keyring: Keyring,
+        clients: Mapping[str, Client] | None = None,
+        *,
+        transport: Transport | None = None,
+        work: Work | None = None,
+        clock: Timekeeper | None = None,
+        random: Random | None = None,
+        ids: Ids | None = None,
+        listeners: Listeners | None = None,
+        timing: Timing = _DEFAULT,
+        file: VaultFile | None = None,
+    ) -> None:
+        self.listeners = listeners or Listeners()
+        self._clients = clients or {}
+        self._work = work or ThreadWork()
+        self._clock = clock or SystemClock()
+        random = random or chance.random
+        self._file = file or VaultFile(path, busy=timing.busy)
+        self._envelope = Envelope(keyring)
+        self._own: BlockingTransport | None = None
+        if transport is None:
+            # The deadline is a refresh's own: whoever asked for it may be gone before it ends.
+            limits = Limits(exchange=timing.exchange, body_bytes_max=_ANSWER_BYTES_MAX)
+            transport = self._own = BlockingTransport(limits, remaining=lambda: None)
+        effects = Effects(
+            file=self._file,
+            envelope=self._envelope,
+            spool=Spool(self._file.path),
+            clients=self._clients,
+            transport=transport,
+            clock=self._clock,
+            random=random,
+            ids=ids or Uuid7(),
+            listeners=self.listeners,
+            timing=timing,
+        )
+        self._refresher = Refresher(effects)
+        self._keeper = Keeper(effects, self._refresher)
+        self._fresh = Fresh(timing, self._clock, random)
+
+    # Its life
+
+    async def open(self) -> None:
+        """Make or find the file, and compare its keys with the keyring.
+
+        Raises:
+            ConfigurationError: a key of the keyring is another than the vault knows by its id.
+        """
+        await self._work.do(self._open)
+
+    async def close(self) -> None:
+        """Let refreshes under way come to their end."""
+        await self._work.close()
+        if self._own is not None:
+            self._own.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # Tokens
+
+    async def access_token(
+        self, connection: str, *, tenant: str = TENANT, slot: str = SLOT
+    ) -> Secret:
+        """A token, or key, that is valid now; refreshed first where it has to be.
+
+        Raises:
+            ReauthorizationRequiredError: the grant is gone, or there is none: have the user connect
+                the account, again or for the first time.
+            TokenRefreshError: it has ended and could not be refreshed now; `retry_after` says when
+                the next try is due.
+            ClientRefusedError: the provider refuses our client; no user can help.
+        """
+        key = Key(tenant, connection, slot)
+        known = self._fresh.token(key)
+        if known is not None:
+            return known
+        return self._granted(_checked(key), await self._current(key)).access
+
+    async def tokens(self, connection: str, *, tenant: str = TENANT, slot: str = SLOT) -> Tokens:
+        """All that is kept of a connection's grant, valid now; for its ID token and details.
+
+        Raises:
+            ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
+        """
+        key = _checked(Key(tenant, connection, slot))
+        return self._granted(key, await self._current(key))
+
+    async def refresh(
+        self,
+        connection: str,
+        *,
+        tenant: str = TENANT,
+        slot: str = SLOT,
+        resend: bool = False,
+    ) -> ConnectionStatus:
+        """Refresh now, due or not; joins a refresh under way.
+
+        Args:
+            connection: its name.
+            tenant: whose.
+            slot: which of its credentials.
+            resend: send a refresh token that may have been used up, which is otherwise never done.
+                With a strict provider that may end a grant that still lives; do it when the
+                alternative is to ask the user.
+
+        Raises:
+            ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
+        """
+        key = _checked(Key(tenant, connection, slot))
+        before = self._found(key, await self._work.do(partial(self._refresher.look, key)))
+        seen = before.row.version
+        job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
+        after = self._found(key, await self._work.join(key, job))
+        self._fresh.forget(key)
+        if before.row.refreshable and after.row.version == seen:
+            self._refuse(key, after)
+        return await self.status(connection, tenant=tenant, slot=slot)
+
+    async def report_rejected(
+        self, connection: str, token: Secret, *, tenant: str = TENANT, slot: str = SLOT
+    ) -> bool:
+        """The provider's API answered 401 to a token: whoever asks next gets another.
+
+        Only for the token that is current: one that was replaced meanwhile is no news. Nor is a
+        token replaced that is younger than a minute, since the next would fare no better.
+
+        Returns:
+            Whether it will be replaced.
+        """
+        key = _checked(Key(tenant, connection, slot))
+        replaced = await self._work.do(partial(self._keeper.reject, key, token))
+        self._fresh.forget(key)
+        return replaced
+
+    # Connections
+
+    async def put(
+        self,
+        connection: str,
+        tokens: Tokens,
+        *,
+        client: str,
+        tenant: str = TENANT,
+        account: str | None = None,
+    ) -> ConnectionStatus:
+        """Keep the tokens of a flow that ended well, and those of its further slots.
+
+        Under a name that is taken, the connection is connected again, in place of what it had.
+
+        Args:
+            connection: the name.
+            tokens: of the code exchange.
+            client: the name of the client they were issued to.
+            tenant: whose.
+            account: the account's id at the provider.
+
+        Raises:
+            FlowError: the connection belongs to another account; disconnect it, or use another
+                name.
+            ConfigurationError: there is no such client.
+        """
+        if client not in self._clients:
+            raise ConfigurationError(f"oauth.{client}", "is not configured")
+        for slot, found in {SLOT: tokens, **tokens.slots}.items():
+            key = _checked(Key(tenant, connection, slot))
+            await self._put(key, found, kind="oauth", client=client, account=account)
+        return await self.status(connection, tenant=tenant)
+
+    async def put_key(
+        self, connection: str, secret: Secret, *, tenant: str = TENANT, user: str | None = None
+    ) -> ConnectionStatus:
+        """Keep an API key, or with `user` the password of Basic credentials."""
+        key = _checked(Key(tenant, connection))
+        tokens = Tokens(
+            access=secret, issued_at=self._clock.now(), details={"user": user} if user else {}
+        )
+        kind = "basic" if user else "api_key"
+        await self._put(key, tokens, kind=kind, client=None, account=user)
+        return await self.status(connection, tenant=tenant)
+
+    async def disconnect(
+        self, connection: str, *, tenant: str = TENANT, force: bool = False
+    ) -> bool:
+        """Give the grant back at the provider, then erase its credentials, of every slot.
+
+        From its first moment nobody gets a token any more. Should the provider not confirm, the
+        credentials are kept for a second try; `force` erases them all the same.
+
+        Returns:
+            Whether the provider has confirmed; False where it has no way to.
+
+        Raises:
+            ReauthorizationRequiredError: there is no such connection.
+            TokenEndpointError: the provider did not confirm, and not everything was erased.
+        """
+        first = _checked(Key(tenant, connection))
+        slots = await self._work.do(partial(self._keeper.slots, first))
+        if not slots:
+            raise _unknown(first)
+        confirmed = [await self._disconnected(key, force=force) for key in slots]
+        return all(confirmed)
+
+    async def connections(self, *, tenant: str | None = None) -> tuple[ConnectionStatus, ...]:
+        """Where every connection stands: of one tenant, or of all."""
+        return await self._work.do(partial(self._keeper.statuses, tenant))
+
+    async def status(
+        self, connection: str, *, tenant: str = TENANT, slot: str = SLOT
+    ) -> ConnectionStatus:
+        """Where one stands.
+
+        Raises:
+            ReauthorizationRequiredError: there is no such connection.
+        """
+        key = _checked(Key(tenant, connection, slot))
+        found = await self._work.do(partial(self._keeper.status, key))
+        if found is None:
+            raise _unknown(key)
+        return found
+
+    # Keys
+
+    async def rotate_key(self) -> Rotated:
+        """Wrap every data key with the keyring's first key.
+
+        What the data keys sealed is not touched, and readers notice nothing. Repeat it after a
+        crash; it goes on where it was.
+
+        Returns:
+            How many were rewrapped, and which keys of the keyring nothing needs any more.
+        """
+        return await self._work.do(partial(rotate, self._file, self._envelope))
+
+    # Inside
+
+    def _open(self) -> None:
+        self._file.open()
+        check_keys(self._file, self._envelope.keyring)
+        self._refresher.adopt_all()
+
+    async def _put(
+        self, key: Key, tokens: Tokens, *, kind: str, client: str | None, account: str | None
+    ) -> None:
+        job = partial(self._keeper.put, key, tokens, kind=kind, client=client, account=account)
+        await self._work.do(job)
+        self._fresh.forget(key)
+
+    async def _disconnected(self, key: Key, *, force: bool) -> bool:
+        found = await self._work.do(partial(self._keeper.cut_off, key))
+        self._fresh.forget(key)
+        try:
+            confirmed = await self._work.do(partial(self._keeper.give_back, found))
+        except TokenEndpointError:
+            if not force:
+                raise
+            confirmed = False
+        await self._work.do(partial(self._keeper.erase, key))
+        return confirmed
+
+    async def _current(self, key: Key) -> Held:
+        """The credential, renewed where that is due and somebody can."""
+        looked = self._found(key, await self._work.do(partial(self._refresher.look, key)))
+        if not self._fresh.due(looked.row):
+            return self._fresh.remember(key, looked)
+        if serving(looked, self._clock.now()) and self._work.under_way(key):
+            return looked  # it lasts a while yet, and somebody is at it
+        try:
+            job = partial(self._refresher.renew, key, looked.row.version)
+            current = self._found(key, await self._work.join(key, job))
+        except StoreError:
+            if serving(looked, self._clock.now()):
+                return looked
+            raise
+        return self._fresh.remember(key, current)
+
+    def _granted(self, key: Key, current: Held) -> Tokens:
+        if current.tokens is None or not serving(current, self._clock.now()):
+            self._refuse(key, current)
+        return current.tokens
+
+    def _refuse(self, key: Key, current: Held) -> NoReturn:
+        """Say why there is no token."""
+        row, now = current.row, self._clock.now()
+        if row.state == State.NEEDS_REAUTH.value or not row.refreshable:
+            raise ReauthorizationRequiredError(
+                f"{key.name} has to be connected again: {row.reason or 'its token has ended'}",
+                connection=key.name,
+                reason=row.reason or "expired",
+            )
+        if current.refused is not None:
+            raise ClientRefusedError(
+                f"the provider refuses the client of {key.name} ({current.refused.reason}): see "
+                f"[oauth.{row.client}]"
+            )
+        wait = None if row.retry_at is None else max(row.retry_at - now, 0.0)
+        raise TokenRefreshError(
+            f"{key.name} could not be refreshed now: {row.reason or 'another process is at it'}",
+            connection=key.name,
+            retry_after=wait,
+        )
+
+    def _found(self, key: Key, current: Held | None) -> Held:
+        if current is None or current.row.state == State.DISCONNECTED.value:
+            raise _unknown(key)
+        return current
+
+
+def _checked(key: Key) -> Key:
+    for field, name in (("tenant", key.tenant), ("connection", key.name), ("slot", key.slot)):
+        if not _NAME.fullmatch(name):
+            raise InvalidRequestError(
+                "takes 1 to 128 letters, digits and . _ : @ -, a letter or digit first", field=field
+            )
+    return key
+
+
+def _unknown(key: Key) -> ReauthorizationRequiredError:
+    """The same for what never was, what was disconnected, and what is another tenant's."""
+    return ReauthorizationRequiredError(
+        f"{key.name} is not connected", connection=key.name, reason="not_connected"
+    )

@@ -1,0 +1,140 @@
+"""The vault's SQLite file: a rollback journal, so that several processes may open it.
+
+Each transaction has a connection of its own: threads share nothing, and nothing is carried over a
+fork. They are short, none is open while somebody waits for a network, and each is synced to disk.
+"""
+
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Final, final
+
+from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
+from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
+from hardpoint.store.sqlite.schema import script_statements
+from hardpoint.store.sqlite.statements import schema_scripts, statements
+from hardpoint.store.vault.rows import Rows
+
+PACKAGE: Final = "hardpoint.store.vault"
+APPLICATION_ID: Final = 0x68705661
+"""`hpVa`, in the file's header."""
+
+_SETTINGS = (
+    "journal_mode = truncate",  # its end is synced, which a deleted journal's is not under `full`
+    "synchronous = full",
+    "fullfsync = on",  # macOS: without it a sync stops at the drive's cache
+    "secure_delete = on",
+    "trusted_schema = off",
+    "temp_store = memory",
+)
+
+
+@final
+class VaultFile:
+    """The file.
+
+    Args:
+        path: made with mode 0600 when missing.
+        busy: seconds to wait for a lock that somebody else holds.
+        connect: opens a connection; a test's may fail.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy: float = 5.0,
+        connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
+    ) -> None:
+        self.path = Path(path).resolve()
+        self._busy = busy
+        self._connect = connect
+        self._inode: tuple[int, int] | None = None
+
+    def open(self) -> None:
+        """Find the tables, make them, or bring them up to this version.
+
+        Raises:
+            StoreUnavailableError: not now.
+            StoreCorruptError: it is not a vault, is damaged, or of a newer version.
+        """
+        create_private(self.path)
+        refuse_misfit(self.path)
+        with self._connected() as connection:
+            connection.execute("begin immediate")
+            self._migrate(connection)
+            connection.execute("commit")
+        self._inode = inode_of(self.path)
+
+    @contextmanager
+    def transaction(self) -> Generator[Rows]:
+        """One durable transaction: all of it, or, when the block raises, nothing.
+
+        Raises:
+            StoreUnavailableError: not now; nothing was written.
+            StoreCorruptError: the file is damaged.
+        """
+        with self._connected() as connection:
+            connection.execute("begin immediate")
+            yield Rows(connection, _sql())
+            connection.execute("commit")
+
+    @contextmanager
+    def reading(self) -> Generator[Rows]:
+        """A look at one state of the file.
+
+        Raises:
+            StoreUnavailableError, StoreCorruptError: see `transaction`.
+        """
+        with self._connected() as connection:
+            connection.execute("begin")
+            yield Rows(connection, _sql())
+            connection.execute("rollback")
+
+    @contextmanager
+    def _connected(self) -> Generator[sqlite3.Connection]:
+        if self._inode is not None and inode_of(self.path) != self._inode:
+            raise StoreUnavailableError(
+                f"{self.path} was moved, deleted or replaced while it was in use; start again"
+            )
+        try:
+            connection = self._connect(self.path, isolation_level=None, timeout=self._busy)
+            try:
+                for setting in _SETTINGS:
+                    connection.execute(f"pragma {setting}")
+                yield connection
+            finally:
+                connection.close()  # rolls back what was not committed
+        except sqlite3.Error as error:
+            raise self._judged(error) from error
+
+    def _judged(self, error: sqlite3.Error) -> StoreError:
+        if fault_of(error) is Fault.DATA:
+            return StoreError(f"{self.path}: {error}")
+        return refuse_unlike(error, self.path)
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        scripts = schema_scripts(PACKAGE)
+        application = connection.execute("pragma application_id").fetchone()[0]
+        version = connection.execute("pragma user_version").fetchone()[0]
+        tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+        if tables and application != APPLICATION_ID:
+            raise StoreCorruptError(f"{self.path} is not a vault of hardpoint; name another file")
+        if version > len(scripts):
+            raise StoreCorruptError(
+                f"{self.path} was written by a newer hardpoint; upgrade, or restore a backup"
+            )
+        for script in scripts[version:]:
+            for statement in script_statements(script):
+                connection.execute(statement)
+        if version < len(scripts):  # a vault that is as it should be is not written to
+            connection.execute(f"pragma application_id = {APPLICATION_ID}")
+            connection.execute(f"pragma user_version = {len(scripts)}")
+
+
+@cache
+def _sql() -> dict[str, str]:
+    return dict(statements("vault", PACKAGE))
