@@ -16,9 +16,10 @@ from hardpoint.fakes.server import FakeServer
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
 from hardpoint.http.untrusted import Untrusted, resolve_blocking
-from hardpoint.integrations.starlette import CALLBACK, SignIn
+from hardpoint.integrations.starlette import SignIn
 from hardpoint.oauth.authorities import Authorities
 from hardpoint.oauth.client import Client
+from hardpoint.oauth.flow import CALLBACK
 from hardpoint.oauth.flows import Flows
 from hardpoint.oauth.memory import MemoryIdentityStore
 from hardpoint.oauth.openid import discovered

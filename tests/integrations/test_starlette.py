@@ -1,3 +1,4 @@
+from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -19,7 +20,7 @@ def test_a_person_signs_in_and_is_known_and_signs_out(browser, shop):
     answer = browser.sign_in("/login/acme?return_to=/orders?page=2")
     assert (answer.status_code, answer.headers["location"]) == (303, "/orders?page=2")
     assert browser.user() == "user-1"
-    ((issuer, subject),) = shop.people
+    ((_issuer, subject),) = shop.people
     assert subject == "id-of-ada"
     left = browser.client.post("/logout", headers={"origin": SHOP})
     assert (left.status_code, left.headers["location"]) == (303, "/")
@@ -286,7 +287,7 @@ def test_fastapi_takes_it_as_a_dependency(shop, browse):
     app.router.routes.extend(shop.signin.routes())
 
     @app.get("/me")
-    async def me(user: str = Depends(shop.signin.user)):
+    async def me(user: Annotated[str, Depends(shop.signin.user)]):
         return {"user": user}
 
     shop.app = app

@@ -36,12 +36,10 @@ from hardpoint.core.errors import (
 )
 from hardpoint.http.limits import checked_url
 from hardpoint.oauth.cookies import Cookie
-from hardpoint.oauth.flow import Done, Kind
+from hardpoint.oauth.flow import CALLBACK, Done, Kind
 from hardpoint.oauth.flows import FLOW_SECONDS, Flows
 from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.sessions import Session, Sessions, form_token, is_own_request, origin_of
-
-CALLBACK = "/auth/callback/"
 
 _PRIVATE: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 _STATUSES: Final = {"unknown_provider": 404, "not_signed_in": 401, "access_denied": 403}

@@ -12,6 +12,9 @@ from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.identity import Identify, Identity
 from hardpoint.oauth.tokens import Tokens
 
+CALLBACK = "/auth/callback/"
+"""Where answers come, before the name of the provider they are of."""
+
 
 class Kind(Enum):
     """What a flow is for."""
