@@ -2,18 +2,19 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.http.auth import Basic, Bearer
+from hardpoint.http.auth import Basic, Bearer, bearer
+from hardpoint.runtime.blocking import run
 
 
 def test_bearer_carries_the_secret_as_it_is():
-    bearer = Bearer(Secret.value("abc"))
-    assert bearer.headers() == (("authorization", "Bearer abc"),)
-    assert bearer.secrets() == ("abc",)
+    key = Bearer(Secret.value("abc"))
+    assert run(key.headers()) == (("authorization", "Bearer abc"),)
+    assert key.secrets() == ("abc",)
 
 
 def test_basic_carries_user_and_secret_encoded():
     basic = Basic("AC1", Secret.value("abc"))
-    assert basic.headers() == (("authorization", "Basic QUMxOmFiYw=="),)
+    assert run(basic.headers()) == (("authorization", "Basic QUMxOmFiYw=="),)
     assert basic.secrets() == ("abc",)
 
 
@@ -21,12 +22,26 @@ def test_basic_carries_user_and_secret_encoded():
 @pytest.mark.parametrize("kind", [Bearer, lambda secret: Basic("AC1", secret)])
 def test_a_secret_that_was_not_copied_cleanly_is_refused_unshown(kind, text):
     with pytest.raises(ConfigurationError, match="odd characters") as caught:
-        kind(Secret("env:KEY", lambda: text)).headers()
+        run(kind(Secret("env:KEY", lambda: text)).headers())
     assert caught.value.key == "env:KEY"
     assert text.strip() not in str(caught.value)
 
 
 def test_a_rotated_secret_is_used_at_once():
     values = iter(["old", "new"])
-    bearer = Bearer(Secret("rotating", lambda: next(values)))
-    assert bearer.headers() != bearer.headers()
+    key = Bearer(Secret("rotating", lambda: next(values)))
+    assert run(key.headers()) != run(key.headers())
+
+
+def test_what_is_no_secret_makes_its_own_headers():
+    own = Basic("AC1", Secret.value("abc"))
+    assert bearer(own) is own
+    assert run(bearer(Secret.value("abc")).headers()) == (("authorization", "Bearer abc"),)
+
+
+def test_a_static_key_goes_where_its_client_goes_and_outlives_a_401():
+    for one in (Bearer(Secret.value("abc")), Basic("AC1", Secret.value("abc"))):
+        before = run(one.headers())
+        run(one.rejected(before))
+        assert run(one.headers()) == before
+        assert one.permits("api.acme.example")

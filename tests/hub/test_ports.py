@@ -218,3 +218,21 @@ def test_a_policy_without_a_timeout_leaves_the_transports_own(write):
     policy = Policy("patient")
     with BlockingHub.load(write(), policies={"billing": policy}) as hub:
         assert pay(hub.payments("billing"))
+
+
+def test_a_text_with_a_key_is_sent_once_whoever_asks_again(write, vendors):
+    _, twilio = vendors
+    asked = {"to": "+4917012345678", "body": "paid", "idempotency_key": "order-7"}
+    with BlockingHub.load(write()) as hub:
+        first = hub.sms("texts").send(**asked)
+        assert hub.sms("texts").send(**asked).id == first.id
+        assert hub.once("greet", str.upper, "hi", returns=str) == "HI"
+
+    async def scenario():
+        hub = Hub.load(write())
+        again = await hub.sms("texts").send(**asked)
+        await hub.stop()
+        return again.id
+
+    assert asyncio.run(scenario()) == first.id
+    assert twilio.app.ledger.count("message") == 1

@@ -7,12 +7,23 @@ import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
+from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
+from hardpoint.fakes.authorization import FakeAuthorization
+from hardpoint.fakes.messages import Received
 from hardpoint.http.messages import Response
 from hardpoint.oauth.authorization import challenge
-from hardpoint.oauth.catalogue import Entry
+from hardpoint.oauth.catalogue import Entry, Rotation
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.endpoint import TokenEndpoint
+from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.states import ConnectionChanged
+from hardpoint.oauth.tokens import Tokens
+from hardpoint.oauth.transitions import Timing
+from hardpoint.oauth.vault import Vault
+from hardpoint.runtime.blocking import run
+from hardpoint.runtime.work import BlockingWork
 from hardpoint.testing.clock import ManualClock
 
 
@@ -180,3 +191,167 @@ class Provider:
             "id_token": self.issuer.token(claims),
         } | self.more
         return Response(status=200, headers={}, body=json.dumps(document).encode())
+
+
+class Direct:
+    """A transport that is the fake server itself; `script` bends what happens, one call each."""
+
+    def __init__(self, server):
+        self.server = server
+        self.script = []
+        self.sent = 0
+
+    async def send(self, request):
+        self.sent += 1
+        bend = self.script.pop(0) if self.script else None
+        received = Received(
+            method=request.method,
+            target=request.url.removeprefix("https://acme.example"),
+            headers=dict(request.headers),
+            body=request.body,
+        )
+        if bend is None:
+            return self._response(self.server.answer(received))
+        return bend(lambda: self._response(self.server.answer(received)))
+
+    @staticmethod
+    def _response(reply):
+        return Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
+
+
+class Bends:
+    """What can happen to a request, for `Direct.script`."""
+
+    @staticmethod
+    def lost(answer):
+        """The server acts, the answer never comes."""
+        answer()
+        raise OutcomeUnknownError("no answer")
+
+    @staticmethod
+    def cut(answer):
+        """It is sent, and nobody knows how far it got: in truth nowhere."""
+        raise OutcomeUnknownError("no answer")
+
+    @staticmethod
+    def unreachable(answer):
+        """Nothing is sent."""
+        raise UnavailableError("no connection")
+
+    @staticmethod
+    def answering(status, body=b"", content_type="application/json"):
+        headers = {"content-type": content_type}
+        return lambda _: Response(status=status, headers=headers, body=body)
+
+    @staticmethod
+    def meanwhile(happens):
+        """Something happens while the answer is on its way."""
+
+        def bend(answer):
+            response = answer()
+            happens()
+            return response
+
+        return bend
+
+
+@pytest.fixture
+def bends():
+    return Bends
+
+
+KEYRING = "k1:" + "A" * 43 + "="
+
+
+class World:
+    """A vault with blocking work beside a fake provider, both by one clock."""
+
+    def __init__(
+        self, folder, entry, clock, *, rotation="strict", entry_facts=None, timing=None, **server
+    ):
+        self.clock = clock
+        self.path = folder / "vault.db"
+        self.server = FakeAuthorization(
+            rotation=rotation, now=clock.now, prefix="canary-", **server
+        )
+        facts = {"rotation": Rotation(rotation), **(entry_facts or {})}
+        if rotation == "grace":
+            facts.setdefault("reuse_grace", self.server.reuse_grace)
+        self.entry = entry(
+            authorize_url="https://acme.example/authorize",
+            token_url="https://acme.example/token",
+            **facts,
+        )
+        self.client = Client(
+            entry=self.entry, client_id="client", client_secret=Secret.value("client-secret")
+        )
+        self.transport = Direct(self.server)
+        self.events = []
+        self.timing = timing or Timing()
+        self.vault = self.another()
+        self.do(self.vault.open())
+
+    def another(self, **options):
+        """A vault on the same file, as another process has it."""
+        return Vault(
+            self.path,
+            **{
+                "keyring": Keyring(Secret.value(KEYRING)),
+                "clients": {"acme": self.client},
+                "transport": self.transport,
+                "work": BlockingWork(),
+                "clock": self.clock,
+                "random": lambda: 0.0,
+                "timing": self.timing,
+                "listeners": Listeners(self.events.append),
+                **options,
+            },
+        )
+
+    def do(self, outcome):
+        return run(outcome)
+
+    def connect(self, name="c", **facts):
+        """A user grants access; the grant's tokens are kept."""
+        document = self.server.grant(facts.pop("scope", "read"))
+        refresh = document.get("refresh_token")
+        now = self.clock.now()
+        tokens = Tokens(
+            access=Secret.value(document["access_token"]),
+            refresh=refresh and Secret.value(refresh),
+            issued_at=now,
+            expires_at=now + self.server.life,
+            scope=("read",),
+        )
+        return self.do(self.vault.put(name, tokens, client="acme", **facts))
+
+    def token(self, name="c", vault=None, **key):
+        return self.do((vault or self.vault).access_token(name, **key)).reveal()
+
+    def status(self, name="c", **key):
+        return self.do(self.vault.status(name, **key))
+
+    def expire(self):
+        """Let the access token end."""
+        self.clock.advance(self.server.life + 1)
+
+    def near(self):
+        """Let it come near its end, where it is renewed early."""
+        self.clock.advance(self.server.life - 60)
+
+    def moves(self):
+        """The states that listeners were told of."""
+        return [
+            (one.after.value, one.reason)
+            for one in self.events
+            if isinstance(one, ConnectionChanged)
+        ]
+
+    @property
+    def refreshes(self):
+        return self.server.ledger.count("refresh")
+
+
+@pytest.fixture
+def world(tmp_path, entry, clock):
+    return lambda **facts: World(tmp_path, entry, clock, **facts)

@@ -62,7 +62,7 @@ def section_of(name: str) -> str:
         for reference in (manifest.login, manifest.connect)
     )
     lines = [
-        "## Facts",
+        "## Authorization server",
         "",
         f"Redirect URI: {CALLBACK}. Last compared with the sources on {login.verified_on}.",
         "",
@@ -71,9 +71,9 @@ def section_of(name: str) -> str:
     ]
     for (what, one), (_, other) in zip(facts_of(login), facts_of(connect), strict=True):
         lines.append(f"| {what} | {one} | {other if other != one else '='} |")
-    lines += ["", "## Quirks", ""]
+    lines += ["", "### Quirks", ""]
     lines += [f"- {quirk}" for quirk in dict.fromkeys((*login.quirks, *connect.quirks))]
-    lines += ["", "## Sources", ""]
+    lines += ["", "### Sources", ""]
     lines += [f"- <{source}>" for source in dict.fromkeys((*login.sources, *connect.sources))]
     return "\n".join(lines) + "\n"
 
@@ -83,7 +83,7 @@ def test_a_page_says_what_the_entries_say(name):
     page = PAGES / f"{name}.md"
     section = section_of(name)
     if os.environ.get("WRITE_PAGES") == "1":
-        head = page.read_text().partition("## Facts")[0]
+        head = page.read_text().partition("## Authorization server")[0]
         page.write_text(head + section)
     assert page.read_text().endswith(section), "run with WRITE_PAGES=1, then read it over"
 

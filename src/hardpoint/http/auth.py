@@ -11,12 +11,21 @@ from hardpoint.core.secrets import Secret
 class Authorization(Protocol):
     """Makes the headers that carry the credentials."""
 
-    def headers(self) -> Sequence[tuple[str, str]]:
+    async def headers(self) -> Sequence[tuple[str, str]]:
         """For one request.
 
         Raises:
             ConfigurationError: a secret is missing, or was not copied cleanly.
+            OAuthError: a token cannot be had.
         """
+        ...
+
+    async def rejected(self, headers: Sequence[tuple[str, str]]) -> None:
+        """The provider answered 401 to a request that carried these."""
+        ...
+
+    def permits(self, host: str) -> bool:
+        """Whether they may be sent to a host that is not this machine."""
         ...
 
     def secrets(self) -> Sequence[str]:
@@ -33,9 +42,16 @@ class Bearer:
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
 
-    def headers(self) -> Sequence[tuple[str, str]]:
+    async def headers(self) -> Sequence[tuple[str, str]]:
         """For one request."""
         return (("authorization", f"Bearer {_revealed(self._secret)}"),)
+
+    async def rejected(self, headers: Sequence[tuple[str, str]]) -> None:
+        """Nothing: what is configured stays as it is."""
+
+    def permits(self, host: str) -> bool:
+        """Wherever the client that it is configured for sends to."""
+        return True
 
     def secrets(self) -> Sequence[str]:
         """The secret."""
@@ -52,14 +68,26 @@ class Basic:
         self._user = user
         self._secret = secret
 
-    def headers(self) -> Sequence[tuple[str, str]]:
+    async def headers(self) -> Sequence[tuple[str, str]]:
         """For one request."""
         pair = f"{self._user}:{_revealed(self._secret)}".encode()
         return (("authorization", f"Basic {base64.b64encode(pair).decode()}"),)
 
+    async def rejected(self, headers: Sequence[tuple[str, str]]) -> None:
+        """Nothing: what is configured stays as it is."""
+
+    def permits(self, host: str) -> bool:
+        """Wherever the client that it is configured for sends to."""
+        return True
+
     def secrets(self) -> Sequence[str]:
         """The secret."""
         return (self._secret.reveal(),)
+
+
+def bearer(credential: "Secret | Authorization") -> Authorization:
+    """A token or key of one's own, or whatever else makes the headers: a vault's connection."""
+    return Bearer(credential) if isinstance(credential, Secret) else credential
 
 
 def _revealed(secret: Secret) -> str:

@@ -26,7 +26,7 @@ class ApiClient:
         headers: sent with every request, such as a pinned API version.
 
     Raises:
-        ConfigurationError: the base URL is not the provider's.
+        ConfigurationError: the base URL is not the provider's, or not one for these credentials.
     """
 
     def __init__(
@@ -45,6 +45,10 @@ class ApiClient:
                 "is not a host of the provider",
                 fix=f"Leave it out, or name {', '.join(sorted(hosts))} or loopback",
             )
+        if parts.hostname not in LOOPBACK and not authorization.permits(parts.hostname or ""):
+            raise ConfigurationError(
+                "base_url", "is not a host that these credentials may be sent to"
+            )
         if parts.query or parts.fragment:
             raise ConfigurationError("base_url", "holds a query or a fragment")
         self._transport = transport
@@ -61,18 +65,25 @@ class ApiClient:
         body: bytes = b"",
         timeout: float | None = None,  # noqa: ASYNC109 - passed on, in place of the transport's own
     ) -> Response:
-        """Send one request to a path, with its query if it has one; see `Transport.send`."""
+        """Send one request to a path, with its query if it has one; see `Transport.send`.
+
+        Credentials that a 401 refuses are not tried again: that is for the caller to decide.
+        """
         if not _TARGET.fullmatch(target) or "/../" in f"{target.partition('?')[0]}/":
             raise InvalidRequestError(f"{target!r:.80} is not a path", field="path")
-        return await self._transport.send(
+        own = await self._authorization.headers()
+        response = await self._transport.send(
             Request(
                 method=method,
                 url=self._base + target,
-                headers=(*self._authorization.headers(), *self._headers, *headers),
+                headers=(*own, *self._headers, *headers),
                 body=body,
                 timeout=timeout,
             )
         )
+        if response.status == 401:
+            await self._authorization.rejected(own)
+        return response
 
     def secrets(self) -> Sequence[str]:
         """What must not be shown if the provider quotes it."""

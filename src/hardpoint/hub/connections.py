@@ -165,7 +165,7 @@ def _required(one: Field[Any]) -> bool:
 def _value(table: Table, key: str, hint: Any, folder: Path) -> Any:
     """A key's value as the type of its field asks for."""
     if get_origin(hint) in {Union, UnionType}:
-        (hint,) = (one for one in get_args(hint) if one is not NoneType)
+        hint = next(one for one in get_args(hint) if one is not NoneType)
     if hint is Secret:
         return table.secret(key, folder)
     if hint is float:

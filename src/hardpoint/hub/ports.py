@@ -12,6 +12,7 @@ from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.connection import Connection, Runtime
+from hardpoint.runtime.journal import Journal
 
 PORTS: Final = {
     "payments": "hardpoint.payments.api:PaymentGateway",
@@ -44,6 +45,7 @@ class Ports:
         shell: asynchronous or blocking.
         clock, ids: effects.
         listeners: told of every call and every decision of a policy.
+        journal: of the same kind as the shell.
         policies: by a connection's name, in place of what the settings say.
 
     Raises (every method that is given a name):
@@ -57,12 +59,14 @@ class Ports:
         clock: Clock,
         ids: Ids,
         listeners: Listeners,
+        journal: Journal,
         policies: Mapping[str, Policy],
     ) -> None:
         self._shell = shell
         self._clock = clock
         self._ids = ids
         self._listeners = listeners
+        self._journal = journal
         self._given = policies
         self._settings: Mapping[str, ConnectionSettings] = {}
         self._status_urls: Mapping[str, str | None] = {}
@@ -133,6 +137,7 @@ class Ports:
             clock=self._clock,
             ids=self._ids,
             listeners=self._listeners,
+            journal=self._journal,
         )
         return load(PORTS[port])(driver(transport, own), connection), transport
 

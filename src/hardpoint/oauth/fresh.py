@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import final
 
 from hardpoint.core.effects import Clock, Random
-from hardpoint.core.secrets import Secret
 from hardpoint.oauth.refresh import serving
 from hardpoint.oauth.sealing import Held
 from hardpoint.oauth.transitions import Timing
@@ -14,9 +13,9 @@ from hardpoint.store.vault import ConnectionRow, Key
 @final
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A token, by the wall clock until when it is fresh, and until when not to look again."""
+    """A credential, by the wall clock until when it is fresh, and until when not to look again."""
 
-    token: Secret
+    held: Held
     fresh_until: float
     looked_until: float
 
@@ -32,8 +31,8 @@ class Fresh:
         self._random = random
         self._known: dict[Key, _Known] = {}
 
-    def token(self, key: Key) -> Secret | None:
-        """A token that needs no look; the way every call takes, so it does little."""
+    def known(self, key: Key) -> Held | None:
+        """A credential that needs no look; the way every call takes, so it does little."""
         known = self._known.get(key)
         if (
             known is None
@@ -41,7 +40,7 @@ class Fresh:
             or self._monotonic() >= known.looked_until
         ):
             return None
-        return known.token
+        return known.held
 
     def due(self, row: ConnectionRow) -> bool:
         """Whether it is time to renew it."""
@@ -53,8 +52,8 @@ class Fresh:
 
     def remember(self, key: Key, current: Held) -> Held:
         """Hand it out without another look, at most as long as it is to be used."""
-        row, tokens = current.row, current.tokens
-        if tokens is None or not serving(current, self._now()):
+        row = current.row
+        if not serving(current, self._now()):
             self.forget(key)
             return current
         until = self._now() + self._timing.cached
@@ -62,7 +61,7 @@ class Fresh:
             # One that is due and could not be renewed now is handed out to its end.
             due = self.due(row)
             until = row.expires_at - (self._early(row) if row.refreshable and not due else 0.0)
-        self._known[key] = _Known(tokens.access, until, self._monotonic() + self._timing.cached)
+        self._known[key] = _Known(current, until, self._monotonic() + self._timing.cached)
         return current
 
     def forget(self, key: Key) -> None:

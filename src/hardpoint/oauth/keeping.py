@@ -57,9 +57,9 @@ class Keeper:
             row = rows.connection(key)
             if row is None or row.rejected == row.version:
                 return row is not None
-            current = held(by.envelope, rows, row).tokens
-            if current is None or not same(current.access, token):
-                return True  # it was replaced before
+            current = held(by.envelope, rows, row)
+            if current is None or not same(current.tokens.access, token):
+                return current is not None  # it was replaced before
             if not row.refreshable:
                 after = moved(row, State.DEGRADED, "rejected", now)
             elif now - row.issued_at < REJECTED_SECONDS:
@@ -80,9 +80,9 @@ class Keeper:
         by = self._by
         with by.file.transaction() as rows:
             row = rows.connection(key)
-            if row is None or rows.credential(key, row.version) is None:
+            current = None if row is None else held(by.envelope, rows, row)
+            if row is None or current is None:
                 return None
-            current = held(by.envelope, rows, row)
             after = moved(row, State.DISCONNECTED, "revocation_pending", by.clock.now())
             tell = self._refresher.save(rows, row, after)
         tell()
@@ -94,10 +94,10 @@ class Keeper:
         Raises:
             TokenEndpointError: it did not confirm.
         """
-        if current is None or current.tokens is None or current.row.client is None:
+        if current is None or current.row.client is None:
             return False
-        row, tokens = current.row, current.tokens
-        return step(self._refresher.endpoint(row.client).give_back(tokens))
+        endpoint = self._refresher.endpoint(current.row.client)
+        return step(endpoint.give_back(current.tokens))
 
     def erase(self, key: Key) -> None:
         """Erase its credentials; the row stays, so that an answer that comes late is dropped."""

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from hardpoint.core.effects import Ids, Random
 from hardpoint.core.errors import (
     ConfigurationError,
+    StoreCorruptError,
     StoreError,
     TokenEndpointError,
 )
@@ -47,6 +48,7 @@ from hardpoint.oauth.transitions import (
     claimed,
     failed,
     given_up,
+    leased,
     moved,
     next_step,
     renewed,
@@ -130,7 +132,7 @@ class Refresher:
             StoreError: the vault cannot be read or claimed; nothing was sent.
             ConfigurationError: its client is not configured, or a key is not at hand.
         """
-        until = self._by.clock.monotonic() + self._by.timing.lease
+        until = self._by.clock.monotonic() + self._by.timing.lease + 1.0  # it ends meanwhile
         while True:
             claim = self._claim(key, seen, asked=asked, resend=resend)
             if claim is None:
@@ -143,12 +145,26 @@ class Refresher:
                         return self.look(key)
                     asked = True
                 case Next.WAIT:
-                    serves = serving(claim.held, self._by.clock.now())
-                    if serves or self._by.clock.monotonic() > until:
+                    serves = not asked and serving(claim.held, self._by.clock.now())
+                    if serves or not self._free(key, seen, until):
                         return claim.held
-                    self._by.clock.pause(_POLL_SECONDS * (1 + 2 * self._by.random()))
                 case _:
                     return claim.held
+
+    def _free(self, key: Key, seen: int, until: float) -> bool:
+        """Wait for whoever renews it; whether that is over. It only reads: the other writes."""
+        by = self._by
+        while by.clock.monotonic() < until:
+            by.clock.pause(_POLL_SECONDS * (1 + 2 * by.random()))
+            with by.file.reading() as rows:
+                row = rows.connection(key)
+            if (
+                row is None
+                or row.version != seen
+                or not leased(row, by.clock.now(), by.timing.lease)
+            ):
+                return True
+        return False
 
     def look(self, key: Key) -> Held | None:
         """The credential as it stands."""
@@ -196,6 +212,8 @@ class Refresher:
                 )
             )
             current = held(by.envelope, rows, row)  # opened before anything is journalled
+            if current is None:
+                return None
             owner, lease = by.ids(), by.timing.lease
             match what:
                 case Next.SEND:
@@ -245,11 +263,9 @@ class Refresher:
     def _sent(self, claim: _Claim) -> Held | None:
         """Send the refresh token, once, and keep what comes."""
         row, old = claim.held.row, claim.held.tokens
-        if old is None or old.refresh is None:
-            raise ConfigurationError("vault", f"{row.name} has lost its refresh token")
         started = self._by.clock.monotonic()
         try:
-            tokens = step(self.endpoint(row.client).refresh(old.refresh))
+            tokens = step(self.endpoint(row.client).refresh(_refresh_token(old)))
         except TokenEndpointError as error:
             return self._refused(claim, error)
         return self._kept(row, old.succeeded_by(tokens), started)
@@ -337,8 +353,7 @@ class Refresher:
     def _unused(self, claim: _Claim) -> bool:
         """Whether the provider says that the refresh token was not used up; notes what it says."""
         by = self._by
-        row, tokens = claim.held.row, claim.held.tokens
-        token = Secret.value("") if tokens is None or tokens.refresh is None else tokens.refresh
+        row, token = claim.held.row, _refresh_token(claim.held.tokens)
         try:
             active = step(self.endpoint(row.client).introspect(token))
         except TokenEndpointError as error:
@@ -377,5 +392,11 @@ def serving(credential: Held, now: float) -> bool:
     """Whether its access token can be used now."""
     row = credential.row
     usable = row.state not in {State.NEEDS_REAUTH.value, State.DISCONNECTED.value}
-    tokens = credential.tokens
-    return usable and tokens is not None and row.rejected != row.version and tokens.fresh_at(now)
+    return usable and row.rejected != row.version and credential.tokens.fresh_at(now)
+
+
+def _refresh_token(tokens: Tokens) -> Secret:
+    """Of a row that says it is refreshable."""
+    if tokens.refresh is None:
+        raise StoreCorruptError("a credential has lost its refresh token")
+    return tokens.refresh

@@ -27,14 +27,14 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A credential as it was read: where it stands and, while it has one, its tokens.
+    """A credential as it was read: where it stands, and its tokens.
 
     Attributes:
         refused: the client that could not refresh it, where the provider refuses that.
     """
 
     row: ConnectionRow
-    tokens: Tokens | None
+    tokens: Tokens
     refused: ClientRow | None = None
 
 
@@ -50,14 +50,14 @@ def sealed(envelope: Envelope, row: ConnectionRow, tokens: Tokens, now: float) -
     )
 
 
-def held(envelope: Envelope, rows: Rows, row: ConnectionRow) -> Held:
-    """The row with its tokens.
+def held(envelope: Envelope, rows: Rows, row: ConnectionRow) -> Held | None:
+    """The row with its tokens; None when they were erased.
 
     Raises:
         StoreCorruptError, ConfigurationError: see `Envelope.open`.
     """
     found = rows.credential(row.key, row.version)
-    return Held(row=row, tokens=None if found is None else opened(envelope, row, found))
+    return None if found is None else Held(row=row, tokens=opened(envelope, row, found))
 
 
 def opened(envelope: Envelope, row: ConnectionRow, found: CredentialRow) -> Tokens:

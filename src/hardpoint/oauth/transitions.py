@@ -95,12 +95,13 @@ def next_step(
         return Next.NOTHING
     if leased(row, now, lease):
         return Next.WAIT
+    sendable = row.attempt_at is None or resend or harmless(entry, row.attempt_at, now)
+    if not sendable and entry.introspection_url is None:
+        return Next.GIVE_UP
     due = row.retry_at is None or not now < row.retry_at <= now + RETRY_SECONDS_MAX * 2
     if not (due or asked):
         return Next.NOTHING
-    if row.attempt_at is None or resend or harmless(entry, row.attempt_at, now):
-        return Next.SEND
-    return Next.GIVE_UP if entry.introspection_url is None else Next.ASK
+    return Next.SEND if sendable else Next.ASK
 
 
 def leased(row: ConnectionRow, now: float, lease: float) -> bool:
@@ -186,12 +187,12 @@ def failed(
     wait = max(wait * (1 + chance / 4), error.retry_after or 0.0)
     unknown = not error.outcome_known
     doubtful = (unknown or before is not None) and entry.rotation is Rotation.STRICT
-    after = moved(
-        row,
-        State.IN_DOUBT if doubtful else State.DEGRADED,
-        "lost_answer" if doubtful else "refresh_failed",
-        now,
-    )
+    if not doubtful:
+        after = moved(row, State.DEGRADED, "refresh_failed", now)
+    elif entry.introspection_url is not None:
+        after = moved(row, State.IN_DOUBT, "lost_answer", now)
+    else:
+        after = given_up(row, now)
     return replace(
         after,
         attempt_at=row.attempt_at if unknown else before,

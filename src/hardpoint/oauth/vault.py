@@ -8,22 +8,17 @@ credential once. In blocking mode (`hardpoint.sync.vault`) the calling thread do
 """
 
 import random as chance
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self, final
+from typing import Self, final
 
 from hardpoint.core.effects import Ids, Random
 from hardpoint.core.errors import (
-    ClientRefusedError,
     ConfigurationError,
-    InvalidRequestError,
-    ReauthorizationRequiredError,
     StoreError,
     TokenEndpointError,
-    TokenRefreshError,
 )
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
@@ -31,12 +26,14 @@ from hardpoint.core.secrets import Secret
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Transport
+from hardpoint.oauth.bearer import ConnectionAuthorization
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.envelope import Envelope
 from hardpoint.oauth.fresh import Fresh
 from hardpoint.oauth.keeping import Keeper
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.refresh import Effects, Refresher, serving
+from hardpoint.oauth.refusals import checked, refusal, unknown
 from hardpoint.oauth.rotation import Rotated, check_keys, rotate
 from hardpoint.oauth.sealing import Held
 from hardpoint.oauth.spool import Spool
@@ -49,7 +46,6 @@ from hardpoint.store.vault import Key, VaultFile
 
 TENANT = "default"
 SLOT = "main"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}", re.ASCII)
 _ANSWER_BYTES_MAX = 256 * 1024
 _DEFAULT = Timing()
 
@@ -164,20 +160,20 @@ class Vault:
                 the next try is due.
             ClientRefusedError: the provider refuses our client; no user can help.
         """
-        key = Key(tenant, connection, slot)
-        known = self._fresh.token(key)
+        known = self._fresh.known(Key(tenant, connection, slot))
         if known is not None:
-            return known
-        return self._granted(_checked(key), await self._current(key)).access
+            return known.tokens.access
+        return (await self.current(connection, tenant=tenant, slot=slot)).tokens.access
 
-    async def tokens(self, connection: str, *, tenant: str = TENANT, slot: str = SLOT) -> Tokens:
-        """All that is kept of a connection's grant, valid now; for its ID token and details.
+    async def current(self, connection: str, *, tenant: str = TENANT, slot: str = SLOT) -> Held:
+        """All that is kept of a credential that is valid now: its details and ID token too.
 
         Raises:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
-        key = _checked(Key(tenant, connection, slot))
-        return self._granted(key, await self._current(key))
+        key = Key(tenant, connection, slot)
+        known = self._fresh.known(key)
+        return known or self._granted(await self._current(checked(key)))
 
     async def refresh(
         self,
@@ -200,14 +196,14 @@ class Vault:
         Raises:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
-        key = _checked(Key(tenant, connection, slot))
+        key = checked(Key(tenant, connection, slot))
         before = self._found(key, await self._work.do(partial(self._refresher.look, key)))
         seen = before.row.version
         job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
         after = self._found(key, await self._work.join(key, job))
         self._fresh.forget(key)
         if before.row.refreshable and after.row.version == seen:
-            self._refuse(key, after)
+            raise refusal(after, self._clock.now())
         return await self.status(connection, tenant=tenant, slot=slot)
 
     async def report_rejected(
@@ -221,10 +217,47 @@ class Vault:
         Returns:
             Whether it will be replaced.
         """
-        key = _checked(Key(tenant, connection, slot))
+        key = checked(Key(tenant, connection, slot))
         replaced = await self._work.do(partial(self._keeper.reject, key, token))
         self._fresh.forget(key)
         return replaced
+
+    def authorization(
+        self,
+        connection: str,
+        *,
+        client: str | None = None,
+        hosts: Collection[str] = (),
+        tenant: str = TENANT,
+        slot: str = SLOT,
+        header: str = "authorization",
+        scheme: str = "Bearer",
+    ) -> ConnectionAuthorization:
+        """The connection in place of a static key, for clients and drivers.
+
+        Args:
+            connection: its name.
+            client: the client it was issued to, whose provider's hosts get it; None for a key.
+            hosts: further hosts; for a key, all of them.
+            tenant: whose.
+            slot: which of its credentials.
+            header: what carries the token.
+            scheme: the word before it; empty for none.
+
+        Raises:
+            ConfigurationError: there is no such client.
+        """
+        known = frozenset[str]() if client is None else self._client(client).entry.api_hosts
+        return ConnectionAuthorization(
+            self,
+            connection,
+            tenant=tenant,
+            slot=slot,
+            client=client,
+            hosts=known | frozenset(hosts),
+            header=header,
+            scheme=scheme,
+        )
 
     # Connections
 
@@ -253,10 +286,9 @@ class Vault:
                 name.
             ConfigurationError: there is no such client.
         """
-        if client not in self._clients:
-            raise ConfigurationError(f"oauth.{client}", "is not configured")
+        self._client(client)
         for slot, found in {SLOT: tokens, **tokens.slots}.items():
-            key = _checked(Key(tenant, connection, slot))
+            key = checked(Key(tenant, connection, slot))
             await self._put(key, found, kind="oauth", client=client, account=account)
         return await self.status(connection, tenant=tenant)
 
@@ -264,10 +296,8 @@ class Vault:
         self, connection: str, secret: Secret, *, tenant: str = TENANT, user: str | None = None
     ) -> ConnectionStatus:
         """Keep an API key, or with `user` the password of Basic credentials."""
-        key = _checked(Key(tenant, connection))
-        tokens = Tokens(
-            access=secret, issued_at=self._clock.now(), details={"user": user} if user else {}
-        )
+        key = checked(Key(tenant, connection))
+        tokens = Tokens(access=secret, issued_at=self._clock.now())
         kind = "basic" if user else "api_key"
         await self._put(key, tokens, kind=kind, client=None, account=user)
         return await self.status(connection, tenant=tenant)
@@ -287,10 +317,10 @@ class Vault:
             ReauthorizationRequiredError: there is no such connection.
             TokenEndpointError: the provider did not confirm, and not everything was erased.
         """
-        first = _checked(Key(tenant, connection))
+        first = checked(Key(tenant, connection))
         slots = await self._work.do(partial(self._keeper.slots, first))
         if not slots:
-            raise _unknown(first)
+            raise unknown(first)
         confirmed = [await self._disconnected(key, force=force) for key in slots]
         return all(confirmed)
 
@@ -306,10 +336,10 @@ class Vault:
         Raises:
             ReauthorizationRequiredError: there is no such connection.
         """
-        key = _checked(Key(tenant, connection, slot))
+        key = checked(Key(tenant, connection, slot))
         found = await self._work.do(partial(self._keeper.status, key))
         if found is None:
-            raise _unknown(key)
+            raise unknown(key)
         return found
 
     # Keys
@@ -331,6 +361,15 @@ class Vault:
         self._file.open()
         check_keys(self._file, self._envelope.keyring)
         self._refresher.adopt_all()
+
+    def _client(self, name: str) -> Client:
+        found = self._clients.get(name)
+        if found is None:
+            known = ", ".join(sorted(self._clients)) or "none"
+            raise ConfigurationError(
+                f"oauth.{name}", "is not configured", fix=f"Configured clients: {known}"
+            )
+        return found
 
     async def _put(
         self, key: Key, tokens: Tokens, *, kind: str, client: str | None, account: str | None
@@ -367,49 +406,13 @@ class Vault:
             raise
         return self._fresh.remember(key, current)
 
-    def _granted(self, key: Key, current: Held) -> Tokens:
-        if current.tokens is None or not serving(current, self._clock.now()):
-            self._refuse(key, current)
-        return current.tokens
-
-    def _refuse(self, key: Key, current: Held) -> NoReturn:
-        """Say why there is no token."""
-        row, now = current.row, self._clock.now()
-        if row.state == State.NEEDS_REAUTH.value or not row.refreshable:
-            raise ReauthorizationRequiredError(
-                f"{key.name} has to be connected again: {row.reason or 'its token has ended'}",
-                connection=key.name,
-                reason=row.reason or "expired",
-            )
-        if current.refused is not None:
-            raise ClientRefusedError(
-                f"the provider refuses the client of {key.name} ({current.refused.reason}): see "
-                f"[oauth.{row.client}]"
-            )
-        wait = None if row.retry_at is None else max(row.retry_at - now, 0.0)
-        raise TokenRefreshError(
-            f"{key.name} could not be refreshed now: {row.reason or 'another process is at it'}",
-            connection=key.name,
-            retry_after=wait,
-        )
+    def _granted(self, current: Held) -> Held:
+        now = self._clock.now()
+        if not serving(current, now):
+            raise refusal(current, now)
+        return current
 
     def _found(self, key: Key, current: Held | None) -> Held:
         if current is None or current.row.state == State.DISCONNECTED.value:
-            raise _unknown(key)
+            raise unknown(key)
         return current
-
-
-def _checked(key: Key) -> Key:
-    for field, name in (("tenant", key.tenant), ("connection", key.name), ("slot", key.slot)):
-        if not _NAME.fullmatch(name):
-            raise InvalidRequestError(
-                "takes 1 to 128 letters, digits and . _ : @ -, a letter or digit first", field=field
-            )
-    return key
-
-
-def _unknown(key: Key) -> ReauthorizationRequiredError:
-    """The same for what never was, what was disconnected, and what is another tenant's."""
-    return ReauthorizationRequiredError(
-        f"{key.name} is not connected", connection=key.name, reason="not_connected"
-    )

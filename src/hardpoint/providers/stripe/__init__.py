@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
+from hardpoint.http.auth import Authorization
 
 PROVIDER = Provider(
     name="stripe",
@@ -31,7 +32,7 @@ class Stripe:
     """One Stripe account.
 
     Args:
-        secret_key: `sk_...`, or a restricted `rk_...`.
+        secret_key: `sk_...`, or a restricted `rk_...`; or a connection of the vault.
         live: whether real money moves; a key of the other mode is refused.
         account: a connected account to act for, `acct_...`.
         base_url: another address on loopback, for a fake.
@@ -40,13 +41,19 @@ class Stripe:
         ConfigurationError: a key that is none, or is of the other mode.
     """
 
-    secret_key: Secret
+    secret_key: Secret | Authorization
     live: bool = False
     account: str | None = None
     base_url: str = f"https://{HOST}"
 
     def __post_init__(self) -> None:
-        kind, _, rest = self.secret_key.reveal().partition("_")
+        if isinstance(self.secret_key, Secret):
+            self._check_key(self.secret_key.reveal())
+        if self.account is not None and not self.account.startswith("acct_"):
+            raise ConfigurationError("account", "is not a connected account", fix="Write acct_...")
+
+    def _check_key(self, key: str) -> None:
+        kind, _, rest = key.partition("_")
         mode = rest.partition("_")[0]
         if kind not in {"sk", "rk"} or mode not in {"live", "test"}:
             raise ConfigurationError(
@@ -60,5 +67,3 @@ class Stripe:
                 f"is a {mode} key, but live is {str(self.live).lower()}",
                 fix="Use the key of the mode you mean, or change live",
             )
-        if self.account is not None and not self.account.startswith("acct_"):
-            raise ConfigurationError("account", "is not a connected account", fix="Write acct_...")

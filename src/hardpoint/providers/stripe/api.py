@@ -11,7 +11,7 @@ from hardpoint.core.errors import (
     ProviderError,
     UnexpectedResponseError,
 )
-from hardpoint.http.auth import Bearer
+from hardpoint.http.auth import bearer
 from hardpoint.http.client import ApiClient
 from hardpoint.http.errors import Problem, retry_after
 from hardpoint.http.forms import FORM, encode
@@ -35,7 +35,7 @@ class Api:
             transport,
             base_url=settings.base_url,
             hosts={HOST},
-            authorization=Bearer(settings.secret_key),
+            authorization=bearer(settings.secret_key),
             headers=headers,
         )
 
