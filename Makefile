@@ -1,4 +1,5 @@
-# Needs only Python 3.11 (or later) and make. Every target creates what it needs in .venv.
+# Needs only Python 3.11 (or later) and make; `test` needs node too. Every target creates what it
+# needs, in .venv and in a node_modules.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -31,7 +32,15 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp ## play the story of a shop: forged, repeated, crashed, nothing lost (ARGS=--once)
 	@$(BIN)/hardpoint demo $(ARGS)
 
-test: $(VENV)/dev.stamp ## run every test, with line and branch coverage
+# A certified OpenID provider as a peer; the tests start it, and need node and npm for it.
+PEER := tests/acceptance/oidc/node_modules/stamp
+$(PEER): tests/acceptance/oidc/package-lock.json
+	@command -v npm >/dev/null || { echo "The tests start an OpenID provider that needs node and npm. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 1; }
+	@echo "Installing the OpenID provider for the tests (once)" >&2
+	@npm ci --prefix $(dir $<) --silent --no-audit --no-fund --ignore-scripts --prefer-offline
+	@touch $@
+
+test: $(VENV)/dev.stamp $(PEER) ## run every test, with line and branch coverage
 	@$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
@@ -64,4 +73,4 @@ lock: $(VENV)/dev.stamp ## resolve the locked requirements anew (names, versions
 	scripts/lock $(BIN)/pip-compile
 
 clean: ## remove what the targets created
-	rm -rf $(VENV) .coverage* dist
+	rm -rf $(VENV) .coverage* dist $(dir $(PEER))

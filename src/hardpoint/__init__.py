@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import HardpointError as HardpointError
     from hardpoint.core.errors import IdempotencyConflictError as IdempotencyConflictError
     from hardpoint.core.errors import InvalidRequestError as InvalidRequestError
+    from hardpoint.core.errors import InvalidTokenError as InvalidTokenError
     from hardpoint.core.errors import LeaseLostError as LeaseLostError
     from hardpoint.core.errors import LimitExceededError as LimitExceededError
     from hardpoint.core.errors import MalformedRequestError as MalformedRequestError

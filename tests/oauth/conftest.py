@@ -1,6 +1,11 @@
+import base64
+import json
 from datetime import date
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
 from hardpoint.core.events import Listeners
@@ -8,6 +13,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.messages import Received
 from hardpoint.http.messages import Response
+from hardpoint.oauth.authorization import challenge
 from hardpoint.oauth.catalogue import Entry, Rotation
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.endpoint import TokenEndpoint
@@ -78,6 +84,113 @@ def endpoint(transport, clock):
         return TokenEndpoint(transport, client, clock)
 
     return build
+
+
+NOW = 1_700_000_000.0
+ISSUER = "https://id.acme.example"
+CLIENT = "client-1"
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+class Issuer:
+    """An issuer of our own: signs whatever it is told to, right or wrong."""
+
+    def __init__(self):
+        self.rsa = RSAKey.generate_key(2048, {"kid": "rsa-1", "use": "sig"})
+        self.ec = ECKey.generate_key("P-256", {"kid": "ec-1", "use": "sig", "alg": "ES256"})
+        self.okp = OKPKey.generate_key("Ed25519", {"kid": "okp-1"})
+
+    def jwks(self, *keys):
+        chosen = keys or (self.rsa, self.ec, self.okp)
+        return {"keys": [key.as_dict(private=False) for key in chosen]}
+
+    def jwks_bytes(self, *keys):
+        return json.dumps(self.jwks(*keys)).encode()
+
+    def claims(self, **changes):
+        claims = {
+            "iss": ISSUER,
+            "sub": "user-1",
+            "aud": CLIENT,
+            "exp": NOW + 300,
+            "iat": NOW,
+            "nonce": "n-1",
+        } | changes
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def raw(self, header, payload, key=None, algorithm="RS256"):
+        """Any bytes whatever as header and payload."""
+        signed = b64(header) + b"." + b64(payload)
+        model = JWSRegistry.algorithms[algorithm]
+        return (signed + b"." + b64(model.sign(signed, key or self.rsa))).decode()
+
+    def token(self, claims=None, *, header=None, key=None, algorithm="RS256"):
+        key = key or {"ES256": self.ec, "EdDSA": self.okp, "Ed25519": self.okp}.get(
+            algorithm, self.rsa
+        )
+        head = {"alg": algorithm, "typ": "JWT", "kid": key.kid} | (header or {})
+        head = {name: value for name, value in head.items() if value is not None}
+        body = json.dumps(self.claims() if claims is None else claims).encode()
+        return self.raw(json.dumps(head).encode(), body, key, algorithm)
+
+
+@pytest.fixture(scope="session")
+def issuer():
+    return Issuer()
+
+
+@pytest.fixture
+def provider(issuer, clock):
+    return Provider(issuer, clock)
+
+
+class Provider:
+    """An authorization server as a transport: it checks PKCE, the redirect URI and single use."""
+
+    def __init__(self, issuer, clock):
+        self.issuer = issuer
+        self.clock = clock
+        self.codes = {}
+        self.changes = {}
+        self.more = {}
+        self.answer = None
+        self.sent = []
+
+    def visit(self, url, **params):
+        """A browser goes there and its person agrees; gives the query that it brings back."""
+        asked = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = asked
+        return [("state", asked["state"]), ("code", code), *params.items()]
+
+    async def send(self, request):
+        self.sent.append(request)
+        if self.answer is not None:
+            return self.answer
+        form = dict(parse_qsl(request.body.decode()))
+        asked = self.codes.pop(form["code"], None)
+        refusal = Response(status=400, headers={}, body=b'{"error": "invalid_grant"}')
+        if asked is None or form["redirect_uri"] != asked["redirect_uri"]:
+            return refusal
+        if (
+            "code_challenge" in asked
+            and challenge(form["code_verifier"]) != asked["code_challenge"]
+        ):
+            return refusal
+        now = self.clock.now()
+        claims = self.issuer.claims(
+            **{"nonce": asked.get("nonce"), "iat": now, "exp": now + 300, **self.changes}
+        )
+        document = {
+            "access_token": "canary-access",
+            "refresh_token": "canary-refresh",
+            "expires_in": 3600,
+            "id_token": self.issuer.token(claims),
+        } | self.more
+        return Response(status=200, headers={}, body=json.dumps(document).encode())
 
 
 class Direct:

@@ -20,8 +20,8 @@ docstring line is its default message.
       WebhookError
         MissingSignatureError  SignatureMismatchError  StaleTimestampError  MalformedRequestError
       OAuthError
-        FlowError  TokenEndpointError  ClientRefusedError  ReauthorizationRequiredError
-        TokenRefreshError
+        FlowError  InvalidTokenError  TokenEndpointError  ClientRefusedError
+        ReauthorizationRequiredError  TokenRefreshError
       StoreError
         StoreUnavailableError  StoreCorruptError  LeaseLostError  TransactionLostError
 """
@@ -437,7 +437,27 @@ class OAuthError(HardpointError):
 
 
 class FlowError(OAuthError):
-    """The sign-in was refused; start it again."""
+    """The sign-in was refused; start it again.
+
+    Attributes:
+        reason: a stable word for counters and logs, `unknown_state`.
+    """
+
+    def __init__(self, message: str | None = None, *, reason: str = "flow") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class InvalidTokenError(OAuthError):
+    """The token is not one to trust; nothing in it was believed.
+
+    Attributes:
+        reason: a stable word for counters and logs, `expired`.
+    """
+
+    def __init__(self, message: str | None = None, *, reason: str = "token") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 Verdict = Literal["grant", "client", "interaction", "transient"]

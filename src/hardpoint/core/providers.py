@@ -37,6 +37,9 @@ class Provider:
             transport.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
+        login: `module:NAME` of its authorization server's entry for signing in, where it has one.
+        connect: the same for connected accounts.
+        identity: `module:Class` that asks whose tokens are, where there are no ID tokens.
         starter: `package:folder` of the files that `init` writes; the docstring of its app ends
             with the commands to try, one a line.
     """
@@ -52,6 +55,9 @@ class Provider:
     effects: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     errors: str | None = None
     fake: str | None = None
+    login: str | None = None
+    connect: str | None = None
+    identity: str | None = None
     starter: str | None = None
 
 

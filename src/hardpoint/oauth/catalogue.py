@@ -96,6 +96,7 @@ class Entry:
             others, where it has them.
         issuer: the `iss` of its ID tokens; None for no OpenID provider.
         issuer_aliases: other spellings of it that its tokens are known to carry.
+        algorithms: what its ID tokens may be signed with.
         sends_iss: its callbacks carry `iss` (RFC 9207), so that one without is refused.
         inputs: for each place in the URLs, the pattern of its whole value.
         scopes: what is asked for unless told otherwise.
@@ -132,6 +133,7 @@ class Entry:
     discovery_url: str | None = None
     issuer: str | None = None
     issuer_aliases: tuple[str, ...] = ()
+    algorithms: frozenset[str] = frozenset({"RS256"})
     sends_iss: bool = False
     inputs: Mapping[str, str] = field(default_factory=dict[str, str])
     scopes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""GitHub: its webhooks and sample events."""
+"""GitHub: its webhooks and sample events, signing in, and connected accounts."""
 
 from hardpoint.core.providers import Provider
 
@@ -9,4 +9,7 @@ PROVIDER = Provider(
     docs="https://docs.github.com/webhooks",
     webhooks="hardpoint.providers.github.webhooks:GitHubWebhooks",
     samples="hardpoint.providers.github.samples:SAMPLES",
+    login="hardpoint.providers.github.oauth:LOGIN",
+    connect="hardpoint.providers.github.oauth:CONNECT",
+    identity="hardpoint.providers.github.identity:GitHubIdentity",
 )

@@ -1,0 +1,1 @@
+"""Web frameworks: each module imports its own, plainly, so that a missing one says so itself."""

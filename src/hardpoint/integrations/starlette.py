@@ -1,0 +1,252 @@
+"""Signing in and connecting accounts in a Starlette or FastAPI application.
+
+    signin = SignIn(flows, sessions, public_url="https://shop.example", on_login=get_or_create)
+    app.router.routes.extend(signin.routes())
+
+    @app.get("/me")
+    async def me(user: str = Depends(signin.user)): ...
+
+| | |
+|---|---|
+| `GET /login/{provider}` | to the provider; `?return_to=/orders` |
+| `GET /auth/callback/{provider}` | back from it |
+| `GET /connect/{provider}` | the same for an account of whoever is signed in |
+| `POST /logout` | the session ends |
+
+Nothing here is taken from `Host` or `X-Forwarded-*`: who we are is what is configured.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any, Final, final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from hardpoint.core.errors import (
+    FlowError,
+    HardpointError,
+    InvalidTokenError,
+    OAuthError,
+    ProviderError,
+    StoreUnavailableError,
+)
+from hardpoint.http.limits import checked_url
+from hardpoint.oauth.cookies import Cookie
+from hardpoint.oauth.flow import CALLBACK, Done, Kind
+from hardpoint.oauth.flows import FLOW_SECONDS, Flows
+from hardpoint.oauth.identity import Identity
+from hardpoint.oauth.sessions import Session, Sessions, form_token, is_own_request, origin_of
+
+_PRIVATE: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+_STATUSES: Final = {"unknown_provider": 404, "not_signed_in": 401, "access_denied": 403}
+
+OnLogin = Callable[[Identity], str | Awaitable[str]]
+"""Gets or creates the user that somebody is, by `identity.key`; gives our name of them."""
+OnConnect = Callable[[Done], Awaitable[None] | None]
+"""Keeps a connected account: its tokens, account and user."""
+OnRefused = Callable[[Request, OAuthError | ProviderError | StoreUnavailableError, int], Response]
+"""Makes the page for a flow that was refused, with the status it should have."""
+
+
+@final
+class SignIn:
+    """The routes, and who is signed in.
+
+    Args:
+        flows: signing in and connecting.
+        sessions: who is signed in.
+        public_url: where browsers reach us; its origin is the one whose forms are taken.
+        on_login: finds or creates the user.
+        on_connect: keeps a connected account.
+        on_refused: makes the page for a refusal; a plain line of text otherwise.
+
+    Raises:
+        ConfigurationError: `public_url` is none, or neither https nor loopback.
+    """
+
+    def __init__(
+        self,
+        flows: Flows,
+        sessions: Sessions,
+        *,
+        public_url: str,
+        on_login: OnLogin,
+        on_connect: OnConnect | None = None,
+        on_refused: OnRefused | None = None,
+    ) -> None:
+        secure = checked_url(public_url, key="public_url").startswith("https:")
+        self._flows = flows
+        self._sessions = sessions
+        self._origin = origin_of(public_url)
+        self._on_login = on_login
+        self._on_connect = on_connect
+        self._on_refused = on_refused or _plain_page
+        self._flow_cookie = Cookie(name="hp_flow", secure=secure)
+        self._session_cookie = Cookie(name="hp_session", secure=secure)
+
+    def routes(self) -> list[Route]:
+        """To be added to the application's."""
+        return [
+            Route("/login/{provider}", self._login, methods=["GET"]),
+            Route(f"{CALLBACK}{{provider}}", self._callback, methods=["GET"]),
+            Route("/connect/{provider}", self._connect, methods=["GET"]),
+            Route("/logout", self._logout, methods=["POST"]),
+        ]
+
+    # Who is signed in
+
+    async def session(self, request: Request) -> Session | None:
+        """The session of a request's browser, if it has one."""
+        return await self._sessions.find(self._held(request, self._session_cookie))
+
+    async def user(self, request: Request) -> str:
+        """Who is signed in, as `on_login` named them; a dependency for FastAPI.
+
+        Raises:
+            HTTPException: 401, nobody is.
+        """
+        session = await self.session(request)
+        if session is None:
+            raise HTTPException(401, "not signed in")
+        return session.user
+
+    def form_token(self, request: Request) -> str:
+        """What a form carries, for browsers too old to say where it came from."""
+        held = self._held(request, self._session_cookie)
+        return "" if held is None else form_token(held)
+
+    def is_own(self, request: Request, token: str | None = None) -> bool:
+        """Whether a request that changes something came from a page of ours (CSRF).
+
+        Args:
+            request: which.
+            token: what its form carried as `form_token`, if you look for that too.
+        """
+        return is_own_request(
+            request.method,
+            request.headers,
+            origin=self._origin,
+            held=self._held(request, self._session_cookie),
+            token=token,
+        )
+
+    # Flows
+
+    async def begin(
+        self,
+        request: Request,
+        kind: Kind,
+        provider: str,
+        *,
+        return_to: str = "/",
+        scopes: Sequence[str] = (),
+        connection: str | None = None,
+        account: str | None = None,
+        age_max: float | None = None,
+    ) -> Response:
+        """Send a browser to a provider, from a route of your own; see `Flows.begin`."""
+
+        async def begun() -> Response:
+            session = await self.session(request)
+            begun = await self._flows.begin(
+                kind,
+                provider,
+                held=self._held(request, self._flow_cookie),
+                return_to=return_to,
+                user=session and session.user,
+                scopes=scopes,
+                connection=connection,
+                account=account,
+                age_max=age_max,
+            )
+            answer = RedirectResponse(begun.url, 303, _PRIVATE)
+            cookie = self._flow_cookie.set(begun.held, seconds=FLOW_SECONDS)
+            answer.headers.append("set-cookie", cookie)
+            return answer
+
+        return await self._guarded(request, begun)
+
+    async def _login(self, request: Request) -> Response:
+        return await self.begin(
+            request,
+            Kind.LOGIN,
+            request.path_params["provider"],
+            return_to=request.query_params.get("return_to", "/"),
+        )
+
+    async def _connect(self, request: Request) -> Response:
+        return await self.begin(
+            request,
+            Kind.CONNECT,
+            request.path_params["provider"],
+            return_to=request.query_params.get("return_to", "/"),
+        )
+
+    async def _callback(self, request: Request) -> Response:
+        if request.method != "GET":  # a HEAD that looks ahead must not use the state up
+            return Response(status_code=405, headers={"allow": "GET"})
+
+        async def finished() -> Response:
+            held = self._held(request, self._session_cookie)
+            session = await self._sessions.find(held)
+            done = await self._flows.finish(
+                request.path_params["provider"],
+                request.query_params.multi_items(),
+                held=self._held(request, self._flow_cookie),
+                user=session and session.user,
+            )
+            answer = RedirectResponse(done.return_to, 303, _PRIVATE)
+            if done.kind is Kind.LOGIN and done.identity is not None:
+                user = await _called(self._on_login, done.identity)
+                started = await self._sessions.start(user, identity=done.identity, instead_of=held)
+                cookie = self._session_cookie.set(started.held, seconds=self._sessions.absolute)
+                answer.headers.append("set-cookie", cookie)
+            elif self._on_connect is not None:
+                await _called(self._on_connect, done)
+            return answer
+
+        return await self._guarded(request, finished)
+
+    async def _logout(self, request: Request) -> Response:
+        if not self.is_own(request):
+            return PlainTextResponse("not from a page of ours", 403, _PRIVATE)
+        await self._sessions.end(self._held(request, self._session_cookie))
+        answer = RedirectResponse("/", 303, _PRIVATE)
+        answer.headers.append("set-cookie", self._session_cookie.clear())
+        return answer
+
+    async def _guarded(self, request: Request, act: Callable[[], Awaitable[Response]]) -> Response:
+        try:
+            return await act()
+        except (OAuthError, ProviderError, StoreUnavailableError) as error:
+            answer = self._on_refused(request, error, _status(error))
+        answer.headers.update(_PRIVATE)
+        return answer
+
+    def _held(self, request: Request, cookie: Cookie) -> str | None:
+        return cookie.read(request.headers.getlist("cookie"))
+
+
+def _status(error: HardpointError) -> int:
+    """What is the visitor's to mend is 4xx, what is ours or the provider's is 5xx."""
+    if isinstance(error, FlowError | InvalidTokenError):
+        return _STATUSES.get(error.reason, 400)
+    return 503 if error.retryable else 502
+
+
+def _plain_page(_: Request, error: HardpointError, status: int) -> Response:
+    # The message of a provider's error may say more than a visitor should read.
+    shown = str(error) if isinstance(error, FlowError) else "The sign-in did not succeed"
+    return PlainTextResponse(shown, status)
+
+
+async def _called(function: Callable[..., Any], argument: object) -> Any:
+    """Call what an application gave us: plain functions in a thread."""
+    if iscoroutinefunction(function):
+        return await function(argument)
+    result = await run_in_threadpool(function, argument)
+    return await result if isawaitable(result) else result

@@ -1,0 +1,82 @@
+"""Clients put to use: with their token endpoints, and with who tells whose tokens are."""
+
+from collections.abc import Collection
+from typing import final
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.http.messages import Transport
+from hardpoint.oauth.client import Client
+from hardpoint.oauth.endpoint import TokenEndpoint
+from hardpoint.oauth.flow import Authority
+from hardpoint.oauth.identity import Identify
+from hardpoint.oauth.jwt import Expected
+from hardpoint.oauth.keycache import Fetch, KeyCache, Lock
+from hardpoint.oauth.openid import OpenIdentity, UserinfoIdentity
+
+ANY_TENANT = "any"
+_OPENID = "openid"
+
+
+@final
+class Authorities:
+    """Makes authorities that share one cache of keys.
+
+    Args:
+        transport: to token and userinfo endpoints; its limits are their deadline.
+        fetch: an `Untrusted`, to where issuers say that their keys are.
+        clock: effects.
+        lock: makes locks: `asyncio.Lock`.
+    """
+
+    def __init__(self, transport: Transport, fetch: Fetch, clock: Clock, lock: Lock) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._keys = KeyCache(fetch, clock, lock)
+
+    def make(
+        self, client: Client, *, tenants: Collection[str] = (), userinfo: bool = False
+    ) -> Authority:
+        """What a client can do.
+
+        Args:
+            client: ours, with its redirect URI.
+            tenants: whose people are taken, where the issuer serves many; `any` for everyone's.
+            userinfo: whether to ask the userinfo endpoint for what the ID token leaves out.
+
+        Raises:
+            ConfigurationError: an issuer of many tenants, and nobody said whose people are taken.
+        """
+        return Authority(
+            endpoint=TokenEndpoint(self._transport, client, self._clock),
+            identify=self._identify(client, tenants, userinfo=userinfo),
+        )
+
+    def _identify(
+        self, client: Client, tenants: Collection[str], *, userinfo: bool
+    ) -> Identify | None:
+        entry = client.entry
+        if entry.issuer is None or entry.jwks_url is None:
+            known = entry.name in provider_names()
+            reference = provider(entry.name).identity if known else None
+            return None if reference is None else load(reference)(self._transport, entry)
+        if _OPENID not in (client.scopes or entry.scopes):
+            return None
+        if "{" in entry.issuer and not tenants:
+            raise ConfigurationError(
+                f"oauth.{entry.name}.tenants",
+                "is missing, and this issuer serves every tenant in the world",
+                fix='Name those whose people you take, or ["any"]',
+            )
+        expected = Expected(
+            issuer=entry.issuer,
+            audience=client.client_id,
+            algorithms=entry.algorithms,
+            aliases=frozenset(entry.issuer_aliases),
+            tenants=frozenset() if ANY_TENANT in tenants else frozenset(tenants),
+        )
+        identify = OpenIdentity(expected, entry.jwks_url, self._keys, self._clock)
+        if userinfo and entry.userinfo_url is not None:
+            return UserinfoIdentity(identify, self._transport, entry.userinfo_url)
+        return identify

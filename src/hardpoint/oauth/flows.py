@@ -1,0 +1,253 @@
+"""One flow for signing in and for connecting accounts: to the provider, and back with proof.
+
+    begun = await flows.begin(Kind.LOGIN, "acme", held=cookie, return_to="/orders")
+    ...                                  # the browser goes to begun.url, holding begun.held
+    done = await flows.finish("acme", query, held=cookie)
+
+Authorization code with PKCE S256 (RFC 9700). What must not be known to the browser is kept here,
+under a hash of the state; what must not be known here is held by the browser alone; PKCE verifier
+and nonce follow from both together, so that neither a dump of our database nor a stolen URL is
+enough. A state works once, in the browser that began, for the provider it was made for, and for the
+user who was signed in then.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import final
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import (
+    ClientRefusedError,
+    ConfigurationError,
+    FlowError,
+    TokenEndpointError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.oauth.authorization import authorize_url, check_issuer, code_of, parameters
+from hardpoint.oauth.catalogue import Entry, Pkce
+from hardpoint.oauth.chance import ENTROPY, Entropy, digest, equal, secret
+from hardpoint.oauth.flow import Authority, Begun, Done, Flow, FlowStore, Kind
+from hardpoint.oauth.identity import Asked, Identity
+from hardpoint.oauth.return_to import checked_return
+from hardpoint.oauth.tokens import Tokens
+
+FLOW_SECONDS = 600.0
+"""From the first redirect to the callback."""
+FLOWS_MAX = 20
+"""How many may be under way in one browser: one for each tab, within reason."""
+
+_HELD_CHARACTERS = 43
+
+
+@final
+class Flows:
+    """Begins and finishes flows.
+
+    Args:
+        store: where they are kept.
+        clock: for how long.
+        login, connect: the providers, by the names that stand in our paths.
+        origins: other sites of ours that one may return to.
+        entropy: where states and salts come from.
+    """
+
+    def __init__(
+        self,
+        store: FlowStore,
+        clock: Clock,
+        *,
+        login: Mapping[str, Authority],
+        connect: Mapping[str, Authority],
+        origins: Collection[str] = (),
+        entropy: Entropy = ENTROPY,
+    ) -> None:
+        for name, authority in login.items():
+            if authority.identify is None:
+                raise ConfigurationError(f"oauth.{name}", "cannot tell who signs in")
+        _refuse_shared_redirects(login, connect)
+        self._store = store
+        self._clock = clock
+        self._login = login
+        self._connect = connect
+        self._origins = origins
+        self._entropy = entropy
+
+    async def begin(
+        self,
+        kind: Kind,
+        provider: str,
+        *,
+        held: str | None = None,
+        return_to: str = "/",
+        user: str | None = None,
+        scopes: Sequence[str] = (),
+        connection: str | None = None,
+        account: str | None = None,
+        hint: str | None = None,
+        age_max: float | None = None,
+    ) -> Begun:
+        """Start one.
+
+        Args:
+            kind: what for.
+            provider: at which.
+            held: what the browser holds of flows before, if anything.
+            return_to: where to afterwards.
+            user: who is signed in; needed for everything but a login.
+            scopes: what to ask for beside the client's own.
+            connection: which one is renewed.
+            account: whose it has to be.
+            hint: who the person probably is (`login_hint`).
+            age_max: seconds since they last proved who they are, at most.
+
+        Raises:
+            FlowError: no such provider, nobody is signed in, or `return_to` leads elsewhere.
+        """
+        authority = self._authority(kind, provider)
+        if kind is not Kind.LOGIN and user is None:
+            raise FlowError("Sign in first", reason="not_signed_in")
+        if kind in {Kind.UPGRADE, Kind.RECONNECT} and connection is None:
+            raise FlowError("connection: is missing", reason="connection")
+        if held is None or len(held) != _HELD_CHARACTERS:
+            held = secret(self._entropy)
+        state = secret(self._entropy)
+        client = authority.endpoint.client
+        now = self._clock.now()
+        flow = Flow(
+            key=digest(state),
+            kind=kind,
+            provider=provider,
+            browser=digest(held),
+            salt=self._entropy(32),
+            return_to=checked_return(return_to, self._origins),
+            scopes=tuple(dict.fromkeys((*(client.scopes or client.entry.scopes), *scopes))),
+            user=user if kind is not Kind.LOGIN else None,
+            connection=connection,
+            account=account,
+            age_max=age_max,
+            expires_at=now + FLOW_SECONDS,
+        )
+        await self._store.put_flow(flow, FLOWS_MAX, now)
+        url = authorize_url(
+            client,
+            state=state,
+            nonce=flow.nonce(held),
+            verifier=flow.verifier(held),
+            scopes=flow.scopes,
+            extras={
+                "login_hint": hint,
+                "max_age": None if age_max is None else str(int(age_max)),
+            },
+        )
+        return Begun(url=url, held=held)
+
+    async def finish(
+        self,
+        provider: str,
+        query: Sequence[tuple[str, str]],
+        *,
+        held: str | None,
+        user: str | None = None,
+    ) -> Done:
+        """Take what the browser brings back.
+
+        Args:
+            provider: whose path it came to.
+            query: names and values, in order.
+            held: what the browser holds.
+            user: who is signed in now.
+
+        Raises:
+            FlowError: it is refused; `reason` says why.
+            InvalidTokenError: what the provider says of the person is not to be believed.
+            ClientRefusedError: the provider does not take our client for what it is.
+        """
+        said = parameters(query)
+        flow = await self._store.find_flow(digest(said.get("state", "")))
+        if flow is None or self._clock.now() >= flow.expires_at:
+            raise FlowError("This sign-in is not under way any more", reason="unknown_state")
+        if held is None or not equal(digest(held), flow.browser):
+            raise FlowError("This sign-in began in another browser", reason="other_browser")
+        if flow.provider != provider:
+            raise FlowError("This sign-in began at another provider", reason="other_provider")
+        if flow.kind is not Kind.LOGIN and user != flow.user:
+            raise FlowError("Somebody else has signed in meanwhile", reason="other_user")
+        authority = self._authority(flow.kind, provider)
+        entry = authority.endpoint.client.entry
+        check_issuer(entry, said.get("iss"))
+        if not await self._store.take_flow(flow.key):
+            raise FlowError("This sign-in is not under way any more", reason="unknown_state")
+        return await self._exchanged(authority, flow, code_of(entry, said), held)
+
+    async def _exchanged(self, authority: Authority, flow: Flow, code: Secret, held: str) -> Done:
+        entry = authority.endpoint.client.entry
+        verifier = Secret.value(flow.verifier(held)) if entry.pkce is Pkce.S256 else None
+        try:
+            tokens = await authority.endpoint.exchange(code, verifier=verifier)
+        except TokenEndpointError as error:
+            raise _not_exchanged(error) from error
+        identity = None
+        if authority.identify is not None:
+            asked = Asked(
+                nonce=flow.nonce(held) if entry.jwks_url is not None else None,
+                access_token=tokens.access.reveal(),
+                code=code.reveal(),
+                age_max=flow.age_max,
+            )
+            identity = await authority.identify(tokens, asked)
+        account = _account(entry, tokens, identity)
+        if flow.account is not None and account != flow.account:
+            raise FlowError(
+                "That is another account than the one connected", reason="other_account"
+            )
+        return Done(
+            kind=flow.kind,
+            provider=flow.provider,
+            return_to=flow.return_to,
+            tokens=tokens,
+            identity=identity,
+            account=account,
+            user=flow.user,
+            connection=flow.connection,
+            missing=_missing(flow, tokens),
+        )
+
+    def _authority(self, kind: Kind, provider: str) -> Authority:
+        found = (self._login if kind is Kind.LOGIN else self._connect).get(provider)
+        if found is None:
+            raise FlowError("There is no such provider", reason="unknown_provider")
+        return found
+
+
+def _refuse_shared_redirects(*groups: Mapping[str, Authority]) -> None:
+    """Each provider has a callback of its own: what comes to it is an answer of no other."""
+    seen: dict[str, str] = {}
+    for group in groups:
+        for name, authority in group.items():
+            uri = authority.endpoint.client.redirect_uri or ""
+            if seen.setdefault(uri, name) != name:
+                raise ConfigurationError(
+                    f"oauth.{name}.redirect_uri", f"is that of {seen[uri]} too"
+                )
+
+
+def _not_exchanged(error: TokenEndpointError) -> FlowError | ClientRefusedError:
+    """A client that is refused is ours to mend; anything else the person can only begin anew."""
+    if error.verdict == "client":
+        return ClientRefusedError()
+    return FlowError("The provider gave no tokens for the code", reason="not_exchanged")
+
+
+def _account(entry: Entry, tokens: Tokens, identity: Identity | None) -> str | None:
+    """The account's name at the provider: what its answer says, else whose it is."""
+    value: object = tokens.details if entry.account_field else None
+    for step in (entry.account_field or "").split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    return None if identity is None else identity.subject
+
+
+def _missing(flow: Flow, tokens: Tokens) -> tuple[str, ...]:
+    """What was asked for and not granted, where the answer says what was (RFC 6749, 5.1)."""
+    granted = flow.scopes if tokens.scope is None else tokens.scope
+    return tuple(one for one in flow.scopes if one not in granted)
