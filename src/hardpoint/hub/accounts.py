@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Final, Self, final
 from urllib.parse import urlsplit
 
-from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import LOOPBACK, Limits, checked_url
@@ -92,10 +91,10 @@ class Accounts:
             path, keyring, self._clients, clock=clock, listeners=listeners, file=file
         )
         self.sessions = Sessions(store, clock)
-        self.flows = Flows(store, clock, login=self._login, connect=self._connect)
         for one in registrations:
             if one.provider is not None:
                 self._add(one, one.entry)
+        self.flows = Flows(store, clock, login=self._login, connect=self._connect)
 
     async def open(self) -> None:
         """Open the file, and ask the issuers that describe themselves what they are.
@@ -148,12 +147,7 @@ class Accounts:
     def _add(self, one: OAuthSettings, entry: Callable[[Purpose], Entry]) -> None:
         if one.login:
             client = one.client("login", entry("login"), self.public_url)
-            authority = self._authorities.make(client, tenants=one.tenants)
-            if authority.identify is None:
-                raise ConfigurationError(
-                    f"oauth.{one.name}.login", "is true, but it tells nobody who signs in"
-                )
-            self._login[one.name] = authority
+            self._login[one.name] = self._authorities.make(client, tenants=one.tenants)
         if one.connect:
             client = one.client("connect", entry("connect"), self.public_url)
             self._connect[one.name] = self._authorities.make(client, tenants=one.tenants)
