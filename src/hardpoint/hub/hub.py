@@ -42,7 +42,9 @@ from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
+    from hardpoint.hub.accounts import Accounts
     from hardpoint.hub.asgi import InboxApp
+    from hardpoint.oauth.vault import Vault
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
 
@@ -143,6 +145,7 @@ class Hub:
         )
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
+        self._accounts: Accounts | None = None
         self._started = False
         self._tasks: list[asyncio.Task[None]] = []
         self._opening = asyncio.Lock()
@@ -215,6 +218,26 @@ class Hub:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
 
+    # Identity
+
+    @property
+    def accounts(self) -> "Accounts":
+        """Signing in, sessions and connected accounts: `[vault]` and every `[oauth.<name>]`.
+
+        Raises:
+            ConfigurationError: there is no vault, or something of it cannot work.
+        """
+        if self._accounts is None:
+            self._accounts = self.settings.identity.accounts(
+                self.settings.public_url, listeners=self.listeners
+            )
+        return self._accounts
+
+    @property
+    def vault(self) -> "Vault":
+        """The connected accounts alone: `await hub.vault.access_token("github", tenant=user)`."""
+        return self.accounts.vault
+
     # Life
 
     async def open(self) -> None:
@@ -235,6 +258,8 @@ class Hub:
         self._started = True
         try:
             await self.open()
+            if self.settings.identity.vault is not None:
+                await self.accounts.open()
         except BaseException:
             self._started = False
             raise
@@ -258,6 +283,8 @@ class Hub:
         finally:
             for transport in (self._transport, *self._ports.take_transports()):
                 await transport.close()
+            if self._accounts is not None:
+                await self._accounts.close()
             await self.store.close()
             self._opening = asyncio.Lock()
             self._started = False
@@ -304,6 +331,7 @@ class Hub:
             settings, prepared = await asyncio.to_thread(_load, path)
             _refuse_change("store", self.settings.store, settings.store)
             _refuse_change("worker", self.settings.worker, settings.worker)
+            _refuse_change("vault and oauth", self.settings.identity, settings.identity)
             self._put_in_force(settings, prepared)
 
     def _put_in_force(self, settings: Settings, prepared: Prepared) -> None:

@@ -14,6 +14,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url
 from hardpoint.hub.connections import ConnectionSettings
+from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.tables import Table
 from hardpoint.store.sqlite import Retention
 
@@ -74,6 +75,7 @@ class Settings:
     connections: Mapping[str, ConnectionSettings] = field(
         default_factory=dict[str, ConnectionSettings]
     )
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
     worker: WorkerSettings = WorkerSettings()
     public_url: str | None = None
     """Where vendors reach us: the origin, and the path before `/webhooks/` if there is one."""
@@ -108,7 +110,8 @@ class Settings:
             raise ConfigurationError(str(where), f"cannot be read ({error.strerror})") from None
         except ValueError as error:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
-        table = Table("", content, {"connections", "public_url", "store", "webhooks", "worker"})
+        known = {"connections", "oauth", "public_url", "store", "vault", "webhooks", "worker"}
+        table = Table("", content, known)
         folder = where.parent
         settings = cls(
             store=_store(table.table("store", {"url", "retention"}), folder),
@@ -117,6 +120,7 @@ class Settings:
                 name: ConnectionSettings.read(name, table.table("connections", None), folder)
                 for name in table.names("connections")
             },
+            identity=IdentitySettings.read(table, folder),
             public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             path=where,
@@ -135,6 +139,7 @@ class Settings:
                 yield f"webhooks.{name}.forward.secret", source.forward.secret
         for connection in self.connections.values():
             yield from connection.secrets()
+        yield from self.identity.secrets()
 
     def files(self) -> tuple[Path, ...]:
         """What to watch for changes: the file itself and every `file:` secret it names."""

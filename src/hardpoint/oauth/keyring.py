@@ -32,6 +32,8 @@ class WrappingKey:
     id: str
     cipher: AESGCM
     check: bytes
+    name: bytes
+    """The id once more, as it is authenticated."""
 
 
 @final
@@ -52,12 +54,12 @@ class Keyring:
     def __init__(self, secret: Secret, *, key: str = "vault.keyring") -> None:
         self._secret = secret
         self.setting = key
-        self._keys = self._read()
+        self.reload()
 
     @property
     def primary(self) -> WrappingKey:
         """The key that wraps what is new."""
-        return next(iter(self._keys.values()))
+        return self._primary
 
     @property
     def keys(self) -> Mapping[str, WrappingKey]:
@@ -70,9 +72,10 @@ class Keyring:
         Raises:
             ConfigurationError: it is not in the keyring.
         """
-        if identifier not in self._keys:
-            self.reload()
         found = self._keys.get(identifier)
+        if found is None:
+            self.reload()
+            found = self._keys.get(identifier)
         if found is None:
             raise ConfigurationError(
                 self.setting,
@@ -88,6 +91,7 @@ class Keyring:
             ConfigurationError: see the class.
         """
         self._keys = self._read()
+        self._primary = next(iter(self._keys.values()))
 
     def _read(self) -> dict[str, WrappingKey]:
         try:
@@ -116,7 +120,7 @@ class Keyring:
                 self.setting, f"the key {identifier} is not {KEY_BYTES} bytes in base64", fix=MAKE
             )
         check = hmac.digest(raw, b"hardpoint vault key check", hashlib.sha256)
-        return WrappingKey(identifier, AESGCM(raw), check[:16])
+        return WrappingKey(identifier, AESGCM(raw), check[:16], identifier.encode())
 
 
 def new_key(now: float, entropy: Callable[[int], bytes]) -> str:

@@ -91,7 +91,7 @@ class Vault:
         file: VaultFile | None = None,
     ) -> None:
         self.listeners = listeners or Listeners()
-        self._clients = dict[str, Client]() if clients is None else clients
+        self._clients: Mapping[str, Client] = {} if clients is None else clients
         self._work = work or ThreadWork()
         self._clock = clock or SystemClock()
         random = random or chance.random

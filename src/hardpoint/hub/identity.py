@@ -1,0 +1,171 @@
+"""Identity as a configuration has it: where the vault is, and our registrations at providers.
+
+[vault]
+path = "vault.db"
+keyring = "env:HARDPOINT_KEYRING"
+
+[oauth.github]
+provider = "github"
+client_id = "Iv1.8a61f9b3a7aba766"
+client_secret = "env:GITHUB_CLIENT_SECRET"
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.secrets import Secret
+from hardpoint.hub.oauth import OAuthSettings
+from hardpoint.hub.tables import Table
+
+if TYPE_CHECKING:
+    from hardpoint.core.events import Listeners
+    from hardpoint.hub.accounts import Accounts
+    from hardpoint.oauth.vault import Vault
+    from hardpoint.runtime.clocks import Timekeeper
+    from hardpoint.runtime.work import Work
+
+_KEYS = {
+    "provider",
+    "issuer",
+    "client_id",
+    "client_secret",
+    "inputs",
+    "scopes",
+    "tenants",
+    "login",
+    "connect",
+    "authorize_params",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultSettings:
+    """Where connected accounts are kept, and the keyring they are sealed under."""
+
+    path: Path
+    keyring: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySettings:
+    """The vault, where there is one, and our registrations by name."""
+
+    vault: VaultSettings | None = None
+    oauth: Mapping[str, OAuthSettings] = field(default_factory=dict[str, OAuthSettings])
+
+    @classmethod
+    def read(cls, root: Table, folder: Path) -> Self:
+        """`[vault]` and every `[oauth.<name>]`.
+
+        Raises:
+            ConfigurationError: any key or value that we do not know, or registrations without a
+                vault to keep what they bring.
+        """
+        oauth = {
+            name: _oauth(name, root.table("oauth", None), folder) for name in root.names("oauth")
+        }
+        if not root.has("vault"):
+            if oauth:
+                root.refuse("vault", "is missing", 'Add [vault] with keyring = "env:NAME"')
+            return cls()
+        table = root.table("vault", {"path", "keyring"})
+        path = folder / (table.get("path", str) if table.has("path") else "vault.db")
+        return cls(
+            vault=VaultSettings(path=path, keyring=table.secret("keyring", folder)), oauth=oauth
+        )
+
+    def secrets(self) -> Iterator[tuple[str, Secret]]:
+        """Every secret, after the path of its key."""
+        if self.vault is not None:
+            yield "vault.keyring", self.vault.keyring
+        for name, one in self.oauth.items():
+            if one.client_secret is not None:
+                yield f"oauth.{name}.client_secret", one.client_secret
+
+    def accounts(
+        self,
+        public_url: str | None,
+        *,
+        clock: "Timekeeper | None" = None,
+        listeners: "Listeners | None" = None,
+    ) -> "Accounts":
+        """Signing in, sessions and connected accounts.
+
+        Raises:
+            ConfigurationError: there is no vault or no public address, or its keyring cannot work.
+        """
+        from hardpoint.hub.accounts import Accounts
+        from hardpoint.oauth.keyring import Keyring
+
+        where = self._configured()
+        if public_url is None and self.oauth:
+            raise ConfigurationError(
+                "public_url", "is missing", fix='Write public_url = "https://shop.example"'
+            )
+        return Accounts(
+            where.path,
+            Keyring(where.keyring),
+            tuple(self.oauth.values()),
+            public_url=public_url or "http://localhost",  # without clients nobody comes back
+            clock=clock,
+            listeners=listeners,
+        )
+
+    def keeper(self, *, clock: "Timekeeper", work: "Work") -> "Vault":
+        """The vault alone, without its clients: to look into it, and to change its keys.
+
+        Raises:
+            ConfigurationError: there is no vault, or its keyring cannot work.
+        """
+        from hardpoint.oauth.keyring import Keyring
+        from hardpoint.oauth.vault import Vault
+
+        where = self._configured()
+        return Vault(where.path, Keyring(where.keyring), clock=clock, work=work)
+
+    def _configured(self) -> VaultSettings:
+        if self.vault is None:
+            raise ConfigurationError(
+                "vault", "is not configured", fix='Add [vault] with keyring = "env:NAME"'
+            )
+        return self.vault
+
+
+def _oauth(name: str, tables: Table, folder: Path) -> OAuthSettings:
+    table = tables.table(name, _KEYS)
+    return OAuthSettings(
+        name=name,
+        client_id=table.get("client_id", str),
+        client_secret=table.secret("client_secret", folder) if table.has("client_secret") else None,
+        provider=_optional(table, "provider"),
+        issuer=_optional(table, "issuer"),
+        inputs=_texts_by_name(table, "inputs"),
+        scopes=_texts(table, "scopes"),
+        tenants=_texts(table, "tenants"),
+        login=_flag(table, "login"),
+        connect=_flag(table, "connect"),
+        authorize_params=_texts_by_name(table, "authorize_params"),
+    )
+
+
+def _optional(table: Table, key: str) -> str | None:
+    return table.get(key, str) if table.has(key) else None
+
+
+def _flag(table: Table, key: str) -> bool:
+    return table.get(key, bool) if table.has(key) else True
+
+
+def _texts(table: Table, key: str) -> tuple[str, ...]:
+    values: list[Any] = table.get(key, list[Any]) if table.has(key) else []
+    if not all(isinstance(one, str) for one in values):
+        table.refuse(key, "holds something that is no text", 'Write a list such as ["repo"]')
+    return tuple(values)
+
+
+def _texts_by_name(table: Table, key: str) -> dict[str, str]:
+    inner = table.table(key, None)
+    return {name: inner.get(name, str) for name in table.names(key)}
