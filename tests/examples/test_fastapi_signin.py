@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from hardpoint.core.errors import ReauthorizationRequiredError, TokenEndpointErr
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_signin" / "app.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_signin"
 PEER = Path(__file__).parents[1] / "acceptance" / "oidc"
 SHOP = "https://shop.example"
 BACK = f"{SHOP}/auth/callback/calendar"
@@ -70,26 +71,28 @@ class Browser:
         return self.vault("current", "calendar", tenant="user-1").tokens
 
     def vault(self, verb, *names, **facts):
-        vault = self.module.accounts.vault
+        vault = self.module.hub.vault
         return self.shop.portal.call(lambda: getattr(vault, verb)(*names, **facts))
 
 
 @pytest.fixture(params=["fake", "certified"])
 def browser(request, tmp_path, monkeypatch):
     issuer, resource = request.getfixturevalue(request.param)
-    settings = {
-        "HARDPOINT_KEYRING": "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-        "CLIENT_ID": "shop",
-        "CLIENT_SECRET": "shop-secret",
-        "PUBLIC_URL": SHOP,
-        "VAULT": str(tmp_path / "accounts.db"),
-        "ISSUER": issuer,
-        "SCOPES": "offline_access calendar",
-        "EVENTS": f"{issuer}/api/events",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("fastapi_signin_app", EXAMPLE)
+    folder = shutil.copytree(EXAMPLE, tmp_path / "shop")
+    settings = (folder / "hardpoint.toml").read_text()
+    for ours, theirs in (
+        ("http://localhost:8000", SHOP),
+        ('provider = "google"', f'issuer = "{issuer}"\nauthorize_params = {{prompt = "consent"}}'),
+        ("1234-abc.apps.googleusercontent.com", "shop"),
+        ("https://www.googleapis.com/auth/calendar.readonly", 'offline_access", "calendar'),
+    ):
+        assert ours in settings
+        settings = settings.replace(ours, theirs)
+    (folder / "hardpoint.toml").write_text(settings)
+    monkeypatch.setenv("HARDPOINT_KEYRING", "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+    monkeypatch.setenv("CLIENT_SECRET", "shop-secret")
+    monkeypatch.setenv("EVENTS", f"{issuer}/api/events")
+    spec = importlib.util.spec_from_file_location("fastapi_signin_app", folder / "app.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     browser = Browser(module, resource)
@@ -132,7 +135,7 @@ def test_a_stolen_refresh_token_ends_the_grant_and_the_user_connects_anew(browse
     stolen = browser.grant().refresh
     browser.vault("refresh", "calendar", tenant="user-1")
 
-    connect = browser.module.accounts.flows._connect["calendar"]
+    connect = browser.module.hub.accounts.flows._connect["calendar"]
     with pytest.raises(TokenEndpointError) as caught:
         browser.shop.portal.call(connect.endpoint.refresh, stolen)
     assert caught.value.verdict == "grant"
