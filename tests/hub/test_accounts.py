@@ -1,4 +1,5 @@
 import asyncio
+import socket
 
 import pytest
 
@@ -17,6 +18,12 @@ from hardpoint.oauth.flow import Kind
 from hardpoint.oauth.keyring import Keyring
 
 KEYRING = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+@pytest.fixture
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -80,10 +87,24 @@ def test_an_issuer_that_is_away_is_said_at_the_start(accounts):
         asyncio.run(begin(accounts(registered(issuer=url)), Kind.LOGIN, "acme"))
 
 
-def test_an_issuer_in_our_own_network_is_not_asked_unless_permitted(accounts):
-    made = accounts(registered(issuer="https://10.0.0.7"))
+@pytest.mark.parametrize("issuer", ["https://10.0.0.7", "https://169.254.169.254"])
+def test_an_issuer_in_our_own_network_is_not_asked(accounts, issuer):
+    made = accounts(registered(issuer=issuer))
     with pytest.raises(InvalidRequestError, match="not a public address"):
         asyncio.run(begin(made, Kind.LOGIN, "acme"))
+
+
+def test_an_internal_issuer_is_asked_at_any_address_and_port(accounts, closed_port):
+    made = accounts(registered(issuer=f"https://0.0.0.0:{closed_port}", internal=True))
+    with pytest.raises(UnavailableError, match="no connection"):
+        asyncio.run(begin(made, Kind.LOGIN, "acme"))
+
+
+def test_other_sites_of_ours_may_be_returned_to(accounts):
+    google = registered("google", provider="google")
+    made = accounts(google, origins=["https://app.acme.example"])
+    there = {"return_to": "https://app.acme.example/orders"}
+    assert asyncio.run(begin(made, Kind.LOGIN, "google", **there)).url
 
 
 @pytest.mark.parametrize(
