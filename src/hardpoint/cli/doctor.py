@@ -12,8 +12,11 @@ from hardpoint.cli.failures import Exit, Failure, failure_of
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.core.errors import HardpointError
+from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import prepare
+from hardpoint.runtime.blocking import run
+from hardpoint.runtime.work import BlockingWork
 from hardpoint.service.operator import running
 from hardpoint.store.sqlite import SqliteReader, library_finding
 
@@ -69,6 +72,8 @@ def _findings(config: Path) -> Iterator[_Finding]:
     for name in settings.connections:
         yield _judged(f"connection {name}", partial(_connection, settings, name))
     yield _judged("store", partial(_store, path))
+    if settings.identity.vault is not None:
+        yield _judged("vault", partial(_vault, settings.identity))
     yield _judged("server", partial(_server, path))
 
 
@@ -119,6 +124,17 @@ def _store(path: Path) -> _Verdict:
     if counts["dead"] or counts["needs_reconcile"]:
         return "warn", detail, "hardpoint dlq list"
     return "ok", detail or "no events yet", None
+
+
+def _vault(identity: IdentitySettings) -> _Verdict:
+    """Whether the keyring opens the vault, and whether its connections do well."""
+    vault = identity.keeper(work=BlockingWork())
+    run(vault.open())
+    found = run(vault.connections())
+    clients = {one.client for one in found if one.client_refused}
+    if clients:
+        return "fail", f"refused by their providers: {', '.join(sorted(map(str, clients)))}", None
+    return "ok", f"{len(found)} connected accounts", "hardpoint oauth status" if found else None
 
 
 def _server(path: Path) -> _Verdict:

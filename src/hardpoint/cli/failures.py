@@ -5,10 +5,12 @@ from enum import IntEnum
 from typing import final
 
 from hardpoint.core.errors import (
+    ClientRefusedError,
     ConfigurationError,
     HardpointError,
     OAuthError,
     ProviderError,
+    ReauthorizationRequiredError,
     RejectedError,
     StoreCorruptError,
     StoreError,
@@ -92,6 +94,13 @@ _KINDS: tuple[tuple[type[HardpointError], str, Exit, str | None], ...] = (
     (RejectedError, "rejected", Exit.REFUSED, None),
     (ProviderError, "provider", Exit.UNREACHABLE, None),
     (TimedOutError, "timed_out", Exit.UNREACHABLE, None),
+    (
+        ReauthorizationRequiredError,
+        "reauthorization_required",
+        Exit.NO,
+        "have the user connect the account again",
+    ),
+    (ClientRefusedError, "client_refused", Exit.CONFIGURATION, "hardpoint doctor"),
     (OAuthError, "oauth", Exit.UNREACHABLE, None),
     (HardpointError, "error", Exit.NO, None),
 )

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "verify": "Say whether a signature holds, and if not, why.",
     "events": "List, show, retry and replay events.",
     "dlq": "List what was given up.",
+    "oauth": "Connected accounts: status, refresh, revoke, keys.",
     "doctor": "Check configuration, secrets, store and server.",
     "fakes": "Imitate vendors over HTTP, for programs in any language.",
     "explain": "Say what a vendor's error code means, and what to do.",

@@ -115,7 +115,7 @@ class IdentitySettings:
             listeners=listeners,
         )
 
-    def keeper(self, *, clock: "Timekeeper", work: "Work") -> "Vault":
+    def keeper(self, *, work: "Work") -> "Vault":
         """The vault alone, without its clients: to look into it, and to change its keys.
 
         Raises:
@@ -125,7 +125,7 @@ class IdentitySettings:
         from hardpoint.oauth.vault import Vault
 
         where = self._configured()
-        return Vault(where.path, Keyring(where.keyring), clock=clock, work=work)
+        return Vault(where.path, Keyring(where.keyring), work=work)
 
     def _configured(self) -> VaultSettings:
         if self.vault is None:

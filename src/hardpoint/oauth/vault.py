@@ -91,6 +91,7 @@ class Vault:
         file: VaultFile | None = None,
     ) -> None:
         self.listeners = listeners or Listeners()
+        # Not a copy: those that describe themselves are added once they were asked.
         self._clients: Mapping[str, Client] = {} if clients is None else clients
         self._work = work or ThreadWork()
         self._clock = clock or SystemClock()

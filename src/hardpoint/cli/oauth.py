@@ -1,0 +1,197 @@
+"""`hardpoint oauth`: connected accounts, where they stand, and the keys they are sealed under.
+
+Every command works beside a running server: the vault's file is made for several processes.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+import typer
+
+from hardpoint.cli.failures import CommandError, Exit, Failure
+from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
+from hardpoint.cli.tables import Table
+from hardpoint.cli.views import moment
+from hardpoint.hub.settings import Settings
+from hardpoint.oauth.keyring import new_key as entry_of_a_keyring
+from hardpoint.oauth.states import ConnectionStatus, State
+from hardpoint.oauth.vault import SLOT, TENANT, Vault
+from hardpoint.runtime.blocking import run
+from hardpoint.runtime.work import BlockingWork
+
+app = commands()
+
+_Result = TypeVar("_Result")
+_HELPLESS: Final = frozenset({State.NEEDS_REAUTH, State.IN_DOUBT})
+
+Connection = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its name.")]
+Tenant = Annotated[str, typer.Option(help="Whose it is.")]
+
+
+@app.callback()
+def oauth() -> None:
+    """Connected accounts: where they stand, refreshing, revoking, and the vault's keys."""
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    *,
+    config: Config = CONFIG,
+    tenant: Annotated[str | None, typer.Option(help="Only this one's.")] = None,
+    json: Json = False,
+) -> int:
+    """List connected accounts. Exit code 1 when one of them needs its user, or you."""
+    terminal = terminal_of(context, json=json)
+    found = run(_alone(config, lambda vault: vault.connections(tenant=tenant)))
+    bad = [one for one in found if one.state in _HELPLESS or one.client_refused]
+    failure = _failure(bad) if bad else None
+    data = {"connections": [_data(one) for one in found]}
+    terminal.show(data, _table(found), failure=failure)
+    return Exit.NO if bad else Exit.OK
+
+
+@app.command()
+def refresh(
+    context: typer.Context,
+    connection: Connection,
+    *,
+    config: Config = CONFIG,
+    tenant: Tenant = TENANT,
+    slot: Annotated[str, typer.Option(help="Which of its credentials.")] = SLOT,
+    resend: Annotated[
+        bool,
+        typer.Option(
+            "--resend",
+            help="Send a refresh token that may have been used up: it may end the grant.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Refresh one account's token now."""
+    terminal = terminal_of(context, json=json)
+
+    async def work(vault: Vault) -> ConnectionStatus:
+        return await vault.refresh(connection, tenant=tenant, slot=slot, resend=resend)
+
+    after = asyncio.run(_connected(config, work))
+    terminal.show(_data(after), f"{connection} has a token until {moment(after.expires_at)}")
+    return Exit.OK
+
+
+@app.command()
+def revoke(
+    context: typer.Context,
+    connection: Connection,
+    *,
+    config: Config = CONFIG,
+    tenant: Tenant = TENANT,
+    force: Annotated[
+        bool, typer.Option("--force", help="Erase it even if the provider does not confirm.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Give one account's grant back at its provider, and erase its tokens here."""
+    terminal = terminal_of(context, json=json)
+
+    async def work(vault: Vault) -> bool:
+        return await vault.disconnect(connection, tenant=tenant, force=force)
+
+    confirmed = asyncio.run(_connected(config, work))
+    told = (
+        "given back, and erased here"
+        if confirmed
+        else "erased here; the provider has not confirmed"
+    )
+    terminal.show({"connection": connection, "confirmed": confirmed}, f"{connection}: {told}")
+    return Exit.OK
+
+
+@app.command("rotate-key")
+def rotate_key(context: typer.Context, *, config: Config = CONFIG, json: Json = False) -> int:
+    """Wrap everything with the keyring's first key; say which of the others may go."""
+    terminal = terminal_of(context, json=json)
+    done = run(_alone(config, lambda vault: vault.rotate_key()))
+    terminal.show(
+        msgspec.to_builtins(done),
+        f"{done.rewrapped} credentials rewrapped; {done.primary} wraps everything",
+        f"may leave the keyring: {', '.join(done.idle) or 'none'}",
+    )
+    if not (done.rewrapped or done.idle):
+        terminal.say("To change keys, put a new one first\nnext:  hardpoint oauth new-key")
+    return Exit.OK
+
+
+@app.command("new-key")
+def new_key(context: typer.Context, *, json: Json = False) -> int:
+    """Make a key for a keyring: `hardpoint oauth new-key > keyring; chmod 600 keyring`."""
+    terminal = terminal_of(context, json=json)
+    made = entry_of_a_keyring(terminal.clock.now(), os.urandom)
+    terminal.show({"key": made}, made)
+    return Exit.OK
+
+
+async def _alone(config: Path, work: Callable[[Vault], Coroutine[Any, Any, _Result]]) -> _Result:
+    """Work on the vault without its clients, and without an event loop."""
+    settings = _settings(config)
+    async with settings.identity.keeper(work=BlockingWork()) as vault:
+        return await work(vault)
+
+
+async def _connected(
+    config: Path, work: Callable[[Vault], Coroutine[Any, Any, _Result]]
+) -> _Result:
+    """Work on the vault with its clients."""
+    settings = _settings(config)
+    async with settings.identity.accounts(settings.public_url) as accounts:
+        return await work(accounts.vault)
+
+
+def _settings(config: Path) -> Settings:
+    settings = Settings.load(config, secrets=False)
+    where = settings.identity.vault
+    if where is not None and not where.path.exists():
+        raise CommandError(
+            f"no account was connected yet: {where.path} does not exist",
+            exit_code=Exit.UNREACHABLE,
+            code="no_vault",
+            hint="hardpoint serve",
+        )
+    return settings
+
+
+def _data(one: ConnectionStatus) -> dict[str, Any]:
+    return msgspec.to_builtins(one)
+
+
+def _table(found: tuple[ConnectionStatus, ...]) -> Table:
+    rows = [
+        (
+            one.tenant,
+            one.connection if one.slot == SLOT else f"{one.connection}/{one.slot}",
+            one.state.value,
+            "client_refused" if one.client_refused else one.reason or "-",
+            moment(one.expires_at),
+            one.client or one.kind,
+            one.account or "-",
+        )
+        for one in found
+    ]
+    columns = ("TENANT", "CONNECTION", "STATE", "REASON", "TOKEN UNTIL", "CLIENT", "ACCOUNT")
+    return Table(columns, rows)
+
+
+def _failure(bad: list[ConnectionStatus]) -> Failure:
+    first = bad[0]
+    if first.client_refused:
+        hint = f"renew the secret of [oauth.{first.client}]"
+    elif first.state is State.IN_DOUBT:
+        hint = f"hardpoint oauth refresh {first.connection} --tenant {first.tenant} --resend"
+    else:
+        hint = f"have the user connect {first.connection} again"
+    message = f"{len(bad)} need somebody: {first.connection}: {first.reason or first.state.value}"
+    return Failure(code="unhealthy", message=message, hint=hint, exit_code=Exit.NO)

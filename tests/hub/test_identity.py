@@ -1,0 +1,116 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.secrets import Secret
+from hardpoint.hub.hub import Hub
+from hardpoint.hub.settings import Settings
+from hardpoint.runtime.blocking import run
+from hardpoint.runtime.work import BlockingWork
+
+STORE = '[store]\nurl = "sqlite:hardpoint.db"\n'
+VAULT = '[vault]\nkeyring = "env:RING"\n'
+PUBLIC = 'public_url = "https://shop.example"\n'
+GITHUB = """
+[oauth.github]
+provider = "github"
+client_id = "Iv1.8a61f9b3a7aba766"
+client_secret = "env:GITHUB_CLIENT_SECRET"
+scopes = ["repo"]
+login = false
+authorize_params = { allow_signup = "false" }
+"""
+RING = "k1:" + "A" * 43 + "="
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RING", RING)
+    monkeypatch.setenv("GITHUB_CLIENT_SECRET", "canary-client-secret")
+
+    def write(*parts: str) -> Path:
+        path = tmp_path / "hardpoint.toml"
+        path.write_text("".join(parts))
+        return path
+
+    return write
+
+
+def test_a_vault_and_registrations_are_read(written) -> None:
+    settings = Settings.load(written(PUBLIC, STORE, VAULT, GITHUB))
+    vault, github = settings.identity.vault, settings.identity.oauth["github"]
+    assert vault.path == settings.path.parent / "vault.db"
+    assert (github.provider, github.issuer, github.scopes) == ("github", None, ("repo",))
+    assert (github.login, github.connect) == (False, True)
+    assert github.authorize_params == {"allow_signup": "false"}
+    assert [key for key, _ in settings.identity.secrets()] == [
+        "vault.keyring",
+        "oauth.github.client_secret",
+    ]
+
+
+def test_without_either_there_is_none(written) -> None:
+    settings = Settings.load(written(STORE))
+    assert (settings.identity.vault, list(settings.identity.secrets())) == (None, [])
+    with pytest.raises(ConfigurationError, match="vault: is not configured"):
+        Hub(settings).vault  # noqa: B018 - asking is what fails
+
+
+@pytest.mark.parametrize(
+    ("parts", "key"),
+    [
+        ((STORE, GITHUB), "vault"),
+        ((STORE, '[vault]\npath = "v.db"\n'), "vault.keyring"),
+        ((STORE, VAULT, 'ring = "env:RING"\n'), "vault.ring"),
+        ((STORE, VAULT, GITHUB, 'secret = "x"\n'), "oauth.github.secret"),
+        ((STORE, VAULT, "[oauth.x]\nprovider = 'github'\n"), "oauth.x.client_id"),
+        ((STORE, VAULT, "[oauth.x]\nclient_id = 'a'\n"), "oauth.x.provider"),
+        ((STORE, VAULT, "[oauth.x]\nclient_id = 'a'\nscopes = [1]\n"), "oauth.x.scopes"),
+        ((STORE, VAULT, "[oauth.x]\nclient_id = 'a'\nlogin = 1\n"), "oauth.x.login"),
+        ((STORE, VAULT, "[oauth.x]\nclient_id = 'a'\ninputs = {a = 1}\n"), "oauth.x.inputs.a"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_by_its_key(written, parts, key) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(written(*parts))
+    assert caught.value.key == key
+
+
+def test_registrations_need_a_public_address(written) -> None:
+    hub = Hub(Settings.load(written(STORE, VAULT, GITHUB)))
+    with pytest.raises(ConfigurationError, match="public_url"):
+        hub.accounts  # noqa: B018 - asking is what fails
+
+
+def test_the_hub_opens_its_vault_and_closes_it(written) -> None:
+    async def story() -> None:
+        hub = Hub(Settings.load(written(PUBLIC, STORE, VAULT, GITHUB)))
+        for _ in range(2):
+            async with hub:
+                assert hub.vault is hub.accounts.vault
+                await hub.vault.put_key("k", Secret.value("canary-key"))
+                assert (await hub.vault.access_token("k")).reveal() == "canary-key"
+
+    asyncio.run(story())
+
+
+def test_a_keyring_that_cannot_work_stops_the_start(written, monkeypatch) -> None:
+    settings = Settings.load(written(STORE, VAULT))
+    monkeypatch.setenv("RING", "k1:c2hvcnQ=")
+
+    async def story() -> None:
+        hub = Hub(settings)
+        with pytest.raises(ConfigurationError, match="hardpoint oauth new-key"):
+            await hub.start()
+        await hub.stop()
+
+    asyncio.run(story())
+
+
+def test_a_vault_is_looked_into_without_its_clients(written) -> None:
+    settings = Settings.load(written(STORE, VAULT, GITHUB))
+    vault = settings.identity.keeper(work=BlockingWork())
+    run(vault.open())
+    assert run(vault.connections()) == ()
