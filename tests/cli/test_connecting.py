@@ -1,6 +1,7 @@
 """Connecting an account from a terminal: the person's browser comes back to this machine."""
 
 import asyncio
+import io
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -9,7 +10,10 @@ import httpx2
 import pytest
 
 from hardpoint.cli.connecting import connected
-from hardpoint.core.errors import ConfigurationError, FlowError, StoreUnavailableError
+from hardpoint.cli.failures import CommandError
+from hardpoint.cli.main import main
+from hardpoint.cli.terminal import Terminal
+from hardpoint.core.errors import ConfigurationError, FlowError
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
@@ -139,8 +143,46 @@ def test_what_is_not_for_connecting_is_refused(identity, name):
 def test_a_port_that_another_program_has_is_said(identity):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StoreUnavailableError, match=f"port {port} cannot be had"):
+        with pytest.raises(CommandError, match=f"port {port} cannot be had"):
             connect(identity, Person(agreeing), port=port)
+
+
+class Screen(io.StringIO):
+    """A terminal that a person watches: they open the address as soon as it stands there."""
+
+    def __init__(self, person):
+        super().__init__()
+        self.person = person
+
+    def write(self, text):
+        if text.startswith("http"):
+            self.person(text.strip())
+        return super().write(text)
+
+
+def test_the_command_prints_the_address_and_then_what_was_connected(
+    provider, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("RING", KEYRING)
+    monkeypatch.setenv("SECRET", "client-secret")
+    config = tmp_path / "hardpoint.toml"
+    config.write_text(f"""
+        [store]
+        url = "sqlite:shop.db"
+        [vault]
+        keyring = "env:RING"
+        [oauth.acme]
+        issuer = "{provider.url}"
+        client_id = "client"
+        client_secret = "env:SECRET"
+    """)
+    person = Person(agreeing)
+    screen = Screen(person)
+    terminal = Terminal(stdin=io.StringIO(), stdout=screen, stderr=io.StringIO())
+    arguments = ["oauth", "connect", "acme", "--tenant", "ada", "--port", "0"]
+    assert main([*arguments, "--config", str(config)], terminal) == 0
+    person.thread.join()
+    assert screen.getvalue().endswith("acme is connected: id-of-ada\n")
 
 
 def test_the_address_to_open_comes_back_to_this_machine(identity):

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Final, final
 from urllib.parse import parse_qsl
 
+from hardpoint.cli.failures import unreachable
 from hardpoint.core.errors import (
     ConfigurationError,
     FlowError,
     HardpointError,
-    StoreUnavailableError,
 )
 from hardpoint.hub.accounts import Accounts
 from hardpoint.hub.identity import IdentitySettings
@@ -52,7 +52,7 @@ async def connected(
 
     Raises:
         ConfigurationError: there is no such registration, or it is not for connections.
-        StoreUnavailableError: another program has the port.
+        CommandError: another program has the port.
         FlowError: the person said no, or did nothing in time.
     """
     one = identity.oauth.get(name)
@@ -64,7 +64,9 @@ async def connected(
     try:
         own = socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        raise StoreUnavailableError(f"port {port} cannot be had: {error.strerror}") from None
+        raise unreachable(
+            f"port {port} cannot be had ({error.strerror})", hint="name another one: --port"
+        ) from None
     with own:
         here = f"127.0.0.1:{own.getsockname()[1]}"
         alone = replace(identity, oauth={name: one})
