@@ -61,6 +61,7 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 bench: $(VENV)/bench.stamp ## measure ours beside the peers and the floors (minutes; a quiet machine)
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.verify
+	$(BIN)/python -m bench.jwt
 	$(BIN)/python -m bench.accept
 	$(BIN)/python -m bench.vault
 	$(BIN)/python -m bench.outbound

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from hardpoint.core.errors import ReauthorizationRequiredError, TokenEndpointErr
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_signin" / "app.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_signin"
 PEER = Path(__file__).parents[1] / "acceptance" / "oidc"
 SHOP = "https://shop.example"
 BACK = f"{SHOP}/auth/callback/calendar"
@@ -65,27 +66,33 @@ class Browser:
         bearer = {"authorization": f"Bearer {token.reveal()}"}
         return self.provider.get(self.resource, headers=bearer).status_code == 200
 
+    def grant(self):
+        """The tokens of the first user's connection, valid now."""
+        return self.vault("current", "calendar", tenant="user-1").tokens
+
     def vault(self, verb, *names, **facts):
-        vault = self.module.accounts.vault
+        vault = self.module.hub.vault
         return self.shop.portal.call(lambda: getattr(vault, verb)(*names, **facts))
 
 
 @pytest.fixture(params=["fake", "certified"])
 def browser(request, tmp_path, monkeypatch):
     issuer, resource = request.getfixturevalue(request.param)
-    settings = {
-        "HARDPOINT_KEYRING": "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-        "CLIENT_ID": "shop",
-        "CLIENT_SECRET": "shop-secret",
-        "PUBLIC_URL": SHOP,
-        "VAULT": str(tmp_path / "accounts.db"),
-        "ISSUER": issuer,
-        "SCOPES": "offline_access calendar",
-        "EVENTS": f"{issuer}/api/events",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("fastapi_signin_app", EXAMPLE)
+    folder = shutil.copytree(EXAMPLE, tmp_path / "shop")
+    settings = (folder / "hardpoint.toml").read_text()
+    for ours, theirs in (
+        ("http://localhost:8000", SHOP),
+        ('provider = "google"', f'issuer = "{issuer}"\nauthorize_params = {{prompt = "consent"}}'),
+        ("1234-abc.apps.googleusercontent.com", "shop"),
+        ("https://www.googleapis.com/auth/calendar.readonly", 'offline_access", "calendar'),
+    ):
+        assert ours in settings
+        settings = settings.replace(ours, theirs)
+    (folder / "hardpoint.toml").write_text(settings)
+    monkeypatch.setenv("HARDPOINT_KEYRING", "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+    monkeypatch.setenv("CLIENT_SECRET", "shop-secret")
+    monkeypatch.setenv("EVENTS", f"{issuer}/api/events")
+    spec = importlib.util.spec_from_file_location("fastapi_signin_app", folder / "app.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     browser = Browser(module, resource)
@@ -104,11 +111,11 @@ def test_sign_in_connect_refresh_revoke_and_sign_out(browser):
 
     assert browser.walk("/connect/calendar").status_code == 303
     assert shop.get("/").json()["accounts"] == {"calendar": "active"}
-    first = browser.vault("tokens", "calendar", tenant="user-1")
+    first = browser.grant()
     assert set(first.scope) >= {"openid", "offline_access", "calendar"}
 
     renewed = browser.vault("refresh", "calendar", tenant="user-1")
-    second = browser.vault("tokens", "calendar", tenant="user-1")
+    second = browser.grant()
     assert renewed.version == 2
     assert second.access.reveal() != first.access.reveal()
     assert second.refresh.reveal() != first.refresh.reveal()
@@ -125,10 +132,10 @@ def test_sign_in_connect_refresh_revoke_and_sign_out(browser):
 def test_a_stolen_refresh_token_ends_the_grant_and_the_user_connects_anew(browser):
     browser.walk("/login/calendar")
     browser.walk("/connect/calendar")
-    stolen = browser.vault("tokens", "calendar", tenant="user-1").refresh
+    stolen = browser.grant().refresh
     browser.vault("refresh", "calendar", tenant="user-1")
 
-    connect = browser.module.accounts.flows._connect["calendar"]
+    connect = browser.module.hub.accounts.flows._connect["calendar"]
     with pytest.raises(TokenEndpointError) as caught:
         browser.shop.portal.call(connect.endpoint.refresh, stolen)
     assert caught.value.verdict == "grant"
@@ -160,7 +167,7 @@ def test_the_calendar_of_the_connected_account_is_read(browser):
     browser.walk("/login/calendar")
     browser.walk("/connect/calendar")
     assert [one["summary"] for one in browser.shop.get("/events").json()] == ["Stand-up", "Lunch"]
-    token = browser.vault("tokens", "calendar", tenant="user-1").access
+    token = browser.grant().access
     browser.provider.post(
         f"{browser.resource.removesuffix('/api/events')}/revoke",
         data={"token": token.reveal()},

@@ -71,16 +71,17 @@ class Shop:
             redirect_uri=f"{SHOP}{CALLBACK}acme",
         )
         made = {"acme": authorities.make(client)}
-        self.signin = SignIn(
-            Flows(self.store, clock, login=made, connect=made),
-            Sessions(self.store, clock),
-            public_url=SHOP,
-            **{"on_login": self.get_or_create, "on_connect": self.connected.append, **options},
-        )
+        self.public_url = SHOP
+        self.flows = Flows(self.store, clock, login=made, connect=made)
+        self.sessions = Sessions(self.store, clock)
+        self.signin = SignIn(self, **{"on_login": self.get_or_create, **options})
         self.app = Starlette(routes=[*self.signin.routes(), Route("/me", self.me)])
 
     def get_or_create(self, identity):
         return self.people.setdefault(identity.key, f"user-{len(self.people) + 1}")
+
+    async def keep(self, done):
+        self.connected.append(done)
 
     async def me(self, request):
         return JSONResponse({"user": await self.signin.user(request)})

@@ -3,6 +3,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi import Depends, FastAPI
+from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
@@ -10,7 +11,6 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.fakes.faults import status
 from hardpoint.integrations.starlette import SignIn
 from hardpoint.oauth.flow import Kind
-from hardpoint.oauth.sessions import Sessions
 
 SHOP = "https://shop.example"
 
@@ -245,11 +245,14 @@ def test_an_application_may_await_and_may_make_its_own_pages(make_shop, browse):
     def on_refused(request, error, status):
         return PlainTextResponse(f"no: {error.reason}", status)
 
-    browser = browse(make_shop(on_login=on_login, on_refused=on_refused, on_connect=None))
+    kept = []
+    options = {"on_login": on_login, "on_refused": on_refused, "on_connect": kept.append}
+    browser = browse(make_shop(**options))
     browser.sign_in()
     assert browser.user() == "ada@people.example"
     assert browser.sign_in(login_hint="deny").text == "no: access_denied"
     assert browser.sign_in("/connect/acme").status_code == 303
+    assert kept[0].user == "ada@people.example"
 
 
 def test_a_callable_object_that_awaits_is_awaited(make_shop, browse):
@@ -298,14 +301,12 @@ def test_fastapi_takes_it_as_a_dependency(shop, browse):
 
 
 def test_on_plain_loopback_cookies_are_bare_and_elsewhere_plain_http_is_refused(shop):
-    facts = {"on_login": shop.get_or_create}
-    sessions = Sessions(shop.store, shop.signin._sessions._clock)
-    plain = SignIn(shop.signin._flows, sessions, public_url="http://127.0.0.1:8000", **facts)
-    from starlette.applications import Starlette
-
+    shop.public_url = "http://127.0.0.1:8000"
+    plain = SignIn(shop, on_login=shop.get_or_create)
     client = TestClient(Starlette(routes=plain.routes()), follow_redirects=False)
     cookie = client.get("/login/acme").headers["set-cookie"]
     assert cookie.startswith("hp_flow=")
     assert "Secure" not in cookie
+    shop.public_url = "http://shop.example"
     with pytest.raises(ConfigurationError, match="public_url"):
-        SignIn(shop.signin._flows, sessions, public_url="http://shop.example", **facts)
+        SignIn(shop, on_login=shop.get_or_create)

@@ -13,6 +13,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.catalogue import ClientAuth, Encoding, Revocation
+from hardpoint.oauth.tokens import Tokens
 from hardpoint.runtime.blocking import run
 
 GRANTED = (200, "application/json", b'{"access_token": "a1", "expires_in": 60}')
@@ -144,6 +145,26 @@ def test_a_grant_is_given_back_under_the_token_itself(endpoint, transport) -> No
     one = endpoint(revocation_url="https://acme.example/x", revocation=Revocation.BEARER)
     assert run(one.revoke(Secret.value("a1"))) is True
     assert ("authorization", "Bearer a1") in transport.sent[0].headers
+
+
+def test_a_grant_is_deleted_by_the_access_token_where_the_provider_wants_that(
+    endpoint, transport, clock
+) -> None:
+    transport.replies = [(204, "", b"")] * 2
+    facts = {
+        "revocation_url": "https://acme.example/apps/CLIENT_ID/grant",
+        "revocation": Revocation.DELETE,
+    }
+    tokens = Tokens(access=Secret.value("a1"), refresh=Secret.value("r1"), issued_at=clock.now())
+    assert run(endpoint(**facts).give_back(tokens)) is True
+    (request,) = transport.sent
+    assert (request.method, request.url) == ("DELETE", "https://acme.example/apps/us/grant")
+    assert json.loads(request.body) == {"access_token": "a1"}
+    pair = base64.b64encode(b"us:canary-client-secret").decode()
+    assert ("authorization", f"Basic {pair}") in request.headers
+    public = endpoint(secret=None, client_auth=ClientAuth.NONE, **facts)
+    assert run(public.give_back(tokens)) is True
+    assert "authorization" not in dict(transport.sent[1].headers)
 
 
 def test_what_cannot_be_given_back_is_said_so(endpoint, transport) -> None:

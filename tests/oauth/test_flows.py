@@ -12,13 +12,15 @@ from hardpoint.core.errors import (
     FlowError,
     InvalidTokenError,
 )
+from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.http.messages import Response
 from hardpoint.oauth.catalogue import Pkce
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.endpoint import TokenEndpoint
-from hardpoint.oauth.flow import Authority, Kind
+from hardpoint.oauth.flow import Authority, FlowFinished, FlowRefused, Kind
 from hardpoint.oauth.flows import FLOWS_MAX, Flows
+from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.jwt import Expected
 from hardpoint.oauth.keycache import KeyCache
 from hardpoint.oauth.memory import MemoryIdentityStore
@@ -375,6 +377,7 @@ def test_a_parameter_that_stands_twice_is_refused(flows, provider):
         ("access_denied", "access_denied"),
         ("<script>alert(1)</script>", "provider_error"),
         ("A" * 100, "provider_error"),
+        ("a_word_of_theirs", "provider_error"),
         ("", "provider_error"),
     ],
 )
@@ -446,6 +449,38 @@ def test_the_person_has_to_have_proved_who_they_are_when_that_was_asked(flows, p
     with pytest.raises(InvalidTokenError) as caught:
         run(finish(made, provider.visit(begun.url), begun.held))
     assert caught.value.reason == "auth_time"
+
+
+def test_listeners_are_told_how_flows_end_and_nothing_of_the_person(
+    store, clock, authority, provider
+):
+    told = []
+    made = Flows(
+        store,
+        clock,
+        login={"acme": authority()},
+        connect={},
+        listeners=Listeners(told.append),
+    )
+    begun = begin(made)
+    run(finish(made, provider.visit(begun.url), begun.held))
+    reason_of(finish(made, [("state", "x")], begun.held))
+    reason_of(finish(made, [], None, provider="<script>"))
+    begun = begin(made)
+    provider.answer = Response(status=401, headers={}, body=b'{"error": "invalid_client"}')
+    with pytest.raises(ClientRefusedError):
+        run(finish(made, provider.visit(begun.url), begun.held))
+    assert told == [
+        FlowFinished(kind="login", provider="acme"),
+        FlowRefused(provider="acme", reason="unknown_state"),
+        FlowRefused(provider="", reason="unknown_state"),
+        FlowRefused(provider="acme", reason="client_refused"),
+    ]
+
+
+def test_the_same_subject_of_two_issuers_is_two_people():
+    one, other = (Identity(issuer=f"https://{name}.example", subject="1") for name in "ab")
+    assert one.key != other.key
 
 
 # Bad input

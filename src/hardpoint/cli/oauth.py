@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 import typer
 
+from hardpoint.cli.connecting import PORT, connected
 from hardpoint.cli.failures import CommandError, Exit, Failure
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.cli.tables import Table
@@ -53,6 +54,46 @@ def status(
     data = {"connections": [_data(one) for one in found]}
     terminal.show(data, _table(found), failure=failure)
     return Exit.NO if bad else Exit.OK
+
+
+@app.command()
+def connect(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The registration, [oauth.NAME].")],
+    *,
+    config: Config = CONFIG,
+    tenant: Tenant = TENANT,
+    connection: Annotated[
+        str | None, typer.Option("--as", help="What to call it; NAME otherwise.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where the browser returns.")] = PORT,
+    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for it.")] = 300.0,
+    json: Json = False,
+) -> int:
+    """Connect an account by hand: open the address it prints, and agree.
+
+    Register http://127.0.0.1:8765/auth/callback/NAME at the provider first.
+    """
+    terminal = terminal_of(context, json=json)
+    waiting = connected(
+        Settings.load(config, secrets=False).identity,
+        name,
+        tenant=tenant,
+        connection=connection,
+        port=port,
+        seconds=wait,
+        show=lambda url: terminal.stream({"open": url}, url),
+    )
+    done = asyncio.run(waiting)
+    called = done.connection or name
+    data = {
+        "connection": called,
+        "tenant": tenant,
+        "account": done.account,
+        "missing_scopes": list(done.missing),
+    }
+    terminal.show(data, f"{called} is connected: {done.account or 'the account has no name'}")
+    return Exit.OK
 
 
 @app.command()

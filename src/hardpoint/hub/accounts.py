@@ -1,18 +1,16 @@
 """Signing in, sessions and connected accounts of one deployment, put together over one file."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from ipaddress import ip_address
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, final
 from urllib.parse import urlsplit
 
-from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import LOOPBACK, Limits, checked_url
-from hardpoint.http.untrusted import UNTRUSTED, Untrusted, is_public, resolve_async
+from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async
 from hardpoint.hub.oauth import OAuthSettings, Purpose
 from hardpoint.oauth.authorities import Authorities
 from hardpoint.oauth.catalogue import Entry
@@ -44,8 +42,7 @@ class Accounts:
         public_url: where browsers reach us, `https://shop.example`.
         clock: effects, for tests.
         listeners: told what the vault does.
-        permit: which addresses may be asked for keys and discovery documents; public ones, and
-            loopback where an issuer is there.
+        origins: other sites of ours that one may return to after a flow.
 
     Attributes:
         flows: signing in and connecting, once opened.
@@ -65,7 +62,7 @@ class Accounts:
         public_url: str,
         clock: Timekeeper | None = None,
         listeners: Listeners | None = None,
-        permit: Callable[[str], bool] | None = None,
+        origins: Collection[str] = (),
     ) -> None:
         self.public_url = checked_url(public_url, key="public_url").rstrip("/")
         self._registrations = registrations
@@ -73,18 +70,13 @@ class Accounts:
         self._login: dict[str, Authority] = {}
         self._connect: dict[str, Authority] = {}
         clock = clock or SystemClock()
-        local = any(one.issuer and _on_loopback(one.issuer) for one in registrations)
         self._transport = AsyncTransport(
             Limits(exchange=EXCHANGE_SECONDS, body_bytes_max=_ANSWER_BYTES_MAX)
         )
         self._looking = AsyncTransport(UNTRUSTED)
-        self._fetch = Untrusted(
-            self._looking,
-            resolve_async,
-            permit=permit or (_public_or_loopback if local else is_public),
-            plain=local,
-        )
-        self._authorities = Authorities(self._transport, self._fetch, clock, asyncio.Lock)
+        self._outside = self._source(clock, Untrusted(self._looking, resolve_async))
+        anywhere = Untrusted(self._looking, resolve_async, permit=lambda _: True, plain=True)
+        self._inside = self._source(clock, anywhere)
         file = VaultFile(path)
         self._work = ThreadWork()
         store = SigninStore(file, self._work)
@@ -92,10 +84,10 @@ class Accounts:
             path, keyring, self._clients, clock=clock, listeners=listeners, file=file
         )
         self.sessions = Sessions(store, clock)
-        self.flows = Flows(store, clock, login=self._login, connect=self._connect)
         for one in registrations:
             if one.provider is not None:
                 self._add(one, one.entry)
+        self.flows = Flows(store, clock, login=self._login, connect=self._connect, origins=origins)
 
     async def open(self) -> None:
         """Open the file, and ask the issuers that describe themselves what they are.
@@ -106,7 +98,8 @@ class Accounts:
         """
         for one in self._registrations:
             if one.issuer is not None and one.name not in self._clients:
-                entry = await discovered(one.name, one.issuer, self._fetch)
+                fetch, _ = self._source_of(one)
+                entry = await discovered(one.name, one.issuer, fetch)
                 self._add(one, lambda _, found=entry: found)
         await self.vault.open()
 
@@ -146,23 +139,23 @@ class Accounts:
         await self.close()
 
     def _add(self, one: OAuthSettings, entry: Callable[[Purpose], Entry]) -> None:
+        _, authorities = self._source_of(one)
         if one.login:
             client = one.client("login", entry("login"), self.public_url)
-            authority = self._authorities.make(client, tenants=one.tenants)
-            if authority.identify is None:
-                raise ConfigurationError(
-                    f"oauth.{one.name}.login", "is true, but it tells nobody who signs in"
-                )
-            self._login[one.name] = authority
+            self._login[one.name] = authorities.make(client, tenants=one.tenants)
         if one.connect:
             client = one.client("connect", entry("connect"), self.public_url)
-            self._connect[one.name] = self._authorities.make(client, tenants=one.tenants)
+            self._connect[one.name] = authorities.make(client, tenants=one.tenants)
             self._clients[one.name] = client
+
+    def _source(self, clock: Timekeeper, fetch: Untrusted) -> tuple[Untrusted, Authorities]:
+        return fetch, Authorities(self._transport, fetch, clock, asyncio.Lock)
+
+    def _source_of(self, one: OAuthSettings) -> tuple[Untrusted, Authorities]:
+        """Who looks documents up: an issuer's may name our own network only where it is in it."""
+        inside = one.internal or (one.issuer is not None and _on_loopback(one.issuer))
+        return self._inside if inside else self._outside
 
 
 def _on_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
-
-
-def _public_or_loopback(address: str) -> bool:
-    return is_public(address) or ip_address(address).is_loopback

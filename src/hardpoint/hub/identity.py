@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _KEYS = {
     "provider",
     "issuer",
+    "internal",
     "client_id",
     "client_secret",
     "inputs",
@@ -142,6 +143,7 @@ def _oauth(name: str, tables: Table, folder: Path) -> OAuthSettings:
         client_secret=table.secret("client_secret", folder) if table.has("client_secret") else None,
         provider=_optional(table, "provider"),
         issuer=_optional(table, "issuer"),
+        internal=_flag(table, "internal", default=False),
         inputs=_texts_by_name(table, "inputs"),
         scopes=_texts(table, "scopes"),
         tenants=_texts(table, "tenants"),
@@ -155,8 +157,8 @@ def _optional(table: Table, key: str) -> str | None:
     return table.get(key, str) if table.has(key) else None
 
 
-def _flag(table: Table, key: str) -> bool:
-    return table.get(key, bool) if table.has(key) else True
+def _flag(table: Table, key: str, *, default: bool = True) -> bool:
+    return table.get(key, bool) if table.has(key) else default
 
 
 def _texts(table: Table, key: str) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class OAuthSettings:
         client_secret: how we prove it; None for a public client.
         provider: which, `google`.
         issuer: or else the address of an OpenID provider.
+        internal: whether that address may be in our own network, on any port.
         inputs: what fills the places in the provider's addresses, `tenant`.
         scopes: what connections ask for, beside what the provider's entry does.
         tenants: whose people are taken, where an issuer serves many; `any` for everyone's.
@@ -46,6 +47,7 @@ class OAuthSettings:
     client_secret: Secret | None = None
     provider: str | None = None
     issuer: str | None = None
+    internal: bool = False
     inputs: Mapping[str, str] = field(default_factory=dict[str, str])
     scopes: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()

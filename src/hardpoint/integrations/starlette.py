@@ -1,6 +1,6 @@
 """Signing in and connecting accounts in a Starlette or FastAPI application.
 
-    signin = SignIn(flows, sessions, public_url="https://shop.example", on_login=get_or_create)
+    signin = SignIn(hub.accounts, on_login=get_or_create)
     app.router.routes.extend(signin.routes())
 
     @app.get("/me")
@@ -18,7 +18,7 @@ Nothing here is taken from `Host` or `X-Forwarded-*`: who we are is what is conf
 
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -52,16 +52,32 @@ OnRefused = Callable[[Request, OAuthError | ProviderError | StoreUnavailableErro
 """Makes the page for a flow that was refused, with the status it should have."""
 
 
+class Parts(Protocol):
+    """What the routes work with; `hub.accounts` has it all.
+
+    Attributes:
+        flows: signing in and connecting.
+        sessions: who is signed in.
+        public_url: where browsers reach us; its origin is the one whose forms are taken.
+    """
+
+    flows: Flows
+    sessions: Sessions
+    public_url: str
+
+    async def keep(self, done: Done, /) -> None:
+        """Keep a connected account."""
+        ...
+
+
 @final
 class SignIn:
     """The routes, and who is signed in.
 
     Args:
-        flows: signing in and connecting.
-        sessions: who is signed in.
-        public_url: where browsers reach us; its origin is the one whose forms are taken.
+        accounts: `hub.accounts`, or parts of your own.
         on_login: finds or creates the user.
-        on_connect: keeps a connected account.
+        on_connect: keeps a connected account, in place of `accounts.keep`.
         on_refused: makes the page for a refusal; a plain line of text otherwise.
 
     Raises:
@@ -70,20 +86,19 @@ class SignIn:
 
     def __init__(
         self,
-        flows: Flows,
-        sessions: Sessions,
+        accounts: Parts,
         *,
-        public_url: str,
         on_login: OnLogin,
         on_connect: OnConnect | None = None,
         on_refused: OnRefused | None = None,
     ) -> None:
-        secure = checked_url(public_url, key="public_url").startswith("https:")
-        self._flows = flows
-        self._sessions = sessions
-        self._origin = origin_of(public_url)
+        url = checked_url(accounts.public_url, key="public_url")
+        secure = url.startswith("https:")
+        self._flows = accounts.flows
+        self._sessions = accounts.sessions
+        self._origin = origin_of(url)
         self._on_login = on_login
-        self._on_connect = on_connect
+        self._on_connect = on_connect or accounts.keep
         self._on_refused = on_refused or _plain_page
         self._flow_cookie = Cookie(name="hp_flow", secure=secure)
         self._session_cookie = Cookie(name="hp_session", secure=secure)
@@ -205,7 +220,7 @@ class SignIn:
                 started = await self._sessions.start(user, identity=done.identity, instead_of=held)
                 cookie = self._session_cookie.set(started.held, seconds=self._sessions.absolute)
                 answer.headers.append("set-cookie", cookie)
-            elif self._on_connect is not None:
+            else:
                 await _called(self._on_connect, done)
             return answer
 

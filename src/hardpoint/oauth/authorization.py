@@ -15,7 +15,22 @@ from hardpoint.oauth.client import Client
 CHARACTERS_MAX = 8192
 """The longest value that we take; codes of some providers have some thousands."""
 
-_WORD: Final = re.compile(r"[a-z][a-z_]{0,63}", re.ASCII)
+_REASONS: Final = frozenset(
+    {
+        "access_denied",
+        "invalid_request",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "interaction_required",
+        "login_required",
+        "account_selection_required",
+        "consent_required",
+    }
+)
+"""RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6; another word is whatever somebody wrote."""
 _TENANT: Final = r"[A-Za-z0-9-]{1,64}"
 
 
@@ -93,11 +108,11 @@ def code_of(entry: Entry, said: Mapping[str, str]) -> Secret:
     """The code that an answer brings.
 
     Raises:
-        FlowError: it brings an error, whose word is the reason if it is a plain one, or nothing.
+        FlowError: it brings an error, whose word is the reason if it is a known one, or nothing.
     """
     error = said.get("error")
     if error is not None:
-        reason = error if _WORD.fullmatch(error) else "provider_error"
+        reason = error if error in _REASONS else "provider_error"
         raise FlowError("The provider did not let it happen", reason=reason)
     code = said.get(entry.code_parameter)
     if not code:

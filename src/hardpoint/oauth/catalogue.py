@@ -81,6 +81,9 @@ class Revocation(Enum):
     """RFC 7009: `token` in a form, with the client's credentials."""
     BEARER = "bearer"
     """An empty POST under the access token itself."""
+    DELETE = "delete"
+    """A DELETE with Basic credentials and the access token in JSON; `CLIENT_ID` in the address is
+    ours."""
 
 
 @final

@@ -7,7 +7,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import (
@@ -80,8 +80,8 @@ class TokenEndpoint:
 
     async def give_back(self, tokens: Tokens) -> bool:
         """Revoke a grant by the token that stands for all of it; see `revoke`."""
-        bearer = self.client.entry.revocation is Revocation.BEARER
-        if bearer or tokens.refresh is None:
+        by_refresh = self.client.entry.revocation is Revocation.TOKEN
+        if tokens.refresh is None or not by_refresh:
             return await self.revoke(tokens.access, hint="access_token")
         return await self.revoke(tokens.refresh)
 
@@ -99,6 +99,8 @@ class TokenEndpoint:
             return False
         if entry.revocation is Revocation.BEARER:
             request = self._request(entry.revocation_url, b"", _bearer(token))
+        elif entry.revocation is Revocation.DELETE:
+            request = self._deletion(entry.revocation_url, token)
         else:
             request = self._form(entry.revocation_url, {"token": token, "token_type_hint": hint})
         response = await self._send(request)
@@ -151,8 +153,7 @@ class TokenEndpoint:
         headers: list[tuple[str, str]] = []
         own: dict[str, str | Secret] = {}
         if entry.client_auth is ClientAuth.BASIC and secret is not None:
-            pair = f"{quote_plus(client.client_id)}:{quote_plus(secret.reveal())}"
-            headers.append(("authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"))
+            headers.append(_basic(client.client_id, secret))
         else:
             own["client_id"] = client.client_id
         if entry.client_auth is ClientAuth.POST and secret is not None:
@@ -161,10 +162,23 @@ class TokenEndpoint:
         headers.append(("content-type", FORM if form else "application/json"))
         return self._request(url, _encoded({**fields, **own}, form=form), *headers)
 
-    def _request(self, url: str, body: bytes, *headers: tuple[str, str]) -> Request:
+    def _deletion(self, url: str, token: Secret) -> Request:
+        client, secret = self.client, self.client.client_secret
+        proof = () if secret is None else (_basic(client.client_id, secret),)
+        return self._request(
+            url.replace("CLIENT_ID", quote(client.client_id, safe="")),
+            _encoded({"access_token": token}, form=False),
+            ("content-type", "application/json"),
+            *proof,
+            method="DELETE",
+        )
+
+    def _request(
+        self, url: str, body: bytes, *headers: tuple[str, str], method: str = "POST"
+    ) -> Request:
         """Asks for JSON aloud: one vendor answers with a form otherwise."""
         return Request(
-            method="POST",
+            method=method,
             url=url,
             headers=(
                 ("accept", "application/json"),
@@ -178,6 +192,11 @@ class TokenEndpoint:
     def _private(self, *secrets: Secret) -> Sequence[Secret]:
         own = self.client.client_secret
         return secrets if own is None else (*secrets, own)
+
+
+def _basic(client_id: str, secret: Secret) -> tuple[str, str]:
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret.reveal())}"
+    return "authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 def _bearer(token: Secret) -> tuple[str, str]:

@@ -140,3 +140,18 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Done({self.kind.value}, {self.provider!r}, ****)"
+
+
+class FlowFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody has signed in, or connected an account."""
+
+    kind: str
+    provider: str
+
+
+class FlowRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody came back from a provider, and it did not succeed."""
+
+    provider: str
+    """Empty where the path names none of ours."""
+    reason: str

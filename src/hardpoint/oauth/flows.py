@@ -19,13 +19,24 @@ from hardpoint.core.errors import (
     ClientRefusedError,
     ConfigurationError,
     FlowError,
+    InvalidTokenError,
     TokenEndpointError,
 )
+from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.authorization import authorize_url, check_issuer, code_of, parameters
 from hardpoint.oauth.catalogue import Entry, Pkce
 from hardpoint.oauth.chance import ENTROPY, Entropy, digest, equal, secret
-from hardpoint.oauth.flow import Authority, Begun, Done, Flow, FlowStore, Kind
+from hardpoint.oauth.flow import (
+    Authority,
+    Begun,
+    Done,
+    Flow,
+    FlowFinished,
+    FlowRefused,
+    FlowStore,
+    Kind,
+)
 from hardpoint.oauth.identity import Asked, Identity
 from hardpoint.oauth.return_to import checked_return
 from hardpoint.oauth.tokens import Tokens
@@ -47,6 +58,7 @@ class Flows:
         clock: for how long.
         login, connect: the providers, by the names that stand in our paths.
         origins: other sites of ours that one may return to.
+        listeners: told `FlowFinished` and `FlowRefused`.
         entropy: where states and salts come from.
     """
 
@@ -58,6 +70,7 @@ class Flows:
         login: Mapping[str, Authority],
         connect: Mapping[str, Authority],
         origins: Collection[str] = (),
+        listeners: Listeners | None = None,
         entropy: Entropy = ENTROPY,
     ) -> None:
         for name, authority in login.items():
@@ -69,6 +82,7 @@ class Flows:
         self._login = login
         self._connect = connect
         self._origins = origins
+        self._listeners = listeners or Listeners()
         self._entropy = entropy
 
     async def begin(
@@ -161,6 +175,23 @@ class Flows:
             InvalidTokenError: what the provider says of the person is not to be believed.
             ClientRefusedError: the provider does not take our client for what it is.
         """
+        try:
+            done = await self._finished(provider, query, held, user)
+        except (FlowError, InvalidTokenError, ClientRefusedError) as error:
+            if self._listeners:
+                known = provider in self._login or provider in self._connect
+                reason = getattr(error, "reason", "client_refused")
+                told = FlowRefused(provider=provider if known else "", reason=reason)
+                self._listeners.emit(told)
+            raise
+        if self._listeners:
+            self._listeners.emit(FlowFinished(kind=done.kind.value, provider=provider))
+        return done
+
+    async def _finished(
+        self, provider: str, query: Sequence[tuple[str, str]], held: str | None, user: str | None
+    ) -> Done:
+        """The checks, in this order; each is there for an attack that the tests name."""
         said = parameters(query)
         flow = await self._store.find_flow(digest(said.get("state", "")))
         if flow is None or self._clock.now() >= flow.expires_at:

@@ -2,12 +2,13 @@
 
 from datetime import date
 
-from hardpoint.oauth.catalogue import ClientAuth, Entry, Rotation
+from hardpoint.oauth.catalogue import ClientAuth, Entry, Revocation, Rotation
 
 LOGIN = Entry(
     name="github",
     authorize_url="https://github.com/login/oauth/authorize",
     token_url="https://github.com/login/oauth/access_token",
+    revocation_url="https://api.github.com/applications/CLIENT_ID/grant",
     userinfo_url="https://api.github.com/user",
     device_url="https://github.com/login/device/code",
     # Its callbacks have carried this since 2026; there are no ID tokens, and so no keys.
@@ -16,6 +17,7 @@ LOGIN = Entry(
     scopes=("read:user", "user:email"),
     granted_separator=",",
     client_auth=ClientAuth.POST,
+    revocation=Revocation.DELETE,
     rotation=Rotation.STRICT,
     refresh_seconds=15_897_600,
     errors={
@@ -35,7 +37,7 @@ LOGIN = Entry(
         ),
         "A GitHub App is granted permissions, not scopes: what it answers is empty.",
         "A person has ten tokens for each app and set of scopes; the oldest goes without a word.",
-        "A grant is given back by DELETE /applications/CLIENT_ID/grant, which is not RFC 7009.",
+        "Giving a grant back ends every token that the person has of this app.",
         "Whoever is signed in at GitHub is taken, so it may be another account than last time.",
     ),
     verified_on=date(2026, 11, 28),
@@ -45,6 +47,7 @@ LOGIN = Entry(
             "https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/"
             "refreshing-user-access-tokens"
         ),
+        "https://docs.github.com/rest/apps/oauth-applications",
         (
             "https://github.blog/changelog/"
             "2025-07-14-pkce-support-for-oauth-and-github-app-authentication"

@@ -1,0 +1,115 @@
+import asyncio
+import socket
+
+import pytest
+
+from hardpoint.core.errors import (
+    ConfigurationError,
+    FlowError,
+    InvalidRequestError,
+    UnavailableError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.fakes.issuer import FakeIssuer
+from hardpoint.fakes.server import FakeServer
+from hardpoint.hub.accounts import Accounts
+from hardpoint.hub.oauth import OAuthSettings
+from hardpoint.oauth.flow import Kind
+from hardpoint.oauth.keyring import Keyring
+
+KEYRING = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+@pytest.fixture
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def accounts(tmp_path):
+    def accounts(*registrations, public_url="https://shop.example", **options):
+        return Accounts(
+            tmp_path / "vault.db",
+            Keyring(Secret.value(KEYRING)),
+            registrations,
+            public_url=public_url,
+            **options,
+        )
+
+    return accounts
+
+
+def registered(name="acme", **facts):
+    return OAuthSettings(
+        **{"name": name, "client_id": "client", "client_secret": Secret.value("s"), **facts}
+    )
+
+
+async def begin(accounts, kind, name, **facts):
+    async with accounts:
+        return await accounts.flows.begin(kind, name, **facts)
+
+
+def test_a_described_provider_needs_no_question_and_one_that_describes_itself_is_asked(accounts):
+    google = registered("google", provider="google", connect=False)
+    with FakeServer(FakeIssuer()) as server:
+        made = accounts(google, registered(issuer=server.url))
+
+        async def both():
+            async with made:
+                one = await made.flows.begin(Kind.LOGIN, "google")
+                other = await made.flows.begin(Kind.CONNECT, "acme", user="ada")
+            async with made:  # opened again, nobody is asked again
+                await made.flows.begin(Kind.LOGIN, "acme")
+            return one, other
+
+        one, other = asyncio.run(both())
+        assert one.url.startswith("https://accounts.google.com/")
+        assert other.url.startswith(f"{server.url}/authorize?")
+        assert server.requests == 1
+
+
+def test_what_a_registration_is_not_for_it_does_not_do(accounts):
+    made = accounts(
+        registered("a", provider="google", connect=False),
+        registered("b", provider="google", login=False),
+    )
+    for kind, name in ((Kind.CONNECT, "a"), (Kind.LOGIN, "b")):
+        with pytest.raises(FlowError):
+            asyncio.run(begin(made, kind, name, user="ada"))
+
+
+def test_an_issuer_that_is_away_is_said_at_the_start(accounts):
+    with FakeServer(FakeIssuer()) as server:
+        url = server.url
+    with pytest.raises(UnavailableError):
+        asyncio.run(begin(accounts(registered(issuer=url)), Kind.LOGIN, "acme"))
+
+
+@pytest.mark.parametrize("issuer", ["https://10.0.0.7", "https://169.254.169.254"])
+def test_an_issuer_in_our_own_network_is_not_asked(accounts, issuer):
+    made = accounts(registered(issuer=issuer))
+    with pytest.raises(InvalidRequestError, match="not a public address"):
+        asyncio.run(begin(made, Kind.LOGIN, "acme"))
+
+
+def test_an_internal_issuer_is_asked_at_any_address_and_port(accounts, closed_port):
+    made = accounts(registered(issuer=f"https://0.0.0.0:{closed_port}", internal=True))
+    with pytest.raises(UnavailableError, match="no connection"):
+        asyncio.run(begin(made, Kind.LOGIN, "acme"))
+
+
+def test_other_sites_of_ours_may_be_returned_to(accounts):
+    google = registered("google", provider="google")
+    made = accounts(google, origins=["https://app.acme.example"])
+    there = {"return_to": "https://app.acme.example/orders"}
+    assert asyncio.run(begin(made, Kind.LOGIN, "google", **there)).url
+
+
+@pytest.mark.parametrize(
+    "url", ["", "shop.example", "http://shop.example", "https://u:p@x.example"]
+)
+def test_a_public_url_that_is_none_is_refused(accounts, url):
+    with pytest.raises(ConfigurationError, match="public_url"):
+        accounts(public_url=url)
