@@ -15,6 +15,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.oauth.states import ClientAccepted, ClientRefused, TokenRefreshed, TokenSpooled
 from hardpoint.oauth.transitions import Timing
+from hardpoint.store.vault import VaultFile
 
 ROTATIONS = ("static", "grace", "strict")
 
@@ -551,6 +552,49 @@ def test_what_waits_in_the_spool_is_taken_in_by_whoever_would_refresh(impatient,
     readers[0].close()
     assert there.token(vault=there.another()) == "canary-access-1-2"
     assert there.refreshes == 1
+
+
+def test_tokens_that_fit_nowhere_are_tried_again_while_the_lease_lasts(impatient, bends):
+    there = impatient()
+    there.connect()
+    there.expire()
+    in_the_way = there.path.with_name("vault.db.spool")
+    readers, pauses = [], []
+
+    def full():
+        in_the_way.write_text("")
+        readers.append(blocked(there.path))
+
+    def pause(seconds):
+        pauses.append(seconds)
+        there.clock.pause(seconds)
+        if len(pauses) == 3:
+            readers[0].close()
+
+    patient = SimpleNamespace(now=there.clock.now, monotonic=there.clock.monotonic, pause=pause)
+    vault = there.another(clock=patient, file=VaultFile(there.path, busy=0.0))
+    there.transport.script = [bends.meanwhile(full)]
+    assert there.token(vault=vault) == "canary-access-1-2"
+    assert len(pauses) == 3
+    assert there.token() == "canary-access-1-2"
+
+
+def test_tokens_that_fit_nowhere_for_as_long_as_the_lease_are_told(impatient, bends):
+    there = impatient(timing=Timing(exchange=0.5, lease=1.0, busy=0.2))
+    there.connect()
+    there.expire()
+    in_the_way = there.path.with_name("vault.db.spool")
+    in_the_way.write_text("")
+    readers = []
+    there.transport.script = [bends.meanwhile(lambda: readers.append(blocked(there.path)))]
+    with pytest.raises(StoreUnavailableError, match="spool"):
+        there.token()
+    readers[0].close()
+    in_the_way.unlink()
+    there.clock.advance(2)
+    with pytest.raises(ReauthorizationRequiredError):
+        there.token()
+    assert there.server.alive()
 
 
 def test_what_waits_for_a_connection_that_was_connected_anew_is_thrown_away(impatient, bends):
