@@ -1,5 +1,6 @@
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -7,6 +8,8 @@ from hardpoint.core.errors import (
     ConfigurationError,
     FlowError,
     InvalidRequestError,
+    TokenEndpointError,
+    TokenRefreshError,
     UnavailableError,
 )
 from hardpoint.core.secrets import Secret
@@ -14,8 +17,11 @@ from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.accounts import Accounts
 from hardpoint.hub.oauth import OAuthSettings
+from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.flow import Kind
 from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.tokens import Tokens
+from hardpoint.runtime.clocks import SystemClock
 
 KEYRING = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -98,6 +104,30 @@ def test_an_internal_issuer_is_asked_at_any_address_and_port(accounts, closed_po
     made = accounts(registered(issuer=f"https://0.0.0.0:{closed_port}", internal=True))
     with pytest.raises(UnavailableError, match="no connection"):
         asyncio.run(begin(made, Kind.LOGIN, "acme"))
+
+
+def test_an_issuer_outside_cannot_send_our_secret_into_our_own_network(accounts):
+    """Its token endpoint is an address of ours: neither the exchange nor a refresh goes there."""
+    made = accounts(registered("google", provider="google"))
+
+    async def ask(inner_url):
+        async with made:
+            endpoint = made.flows._connect["google"].endpoint
+            inner = replace(endpoint.client.entry, token_url=inner_url)
+            client = made._clients["google"] = replace(endpoint.client, entry=inner)
+            led = TokenEndpoint(endpoint._transport, client, SystemClock())
+            with pytest.raises(TokenEndpointError, match="is not https on its usual port"):
+                await led.exchange(Secret.value("code"))
+            tokens = Tokens(
+                access=Secret.value("a"), refresh=Secret.value("r"), issued_at=0, expires_at=1
+            )
+            await made.vault.put("google", tokens, client="google")
+            with pytest.raises(TokenRefreshError):
+                await made.vault.access_token("google")
+
+    with FakeServer(FakeIssuer()) as inner:
+        asyncio.run(ask(f"{inner.url}/token"))
+        assert inner.requests == 0
 
 
 def test_other_sites_of_ours_may_be_returned_to(accounts):
