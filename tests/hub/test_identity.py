@@ -51,6 +51,12 @@ def test_a_vault_and_registrations_are_read(written) -> None:
     ]
 
 
+def test_a_public_client_has_no_secret(written) -> None:
+    public = "[oauth.x]\nprovider = 'github'\nclient_id = 'a'\n"
+    settings = Settings.load(written(STORE, VAULT, public))
+    assert [key for key, _ in settings.identity.secrets()] == ["vault.keyring"]
+
+
 def test_without_either_there_is_none(written) -> None:
     settings = Settings.load(written(STORE))
     assert (settings.identity.vault, list(settings.identity.secrets())) == (None, [])

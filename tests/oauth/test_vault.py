@@ -4,8 +4,10 @@ import asyncio
 import sqlite3
 import stat
 import traceback
+from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from hardpoint.core.errors import (
     ConfigurationError,
@@ -21,10 +23,13 @@ from hardpoint.http.client import ApiClient
 from hardpoint.http.messages import Response
 from hardpoint.oauth.catalogue import Revocation
 from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.spool import Spool, Spooled
+from hardpoint.oauth.states import ConnectionChanged
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.work import ThreadWork
+from hardpoint.store.vault import Key
 from hardpoint.sync.vault import Vault as BlockingVault
 from hardpoint.testing.clock import ManualClock
 
@@ -297,6 +302,14 @@ def test_an_answer_that_comes_after_the_end_is_given_back(world, bends):
     assert there.transport.sent == 3, "the refresh, and a revocation of the old and of the new"
 
 
+def test_what_is_connected_while_the_old_grant_is_given_back_stays(world, bends):
+    there = world(entry_facts={"revocation_url": "https://acme.example/revoke"})
+    there.connect()
+    there.transport.script = [bends.meanwhile(there.connect)]
+    assert there.do(there.vault.disconnect("c")) is True
+    assert there.token() == "canary-access-2-2"
+
+
 # Keys of the vault
 
 
@@ -408,6 +421,37 @@ def test_a_connection_whose_credential_is_gone_has_to_be_connected_again(world):
     with pytest.raises(ReauthorizationRequiredError):
         there.token()
     assert not there.do(there.vault.report_rejected("c", Secret.value("x")))
+    refresher = there.vault._refresher
+    assert refresher.renew(Key("default", "c"), 1) is None
+    assert refresher.renew(Key("default", "none"), 1) is None
+    assert there.do(there.vault.disconnect("c")) is False
+    assert there.status().state.value == "disconnected"
+
+
+def test_a_spool_that_cannot_be_used_is_told(tmp_path):
+    spool = Spool(tmp_path / "vault.db")
+    spool.folder.write_text("in the way")
+    empty = Spooled(row=None, credential=None)
+    empty = replace(empty, row=SimpleNamespace(key=Key("t", "c"), version=2))
+    with pytest.raises(StoreUnavailableError, match="spool"):
+        spool.write(empty)
+    spool.folder.unlink()
+    spool.folder.mkdir()
+    spool._path(Key("t", "c"), 2).write_bytes(b"{")
+    with pytest.raises(StoreCorruptError, match="cannot be read"):
+        spool.find(Key("t", "c"), 2)
+    with pytest.raises(StoreCorruptError, match="cannot be read"):
+        spool.waiting()
+
+
+def test_what_somebody_has_to_see_is_told_louder(world):
+    there = world()
+    there.connect()
+    there.server.end()
+    with pytest.raises(ReauthorizationRequiredError):
+        there.do(there.vault.refresh("c"))
+    changes = [one for one in there.events if isinstance(one, ConnectionChanged)]
+    assert [one.severity for one in changes] == ["info", "warning"]
 
 
 def test_no_token_is_in_any_file_or_any_words(world, bends, tmp_path):

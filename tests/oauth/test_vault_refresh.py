@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -196,6 +197,17 @@ def test_a_provider_that_does_not_say_is_asked_later(world, bends):
     assert there.token() == "canary-access-1-2"
 
 
+def test_a_reconnect_while_the_provider_is_asked_makes_the_question_void(world, bends):
+    there = world(entry_facts=ASKED)
+    there.connect()
+    there.expire()
+    there.transport.script = [bends.cut, bends.meanwhile(there.connect)]
+    with pytest.raises(TokenRefreshError):
+        there.token()
+    there.clock.advance(60)
+    assert there.token() == "canary-access-2-2"
+
+
 # Refusals
 
 
@@ -366,6 +378,37 @@ def test_while_another_process_is_at_it_the_living_token_is_served(world, bends)
     assert there.token() == "canary-access-1-2"
     assert seen == ["canary-access-1-1"]
     assert there.transport.sent == 1
+
+
+def test_in_one_process_too(world, bends):
+    there = world()
+    there.connect()
+    there.near()
+    seen = []
+    there.transport.script = [bends.meanwhile(lambda: seen.append(there.token()))]
+    assert there.token() == "canary-access-1-2"
+    assert seen == ["canary-access-1-1"]
+
+
+def test_nobody_waits_for_ever(world, bends):
+    there = world(timing=Timing(exchange=0.5, lease=1.0, busy=0.2))
+    there.connect()
+    there.expire()
+
+    wall = there.clock.now()
+    standing = SimpleNamespace(
+        now=lambda: wall,
+        monotonic=there.clock.monotonic,
+        pause=there.clock.pause,
+    )
+    other = there.another(clock=standing)
+
+    def waits_in_vain():
+        with pytest.raises(TokenRefreshError, match="another process is at it"):
+            there.token(vault=other)
+
+    there.transport.script = [bends.meanwhile(waits_in_vain)]
+    assert there.token() == "canary-access-1-2"
 
 
 def test_without_a_living_token_one_waits_for_the_other_process_as_long_as_it_may_take(

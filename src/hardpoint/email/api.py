@@ -6,12 +6,13 @@ from typing import Any, final
 import msgspec
 
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
-from hardpoint.core.outcome import Operation, Repeat, checked_key
+from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.email.composing import Addressed, Several, addresses, check, sender
 from hardpoint.email.driver import EmailDriver
 from hardpoint.email.types import Attachment, Email, EmailEvent, NewEmail
 from hardpoint.runtime.calls import Calls
 from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.journal import Effect
 
 _SEND = Operation("send", Repeat.NEEDS_KEY)
 _EMPTY: Mapping[str, Any] = {}
@@ -78,9 +79,8 @@ class EmailSender:
                 once.
             extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
         """
-        key = self.connection.ids() if idempotency_key is None else checked_key(idempotency_key)
-        new = NewEmail(
-            key=key,
+        asked = NewEmail(
+            key="",
             from_=sender(self.driver, from_),
             to=addresses(to, field="to"),
             subject=subject,
@@ -94,9 +94,14 @@ class EmailSender:
             metadata=dict(metadata),
             extra=extra.get(self.driver.provider, _EMPTY),
         )
+        key = self._calls.key(_SEND, idempotency_key, asked)
+        new = msgspec.structs.replace(asked, key=key.text)
         check(new, self.driver)
         email = await self._calls.run_keyed(
-            _SEND, lambda derived: self.driver.send(new, idempotency_key=derived), key
+            _SEND,
+            lambda derived: self.driver.send(new, idempotency_key=derived),
+            key,
+            Effect(arguments=asked, returns=Email),
         )
         return msgspec.structs.replace(email, id=self._ours(email.id))
 

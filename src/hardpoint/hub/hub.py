@@ -42,11 +42,13 @@ from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
+    from hardpoint.email.api import EmailSender
     from hardpoint.hub.accounts import Accounts
     from hardpoint.hub.asgi import InboxApp
     from hardpoint.oauth.vault import Vault
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
+    from hardpoint.storage.api import ObjectStore
 
 FORWARD = "forward"
 """The name of the handler that forwards; a source's own handlers may not have it."""
@@ -213,6 +215,14 @@ class Hub:
     def sms(self, connection: str) -> "SmsSender":
         """Sends text messages through a connection; see `payments` for its name."""
         return self._ports.get("sms", connection)
+
+    def email(self, connection: str) -> "EmailSender":
+        """Sends email through a connection; see `payments` for its name."""
+        return self._ports.get("email", connection)
+
+    def storage(self, connection: str) -> "ObjectStore":
+        """Keeps files through a connection; see `payments` for its name."""
+        return self._ports.get("storage", connection)
 
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
@@ -423,6 +433,9 @@ class _Awaited:
 
     def transport(self, limits: Limits) -> AsyncTransport:
         return AsyncTransport(limits)
+
+    def effect(self, shells: tuple[str, str]) -> str:
+        return shells[0]
 
 
 def _load(path: Path) -> tuple[Settings, Prepared]:

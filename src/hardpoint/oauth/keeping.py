@@ -1,5 +1,6 @@
 """The vault's other procedures: keep, reject, give back, erase, tell; they block."""
 
+from collections.abc import Callable
 from typing import final
 
 from msgspec.structs import replace
@@ -70,23 +71,20 @@ class Keeper:
         tell()
         return bool(row.refreshable)
 
-    def slots(self, key: Key) -> tuple[Key, ...]:
-        """Every slot of the connection."""
-        with self._by.file.reading() as rows:
-            return tuple(row.key for row in rows.connections(key.tenant) if row.name == key.name)
-
-    def cut_off(self, key: Key) -> Held | None:
-        """Let nobody have a token of it from now on; its credentials are kept yet."""
+    def cut_off(self, tenant: str, name: str) -> dict[Key, Held | None]:
+        """Let nobody have a token of any slot from now on; gives what is kept yet."""
         by = self._by
+        cut: dict[Key, Held | None] = {}
+        tells: list[Callable[[], None]] = []
         with by.file.transaction() as rows:
-            row = rows.connection(key)
-            current = None if row is None else held(by.envelope, rows, row)
-            if row is None or current is None:
-                return None
-            after = moved(row, State.DISCONNECTED, "revocation_pending", by.clock.now())
-            tell = self._refresher.save(rows, row, after)
-        tell()
-        return Held(row=after, tokens=current.tokens)
+            for row in rows.connections(tenant):
+                if row.name == name:
+                    cut[row.key] = held(by.envelope, rows, row)
+                    after = moved(row, State.DISCONNECTED, "revocation_pending", by.clock.now())
+                    tells.append(self._refresher.save(rows, row, after))
+        for tell in tells:
+            tell()
+        return cut
 
     def give_back(self, current: Held | None) -> bool:
         """Revoke the grant at the provider; whether it has a way to.

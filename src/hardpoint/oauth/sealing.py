@@ -20,9 +20,6 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token_type: str = "Bearer"  # noqa: S105 - a word
     details: dict[str, Any] = {}
 
-    def __repr__(self) -> str:
-        return "_Payload(****)"
-
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,13 +111,9 @@ def leased(row: ConnectionRow, now: float, lease: float) -> bool:
 
 def harmless(entry: Entry, attempt_at: float, now: float) -> bool:
     """Whether a refresh token that was sent at a time, and perhaps used up, can be sent again."""
-    match entry.rotation:
-        case Rotation.STATIC:
-            return True
-        case Rotation.GRACE:
-            return 0 <= now - attempt_at < entry.reuse_grace - _GRACE_MARGIN
-        case Rotation.STRICT:
-            return False
+    if entry.rotation is Rotation.GRACE:
+        return 0 <= now - attempt_at < entry.reuse_grace - _GRACE_MARGIN
+    return entry.rotation is Rotation.STATIC
 
 
 def claimed(row: ConnectionRow, now: float, *, owner: str, lease: float) -> ConnectionRow:
@@ -166,22 +162,12 @@ def failed(
         before: since when an earlier attempt was in doubt already.
         chance: from 0 to 1, spreads the next tries.
     """
-    match error.verdict:
-        case "grant":
-            if before is not None:
-                reason = "lost_answer"  # the earlier attempt had used it up
-            elif row.refresh_expires_at is not None and row.refresh_expires_at <= now:
-                reason = "refresh_expired"
-            else:
-                reason = "revoked"
-            return replace(moved(row, State.NEEDS_REAUTH, reason, now), attempt_at=None)
-        case "interaction":
-            after = moved(row, State.NEEDS_REAUTH, "interaction_required", now)
-            return replace(after, attempt_at=None)
-        case "client":
-            return replace(moved(row, State(row.state), row.reason, now), attempt_at=before)
-        case "transient":
-            pass
+    if error.verdict == "grant":
+        return _gone(row, _why_gone(row, now, before), now)
+    if error.verdict == "interaction":
+        return _gone(row, "interaction_required", now)
+    if error.verdict == "client":
+        return replace(moved(row, State(row.state), row.reason, now), attempt_at=before)
     failures = row.failures + 1
     wait = min(RETRY_SECONDS * 2.0 ** min(failures - 1, 20), RETRY_SECONDS_MAX)
     wait = max(wait * (1 + chance / 4), error.retry_after or 0.0)
@@ -199,6 +185,17 @@ def failed(
         failures=failures,
         retry_at=now + wait,
     )
+
+
+def _gone(row: ConnectionRow, reason: str, now: float) -> ConnectionRow:
+    return replace(moved(row, State.NEEDS_REAUTH, reason, now), attempt_at=None)
+
+
+def _why_gone(row: ConnectionRow, now: float, before: float | None) -> str:
+    if before is not None:
+        return "lost_answer"  # the earlier attempt had used it up
+    ended = row.refresh_expires_at is not None and row.refresh_expires_at <= now
+    return "refresh_expired" if ended else "revoked"
 
 
 def given_up(row: ConnectionRow, now: float) -> ConnectionRow:

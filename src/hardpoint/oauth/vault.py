@@ -319,10 +319,19 @@ class Vault:
             TokenEndpointError: the provider did not confirm, and not everything was erased.
         """
         first = checked(Key(tenant, connection))
-        slots = await self._work.do(partial(self._keeper.slots, first))
-        if not slots:
+        cut = await self._work.do(partial(self._keeper.cut_off, tenant, connection))
+        if not cut:
             raise unknown(first)
-        confirmed = [await self._disconnected(key, force=force) for key in slots]
+        confirmed: list[bool] = []
+        for key, kept in cut.items():
+            self._fresh.forget(key)
+            try:
+                confirmed.append(await self._work.do(partial(self._keeper.give_back, kept)))
+            except TokenEndpointError:
+                if not force:
+                    raise
+                confirmed.append(False)
+            await self._work.do(partial(self._keeper.erase, key))
         return all(confirmed)
 
     async def connections(self, *, tenant: str | None = None) -> tuple[ConnectionStatus, ...]:
@@ -378,18 +387,6 @@ class Vault:
         job = partial(self._keeper.put, key, tokens, kind=kind, client=client, account=account)
         await self._work.do(job)
         self._fresh.forget(key)
-
-    async def _disconnected(self, key: Key, *, force: bool) -> bool:
-        found = await self._work.do(partial(self._keeper.cut_off, key))
-        self._fresh.forget(key)
-        try:
-            confirmed = await self._work.do(partial(self._keeper.give_back, found))
-        except TokenEndpointError:
-            if not force:
-                raise
-            confirmed = False
-        await self._work.do(partial(self._keeper.erase, key))
-        return confirmed
 
     async def _current(self, key: Key) -> Held:
         """The credential, renewed where that is due and somebody can."""

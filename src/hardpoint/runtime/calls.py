@@ -82,6 +82,19 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @final
+class Key(msgspec.Struct, frozen=True):
+    """The idempotency key of one call.
+
+    Attributes:
+        text: what the caller knows it by.
+        lasting: whether this very call would have it again: it is the caller's, or the job's.
+    """
+
+    text: str
+    lasting: bool
+
+
+@final
 class Calls:
     """Runs the calls of one connection's driver."""
 
@@ -109,7 +122,7 @@ class Calls:
         self,
         operation: Operation,
         attempt: Callable[[str], Awaitable[_Result]],
-        key: str | None,
+        key: Key | str | None,
         effect: Effect[_Result] | None = None,
     ) -> _Result:
         """A call under an idempotency key; every attempt gets the same, as the provider takes it.
@@ -117,7 +130,7 @@ class Calls:
         Args:
             operation: which.
             attempt: is handed the provider's key.
-            key: the caller's, or None to make one: the same each time in a job, else for this call.
+            key: the caller's, or None to make one: see `key`, which a port may call itself.
             effect: what is asked for. Without it the call has no key of the job's, and no journal.
 
         Raises:
@@ -126,25 +139,25 @@ class Calls:
             IdempotencyConflictError: the journal knows the key with other arguments.
             StoreUnavailableError: the journal cannot be written to; nothing was sent.
         """
-        own = self._key(operation, key, effect)
-        label = self._connection.ids() if own is None else own
+        if not isinstance(key, Key):
+            key = self.key(operation, key, None if effect is None else effect.arguments)
         length_max = self._driver.capabilities.key_length_max
-        derived = derived_key(operation.name, label, length_max=length_max)
+        derived = derived_key(operation.name, key.text, length_max=length_max)
         journal = None if self._honoured else self._connection.journal
         askable = journal is not None and effect is not None and effect.search is not None
         call = self._call(
             operation,
             lambda: attempt(derived),
-            label,
-            repeatable=own is not None and (self._honoured or askable),
+            key.text,
+            repeatable=key.lasting and (self._honoured or askable),
         )
-        if own is None or effect is None or journal is None:
+        if effect is None or journal is None or not key.lasting:
             return await call.finish()
         search = effect.search
         at = occasion.get()
         intent = Intent(
             scope=self._scope(operation),
-            key=own,
+            key=key.text,
             fingerprint=fingerprint(effect.arguments),
             likeness=None if search is None else fingerprint(search.like),
             job=None if at is None else at.job,
@@ -159,19 +172,27 @@ class Calls:
             operation=operation.name,
         ).finish()
 
+    def key(self, operation: Operation, key: str | None, arguments: object) -> Key:
+        """The key of one call, which counts as made: the caller's, the job's, or one for it alone.
+
+        Args:
+            operation: which.
+            key: the caller's.
+            arguments: all that is asked for; None for a call that has no key of the job's.
+
+        Raises:
+            InvalidRequestError: the key is unusable, or an argument cannot be compared with that
+                of a repeat.
+        """
+        if key is not None:
+            return Key(checked_key(key), lasting=True)
+        at = occasion.get()
+        if at is None or arguments is None:
+            return Key(self._connection.ids(), lasting=False)
+        return Key(at.key(self._scope(operation), fingerprint(arguments)), lasting=True)
+
     def _scope(self, operation: Operation) -> str:
         return f"{self._connection.name}:{operation.name}"
-
-    def _key(
-        self, operation: Operation, key: str | None, effect: Effect[_Result] | None
-    ) -> str | None:
-        """The key under which this very call would be made again; None when there is none."""
-        if key is not None:
-            return checked_key(key)
-        at = occasion.get()
-        if at is None or effect is None:
-            return None
-        return at.key(self._scope(operation), fingerprint(effect.arguments))
 
     def _call(
         self,

@@ -30,8 +30,10 @@ from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 
 if TYPE_CHECKING:
+    from hardpoint.sync.email import EmailSender
     from hardpoint.sync.payments import PaymentGateway
     from hardpoint.sync.sms import SmsSender
+    from hardpoint.sync.storage import ObjectStore
 
 
 @final
@@ -114,6 +116,18 @@ class Hub:
 
         return SmsSender(self._ports.get("sms", connection))
 
+    def email(self, connection: str) -> "EmailSender":
+        """Sends email through a connection; see `payments` for its name."""
+        from hardpoint.sync.email import EmailSender
+
+        return EmailSender(self._ports.get("email", connection))
+
+    def storage(self, connection: str) -> "ObjectStore":
+        """Keeps files through a connection; see `payments` for its name."""
+        from hardpoint.sync.storage import ObjectStore
+
+        return ObjectStore(self._ports.get("storage", connection))
+
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
@@ -149,3 +163,6 @@ class _Blocking:
 
     def transport(self, limits: Limits) -> BlockingTransport:
         return BlockingTransport(limits)
+
+    def effect(self, shells: tuple[str, str]) -> str:
+        return shells[1]

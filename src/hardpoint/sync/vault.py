@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Self
 import hardpoint.oauth.vault as asynchronous
 
-
 class Vault:
     """Connected accounts, by tenant and name.
 
@@ -57,15 +56,10 @@ class Vault:
         run(self.asynchronous.__aenter__())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return run(self.asynchronous.__aexit__(kind, error, trace))
 
-    def access_token(self, connection: str, *, tenant: str = TENANT, slot: str = SLOT) -> Secret:
+    def access_token(self, connection: str, *, tenant: str=TENANT, slot: str=SLOT) -> Secret:
         """A token, or key, that is valid now; refreshed first where it has to be.
 
         Raises:
@@ -77,7 +71,7 @@ class Vault:
         """
         return run(self.asynchronous.access_token(connection, tenant=tenant, slot=slot))
 
-    def current(self, connection: str, *, tenant: str = TENANT, slot: str = SLOT) -> Held:
+    def current(self, connection: str, *, tenant: str=TENANT, slot: str=SLOT) -> Held:
         """All that is kept of a credential that is valid now: its details and ID token too.
 
         Raises:
@@ -85,9 +79,7 @@ class Vault:
         """
         return run(self.asynchronous.current(connection, tenant=tenant, slot=slot))
 
-    def refresh(
-        self, connection: str, *, tenant: str = TENANT, slot: str = SLOT, resend: bool = False
-    ) -> ConnectionStatus:
+    def refresh(self, connection: str, *, tenant: str=TENANT, slot: str=SLOT, resend: bool=False) -> ConnectionStatus:
         """Refresh now, due or not; joins a refresh under way.
 
         Args:
@@ -103,9 +95,7 @@ class Vault:
         """
         return run(self.asynchronous.refresh(connection, tenant=tenant, slot=slot, resend=resend))
 
-    def report_rejected(
-        self, connection: str, token: Secret, *, tenant: str = TENANT, slot: str = SLOT
-    ) -> bool:
+    def report_rejected(self, connection: str, token: Secret, *, tenant: str=TENANT, slot: str=SLOT) -> bool:
         """The provider's API answered 401 to a token: whoever asks next gets another.
 
         Only for the token that is current: one that was replaced meanwhile is no news. Nor is a
@@ -116,17 +106,7 @@ class Vault:
         """
         return run(self.asynchronous.report_rejected(connection, token, tenant=tenant, slot=slot))
 
-    def authorization(
-        self,
-        connection: str,
-        *,
-        client: str | None = None,
-        hosts: Collection[str] = (),
-        tenant: str = TENANT,
-        slot: str = SLOT,
-        header: str = "authorization",
-        scheme: str = "Bearer",
-    ) -> ConnectionAuthorization:
+    def authorization(self, connection: str, *, client: str | None=None, hosts: Collection[str]=(), tenant: str=TENANT, slot: str=SLOT, header: str='authorization', scheme: str='Bearer') -> ConnectionAuthorization:
         """The connection in place of a static key, for clients and drivers.
 
         Args:
@@ -141,25 +121,9 @@ class Vault:
         Raises:
             ConfigurationError: there is no such client.
         """
-        return self.asynchronous.authorization(
-            connection,
-            client=client,
-            hosts=hosts,
-            tenant=tenant,
-            slot=slot,
-            header=header,
-            scheme=scheme,
-        )
+        return self.asynchronous.authorization(connection, client=client, hosts=hosts, tenant=tenant, slot=slot, header=header, scheme=scheme)
 
-    def put(
-        self,
-        connection: str,
-        tokens: Tokens,
-        *,
-        client: str,
-        tenant: str = TENANT,
-        account: str | None = None,
-    ) -> ConnectionStatus:
+    def put(self, connection: str, tokens: Tokens, *, client: str, tenant: str=TENANT, account: str | None=None) -> ConnectionStatus:
         """Keep the tokens of a flow that ended well, and those of its further slots.
 
         Under a name that is taken, the connection is connected again, in place of what it had.
@@ -176,17 +140,13 @@ class Vault:
                 name.
             ConfigurationError: there is no such client.
         """
-        return run(
-            self.asynchronous.put(connection, tokens, client=client, tenant=tenant, account=account)
-        )
+        return run(self.asynchronous.put(connection, tokens, client=client, tenant=tenant, account=account))
 
-    def put_key(
-        self, connection: str, secret: Secret, *, tenant: str = TENANT, user: str | None = None
-    ) -> ConnectionStatus:
+    def put_key(self, connection: str, secret: Secret, *, tenant: str=TENANT, user: str | None=None) -> ConnectionStatus:
         """Keep an API key, or with `user` the password of Basic credentials."""
         return run(self.asynchronous.put_key(connection, secret, tenant=tenant, user=user))
 
-    def disconnect(self, connection: str, *, tenant: str = TENANT, force: bool = False) -> bool:
+    def disconnect(self, connection: str, *, tenant: str=TENANT, force: bool=False) -> bool:
         """Give the grant back at the provider, then erase its credentials, of every slot.
 
         From its first moment nobody gets a token any more. Should the provider not confirm, the
@@ -201,13 +161,11 @@ class Vault:
         """
         return run(self.asynchronous.disconnect(connection, tenant=tenant, force=force))
 
-    def connections(self, *, tenant: str | None = None) -> tuple[ConnectionStatus, ...]:
+    def connections(self, *, tenant: str | None=None) -> tuple[ConnectionStatus, ...]:
         """Where every connection stands: of one tenant, or of all."""
         return run(self.asynchronous.connections(tenant=tenant))
 
-    def status(
-        self, connection: str, *, tenant: str = TENANT, slot: str = SLOT
-    ) -> ConnectionStatus:
+    def status(self, connection: str, *, tenant: str=TENANT, slot: str=SLOT) -> ConnectionStatus:
         """Where one stands.
 
         Raises:
