@@ -1,6 +1,6 @@
 import asyncio
+import json
 import socket
-from dataclasses import replace
 
 import pytest
 
@@ -15,13 +15,13 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
+from hardpoint.http.messages import Response
+from hardpoint.http.untrusted import Untrusted
 from hardpoint.hub.accounts import Accounts
 from hardpoint.hub.oauth import OAuthSettings
-from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.flow import Kind
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.tokens import Tokens
-from hardpoint.runtime.clocks import SystemClock
 
 KEYRING = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -106,27 +106,35 @@ def test_an_internal_issuer_is_asked_at_any_address_and_port(accounts, closed_po
         asyncio.run(begin(made, Kind.LOGIN, "acme"))
 
 
-def test_an_issuer_outside_cannot_send_our_secret_into_our_own_network(accounts):
+def test_an_issuer_outside_cannot_send_our_secret_into_our_own_network(accounts, monkeypatch):
     """Its token endpoint is an address of ours: neither the exchange nor a refresh goes there."""
-    made = accounts(registered("google", provider="google"))
+    made = accounts(registered(issuer="https://id.acme.example"))
 
-    async def ask(inner_url):
+    async def ask(inner):
+        said = {
+            "issuer": "https://id.acme.example",
+            "authorization_endpoint": "https://id.acme.example/authorize",
+            "token_endpoint": f"{inner}/token",
+            "jwks_uri": "https://id.acme.example/keys",
+        }
+        answer = Response(status=200, headers={}, body=json.dumps(said).encode())
+
+        async def discovery(url):
+            return answer
+
+        monkeypatch.setattr(Untrusted, "get", lambda self, url: discovery(url))
         async with made:
-            endpoint = made.flows._connect["google"].endpoint
-            inner = replace(endpoint.client.entry, token_url=inner_url)
-            client = made._clients["google"] = replace(endpoint.client, entry=inner)
-            led = TokenEndpoint(endpoint._transport, client, SystemClock())
             with pytest.raises(TokenEndpointError, match="is not https on its usual port"):
-                await led.exchange(Secret.value("code"))
+                await made.flows._connect["acme"].endpoint.exchange(Secret.value("code"))
             tokens = Tokens(
                 access=Secret.value("a"), refresh=Secret.value("r"), issued_at=0, expires_at=1
             )
-            await made.vault.put("google", tokens, client="google")
+            await made.vault.put("acme", tokens, client="acme")
             with pytest.raises(TokenRefreshError):
-                await made.vault.access_token("google")
+                await made.vault.access_token("acme")
 
     with FakeServer(FakeIssuer()) as inner:
-        asyncio.run(ask(f"{inner.url}/token"))
+        asyncio.run(ask(inner.url))
         assert inner.requests == 0
 
 

@@ -76,7 +76,7 @@ class Accounts:
         self._looking = AsyncTransport(UNTRUSTED)
         # A refresh belongs to nobody who waits for it, and is bound by no caller's deadline.
         self._refreshing = BlockingTransport(limits, remaining=lambda: None)
-        self._inner: set[str] = set()
+        self._led: set[str] = set()
         self._outside = _Side(
             Untrusted(self._looking, resolve_async), Untrusted(self._asking, resolve_async), clock
         )
@@ -90,7 +90,7 @@ class Accounts:
             keyring,
             self._clients,
             transport=_ByHost(
-                self._inner, self._refreshing, Untrusted(self._refreshing, resolve_blocking)
+                self._led, Untrusted(self._refreshing, resolve_blocking), self._refreshing
             ),
             clock=clock,
             listeners=listeners,
@@ -167,19 +167,19 @@ class Accounts:
             client = one.client("connect", entry("connect"), self.public_url)
             self._connect[one.name] = side.authorities.make(client, tenants=one.tenants)
             self._clients[one.name] = client
-            if side is self._inside:
+            if side is self._outside:
                 urls = (client.entry.token_url, client.entry.revocation_url or "")
-                self._inner.update(urlsplit(url).netloc for url in urls)
+                self._led.update(urlsplit(url).netloc for url in urls)
 
     def _side(self, one: OAuthSettings) -> "_Side":
-        """An issuer's documents may name our own network only where the issuer is in it."""
+        """Whose addresses to trust: our own catalogue's, and an issuer's that is in our network."""
         local = one.issuer is not None and urlsplit(one.issuer).hostname in LOOPBACK
-        return self._inside if one.internal or local else self._outside
+        return self._inside if one.provider or one.internal or local else self._outside
 
 
 @final
 class _Side:
-    """Outside of our own network, or inside: who looks documents up, and what asks endpoints."""
+    """How documents are looked up, and endpoints asked."""
 
     def __init__(self, fetch: Untrusted, transport: Transport, clock: Timekeeper) -> None:
         self.fetch = fetch
@@ -188,13 +188,13 @@ class _Side:
 
 @final
 class _ByHost:
-    """The vault's way to token endpoints: straight to those inside, to all others with a look."""
+    """The vault's way to token endpoints: a look before each address that an issuer led us to."""
 
-    def __init__(self, inner: Collection[str], inside: Transport, outside: Transport) -> None:
-        self._inner = inner
-        self._inside = inside
-        self._outside = outside
+    def __init__(self, led: Collection[str], untrusted: Transport, trusted: Transport) -> None:
+        self._led = led
+        self._untrusted = untrusted
+        self._trusted = trusted
 
     async def send(self, request: Request) -> Response:
-        inner = urlsplit(request.url).netloc in self._inner
-        return await (self._inside if inner else self._outside).send(request)
+        led = urlsplit(request.url).netloc in self._led
+        return await (self._untrusted if led else self._trusted).send(request)
