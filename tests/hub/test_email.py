@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hardpoint.core.errors import ConfigurationError, OutcomeUnknownError
+from hardpoint.core.errors import ConfigurationError, InvalidRequestError, OutcomeUnknownError
 from hardpoint.email import DeliveryStatus, EmailChanged, merge
 from hardpoint.fakes.emitter import Chaos
 from hardpoint.fakes.faults import commit_then_drop
@@ -138,3 +138,28 @@ def test_a_provider_without_email_is_named(path):
     with BlockingHub.load(path) as hub, pytest.raises(ConfigurationError) as caught:
         hub.sms("mail")
     assert "sendgrid has no sms" in str(caught.value)
+
+
+def test_within_a_job_a_bad_argument_is_named_as_anywhere_and_a_good_call_has_the_jobs_key(
+    path, server
+):
+    async def scenario():
+        hub = Hub.load(path)
+        mail = hub.email("mail")
+        try:
+
+            async def welcome() -> str:
+                for field in ("subject", "text"):
+                    with pytest.raises(InvalidRequestError) as caught:
+                        await mail.send(**ASKED | {field: "\ud800"})
+                    assert caught.value.field == field
+                return (await mail.send(**ASKED)).idempotency_key
+
+            return [await hub.once("welcome", welcome) for _ in range(2)]
+        finally:
+            await hub.stop()
+
+    one, again = asyncio.run(scenario())
+    assert one == again
+    assert "welcome" in one
+    assert server.app.ledger.count("email") == 1

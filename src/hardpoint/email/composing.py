@@ -60,12 +60,28 @@ def check(new: NewEmail, driver: EmailDriver) -> None:
             driver.capabilities.require(capability, driver.provider)
     _check_attachments(new, limits["attachments"])
     checked_headers(new.headers)
-    if new.metadata:
-        _check_metadata(new, limits["metadata_bytes"])
+    check_metadata(new, driver)
     if message_bytes(new) > limits["message_bytes"]:
         raise InvalidRequestError(
             f"is larger than {limits['message_bytes']} bytes, all parts together", field="message"
         )
+
+
+def check_metadata(new: NewEmail, driver: EmailDriver) -> None:
+    """Refuse metadata that cannot go along, or are too much beside the call's key.
+
+    Raises:
+        InvalidRequestError: naming the field; nothing was sent.
+    """
+    for name, value in new.metadata.items():
+        field = f"metadata[{name!r:.50}]"
+        if not _METADATA_NAME.fullmatch(name):
+            raise InvalidRequestError("is not a usable name", field=field)
+        if _UNSENDABLE.search(value):
+            raise InvalidRequestError("holds a character that cannot be sent", field=field)
+    most = driver.capabilities.limits["metadata_bytes"]
+    if new.metadata and len(msgspec.json.encode({**new.metadata, "": new.key})) > most:
+        raise InvalidRequestError(f"is larger than {most} bytes", field="metadata")
 
 
 def message_bytes(new: NewEmail) -> int:
@@ -143,14 +159,3 @@ def _check_attachment(one: Attachment, field: str) -> None:
         raise InvalidRequestError("is empty", field=f"{field}.content")
     if one.content_id is not None and not _CONTENT_ID.fullmatch(one.content_id):
         raise InvalidRequestError("is not a usable id", field=f"{field}.content_id")
-
-
-def _check_metadata(new: NewEmail, most: int) -> None:
-    for name, value in new.metadata.items():
-        field = f"metadata[{name!r:.50}]"
-        if not _METADATA_NAME.fullmatch(name):
-            raise InvalidRequestError("is not a usable name", field=field)
-        if _UNSENDABLE.search(value):
-            raise InvalidRequestError("holds a character that cannot be sent", field=field)
-    if len(msgspec.json.encode({**new.metadata, "": new.key})) > most:
-        raise InvalidRequestError(f"is larger than {most} bytes", field="metadata")
