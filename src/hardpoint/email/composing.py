@@ -18,6 +18,7 @@ _TYPE = re.compile(
     r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.ASCII | re.IGNORECASE
 )
 _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,128}", re.ASCII)
+_NOT_IN_FILE_NAMES = frozenset('/\\"')  # a path; the end of the name in its header
 _METADATA_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\ud800-\udfff]")
 
@@ -151,8 +152,8 @@ def _check_attachments(new: NewEmail, most: int) -> None:
 
 def _check_attachment(one: Attachment, field: str) -> None:
     name = checked_line(one.name, field=f"{field}.name", most=FILE_NAME_CHARACTERS_MAX)
-    if not {"/", "\\"}.isdisjoint(name):
-        raise InvalidRequestError("is a path", field=f"{field}.name")
+    if not _NOT_IN_FILE_NAMES.isdisjoint(name):
+        raise InvalidRequestError("holds a slash or a quotation mark", field=f"{field}.name")
     if not _TYPE.fullmatch(one.content_type):
         raise InvalidRequestError("is not type/subtype", field=f"{field}.content_type")
     if not one.content:
