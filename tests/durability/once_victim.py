@@ -40,6 +40,7 @@ from hardpoint.runtime.connection import Connection
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.store.driver import NewEvent
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.sms import SmsSender as BlockingSender
 
 HANDLERS = ("pay", "text", "tell")
@@ -132,7 +133,7 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
     )
 
     def texts(name: str, flags, *, blocking: bool = False) -> SmsSender:
-        journal = hub.blocking_journal if blocking else hub.journal
+        journal = SqliteJournal(hub.store, blocking=True) if blocking else hub.journal
         account = Twilio(
             account_sid=ACCOUNT_SID,
             secret=Secret.value(AUTH_TOKEN),
