@@ -37,6 +37,8 @@ _Result = TypeVar("_Result")
 
 RECENT_MAX = 1024
 """How many results are kept in memory."""
+RECENT_BYTES_MAX = 16 * 1024
+"""How large a result may be to be kept there."""
 
 
 class _Unsaid:
@@ -148,9 +150,12 @@ class Once:
 
     def _remember(self, name: tuple[str, str], arguments: bytes, result: object) -> None:
         try:
-            self._recent[name] = (arguments, recorded(result))
+            record = recorded(result)
         except TypeError:  # it is no value of the type that was declared
             return
+        if len(record) > RECENT_BYTES_MAX:
+            return
+        self._recent[name] = (arguments, record)
         if len(self._recent) > RECENT_MAX:
             self._recent.popitem(last=False)
 
