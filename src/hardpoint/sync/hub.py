@@ -5,8 +5,8 @@ with Hub.load("hardpoint.toml") as hub:
 
 It receives no webhooks: those need an event loop, and `hardpoint serve` has one. Its store is
 opened when a call has to be written down: `once`, or a key for a provider that knows none. One
-process at a time can do so; where a server runs on the store, such calls are made there. In its plain
-`def` handlers, that is `Hub(hub.settings, store=hub.store)`.
+process at a time can do so; where a server runs on the store, such calls are made there. For its
+plain `def` handlers there is `Hub(hub.settings, store=hub.store)`.
 """
 
 import threading
