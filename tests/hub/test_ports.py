@@ -279,7 +279,7 @@ def test_files_are_kept_by_whoever_keeps_them(write):
 
 
 def test_plain_functions_beside_a_hub_write_their_calls_down_in_its_store(write, vendors):
-    _, twilio = vendors
+    twilio = vendors[1]
     asked = {"to": "+4917012345678", "body": "paid", "idempotency_key": "order-7"}
 
     async def scenario():
