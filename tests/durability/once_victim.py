@@ -209,7 +209,7 @@ def order(hub: Hub, name: str):
 
 
 async def live(hub: Hub, orders: list[str], retried: list[str]) -> None:
-    async with hub:
+    async with asyncio.timeout(120), hub:
         await asyncio.gather(*(order(hub, name) for name in orders))
         for event in retried:
             await hub.retry(event, "tell")

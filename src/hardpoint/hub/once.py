@@ -197,7 +197,7 @@ class _Run:
         self._arguments = arguments
         self._options = options
         self._intent = intent
-        self.in_doubt = False
+        self.in_doubt = self.acted = False
 
     async def finish(self) -> Any:
         """Run it. An error of ours says whether it has acted; any other leaves that open."""
@@ -206,12 +206,14 @@ class _Run:
         self.in_doubt = True
         try:
             result: Awaitable[Any] | Any = self._function(*self._arguments, **self._options)
-            return await result if inspect.isawaitable(result) else result
+            given = await result if inspect.isawaitable(result) else result
         except HardpointError as error:
             self.in_doubt = not error.outcome_known
             raise
         finally:
             occasion.reset(token)
+        self.acted = True
+        return given
 
 
 def _again(clock: Clock, function: Callable[..., Any], entry: Entry) -> bool:
