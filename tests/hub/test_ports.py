@@ -276,3 +276,20 @@ def test_files_are_kept_by_whoever_keeps_them(write):
         return found.data
 
     assert asyncio.run(scenario()) == b"hello"
+
+
+def test_plain_functions_beside_a_hub_write_their_calls_down_in_its_store(write, vendors):
+    twilio = vendors[1]
+    asked = {"to": "+4917012345678", "body": "paid", "idempotency_key": "order-7"}
+
+    async def scenario():
+        async with Hub.load(write()) as hub:
+            plain = BlockingHub(hub.settings, store=hub.store)
+            first = await asyncio.to_thread(lambda: plain.sms("texts").send(**asked))
+            again = await hub.sms("texts").send(**asked)
+            await asyncio.to_thread(plain.close)
+            assert hub.store.is_open
+            return first == again
+
+    assert asyncio.run(scenario())
+    assert twilio.app.ledger.count("message") == 1

@@ -226,6 +226,7 @@ class _Call(Generic[_Result]):
         "_operation",
         "_policy",
         "_repeatable",
+        "acted",
         "in_doubt",
     )
 
@@ -250,6 +251,8 @@ class _Call(Generic[_Result]):
         self._attempts = 0
         self.in_doubt = False
         """An attempt may have acted, and no later answer has told."""
+        self.acted = False
+        """An attempt has: the result is the provider's, not a fallback's."""
 
     async def finish(self) -> _Result:
         """Make the call."""
@@ -295,7 +298,7 @@ class _Call(Generic[_Result]):
                 raise
             raise failure from error
         else:
-            self.in_doubt = False
+            self.in_doubt, self.acted = False, True
             ended = None
             return result
         finally:

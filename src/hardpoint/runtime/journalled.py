@@ -40,7 +40,12 @@ _Result = TypeVar("_Result")
 
 
 class Doubtful(Protocol[_Result_co]):
-    """A call that can be made, and then tells whether it may have acted."""
+    """A call that can be made, and then tells whether it has acted, or may have."""
+
+    @property
+    def acted(self) -> bool:
+        """Whether it has."""
+        ...
 
     @property
     def in_doubt(self) -> bool:
@@ -128,13 +133,19 @@ class Journalled(Generic[_Result]):
         try:
             result = await call.finish()
         except BaseException:
-            if call.in_doubt:
-                self._journal.leave(intent)
-            else:
-                self._journal.free(intent)
+            self._give_up()
             raise
-        await self._journal.end(intent, _kept(result), getattr(result, "id", None))
+        if call.acted:
+            await self._journal.end(intent, _kept(result), getattr(result, "id", None))
+        else:
+            self._give_up()  # a fallback's result is not what the key stands for
         return result
+
+    def _give_up(self) -> None:
+        if self._call.in_doubt:
+            self._journal.leave(self._intent)
+        else:
+            self._journal.free(self._intent)
 
     async def _settled(self, entry: Entry) -> _Result:
         """What became of it, as the provider has it; or it is sent now."""
