@@ -33,6 +33,9 @@ class ThreadedCalls:
         """What the work gives."""
         return await self._runtime.work(partial(work, self._folder))
 
+    async def close(self) -> None:
+        """Nothing stays open."""
+
 
 @final
 class DirectCalls:
@@ -45,3 +48,6 @@ class DirectCalls:
     async def do(self, work: Callable[[Folder], _Result]) -> _Result:
         """What the work gives."""
         return await self._runtime.work(partial(work, self._folder))
+
+    def close(self) -> None:
+        """Nothing stays open."""
