@@ -276,3 +276,12 @@ def test_files_are_kept_by_whoever_keeps_them(write):
         return found.data
 
     assert asyncio.run(scenario()) == b"hello"
+
+
+def test_a_folder_that_is_not_there_is_told_by_its_key(tmp_path):
+    path = tmp_path / "hardpoint.toml"
+    connection = '[connections.files]\nprovider = "filesystem"\npath = "files"\n'
+    path.write_text(f'[store]\nurl = "sqlite:events.db"\n{connection}')
+    with pytest.raises(ConfigurationError) as caught:
+        Hub.load(path)
+    assert caught.value.key == "connections.files.path"

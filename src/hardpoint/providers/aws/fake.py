@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote_plus, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from hardpoint.core.secrets import Secret
@@ -186,7 +186,7 @@ class FakeS3:
         names = [name for name in found if name.encode() > after.encode()]
         shown = "".join(_entry(name, found[name]) for name in names[:most])
         more = len(names) > most
-        shown += f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+        shown += f"<EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>"
         if more:
             token = escape(names[most - 1])
             shown += f"<NextContinuationToken>{token}</NextContinuationToken>"
@@ -196,10 +196,10 @@ class FakeS3:
 
 def _entry(name: str, held: Held | None) -> str:
     if held is None:
-        return f"<CommonPrefixes><Prefix>{quote(name)}</Prefix></CommonPrefixes>"
+        return f"<CommonPrefixes><Prefix>{quote_plus(name, safe='/')}</Prefix></CommonPrefixes>"
     modified = datetime.fromtimestamp(int(held.modified), UTC).isoformat()
     return (
-        f"<Contents><Key>{quote(name)}</Key><Size>{len(held.data)}</Size>"
+        f"<Contents><Key>{quote_plus(name, safe='/')}</Key><Size>{len(held.data)}</Size>"
         f"<ETag>{escape(held.etag)}</ETag><LastModified>{modified}</LastModified></Contents>"
     )
 
