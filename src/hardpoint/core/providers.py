@@ -33,8 +33,8 @@ class Provider:
         settings: `module:Class` of its settings, for outbound connections.
         ports: port (`payments`) to `module:Class` of its driver, where it has one.
         effects: port to `module:Class` of the asynchronous shell that its driver is made with, and
-            of the blocking one, each made from the settings, with a `close` of its own; a port that
-            is not named gets the HTTP transport.
+            of the blocking one, each made from the settings; a port that is not named gets the HTTP
+            transport.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
         starter: `package:folder` of the files that `init` writes; the docstring of its app ends

@@ -33,9 +33,6 @@ class ThreadedCalls:
         """What the work gives."""
         return await self._runtime.work(partial(work, self._folder))
 
-    async def close(self) -> None:
-        """Nothing stays open."""
-
 
 @final
 class DirectCalls:
@@ -48,6 +45,3 @@ class DirectCalls:
     async def do(self, work: Callable[[Folder], _Result]) -> _Result:
         """What the work gives."""
         return await self._runtime.work(partial(work, self._folder))
-
-    def close(self) -> None:
-        """Nothing stays open."""
