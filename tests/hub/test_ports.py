@@ -293,3 +293,12 @@ def test_plain_functions_beside_a_hub_write_their_calls_down_in_its_store(write,
 
     assert asyncio.run(scenario())
     assert twilio.app.ledger.count("message") == 1
+
+
+def test_a_folder_that_is_not_there_is_told_by_its_key(tmp_path):
+    path = tmp_path / "hardpoint.toml"
+    connection = '[connections.files]\nprovider = "filesystem"\npath = "files"\n'
+    path.write_text(f'[store]\nurl = "sqlite:events.db"\n{connection}')
+    with pytest.raises(ConfigurationError) as caught:
+        Hub.load(path)
+    assert caught.value.key == "connections.files.path"
