@@ -24,8 +24,8 @@ def test_a_short_run_prints_every_row(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(report.read_text())
     assert {row["who"] for row in found["rows"]} == {"bare", "ours", "SDK"}
-    assert len(found["rows"]) == 15
-    assert len(found["imports_ms"]) == 6
+    assert len(found["rows"]) == 20
+    assert len(found["imports_ms"]) == 8
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ def test_a_short_run_prints_every_row(tmp_path):
         (b"POST /v1/payment_intents HTTP/1.1\r\nauthorization: x\r\nstripe-version: y", b"x"),
         (b"GET /v1/payment_intents/pi_3SyBench HTTP/1.1\r\nstripe-version: y", b""),
         (b"POST /2010-04-01/Accounts/AC HTTP/1.1\r\nauthorization: x", b"To=%2B49170"),
+        (b"POST /v3/mail/send HTTP/1.1\r\nauthorization: x", b"ann@customer.example"),
         (b"GET / HTTP/1.1\r\nauthorization: x", b""),
     ],
 )

@@ -1,4 +1,4 @@
-"""The page says what the tables say; that of the codes is every page's test."""
+"""The page says what events and limits say; its codes are compared beside those of all others."""
 
 from pathlib import Path
 
@@ -11,15 +11,10 @@ PAGES = Path(__file__).parents[3] / "docs" / "reference" / "providers"
 PAGE = (PAGES / "sendgrid.md").read_text()
 
 
-def row_of(code):
-    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {code} |")]
-    return row
-
-
 @pytest.mark.parametrize("said", FAILURES)
 def test_every_reason_stands_on_the_page(said):
     reason, meaning, action = FAILURES[said]
-    assert row_of(said) == f"| {said} | `{reason.value}` | {meaning} | {action} |"
+    assert f"\n| {said} | `{reason.value}` | {meaning} | {action} |\n" in PAGE
 
 
 def test_the_limits_stand_on_the_page():
