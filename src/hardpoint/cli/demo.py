@@ -8,6 +8,7 @@ from rich.console import Console
 from hardpoint.cli.failures import Exit, Failure
 from hardpoint.cli.options import Json, commands, terminal_of
 from hardpoint.cli.terminal import Terminal
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.demo.story import run
 
 app = commands()
@@ -27,6 +28,14 @@ def demo(
     Exit code 0 means that every count held.
     """
     terminal = terminal_of(context, json=json)
+    try:
+        import fastapi as _
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "demo",
+            "its shop needs FastAPI, which is not installed",
+            fix="pip install 'hardpoint[demo]'",
+        ) from None
     console = Console(file=terminal.stderr if json else terminal.stdout)
     staying = not (once or json) and terminal.stdin.isatty()
     return _told(terminal, run(console, once=not staying))
