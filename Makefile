@@ -53,6 +53,7 @@ bench: $(VENV)/bench.stamp ## measure ours beside the peers and the floors (minu
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.verify
 	$(BIN)/python -m bench.accept
+	$(BIN)/python -m bench.outbound
 
 fmt: $(VENV)/dev.stamp ## format and fix what can be fixed
 	$(BIN)/ruff check --fix-only --quiet .

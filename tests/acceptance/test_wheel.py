@@ -30,6 +30,15 @@ def test_the_wheel_holds_the_package_its_types_and_its_licence_and_nothing_else(
     assert {name.split("/")[0].split("-")[0] for name in names} == {"hardpoint"}
 
 
+def test_the_wheel_brings_the_command_and_the_pytest_plugin(wheel):
+    archive = zipfile.ZipFile(wheel)
+    [entries] = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+    declared = archive.read(entries).decode()
+
+    assert "[console_scripts]\nhardpoint = hardpoint.cli.main:main" in declared
+    assert "[pytest11]\nhardpoint = hardpoint.testing.plugin" in declared
+
+
 def test_the_demo_runs_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     installed, empty = tmp_path / "installed", tmp_path / "empty"
     zipfile.ZipFile(wheel).extractall(installed)

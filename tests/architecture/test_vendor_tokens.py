@@ -48,6 +48,18 @@ def f():
     assert found == [2, 5, 8]
 
 
+def unclaimed(path: Path, text: str) -> str:
+    """A line without the words that the vendor of its folder declares as its own.
+
+    One vendor's word may hold another's: SendGrid's headers bear the name of Twilio, which owns it.
+    """
+    place = path.relative_to(SOURCE).parts
+    if place[0] == "providers" and place[1] in provider_names():
+        for token in provider(place[1]).tokens:
+            text = text.replace(token, "")
+    return text
+
+
 def files_outside(name: str) -> list[Path]:
     own = SOURCE / "providers" / name
     return [
@@ -64,6 +76,6 @@ def test_a_vendors_tokens_stand_in_its_own_folder_only(name: str) -> None:
         for path in files_outside(name)
         for line, text in code_of(path.read_text()).items()
         for token in provider(name).tokens
-        if token in text
+        if token in unclaimed(path, text)
     ]
     assert not found, "move it to the provider's folder"

@@ -17,9 +17,12 @@ from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.effects import Clock
 from hardpoint.core.identifiers import Uuid7
+from hardpoint.runtime.journal import Intent
+from hardpoint.runtime.occasion import JobName
 from hardpoint.service import runfile
 from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome
 from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.testing import ManualClock
 
 NOW = 1_700_000_000.0
@@ -193,6 +196,8 @@ class Filler:
         await self._add("waiting", "evt_waiting", body=b"\xff\xfe")
         await self._end("waiting", "mark_paid", Outcome.FAILED, "OSError", again=1e9)
         await self._add("malformed", None, handlers=(), malformed="the body is not JSON", body=b"")
+        await self._add("doubtful", "evt_doubtful")
+        await self._doubt("doubtful", "mark_paid")
         await self._add("one", "shared", source="billing")
         await self._add("two", "shared", source="other")
         await self._store.close()
@@ -221,6 +226,19 @@ class Filler:
         accepted = await answer
         assert isinstance(accepted, Accepted), accepted
         self.ids[name] = accepted.id
+
+    async def _doubt(self, name: str, handler: str) -> None:
+        """Two calls of it were made; of one nobody knows how it ended."""
+        journal = SqliteJournal(self._store)
+        job = JobName(self.ids[name], handler, 1)
+        for key, subject in (("k1", "SM1"), ("k2", None)):
+            intent = Intent(scope="texts:send", key=key, fingerprint=b"", job=job)
+            await journal.begin(intent)
+            if subject is None:
+                journal.leave(intent)
+            else:
+                await journal.end(intent, b"{}", subject)
+        await self._end(name, handler, Outcome.NEEDS_RECONCILE, "OutcomeUnknownError: no answer")
 
     async def _end(
         self, name: str, handler: str, outcome: Outcome, error: str | None = None, again: float = 0

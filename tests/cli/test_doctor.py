@@ -84,7 +84,7 @@ def test_a_file_that_is_no_store_is_broken(examine: Any, config: Path) -> None:
 def test_dead_letters_are_a_warning(examine: Any, events: dict[str, str]) -> None:
     found = examine()[1]
     assert (found["store"]["result"], found["store"]["fix"]) == ("warn", "hardpoint dlq list")
-    assert "1 dead" in found["store"]["detail"]
+    assert "1 dead, 1 needs_reconcile" in found["store"]["detail"]
 
 
 def test_a_forwarded_source_says_so(

@@ -67,8 +67,8 @@ def test_what_a_vendor_wrote_cannot_act_on_the_terminal(cli: Cli, events: Events
 
 
 def test_the_list_as_json_goes_on_where_it_ended(cli: Cli, events: Events) -> None:
-    first = cli("events", "list", "--limit", "4", "--json").data
-    second = cli("events", "list", "--limit", "4", "--before", first["before"], "--json").data
+    first = cli("events", "list", "--limit", "5", "--json").data
+    second = cli("events", "list", "--limit", "5", "--before", first["before"], "--json").data
     listed = [one["id"] for one in (*first["events"], *second["events"])]
     assert listed == sorted(events.values(), reverse=True)
     assert second["before"] is None
@@ -84,6 +84,7 @@ def test_the_list_says_how_to_go_on(cli: Cli, events: Events) -> None:
     [
         (["--state", "dead"], {"dead"}),
         (["--state", "quarantined"], {"malformed"}),
+        (["--state", "needs_reconcile"], {"doubtful"}),
         (["--source", "other"], {"two"}),
         (["--type", "charge.*"], {"skipped"}),
     ],
@@ -135,6 +136,17 @@ def test_waiting_jobs_and_dead_letters_are_shown(cli: Cli, events: Events) -> No
     assert "ValueError: no such order" in dead
 
 
+def test_calls_in_doubt_are_shown_with_their_keys(cli: Cli, events: Events) -> None:
+    run = cli("events", "show", events["doubtful"])
+    assert "state        needs_reconcile\n" in run.out
+    calls = run.out.partition("\nCalls\n")[2].splitlines()
+    assert calls[0].split() == ["HANDLER", "CALL", "OUTCOME", "BEGUN", "MADE", "KEY"]
+    assert [line.split()[-2:] for line in calls[1:3]] == [["SM1", "k1"], ["-", "k2"]]
+    assert "in doubt" in calls[2]
+    [event] = cli("events", "show", events["doubtful"], "--json").data["events"]
+    assert [one["ended_at"] is None for one in event["calls"]] == [False, True]
+
+
 def test_why_an_event_is_quarantined_is_shown(cli: Cli, events: Events) -> None:
     run = cli("events", "show", events["malformed"])
     assert "state        quarantined (" in run.out
@@ -158,13 +170,17 @@ def test_dead_letters_are_listed(cli: Cli, events: Events) -> None:
     assert run.code == 0
     assert "mark_paid" in run.out
     assert "ValueError: no such order" in run.out
-    assert run.err == "next:  hardpoint events retry ID\n"
-    [letter] = cli("dlq", "list", "--json").data["dead_letters"]
+    assert "needs_reconcile: it may have happened." in run.err
+    assert run.err.endswith("next:  hardpoint events retry ID\n")
+    parked, letter = cli("dlq", "list", "--json").data["dead_letters"]
+    assert (parked["event"], parked["reason"]) == (events["doubtful"], "needs_reconcile")
     assert letter["event"] == events["dead"]
     assert letter["vendor_id"] == NASTY
 
 
 def test_no_dead_letters_is_an_empty_list(cli: Cli, events: Events) -> None:
+    assert cli("events", "retry", events["doubtful"]).code == 0
+    assert cli("dlq", "list").err == "next:  hardpoint events retry ID\n"
     assert cli("events", "retry", events["dead"]).code == 0
     run = cli("dlq", "list")
     assert (run.code, len(run.out.splitlines()), run.err) == (0, 1, "")

@@ -12,9 +12,9 @@ from hardpoint.core.providers import Provider, load, provider, provider_names
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the import path, where a test may install a package of its own."""
     monkeypatch.syspath_prepend(tmp_path)
-    providers._locations.cache_clear()
+    providers._installed.cache_clear()
     yield tmp_path
-    providers._locations.cache_clear()
+    providers._installed.cache_clear()
 
 
 def install(folder: Path, package: str, source: str, *entries: str) -> None:

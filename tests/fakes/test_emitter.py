@@ -101,6 +101,49 @@ def test_webhooks_may_follow_as_they_come(receiver):
     assert believed(receiver) == ["a", "a", "b", "b"]
 
 
+def test_what_follows_may_be_shuffled(receiver):
+    ids = [f"e{number}" for number in range(20)]
+    emitter = Emitter(SCHEME, now=lambda: NOW)
+    say(emitter, *ids)
+    emitter.follow(receiver.url, Chaos(shuffled=True, seed=1))
+    emitter.close()
+    assert sorted(believed(receiver)) == sorted(ids)
+    assert believed(receiver) != ids
+
+
+def test_a_share_of_them_may_come_in_good_order(receiver, emitter):
+    ids = [f"e{number}" for number in range(40)]
+    say(emitter, *ids)
+    emitter.deliver(receiver.url, Chaos(forged=True, share=0.5, seed=1))
+    refused = receiver.app.ledger.count("refused")
+    assert 5 < refused < 35
+    assert len(believed(receiver)) == 40 - refused
+
+
+def test_who_follows_is_told_of_each(receiver):
+    told = []
+    emitter = Emitter(SCHEME, now=lambda: NOW)
+    emitter.follow(receiver.url, told=told.append)
+    say(emitter, "a")
+    emitter.close()
+    emitter = Emitter(SCHEME, now=lambda: NOW)
+    receiver.stop()
+    emitter.follow(receiver.url, told=told.append)
+    say(emitter, "b")
+    emitter.close()
+    assert [str(one) for one in told] == [
+        "webhook thing.happened a -> 204",
+        "webhook thing.happened b -> no answer",
+    ]
+
+
+def test_what_waits_can_be_seen(emitter):
+    say(emitter, "a", "b")
+    assert [one.event_id for one in emitter.waiting()] == ["a", "b"]
+    assert len(emitter.pending()) == 2
+    assert emitter.waiting() == ()
+
+
 def test_what_waits_can_be_taken_without_sending(emitter):
     say(emitter, "a")
     (emission,) = emitter.pending()

@@ -133,17 +133,34 @@ def test_a_hanging_exchange_ends_with_the_server(server):
     assert b"HTTP" not in answers[0]
 
 
-def test_any_language_can_look_into_the_ledger_and_clear_it(server):
-    post(server)
-    server.faults.next(status(500))
-    with httpx2.Client(base_url=server.url, trust_env=False) as client:
-        ledger = client.get("/_hardpoint/ledger").json()
-        assert ledger == [{"kind": "asked", "path": "/a", "method": "POST"}]
-        assert client.post("/_hardpoint/clear").status_code == 200
-        assert client.get("/_hardpoint/ledger").json() == []
-        assert client.get("/_hardpoint/other").status_code == 404
+def test_what_became_of_each_request_is_remembered_and_heard(server):
+    heard = []
+    with FakeServer(server.app, server.faults, heard=heard.append) as hearing:
+        hearing.faults.next(latency(0))
+        hearing.faults.next(status(503))
+        hearing.faults.next(commit_then_drop())
+        for _ in range(2):
+            post(hearing)
+        with pytest.raises(httpx2.ReadError):
+            post(hearing)
+        post(hearing)
+    assert [str(one) for one in heard] == [
+        "POST /a -> 200 (latency)",
+        "POST /a -> 503 (status)",
+        "POST /a -> no answer (commit_then_drop)",
+        "POST /a -> 200",
+    ]
+    assert list(hearing.exchanges) == heard
+    assert hearing.ledger is server.app.ledger
+
+
+def test_a_fake_that_fails_says_so_and_goes_on(server):
+    answer, server.app.answer = server.app.answer, lambda request: int("x")
+    failed = post(server)
+    assert failed.status_code == 500
+    assert failed.json()["error"].startswith("the fake failed: ValueError: invalid literal")
+    server.app.answer = answer
     assert post(server).status_code == 200
-    assert server.requests == 2
 
 
 def test_a_server_starts_once_and_stops_often(server):

@@ -1,8 +1,10 @@
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.http.redaction import redacted, redacted_url
+from hardpoint.http.redaction import Discreet, length, redacted, redacted_url
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,16 @@ def test_the_rest_is_printable_and_short():
 @given(st.text(max_size=400), st.text(min_size=3, max_size=20))
 def test_no_given_secret_survives_in_any_text(text, secret):
     assert secret not in redacted(text + secret + text, [secret]).replace("****", "")
+
+
+class Letter(Discreet, frozen=True, kw_only=True):
+    masks: ClassVar = {"text": length, "to": lambda to: to[:1]}
+    text: str
+    to: str | None = None
+    pages: int = 1
+
+
+def test_a_discreet_value_shows_what_is_private_only_as_its_masks_say():
+    assert repr(Letter(text="canary", to="Ann")) == "Letter(text=<6 characters>, to=A, pages=1)"
+    assert repr(Letter(text="")) == "Letter(text=<0 characters>, to=None, pages=1)"
+    assert "canary" not in f"{Letter(text='canary')} {[Letter(text='canary')]}"

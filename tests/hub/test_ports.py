@@ -9,6 +9,7 @@ from hardpoint.core.errors import ConfigurationError, MisuseError
 from hardpoint.core.money import Money
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
+from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
 from hardpoint.runtime.calls import CallEnded
@@ -33,6 +34,16 @@ secret = "env:HP_TWILIO"
 from = "{sender}"
 base_url = "{twilio}"
 
+[connections.mail]
+provider = "sendgrid"
+api_key = "env:HP_SENDGRID"
+from = "shop@shop.example"
+base_url = "{sendgrid}"
+
+[connections.files]
+provider = "filesystem"
+path = "files"
+
 [webhooks.reports]
 provider = "twilio"
 secrets = ["env:HP_TWILIO"]
@@ -45,16 +56,24 @@ EURO = Money("10", "EUR")
 @pytest.fixture
 def vendors():
     texting = FakeTwilio(delivers=False)
-    with FakeServer(FakeStripe()) as stripe, FakeServer(texting) as twilio:
-        yield stripe, twilio
+    mail = FakeSendGrid(delivers=False)
+    with (
+        FakeServer(FakeStripe()) as stripe,
+        FakeServer(texting) as twilio,
+        FakeServer(mail) as sendgrid,
+    ):
+        yield stripe, twilio, sendgrid
     texting.emitter.close()
+    mail.emitter.close()
 
 
 @pytest.fixture
 def write(tmp_path, monkeypatch, vendors):
     monkeypatch.setenv("HP_STRIPE", SECRET_KEY)
     monkeypatch.setenv("HP_TWILIO", AUTH_TOKEN)
-    stripe, twilio = vendors
+    monkeypatch.setenv("HP_SENDGRID", API_KEY)
+    stripe, twilio, sendgrid = vendors
+    (tmp_path / "files").mkdir()
 
     def write_one(top=PUBLIC, source="", change=lambda text: text):
         text = CONFIGURATION.format(
@@ -62,6 +81,7 @@ def write(tmp_path, monkeypatch, vendors):
             source=source,
             stripe=stripe.url,
             twilio=twilio.url,
+            sendgrid=sendgrid.url,
             account=ACCOUNT_SID,
             sender=SENDER,
         )
@@ -104,7 +124,7 @@ def test_the_same_in_a_plain_script(write, vendors):
         assert hub.policy("billing").stats().succeeded == 2
     pay(hub.payments("billing"))
     hub.close()
-    stripe, _ = vendors
+    stripe, _, _ = vendors
     assert stripe.app.ledger.count("charge") == 2
 
 
@@ -116,7 +136,7 @@ def test_blocking_calls_are_refused_inside_a_running_loop(write, vendors):
 
     with pytest.raises(MisuseError, match="await"):
         asyncio.run(scenario())
-    stripe, _ = vendors
+    stripe, _, _ = vendors
     assert stripe.requests == 0
 
 
@@ -162,7 +182,9 @@ def test_a_public_address_is_https_and_no_more_than_a_place(write, url, problem)
 
 def test_what_is_not_configured_is_named_with_what_is(write):
     hub = BlockingHub.load(write())
-    with pytest.raises(ConfigurationError, match=r"connections\.shop: .*billing, texts"):
+    with pytest.raises(
+        ConfigurationError, match=r"connections\.shop: .*billing, files, mail, texts"
+    ):
         hub.payments("shop")
     with pytest.raises(ConfigurationError, match=r"billing\.provider: .*no sms.*twilio"):
         hub.sms("billing")
@@ -218,3 +240,39 @@ def test_a_policy_without_a_timeout_leaves_the_transports_own(write):
     policy = Policy("patient")
     with BlockingHub.load(write(), policies={"billing": policy}) as hub:
         assert pay(hub.payments("billing"))
+
+
+def test_a_text_with_a_key_is_sent_once_whoever_asks_again(write, vendors):
+    _, twilio, sendgrid = vendors
+    asked = {"to": "+4917012345678", "body": "paid", "idempotency_key": "order-7"}
+    letter = {"to": "ann@b.example", "subject": "s", "text": "t", "idempotency_key": "order-7"}
+    with BlockingHub.load(write()) as hub:
+        sent = hub.email("mail").send(**letter)
+        assert hub.email("mail").send(**letter).id == sent.id
+        first = hub.sms("texts").send(**asked)
+        assert hub.sms("texts").send(**asked).id == first.id
+        assert hub.once("greet", str.upper, "hi", returns=str) == "HI"
+
+    async def scenario():
+        hub = Hub.load(write())
+        again = await hub.sms("texts").send(**asked)
+        letter_again = await hub.email("mail").send(**letter)
+        await hub.stop()
+        return again.id, letter_again.id
+
+    assert asyncio.run(scenario()) == (first.id, sent.id)
+    assert sendgrid.app.ledger.count("email") == 1
+    assert twilio.app.ledger.count("message") == 1
+
+
+def test_files_are_kept_by_whoever_keeps_them(write):
+    with BlockingHub.load(write()) as hub:
+        hub.storage("files").put("a/b", b"hello")
+
+    async def scenario():
+        hub = Hub.load(write())
+        found = await hub.storage("files").get("a/b")
+        await hub.stop()
+        return found.data
+
+    assert asyncio.run(scenario()) == b"hello"

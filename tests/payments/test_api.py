@@ -1,11 +1,18 @@
 """What the port does beyond the conformance suite: extras, limits of `find`, odd events."""
 
 import asyncio
+import dataclasses
 
 import msgspec
 import pytest
 
-from hardpoint.core.errors import InvalidRequestError, MisuseError, UnexpectedResponseError
+from hardpoint.core.capabilities import Idempotency
+from hardpoint.core.errors import (
+    InvalidRequestError,
+    MisuseError,
+    OutcomeUnknownError,
+    UnexpectedResponseError,
+)
 from hardpoint.core.money import Money
 from hardpoint.payments import PaymentGateway
 from hardpoint.payments.api import PAGES_MAX
@@ -13,6 +20,8 @@ from hardpoint.payments.memory import GOOD, MemoryPayments
 from hardpoint.payments.types import PaymentPage
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.connection import Connection
+from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 TEN = Money("10", "EUR")
@@ -113,3 +122,46 @@ def test_the_blocking_facade_refuses_inside_a_running_loop():
 
     asyncio.run(main())
     assert not driver.asked
+
+
+@pytest.mark.parametrize(
+    ("wanted", "repeatable"),
+    [
+        ({"reference": "7"}, True),
+        ({"metadata": {"order": "7"}}, True),
+        ({"description": "seven"}, False),
+    ],
+    ids=["reference", "metadata", "nothing of yours"],
+)
+def test_without_keys_a_payment_in_doubt_is_looked_for_by_what_is_yours_in_it(
+    tmp_path, wanted, repeatable
+):
+    memory = MemoryPayments()
+    capabilities = dataclasses.replace(memory.capabilities, idempotency=Idempotency.NONE)
+    store = SqliteStore(tmp_path / "store.db")
+    store.open_blocking()
+    journal = SqliteJournal(store, blocking=True)
+
+    async def lost(new, *, idempotency_key):
+        await memory.create_payment(new, idempotency_key=idempotency_key)
+        raise OutcomeUnknownError("no answer")
+
+    def port(**answers):
+        driver = Watched(capabilities=capabilities, **answers)
+        driver.memory = memory
+        connection = Connection("shop", BlockingRuntime(), journal=journal)
+        return BlockingGateway(PaymentGateway(driver, connection))
+
+    def pay(port):
+        return port.create_payment(TEN, payment_method=GOOD, idempotency_key="order-7", **wanted)
+
+    port().create_payment(Money("11", "EUR"), payment_method=GOOD, **wanted)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        pay(port(create_payment=lost))
+    assert caught.value.repeatable is repeatable
+    if repeatable:
+        assert pay(port()).id == pay(port()).id == "shop:pay_000002"
+    else:
+        with pytest.raises(OutcomeUnknownError, match="cannot be asked"):
+            pay(port())
+    store.close_blocking()

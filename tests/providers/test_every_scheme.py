@@ -6,12 +6,15 @@ import pytest
 
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.providers import provider, provider_names
+from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.samples import PROTOCOLS as SAMPLED
 from hardpoint.webhooks.samples import samples
 from hardpoint.webhooks.verification import PROTOCOLS, Coverage, Replay, Scheme
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of a shape that every scheme takes
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of a shape that most schemes take
+SECRETS = {"sendgrid": PRIVATE_KEY}
+"""Of those that take another."""
 NOW = 1_700_000_000.5
 SETTINGS = {"twilio": {"url": "https://shop.example/webhooks/texts"}}
 """What a scheme cannot do without."""
@@ -25,7 +28,7 @@ FORBIDDEN = {b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"}
 
 
 def bind(name: str) -> Scheme:
-    return scheme(name, secrets=[SECRET], **SETTINGS.get(name, {}))
+    return scheme(name, secrets=[SECRETS.get(name, SECRET)], **SETTINGS.get(name, {}))
 
 
 @pytest.mark.parametrize("name", SCHEMES)

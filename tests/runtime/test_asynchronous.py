@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.connection import Unguarded
@@ -10,3 +11,8 @@ def test_attempts_are_awaited_under_the_policy():
         return 7
 
     assert asyncio.run(AsyncRuntime().call(Unguarded(), attempt)) == 7
+
+
+def test_work_that_blocks_is_done_in_a_thread():
+    thread = asyncio.run(AsyncRuntime().work(threading.get_ident))
+    assert thread != threading.get_ident()

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 
@@ -142,3 +143,7 @@ def test_an_iterator_that_is_no_generator_has_nothing_to_close():
 
 def test_attempts_run_under_the_blocking_call_of_the_policy():
     assert run(BlockingRuntime().call(Unguarded(), lambda: effect(7))) == 7
+
+
+def test_work_that_blocks_is_done_here():
+    assert run(BlockingRuntime().work(threading.get_ident)) == threading.get_ident()

@@ -20,7 +20,10 @@ from hardpoint.sms import (
     SmsSender,
 )
 from hardpoint.sms.api import PAGES_MAX
+from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.memory import OPTED_OUT, SENDER, MemorySms
+from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 TO = "+4917012345678"
 
@@ -166,3 +169,57 @@ def test_a_lost_answer_without_keys_is_settled_by_looking():
         assert found.id == "texts:msg_000001"
 
     asyncio.run(scenario())
+
+
+class Lossy(msgspec.Struct):
+    """A driver without keys whose answers are lost."""
+
+    driver: MemorySms
+
+    def __getattr__(self, name):
+        return getattr(self.driver, name)
+
+    async def send(self, new, *, idempotency_key):
+        await self.driver.send(new, idempotency_key=idempotency_key)
+        raise OutcomeUnknownError("no answer")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "options", "repeatable"),
+    [
+        ({SmsCapability.FIND}, {}, True),
+        ({SmsCapability.FIND}, {"from_": "+14155550100"}, True),
+        (set(), {}, False),
+        (
+            {SmsCapability.FIND, SmsCapability.MEDIA},
+            {"media": ["https://shop.example/cat.png"]},
+            False,
+        ),
+    ],
+    ids=["found", "of another sender", "cannot be asked", "does not show media"],
+)
+def test_what_may_have_been_sent_is_looked_for_before_it_is_sent_again(
+    tmp_path, capabilities, options, repeatable
+):
+    driver = MemorySms(idempotency=Idempotency.NONE, capabilities=capabilities)
+    wanted = {"to": TO, "body": "hello", "idempotency_key": "order-7"} | options
+
+    async def scenario():
+        store = SqliteStore(tmp_path / "store.db")
+        await store.open()
+        connection = Connection("texts", AsyncRuntime(), journal=SqliteJournal(store))
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await SmsSender(Lossy(driver), connection).send(**wanted)
+        assert caught.value.repeatable is repeatable
+        port = SmsSender(driver, connection)
+        if repeatable:
+            message = await port.send(**wanted)
+            assert message == await port.send(**wanted)
+            assert message.id == "texts:msg_000001"
+        else:
+            with pytest.raises(OutcomeUnknownError, match="cannot be asked"):
+                await port.send(**wanted)
+        await store.close()
+
+    asyncio.run(scenario())
+    assert len(driver.messages) == 1

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hardpoint.store.driver import Completed, Outcome, Stored
+from hardpoint.store.driver import Completed, Outcome, State, Stored
 
 HANDLERS = ("a", "b")
 LEASE = 60.0
@@ -43,6 +43,7 @@ class Model:
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
     dead: dict[tuple[str, str], int] = field(default_factory=dict)
+    parked: set[tuple[str, str]] = field(default_factory=set)
     attempts: dict[tuple[str, str], list[tuple[int, Outcome]]] = field(default_factory=dict)
 
     def accept(self, event) -> tuple[Stored, str]:
@@ -134,8 +135,11 @@ class Model:
             job.failures += 1
         else:
             del self.jobs[key]
-            if outcome is Outcome.DEAD:
+            if outcome in {Outcome.DEAD, Outcome.NEEDS_RECONCILE}:
                 self.dead[key] = lease[2]
+                self.parked.discard(key)
+            if outcome is Outcome.NEEDS_RECONCILE:
+                self.parked.add(key)
         return Completed.RECORDED
 
     def end(self, now: float, *, crash: bool) -> None:
@@ -177,8 +181,9 @@ class Model:
         one = self.events[event]
         if any(key[0] == event for key in self.jobs):
             return "pending"
-        if any(key[0] == event for key in self.dead):
-            return "dead"
+        dead = {key for key in self.dead if key[0] == event}
+        if dead:
+            return "needs_reconcile" if dead & self.parked else "dead"
         if one["handlers"] == 0:
             return "skipped" if one["claims"] else "quarantined"
         outcomes = {o for key, ended in self.attempts.items() if key[0] == event for _, o in ended}
@@ -266,7 +271,7 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.given)
     @rule(
         data=st.data(),
-        outcome=st.sampled_from([Outcome.FAILED, Outcome.DONE, Outcome.DEAD, Outcome.SKIPPED]),
+        outcome=st.sampled_from(list(Outcome)),
         delay=st.sampled_from([0.0, 30.0]),
     )
     def complete(self, data, outcome, delay):
@@ -345,7 +350,7 @@ class StoreMachine(RuleBasedStateMachine):
         counts = reader.counts()
         reader.close()
         assert rows == {event: self.model.state(event) for event in self.model.events}
-        for state in ("pending", "done", "skipped", "dead", "quarantined"):
+        for state in State:
             assert counts[state] == sum(found == state for found in rows.values())
 
     def teardown(self):

@@ -4,12 +4,16 @@ from typing import assert_type
 
 from hardpoint import Policy
 from hardpoint.core.money import Money
+from hardpoint.email import Email, EmailDriver, EmailEvent, EmailSender
+from hardpoint.email.memory import MemoryEmail
 from hardpoint.payments import Payment, PaymentDriver, PaymentGateway
 from hardpoint.payments.memory import MemoryPayments
+from hardpoint.providers.sendgrid.email import SendGridEmail
 from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.connection import Connection
+from hardpoint.sync.email import EmailSender as BlockingSender
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 POLICY = Policy("billing", preset="two_retries")
@@ -27,3 +31,15 @@ def blocking() -> None:
     gateway = BlockingGateway(PaymentGateway(driver, connection))
     assert_type(gateway.create_payment(Money("10", "EUR")), Payment)
     assert_type(gateway.find(since=0, reference="a"), tuple[Payment, ...])
+
+
+async def mailed(driver: SendGridEmail) -> None:
+    sender = EmailSender(driver, Connection("mail", AsyncRuntime(), policy=POLICY))
+    assert_type(await sender.send(to=["ann@shop.example"], subject="a", text="b"), Email)
+
+
+def mailed_blocking() -> None:
+    driver: EmailDriver = MemoryEmail()
+    sender = BlockingSender(EmailSender(driver, Connection("mail", BlockingRuntime())))
+    assert_type(sender.send(to="ann@shop.example", subject="a", html="b"), Email)
+    assert_type(sender.parse_event(b""), EmailEvent | None)

@@ -38,11 +38,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         (information / "entry_points.txt").write_text(
             f"[hardpoint.providers]\n{name} = hardpoint_{name}\n"
         )
-        providers._locations.cache_clear()
+        providers._installed.cache_clear()
         return name
 
     yield install_one
-    providers._locations.cache_clear()
+    providers._installed.cache_clear()
 
 
 @pytest.fixture

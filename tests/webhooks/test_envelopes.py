@@ -12,6 +12,7 @@ from hardpoint.webhooks.envelopes import (
     Name,
     Unreadable,
     check_printable,
+    open_batch,
     open_envelope,
 )
 
@@ -140,3 +141,32 @@ def test_printable_names_pass(names: str) -> None:
 def test_names_that_would_steer_a_terminal_or_a_log_are_refused(names: str) -> None:
     with pytest.raises(Unreadable):
         check_printable(names)
+
+
+def test_every_item_of_a_list_is_opened_and_keeps_its_own_bytes() -> None:
+    body = b'[ {"id":"a", "x":1.0} ,\r\n{"account":"b","id":"c"}]\r\n'
+    assert open_batch(decode, body) == [
+        (Envelope(id="a"), b'{"id":"a", "x":1.0}'),
+        (Envelope(id="c", account="b"), b'{"account":"b","id":"c"}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"id":"a"}',
+        b'[{"id":"a"},]',
+        b'[{"id":"a"},{}]',
+        b'[{"id":"a"},[]]',
+        b'[{"id":"a"}]]',
+        b'[{"id":"a","x":"\xff"}]',
+        b'[{"id":"a","x":01}]',
+        b"[" * 100_000,
+    ],
+)
+def test_a_list_with_one_bad_item_is_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        open_batch(decode, body)

@@ -382,6 +382,34 @@ def test_a_batch_is_acknowledged_once_all_of_it_is_stored(rig):
     assert sorted(event.vendor_id for event in events(one)) == ["a", "b", "c"]
 
 
+def test_an_event_of_a_batch_has_its_own_part_and_is_the_same_in_other_company(rig):
+    def listed(*ids):
+        return Verified(
+            events=tuple(
+                Notification(id=one, type="paid", body=b"of %b" % one.encode()) for one in ids
+            )
+        )
+
+    one = scripted(rig, None)
+    scheme = one.inbox._sources["custom"].scheme
+
+    async def scenario():
+        for ids in ("ab", "bc"):
+            scheme.found = listed(*ids)
+            assert await one.submit("custom", [], ids.encode()) is STORED
+
+    one.play(scenario)
+    assert [(e.vendor_id, e.stored) for e in told(one, EventReceived)] == [
+        ("a", Stored.NEW),
+        ("b", Stored.NEW),
+        ("b", Stored.DUPLICATE),
+        ("c", Stored.NEW),
+    ]
+    for stored in events(one):
+        (view,) = one.read(lambda reader, stored=stored: reader.event(stored.id))
+        assert view.body == b"of %b" % stored.vendor_id.encode()
+
+
 def test_a_batch_of_which_one_event_could_not_be_stored_comes_again(rig):
     one = scripted(rig, batch("a", "b", "c"))
     accept = one.faults._accept

@@ -7,6 +7,7 @@ from hardpoint.cli.failures import Exit
 from hardpoint.cli.looking import store_of
 from hardpoint.cli.options import CONFIG, Config, Json, Limit, commands, terminal_of
 from hardpoint.cli.views import dead_list
+from hardpoint.store.driver import Outcome
 
 app = commands()
 
@@ -25,6 +26,11 @@ def list_(
     with store_of(config) as store:
         letters = store.dead_letters(limit=limit)
     terminal.show({"dead_letters": msgspec.to_builtins(letters)}, dead_list(letters))
+    if any(one.reason == Outcome.NEEDS_RECONCILE for one in letters):
+        terminal.say(
+            "needs_reconcile: it may have happened. See its calls with hardpoint events show ID"
+            " and look at the provider first; to retry says that you have"
+        )
     if letters:
         terminal.say("next:  hardpoint events retry ID")
     return Exit.OK

@@ -116,7 +116,7 @@ def _store(path: Path) -> _Verdict:
     finally:
         reader.close()
     detail = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    if counts["dead"]:
+    if counts["dead"] or counts["needs_reconcile"]:
         return "warn", detail, "hardpoint dlq list"
     return "ok", detail or "no events yet", None
 

@@ -90,7 +90,7 @@ def name_from(option: str, text: str) -> str:
     return text
 
 
-def address_from(url: str, *, live: bool) -> str:
+def address_from(url: str, *, live: bool, option: str = "--to") -> str:
     """Where a signed request may go: this machine, or with `--live` an https address."""
     from hardpoint.http.limits import LOOPBACK, checked_url
 
@@ -101,11 +101,11 @@ def address_from(url: str, *, live: bool) -> str:
                 f"{host} is not this machine; whoever answers there takes the event for real",
                 hint="repeat with --live if that is meant",
             )
-        return checked_url(url, key="--to")
+        return checked_url(url, key=option)
     except ConfigurationError as error:
         raise usage(f"{error.key} {error.problem}", hint=error.fix) from None
     except ValueError:
-        raise usage("--to is not a URL") from None
+        raise usage(f"{option} is not a URL") from None
 
 
 def _read(name: str) -> bytes:

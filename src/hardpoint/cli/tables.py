@@ -8,6 +8,7 @@ from typing import Final
 _BOLD: Final = "1"
 _COLOURS: Final = {
     "dead": "31",
+    "needs_reconcile": "31",
     "failed": "31",
     "fail": "31",
     "quarantined": "33",

@@ -107,6 +107,10 @@ class Terminal:
         if failure is not None:
             self._next(failure)
 
+    def stream(self, data: object, text: str) -> None:
+        """One of many that come by: a line for people, or `data` as a line of JSON."""
+        self._write(self.stdout, (json.dumps(data) if self.json else plain(text)) + "\n")
+
     def write(self, content: bytes) -> None:
         """Raw bytes on stdout, nothing added."""
         self.stdout.flush()

@@ -17,6 +17,8 @@ COMMANDS: Final = {
     "events": "List, show, retry and replay events.",
     "dlq": "List what was given up.",
     "doctor": "Check configuration, secrets, store and server.",
+    "fakes": "Imitate vendors over HTTP, for programs in any language.",
+    "explain": "Say what a vendor's error code means, and what to do.",
     "version": "Say which versions are at work.",
 }
 """Each command, the module of its name, and what it does."""

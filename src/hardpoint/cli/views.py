@@ -8,7 +8,14 @@ from typing import Any
 import msgspec
 
 from hardpoint.cli.tables import Table
-from hardpoint.store.driver import AttemptView, DeadLetter, EventSummary, EventView, JobView
+from hardpoint.store.driver import (
+    AttemptView,
+    CallView,
+    DeadLetter,
+    EventSummary,
+    EventView,
+    JobView,
+)
 
 
 def moment(seconds: float | None) -> str:
@@ -77,6 +84,7 @@ def event_page(view: EventView) -> Iterator[str | Table]:
         ("Waiting", _jobs(view.jobs)),
         ("Attempts", _attempts(view.attempts)),
         ("Given up", dead_list(view.dead)),
+        ("Calls", _calls(view.calls)),
     ):
         if table.rows:
             yield from ("", title, table)
@@ -121,6 +129,21 @@ def _attempts(attempts: Sequence[AttemptView]) -> Table:
         for one in attempts
     ]
     return Table(("HANDLER", "NUMBER", "OUTCOME", "STARTED", "TOOK", "ERROR"), rows)
+
+
+def _calls(calls: Sequence[CallView]) -> Table:
+    rows = [
+        (
+            one.handler,
+            one.scope,
+            "in doubt" if one.ended_at is None else "done",
+            moment(one.started_at),
+            one.subject or "-",
+            one.key,
+        )
+        for one in calls
+    ]
+    return Table(("HANDLER", "CALL", "OUTCOME", "BEGUN", "MADE", "KEY"), rows)
 
 
 def _body(body: bytes | None) -> str:

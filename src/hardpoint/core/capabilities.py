@@ -27,12 +27,16 @@ class Capabilities:
         flags: what the port leaves to the provider and this one can; words of the port's own enum.
         idempotency: what a repeated key means there.
         key_length_max: the longest idempotency key it takes; longer ones are derived to fit.
+        key_seconds: how long it remembers one at least; None for ever.
+        settle_seconds: after so long, what its listing does not show was not done.
         limits: the port's named limits, `{"text_characters": 1600}`.
     """
 
     flags: AbstractSet[str]
     idempotency: Idempotency = Idempotency.NONE
     key_length_max: int = 255
+    key_seconds: float | None = None
+    settle_seconds: float = 120.0
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def require(self, flag: str, provider: str) -> None:

@@ -230,16 +230,27 @@ class OutcomeUnknownError(ProviderError):
 
     Attributes:
         idempotency_key: the call's key; a repeat under it is harmless where keys are honoured.
+        repeatable: True when the same call made again is harmless as it stands: it carries the same
+            key again, and the provider honours it, or is asked first what became of it.
+        key_seconds: how long the provider remembers a key, where that is why it is repeatable.
     """
 
     code = "outcome_unknown"
     outcome_known = False
 
     def __init__(
-        self, message: str | None = None, *, idempotency_key: str | None = None, **facts: object
+        self,
+        message: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        repeatable: bool = False,
+        key_seconds: float | None = None,
+        **facts: object,
     ) -> None:
         super().__init__(message, **facts)  # pyright: ignore[reportArgumentType]
         self.idempotency_key = idempotency_key
+        self.repeatable = repeatable
+        self.key_seconds = key_seconds
 
 
 class FunctionFailedError(ProviderError):

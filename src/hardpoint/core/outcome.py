@@ -26,6 +26,8 @@ class Repeat(Enum):
     NEVER = "never"
     """It acts twice, whatever we send along."""
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and every call looks one up
+
 
 @final
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class Provider:
         samples: `module:NAME` of its sample events, for `trigger`.
         settings: `module:Class` of its settings, for outbound connections.
         ports: port (`payments`) to `module:Class` of its driver, where it has one.
+        effects: port to `module:Class` of the asynchronous shell that its driver is made with, and
+            of the blocking one, each made from the settings; a port that is not named gets the HTTP
+            transport.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
         starter: `package:folder` of the files that `init` writes; the docstring of its app ends
@@ -46,6 +49,7 @@ class Provider:
     samples: str | None = None
     settings: str | None = None
     ports: Mapping[str, str] = field(default_factory=dict[str, str])
+    effects: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     errors: str | None = None
     fake: str | None = None
     starter: str | None = None
@@ -53,7 +57,7 @@ class Provider:
 
 def provider_names() -> tuple[str, ...]:
     """Every provider that can be asked for, sorted."""
-    return tuple(sorted(_locations()))
+    return tuple(sorted(_installed() | _built_in()))
 
 
 def provider(name: str) -> Provider:
@@ -62,14 +66,14 @@ def provider(name: str) -> Provider:
     Raises:
         ConfigurationError: there is none of that name.
     """
-    locations = _locations()
-    if not _NAME.fullmatch(name) or name not in locations:
+    location = _built_in().get(name) or _installed().get(name)
+    if location is None:
         raise ConfigurationError(
-            "provider", f"{name!r} is not known", fix=f"Known: {', '.join(sorted(locations))}"
+            "provider", f"{name!r} is not known", fix=f"Known: {', '.join(provider_names())}"
         )
-    manifest = getattr(import_module(locations[name]), "PROVIDER", None)
+    manifest = getattr(import_module(location), "PROVIDER", None)
     if not isinstance(manifest, Provider):
-        raise ConfigurationError("provider", f"{locations[name]} declares no PROVIDER")
+        raise ConfigurationError("provider", f"{location} declares no PROVIDER")
     return manifest
 
 
@@ -80,11 +84,15 @@ def load(reference: str) -> Any:
 
 
 @cache
-def _locations() -> dict[str, str]:
-    found = {
+def _built_in() -> dict[str, str]:
+    modules = pkgutil.iter_modules(import_module(_GROUP).__path__)
+    return {module.name: f"{_GROUP}.{module.name}" for module in modules if module.ispkg}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    return {
         entry.name: entry.value
         for entry in metadata.entry_points(group=_GROUP)
         if _NAME.fullmatch(entry.name)
     }
-    built_in = pkgutil.iter_modules(import_module(_GROUP).__path__)
-    return found | {module.name: f"{_GROUP}.{module.name}" for module in built_in if module.ispkg}

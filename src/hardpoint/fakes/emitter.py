@@ -6,11 +6,11 @@ emitter.deliver(url, Chaos(duplicates=2, shuffled=True))         # the test does
 emitter.follow(url)                                              # or each as it comes
 """
 
-import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, final
 
 import msgspec
@@ -45,15 +45,18 @@ class Chaos(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         duplicates: how often each comes again.
-        shuffled: in an order of chance, from `seed`.
+        shuffled: in an order of chance.
         late: seconds that the signed time lies back.
-        forged: with a signature of other bytes.
+        forged: with a signature of other bytes, in place of the good one.
+        share: how many of them it happens to, from 0 to 1; the others come in good order.
+        seed: of all chance here.
     """
 
     duplicates: int = 0
     shuffled: bool = False
     late: float = 0.0
     forged: bool = False
+    share: float = 1.0
     seed: int = 0
 
 
@@ -61,11 +64,21 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one: the receiver's status, or 0 where there was no answer."""
 
     event_id: str
+    event_type: str
     status: int
 
+    def __str__(self) -> str:
+        """`webhook thing.happened evt_1 -> 200`."""
+        return f"webhook {self.event_type} {self.event_id} -> {self.status or 'no answer'}"
 
-_ORDERLY = Chaos()
-_END = Emission(event_id="", event_type="", body=b"")
+
+ORDERLY = Chaos()
+_GATHER_SECONDS = 0.25
+"""How long one that comes is held, where they are shuffled as they come, for others to overtake."""
+
+
+def _ignore(_: Delivered) -> None:
+    """Nobody wants to know."""
 
 
 @final
@@ -80,7 +93,9 @@ class Emitter:
     def __init__(self, signer: Signer, *, now: Callable[[], float] = time.time) -> None:
         self._signer = signer
         self._now = now
-        self._waiting: queue.SimpleQueue[Emission] = queue.SimpleQueue()
+        self._waiting: deque[Emission] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
         self._transport = BlockingTransport()
         self._follower: threading.Thread | None = None
 
@@ -88,27 +103,31 @@ class Emitter:
         self, event_id: str, event_type: str, body: bytes, content_type: str = "application/json"
     ) -> None:
         """Something happened that the receiver is to be told. Any thread may call it."""
-        self._waiting.put(
-            Emission(event_id=event_id, event_type=event_type, body=body, content_type=content_type)
+        emission = Emission(
+            event_id=event_id, event_type=event_type, body=body, content_type=content_type
         )
+        with self._changed:
+            self._waiting.append(emission)
+            self._changed.notify()
+
+    def waiting(self) -> tuple[Emission, ...]:
+        """All that waits, oldest first; it goes on waiting."""
+        with self._changed:
+            return tuple(self._waiting)
 
     def pending(self) -> list[Emission]:
         """Take all that waits, oldest first."""
-        found: list[Emission] = []
-        while True:
-            try:
-                found.append(self._waiting.get_nowait())
-            except queue.Empty:
-                return found
+        with self._changed:
+            found = list(self._waiting)
+            self._waiting.clear()
+        return found
 
-    def deliver(self, url: str, chaos: Chaos = _ORDERLY) -> list[Delivered]:
+    def deliver(self, url: str, chaos: Chaos = ORDERLY) -> list[Delivered]:
         """Send all that waits, now; gives what was answered, in the order of sending."""
-        sending = [one for one in self.pending() for _ in range(1 + chaos.duplicates)]
-        if chaos.shuffled:
-            random.Random(chaos.seed).shuffle(sending)  # noqa: S311 - repeatable on purpose
-        return [self.send(url, one, chaos) for one in sending]
+        chance = random.Random(chaos.seed)  # noqa: S311 - repeatable on purpose
+        return [self.send(url, one, how) for one, how in _planned(self.pending(), chaos, chance)]
 
-    def send(self, url: str, emission: Emission, chaos: Chaos = _ORDERLY) -> Delivered:
+    def send(self, url: str, emission: Emission, chaos: Chaos = ORDERLY) -> Delivered:
         """Send one, once."""
         signed = emission.body + b" " if chaos.forged else emission.body
         headers = self._signer.sign(
@@ -127,15 +146,24 @@ class Emitter:
             status = run(self._transport.send(request)).status
         except HardpointError:
             status = 0
-        return Delivered(event_id=emission.event_id, status=status)
+        return Delivered(event_id=emission.event_id, event_type=emission.event_type, status=status)
 
-    def follow(self, url: str, chaos: Chaos = _ORDERLY) -> None:
-        """Send each as it comes, from a thread, until `close`."""
+    def follow(
+        self, url: str, chaos: Chaos = ORDERLY, told: Callable[[Delivered], object] = _ignore
+    ) -> None:
+        """Send each as it comes, from a thread, until `close`.
+
+        Args:
+            url: where to.
+            chaos: how; shuffled ones are held for a moment, so that others may overtake them.
+            told: hears of each, on that thread.
+        """
+        chance = random.Random(chaos.seed)  # noqa: S311 - repeatable on purpose
 
         def send_each() -> None:
-            while (emission := self._waiting.get()) is not _END:
-                for _ in range(1 + chaos.duplicates):
-                    self.send(url, emission, chaos)
+            while come := self._come(gathering=chaos.shuffled):
+                for emission, how in _planned(come, chaos, chance):
+                    told(self.send(url, emission, how))
 
         self._follower = threading.Thread(target=send_each, name="emitter", daemon=True)
         self._follower.start()
@@ -143,6 +171,30 @@ class Emitter:
     def close(self) -> None:
         """Send what waits where one follows, then end."""
         if self._follower is not None:
-            self._waiting.put(_END)
+            with self._changed:
+                self._ended = True
+                self._changed.notify()
             self._follower.join()
         self._transport.close()
+
+    def _come(self, *, gathering: bool) -> list[Emission]:
+        """Wait for some and take them; empty at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ended)
+            if gathering:
+                self._changed.wait_for(lambda: self._ended, timeout=_GATHER_SECONDS)
+        return self.pending()
+
+
+def _planned(
+    emissions: Iterable[Emission], chaos: Chaos, chance: random.Random
+) -> list[tuple[Emission, Chaos]]:
+    """What is sent, and how, in the order of sending."""
+    sending: list[tuple[Emission, Chaos]] = []
+    for one in emissions:
+        struck = chaos.share >= 1 or chance.random() < chaos.share
+        how = chaos if struck else ORDERLY
+        sending += [(one, how)] * (1 + how.duplicates)
+    if chaos.shuffled:
+        chance.shuffle(sending)
+    return sending

@@ -38,12 +38,14 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One fault.
 
     Attributes:
+        name: what it is called, where it is told of.
         acts: whether the vendor does what was asked, however the answer fares.
         delay: seconds before the answer.
         reply: what it answers instead.
         breaks: how the exchange breaks off, if it does.
     """
 
+    name: str = "none"
     acts: bool = True
     delay: float = 0.0
     reply: Reply | None = None
@@ -52,52 +54,52 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 def latency(seconds: float) -> Fault:
     """The right answer, late."""
-    return Fault(delay=seconds)
+    return Fault(name="latency", delay=seconds)
 
 
 def status(code: int, *, body: bytes = b"{}", headers: tuple[tuple[str, str], ...] = ()) -> Fault:
     """A status, and nothing done."""
-    return Fault(acts=False, reply=Reply(status=code, headers=(*JSON, *headers), body=body))
+    reply = Reply(status=code, headers=(*JSON, *headers), body=body)
+    return Fault(name="status", acts=False, reply=reply)
 
 
 def rate_limit(retry_after: str | None = None) -> Fault:
     """429, with `Retry-After` as seconds or a date where given; nothing done."""
     headers = () if retry_after is None else (("retry-after", retry_after),)
-    return status(429, headers=headers)
+    return msgspec.structs.replace(status(429, headers=headers), name="rate_limit")
 
 
 def reset(where: str) -> Fault:
     """A TCP reset at `connect`, at `headers` (nothing done), or at `mid_body` (all done)."""
     at = Break(where)
-    return Fault(acts=at is Break.MID_BODY, breaks=at)
+    return Fault(name="reset", acts=at is Break.MID_BODY, breaks=at)
 
 
 def hang() -> Fault:
     """No answer, and nothing done."""
-    return Fault(acts=False, breaks=Break.HANG)
+    return Fault(name="hang", acts=False, breaks=Break.HANG)
 
 
 def truncate() -> Fault:
     """Half of the right answer."""
-    return Fault(breaks=Break.TRUNCATE)
+    return Fault(name="truncate", breaks=Break.TRUNCATE)
 
 
 def bad_json() -> Fault:
     """All done, but the answer is no JSON."""
-    return Fault(reply=Reply(headers=JSON, body=b'{"id": "'))
+    return Fault(name="bad_json", reply=Reply(headers=JSON, body=b'{"id": "'))
 
 
 def html_500() -> Fault:
     """The error page of something in between; nothing done."""
     page = b"<html><body><h1>500 Internal Server Error</h1></body></html>"
-    return Fault(
-        acts=False, reply=Reply(status=500, headers=(("content-type", "text/html"),), body=page)
-    )
+    reply = Reply(status=500, headers=(("content-type", "text/html"),), body=page)
+    return Fault(name="html_500", acts=False, reply=reply)
 
 
 def commit_then_drop() -> Fault:
     """All done, and a reset in place of the answer: the one that finds double charges."""
-    return Fault(breaks=Break.HEADERS)
+    return Fault(name="commit_then_drop", breaks=Break.HEADERS)
 
 
 class _Planned(msgspec.Struct):

@@ -13,6 +13,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     facts: Mapping[str, Any]
 
+    def __str__(self) -> str:
+        """`charge(amount=4200, currency='eur')`."""
+        return (
+            f"{self.kind}({', '.join(f'{name}={value!r}' for name, value in self.facts.items())})"
+        )
+
 
 @final
 class Ledger:

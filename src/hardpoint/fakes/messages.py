@@ -54,6 +54,25 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return cls(status=status, headers=(*JSON, *headers), body=msgspec.json.encode(document))
 
 
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that came, and what became of it.
+
+    Attributes:
+        status: of the answer; None where none went out.
+        fault: what went wrong on order.
+    """
+
+    method: str
+    path: str
+    status: int | None
+    fault: str | None = None
+
+    def __str__(self) -> str:
+        """`POST /v1/things -> 503 (status)`."""
+        why = f" ({self.fault})" if self.fault else ""
+        return f"{self.method} {self.path} -> {self.status or 'no answer'}{why}"
+
+
 class App(Protocol):
     """A fake vendor: state behind HTTP. It is called on one thread, one request at a time."""
 

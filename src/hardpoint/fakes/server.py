@@ -4,7 +4,7 @@
         server.faults.next(commit_then_drop())
         client(base_url=server.url)
 
-Any language can steer it: `GET /_hardpoint/ledger`, `POST /_hardpoint/clear`.
+Any language can steer it, under `/_hardpoint/`; see `control`.
 """
 
 import asyncio
@@ -12,18 +12,22 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, final
 
 from hardpoint.core.errors import MisuseError
+from hardpoint.fakes.control import CONTROL, Control
 from hardpoint.fakes.faults import Break, Fault, Faults
-from hardpoint.fakes.messages import App, Received, Reply
+from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.messages import App, Exchange, Received, Reply
 
-_CONTROL = "/_hardpoint/"
+EXCHANGES_KEPT = 10_000
 _HEAD_BYTES_MAX = 64 * 1024
 _BODY_BYTES_MAX = 64 * 1024 * 1024
 _RESET = struct.pack("ii", 1, 0)
+_NO_FAULT = Fault()
 
 
 class BadRequestError(Exception):
@@ -38,20 +42,37 @@ class FakeServer:
         app: the vendor.
         faults: what goes wrong.
         port: 0 for any free one.
+        heard: hears of each exchange, on the server's thread.
     """
 
-    def __init__(self, app: App, faults: Faults | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        app: App,
+        faults: Faults | None = None,
+        *,
+        port: int = 0,
+        heard: Callable[[Exchange], object] | None = None,
+    ) -> None:
         self.app = app
         self.faults = faults or Faults()
         self.requests = 0
         """How many requests came; connections that were reset at once not counted."""
+        self.exchanges: deque[Exchange] = deque(maxlen=EXCHANGES_KEPT)
+        """The last of them, and what became of each, oldest first."""
+        self._heard = heard
+        self._control = Control(app, self.faults, self.exchanges)
         self._port = port
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
         self._server: asyncio.Server
         self._listener: socket.socket
-        self._exchanges: set[asyncio.Task[None]] = set()
+        self._conversations: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the vendor did."""
+        return self.app.ledger
 
     @property
     def url(self) -> str:
@@ -111,16 +132,17 @@ class FakeServer:
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
-        for task in self._exchanges:
+        for task in self._conversations:
             task.cancel()
-        await asyncio.gather(*self._exchanges, return_exceptions=True)
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
         await _turns()  # a socket is closed on a later turn of the loop
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         task = self._loop.create_task(self._converse(reader, writer))
-        self._exchanges.add(task)
-        task.add_done_callback(self._exchanges.discard)
+        self._conversations.add(task)
+        task.add_done_callback(self._conversations.discard)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -144,21 +166,25 @@ class FakeServer:
         request = await _read(reader)
         if request is None:
             return False
-        if request.path.startswith(_CONTROL):
-            writer.write(_encoded(self._control(request)))
+        if request.path.startswith(CONTROL):
+            writer.write(_encoded(await self._control.answer(request)))
         else:
             self.requests += 1
-            fault = self.faults.take(request.method, request.path) or Fault()
+            fault = self.faults.take(request.method, request.path) or _NO_FAULT
             if not await self._answer(request, fault, writer):
                 return False
         await writer.drain()
         return request.headers.get("connection", "").lower() != "close"
 
     async def _answer(self, request: Received, fault: Fault, writer: asyncio.StreamWriter) -> bool:
-        reply = self.app.answer(request) if fault.acts else Reply()
+        reply = self._acted(request) if fault.acts else Reply()
         if fault.delay:
             await asyncio.sleep(fault.delay)
-        data = _encoded(fault.reply or reply)
+        reply = fault.reply or reply
+        self._tell(request, reply, fault)
+        data = _encoded(reply)
+        if request.method == "HEAD":  # its answer tells the length, and has no body
+            data = data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
         if fault.breaks is None:
             writer.write(data)
             return True
@@ -171,17 +197,23 @@ class FakeServer:
             _reset(writer)
         return False
 
-    def _control(self, request: Received) -> Reply:
-        match request.method, request.path.removeprefix(_CONTROL):
-            case "GET", "ledger":
-                entries = self.app.ledger.entries()
-                return Reply.json([{"kind": one.kind, **one.facts} for one in entries])
-            case "POST", "clear":
-                self.faults.clear()
-                self.app.ledger.clear()
-                return Reply.json({})
-            case _:
-                return Reply.json({"error": "no such control"}, 404)
+    def _acted(self, request: Received) -> Reply:
+        try:
+            return self.app.answer(request)
+        except Exception as error:  # noqa: BLE001 - a fake's own mistake is told, not left unanswered
+            return Reply.json({"error": f"the fake failed: {type(error).__name__}: {error}"}, 500)
+
+    def _tell(self, request: Received, reply: Reply, fault: Fault) -> None:
+        silent = fault.breaks in {Break.CONNECT, Break.HEADERS, Break.HANG}
+        exchange = Exchange(
+            method=request.method,
+            path=request.path,
+            status=None if silent else reply.status,
+            fault=None if fault is _NO_FAULT else fault.name,
+        )
+        self.exchanges.append(exchange)
+        if self._heard is not None:
+            self._heard(exchange)
 
 
 async def _turns() -> None:

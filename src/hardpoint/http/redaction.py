@@ -1,8 +1,11 @@
 """What may be shown of a message: its shape, never its secrets or a person's data."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+import msgspec
 
 MASK = "****"
 _TEXT_CHARACTERS_MAX = 300
@@ -40,3 +43,26 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
         text = private.sub(MASK, text)
     text = "".join(one if one.isprintable() else " " for one in text)
     return text if len(text) <= _TEXT_CHARACTERS_MAX else text[: _TEXT_CHARACTERS_MAX - 1] + "…"
+
+
+class Discreet(msgspec.Struct, frozen=True, kw_only=True):
+    """A value whose `repr` keeps what is private to itself.
+
+    `masks` says how a field is shown, by its name; None and all other fields are shown as they are.
+    """
+
+    masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {}
+
+    def __repr__(self) -> str:
+        facts = (f"{name}={self._shown(name)}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({', '.join(facts)})"
+
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        mask = self.masks.get(name)
+        return repr(value) if mask is None or value is None else mask(value)
+
+
+def length(text: str) -> str:
+    """A text as no more than its length, `<18 characters>`."""
+    return f"<{len(text)} characters>"

@@ -25,6 +25,8 @@ from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
+from hardpoint.hub.journal import OpeningJournal
+from hardpoint.hub.once import Once
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, prepare
@@ -33,15 +35,18 @@ from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
+    from hardpoint.email.api import EmailSender
     from hardpoint.hub.asgi import InboxApp
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
+    from hardpoint.storage.api import ObjectStore
 
 FORWARD = "forward"
 """The name of the handler that forwards; a source's own handlers may not have it."""
@@ -80,6 +85,9 @@ class Hub:
     Attributes:
         failure: why it cannot work any more, told as `HubFailed` too; None while it can.
         generation: counts the configurations that were in force.
+        once: `await hub.once(key, call, ...)` makes a call once for its key; see `Once`.
+        journal: where calls are written down that their provider could not tell from a repeat; it
+            opens the store when it is first needed.
     """
 
     def __init__(
@@ -107,6 +115,8 @@ class Hub:
             listeners=self.listeners,
             retention=settings.store.retention,
         )
+        self.journal = OpeningJournal(SqliteJournal(self.store), self.open)
+        self.once = Once(self.journal, self._clock)
         self.worker = Worker(
             self.store,
             self.handlers,
@@ -130,12 +140,14 @@ class Hub:
             clock=self._clock,
             ids=self._ids,
             listeners=self.listeners,
+            journal=self.journal,
             policies=policies or {},
         )
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
         self._started = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._opening = asyncio.Lock()
         self._reloading = asyncio.Lock()
         self._put_in_force(settings, prepare(settings))
 
@@ -201,6 +213,14 @@ class Hub:
         """Sends text messages through a connection; see `payments` for its name."""
         return self._ports.get("sms", connection)
 
+    def email(self, connection: str) -> "EmailSender":
+        """Sends email through a connection; see `payments` for its name."""
+        return self._ports.get("email", connection)
+
+    def storage(self, connection: str) -> "ObjectStore":
+        """Keeps files through a connection; see `payments` for its name."""
+        return self._ports.get("storage", connection)
+
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
@@ -208,8 +228,10 @@ class Hub:
     # Life
 
     async def open(self) -> None:
-        """Open the store alone, to retry or replay without serving."""
-        await self.store.open()
+        """Open the store alone, to retry or replay or call out without serving."""
+        async with self._opening:
+            if not self.store.is_open:
+                await self.store.open()
 
     async def start(self) -> None:
         """Open the store, accept and handle; a hub that was started already is left alone.
@@ -247,6 +269,7 @@ class Hub:
             for transport in (self._transport, *self._ports.take_transports()):
                 await transport.close()
             await self.store.close()
+            self._opening = asyncio.Lock()
             self._started = False
 
     async def __aenter__(self) -> Self:
@@ -382,6 +405,9 @@ class _Awaited:
 
     def transport(self, limits: Limits) -> AsyncTransport:
         return AsyncTransport(limits)
+
+    def effect(self, shells: tuple[str, str]) -> str:
+        return shells[0]
 
 
 def _load(path: Path) -> tuple[Settings, Prepared]:

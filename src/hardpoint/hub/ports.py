@@ -12,10 +12,13 @@ from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.connection import Connection, Runtime
+from hardpoint.runtime.journal import Journal
 
 PORTS: Final = {
     "payments": "hardpoint.payments.api:PaymentGateway",
     "sms": "hardpoint.sms.api:SmsSender",
+    "email": "hardpoint.email.api:EmailSender",
+    "storage": "hardpoint.storage.api:ObjectStore",
 }
 """Each port, and the portable type that users hold."""
 
@@ -35,6 +38,10 @@ class Shell(Protocol):
         """A `Transport`, with a `close` of its own."""
         ...
 
+    def effect(self, shells: tuple[str, str]) -> str:
+        """Of an effect's two shells, asynchronous and blocking, the one that waits so."""
+        ...
+
 
 @final
 class Ports:
@@ -44,6 +51,7 @@ class Ports:
         shell: asynchronous or blocking.
         clock, ids: effects.
         listeners: told of every call and every decision of a policy.
+        journal: of the same kind as the shell.
         policies: by a connection's name, in place of what the settings say.
 
     Raises (every method that is given a name):
@@ -57,17 +65,20 @@ class Ports:
         clock: Clock,
         ids: Ids,
         listeners: Listeners,
+        journal: Journal,
         policies: Mapping[str, Policy],
     ) -> None:
         self._shell = shell
         self._clock = clock
         self._ids = ids
         self._listeners = listeners
+        self._journal = journal
         self._given = policies
         self._settings: Mapping[str, ConnectionSettings] = {}
         self._status_urls: Mapping[str, str | None] = {}
         self._policies: dict[str, Policy] = {}
-        self._built: dict[tuple[str, str], tuple[Any, Any]] = {}
+        self._built: dict[tuple[str, str], Any] = {}
+        self._transports: dict[tuple[str, str], Any] = {}
         self._retired: list[Any] = []
 
     def configure(self, settings: Settings) -> None:
@@ -101,7 +112,7 @@ class Ports:
         found = self._built.get((port, name))
         if found is None:
             found = self._built[port, name] = self._build(port, self._connection(name))
-        return found[0]
+        return found
 
     def policy(self, name: str) -> Policy:
         """What the connection's calls run under; its state lasts as long as its settings."""
@@ -118,14 +129,11 @@ class Ports:
         taken, self._retired = self._retired, []
         return taken
 
-    def _build(self, port: str, settings: ConnectionSettings) -> tuple[Any, Any]:
-        """The portable type, and its transport: an account that hangs takes no other's places."""
+    def _build(self, port: str, settings: ConnectionSettings) -> Any:
         name = settings.name
         driver = load(_driver_reference(port, settings))
         own = settings.build(status_url=self._status_urls[name])
         policy = self.policy(name)
-        limits = Limits(timeout=policy.settings.timeout or STEP_SECONDS)
-        transport = self._shell.transport(limits)
         connection = Connection(
             name,
             self._shell.runtime,
@@ -133,8 +141,23 @@ class Ports:
             clock=self._clock,
             ids=self._ids,
             listeners=self._listeners,
+            journal=self._journal,
         )
-        return load(PORTS[port])(driver(transport, own), connection), transport
+        return load(PORTS[port])(driver(self._effect(port, settings, own), own), connection)
+
+    def _effect(self, port: str, settings: ConnectionSettings, own: Any) -> Any:
+        """What the driver awaits: an effect of its own, or a transport.
+
+        Every port of every connection has one, so that an account that hangs takes no other's
+        places.
+        """
+        shells = provider(settings.provider).effects.get(port)
+        if shells is not None:
+            return load(self._shell.effect(shells))(own)
+        step = self.policy(settings.name).settings.timeout or STEP_SECONDS
+        transport = self._shell.transport(Limits(timeout=step))
+        self._transports[port, settings.name] = transport
+        return transport
 
     def _connection(self, name: str) -> ConnectionSettings:
         settings = self._settings.get(name)
@@ -144,7 +167,9 @@ class Ports:
 
     def _retire(self, name: str) -> None:
         for key in [key for key in self._built if key[1] == name]:
-            self._retired.append(self._built.pop(key)[1])
+            del self._built[key]
+        for key in [key for key in self._transports if key[1] == name]:
+            self._retired.append(self._transports.pop(key))
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:

@@ -20,6 +20,7 @@ from hardpoint.payments.types import (
 )
 from hardpoint.runtime.calls import Calls
 from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.journal import Effect, Search
 
 PAGES_MAX = 100
 """How many pages `find` reads before it gives up."""
@@ -43,7 +44,7 @@ class PaymentGateway:
 
     Every verb that changes something takes an `idempotency_key`: the same key and verb act once,
     however often they are called. Without one, a key is made for the call, so that its own retries
-    are safe.
+    are safe; in a handler it is the job's own, the same in each of its attempts.
 
     Args:
         driver: the provider's.
@@ -124,6 +125,7 @@ class PaymentGateway:
             _CREATE,
             lambda key: self.driver.create_payment(new, idempotency_key=key),
             idempotency_key,
+            Effect(arguments=new, returns=Payment, search=self._search(new)),
         )
         return self._ours(payment)
 
@@ -145,16 +147,18 @@ class PaymentGateway:
         local = self._local(payment_id)
         self._check_text("payment_method", payment_method)
         self._check_url(return_url)
+        extras = extra.get(self.driver.provider, _EMPTY)
         payment = await self._calls.run_keyed(
             _CONFIRM,
             lambda key: self.driver.confirm_payment(
                 local,
                 payment_method=payment_method,
                 return_url=return_url,
-                extra=extra.get(self.driver.provider, _EMPTY),
+                extra=extras,
                 idempotency_key=key,
             ),
             idempotency_key,
+            Effect(arguments=(local, payment_method, return_url, extras), returns=Payment),
         )
         return self._ours(payment)
 
@@ -178,6 +182,7 @@ class PaymentGateway:
             _CAPTURE,
             lambda key: self.driver.capture(local, amount, idempotency_key=key),
             idempotency_key,
+            Effect(arguments=(local, amount), returns=Payment),
         )
         return self._ours(payment)
 
@@ -189,7 +194,10 @@ class PaymentGateway:
         """
         local = self._local(payment_id)
         payment = await self._calls.run_keyed(
-            _VOID, lambda key: self.driver.void(local, idempotency_key=key), idempotency_key
+            _VOID,
+            lambda key: self.driver.void(local, idempotency_key=key),
+            idempotency_key,
+            Effect(arguments=local, returns=Payment),
         )
         return self._ours(payment)
 
@@ -214,6 +222,7 @@ class PaymentGateway:
             _REFUND,
             lambda key: self.driver.refund(local, amount, reason=reason, idempotency_key=key),
             idempotency_key,
+            Effect(arguments=(local, amount, reason), returns=Refund),
         )
         return msgspec.structs.replace(
             refund,
@@ -254,24 +263,7 @@ class PaymentGateway:
         self._require(PaymentCapability.FIND)
         if reference is None and not metadata:
             raise InvalidRequestError("or metadata must be given", field="reference")
-        found: list[Payment] = []
-        cursor: str | None = None
-        for _ in range(PAGES_MAX):
-            page = await self._calls.run(
-                _LIST,
-                lambda cursor=cursor: self.driver.list_payments(since=since, cursor=cursor),
-            )
-            found += [
-                self._ours(one)
-                for one in page.payments
-                if reference in {None, one.reference} and metadata.items() <= one.metadata.items()
-            ]
-            cursor = page.cursor
-            if cursor is None:
-                return tuple(found)
-        raise InvalidRequestError(
-            f"covers more than {PAGES_MAX} pages of payments; name a later time", field="since"
-        )
+        return tuple([self._ours(one) for one in await self._listed(since, reference, metadata)])
 
     def parse_event(self, body: bytes) -> PaymentEvent | None:
         """What a verified webhook of this provider says; None when it is about something else.
@@ -289,6 +281,41 @@ class PaymentGateway:
             return None
         return msgspec.structs.replace(
             event, payment_id=self.connection.qualified(event.payment_id)
+        )
+
+    def _search(self, new: NewPayment) -> Search[Payment] | None:
+        """How to look for a payment that may have been created: by what is yours in it."""
+        askable = PaymentCapability.FIND in self.driver.capabilities.flags
+        if not askable or not (new.reference or new.metadata):
+            return None
+
+        async def find(since: float) -> list[Payment]:
+            listed = await self._listed(since, new.reference, new.metadata)
+            return [one for one in listed if one.amount == new.amount][::-1]
+
+        return Search(like=(new.reference, new.metadata, new.amount), find=find)
+
+    async def _listed(
+        self, since: float, reference: str | None, metadata: Mapping[str, str]
+    ) -> list[Payment]:
+        """The payments that carry all this, newest first, with the provider's own ids."""
+        found: list[Payment] = []
+        cursor: str | None = None
+        for _ in range(PAGES_MAX):
+            page = await self._calls.run(
+                _LIST,
+                lambda cursor=cursor: self.driver.list_payments(since=since, cursor=cursor),
+            )
+            found += [
+                one
+                for one in page.payments
+                if reference in {None, one.reference} and metadata.items() <= one.metadata.items()
+            ]
+            cursor = page.cursor
+            if cursor is None:
+                return found
+        raise InvalidRequestError(
+            f"covers more than {PAGES_MAX} pages of payments; name a later time", field="since"
         )
 
     # Checks, all before any I/O

@@ -1,5 +1,6 @@
 """The asynchronous runtime: effects suspend, the event loop goes on."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, final
 
@@ -19,3 +20,7 @@ class AsyncRuntime:
     ) -> _Result:
         """Give what the policy makes of the attempts."""
         return await policy.call(attempt)
+
+    async def work(self, function: Callable[[], _Result]) -> _Result:
+        """Do it in a thread. When the caller is cancelled it still runs to its end there."""
+        return await asyncio.to_thread(function)

@@ -67,3 +67,7 @@ class BlockingRuntime:
             return step(attempt())
 
         return policy.call(once)
+
+    async def work(self, function: Callable[[], _Result]) -> _Result:
+        """Do it here."""
+        return function()

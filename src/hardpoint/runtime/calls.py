@@ -7,6 +7,8 @@ call is decided here, once for every port:
   reads, sets a state, or carries a key that the provider honours. Elsewhere it never is, nor where
   the provider says that it is of no use (`retryable=False`, set by the driver).
 - A mutating call that ends in doubt raises `OutcomeUnknownError`, whatever ended it.
+- Within a job or a call of `hub.once`, a call without a key gets one that is the same each time.
+- Where the provider knows no keys, the journal stands in for it.
 - An `Exception` that is none of ours becomes `UnexpectedResponseError`.
 """
 
@@ -28,6 +30,9 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.outcome import Operation, Repeat, checked_key, derived_key
 from hardpoint.runtime.connection import Caller, Connection
+from hardpoint.runtime.journal import Effect, Intent, fingerprint
+from hardpoint.runtime.journalled import Journalled
+from hardpoint.runtime.occasion import occasion
 
 _CANCELLED = "cancelled"
 _Result = TypeVar("_Result")
@@ -77,58 +82,152 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @final
+class Key(msgspec.Struct, frozen=True):
+    """The idempotency key of one call.
+
+    Attributes:
+        text: what the caller knows it by.
+        lasting: whether this very call would have it again: it is the caller's, or the job's.
+    """
+
+    text: str
+    lasting: bool
+
+
+@final
 class Calls:
     """Runs the calls of one connection's driver."""
 
-    __slots__ = ("_connection", "_driver", "_policies")
+    __slots__ = ("_connection", "_driver", "_honoured", "_policies")
 
     def __init__(self, connection: Connection, driver: Driver) -> None:
         self._connection = connection
         self._driver = driver
-        keyed = driver.capabilities.idempotency is Idempotency.NATIVE
+        self._honoured = driver.capabilities.idempotency is Idempotency.NATIVE
         self._policies = {
             Repeat.SAFE: connection.policy.with_(operation="safe"),
             Repeat.IDEMPOTENT: connection.policy.with_(operation="idempotent"),
             # Under a key that the provider honours, twice is as good as once.
             Repeat.NEEDS_KEY: connection.policy.with_(
-                operation="idempotent" if keyed else "needs_key"
+                operation="idempotent" if self._honoured else "needs_key"
             ),
             Repeat.NEVER: connection.policy.with_(operation="never"),
         }
 
     async def run(self, operation: Operation, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
         """A call that needs no key, since it reads or sets a state, or has no use for one."""
-        call = _Call(self._connection, self._driver, operation, attempt)
-        return await call.finish(self._policies[operation.repeat], None)
+        return await self._call(operation, attempt, None, repeatable=False).finish()
 
     async def run_keyed(
         self,
         operation: Operation,
         attempt: Callable[[str], Awaitable[_Result]],
-        key: str | None,
+        key: Key | str | None,
+        effect: Effect[_Result] | None = None,
     ) -> _Result:
         """A call under an idempotency key; every attempt gets the same, as the provider takes it.
 
         Args:
             operation: which.
             attempt: is handed the provider's key.
-            key: the caller's, or None to make one for this call.
+            key: the caller's, or None to make one: see `key`, which a port may call itself.
+            effect: what is asked for. Without it the call has no key of the job's, and no journal.
 
         Raises:
-            InvalidRequestError: the key is unusable; nothing was sent.
+            InvalidRequestError: the key is unusable, or an argument cannot be compared with that
+                of a repeat; nothing was sent.
+            IdempotencyConflictError: the journal knows the key with other arguments.
+            StoreUnavailableError: the journal cannot be written to; nothing was sent.
         """
-        own = self._connection.ids() if key is None else checked_key(key)
+        if not isinstance(key, Key):
+            key = self.key(operation, key, None if effect is None else effect.arguments)
         length_max = self._driver.capabilities.key_length_max
-        derived = derived_key(operation.name, own, length_max=length_max)
-        call = _Call(self._connection, self._driver, operation, lambda: attempt(derived))
-        return await call.finish(self._policies[operation.repeat], own)
+        derived = derived_key(operation.name, key.text, length_max=length_max)
+        journal = None if self._honoured else self._connection.journal
+        askable = journal is not None and effect is not None and effect.search is not None
+        call = self._call(
+            operation,
+            lambda: attempt(derived),
+            key.text,
+            repeatable=key.lasting and (self._honoured or askable),
+        )
+        if effect is None or journal is None or not key.lasting:
+            return await call.finish()
+        search = effect.search
+        at = occasion.get()
+        intent = Intent(
+            scope=self._scope(operation),
+            key=key.text,
+            fingerprint=fingerprint(effect.arguments),
+            likeness=None if search is None else fingerprint(search.like),
+            job=None if at is None else at.job,
+        )
+        return await Journalled(
+            journal,
+            intent,
+            effect,
+            call,
+            settle_seconds=self._driver.capabilities.settle_seconds,
+            provider=self._driver.provider,
+            operation=operation.name,
+        ).finish()
+
+    def key(self, operation: Operation, key: str | None, arguments: object) -> Key:
+        """The key of one call, which counts as made: the caller's, the job's, or one for it alone.
+
+        Args:
+            operation: which.
+            key: the caller's.
+            arguments: all that is asked for; None for a call that has no key of the job's.
+
+        Raises:
+            InvalidRequestError: the key is unusable, or an argument cannot be compared with that
+                of a repeat.
+        """
+        if key is not None:
+            return Key(checked_key(key), lasting=True)
+        at = occasion.get()
+        if at is None or arguments is None:
+            return Key(self._connection.ids(), lasting=False)
+        return Key(at.key(self._scope(operation), fingerprint(arguments)), lasting=True)
+
+    def _scope(self, operation: Operation) -> str:
+        return f"{self._connection.name}:{operation.name}"
+
+    def _call(
+        self,
+        operation: Operation,
+        attempt: Callable[[], Awaitable[_Result]],
+        key: str | None,
+        *,
+        repeatable: bool,
+    ) -> "_Call[_Result]":
+        return _Call(
+            self._connection,
+            self._driver,
+            operation,
+            attempt,
+            policy=self._policies[operation.repeat],
+            key=key,
+            repeatable=repeatable or operation.repeat is Repeat.IDEMPOTENT,
+        )
 
 
 @final
 class _Call(Generic[_Result]):
     """The state of one call."""
 
-    __slots__ = ("_attempt", "_attempts", "_connection", "_driver", "_operation", "in_doubt")
+    __slots__ = (
+        "_attempt",
+        "_attempts",
+        "_connection",
+        "_driver",
+        "_key",
+        "_operation",
+        "_policy",
+        "_repeatable",
+        "in_doubt",
+    )
 
     def __init__(
         self,
@@ -136,24 +235,32 @@ class _Call(Generic[_Result]):
         driver: Driver,
         operation: Operation,
         attempt: Callable[[], Awaitable[_Result]],
+        *,
+        policy: Caller,
+        key: str | None,
+        repeatable: bool,
     ) -> None:
         self._connection = connection
         self._driver = driver
         self._operation = operation
         self._attempt = attempt
+        self._policy = policy
+        self._key = key
+        self._repeatable = repeatable
         self._attempts = 0
         self.in_doubt = False
         """An attempt may have acted, and no later answer has told."""
 
-    async def finish(self, policy: Caller, key: str | None) -> _Result:
+    async def finish(self) -> _Result:
+        """Make the call."""
         connection = self._connection
         watched = bool(connection.listeners)
         started = connection.clock.monotonic() if watched else 0.0
         ended: str | None = _CANCELLED
         try:
-            result = await connection.runtime.call(policy, self._once)
+            result = await connection.runtime.call(self._policy, self._once)
         except HardpointError as error:
-            failure = self._final(error, key)
+            failure = self._final(error)
             ended = _code(failure)
             if failure is error:
                 raise
@@ -234,19 +341,25 @@ class _Call(Generic[_Result]):
         )
         return doubt and not settles
 
-    def _final(self, error: HardpointError, key: str | None) -> HardpointError:
+    def _final(self, error: HardpointError) -> HardpointError:
         if not self.in_doubt:
             return error
         if isinstance(error, OutcomeUnknownError):
-            error.outcome_known = False
-            error.provider, error.operation = self._driver.provider, self._operation.name
-            error.idempotency_key = key
-            return error
+            failure = error
+            failure.outcome_known = False
+            failure.provider, failure.operation = self._driver.provider, self._operation.name
+        else:
+            failure = self._unknown(error)
+        failure.idempotency_key = self._key
+        failure.repeatable = self._repeatable
+        failure.key_seconds = self._driver.capabilities.key_seconds
+        return failure
+
+    def _unknown(self, error: HardpointError) -> OutcomeUnknownError:
         facts = error if isinstance(error, ProviderError) else None
         failure = OutcomeUnknownError(
             f"{self._operation.name} may have taken effect at {self._driver.provider}, or not;"
             f" last: {error}",
-            idempotency_key=key,
             provider=self._driver.provider,
             operation=self._operation.name,
             status=facts.status if facts else None,

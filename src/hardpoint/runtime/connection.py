@@ -10,6 +10,7 @@ from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock
+from hardpoint.runtime.journal import Journal
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _LOCAL = re.compile(r"[A-Za-z0-9._~-]{1,255}", re.ASCII)
@@ -29,12 +30,16 @@ class Caller(Protocol):
 
 
 class Runtime(Protocol):
-    """How attempts are run under a policy: awaited, or stepped."""
+    """How attempts are run under a policy, awaited or stepped, and where what blocks is done."""
 
     async def call(
         self, policy: Caller, attempt: Callable[[], Coroutine[Any, Any, _Result]]
     ) -> _Result:
         """What the policy makes of the attempts."""
+        ...
+
+    async def work(self, function: Callable[[], _Result]) -> _Result:
+        """What a function gives that blocks, such as one that reads a file."""
         ...
 
 
@@ -64,6 +69,8 @@ class Connection:
         policy: what every call runs under.
         clock, ids: effects, for tests.
         listeners: told `AttemptEnded` and `CallEnded`.
+        journal: where calls are written down that the provider could not tell from their repeat;
+            of the same kind as the runtime. Without one such a call is never repeatable.
 
     Raises:
         ConfigurationError: the name is unusable.
@@ -75,6 +82,7 @@ class Connection:
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=Uuid7)
     listeners: Listeners = field(default_factory=Listeners)
+    journal: Journal | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

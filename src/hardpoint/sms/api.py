@@ -11,6 +11,7 @@ from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.runtime.calls import Calls
 from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.journal import Effect, Search
 from hardpoint.sms.driver import SmsCapability, SmsDriver
 from hardpoint.sms.numbers import checked_number
 from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
@@ -52,7 +53,8 @@ class SmsSender:
         InvalidRequestError: an argument is wrong (`field` says which; without `status` nothing was
             sent), or the provider says so.
         UnsupportedError: the provider cannot do that; nothing was sent.
-        OutcomeUnknownError: the message may have been sent. Look with `find` before sending again.
+        OutcomeUnknownError: the message may have been sent. Where it is `repeatable`, send again
+            under its key; else look with `find` first.
         ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
     """
 
@@ -87,8 +89,8 @@ class SmsSender:
             from_: a number, a short code, or a name of up to 11 characters with a letter in it;
                 else the connection's own sender.
             media: https URLs that the provider fetches.
-            idempotency_key: names this call; with a provider that honours keys, the same key sends
-                once.
+            idempotency_key: names this call; the same key sends once, by the provider's word or by
+                the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"twilio": {...}}`, passed on to that provider only.
 
         Raises:
@@ -114,6 +116,7 @@ class SmsSender:
                 _SEND,
                 lambda key: self.driver.send(new, idempotency_key=key),
                 idempotency_key,
+                Effect(arguments=new, returns=Message, search=self._search(new)),
             )
         except OptedOutError:
             await self.suppressions.add(sender, number)
@@ -146,21 +149,7 @@ class SmsSender:
         """
         self.driver.capabilities.require(SmsCapability.FIND, self.driver.provider)
         number = checked_number(to, field="to")
-        found: list[Message] = []
-        cursor: str | None = None
-        for _ in range(PAGES_MAX):
-            page = await self._page(number, since, cursor)
-            found += [
-                self._ours(one)
-                for one in page.messages
-                if one.body == body and one.created >= since
-            ]
-            cursor = page.cursor
-            if cursor is None:
-                return tuple(found)
-        raise InvalidRequestError(
-            f"covers more than {PAGES_MAX} pages of messages; name a later time", field="since"
-        )
+        return tuple([self._ours(one) for one in await self._listed(number, body, since)])
 
     def parse_event(self, body: bytes) -> SmsEvent | None:
         """What a verified webhook of this provider says; None when it is about something else.
@@ -191,6 +180,30 @@ class SmsSender:
         elif event.consent is Consent.START:
             for sender in self._senders(event.to):
                 await self.suppressions.remove(sender, event.from_)
+
+    def _search(self, new: NewMessage) -> Search[Message] | None:
+        """How to look for a message that may have been sent; a listing does not show its media."""
+        if SmsCapability.FIND not in self.driver.capabilities.flags or new.media:
+            return None
+
+        async def find(since: float) -> list[Message]:
+            return (await self._listed(new.to, new.body, since))[::-1]
+
+        return Search(like=(new.to, new.body), find=find)
+
+    async def _listed(self, to: str, body: str, since: float) -> list[Message]:
+        """The messages to a number with this text, newest first, with the provider's own ids."""
+        found: list[Message] = []
+        cursor: str | None = None
+        for _ in range(PAGES_MAX):
+            page = await self._page(to, since, cursor)
+            found += [one for one in page.messages if one.body == body and one.created >= since]
+            cursor = page.cursor
+            if cursor is None:
+                return found
+        raise InvalidRequestError(
+            f"covers more than {PAGES_MAX} pages of messages; name a later time", field="since"
+        )
 
     async def _page(self, to: str, since: float, cursor: str | None) -> MessagePage:
         return await self._calls.run(

@@ -1,11 +1,12 @@
 """The values of the SMS port; a provider's words are translated into these and no others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
+from hardpoint.http.redaction import Discreet, length
 from hardpoint.sms.numbers import masked
 
 
@@ -87,22 +88,14 @@ class FailureReason(StrEnum):
     OTHER = "other"
 
 
-class _Discreet(msgspec.Struct, frozen=True, kw_only=True):
+class _Discreet(Discreet, frozen=True, kw_only=True):
     """Shown without its numbers in full, and without its text."""
 
-    def __repr__(self) -> str:
-        facts = (f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
-        return f"{type(self).__name__}({', '.join(facts)})"
-
-
-def _shown(name: str, value: Any) -> str:
-    match name, value:
-        case "to" | "from_", str():
-            return repr(masked(value))
-        case "body", str():
-            return f"<{len(value)} characters>"
-        case _:
-            return repr(value)
+    masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {
+        "to": lambda number: repr(masked(number)),
+        "from_": lambda number: repr(masked(number)),
+        "body": length,
+    }
 
 
 class NewMessage(_Discreet, frozen=True, kw_only=True):

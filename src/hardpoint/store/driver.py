@@ -32,6 +32,8 @@ class Outcome(StrEnum):
     """It will be tried again."""
     SKIPPED = "skipped"
     DEAD = "dead"
+    NEEDS_RECONCILE = "needs_reconcile"
+    """It may have acted elsewhere, and only a person can find out: it is not tried again."""
 
 
 class State(StrEnum):
@@ -41,6 +43,8 @@ class State(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     DEAD = "dead"
+    NEEDS_RECONCILE = "needs_reconcile"
+    """A job of it may have acted elsewhere: look, then retry it."""
     QUARANTINED = "quarantined"
 
 
@@ -162,7 +166,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run_at: when to try again; with `Outcome.FAILED` only.
-        dead_reason: `attempts`, `permanent` or `crash`; with `Outcome.DEAD` only.
+        reason: `attempts`, `permanent` or `crash`; with `Outcome.DEAD` only.
         error: class and message, capped.
         writes: run in the transaction that completes the job; a raise undoes them all and the
             completion with them.
@@ -175,7 +179,6 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float
     outcome: Outcome
     run_at: float | None = None
-    dead_reason: str | None = None
     error: str | None = None
     reason: str | None = None
     writes: tuple[Write, ...] = ()
@@ -275,7 +278,9 @@ class InboxStore(Protocol):
     ) -> int:
         """Make an event's dead and waiting jobs due now, all or one handler's.
 
-        A dead job starts a new series of failures. `actor` and `reason` go into the audit record.
+        A dead job starts a new series of failures. One that needs to be reconciled has been looked
+        at by now: what cannot be found of its calls is made. `actor` and `reason` go into the
+        audit record.
 
         Returns:
             How many jobs it made due; a running job, or one whose body is gone, is left alone.
@@ -349,9 +354,26 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     handler: str
     at: float
     reason: str
-    """`attempts`, `permanent` or `crash`."""
+    """`attempts`, `permanent`, `crash` or `needs_reconcile`."""
     failures: int
     error: str | None
+
+
+class CallView(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that a job made under a key, to a provider that knows no keys.
+
+    Attributes:
+        scope: connection and operation.
+        ended_at: when it was known to be done; None while it may or may not have been.
+        subject: the provider's id for what it made.
+    """
+
+    handler: str
+    scope: str
+    key: str
+    started_at: float
+    ended_at: float | None
+    subject: str | None
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
@@ -366,6 +388,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     jobs: tuple[JobView, ...]
     attempts: tuple[AttemptView, ...]
     dead: tuple[DeadLetter, ...]
+    calls: tuple[CallView, ...] = ()
 
 
 class StoreReader(Protocol):

@@ -54,6 +54,15 @@ class GateHeldLong(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seconds: float
 
 
+class ResultNotRecorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A call was done, and its result could not be written down: its key stays in doubt."""
+
+    severity: ClassVar[str] = "warning"
+    scope: str
+    key: str
+    error: str
+
+
 class Checkpointed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The log was copied into the database.
 
@@ -75,7 +84,9 @@ class Retained(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         bodies: events whose body, headers and attempts were removed.
         keys: events of which nothing is left.
+        calls: results and keys of calls that were removed.
     """
 
     bodies: int
     keys: int
+    calls: int = 0

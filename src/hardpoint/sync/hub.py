@@ -3,9 +3,12 @@
 with Hub.load("hardpoint.toml") as hub:
     hub.payments("billing").create_payment(Money("10", "EUR"), payment_method="pm_card_visa")
 
-It receives no webhooks: those need an event loop, and `hardpoint serve` has one.
+It receives no webhooks: those need an event loop, and `hardpoint serve` has one. Its store is
+opened when a call has to be written down: `once`, or a key for a provider that knows none. One
+process at a time can do so; where a server runs on the store, such calls are made there.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,15 +19,21 @@ from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
+from hardpoint.hub.journal import OpeningJournal
+from hardpoint.hub.once import BlockingOnce
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.clocks import SystemClock
+from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 if TYPE_CHECKING:
+    from hardpoint.sync.email import EmailSender
     from hardpoint.sync.payments import PaymentGateway
     from hardpoint.sync.sms import SmsSender
+    from hardpoint.sync.storage import ObjectStore
 
 
 @final
@@ -41,6 +50,9 @@ class Hub:
         policies: what a connection's calls run under, by its name, in place of what the settings
             say.
 
+    Attributes:
+        once: `hub.once(key, call, ...)` makes a call once for its key; see `hardpoint.hub.once`.
+
     Raises:
         ConfigurationError: a value that a provider's settings refuse, naming its key.
     """
@@ -56,11 +68,22 @@ class Hub:
     ) -> None:
         self.settings = settings
         self.listeners = Listeners(*listeners)
+        clock = clock or SystemClock()
+        self.store = SqliteStore(
+            settings.store.path,
+            clock=clock,
+            listeners=self.listeners,
+            retention=settings.store.retention,
+        )
+        self._opening = threading.Lock()
+        self.journal = OpeningJournal(SqliteJournal(self.store, blocking=True), self._open)
+        self.once = BlockingOnce(self.journal, clock)
         self._ports = Ports(
             _Blocking(),
-            clock=clock or SystemClock(),
+            clock=clock,
             ids=ids or Uuid7(),
             listeners=self.listeners,
+            journal=self.journal,
             policies=policies or {},
         )
         self._ports.configure(settings)
@@ -93,14 +116,32 @@ class Hub:
 
         return SmsSender(self._ports.get("sms", connection))
 
+    def email(self, connection: str) -> "EmailSender":
+        """Sends email through a connection; see `payments` for its name."""
+        from hardpoint.sync.email import EmailSender
+
+        return EmailSender(self._ports.get("email", connection))
+
+    def storage(self, connection: str) -> "ObjectStore":
+        """Keeps files through a connection; see `payments` for its name."""
+        from hardpoint.sync.storage import ObjectStore
+
+        return ObjectStore(self._ports.get("storage", connection))
+
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
 
     def close(self) -> None:
-        """Close every connection; the hub can be used anew."""
+        """Close every connection and the store; the hub can be used anew."""
         for transport in self._ports.take_transports():
             transport.close()
+        self.store.close_blocking()
+
+    async def _open(self) -> None:
+        with self._opening:
+            if not self.store.is_open:
+                self.store.open_blocking()
 
     def __enter__(self) -> Self:
         return self
@@ -122,3 +163,6 @@ class _Blocking:
 
     def transport(self, limits: Limits) -> BlockingTransport:
         return BlockingTransport(limits)
+
+    def effect(self, shells: tuple[str, str]) -> str:
+        return shells[1]

@@ -12,7 +12,7 @@ class PaymentGateway:
 
     Every verb that changes something takes an `idempotency_key`: the same key and verb act once,
     however often they are called. Without one, a key is made for the call, so that its own retries
-    are safe.
+    are safe; in a handler it is the job's own, the same in each of its attempts.
 
     Args:
         driver: the provider's.

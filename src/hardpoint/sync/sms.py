@@ -18,7 +18,8 @@ class SmsSender:
         InvalidRequestError: an argument is wrong (`field` says which; without `status` nothing was
             sent), or the provider says so.
         UnsupportedError: the provider cannot do that; nothing was sent.
-        OutcomeUnknownError: the message may have been sent. Look with `find` before sending again.
+        OutcomeUnknownError: the message may have been sent. Where it is `repeatable`, send again
+            under its key; else look with `find` first.
         ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
     """
 
@@ -34,8 +35,8 @@ class SmsSender:
             from_: a number, a short code, or a name of up to 11 characters with a letter in it;
                 else the connection's own sender.
             media: https URLs that the provider fetches.
-            idempotency_key: names this call; with a provider that honours keys, the same key sends
-                once.
+            idempotency_key: names this call; the same key sends once, by the provider's word or by
+                the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"twilio": {...}}`, passed on to that provider only.
 
         Raises:

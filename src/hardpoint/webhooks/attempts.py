@@ -2,15 +2,16 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
-from typing import ClassVar, TypeVar, final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, TypeVar, cast, final
 
 import msgspec
 
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.effects import Clock, Random
-from hardpoint.core.errors import HardpointError, StoreUnavailableError
+from hardpoint.core.errors import HardpointError, OutcomeUnknownError, StoreUnavailableError
 from hardpoint.core.events import Listeners
+from hardpoint.runtime.occasion import JobName, Occasion, occasion
 from hardpoint.store.driver import Completed, Completion, InboxStore, Lease, Outcome, Write
 from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip
 from hardpoint.webhooks.job import CompleteIn, Job
@@ -40,7 +41,7 @@ class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     @property
     def severity(self) -> str:
         """For the log."""
-        if self.outcome is Outcome.DEAD:
+        if self.outcome in {Outcome.DEAD, Outcome.NEEDS_RECONCILE}:
             return "error"
         return "warning" if self.refused or self.outcome is Outcome.FAILED else "info"
 
@@ -130,6 +131,8 @@ class Attempts:
             asyncio.CancelledError: from outside; nothing is recorded.
         """
         correlation_id.set(lease.event.correlation_id)
+        name = JobName(lease.event.id, lease.handler, lease.fence)
+        occasion.set(Occasion(f"hp:{lease.event.id}:{lease.handler}", name))
         started = self._clock.now()
         handler = self._handlers[lease.handler]
         job = Job(lease, self._complete_in, started_at=started)
@@ -193,14 +196,30 @@ class Attempts:
         return _DONE
 
     def _failed(self, handler: Handler, lease: Lease, error: BaseException) -> Verdict:
+        """Try again, or give up; never again what may have acted and cannot be told from a repeat.
+
+        A handler that has looked says `RetryAfter` or `Permanent` itself.
+        """
         delay = handler.retry.delay(lease.failures + 1, self._random)
+        doubts = doubts_in(error)
+        if doubts and (delay is None or not all(one.repeatable for one in doubts)):
+            return _parked(error)
         if delay is None:
             return Verdict(outcome=Outcome.DEAD, reason="attempts", error=_text(error))
         if isinstance(error, RetryAfter):
             delay = error.seconds
-        elif isinstance(error, HardpointError):
-            delay = max(delay, _asked_for(error))
+        else:
+            asked = [error, *doubts] if isinstance(error, HardpointError) else doubts
+            delay = max(delay, *map(_asked_for, asked)) if asked else delay
+        if any(self._forgotten(one, lease, delay) for one in doubts):
+            return _parked(error)
         return Verdict(outcome=Outcome.FAILED, retry_in=delay, error=_text(error))
+
+    def _forgotten(self, doubt: OutcomeUnknownError, lease: Lease, delay: float) -> bool:
+        """Whether the provider may have forgotten the key by then; it knows it from now at most."""
+        if doubt.key_seconds is None:
+            return False
+        return self._clock.now() + delay - lease.event.received_at >= doubt.key_seconds
 
     def _report(self, lease: Lease, verdict: Verdict, started: float, completed: Completed) -> None:
         if not self._listeners:
@@ -238,6 +257,29 @@ def _cancelled_from_outside() -> bool:
     """Rather than by the handler, which may have awaited something that was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def doubts_in(error: BaseException) -> list[OutcomeUnknownError]:
+    """Every unknown outcome that an error is, was raised for, or gathers."""
+    found: list[OutcomeUnknownError] = []
+    seen: set[int] = set()
+    left = [error]
+    while left:
+        one = left.pop()
+        if id(one) in seen or isinstance(one, RetryAfter):
+            continue
+        seen.add(id(one))
+        if isinstance(one, OutcomeUnknownError):
+            found.append(one)  # what it came from, it speaks for itself
+            continue
+        if isinstance(one, BaseExceptionGroup):
+            left.extend(cast("Sequence[BaseException]", one.exceptions))
+        left.extend(filter(None, [one.__cause__, one.__context__]))
+    return found
+
+
+def _parked(error: BaseException) -> Verdict:
+    return Verdict(outcome=Outcome.NEEDS_RECONCILE, error=_text(error))
 
 
 def _asked_for(error: HardpointError) -> float:

@@ -13,6 +13,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 
 Envelope = TypeVar("Envelope")
 
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
 
 class Unreadable(Exception):  # noqa: N818 - not an error: the event is stored all the same
     """A body under a good signature that is not what the vendor sends; its text says why."""
@@ -40,6 +42,22 @@ def open_envelope(decode: Callable[[bytes], Envelope], body: bytes) -> Envelope:
         raise Unreadable(f"the body is not the JSON expected: {error}") from None
     except RecursionError:
         raise Unreadable("the body is nested too deeply") from None
+
+
+def open_batch(decode: Callable[[bytes], Envelope], body: bytes) -> list[tuple[Envelope, bytes]]:
+    """The few fields of each item of a list, and the item's own bytes.
+
+    Args:
+        decode: of a `msgspec.json.Decoder` of one item.
+        body: raw.
+
+    Raises:
+        Unreadable: see `open_envelope`; or no list, or an empty one.
+    """
+    items = [bytes(one) for one in open_envelope(_items, body)]
+    if not items:
+        raise Unreadable("the list of events is empty")
+    return [(open_envelope(decode, item), item) for item in items]
 
 
 def check_printable(names: str) -> None:

@@ -180,8 +180,8 @@ class Inbox:
         kept, given = _headers(source.scheme, request.headers)
         notifications = verified.events or (_MALFORMED,)
         settle = done if len(notifications) == 1 else _Tally(len(notifications), done)
-        digest = hashlib.sha256(request.body).digest()
         for notification in notifications:
+            body = request.body if notification.body is None else notification.body
             identifier = self._ids()
             names = ()
             if verified.malformed is None:
@@ -197,8 +197,8 @@ class Inbox:
                 signed_at=verified.signed_at,
                 correlation_id=given or identifier,
                 headers=msgspec.json.encode(kept),
-                body=request.body,
-                body_sha256=digest,
+                body=body,
+                body_sha256=hashlib.sha256(body).digest(),
                 malformed=verified.malformed,
                 handlers=names,
                 lease=bool(names) and self._worker.reserve(names),

@@ -59,7 +59,8 @@ class Fresh:
         return f"{prefix}_{self._ids().replace('-', '')}"
 
 
-Builder = Callable[[Fresh], Document]
+Builder = Callable[[Fresh], Any]
+"""What builds a body: a document, or a list of them where the vendor sends lists."""
 
 
 @final
@@ -69,6 +70,7 @@ class Samples:
     Args:
         documents: what builds each type's body.
         event_id: where the id of an event stands: in its document, or in a header of its own.
+        event_type: where its type stands, if it does in the document.
         indent: spaces of the vendor's JSON; 0 is compact.
         form: the vendor sends forms: documents of names and texts.
     """
@@ -77,12 +79,14 @@ class Samples:
         self,
         documents: Mapping[str, Builder],
         *,
-        event_id: Callable[[Fresh, Document], str],
+        event_id: Callable[[Fresh, Any], str],
+        event_type: Callable[[Any], str | None] = lambda document: document.get("type"),
         indent: int = 0,
         form: bool = False,
     ) -> None:
         self._documents = documents
         self._event_id = event_id
+        self._event_type = event_type
         self._indent = indent
         self._form = form
 
@@ -127,7 +131,7 @@ class Samples:
             return Sample(type=event_type, id=identifier, body=form, content_type=_FORM)
         body = msgspec.json.encode(document)
         return Sample(
-            type=str(document.get("type", event_type)),
+            type=str(self._event_type(document) or event_type),
             id=identifier,
             body=msgspec.json.format(body, indent=self._indent) if self._indent else body,
         )
@@ -164,7 +168,7 @@ def assignment(text: str) -> tuple[str, Any]:
         return path, value
 
 
-def _override(document: Document, path: str, value: Any) -> None:
+def _override(document: Any, path: str, value: Any) -> None:
     *parents, last = path.split(".")
     place: Any = document
     for step in parents:

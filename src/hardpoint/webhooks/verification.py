@@ -123,12 +123,15 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         type: the vendor's word for what happened.
         account: the vendor's account it belongs to, where one endpoint serves several.
         asserted: True when the signature does not cover id and type (they came in headers).
+        body: its own part of the request's body, where one request tells of several; it is stored
+            alone, so that a repeat in other company is still the same.
     """
 
     id: str
     type: str
     account: str | None = None
     asserted: bool = False
+    body: bytes | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from hardpoint.core.errors import (
@@ -97,3 +99,10 @@ def test_a_callbacks_code_says_why(code, reason):
 
 def test_codes_of_callbacks_are_in_the_same_table():
     assert all(ERRORS.explain(code) for code in FAILURES)
+
+
+def test_the_page_says_why_a_callbacks_code_comes():
+    page = Path(__file__).parents[3] / "docs" / "reference" / "providers" / "twilio.md"
+    text = page.read_text()
+    for code, (reason, _, _) in FAILURES.items():
+        assert f"\n| {code} | `{reason.value}` |" in text

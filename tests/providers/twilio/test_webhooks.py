@@ -133,6 +133,7 @@ def test_events_of_a_stream_come_several_in_one():
         ("EZ1", "com.a", "AC1"),
         ("EZ2", "com.b", None),
     ]
+    assert b"[%b]" % b",".join(event.body for event in events) == body
     assert one(b'{"id":"EZ1","type":"com.a"}').id == "EZ1"
 
 

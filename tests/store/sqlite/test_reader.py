@@ -1,12 +1,17 @@
 import asyncio
+import contextlib
 import sqlite3
 import threading
 
+import msgspec
 import pytest
 
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
+from hardpoint.runtime.journal import Intent, Standing
+from hardpoint.runtime.occasion import JobName
 from hardpoint.store.driver import Outcome, State, StoreReader
 from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 
 async def one_of_each(desk):
@@ -38,6 +43,7 @@ def test_counts_by_state(stage):
             "done": 1,
             "skipped": 2,
             "dead": 1,
+            "needs_reconcile": 0,
             "quarantined": 1,
             "total": 6,
         }
@@ -246,10 +252,65 @@ def test_damage_found_while_looking_is_told_as_such(stage):
 
     stage.play(story)
     content = bytearray(stage.path.read_bytes())
-    for start in range(4_096 * 10, len(content), 4_096):
+    for start in range(4_096 * 30, len(content), 4_096):
         content[start : start + 200] = b"\xff" * 200
     stage.path.write_bytes(content)
     reader = SqliteReader(stage.path)
     with pytest.raises(StoreCorruptError, match="is damaged"):
         reader.events(limit=200)
     reader.close()
+
+
+def test_a_job_in_doubt_is_a_state_of_its_own_and_its_calls_are_shown(stage):
+    hello = Intent(scope="texts:send", key="k1", fingerprint=b"hello")
+
+    async def story(desk):
+        journal = SqliteJournal(desk.store)
+        lease = await desk.leased("evt_1", handlers=("a", "mark_paid"))
+        job = JobName(lease.event.id, lease.handler, lease.fence)
+        await journal.begin(msgspec.structs.replace(hello, job=job))
+        await journal.end(hello, b"{}", "SM1")
+        doubt = msgspec.structs.replace(hello, key="k2", job=job)
+        await journal.begin(doubt)
+        journal.leave(doubt)
+        await desk.complete(lease, Outcome.NEEDS_RECONCILE, error="look")
+        (other,) = await desk.claim(handlers=("a",))
+        await desk.complete(other, Outcome.DEAD)
+        now = desk.clock.now()
+        reader = desk.look()
+        (listed,) = reader.events(state=State.NEEDS_RECONCILE)
+        assert listed.state is State.NEEDS_RECONCILE
+        assert reader.events(state=State.DEAD) == []
+        (view,) = reader.event("evt_1")
+        first, second = view.calls
+        assert (first.handler, first.scope, first.key) == ("mark_paid", "texts:send", "k1")
+        assert (first.started_at, first.ended_at, first.subject) == (now, now, "SM1")
+        assert (second.key, second.ended_at, second.subject) == ("k2", None, None)
+        assert [one.outcome for one in view.attempts] == [Outcome.DEAD, Outcome.NEEDS_RECONCILE]
+        counts = reader.counts()
+        assert (counts["needs_reconcile"], counts["dead"], counts["total"]) == (1, 0, 1)
+        reader.close()
+
+    stage.play(story)
+
+
+def test_a_store_of_the_version_before_has_no_calls_yet_and_gets_them_when_it_is_opened(stage):
+    async def before(desk):
+        await desk.accept("evt_1")
+
+    async def after(desk):
+        (lease,) = await desk.claim()
+        journal = SqliteJournal(desk.store)
+        assert (
+            await journal.begin(Intent(scope="s", key="k", fingerprint=b""))
+        ).standing is Standing.NEW
+        await desk.complete(lease)
+
+    stage.play(before)
+    with contextlib.closing(sqlite3.connect(stage.path)) as connection, connection:
+        connection.execute("drop table hardpoint_call")
+        connection.execute("update hardpoint_meta set value = 1 where name = 'schema'")
+    with contextlib.closing(SqliteReader(stage.path)) as reader:
+        (view,) = reader.event("evt_1")
+        assert view.calls == ()
+    stage.play(after)

@@ -3,9 +3,11 @@ import asyncio
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
+from hardpoint.runtime.journal import Intent, Standing
 from hardpoint.store.driver import Outcome, Refusals, State, Stored
 from hardpoint.store.events import BatchFailed, Retained
 from hardpoint.store.sqlite import Retention
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 DAY = 86_400
 
@@ -231,5 +233,35 @@ def test_a_pass_that_fails_begins_anew_an_hour_later(kept, faults):
         await asyncio.wait_for(failed.wait(), 10)
         faults.clear()
         assert (await sweep(desk)).bodies == 1
+
+    kept.play(story)
+
+
+def test_results_of_calls_go_after_thirty_days_their_keys_later_and_doubts_never(kept):
+    intents = [Intent(scope="texts:send", key=f"k{n}", fingerprint=b"hello") for n in range(5)]
+
+    async def story(desk):
+        journal = SqliteJournal(desk.store)
+        for intent in intents:
+            await journal.begin(intent)
+        *done, doubt = intents
+        for intent in done:
+            await journal.end(intent, b"{}", None)
+        journal.leave(doubt)
+
+        async def entries():
+            found = [await journal.begin(intent) for intent in intents]
+            journal.leave(doubt)
+            return [(one.standing, one.result) for one in found]
+
+        desk.clock.advance(29 * DAY)
+        assert (await sweep(desk)).calls == 0
+        desk.clock.advance(DAY)
+        assert (await sweep(desk)).calls == 4
+        doubtful = (Standing.OPEN, None)
+        assert await entries() == [*[(Standing.DONE, None)] * 4, doubtful]
+        desk.clock.advance(400 * DAY)
+        assert (await sweep(desk)).calls == 4
+        assert await entries() == [*[(Standing.NEW, None)] * 4, doubtful]
 
     kept.play(story)

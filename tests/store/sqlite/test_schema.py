@@ -39,7 +39,7 @@ def test_each_opening_has_a_number_of_its_own():
 def test_every_statement_is_marked_and_understood_by_this_sqlite():
     connection = sqlite3.connect(":memory:", isolation_level=None)
     schema.migrate(connection, 0)
-    for topic in ("accepts", "completions", "jobs", "operations", "reader", "retention"):
+    for topic in ("accepts", "calls", "completions", "jobs", "operations", "reader", "retention"):
         for text in statements(topic).values():
             assert text.startswith(MARK)
             if text.startswith((f"{MARK}savepoint", f"{MARK}release", f"{MARK}rollback")):
@@ -65,4 +65,14 @@ def test_the_hot_statements_use_their_indexes():
     assert "USING INDEX hardpoint_event_key" in plan("accepts", "by_key")[0]
     assert "USING INDEX hardpoint_event_body" in plan("accepts", "by_body")[0]
     assert "hardpoint_event_quarantine" in plan("accepts", "repeats")[0]
+    for name, index in {
+        "stray": "hardpoint_call_job",
+        "taken": "hardpoint_call_subject",
+        "alike": "hardpoint_call_likeness",
+        "take_over": "hardpoint_call_open",
+        "clear": "hardpoint_call_job",
+    }.items():
+        assert any(index in step for step in plan("calls", name)), name
+    for name, index in (("drop_result", "result"), ("drop_call", "ended")):
+        assert any(f"hardpoint_call_{index}" in step for step in plan("retention", name)), name
     connection.close()

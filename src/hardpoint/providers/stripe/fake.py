@@ -17,14 +17,15 @@ from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.fields import Fields, nested
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.vendors import Facts
 from hardpoint.providers.stripe import API_VERSION
-from hardpoint.providers.stripe.fake_account import Account
+from hardpoint.providers.stripe.fake_account import TRIGGERS, Account
 from hardpoint.providers.stripe.fake_objects import RefusedError
 from hardpoint.providers.stripe.webhooks import StripeWebhooks
 
 SECRET_KEY = "sk_test_fake"  # noqa: S105 - it opens nothing but this fake
 WEBHOOK_SECRET = "whsec_fake"  # noqa: S105 - the same
-KEY_SECONDS = 24 * 3600.0
+KEY_SECONDS = 24 * 3600
 _INTENT = re.compile(r"/v1/payment_intents/([^/]+)(?:/(confirm|capture|cancel))?")
 
 
@@ -59,6 +60,9 @@ class FakeStripe:
         """`charge`, `capture`, `refund`, `void` and `decline`, amounts in minor units."""
         self.emitter = Emitter(StripeWebhooks(secrets=[Secret.value(webhook_secret)]), now=now)
         self.account = Account(self.ledger, now, self._tell)
+        self.facts = Facts(
+            settings={"secret_key": secret_key}, webhook_secret=webhook_secret, triggers=TRIGGERS
+        )
         self.keys_under_way: set[str] = set()
         """Keys whose first call has not ended, to be answered 409."""
         self.failures = 0

@@ -8,6 +8,7 @@ from typing import Any, final
 
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.vendors import Trigger
 from hardpoint.providers.stripe.fake_objects import (
     Charge,
     Intent,
@@ -44,6 +45,18 @@ _METHODS: dict[str, tuple[str, str | None] | None] = {
 }
 CHALLENGED = "pm_card_authenticationRequired"
 """The bank wants the customer to authenticate: see `Account.authenticate`."""
+
+TRIGGERS = (
+    *(
+        Trigger(
+            field="payment_method",
+            value=method,
+            answer=f"402 {' / '.join(filter(None, declined))}" if declined else "succeeds",
+        )
+        for method, declined in _METHODS.items()
+    ),
+    Trigger(field="payment_method", value=CHALLENGED, answer="requires_action"),
+)
 
 
 @final

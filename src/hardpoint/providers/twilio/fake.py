@@ -15,8 +15,9 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.vendors import Facts
 from hardpoint.http.forms import FORM
-from hardpoint.providers.twilio.fake_messages import Mailbox, RefusedError, Text
+from hardpoint.providers.twilio.fake_messages import TRIGGERS, Mailbox, RefusedError, Text
 from hardpoint.providers.twilio.webhooks import TwilioWebhooks
 
 ACCOUNT_SID = "AC" + "f" * 32
@@ -55,6 +56,11 @@ class FakeTwilio:
         self.delivers = delivers
         self._callbacks: dict[str, str] = {}
         self.emitter = Emitter(_Signer(auth_token, self._callbacks), now=now)
+        self.facts = Facts(
+            settings={"account_sid": ACCOUNT_SID, "secret": auth_token, "from_": SENDER},
+            webhook_secret=auth_token,
+            triggers=TRIGGERS,
+        )
         self.mailbox = Mailbox(ACCOUNT_SID, {SENDER}, {SERVICE_SID: SENDER}, now)
         self._basic = {
             base64.b64encode(f"{user}:{secret}".encode()).decode()

@@ -9,12 +9,14 @@ from typing import Any, final
 from urllib.parse import urlencode, urlsplit
 
 from hardpoint.fakes.fields import Fields
+from hardpoint.fakes.vendors import Trigger
 from hardpoint.sms.segments import segments
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", re.ASCII)
 _FROM = {
     "+15005550001": (21212, "The 'From' number +15005550001 is not a valid phone number."),
+    "+15005550007": (21606, "The 'From' phone number +15005550007 is not yours."),
     "+15005550008": (21611, "This 'From' number has exceeded the maximum number of messages."),
 }
 _TO = {
@@ -24,6 +26,11 @@ _TO = {
     "+15005550004": (21610, "The message From/To pair violates a blacklist rule."),
     "+15005550009": (21614, "'To' number is not a valid mobile number."),
 }
+TRIGGERS = tuple(
+    Trigger(field=field, value=number, answer=str(code))
+    for field, magic in (("To", _TO), ("From", _FROM))
+    for number, (code, _) in magic.items()
+)
 _STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
 _START = frozenset({"START", "YES", "UNSTOP"})
 _WITHOUT_EFFECT = ("ProvideFeedback", "RiskCheck", "SmartEncoded", "ValidityPeriod")

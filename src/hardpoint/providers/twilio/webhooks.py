@@ -25,6 +25,7 @@ from hardpoint.webhooks.envelopes import (
     Name,
     Unreadable,
     check_printable,
+    open_batch,
     open_envelope,
 )
 from hardpoint.webhooks.signatures import Unfit, prepare, signature_in
@@ -71,7 +72,6 @@ class _CloudEvent(msgspec.Struct):
     data: _About = msgspec.field(default_factory=_About)
 
 
-_cloud_events = msgspec.json.Decoder(list[_CloudEvent]).decode
 _cloud_event = msgspec.json.Decoder(_CloudEvent).decode
 
 
@@ -157,16 +157,15 @@ class TwilioWebhooks:
 def _streamed(body: bytes) -> tuple[Notification, ...]:
     """The events of a stream: CloudEvents, usually several."""
     found = (
-        open_envelope(_cloud_events, body)
+        open_batch(_cloud_event, body)
         if body.startswith(b"[")
-        else [open_envelope(_cloud_event, body)]
+        else [(open_envelope(_cloud_event, body), None)]
     )
-    if not found:
-        raise Unreadable("the list of events is empty")
-    for one in found:
+    for one, _ in found:
         check_printable(one.id + one.type + (one.data.account_sid or ""))
     return tuple(
-        Notification(id=one.id, type=one.type, account=one.data.account_sid) for one in found
+        Notification(id=one.id, type=one.type, account=one.data.account_sid, body=own)
+        for one, own in found
     )
 
 

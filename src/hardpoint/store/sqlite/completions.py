@@ -18,6 +18,9 @@ _SQL = statements("completions")
 END = _SQL["end"]
 RECORD = _SQL["record"]
 
+_BURIED = {Outcome.DEAD: "permanent", Outcome.NEEDS_RECONCILE: "needs_reconcile"}
+"""Outcomes that leave a dead letter, and its reason where none is given."""
+
 CRASH = "crash"
 """The reason of a dead letter whose last attempt did not fail: the process died in it."""
 
@@ -124,7 +127,7 @@ class Completions:
         if completion.outcome is Outcome.FAILED:
             again = completion.ended_at if completion.run_at is None else completion.run_at
             ended = execute(_SQL["again"], (again, *lease)).rowcount
-        elif completion.outcome is Outcome.DEAD:
+        elif completion.outcome in _BURIED:
             ended = self._bury(completion, lease)
         else:
             ended = execute(END, lease).rowcount
@@ -135,7 +138,7 @@ class Completions:
         if tally is None:
             return 0
         failures, crashes = tally
-        reason = completion.reason or "permanent"
+        reason = completion.reason or _BURIED[completion.outcome]
         self._connection.execute(
             _SQL["bury"],
             (

@@ -12,6 +12,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
 from hardpoint.store.sqlite.accepts import Accepts
+from hardpoint.store.sqlite.calls import Calls, Moment
 from hardpoint.store.sqlite.checkpoints import Checkpoints
 from hardpoint.store.sqlite.completions import Completions
 from hardpoint.store.sqlite.database import Database
@@ -57,6 +58,7 @@ class Engine:
         self._told_broken = False
         self._database = database = Database(path, gate=gate, busy=limits.busy, kind=kind)
         connection = database.connection
+        self.calls = Calls(connection, Moment(clock.now(), clock.monotonic()))
         try:
             self.boot = self._take(database)
             self.completions = Completions(
@@ -73,7 +75,7 @@ class Engine:
         except BaseException:
             database.close()
             raise
-        self.operations = Operations(connection)
+        self.operations = Operations(connection, self.calls)
         self._checkpoints = Checkpoints(database, limits, clock)
         self._sweep = None if retention is None else Sweep(connection, retention, clock)
         self._kept = clock.monotonic()
@@ -86,6 +88,7 @@ class Engine:
                 migrate(database.connection, version)
             boot = next_boot(database.connection)
             Jobs(database.connection, boot=boot).take_over(self._clock.now())
+            self.calls.take_over()
             return boot
 
         try:

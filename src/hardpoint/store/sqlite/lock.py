@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import weakref
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from hardpoint.core.errors import StoreUnavailableError
@@ -26,8 +27,14 @@ class LockFile:
         self._database = database
         self._descriptor: int | None = None
 
-    async def acquire(self, wait: float) -> None:
+    async def acquire(
+        self, wait: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         """Take the lock, looking again until `wait` seconds have passed.
+
+        Args:
+            wait: seconds.
+            sleep: how to wait between two looks.
 
         Raises:
             StoreUnavailableError: another process has it still.
@@ -35,7 +42,7 @@ class LockFile:
         for _ in range(max(0, round(wait / _POLL))):
             if self._take():
                 return
-            await asyncio.sleep(_POLL)
+            await sleep(_POLL)
         if not self._take():
             raise StoreUnavailableError(
                 f"{self._database} is in use by {self._holder()}. One process accepts into a "

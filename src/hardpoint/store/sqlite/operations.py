@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hardpoint.store.driver import Refusals
+from hardpoint.store.sqlite.calls import Calls
 from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("operations")
@@ -14,8 +15,9 @@ _SQL = statements("operations")
 class Operations:
     """Acts on the writer's connection, inside its transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, calls: Calls) -> None:
         self._connection = connection
+        self._calls = calls
 
     def retry(self, event: str, handler: str | None, audit: tuple[str, str], now: float) -> int:
         """Revive dead jobs and hurry waiting ones; gives how many."""
@@ -23,6 +25,7 @@ class Operations:
         hurried = execute(_SQL["hurry"], (now, event, handler, now)).rowcount
         revived = execute(_SQL["revive"], (now, event, handler)).rowcount
         if revived:
+            self._calls.clear(event, handler)
             execute(_SQL["unbury"], (event,))
         self._record("retry", event, handler, audit, now)
         return hurried + revived

@@ -15,6 +15,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import (
     AttemptView,
+    CallView,
     DeadLetter,
     EventSummary,
     EventView,
@@ -30,6 +31,8 @@ from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("reader")
 _STEPS = 1_000
+_CALLS_SINCE = 2
+"""The schema that has calls; a server of the version before may have the file still."""
 _headers = msgspec.json.Decoder(dict[str, str])
 
 
@@ -59,7 +62,7 @@ class SqliteReader:
         refuse_misfit(self._path)
         self._connection = self._connected()
         try:
-            self._check()
+            self._version = self._checked()
         except BaseException:
             self._connection.close()
             raise
@@ -78,13 +81,14 @@ class SqliteReader:
         except sqlite3.Error as error:
             raise refuse_unlike(error, self._path) from error
 
-    def _check(self) -> None:
+    def _checked(self) -> int:
         try:
             version = version_of(self._connection, self._path)
         except sqlite3.Error as error:
             raise refuse_unlike(error, self._path) from error
         if version == 0:
             raise StoreUnavailableError(f"{self._path} holds no store: no server has made it yet")
+        return version
 
     def events(
         self,
@@ -115,7 +119,9 @@ class SqliteReader:
         }
         with self._look() as connection:
             found = {row["id"] for row in connection.execute(_SQL["find"], wanted)}
-            views = (_views(connection, each) for each in sorted(found, reverse=True))
+            views = (
+                _views(connection, each, self._version) for each in sorted(found, reverse=True)
+            )
             return [view for some in views for view in some]
 
     def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
@@ -127,12 +133,13 @@ class SqliteReader:
         """How many events there are in each `State`, and `total`."""
         with self._look() as connection:
             row = connection.execute(_SQL["counts"]).fetchone()
-        total, pending, dead, quarantined, skipped = row
+        total, pending, gone, parked, quarantined, skipped = row
         return {
             "pending": pending,
-            "done": total - pending - dead - quarantined - skipped,
+            "done": total - pending - gone - quarantined - skipped,
             "skipped": skipped,
-            "dead": dead,
+            "dead": gone - parked,
+            "needs_reconcile": parked,
             "quarantined": quarantined,
             "total": total,
         }
@@ -187,7 +194,7 @@ def _summary(row: Any) -> EventSummary:
     )
 
 
-def _views(connection: sqlite3.Connection, identifier: str) -> Iterator[EventView]:
+def _views(connection: sqlite3.Connection, identifier: str, version: int) -> Iterator[EventView]:
     def rows(name: str) -> list[Any]:
         return connection.execute(_SQL[name], (identifier,)).fetchall()
 
@@ -202,6 +209,7 @@ def _views(connection: sqlite3.Connection, identifier: str) -> Iterator[EventVie
             jobs=tuple(_job(job) for job in rows("jobs")),
             attempts=tuple(_attempt(attempt) for attempt in rows("attempts")),
             dead=tuple(_dead(letter) for letter in rows("dead_letters_of")),
+            calls=tuple(_call(call) for call in rows("calls")) if version >= _CALLS_SINCE else (),
         )
 
 
@@ -221,6 +229,18 @@ def _attempt(row: Any) -> AttemptView:
         ended_at=ended_at,
         outcome=Outcome(outcome),
         error=error,
+    )
+
+
+def _call(row: Any) -> CallView:
+    handler, scope, key, started_at, ended_at, subject = row
+    return CallView(
+        handler=handler,
+        scope=scope,
+        key=key,
+        started_at=started_at,
+        ended_at=ended_at,
+        subject=subject,
     )
 
 

@@ -57,7 +57,7 @@ class Sweep:
 
     def _sweep(self, now: float) -> Iterator[Retained | None]:
         keep = self._retention
-        bodies = keys = 0
+        bodies = keys = calls = 0
         seq, more = 0, True
         while more:
             seq, gone, more = self._drop_bodies(seq, now)
@@ -68,9 +68,14 @@ class Sweep:
             identifier, gone, more = self._drop_keys(identifier, now - keep.keys)
             keys += gone
             yield None
+        more = True
+        while more:
+            gone, more = self._drop_calls(now)
+            calls += gone
+            yield None
         self._connection.execute(_SQL["drop_refused"], ((now - keep.done) // 60,))
         self._connection.execute(_SQL["drop_audit"], (now - keep.keys,))
-        yield Retained(bodies=bodies, keys=keys)
+        yield Retained(bodies=bodies, keys=keys, calls=calls)
 
     def _drop_bodies(self, seq: int, now: float) -> tuple[int, int, bool]:
         """Look at one chunk of contents; gives where it ended, how many went, whether to go on."""
@@ -99,6 +104,15 @@ class Sweep:
         many(_SQL["drop_dead"], gone)
         more = len(old) == self._retention.chunk
         return (old[-1][0] if more else after), len(gone), more
+
+    def _drop_calls(self, now: float) -> tuple[int, bool]:
+        """Results go first, keys later; what may or may not have happened is kept."""
+        keep, gone, more = self._retention, 0, False
+        for name, before in (("drop_result", now - keep.done), ("drop_call", now - keep.keys)):
+            count = self._connection.execute(_SQL[name], (before, keep.chunk)).rowcount
+            gone += count
+            more = more or count == keep.chunk
+        return gone, more
 
     def _rows(self, name: str, after: str | int) -> list[Any]:
         return self._connection.execute(_SQL[name], (after, self._retention.chunk)).fetchall()

@@ -2,13 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+import threading
+import time
+from asyncio import _get_running_loop
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.core.events import Listeners
+from hardpoint.runtime.blocking import run
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Accepted, Completed, Completion, Lease, NewEvent, Refusals
 from hardpoint.store.sqlite.engine import Engine, Request
@@ -16,6 +20,7 @@ from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.jobs import LeaseName
 from hardpoint.store.sqlite.limits import Limits, Retention
 from hardpoint.store.sqlite.lock import LockFile
+from hardpoint.store.sqlite.underway import UnderWay
 from hardpoint.store.sqlite.writer import Writer
 
 
@@ -57,11 +62,18 @@ class SqliteStore:
         self._rows = 0
         self._bytes = 0
         self._oldest = 0.0
+        self.under_way = UnderWay()
+        """The calls of this process that are written down in its journals."""
 
     @property
     def broken(self) -> str | None:
         """Why the store can never be used again in this process; None while it can."""
         return None if self._engine is None else self._engine.broken
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened, and not closed since."""
+        return self._writer is not None
 
     @property
     def boot(self) -> int:
@@ -97,9 +109,24 @@ class SqliteStore:
             StoreUnavailableError: another process holds it, or it cannot be opened here.
             StoreCorruptError: not a store of ours, or of a newer version.
         """
+        await self._open(asyncio.sleep)
+
+    def open_blocking(self) -> None:
+        """The same for a process of threads alone: it can keep a journal, and accept nothing.
+
+        Raises:
+            MisuseError: an event loop runs in this thread.
+        """
+        run(self._open(_pause))
+
+    def close_blocking(self) -> None:
+        """Finish what was submitted, and let go of a store that was opened by `open_blocking`."""
+        run(self.close())
+
+    async def _open(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         if self._writer is not None:
             raise StoreUnavailableError(f"{self.path} is open already")
-        await self._lock.acquire(self.limits.lock_wait)
+        await self._lock.acquire(self.limits.lock_wait, sleep)
         writer = Writer(self._open_engine, self.limits, told=self._tell, settled=self._settle)
         try:
             self._engine = await writer.start()
@@ -140,7 +167,7 @@ class SqliteStore:
         self, handlers: Sequence[str], limit: int, *, now: float, lease: float
     ) -> Sequence[Lease]:
         """Lease up to `limit` due jobs of these handlers; a suspect comes first, and alone."""
-        return await self._ask(
+        return await self.ask(
             lambda engine: engine.jobs.claim(handlers, limit, now=now, until=now + lease)
         )
 
@@ -152,37 +179,37 @@ class SqliteStore:
         Raises:
             Exception: what one of the writes raised; the job is still leased.
         """
-        return await self._ask(lambda engine: engine.completions.complete(completion))
+        return await self.ask(lambda engine: engine.completions.complete(completion))
 
     async def mark_started(self, lease: Lease) -> bool:
         """Durably mark a suspect as running alone; False when the lease is gone."""
         name = (lease.event.id, lease.handler, lease.fence)
-        return await self._ask(lambda engine: engine.jobs.mark_started(name))
+        return await self.ask(lambda engine: engine.jobs.mark_started(name))
 
     async def extend(self, leases: Sequence[LeaseName], until: float) -> None:
         """Prolong leases named by (event, handler, fence)."""
-        await self._ask(lambda engine: engine.jobs.extend(leases, until))
+        await self.ask(lambda engine: engine.jobs.extend(leases, until))
 
     async def release(self, leases: Sequence[LeaseName]) -> None:
         """Give leases back unused: the jobs are due at once, and no attempt is counted."""
         now = self.clock.now()
-        await self._ask(lambda engine: engine.jobs.release(leases, now))
+        await self.ask(lambda engine: engine.jobs.release(leases, now))
 
     async def refuse(self, counts: Sequence[Refusals]) -> None:
         """Add to the counters of refused requests."""
-        await self._ask(lambda engine: engine.operations.refuse(counts))
+        await self.ask(lambda engine: engine.operations.refuse(counts))
 
     async def next_due(self, handlers: Sequence[str]) -> float | None:
         """When `claim` will next have a job of these handlers; a lease counts when it ends."""
         now = self.clock.now()
-        return await self._ask(lambda engine: engine.jobs.next_due(handlers, now))
+        return await self.ask(lambda engine: engine.jobs.next_due(handlers, now))
 
     async def retry(
         self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""
     ) -> int:
         """Make an event's dead and waiting jobs due now; see `InboxStore.retry`."""
         now, audit = self.clock.now(), (actor, reason)
-        return await self._ask(lambda engine: engine.operations.retry(event, handler, audit, now))
+        return await self.ask(lambda engine: engine.operations.retry(event, handler, audit, now))
 
     async def replay(
         self,
@@ -195,11 +222,11 @@ class SqliteStore:
     ) -> int:
         """Have these handlers handle an event anew; see `InboxStore.replay`."""
         now, audit = self.clock.now(), (actor, reason)
-        return await self._ask(
+        return await self.ask(
             lambda engine: engine.operations.replay(event, handlers, force, audit, now)
         )
 
-    async def _ask(self, request: Request) -> Any:
+    async def ask(self, request: Request) -> Any:
         """Have the writer do something; a caller that is cancelled does not undo it."""
         refuse_inside_block()
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -209,10 +236,35 @@ class SqliteStore:
                 answer.set_result(result)
 
         self._running().request(request, done)
-        result = await answer
-        if isinstance(result, BaseException):
-            raise result
-        return result
+        return _given(await answer)
+
+    async def ask_blocking(self, request: Request) -> Any:
+        """The same for a thread of its own, which waits; it never suspends.
+
+        Raises:
+            MisuseError: an event loop runs in this thread.
+        """
+        if _get_running_loop() is not None:
+            raise MisuseError("The store was asked to block a running event loop; await instead")
+        refuse_inside_block()
+        answered = threading.Event()
+        results: list[Any] = []
+
+        def done(result: object) -> None:
+            results.append(result)
+            answered.set()
+
+        self._running().request(request, done, direct=True)
+        answered.wait()
+        return _given(results[0])
+
+    def post(self, request: Request) -> None:
+        """Have the writer do something, and wait for nothing; any thread may.
+
+        Raises:
+            StoreUnavailableError: the store is closed or broken.
+        """
+        self._running().request(request, _ignored, direct=True)
 
     def _running(self) -> Writer:
         writer = self._writer
@@ -248,3 +300,17 @@ class SqliteStore:
         self._rows -= rows
         self._bytes -= size
         self._oldest = at
+
+
+def _given(result: Any) -> Any:
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _ignored(_: object) -> None:
+    pass
+
+
+async def _pause(seconds: float) -> None:
+    time.sleep(seconds)  # noqa: ASYNC251 - a thread's own: no loop runs here

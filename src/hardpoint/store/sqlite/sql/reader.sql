@@ -14,7 +14,7 @@ with e as (
         or (:state = 'quarantined' and handlers = 0 and quarantine is not null)
         or id in (
             select event from hardpoint_job where :state = 'pending'
-            union all select event from hardpoint_dead where :state = 'dead'
+            union all select event from hardpoint_dead where :state in ('dead', 'needs_reconcile')
             union all select event from hardpoint_attempt
             where outcome = 'skipped' and :state = 'skipped'
         )
@@ -25,6 +25,9 @@ select
     (select count(*) from hardpoint_attempt where event = e.id) as attempts,
     case
         when exists (select 1 from hardpoint_job where event = e.id) then 'pending'
+        when exists (
+            select 1 from hardpoint_dead where event = e.id and reason = 'needs_reconcile'
+        ) then 'needs_reconcile'
         when exists (select 1 from hardpoint_dead where event = e.id) then 'dead'
         when e.handlers = 0 and e.quarantine is not null then 'quarantined'
         when e.handlers = 0 then 'skipped'
@@ -65,6 +68,9 @@ select
     (select count(*) from hardpoint_attempt where event = e.id) as attempts,
     case
         when exists (select 1 from hardpoint_job where event = e.id) then 'pending'
+        when exists (
+            select 1 from hardpoint_dead where event = e.id and reason = 'needs_reconcile'
+        ) then 'needs_reconcile'
         when exists (select 1 from hardpoint_dead where event = e.id) then 'dead'
         when e.handlers = 0 and e.quarantine is not null then 'quarantined'
         when e.handlers = 0 then 'skipped'
@@ -85,6 +91,10 @@ from hardpoint_job where event = ? order by handler
 -- name: attempts
 select handler, number, started_at, ended_at, outcome, error
 from hardpoint_attempt where event = ? order by handler, number
+
+-- name: calls
+select handler, scope, key, started_at, ended_at, subject
+from hardpoint_call where event = ? order by handler, started_at
 
 -- name: dead_letters
 select d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error
@@ -113,6 +123,10 @@ select
     (select count(*) from hardpoint_event),
     (select count(*) from busy),
     (select count(*) from gone),
+    (
+        select count(distinct event) from hardpoint_dead
+        where reason = 'needs_reconcile' and event in gone
+    ),
     (select count(*) from idle where quarantine is not null),
     (select count(*) from idle where quarantine is null) + (select count(*) from left)
 

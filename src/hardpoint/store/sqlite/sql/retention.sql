@@ -36,6 +36,18 @@ delete from hardpoint_dead where event = ?
 -- name: drop_event
 delete from hardpoint_event where id = ?
 
+-- name: drop_result
+update hardpoint_call set result = null
+where (scope, key) in (
+    select scope, key from hardpoint_call where result is not null and ended_at <= ? limit ?
+)
+
+-- name: drop_call
+delete from hardpoint_call
+where (scope, key) in (
+    select scope, key from hardpoint_call where ended_at is not null and ended_at <= ? limit ?
+)
+
 -- name: drop_refused
 delete from hardpoint_refused where minute < ?
 

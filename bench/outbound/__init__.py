@@ -1,0 +1,8 @@
+"""What a call through a port costs, beside bare `httpx2` and beside the vendors' own packages.
+
+    python -m bench.outbound              # about a minute
+    python -m bench.outbound --quick      # a look, some twenty seconds
+
+Every client talks to the same server on loopback, which runs in another process and answers what
+the vendor answers. What counts is CPU time of the client's process.
+"""

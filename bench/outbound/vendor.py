@@ -1,0 +1,175 @@
+"""The server that every client talks to: keeps connections alive, answers what the vendors answer.
+
+    python -m bench.outbound.vendor       # prints its port, and serves until its input ends
+
+A request without what the vendor insists on (credentials, a key, the amount) is answered 400, so
+that nobody saves by sending less.
+"""
+
+import asyncio
+import json
+import sys
+
+INTENT = {
+    "id": "pi_3SyBench0000000000000001",
+    "object": "payment_intent",
+    "amount": 1999,
+    "amount_capturable": 0,
+    "amount_details": {"tip": {}},
+    "amount_received": 1999,
+    "application": None,
+    "application_fee_amount": None,
+    "automatic_payment_methods": {"allow_redirects": "never", "enabled": True},
+    "canceled_at": None,
+    "cancellation_reason": None,
+    "capture_method": "automatic",
+    "client_secret": "pi_3SyBench0000000000000001_secret_0000000000000000000000000",
+    "confirmation_method": "automatic",
+    "created": 1_760_000_000,
+    "currency": "eur",
+    "customer": None,
+    "description": "A book",
+    "last_payment_error": None,
+    "latest_charge": {
+        "id": "ch_3SyBench0000000000000001",
+        "object": "charge",
+        "amount": 1999,
+        "amount_captured": 1999,
+        "amount_refunded": 0,
+        "balance_transaction": "txn_3SyBench0000000000000001",
+        "billing_details": {
+            "address": {"city": None, "country": None, "line1": None, "postal_code": None},
+            "email": None,
+            "name": None,
+            "phone": None,
+        },
+        "captured": True,
+        "created": 1_760_000_000,
+        "currency": "eur",
+        "disputed": False,
+        "livemode": False,
+        "metadata": {"reference": "order-1", "plan": "yearly"},
+        "outcome": {
+            "network_status": "approved_by_network",
+            "risk_level": "normal",
+            "risk_score": 7,
+            "seller_message": "Payment complete.",
+            "type": "authorized",
+        },
+        "paid": True,
+        "payment_intent": "pi_3SyBench0000000000000001",
+        "payment_method": "pm_1SyBench0000000000000001",
+        "payment_method_details": {
+            "card": {
+                "brand": "visa",
+                "checks": {"cvc_check": "pass"},
+                "country": "US",
+                "exp_month": 12,
+                "exp_year": 2030,
+                "funding": "credit",
+                "last4": "4242",
+            },
+            "type": "card",
+        },
+        "refunded": False,
+        "status": "succeeded",
+    },
+    "livemode": False,
+    "metadata": {"reference": "order-1", "plan": "yearly"},
+    "next_action": None,
+    "payment_method": "pm_1SyBench0000000000000001",
+    "payment_method_types": ["card"],
+    "receipt_email": None,
+    "setup_future_usage": None,
+    "shipping": None,
+    "status": "succeeded",
+    "transfer_data": None,
+}
+MESSAGE = {
+    "account_sid": "AC" + "0" * 32,
+    "api_version": "2010-04-01",
+    "body": "Your order has left.",
+    "date_created": "Sat, 28 Nov 2026 09:00:00 +0000",
+    "date_sent": None,
+    "date_updated": "Sat, 28 Nov 2026 09:00:00 +0000",
+    "direction": "outbound-api",
+    "error_code": None,
+    "error_message": None,
+    "from": "+14155550199",
+    "messaging_service_sid": None,
+    "num_media": "0",
+    "num_segments": "1",
+    "price": None,
+    "price_unit": "USD",
+    "sid": "SM" + "0" * 32,
+    "status": "queued",
+    "subresource_uris": {"media": "/2010-04-01/Accounts/AC/Messages/SM/Media.json"},
+    "to": "+4917012345678",
+    "uri": "/2010-04-01/Accounts/AC/Messages/SM.json",
+}
+
+
+def answer(status: str, document: object) -> bytes:
+    body = json.dumps(document).encode()
+    head = (
+        f"HTTP/1.1 {status}\r\ndate: Sat, 28 Nov 2026 09:00:00 GMT\r\n"
+        "content-type: application/json\r\nrequest-id: req_bench\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+PAYMENT = answer("200 OK", INTENT)
+TEXT = answer("201 Created", MESSAGE)
+REFUSAL = answer("400 Bad Request", {"error": {"type": "invalid_request_error"}})
+
+WANTED = {
+    b"POST /v1/payment_intents ": (
+        (b"idempotency-key:", b"stripe-version:"),
+        (b"amount=1999", b"confirm=true", b"metadata[reference]=order-1", b"expand"),
+        PAYMENT,
+    ),
+    b"GET /v1/payment_intents/pi_3SyBench": ((b"stripe-version:",), (), PAYMENT),
+    b"POST /2010-04-01/Accounts/AC": ((), (b"To=%2B49170", b"Body=Your+order"), TEXT),
+}
+"""By the beginning of a request: headers and fields it must have, and its answer."""
+
+
+def answer_to(head: bytes, body: bytes) -> bytes:
+    names, plain = head.lower(), body.replace(b"%5B", b"[").replace(b"%5D", b"]")
+    for beginning, (headers, fields, reply) in WANTED.items():
+        if head.startswith(beginning):
+            whole = all(name in names for name in (*headers, b"authorization:"))
+            return reply if whole and all(field in plain for field in fields) else REFUSAL
+    return REFUSAL
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._data = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        while (end := self._data.find(b"\r\n\r\n")) >= 0:
+            head = self._data[:end]
+            _, _, after = head.lower().partition(b"\r\ncontent-length:")
+            whole = end + 4 + (int(after.split(b"\r\n", 1)[0]) if after else 0)
+            if len(self._data) < whole:
+                return
+            body, self._data = self._data[end + 4 : whole], self._data[whole:]
+            self._transport.write(answer_to(head, body))
+
+
+async def serve() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Connection, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.to_thread(sys.stdin.read)  # until whoever started it is gone
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

@@ -1,0 +1,258 @@
+"""`hardpoint fakes`: vendors imitated on loopback, for programs in any language."""
+
+import os
+import re
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
+from shlex import quote
+from types import FrameType
+from typing import Annotated, Any, Final, TypeVar, final
+from urllib.parse import urlsplit
+
+import msgspec
+import typer
+
+from hardpoint.cli.failures import Exit, usage
+from hardpoint.cli.inputs import address_from
+from hardpoint.cli.options import Json, Live, commands, terminal_of
+from hardpoint.cli.terminal import Terminal
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.providers import provider
+from hardpoint.fakes.control import CONTROL
+from hardpoint.fakes.emitter import ORDERLY, Delivered
+from hardpoint.fakes.faults import Faults
+from hardpoint.fakes.messages import Exchange
+from hardpoint.fakes.orders import chaos_of, fault_of
+from hardpoint.fakes.server import FakeServer
+from hardpoint.fakes.vendors import emitter_of, facts_of, fake, fake_names
+from hardpoint.webhooks.verification import settings_of
+
+PORT: Final = 12111
+_PORT_MAX = 65535
+_NAMED = re.compile(r"([a-z0-9_]+)([=:])(.*)", re.DOTALL)
+_RECEIVER = "http://127.0.0.1:8000/webhooks/"
+"""Where `hardpoint serve` takes them unless told otherwise."""
+
+R = TypeVar("R")
+Heard = SimpleQueue[tuple[str, Exchange | Delivered] | None]
+"""What happened, and at which vendor; None to stop."""
+
+app = commands()
+
+
+@app.command()
+def fakes(
+    context: typer.Context,
+    providers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROVIDER", help="Which; by default every one there is."),
+    ] = None,
+    *,
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PORT|NAME=PORT",
+            help=f"Of the first, the others follow, {PORT} by default; or of one. 0 is any free.",
+        ),
+    ] = None,
+    webhooks: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=URL", help="Where signed webhooks go, each as it comes."),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME:]FAULT",
+            help="What goes wrong: status=503,times=2; commit_then_drop; latency=1,chance=0.1.",
+        ),
+    ] = None,
+    chaos: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME:]CHAOS",
+            help="How webhooks come: duplicates=2, shuffled, late=600, forged, share=0.5.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
+    live: Live = False,
+    json: Json = False,
+) -> int:
+    """Imitate vendors over HTTP on this machine, until Ctrl-C.
+
+    Each request and each webhook is a line; with --json the envelope comes first, when all are
+    ready. Tests steer a vendor by requests to its URL, under /_hardpoint/.
+    """
+    terminal = terminal_of(context, json=json)
+    names = list(dict.fromkeys(providers or fake_names()))
+    stands = [_Stand(name, seed) for name in names]
+    _set_ports(stands, port or [])
+    for stand, text in _given("--fault", fault or [], stands, ":"):
+        _read("--fault", text, fault_of).place(stand.faults)
+    for stand, text in _given("--chaos", chaos or [], stands, ":"):
+        stand.chaos = _read("--chaos", text, lambda one: chaos_of(one, seed=seed))
+    for text in webhooks or []:
+        if "=" not in text.partition(":")[0]:
+            raise usage("--webhooks needs a name", hint=f"--webhooks {names[0]}=URL")
+    for stand, url in _given("--webhooks", webhooks or [], stands, "="):
+        stand.send_to(address_from(url, live=live, option="--webhooks"))
+    heard: Heard = SimpleQueue()
+    with ExitStack() as stack:
+        for stand in stands:
+            stand.open(stack, heard)
+        stack.enter_context(_stopped_by_signals(heard))
+        terminal.show(
+            {"fakes": [stand.data() for stand in stands]},
+            *(line for stand in stands for line in stand.lines()),
+        )
+        terminal.say("Ctrl-C stops them.")
+        _relay(terminal, heard)
+    return Exit.OK
+
+
+@final
+class _Stand:
+    """One vendor, and what was asked for it."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        try:
+            self.app = fake(name)
+        except ConfigurationError as error:
+            raise usage(error.problem, hint=error.fix) from None
+        self.name = name
+        self.faults = Faults(seed)
+        self.port = 0
+        self.receiver: str | None = None
+        self.chaos = ORDERLY
+        self.url = ""
+
+    def open(self, stack: ExitStack, heard: Heard) -> None:
+        """Serve until the stack is closed."""
+        server = FakeServer(
+            self.app, self.faults, port=self.port, heard=lambda one: heard.put((self.name, one))
+        )
+        try:
+            server.start()
+        except OSError as error:
+            raise ConfigurationError(
+                "--port",
+                f"127.0.0.1:{self.port} cannot be opened ({os.strerror(error.errno or 0)})",
+                fix=f"Stop the process that has it, or choose: --port {self.name}=0",
+            ) from None
+        stack.callback(server.stop)
+        self.url = server.url
+        emitter = emitter_of(self.app)
+        if emitter is not None:
+            stack.callback(emitter.close)  # before the server: a receiver may have questions
+        if emitter is not None and self.receiver is not None:
+            emitter.follow(self.receiver, self.chaos, lambda one: heard.put((self.name, one)))
+
+    def send_to(self, url: str) -> None:
+        """Send its webhooks there."""
+        if emitter_of(self.app) is None:
+            raise usage(f"{self.name} sends no webhooks", hint="leave its --webhooks out")
+        self.receiver = url
+
+    def data(self) -> dict[str, Any]:
+        """What a caller has to know, and the source that takes its webhooks."""
+        facts = facts_of(self.app)
+        return {
+            "provider": self.name,
+            "url": self.url,
+            "control": f"{self.url}{CONTROL}",
+            "webhooks": self.receiver,
+            "hardpoint_toml": self._source(),
+            **msgspec.to_builtins(facts),
+        }
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        facts = facts_of(self.app)
+        known = {facts.address: self.url, **facts.settings}
+        if facts.webhook_secret is not None:
+            known["webhook_secret"] = facts.webhook_secret
+        return [
+            "  ".join([self.name, *(f"{name}={quote(value)}" for name, value in known.items())]),
+            *(f"    {line}" for line in self._source().splitlines()),
+        ]
+
+    def _source(self) -> str:
+        """What takes its webhooks, for hardpoint.toml."""
+        if provider(self.name).webhooks is None:
+            return ""
+        url = self.receiver or f"{_RECEIVER}{self.name}"
+        source = urlsplit(url).path.rpartition("/")[2] or self.name
+        signed = f'url = "{url}"\n' if "url" in settings_of(self.name) else ""
+        variable = re.sub(r"\W", "_", source.upper(), flags=re.ASCII)
+        return (
+            f'[webhooks.{source}]\nprovider = "{self.name}"\n{signed}'
+            f'secrets = ["env:{variable}_WEBHOOK_SECRET"]'
+        )
+
+
+def _set_ports(stands: list[_Stand], texts: Sequence[str]) -> None:
+    """Those that follow the first one's port, then those that have their own."""
+    texts = texts or [str(PORT)]
+    base = next((text for text in reversed(texts) if "=" not in text), str(PORT))
+    first = _read("--port", base, _port)
+    for number, stand in enumerate(stands):
+        stand.port = first + number if first else 0
+    for stand, text in _given("--port", [one for one in texts if "=" in one], stands, "="):
+        stand.port = _read("--port", text, _port)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _PORT_MAX:
+        raise ConfigurationError(repr(text), "is no port", fix=f"Choose one up to {_PORT_MAX}")
+    return port
+
+
+def _given(
+    option: str, texts: Sequence[str], stands: Sequence[_Stand], separator: str
+) -> Iterator[tuple[_Stand, str]]:
+    """What each vendor was given; without a name before it, it is for all."""
+    for text in texts:
+        named = _NAMED.fullmatch(text)
+        if named is None or named[2] != separator:
+            yield from ((stand, text) for stand in stands)
+            continue
+        found = [stand for stand in stands if stand.name == named[1]]
+        if not found:
+            served = ", ".join(stand.name for stand in stands)
+            raise usage(f"{option}: {named[1]} is not served here", hint=f"served: {served}")
+        yield found[0], named[3]
+
+
+def _read(option: str, text: str, read: Callable[[str], R]) -> R:
+    try:
+        return read(text)
+    except ConfigurationError as error:
+        raise usage(f"{option}: {error.key} {error.problem}", hint=error.fix) from None
+    except ValueError:
+        raise usage(f"{option}: {text!r} is no number") from None
+
+
+def _relay(terminal: Terminal, heard: Heard) -> None:
+    """Tell what happens, until it stops."""
+    while (come := heard.get()) is not None:
+        name, one = come
+        kind = "request" if isinstance(one, Exchange) else "webhook"
+        data = {"provider": name, "kind": kind, **msgspec.to_builtins(one)}
+        terminal.stream(data, f"{name}  {one}")
+
+
+@contextmanager
+def _stopped_by_signals(heard: Heard) -> Generator[None]:
+    """Ctrl-C and SIGTERM stop it; a second one, while it ends, does what it always does."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        heard.put(None)
+
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

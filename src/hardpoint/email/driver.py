@@ -1,0 +1,47 @@
+"""What a provider's email must offer: one attempt each, errors mapped, nothing decided."""
+
+from enum import StrEnum
+from typing import Protocol
+
+from hardpoint.email.addresses import Address
+from hardpoint.email.types import Email, EmailEvent, NewEmail
+from hardpoint.runtime.calls import Driver
+
+
+class EmailCapability(StrEnum):
+    """What not every provider can do."""
+
+    ATTACHMENTS = "attachments"
+    """Files go along."""
+    INLINE = "inline"
+    """The HTML shows attached images."""
+    HEADERS = "headers"
+    """Headers of the caller's own."""
+    METADATA = "metadata"
+    """Names and texts that come back with events."""
+    SEVERAL_REPLY_TO = "several_reply_to"
+    """Replies go to more than one address."""
+
+
+class EmailDriver(Driver, Protocol):
+    """A provider's emails. Ids are the provider's own.
+
+    Limits read by the port: `recipients`, `message_bytes`, `attachments`, `metadata_bytes`.
+    """
+
+    @property
+    def sender(self) -> Address | None:
+        """Who sends where a call does not say."""
+        ...
+
+    async def send(self, new: NewEmail, *, idempotency_key: str) -> Email:
+        """Hand it over to be sent. The receipt and its events carry `new.key`."""
+        ...
+
+    def parse_events(self, body: bytes) -> tuple[EmailEvent, ...]:
+        """What a verified webhook's body says of emails; what is about something else is left out.
+
+        Raises:
+            ValueError: it is not in a shape we know.
+        """
+        ...

@@ -1,0 +1,156 @@
+"""Email in memory: the reference that says what every driver has to mean.
+
+It keeps what it sent, honours idempotency keys unless told otherwise, and is told by the address of
+a recipient how a call ends.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import final
+
+import msgspec
+
+from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.errors import (
+    IdempotencyConflictError,
+    InvalidRequestError,
+    ProviderError,
+)
+from hardpoint.email.addresses import Address
+from hardpoint.email.driver import EmailCapability
+from hardpoint.email.types import (
+    Delivery,
+    DeliveryStatus,
+    Email,
+    EmailChanged,
+    EmailEvent,
+    FailureReason,
+    NewEmail,
+)
+
+SENDER = Address(email="orders@shop.example", name="Shop")
+INVALID = "invalid@fake.example"
+"""The recipient that the whole call fails for."""
+SUPPRESSED = "suppressed@fake.example"
+"""The recipient that nothing is sent to."""
+
+_LIMITS = {
+    "recipients": 1000,
+    "message_bytes": 1_000_000,
+    "attachments": 10,
+    "metadata_bytes": 10_000,
+}
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """The first answer under a key, and what was asked."""
+
+    asked: NewEmail
+    result: Email | ProviderError
+
+
+@final
+class MemoryEmail:
+    """An account that lives as long as this object.
+
+    Args:
+        sender: who sends where a call does not say.
+        now: Unix seconds.
+        capabilities: what it can do; all, unless a test wants less.
+        idempotency: whether it honours keys.
+    """
+
+    provider = "memory"
+
+    def __init__(
+        self,
+        sender: Address | None = SENDER,
+        *,
+        now: Callable[[], float] = time.time,
+        capabilities: AbstractSet[EmailCapability] = frozenset(EmailCapability),
+        idempotency: Idempotency = Idempotency.NATIVE,
+    ) -> None:
+        self.sender = sender
+        self.capabilities = Capabilities(capabilities, idempotency=idempotency, limits=_LIMITS)
+        self.requests = 0
+        """How many attempts reached it."""
+        self.events: list[EmailEvent] = []
+        """What it would have told by webhook."""
+        self._now = now
+        self._emails: dict[str, NewEmail] = {}
+        self._answers: dict[str, _Answer] = {}
+
+    @property
+    def emails(self) -> Mapping[str, NewEmail]:
+        """What was sent, by its id, oldest first."""
+        return self._emails
+
+    async def send(self, new: NewEmail, *, idempotency_key: str) -> Email:
+        """Hand it over to be sent."""
+        self.requests += 1
+        if self.capabilities.idempotency is Idempotency.NONE:
+            return self._sent(new)
+        known = self._answers.get(idempotency_key)
+        if known is None:
+            try:
+                known = _Answer(new, self._sent(new))
+            except ProviderError as error:
+                known = _Answer(new, error)
+            self._answers[idempotency_key] = known
+        elif known.asked != new:
+            raise IdempotencyConflictError(status=400)
+        if isinstance(known.result, ProviderError):
+            raise known.result.with_traceback(None)
+        return known.result
+
+    def parse_events(self, body: bytes) -> tuple[EmailEvent, ...]:
+        """What the events of these numbers in `events` say."""
+        numbers = msgspec.json.decode(body, type=list[int])
+        return tuple(self.events[number] for number in numbers)
+
+    def carry(
+        self,
+        identifier: str,
+        to: str,
+        status: DeliveryStatus,
+        failure: FailureReason | None = None,
+    ) -> None:
+        """The recipient's server reports how far it is."""
+        new = self._emails[identifier]
+        self.events.append(
+            EmailChanged(
+                event_id=f"event_{len(self.events) + 1:06d}",
+                email_id=identifier,
+                idempotency_key=new.key,
+                to=to,
+                at=self._now(),
+                metadata=new.metadata,
+                status=status,
+                vendor_status=status.value,
+                failure=failure,
+            )
+        )
+
+    def _sent(self, new: NewEmail) -> Email:
+        for index, one in enumerate(new.to):
+            if one.email == INVALID:
+                raise InvalidRequestError("is no address", field=f"to[{index}]", status=400)
+        identifier = f"email_{len(self._emails) + 1:06d}"
+        self._emails[identifier] = new
+        return Email(
+            id=identifier,
+            idempotency_key=new.key,
+            deliveries=tuple(_delivery(one.email) for one in new.recipients),
+        )
+
+
+def _delivery(to: str) -> Delivery:
+    suppressed = to == SUPPRESSED
+    status = DeliveryStatus.REJECTED if suppressed else DeliveryStatus.QUEUED
+    return Delivery(
+        to=to,
+        status=status,
+        vendor_status=status.value,
+        failure=FailureReason.UNSUBSCRIBED if suppressed else None,
+    )

@@ -1,0 +1,79 @@
+"""The vendors that can be imitated, by name, and what a caller has to know of each.
+
+    app = fake("stripe")
+    facts_of(app).settings          # {"secret_key": "sk_test_fake"}
+
+A fake is an `App` that is built without arguments. It may have `facts`, a `Facts`, and where the
+vendor calls back an `emitter`, an `Emitter`; it needs neither to be served.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.fakes.emitter import Emitter
+from hardpoint.fakes.messages import App
+
+
+class Trigger(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that the vendor documents for tests.
+
+    Attributes:
+        field: where it is sent, `payment_method`.
+        value: what is sent.
+        answer: what comes of it, `402 card_declined`.
+    """
+
+    field: str
+    value: str
+    answer: str
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller has to know of a fake. The credentials open nothing but it.
+
+    Attributes:
+        settings: arguments of the provider's settings that reach this account.
+        address: which of the provider's settings takes the fake's URL.
+        webhook_secret: the secret of a source that takes its webhooks.
+        triggers: the values that make it answer in a certain way.
+    """
+
+    settings: Mapping[str, str] = {}
+    address: str = "base_url"
+    webhook_secret: str | None = None
+    triggers: tuple[Trigger, ...] = ()
+
+
+_NOTHING = Facts()
+
+
+def fake_names() -> tuple[str, ...]:
+    """Every provider that can be imitated, sorted."""
+    return tuple(name for name in provider_names() if provider(name).fake is not None)
+
+
+def fake(name: str) -> App:
+    """A fake of a vendor, with an account of its own.
+
+    Raises:
+        ConfigurationError: there is no such provider, or none that imitates it.
+    """
+    reference = provider(name).fake if name in provider_names() else None
+    if reference is None:
+        raise ConfigurationError(
+            "provider", f"{name!r} has no fake", fix=f"With one: {', '.join(fake_names())}"
+        )
+    return load(reference)()
+
+
+def facts_of(app: App) -> Facts:
+    """What it says of itself; nothing where it says nothing."""
+    return getattr(app, "facts", _NOTHING)
+
+
+def emitter_of(app: App) -> Emitter | None:
+    """Where its webhooks wait; None where the vendor sends none."""
+    return getattr(app, "emitter", None)

@@ -1,0 +1,284 @@
+"""`hub.once`: a call made at most once to a known end, whatever crashes in between.
+
+The truth is the row of its key in the store. A bounded memory of recent results stands in front of
+it, to save the way there; it never decides that something was not done.
+"""
+
+import functools
+import inspect
+import typing
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar, final, overload
+
+import msgspec
+
+from hardpoint.core.capabilities import Idempotency
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import HardpointError, MisuseError
+from hardpoint.core.outcome import checked_key
+from hardpoint.core.secrets import Secret
+from hardpoint.runtime.blocking import run
+from hardpoint.runtime.calls import Driver
+from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.journal import (
+    Effect,
+    Entry,
+    Intent,
+    Journal,
+    fingerprint,
+    recorded,
+    replayed,
+)
+from hardpoint.runtime.journalled import Journalled
+from hardpoint.runtime.occasion import Occasion, occasion
+
+_Result = TypeVar("_Result")
+
+RECENT_MAX = 1024
+"""How many results are kept in memory."""
+
+
+class _Unsaid:
+    """Stands for a type that was not given."""
+
+
+UNSAID: Final[Any] = _Unsaid
+
+
+@final
+class Once:
+    """Makes a call once for a key; a repeat gets the recorded result, after a crash too.
+
+    `await hub.once("order-7", gateway.create_payment, Money("10", "EUR"), reference="7")`
+
+    A known refusal (a decline, an open circuit) frees the key: nothing has happened, and the call
+    may be made again. Any other error leaves its outcome unknown. A port's verb is then made again
+    by the next call, under its own key, and so tells what became of it; of any other function
+    nobody can know.
+
+    Args:
+        journal: where keys are written down.
+        clock: says how old they are.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._recent: OrderedDict[tuple[str, str], tuple[bytes, bytes]] = OrderedDict()
+
+    @overload
+    async def __call__(
+        self,
+        key: str,
+        call: Callable[..., Awaitable[_Result]],
+        /,
+        *arguments: Any,
+        scope: str = "",
+        returns: Any = UNSAID,
+        **options: Any,
+    ) -> _Result: ...
+
+    @overload
+    async def __call__(
+        self,
+        key: str,
+        call: Callable[..., _Result],
+        /,
+        *arguments: Any,
+        scope: str = "",
+        returns: Any = UNSAID,
+        **options: Any,
+    ) -> _Result: ...
+
+    async def __call__(
+        self,
+        key: str,
+        call: Callable[..., Any],
+        /,
+        *arguments: Any,
+        scope: str = "",
+        returns: Any = UNSAID,
+        **options: Any,
+    ) -> Any:
+        """The call's result, or that of the one that was made under the key before.
+
+        Args:
+            key: yours, an order number.
+            call: a port's verb, or any function; calls of ports in it that are given no key get
+                one that is the same each time.
+            *arguments: for the call, as `**options` are; values that msgspec can encode.
+            scope: keeps the keys of different things apart.
+            returns: the type of the result, where the function does not declare it: what msgspec
+                can encode. Secrets in it are not recorded.
+            **options: for the call.
+
+        Raises:
+            IdempotencyConflictError: the key was used with other arguments.
+            OutcomeUnknownError: it was begun before, and nobody knows how it ended.
+            UnavailableError: a call under the key is under way.
+            AlreadyExistsError: it was done, and its result is not kept.
+            InvalidRequestError, MisuseError: the key, an argument or the result's type will not do.
+            StoreUnavailableError: the store cannot be written to; nothing was called.
+        """
+        kind = _kind_of(call, returns)
+        _refuse_misfit(call, arguments, options)
+        at = occasion.get()
+        intent = Intent(
+            scope=f"once:{_checked_scope(scope)}",
+            key=checked_key(key),
+            fingerprint=fingerprint((arguments, options)),
+            job=None if at is None else at.job,
+        )
+        name = (intent.scope, intent.key)
+        known, result = self._recent.get(name, (None, b""))
+        if known == intent.fingerprint:
+            return replayed(result, kind)
+        again = functools.partial(_again, self._clock, call)
+        found = await Journalled(
+            self._journal,
+            intent,
+            Effect(arguments=(), returns=kind),
+            _Run(call, arguments, options, intent),
+            operation="once",
+            harmless=again,
+        ).finish()
+        self._remember(name, intent.fingerprint, found)
+        return found
+
+    def _remember(self, name: tuple[str, str], arguments: bytes, result: object) -> None:
+        try:
+            self._recent[name] = (arguments, recorded(result))
+        except TypeError:  # it is no value of the type that was declared
+            return
+        if len(self._recent) > RECENT_MAX:
+            self._recent.popitem(last=False)
+
+
+@final
+class BlockingOnce:
+    """The same for plain functions, in a thread without an event loop; see `Once`."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._once = Once(journal, clock)
+
+    def __call__(
+        self,
+        key: str,
+        call: Callable[..., _Result],
+        /,
+        *arguments: Any,
+        scope: str = "",
+        returns: Any = UNSAID,
+        **options: Any,
+    ) -> _Result:
+        """The call's result, or that of the one that was made under the key before."""
+        once: Any = self._once  # whose overloads cannot tell a plain function here
+        return run(once(key, call, *arguments, scope=scope, returns=returns, **options))
+
+
+@final
+class _Run:
+    """One run of the function; what its calls are given for keys is the same in the next one."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        intent: Intent,
+    ) -> None:
+        self._function = function
+        self._arguments = arguments
+        self._options = options
+        self._intent = intent
+        self.in_doubt = False
+
+    async def finish(self) -> Any:
+        """Run it. An error of ours says whether it has acted; any other leaves that open."""
+        intent = self._intent
+        token = occasion.set(Occasion(f"{intent.scope}:{intent.key}", intent.job))
+        self.in_doubt = True
+        try:
+            result: Awaitable[Any] | Any = self._function(*self._arguments, **self._options)
+            return await result if inspect.isawaitable(result) else result
+        except HardpointError as error:
+            self.in_doubt = not error.outcome_known
+            raise
+        finally:
+            occasion.reset(token)
+
+
+def _again(clock: Clock, function: Callable[..., Any], entry: Entry) -> bool:
+    """Whether an interrupted run may be made anew: a port's verb whose own keys still guard it."""
+    owner = getattr(function, "__self__", None)
+    port = getattr(owner, "asynchronous", owner)
+    connection = getattr(port, "connection", None)
+    if not isinstance(connection, Connection):
+        return False
+    driver: Driver = port.driver  # pyright: ignore[reportOptionalMemberAccess] - it has a connection
+    capabilities = driver.capabilities
+    if capabilities.idempotency is Idempotency.NONE:
+        return connection.journal is not None
+    kept = capabilities.key_seconds
+    return kept is None or clock.now() - entry.started_at < kept
+
+
+def _checked_scope(scope: str) -> str:
+    return checked_key(scope) if scope else scope
+
+
+def _refuse_misfit(
+    function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    """Refuse now what would fail before it has done anything.
+
+    Raises:
+        TypeError: the function does not take these arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a function of C may not tell what it takes
+        return
+    signature.bind(*arguments, **options)
+
+
+def _kind_of(function: Callable[..., Any], returns: Any) -> Any:
+    """The type of the result, as declared.
+
+    Raises:
+        MisuseError: it is declared nowhere, or holds what cannot be recorded.
+    """
+    kind = returns
+    if kind is UNSAID:
+        plain: Any = function
+        while isinstance(plain, functools.partial):
+            plain = plain.func
+        try:
+            kind = typing.get_type_hints(plain).get("return", UNSAID)
+        except (NameError, TypeError):
+            kind = UNSAID
+    if kind is UNSAID:
+        raise MisuseError(
+            "What the function returns is recorded, and its type is declared nowhere: say returns="
+        )
+    odd = _unkept(msgspec.inspect.type_info(kind))
+    if odd is not None:
+        raise MisuseError(f"A result that holds {odd.__name__} cannot be recorded")
+    return kind
+
+
+def _unkept(info: msgspec.inspect.Type) -> type | None:
+    """The first class in a type that msgspec does not know; secrets are left out of records."""
+    left: list[Any] = [info]
+    seen: set[int] = set()
+    while left:
+        one = left.pop()
+        if isinstance(one, msgspec.inspect.CustomType) and one.cls is not Secret:
+            return one.cls
+        if isinstance(one, tuple | list):
+            left.extend(typing.cast("tuple[Any, ...]", one))
+        elif isinstance(one, msgspec.inspect.Type | msgspec.inspect.Field) and id(one) not in seen:
+            seen.add(id(one))
+            left.extend(getattr(one, name) for name in one.__struct_fields__)
+    return None

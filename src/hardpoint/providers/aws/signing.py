@@ -1,0 +1,170 @@
+"""Signature Version 4: requests, URLs and forms.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html, read 2026-11-28.
+S3 signs the path as it is sent: encoded once, dots and double slashes kept.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, final
+from urllib.parse import quote, urlencode, urlsplit
+
+from hardpoint.core.secrets import Secret
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+UNSIGNED = "UNSIGNED-PAYLOAD"
+
+
+@final
+class Signer:
+    """Signs for one region's service; secrets are read at each use, so that they can rotate."""
+
+    __slots__ = ("_access_key_id", "_region", "_secret", "_service", "_session_token")
+
+    def __init__(
+        self,
+        *,
+        access_key_id: str,
+        secret_access_key: Secret,
+        session_token: Secret | None,
+        region: str,
+        service: str,
+    ) -> None:
+        self._access_key_id = access_key_id
+        self._secret = secret_access_key
+        self._session_token = session_token
+        self._region = region
+        self._service = service
+
+    def headers(
+        self,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        now: float,
+    ) -> tuple[tuple[str, str], ...]:
+        """A request's headers with those that prove who sends it; all are signed.
+
+        Args:
+            method: `PUT`.
+            url: as it is sent.
+            headers: in small letters, each name once.
+            body: the bytes.
+            now: Unix seconds; the vendor allows 15 minutes of difference.
+        """
+        stamp = _stamp(now)
+        digest = hashlib.sha256(body).hexdigest()
+        signed = [*headers, ("x-amz-content-sha256", digest), ("x-amz-date", stamp)]
+        if self._session_token is not None:
+            signed.append(("x-amz-security-token", self._session_token.reveal()))
+        parts = urlsplit(url)
+        named = {"host": parts.netloc, **dict(signed)}
+        query = [] if not parts.query else [one.split("=", 1) for one in parts.query.split("&")]
+        canonical = _canonical(method, parts.path, query, named, digest)
+        scope = self._scope(stamp)
+        authorization = (
+            f"{ALGORITHM} Credential={self._access_key_id}/{scope},"
+            f"SignedHeaders={_names(named)},Signature={self._signature(stamp, canonical)}"
+        )
+        return (*signed, ("authorization", authorization))
+
+    def url(
+        self,
+        method: str,
+        url: str,
+        *,
+        now: float,
+        expires: int,
+        headers: Mapping[str, str],
+        query: Sequence[tuple[str, str]] = (),
+    ) -> str:
+        """A URL that carries its signature; whoever uses it must send these headers."""
+        stamp = _stamp(now)
+        parts = urlsplit(url)
+        named = {"host": parts.netloc, **headers}
+        pairs = [
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", f"{self._access_key_id}/{self._scope(stamp)}"),
+            ("X-Amz-Date", stamp),
+            ("X-Amz-Expires", str(expires)),
+            ("X-Amz-SignedHeaders", _names(named)),
+            *query,
+        ]
+        if self._session_token is not None:
+            pairs.append(("X-Amz-Security-Token", self._session_token.reveal()))
+        encoded = [(_encoded(name), _encoded(value)) for name, value in pairs]
+        canonical = _canonical(method, parts.path, encoded, named, UNSIGNED)
+        signature = self._signature(stamp, canonical)
+        return f"{url}?{urlencode([*pairs, ('X-Amz-Signature', signature)], quote_via=quote)}"
+
+    def post(
+        self,
+        fields: Mapping[str, str],
+        conditions: Sequence[Any],
+        *,
+        now: float,
+        expires: int,
+    ) -> dict[str, str]:
+        """The fields of a form that may be posted, with those that prove who allowed it."""
+        stamp = _stamp(now)
+        own = {
+            "x-amz-algorithm": ALGORITHM,
+            "x-amz-credential": f"{self._access_key_id}/{self._scope(stamp)}",
+            "x-amz-date": stamp,
+        }
+        if self._session_token is not None:
+            own["x-amz-security-token"] = self._session_token.reveal()
+        until = datetime.fromtimestamp(int(now) + expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        document = {
+            "expiration": until,
+            "conditions": [*conditions, *({name: value} for name, value in own.items())],
+        }
+        policy = base64.b64encode(json.dumps(document).encode()).decode("ascii")
+        signature = hmac.new(self._key(stamp), policy.encode("ascii"), hashlib.sha256).hexdigest()
+        return {**fields, **own, "policy": policy, "x-amz-signature": signature}
+
+    def _scope(self, stamp: str) -> str:
+        return f"{stamp[:8]}/{self._region}/{self._service}/aws4_request"
+
+    def _signature(self, stamp: str, canonical: str) -> str:
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"{ALGORITHM}\n{stamp}\n{self._scope(stamp)}\n{digest}"
+        return hmac.new(self._key(stamp), text.encode(), hashlib.sha256).hexdigest()
+
+    def _key(self, stamp: str) -> bytes:
+        key = f"AWS4{self._secret.reveal()}".encode()
+        for part in (stamp[:8], self._region, self._service, "aws4_request"):
+            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        return key
+
+
+def _canonical(
+    method: str,
+    path: str,
+    query: Sequence[Sequence[str]],
+    headers: Mapping[str, str],
+    payload: str,
+) -> str:
+    """The request as both sides write it before they sign."""
+    pairs = "&".join(sorted(f"{one[0]}={one[1] if len(one) > 1 else ''}" for one in query))
+    lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers))
+    return f"{method}\n{path or '/'}\n{pairs}\n{lines}\n{_names(headers)}\n{payload}"
+
+
+def _names(headers: Mapping[str, str]) -> str:
+    return ";".join(sorted(headers))
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _stamp(now: float) -> str:
+    return datetime.fromtimestamp(int(now), UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,0 +1,132 @@
+"""The XML that S3 speaks: read without namespaces, and without what XML can do to its readers."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import final
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from hardpoint.http.messages import Response
+from hardpoint.storage.types import ObjectInfo, ObjectPage, Prefix
+
+METADATA = "x-amz-meta-"
+
+
+class UnreadableError(Exception):
+    """The document is not one of S3's."""
+
+
+@final
+class Document:
+    """A document's root, and what it holds."""
+
+    def __init__(self, root: ET.Element) -> None:
+        self._root = root
+        self.name = _local(root)
+
+    @classmethod
+    def read(cls, body: bytes) -> "Document":
+        """Parse one.
+
+        Raises:
+            UnreadableError: no XML, or one that declares types: entities could unfold past any cap.
+        """
+        if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+            raise UnreadableError
+        try:
+            return cls(ET.fromstring(body))  # noqa: S314 - nothing can be declared
+        except (ET.ParseError, ValueError, LookupError) as error:
+            raise UnreadableError from error
+
+    def text(self, name: str) -> str:
+        """The text of a child, empty where there is none."""
+        for child in self._root:
+            if _local(child) == name:
+                return (child.text or "").strip()
+        return ""
+
+    def each(self, name: str) -> Iterator["Document"]:
+        """The children of that name."""
+        for child in self._root:
+            if _local(child) == name:
+                yield Document(child)
+
+
+def page(document: Document) -> ObjectPage:
+    """A page of `ListObjectsV2` with `encoding-type=url`; objects and prefixes in one order.
+
+    Raises:
+        UnreadableError: it is not one.
+    """
+    try:
+        entries: list[ObjectInfo | Prefix] = [
+            ObjectInfo(
+                key=unquote(one.text("Key")),
+                size=int(one.text("Size")),
+                etag=one.text("ETag"),
+                modified=datetime.fromisoformat(one.text("LastModified")).timestamp(),
+            )
+            for one in document.each("Contents")
+        ]
+    except ValueError as error:
+        raise UnreadableError from error
+    entries += [
+        Prefix(prefix=unquote(one.text("Prefix"))) for one in document.each("CommonPrefixes")
+    ]
+    entries.sort(key=lambda one: (one.prefix if isinstance(one, Prefix) else one.key).encode())
+    more = document.text("IsTruncated") == "true"
+    cursor = document.text("NextContinuationToken")
+    if more and not cursor:
+        raise UnreadableError
+    return ObjectPage(entries=tuple(entries), cursor=cursor if more else None)
+
+
+def completion(receipts: Sequence[str]) -> bytes:
+    """The body that puts an upload's parts together."""
+    parts = "".join(
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
+        for number, etag in enumerate(receipts, 1)
+    )
+    return f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+
+
+def info(key: str, size: int, reply: Response) -> ObjectInfo:
+    """An object's facts, from the headers of an answer about it.
+
+    Raises:
+        UnreadableError: they are not there.
+    """
+    headers = reply.headers
+    try:
+        return ObjectInfo(
+            key=key,
+            size=size,
+            etag=headers["etag"],
+            modified=parsedate_to_datetime(headers["last-modified"]).timestamp(),
+            content_type=headers.get("content-type"),
+            metadata={
+                name.removeprefix(METADATA): value
+                for name, value in headers.items()
+                if name.startswith(METADATA)
+            },
+        )
+    except (KeyError, ValueError) as error:
+        raise UnreadableError from error
+
+
+def size_of(headers_range: str) -> int:
+    """The whole size in `Content-Range: bytes 0-99/1234`.
+
+    Raises:
+        UnreadableError: it does not say.
+    """
+    size = headers_range.rpartition("/")[2]
+    if not size.isdecimal():
+        raise UnreadableError
+    return int(size)
+
+
+def _local(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]

@@ -1,0 +1,47 @@
+"""The effect that the folder's driver awaits, in two shells: in threads, and right here."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, TypeVar, final
+
+from hardpoint.providers.filesystem import Filesystem
+from hardpoint.providers.filesystem.folder import Folder
+from hardpoint.runtime.asynchronous import AsyncRuntime
+from hardpoint.runtime.blocking import BlockingRuntime
+from hardpoint.runtime.connection import Runtime
+
+_Result = TypeVar("_Result")
+
+
+class FolderCalls(Protocol):
+    """Does work in a folder."""
+
+    async def do(self, work: Callable[[Folder], _Result]) -> _Result:
+        """What the work gives."""
+        ...
+
+
+@final
+class ThreadedCalls:
+    """For event loops: each in a thread."""
+
+    def __init__(self, settings: Filesystem, runtime: Runtime | None = None) -> None:
+        self._folder = Folder(settings.path)
+        self._runtime = runtime or AsyncRuntime()
+
+    async def do(self, work: Callable[[Folder], _Result]) -> _Result:
+        """What the work gives."""
+        return await self._runtime.work(partial(work, self._folder))
+
+
+@final
+class DirectCalls:
+    """For blocking callers."""
+
+    def __init__(self, settings: Filesystem) -> None:
+        self._folder = Folder(settings.path)
+        self._runtime = BlockingRuntime()
+
+    async def do(self, work: Callable[[Folder], _Result]) -> _Result:
+        """What the work gives."""
+        return await self._runtime.work(partial(work, self._folder))

@@ -1,0 +1,59 @@
+"""SendGrid: settings and manifest; email, webhooks and sample events beside it."""
+
+from dataclasses import dataclass
+
+from hardpoint.core.errors import ConfigurationError, InvalidRequestError
+from hardpoint.core.providers import Provider
+from hardpoint.core.secrets import Secret
+from hardpoint.email.addresses import checked_address
+
+PROVIDER = Provider(
+    name="sendgrid",
+    title="SendGrid",
+    tokens=("sendgrid", "x-twilio-email-event-webhook", "x-sg-"),
+    docs="https://docs.sendgrid.com/for-developers/tracking-events/event",
+    webhooks="hardpoint.providers.sendgrid.webhooks:SendGridWebhooks",
+    samples="hardpoint.providers.sendgrid.samples:SAMPLES",
+    settings="hardpoint.providers.sendgrid:SendGrid",
+    ports={"email": "hardpoint.providers.sendgrid.email:SendGridEmail"},
+    errors="hardpoint.providers.sendgrid.errors:ERRORS",
+    fake="hardpoint.providers.sendgrid.fake:FakeSendGrid",
+)
+
+HOST = "api.sendgrid.com"
+HOSTS = frozenset({HOST, "api.eu.sendgrid.com"})
+"""With that of regional subusers in the EU; a key is of one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendGrid:
+    """One SendGrid account, or subuser.
+
+    Args:
+        api_key: `SG...`, with the scope `mail.send` and no other.
+        from_: who emails are from, `orders@shop.example` or `Shop <orders@shop.example>`; a sender
+            that is verified, or of a domain that is authenticated.
+        sandbox: have emails checked and not sent.
+        base_url: the EU's, or another address on loopback, for a fake.
+
+    Raises:
+        ConfigurationError: a key that is none, or a sender that is no address.
+    """
+
+    api_key: Secret
+    from_: str | None = None
+    sandbox: bool = False
+    base_url: str = f"https://{HOST}"
+
+    def __post_init__(self) -> None:
+        if not self.api_key.reveal().startswith("SG."):
+            raise ConfigurationError(
+                "api_key", "is not an API key", fix="Copy the whole key, which starts with SG."
+            )
+        if self.from_ is not None:
+            try:
+                checked_address(self.from_, field="from_")
+            except InvalidRequestError:
+                raise ConfigurationError(
+                    "from_", "is not an email address", fix="Write Shop <orders@shop.example>"
+                ) from None

@@ -1,0 +1,60 @@
+"""SendGrid's objects as they stand on the wire: what we read of them, and nothing else."""
+
+import msgspec
+
+
+class Fault(msgspec.Struct):
+    """One thing that is wrong; `field` is a path such as `personalizations.0.to.1.email`."""
+
+    message: str = ""
+    field: str | None = None
+
+
+class Refusal(msgspec.Struct):
+    """Why SendGrid refuses; there are no codes."""
+
+    errors: list[Fault] = []
+
+
+class Event(msgspec.Struct):
+    """One event of the Event Webhook; those of the account name no email."""
+
+    sg_event_id: str
+    event: str
+    timestamp: float
+    email: str | None = None
+    sg_message_id: str | None = None
+    reason: str | None = None
+    response: str | None = None
+    type: str | None = None
+    bounce_classification: str | None = None
+    url: str | None = None
+    asm_group_id: int | None = None
+
+
+EVENT_FIELDS = frozenset(Event.__struct_fields__) | {
+    "attempt",
+    "category",
+    "cert_err",
+    "ip",
+    "marketing_campaign_id",
+    "marketing_campaign_name",
+    "marketing_campaign_split_id",
+    "marketing_campaign_version",
+    "newsletter",
+    "pool",
+    "post_type",
+    "send_at",
+    "sg_content_type",
+    "sg_machine_open",
+    "smtp-id",
+    "status",
+    "template_hash",
+    "template_id",
+    "template_version_id",
+    "tls",
+    "unique_args",
+    "url_offset",
+    "useragent",
+}
+"""The names that SendGrid gives itself; custom arguments stand beside them in the same object."""

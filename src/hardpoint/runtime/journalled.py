@@ -1,0 +1,210 @@
+"""A call to a provider that knows no keys, made once for its key: the journal stands in for it.
+
+- The intent is durable before the first send. What is found done is not sent again: the recorded
+  result is given.
+- A refusal frees the key: what it stands for has not happened.
+- After a doubt or a crash the provider is asked, where it can be. What is found belongs to the
+  oldest key that may have made it. What is not found was not done, once so much time has passed
+  that nothing can be on its way any more; only then is it sent again.
+- Where the provider cannot be asked the doubt stays, until a person has looked.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar, final
+
+from hardpoint.core.errors import (
+    AlreadyExistsError,
+    HardpointError,
+    IdempotencyConflictError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
+from hardpoint.runtime.journal import (
+    Adoption,
+    Effect,
+    Entry,
+    Found,
+    Intent,
+    Journal,
+    Search,
+    Standing,
+    recorded,
+    replayed,
+)
+
+CLOCK_SECONDS = 300.0
+"""By how much the provider's clock and ours may differ: as much as signed times may."""
+BUSY_SECONDS = 1.0
+_Result_co = TypeVar("_Result_co", covariant=True)
+_Result = TypeVar("_Result")
+
+
+class Doubtful(Protocol[_Result_co]):
+    """A call that can be made, and then tells whether it may have acted."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may have acted."""
+        ...
+
+    async def finish(self) -> _Result_co:
+        """Make it."""
+        ...
+
+
+@final
+class Journalled(Generic[_Result]):
+    """One call under its key.
+
+    Args:
+        journal: where it is written down.
+        intent: what is to be done.
+        effect: what the port says of it.
+        call: does it.
+        operation, provider: for errors.
+        settle_seconds: after so long, what the provider does not list was not done.
+        harmless: whether what is in doubt may be done again whatever became of it.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        intent: Intent,
+        effect: Effect[_Result],
+        call: Doubtful[_Result],
+        *,
+        operation: str,
+        provider: str = "",
+        settle_seconds: float = 0.0,
+        harmless: Callable[[Entry], bool] = lambda _: False,
+    ) -> None:
+        self._journal = journal
+        self._intent = intent
+        self._effect = effect
+        self._call = call
+        self._settle_seconds = settle_seconds
+        self._harmless = harmless
+        self._names: dict[str, Any] = {"provider": provider, "operation": operation}
+
+    async def finish(self) -> _Result:
+        """The result of this call, or of the one that was made under its key before."""
+        entry = await self._journal.begin(self._intent)
+        match entry.standing:
+            case Standing.DONE:
+                return self._again(entry)
+            case Standing.NEW:
+                return await self._send()
+            case Standing.OPEN:
+                return await self._settled(entry)
+            case Standing.BUSY:
+                raise UnavailableError(
+                    f"a call under the key {self._intent.key!r} is under way",
+                    retry_after=BUSY_SECONDS,
+                    **self._names,
+                )
+            case Standing.OTHER:
+                raise IdempotencyConflictError(
+                    f"the key {self._intent.key!r} was used with other arguments; use a new key "
+                    "for a new intent",
+                    **self._names,
+                )
+            case _:
+                raise self._unknown(
+                    "an earlier attempt of this job began it with other arguments, and may have "
+                    "acted; look, then retry the job"
+                )
+
+    def _again(self, entry: Entry) -> _Result:
+        if entry.result is None:
+            raise AlreadyExistsError(
+                f"what the key {self._intent.key!r} stands for was done, and its result is not "
+                "kept",
+                **self._names,
+            )
+        return replayed(entry.result, self._effect.returns)
+
+    async def _send(self) -> _Result:
+        call, intent = self._call, self._intent
+        try:
+            result = await call.finish()
+        except BaseException:
+            if call.in_doubt:
+                self._journal.leave(intent)
+            else:
+                self._journal.free(intent)
+            raise
+        await self._journal.end(intent, _kept(result), getattr(result, "id", None))
+        return result
+
+    async def _settled(self, entry: Entry) -> _Result:
+        """What became of it, as the provider has it; or it is sent now."""
+        try:
+            found = await self._found(entry)
+            if found is None:
+                await self._journal.resume(self._intent)
+        except BaseException:
+            self._journal.leave(self._intent)
+            raise
+        return await self._send() if found is None else replayed(found, self._effect.returns)
+
+    async def _found(self, entry: Entry) -> bytes | None:
+        """The result of what was done; None when it is certain, or decided, that nothing was."""
+        if self._effect.search is not None:
+            return await self._search(self._effect.search, entry)
+        if entry.cleared or self._harmless(entry):
+            return None
+        raise self._unknown(
+            f"the call under the key {self._intent.key!r} may have acted, and the provider cannot "
+            "be asked; look, then retry the job or use a new key"
+        )
+
+    async def _search(self, search: Search[_Result], entry: Entry) -> bytes | None:
+        try:
+            results = await search.find(entry.started_at - CLOCK_SECONDS)
+        except HardpointError as error:
+            raise self._unknown(
+                f"the call under the key {self._intent.key!r} may have acted, and asking failed: "
+                f"{error}",
+                repeatable=error.retryable or not error.outcome_known,
+                retry_after=error.retry_after,
+            ) from error
+        adoption = await self._journal.adopt(self._intent, _candidates(results))
+        if isinstance(adoption, Found):
+            return adoption.result
+        if adoption is Adoption.RIVAL:
+            raise self._unknown(
+                "a call that looks the same is being made, and what was found may be its effect",
+                repeatable=True,
+                retry_after=BUSY_SECONDS,
+            )
+        left = self._settle_seconds - entry.doubt_seconds
+        if left > 0 and not entry.cleared:
+            raise self._unknown(
+                f"the call under the key {self._intent.key!r} has not shown any effect, and may "
+                "still do",
+                repeatable=True,
+                retry_after=left,
+            )
+        return None
+
+    def _unknown(
+        self, message: str, *, repeatable: bool = False, retry_after: float | None = None
+    ) -> OutcomeUnknownError:
+        return OutcomeUnknownError(
+            message,
+            idempotency_key=self._intent.key,
+            repeatable=repeatable,
+            retry_after=retry_after,
+            **self._names,
+        )
+
+
+def _candidates(results: Sequence[Any]) -> list[Found]:
+    return [Found(one.id, recorded(one)) for one in results]
+
+
+def _kept(result: object) -> bytes | None:
+    try:
+        return recorded(result)
+    except TypeError:  # it was done all the same: a repeat is refused, its result is not known
+        return None

@@ -1,0 +1,55 @@
+"""Something that may be done again, whose calls are to carry the same keys each time.
+
+A job is one: its handler runs anew after a failure or a crash. So is a call under `hub.once`.
+"""
+
+import threading
+from collections import Counter
+from contextvars import ContextVar
+from typing import final
+
+import msgspec
+
+_DIGEST_BYTES = 12
+
+
+class JobName(msgspec.Struct, frozen=True):
+    """One attempt of one handler at one event."""
+
+    event: str
+    handler: str
+    attempt: int
+
+
+@final
+class Occasion:
+    """What makes the keys of calls that were given none.
+
+    Args:
+        name: the same each time, and of no other occasion.
+        job: the attempt this is, where it is one.
+    """
+
+    __slots__ = ("_counts", "_lock", "job", "name")
+
+    def __init__(self, name: str, job: JobName | None = None) -> None:
+        self.name = name
+        self.job = job
+        self._counts: Counter[tuple[str, bytes]] = Counter()
+        self._lock = threading.Lock()  # a plain handler may call from threads of its own
+
+    def key(self, scope: str, fingerprint: bytes) -> str:
+        """The key of the next call with these arguments; the second equal call has another.
+
+        Args:
+            scope: connection and operation.
+            fingerprint: of the arguments.
+        """
+        with self._lock:
+            self._counts[scope, fingerprint] += 1
+            count = self._counts[scope, fingerprint]
+        return f"{self.name}:{scope}:{fingerprint[:_DIGEST_BYTES].hex()}:{count}"
+
+
+occasion: ContextVar[Occasion | None] = ContextVar("hardpoint_occasion", default=None)
+"""Set while a handler or a call of `hub.once` runs, in whatever it starts too."""

@@ -1,0 +1,138 @@
+"""Calls that were begun, under their keys: what a journal writes and reads.
+
+A row is new, open or done, by its times alone. What an earlier boot had begun and not ended is in
+doubt from the opening on: that process cannot send any more.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from hardpoint.runtime.journal import Adoption, Entry, Found, Intent, Standing
+from hardpoint.store.sqlite.statements import statements
+
+CallName = tuple[str, str]
+"""Scope and key."""
+
+_SQL = statements("calls")
+
+
+class Moment(NamedTuple):
+    """When something happened, by the wall's clock and by the steady one."""
+
+    wall: float
+    steady: float
+
+
+def name_of(intent: Intent) -> CallName:
+    """What its row goes by."""
+    return intent.scope, intent.key
+
+
+class Calls:
+    """Acts on the writer's connection, inside its transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, opened: Moment) -> None:
+        self._connection = connection
+        self._opened = opened
+        self._doubts: dict[CallName, float] = {}
+        """Since when calls of this boot are in doubt, by the steady clock."""
+
+    def begin(self, intent: Intent, now: Moment) -> Entry:
+        """Write the intent down where nothing is under its key; give what is."""
+        name, job = name_of(intent), intent.job
+        of_job = (None, None, None) if job is None else (job.event, job.handler, job.attempt)
+        row = self._connection.execute(_SQL["get"], name).fetchone()
+        if row is None:
+            if job is not None and self._stray(intent, *of_job):
+                return Entry(standing=Standing.STRAY)
+            mine = (intent.fingerprint, intent.likeness, *of_job, now.wall)
+            self._connection.execute(_SQL["begin"], (*name, *mine))
+            return Entry(standing=Standing.NEW, started_at=now.wall)
+        fingerprint, started_at, doubted_at, cleared, ended_at, result = row
+        if fingerprint != intent.fingerprint:
+            return Entry(standing=Standing.OTHER)
+        if ended_at is not None:
+            return Entry(
+                standing=Standing.DONE, result=result, started_at=started_at, ended_at=ended_at
+            )
+        self._connection.execute(_SQL["take_up"], (*of_job, now.wall, *name))
+        return Entry(
+            standing=Standing.OPEN,
+            started_at=started_at,
+            doubt_seconds=self._doubted(name, now, doubted_at),
+            cleared=bool(cleared),
+        )
+
+    def resume(self, intent: Intent) -> None:
+        """It is being sent from now on."""
+        self._doubts.pop(name_of(intent), None)
+        self._connection.execute(_SQL["resume"], name_of(intent))
+
+    def adopt(
+        self,
+        intent: Intent,
+        found: Sequence[Found],
+        sending: Mapping[CallName, bool],
+        now: Moment,
+    ) -> Found | Adoption:
+        """End it with the first found that no other key has.
+
+        Args:
+            intent: what is in doubt.
+            found: what may be its effect.
+            sending: the calls under way, and whether they are being sent.
+            now: when that is.
+        """
+        ids = msgspec.json.encode([one.subject for one in found]).decode()
+        execute = self._connection.execute
+        taken = {row[0] for row in execute(_SQL["taken"], (intent.scope, ids))}
+        free = [one for one in found if one.subject not in taken]
+        if not free:
+            return Adoption.NONE
+        alike = execute(_SQL["alike"], (intent.scope, intent.likeness, intent.key))
+        if any(sending.get((intent.scope, key)) for (key,) in alike):
+            return Adoption.RIVAL
+        self.end(intent, free[0].result, free[0].subject, now)
+        return free[0]
+
+    def end(self, intent: Intent, result: bytes | None, subject: str | None, now: Moment) -> None:
+        """It was done."""
+        name = name_of(intent)
+        self._doubts.pop(name, None)
+        self._connection.execute(_SQL["end"], (now.wall, result, subject, *name))
+
+    def free(self, intent: Intent) -> None:
+        """It was not done."""
+        self._doubts.pop(name_of(intent), None)
+        self._connection.execute(_SQL["free"], name_of(intent))
+
+    def leave(self, intent: Intent, now: Moment) -> None:
+        """Nobody knows."""
+        name = name_of(intent)
+        self._doubts.setdefault(name, now.steady)
+        self._connection.execute(_SQL["leave"], (now.wall, *name))
+
+    def take_over(self) -> None:
+        """Whatever an earlier boot had under way has ended somehow."""
+        self._connection.execute(_SQL["take_over"], (self._opened.wall,))
+
+    def clear(self, event: str, handler: str | None) -> None:
+        """Someone has looked at what a job's calls were parked for, and wants it done."""
+        self._connection.execute(_SQL["clear"], (event, handler))
+
+    def _stray(
+        self, intent: Intent, event: str | None, handler: str | None, attempt: int | None
+    ) -> bool:
+        of_job = (event, handler, attempt, intent.scope)
+        return self._connection.execute(_SQL["stray"], of_job).fetchone() is not None
+
+    def _doubted(self, name: CallName, now: Moment, doubted_at: float | None) -> float:
+        """For how long it has been in doubt, by the clock that says less: the wall's may jump."""
+        if doubted_at is None:
+            self._doubts.setdefault(name, now.steady)
+            return 0.0
+        steady = now.steady - self._doubts.get(name, self._opened.steady)
+        return max(0.0, min(now.wall - doubted_at, steady))

@@ -1,0 +1,103 @@
+"""The journal of calls in a SQLite store: for callers in its loop, or in threads of their own."""
+
+from collections.abc import Sequence
+from typing import final
+
+from hardpoint.core.errors import StoreError, StoreUnavailableError
+from hardpoint.runtime.journal import Adoption, Entry, Found, Intent, Standing
+from hardpoint.store.events import ResultNotRecorded
+from hardpoint.store.sqlite.calls import CallName, Moment, name_of
+from hardpoint.store.sqlite.engine import Engine, Request
+from hardpoint.store.sqlite.store import SqliteStore
+
+_NEVER_WRITTEN = frozenset({Standing.DONE, Standing.OTHER, Standing.STRAY})
+
+
+@final
+class SqliteJournal:
+    """A `Journal` on a store that is open.
+
+    Args:
+        store: where.
+        blocking: to wait in a thread, under `BlockingRuntime`; else in the store's loop.
+    """
+
+    def __init__(self, store: SqliteStore, *, blocking: bool = False) -> None:
+        self._store = store
+        self._ask = store.ask_blocking if blocking else store.ask
+        self._under_way = store.under_way
+
+    async def begin(self, intent: Intent) -> Entry:
+        """Write the intent down, or tell what is there. After NEW and OPEN, say how it ended."""
+        name = name_of(intent)
+        if not self._under_way.enter(name):
+            return Entry(standing=Standing.BUSY)
+        made: list[Entry] = []
+        now = self._now()
+
+        def begin(engine: Engine) -> Entry:
+            made[:] = [engine.calls.begin(intent, now)]
+            return made[0]
+
+        def undo(engine: Engine) -> None:
+            if made and made[0].standing is Standing.NEW:
+                engine.calls.free(intent)
+
+        try:
+            entry: Entry = await self._ask(begin)
+        except BaseException:  # it may be written all the same; nothing was sent
+            self._finally(name, undo)
+            raise
+        if entry.standing in _NEVER_WRITTEN:
+            self._under_way.leave(name)
+        elif entry.standing is Standing.OPEN:
+            self._under_way.mark(name, sending=False)
+        return entry
+
+    async def resume(self, intent: Intent) -> None:
+        """What was open has not happened; it will be sent now."""
+        self._under_way.mark(name_of(intent), sending=True)
+        await self._ask(lambda engine: engine.calls.resume(intent))
+
+    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Adoption:
+        """Take the first that belongs to no other key for the effect, and end with it."""
+        sending, now = self._under_way.sending, self._now()
+        adoption: Found | Adoption = await self._ask(
+            lambda engine: engine.calls.adopt(intent, found, sending, now)
+        )
+        if isinstance(adoption, Found):
+            self._under_way.leave(name_of(intent))
+        return adoption
+
+    async def end(self, intent: Intent, result: bytes | None, subject: str | None) -> None:
+        """It was done. Should the store not take it now, the key stays open: to be asked for."""
+        name, now = name_of(intent), self._now()
+        try:
+            await self._ask(lambda engine: engine.calls.end(intent, result, subject, now))
+        except StoreError as error:
+            told = ResultNotRecorded(scope=intent.scope, key=intent.key, error=str(error))
+            self._store.tell(told)
+        finally:
+            self._under_way.leave(name)
+
+    def free(self, intent: Intent) -> None:
+        """It was not done: the key is as if it had never been used."""
+        self._finally(name_of(intent), lambda engine: engine.calls.free(intent))
+
+    def leave(self, intent: Intent) -> None:
+        """Nobody knows whether it was done. Since when, is kept from the first time on."""
+        now = self._now()
+        self._finally(name_of(intent), lambda engine: engine.calls.leave(intent, now))
+
+    def _finally(self, name: CallName, request: Request) -> None:
+        """Have the writer do it, in its turn: before whatever is asked of it next."""
+        try:
+            self._store.post(request)
+        except StoreUnavailableError:
+            pass  # the key stays open, and is in doubt when it is asked for
+        finally:
+            self._under_way.leave(name)
+
+    def _now(self) -> Moment:
+        clock = self._store.clock
+        return Moment(clock.now(), clock.monotonic())

@@ -1,0 +1,49 @@
+-- name: get
+select fingerprint, started_at, doubted_at, cleared, ended_at, result
+from hardpoint_call where scope = ? and key = ?
+
+-- name: stray
+select 1 from hardpoint_call
+where event = ? and handler = ? and attempt <> ? and scope = ? and ended_at is null and cleared = 0
+
+-- name: begin
+insert into hardpoint_call (scope, key, fingerprint, likeness, event, handler, attempt, started_at)
+values (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: take_up
+update hardpoint_call
+set event = coalesce(?, event), handler = coalesce(?, handler), attempt = coalesce(?, attempt),
+    doubted_at = coalesce(doubted_at, ?)
+where scope = ? and key = ?
+
+-- name: resume
+update hardpoint_call set doubted_at = null, cleared = 0 where scope = ? and key = ?
+
+-- name: end
+update hardpoint_call set ended_at = ?, result = ?, subject = ? where scope = ? and key = ?
+
+-- name: free
+delete from hardpoint_call where scope = ? and key = ? and ended_at is null
+
+-- name: leave
+update hardpoint_call set doubted_at = ?
+where scope = ? and key = ? and ended_at is null and doubted_at is null
+
+-- name: taken
+select subject from hardpoint_call
+where scope = ? and subject in (select value from json_each(?))
+
+-- name: alike
+select key from hardpoint_call indexed by hardpoint_call_likeness
+where scope = ? and likeness = ? and ended_at is null and likeness is not null and key <> ?
+
+-- name: take_over
+update hardpoint_call set doubted_at = ? where ended_at is null and doubted_at is null
+
+-- name: clear
+update hardpoint_call set cleared = 1
+where event = ? and handler = coalesce(?, handler) and ended_at is null and exists (
+    select 1 from hardpoint_dead d
+    where d.event = hardpoint_call.event and d.handler = hardpoint_call.handler
+    and d.reason = 'needs_reconcile'
+)

@@ -1,0 +1,72 @@
+"""The blocking facade of `hardpoint.email`; written by scripts/generate_sync."""
+
+from collections.abc import Mapping, Sequence
+from hardpoint.email.api import _EMPTY
+from hardpoint.email.composing import Addressed, Several
+from hardpoint.email.types import Attachment, Email, EmailEvent
+from hardpoint.runtime.blocking import run
+import hardpoint.email.api as asynchronous
+
+class EmailSender:
+    """Sends email through one connection.
+
+    Args:
+        driver: the provider's.
+        connection: its name, policy and runtime.
+
+    Raises (every verb):
+        InvalidRequestError: an argument is wrong (`field` says which, such as `to[1]`; without
+            `status` nothing was sent), or the provider says so.
+        UnsupportedError: the provider cannot do that; nothing was sent.
+        OutcomeUnknownError: the email may have been sent. If it was, its events carry the error's
+            `idempotency_key`.
+        ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
+    """
+
+    def __init__(self, wrapped: asynchronous.EmailSender) -> None:
+        self.asynchronous = wrapped
+
+    def send(self, *, to: Several, subject: str, text: str | None=None, html: str | None=None, from_: Addressed | None=None, cc: Several=(), bcc: Several=(), reply_to: Several=(), attachments: Sequence[Attachment]=(), headers: Mapping[str, str]=_EMPTY, metadata: Mapping[str, str]=_EMPTY, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Email:
+        """Hand an email to the provider; that it was accepted does not mean that it arrives.
+
+        No recipient may stand twice, in any of the three groups. No field may hold a control
+        character, so that none can add a header.
+
+        Args:
+            to: one or several, `ann@shop.example`, `Ann Lee <ann@shop.example>` or an `Address`.
+            subject: one line.
+            text: for readers that show no HTML; at least one of text and html.
+            html: what most readers show.
+            from_: else the connection's own sender.
+            cc: shown to all.
+            bcc: shown to nobody.
+            reply_to: where answers go, if not to the sender.
+            attachments: files.
+            headers: more of them, printable ASCII; not those that the other arguments set.
+            metadata: yours; comes back with events. Nothing private: providers keep it.
+            idempotency_key: names this call; with a provider that honours keys, the same key sends
+                once.
+            extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
+        """
+        return run(self.asynchronous.send(to=to, subject=subject, text=text, html=html, from_=from_, cc=cc, bcc=bcc, reply_to=reply_to, attachments=attachments, headers=headers, metadata=metadata, idempotency_key=idempotency_key, extra=extra))
+
+    def parse_event(self, body: bytes, *, event_id: str | None=None) -> EmailEvent | None:
+        """What a verified webhook of this provider says; None when it is about something else.
+
+        Args:
+            body: as it came.
+            event_id: `Event.vendor_id`, for a body that tells of several events.
+
+        Raises:
+            InvalidRequestError: the body tells of several, and `event_id` does not say which.
+            UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
+        """
+        return self.asynchronous.parse_event(body, event_id=event_id)
+
+    def parse_events(self, body: bytes) -> tuple[EmailEvent, ...]:
+        """All that a verified webhook's body says of emails.
+
+        Raises:
+            UnexpectedResponseError: it is not in a shape we know.
+        """
+        return self.asynchronous.parse_events(body)

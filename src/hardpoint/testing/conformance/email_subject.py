@@ -1,0 +1,271 @@
+"""A driver of email under test, and what it must refuse before any request is sent."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from hardpoint.core.errors import InvalidRequestError, UnsupportedError
+from hardpoint.email.addresses import Address
+from hardpoint.email.api import EmailSender
+from hardpoint.email.driver import EmailCapability, EmailDriver
+from hardpoint.email.types import Attachment, DeliveryStatus
+from hardpoint.runtime.connection import Connection
+from hardpoint.sync.email import EmailSender as BlockingSender
+from hardpoint.testing.conformance.modes import (
+    Mode,
+    check_exercised,
+    exercises,
+    skip_unless_declared,
+)
+
+TO = "ann.lee@customer.example"
+OTHER = "Bob@customer.example"
+FILE = Attachment(name="Rechnung März.pdf", content=b"%PDF-\0", content_type="application/pdf")
+IMAGE = Attachment(name="logo.png", content=b"\x89PNG", content_type="image/png", content_id="logo")
+Call = Callable[[Any], Any]
+
+
+def _send(**options: Any) -> Call:
+    asked = {"to": TO, "subject": "Your order", "text": "hello"} | options
+    return lambda port: port.send(**asked)
+
+
+_REFUSED: dict[EmailCapability, Call] = {
+    EmailCapability.ATTACHMENTS: _send(attachments=[FILE]),
+    EmailCapability.INLINE: _send(html='<img src="cid:logo">', attachments=[IMAGE]),
+    EmailCapability.HEADERS: _send(headers={"X-Order": "1"}),
+    EmailCapability.METADATA: _send(metadata={"order": "1"}),
+    EmailCapability.SEVERAL_REPLY_TO: _send(reply_to=[TO, OTHER]),
+}
+_NO_ADDRESS = (
+    "",
+    " ",
+    "ann",
+    "ann@",
+    "@shop.example",
+    "ann@shop",
+    "ann@localhost",
+    "ann@shop..example",
+    "ann@-shop.example",
+    "ann@shop_1.example",
+    "ann@127.0.0.1",
+    "ann@[127.0.0.1]",
+    "a@nn@shop.example",
+    ".ann@shop.example",
+    "ann..lee@shop.example",
+    '"ann lee"@shop.example',
+    "ann lee@shop.example",
+    "änn@shop.example",
+    "ann@straße.example",
+    "ann@shop.example\n",
+    "ann@shop.example, bob@shop.example",
+    "ann@shop.example\0",
+    "ann@shop.exam\u202eple",
+    "x" * 65 + "@shop.example",
+    "ann@" + "x" * 64 + ".example",
+    "ann@" + "x." * 130 + "example",
+    "Ann <ann@shop.example",
+    "Ann <<ann@shop.example>>",
+    "Lee, Ann <ann@shop.example>",
+    "Ann <ann@shop.example> <bob@shop.example>",
+    "Ann\r\nBcc: bob@shop.example <ann@shop.example>",
+    '"Ann\n" <ann@shop.example>',
+)
+_INJECTIONS = ("a\r\nBcc: eve@evil.example", "a\nb", "a\rb", "a\0b", "a\x1bb", "a\x7fb", "a\x85b")
+_BAD: list[tuple[str, Call]] = [
+    *(("to", _send(to=one)) for one in _NO_ADDRESS),
+    *(("to[1]", _send(to=[TO, one])) for one in _NO_ADDRESS),
+    *(("from_", _send(from_=one)) for one in _NO_ADDRESS),
+    *(("to", _send(to=Address(email=TO, name=one))) for one in _INJECTIONS),
+    *(("subject", _send(subject=one)) for one in (*_INJECTIONS, "", " ", "\ud800", "x" * 901)),
+    ("cc[0]", _send(cc=["ann"])),
+    ("bcc", _send(bcc="ann")),
+    ("reply_to", _send(reply_to="ann")),
+    ("to", _send(to=[])),
+    ("to[1]", _send(to=[TO, TO.upper()])),
+    ("cc[0]", _send(cc=[TO])),
+    ("bcc[1]", _send(cc=[OTHER], bcc=["eve@customer.example", OTHER.lower()])),
+    ("text", _send(text=None)),
+    *((field, _send(**{field: ""})) for field in ("text", "html")),
+    *((field, _send(**{field: "a\0b"})) for field in ("text", "html")),
+    *((field, _send(**{field: "a\ud800"})) for field in ("text", "html")),
+    ("idempotency_key", _send(idempotency_key="")),
+]
+_BAD_HEADERS: list[dict[str, str]] = [
+    *({name: "1"} for name in ("", " ", "X Order", "X:Order", "X-Örder", "X-A\r\nBcc", "x" * 77)),
+    *({name: "1"} for name in ("To", "bcc", "FROM", "Sender", "Reply-To", "Subject", "Resent-To")),
+    *({name: "1"} for name in ("Content-Type", "MIME-Version", "Received", "DKIM-Signature")),
+    *({"X-Order": value} for value in (*_INJECTIONS, "", " ", "ü", "x" * 998)),
+]
+_BAD_ATTACHMENTS: list[tuple[str, dict[str, Any]]] = [
+    *(("name", {"name": one}) for one in (*_INJECTIONS, "", "../x", "a\\b", "x" * 256)),
+    *(
+        ("content_type", {"content_type": one})
+        for one in ("", "pdf", "a/b; c=d", "text/html\r\nX: y", "a/b\n", "ü/x")
+    ),
+    ("content", {"content": b""}),
+]
+_BAD_CONTENT_IDS = (*_INJECTIONS, "", "a b", "<logo>", "ü", "x" * 129)
+_BAD_METADATA: list[dict[str, str]] = [
+    *({name: "1"} for name in ("", "a b", "ü", "x" * 65, "a\n")),
+    *({"order": value} for value in ("\ud800", "a\0b")),
+]
+
+
+class EmailSubject:
+    """A driver under test, and the strings its provider hangs on.
+
+    Args:
+        mode: how it is used; closed with the subject.
+        driver: on a transport of that mode, with a sender of its own.
+        requests: how many requests reached the provider.
+        invalid: an address that passes our checks and not the provider's.
+        suppressed: someone the provider does not send to.
+        carry: an email, by the provider's id, gets so far on its way to a recipient.
+        events: the webhook bodies since the last call, in order.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        driver: EmailDriver,
+        *,
+        requests: Callable[[], int],
+        invalid: str,
+        suppressed: str,
+        carry: Callable[[str, str, Sequence[DeliveryStatus]], None],
+        events: Callable[[], Sequence[bytes]],
+    ) -> None:
+        self.driver = driver
+        self.requests = requests
+        self.invalid = invalid
+        self.suppressed = suppressed
+        self.carry = carry
+        self.events = events
+        self.port = mode.port(EmailSender(driver, Connection("mail", mode.runtime)), BlockingSender)
+        self.do = mode.do
+
+    def send(self, **options: Any) -> Any:
+        """An email to someone who takes it."""
+        return self.do(_send(**options)(self.port))
+
+
+class EmailRefusals:
+    """What is refused before any request. A subclass gives the fixture `subject`."""
+
+    @pytest.fixture(autouse=True)
+    def _declared(self, request: pytest.FixtureRequest, subject: EmailSubject) -> None:
+        skip_unless_declared(request, subject.driver.capabilities)
+
+    def test_every_declared_capability_is_exercised(self, subject: EmailSubject) -> None:
+        check_exercised(type(self), subject.driver.capabilities)
+
+    @pytest.mark.parametrize("capability", list(EmailCapability))
+    def test_what_is_not_declared_is_refused_before_any_request(
+        self, subject: EmailSubject, capability: EmailCapability
+    ) -> None:
+        if capability in subject.driver.capabilities.flags:
+            return
+        with pytest.raises(UnsupportedError):
+            subject.do(_REFUSED[capability](subject.port))
+        assert subject.requests() == 0
+
+    @pytest.mark.parametrize(("field", "call"), _BAD)
+    def test_bad_input_is_refused_before_any_request(
+        self, subject: EmailSubject, field: str, call: Call
+    ) -> None:
+        refused(subject, field, call)
+
+    @exercises(EmailCapability.HEADERS)
+    @pytest.mark.parametrize("headers", _BAD_HEADERS)
+    def test_bad_headers_are_refused_before_any_request(
+        self, subject: EmailSubject, headers: dict[str, str]
+    ) -> None:
+        (name,) = headers
+        refused(subject, f"headers[{name!r:.50}]", _send(headers=headers))
+
+    @exercises(EmailCapability.HEADERS)
+    def test_a_header_stands_once_in_whatever_case(self, subject: EmailSubject) -> None:
+        refused(subject, "headers['x-order']", _send(headers={"X-Order": "1", "x-order": "2"}))
+        many = {f"X-Order-{number}": "1" for number in range(51)}
+        refused(subject, "headers", _send(headers=many))
+
+    @exercises(EmailCapability.ATTACHMENTS)
+    @pytest.mark.parametrize(("field", "facts"), _BAD_ATTACHMENTS)
+    def test_bad_attachments_are_refused_before_any_request(
+        self, subject: EmailSubject, field: str, facts: dict[str, Any]
+    ) -> None:
+        good: dict[str, Any] = {"name": "a.txt", "content": b"a"}
+        bad = Attachment(**good | facts)
+        refused(subject, f"attachments[1].{field}", _send(attachments=[FILE, bad]))
+
+    @exercises(EmailCapability.ATTACHMENTS, EmailCapability.INLINE)
+    @pytest.mark.parametrize("content_id", _BAD_CONTENT_IDS)
+    def test_bad_content_ids_are_refused_before_any_request(
+        self, subject: EmailSubject, content_id: str
+    ) -> None:
+        bad = Attachment(name="a.png", content=b"a", content_id=content_id)
+        call = _send(html="<p>", attachments=[IMAGE, bad])
+        refused(subject, "attachments[1].content_id", call)
+
+    @exercises(EmailCapability.ATTACHMENTS, EmailCapability.INLINE)
+    def test_an_image_needs_html_and_an_id_of_its_own(self, subject: EmailSubject) -> None:
+        refused(subject, "attachments[0].content_id", _send(attachments=[IMAGE]))
+        twice = _send(html="<p>", attachments=[IMAGE, FILE, IMAGE])
+        refused(subject, "attachments[2].content_id", twice)
+
+    @exercises(EmailCapability.METADATA)
+    @pytest.mark.parametrize("metadata", _BAD_METADATA)
+    def test_bad_metadata_are_refused_before_any_request(
+        self, subject: EmailSubject, metadata: dict[str, str]
+    ) -> None:
+        (name,) = metadata
+        refused(subject, f"metadata[{name!r:.50}]", _send(metadata=metadata))
+
+    # Sizes, by what the driver declares
+
+    @exercises(EmailCapability.METADATA)
+    def test_too_much_metadata_is_refused_before_any_request(self, subject: EmailSubject) -> None:
+        most = subject.driver.capabilities.limits["metadata_bytes"]
+        refused(subject, "metadata", _send(metadata={"order": "ü" * (most // 2)}))
+        subject.send(metadata={"order": "ü" * (most // 2 - 100)})
+
+    @exercises(EmailCapability.ATTACHMENTS)
+    def test_too_many_attachments_are_refused_before_any_request(
+        self, subject: EmailSubject
+    ) -> None:
+        most = subject.driver.capabilities.limits["attachments"]
+        refused(subject, "attachments", _send(attachments=[FILE] * (most + 1)))
+        subject.send(attachments=[FILE] * most)
+
+    def test_too_many_recipients_are_refused_before_any_request(
+        self, subject: EmailSubject
+    ) -> None:
+        most = subject.driver.capabilities.limits["recipients"]
+        many = [f"customer-{number}@customer.example" for number in range(most - 1)]
+        refused(subject, "to", _send(to=many, cc=TO, bcc=OTHER))
+        assert len(subject.send(to=many, bcc=OTHER).deliveries) == most
+
+    def test_too_large_an_email_is_refused_before_any_request(self, subject: EmailSubject) -> None:
+        most = subject.driver.capabilities.limits["message_bytes"]
+        refused(subject, "message", _send(text="x" * most))
+        refused(subject, "message", _send(html="€" * (most // 3 + 1)))
+
+    @exercises(EmailCapability.ATTACHMENTS)
+    def test_files_count_as_large_as_they_travel(self, subject: EmailSubject) -> None:
+        most = subject.driver.capabilities.limits["message_bytes"]
+        large = Attachment(name="a.bin", content=bytes(most // 4 * 3))
+        refused(subject, "message", _send(attachments=[large]))
+        nearly = Attachment(name="a.bin", content=bytes((most - 20_000) // 4 * 3))
+        subject.send(attachments=[nearly])
+
+
+def refused(subject: EmailSubject, field: str, call: Call) -> None:
+    """A call is refused by us, naming the field, and reaches nobody."""
+    before = subject.requests()
+    with pytest.raises(InvalidRequestError) as caught:
+        subject.do(call(subject.port))
+    assert caught.value.field == field
+    assert caught.value.status is None
+    assert subject.requests() == before

@@ -1,0 +1,250 @@
+"""The fault matrix: what each fault makes of a call of any driver, and in how many attempts.
+
+Inherit from `FaultConformance`, and say how the vendor is imitated and called:
+
+    class TestMine(FaultConformance):
+        adapter = Adapter(
+            vendor=FakeMine,
+            port=lambda transport, url, connection: EmailSender(
+                MyEmail(transport, Mine(token=Secret.value(TOKEN), base_url=url)), connection
+            ),
+            facade=BlockingSender,
+            calls={"unkeyed": lambda port: port.send(to="a@b.example", subject="s", text="t")},
+            effects="email",
+            refused=(
+                lambda port: port.send(to="no@b.example", subject="s", text="t"),
+                InvalidRequestError,
+            ),
+        )
+
+Three kinds of calls behave differently: `read`, `keyed` (a change under a key that the provider
+honours, or one that sets a state) and `unkeyed` (a change that acts anew each time).
+"""
+
+import contextlib
+import socket
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, final
+
+import pytest
+
+from hardpoint.core.errors import (
+    AuthenticationError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+from hardpoint.core.events import Listeners
+from hardpoint.fakes.faults import (
+    Fault,
+    bad_json,
+    commit_then_drop,
+    hang,
+    html_500,
+    rate_limit,
+    reset,
+    status,
+    truncate,
+)
+from hardpoint.fakes.messages import App
+from hardpoint.fakes.server import FakeServer
+from hardpoint.http.limits import Limits
+from hardpoint.http.messages import Transport
+from hardpoint.resilience.backoff import constant
+from hardpoint.resilience.policy import Policy
+from hardpoint.resilience.retry import Retry
+from hardpoint.runtime.calls import AttemptEnded
+from hardpoint.runtime.connection import Connection
+from hardpoint.testing.clock import ManualClock
+from hardpoint.testing.conformance.modes import MODES, Mode
+
+ATTEMPTS = 3
+Kind = Literal["read", "keyed", "unkeyed"]
+Outcome = tuple[type[Exception] | None, int]
+"""An error class, or None for success, and the number of attempts."""
+
+_LIMITS = Limits(timeout=0.3, connect_timeout=0.1)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """A port over one vendor's driver.
+
+    Attributes:
+        vendor: makes the fake; its `name` is the provider's.
+        port: makes the portable type from a transport, a base URL and a connection named `shop`.
+        facade: its blocking twin.
+        calls: by kind, given the port; those that the driver has.
+        effects: what the ledger calls the effect of a keyed or unkeyed call.
+        refused: a call that the vendor answers with a no, and the error it ends with.
+        found: finds what the unkeyed call did, where the port can look for it.
+        bodiless: the vendor's answers have no body, in which nothing can break.
+    """
+
+    vendor: Callable[[], App]
+    port: Callable[[Transport, str, Connection], Any]
+    facade: Callable[[Any], Any]
+    calls: Mapping[Kind, Callable[[Any], Any]]
+    effects: str
+    refused: tuple[Callable[[Any], Any], type[Exception]]
+    found: Callable[[Any], Any] | None = None
+    bodiless: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """A fault, how often it strikes, and what becomes of each kind of call.
+
+    `effects` is how often a keyed, and an unkeyed call took effect in the end; `waited` the seconds
+    that passed between attempts at least; `in_body` that it breaks the answer's body.
+    """
+
+    name: str
+    fault: Fault | Literal["refused", "full"]
+    times: int
+    read: Outcome
+    keyed: Outcome
+    unkeyed: Outcome
+    effects: tuple[int, int]
+    waited: float = 0.0
+    in_body: bool = False
+
+    def outcome(self, kind: Kind) -> Outcome:
+        """What becomes of a call of this kind."""
+        return {"read": self.read, "keyed": self.keyed, "unkeyed": self.unkeyed}[kind]
+
+
+_UNKNOWN: Outcome = (OutcomeUnknownError, 1)
+_GIVEN_UP: Outcome = (OutcomeUnknownError, ATTEMPTS)
+_DOWN: Outcome = (UnavailableError, ATTEMPTS)
+_SECOND: Outcome = (None, 2)
+_SLOWED: Outcome = (RateLimitedError, ATTEMPTS)
+_WHO: Outcome = (AuthenticationError, 1)
+_MALFORMED: Outcome = (UnexpectedResponseError, ATTEMPTS)
+ROWS = (
+    Row("connect refused", "refused", 1, _DOWN, _DOWN, _DOWN, (0, 0)),
+    Row("connect timeout", "full", 1, _DOWN, _DOWN, _DOWN, (0, 0)),
+    Row("timeout after send", hang(), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (0, 0)),
+    Row("timeout, then ok", hang(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    Row("429 with delay", rate_limit("7"), 1, _SECOND, _SECOND, _SECOND, (1, 1), waited=7.0),
+    Row("429 without delay", rate_limit(), 1, _SECOND, _SECOND, _SECOND, (1, 1)),
+    Row("429 always", rate_limit(), ATTEMPTS, _SLOWED, _SLOWED, _SLOWED, (0, 0)),
+    Row("500, then ok", status(500), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    Row("500 always", status(500), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (0, 0)),
+    Row("503, then ok", status(503), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    Row("html 500, then ok", html_500(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    Row("malformed, then ok", bad_json(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1)),
+    Row("malformed always", bad_json(), ATTEMPTS, _MALFORMED, _GIVEN_UP, _UNKNOWN, (1, 1)),
+    Row("401", status(401), 1, _WHO, _WHO, _WHO, (0, 0)),
+    Row("commit then drop", commit_then_drop(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1)),
+    Row("drop always", commit_then_drop(), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (1, 1)),
+    Row("reset in the headers", reset("headers"), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    Row("reset in it", reset("mid_body"), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1), in_body=True),
+    Row("half of it", truncate(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1), in_body=True),
+)
+
+
+class FaultConformance:
+    """The suite. A subclass sets `adapter`."""
+
+    adapter: ClassVar[Adapter]
+
+    @pytest.fixture(params=MODES)
+    def mode(self, request: pytest.FixtureRequest) -> Generator[Mode]:
+        """Each in turn."""
+        mode = MODES[request.param]()
+        yield mode
+        mode.close()
+
+    @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+    @pytest.mark.parametrize("kind", ["read", "keyed", "unkeyed"])
+    def test_every_fault_ends_as_the_table_says(self, kind: Kind, row: Row, mode: Mode) -> None:
+        """The table is `ROWS`."""
+        adapter = self.adapter
+        if kind not in adapter.calls or (adapter.bodiless and row.in_body):
+            return
+        with FakeServer(adapter.vendor()) as server, contextlib.ExitStack() as stack:
+            url = server.url
+            if isinstance(row.fault, str):
+                url = stack.enter_context(_unreachable(row.fault))
+            else:
+                server.faults.next(row.fault, times=row.times)
+            ledger = server.app.ledger
+            before = ledger.count(adapter.effects)
+            trial = _Trial(adapter, mode, url)
+            error, attempts = trial.ends(adapter.calls[kind])
+            effects = ledger.count(adapter.effects) - before
+            if adapter.found is not None and isinstance(error, OutcomeUnknownError):
+                found = trial.does(adapter.found)
+                assert len(found) == effects, "what the caller finds is the truth"
+        expected, expected_attempts = row.outcome(kind)
+        assert type(error) is (expected or type(None)), error
+        assert attempts == expected_attempts
+        assert kind == "read" or effects == row.effects[kind == "unkeyed"]
+        assert sum(trial.clock.waits) >= row.waited
+        if error is not None:
+            facts = vars(error)
+            assert (facts["provider"], bool(facts["operation"])) == (server.app.name, True)
+
+    def test_a_refusal_is_an_answer_and_never_retried(self, mode: Mode) -> None:
+        """Whatever the policy says."""
+        call, expected = self.adapter.refused
+        with FakeServer(self.adapter.vendor()) as server:
+            error, attempts = _Trial(self.adapter, mode, server.url).ends(call)
+            assert (type(error), attempts, server.requests) == (expected, 1, 1)
+
+
+@final
+class _Trial:
+    """An adapter in one mode, its calls watched."""
+
+    def __init__(self, adapter: Adapter, mode: Mode, url: str) -> None:
+        self.clock = ManualClock()
+        self._attempts = 0
+        self._mode = mode
+        policy = Policy(
+            "matrix",
+            deadline=3600.0,
+            retry=Retry(ATTEMPTS, backoff=constant(1.0), throttled=constant(1.0)),
+            clock=self.clock,
+        )
+        connection = Connection(
+            "shop", mode.runtime, policy=policy, listeners=Listeners(self._heard)
+        )
+        self._port = mode.port(
+            adapter.port(mode.transport(_LIMITS), url, connection), adapter.facade
+        )
+
+    def does(self, call: Callable[[Any], Any]) -> Any:
+        """What a call gives."""
+        return self._mode.do(call(self._port))
+
+    def ends(self, call: Callable[[Any], Any]) -> tuple[Exception | None, int]:
+        """The error that a call ends with, if any, and its attempts."""
+        try:
+            self.does(call)
+        except Exception as error:  # noqa: BLE001 - which one, is the question
+            return error, self._attempts
+        return None, self._attempts
+
+    def _heard(self, event: object) -> None:
+        self._attempts += isinstance(event, AttemptEnded)
+
+
+@contextlib.contextmanager
+def _unreachable(how: Literal["refused", "full"]) -> Generator[str]:
+    """An address where connecting is refused, or takes for ever."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port: int = listener.getsockname()[1]
+        if how == "refused":
+            listener.close()
+        for _ in range(4 if how == "full" else 0):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}"

@@ -1,0 +1,212 @@
+"""A driver of storage under test, and what it must refuse before any request is sent."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardpoint.core.errors import InvalidRequestError, UnsupportedError
+from hardpoint.runtime.connection import Connection
+from hardpoint.storage.api import ObjectStore
+from hardpoint.storage.driver import StorageCapability, StorageDriver
+from hardpoint.sync.storage import ObjectStore as BlockingStore
+from hardpoint.testing.conformance.modes import (
+    Mode,
+    check_exercised,
+    exercises,
+    skip_unless_declared,
+)
+
+Call = Callable[[Any], Any]
+_REFUSED: dict[StorageCapability, Call] = {
+    StorageCapability.SIGN_URL: lambda port: port.sign_url("a"),
+    StorageCapability.SIGN_POST: lambda port: port.sign_post("a", size_max=1),
+}
+_BAD_KEYS = (
+    "",
+    "/",
+    "/a",
+    "a/",
+    "a//b",
+    ".",
+    "..",
+    "../a",
+    "a/../b",
+    "a/./b",
+    "a/..",
+    "a\nb",
+    "a\0b",
+    "a\x7f",
+    "\ud800",
+    "x" * 1025,
+    "\u20ac" * 342,
+)
+
+
+def _put(**options: Any) -> Call:
+    return lambda port: port.put("a", b"", **options)
+
+
+_BAD: list[tuple[str, Call]] = [
+    *(("key", lambda port, key=key: port.put(key, b"")) for key in _BAD_KEYS),
+    *(("key", lambda port, key=key: port.get(key)) for key in _BAD_KEYS[:3]),
+    *(("key", lambda port, key=key: port.head(key)) for key in _BAD_KEYS[:3]),
+    *(("key", lambda port, key=key: port.exists(key)) for key in _BAD_KEYS[:3]),
+    *(("key", lambda port, key=key: port.delete(key)) for key in _BAD_KEYS[:3]),
+    ("key", lambda port: port.upload("../a", "/dev/null")),
+    ("key", lambda port: port.download("../a", "anywhere")),
+    ("source", lambda port: port.copy("../a", "b")),
+    ("target", lambda port: port.copy("a", "b/../c")),
+    ("target", lambda port: port.copy("a", "a")),
+    *(
+        ("content_type", _put(content_type=one))
+        for one in ("", "text", "text/plain\r\nx: y", "text/", "a b/c", "text/plain; x")
+    ),
+    ("if_match", _put(if_match="a", if_absent=True)),
+    ("if_match", _put(if_match="a\r\nx: y")),
+    *(
+        (f"metadata[{next(iter(one))!r}]", _put(metadata=one))
+        for one in (
+            {"A": "b"},
+            {"": "b"},
+            {"a b": "c"},
+            {"a\n": "b"},
+            {"hardpoint-write": "b"},
+            {"a": ""},
+            {"a": " b"},
+            {"a": "b\r\nx-acl: public"},
+            {"a": "Grüße"},
+        )
+    ),
+    ("metadata", _put(metadata={"a": "b" * 2048})),
+    ("source", lambda port: port.upload("a", "/nowhere/at/all")),
+    ("source", lambda port: port.upload("a", "/dev/null")),
+    ("source", lambda port: port.upload("a", "/")),
+    ("source", lambda port: port.upload("a", "a\0b")),
+    ("path", lambda port: port.download("a", "/nowhere/at/all")),
+    ("path", lambda port: port.download("a", "/")),
+]
+_BAD_SIGNED: list[tuple[str, Call]] = [
+    ("key", lambda port: port.sign_url("../a")),
+    ("expires", lambda port: port.sign_url("a", expires=0)),
+    ("expires", lambda port: port.sign_url("a", expires=7 * 24 * 3600 + 1)),
+    ("method", lambda port: port.sign_url("a", method="POST")),
+    ("content_type", lambda port: port.sign_url("a", method="PUT", content_type="text")),
+    ("content_type", lambda port: port.sign_url("a", content_type="text/plain")),
+]
+_BAD_POST: list[tuple[str, Call]] = [
+    ("key", lambda port: port.sign_post("../a", size_max=1)),
+    ("expires", lambda port: port.sign_post("a", size_max=1, expires=7 * 24 * 3600 + 1)),
+    ("size_min", lambda port: port.sign_post("a", size_min=2, size_max=1)),
+    ("size_min", lambda port: port.sign_post("a", size_min=-1, size_max=1)),
+    ("content_type", lambda port: port.sign_post("a", size_max=1, content_type="\n")),
+]
+
+
+class StorageSubject:
+    """A driver under test, on an empty bucket.
+
+    Args:
+        mode: how it is used; closed with the subject.
+        driver: on a transport or a shell of that mode.
+        requests: how many requests reached the provider.
+        folder: an empty one, for files of the test's own.
+        unfinished: how many uploads are neither finished nor aborted.
+        page: how many entries a page of its lists has.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        driver: StorageDriver,
+        *,
+        requests: Callable[[], int],
+        folder: Path,
+        unfinished: Callable[[], int],
+        page: int,
+    ) -> None:
+        self.driver = driver
+        self.requests = requests
+        self.folder = folder
+        self.unfinished = unfinished
+        self.page = page
+        self.port = mode.port(ObjectStore(driver, Connection("files", mode.runtime)), BlockingStore)
+        self.do = mode.do
+        self.items = mode.items
+        self.piece_bytes = driver.capabilities.limits["piece_bytes"]
+
+    def put(self, key: str, data: bytes = b"hello", **options: Any) -> Any:
+        """Store something."""
+        return self.do(self.port.put(key, data, **options))
+
+    def get(self, key: str) -> bytes:
+        """What is stored."""
+        return self.do(self.port.get(key)).data
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """What is there."""
+        return [one.key for one in self.items(self.port.list(prefix))]
+
+    def file(self, data: bytes) -> Path:
+        """A file of the test's own."""
+        path = self.folder / "source.bin"
+        path.write_bytes(data)
+        return path
+
+
+class StorageRefusals:
+    """What is refused before any request. A subclass gives the fixture `subject`."""
+
+    @pytest.fixture(autouse=True)
+    def _declared(self, request: pytest.FixtureRequest, subject: StorageSubject) -> None:
+        skip_unless_declared(request, subject.driver.capabilities)
+
+    def test_every_declared_capability_is_exercised(self, subject: StorageSubject) -> None:
+        check_exercised(type(self), subject.driver.capabilities)
+
+    @pytest.mark.parametrize("capability", list(StorageCapability))
+    def test_what_is_not_declared_is_refused_before_any_request(
+        self, subject: StorageSubject, capability: StorageCapability
+    ) -> None:
+        if capability in subject.driver.capabilities.flags:
+            return
+        before = subject.requests()
+        with pytest.raises(UnsupportedError):
+            subject.do(_REFUSED[capability](subject.port))
+        assert subject.requests() == before
+
+    @pytest.mark.parametrize(("field", "call"), _BAD)
+    def test_bad_input_is_refused_before_any_request(
+        self, subject: StorageSubject, field: str, call: Call
+    ) -> None:
+        self._refused(subject, field, call)
+
+    @exercises(StorageCapability.SIGN_URL)
+    @pytest.mark.parametrize(("field", "call"), _BAD_SIGNED)
+    def test_bad_urls_are_not_signed(self, subject: StorageSubject, field: str, call: Call) -> None:
+        self._refused(subject, field, call)
+
+    @exercises(StorageCapability.SIGN_POST)
+    @pytest.mark.parametrize(("field", "call"), _BAD_POST)
+    def test_bad_forms_are_not_signed(
+        self, subject: StorageSubject, field: str, call: Call
+    ) -> None:
+        self._refused(subject, field, call)
+
+    @pytest.mark.parametrize("options", [{"prefix": "../a"}, {"prefix": "/"}, {"delimiter": ":"}])
+    def test_a_bad_list_is_refused_before_any_request(
+        self, subject: StorageSubject, options: dict[str, Any]
+    ) -> None:
+        (field,) = options
+        self._refused(subject, field, lambda port: subject.items(port.list(**options)), done=True)
+
+    def _refused(
+        self, subject: StorageSubject, field: str, call: Call, *, done: bool = False
+    ) -> None:
+        before = subject.requests()
+        with pytest.raises(InvalidRequestError) as caught:
+            call(subject.port) if done else subject.do(call(subject.port))
+        assert caught.value.field == field
+        assert caught.value.status is None
+        assert subject.requests() == before

@@ -1,0 +1,36 @@
+"""Finding fakes by name, and what they say of themselves."""
+
+import pytest
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.providers import provider, provider_names
+from hardpoint.fakes.vendors import Facts, emitter_of, facts_of, fake, fake_names
+
+
+def test_whoever_has_a_fake_in_its_manifest_can_be_imitated() -> None:
+    assert fake_names() == tuple(name for name in provider_names() if provider(name).fake)
+    assert {"stripe", "twilio"} <= set(fake_names())
+
+
+@pytest.mark.parametrize("name", fake_names())
+def test_a_fake_is_built_without_arguments_and_bears_its_providers_name(name: str) -> None:
+    app = fake(name)
+    assert app.name == name
+    assert app.ledger.count() == 0
+    emitter = emitter_of(app)
+    if emitter is not None:
+        emitter.close()
+
+
+@pytest.mark.parametrize("name", ["nobody", "github"])
+def test_without_a_fake_those_that_have_one_are_named(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"has no fake.*stripe.*twilio"):
+        fake(name)
+
+
+def test_a_fake_need_not_say_anything_of_itself() -> None:
+    class Plain:
+        name = "plain"
+
+    assert facts_of(Plain()) == Facts()
+    assert emitter_of(Plain()) is None

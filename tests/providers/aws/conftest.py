@@ -1,0 +1,84 @@
+import pytest
+
+from hardpoint.core.secrets import Secret
+from hardpoint.fakes.server import FakeServer
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.providers.aws import S3
+from hardpoint.providers.aws.fake import (
+    ACCESS_KEY_ID,
+    BUCKET,
+    REGION,
+    SECRET_ACCESS_KEY,
+    FakeS3,
+)
+from hardpoint.providers.aws.storage import S3Storage
+from hardpoint.runtime.blocking import BlockingRuntime, run
+from hardpoint.runtime.connection import Connection
+from hardpoint.storage.api import ObjectStore
+from hardpoint.sync.storage import ObjectStore as BlockingStore
+
+
+@pytest.fixture
+def vendor():
+    return FakeS3()
+
+
+@pytest.fixture
+def server(vendor):
+    with FakeServer(vendor) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(server):
+    def make(**changes):
+        facts = {
+            "bucket": BUCKET,
+            "region": REGION,
+            "access_key_id": ACCESS_KEY_ID,
+            "secret_access_key": Secret.value(SECRET_ACCESS_KEY),
+            "endpoint_url": server.url,
+        }
+        return S3(**(facts | changes))
+
+    return make
+
+
+@pytest.fixture
+def transport():
+    with BlockingTransport() as transport:
+        yield transport
+
+
+@pytest.fixture
+def store(settings, transport):
+    """Makes a store over the fake, on one attempt unless a policy is given."""
+
+    def make(policy=None, **changes):
+        options = {} if policy is None else {"policy": policy}
+        connection = Connection("files", BlockingRuntime(), **options)
+        return BlockingStore(ObjectStore(S3Storage(transport, settings(**changes)), connection))
+
+    return make
+
+
+class Scripted:
+    """A transport that answers what it is told to, and keeps what it was asked."""
+
+    def __init__(self, *replies):
+        self._replies = list(replies)
+        self.requests = []
+
+    async def send(self, request):
+        self.requests.append(request)
+        return self._replies.pop(0)
+
+
+@pytest.fixture
+def scripted(settings):
+    def make(*replies):
+        transport = Scripted(*replies)
+        driver = S3Storage(transport, settings())
+        return driver, transport, run
+
+    return make

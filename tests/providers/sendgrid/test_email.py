@@ -1,0 +1,220 @@
+"""What goes over the wire, and what is made of it; the rest is the conformance suite's."""
+
+import base64
+import json
+
+import pytest
+
+from hardpoint.core.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitedError,
+    UnexpectedResponseError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.email import Address, Attachment, DeliveryStatus
+from hardpoint.email.types import NewEmail
+from hardpoint.fakes.messages import Reply
+from hardpoint.providers.sendgrid.fake import API_KEY
+
+TO = Address(email="ann@customer.example")
+FROM = Address(email="orders@shop.example", name="Shop")
+TAKEN = Reply(status=202, headers=(("x-message-id", "14c5d75ce93"),))
+
+
+def new(**facts):
+    given = {"key": "order-7", "from_": FROM, "to": (TO,), "subject": "Hello", "text": "hi"}
+    return NewEmail(**{**given, **facts})
+
+
+def send(account, email=None, **options):
+    driver = account.driver(**options)
+    return account.do(driver.send(email or new(), idempotency_key="send:order-7"))
+
+
+def sent(scripted, **facts):
+    scripted.vendor.reply = TAKEN
+    send(scripted, new(**facts))
+    return scripted.vendor.received[-1].json()
+
+
+def test_the_least_request_is_the_one_that_sendgrid_documents(scripted):
+    scripted.vendor.reply = TAKEN
+    email = send(scripted)
+    (request,) = scripted.vendor.received
+    assert (request.method, request.target) == ("POST", "/v3/mail/send")
+    assert request.headers["authorization"] == f"Bearer {API_KEY}"
+    assert request.headers["content-type"] == "application/json"
+    assert "idempotency-key" not in request.headers
+    assert request.json() == {
+        "personalizations": [{"to": [{"email": "ann@customer.example"}]}],
+        "from": {"email": "orders@shop.example", "name": "Shop"},
+        "subject": "Hello",
+        "content": [{"type": "text/plain", "value": "hi"}],
+        "custom_args": {"hardpoint_key": "order-7"},
+    }
+    assert (email.id, email.idempotency_key) == ("14c5d75ce93", "order-7")
+    (delivery,) = email.deliveries
+    assert (delivery.status, delivery.vendor_status) == (DeliveryStatus.QUEUED, "accepted")
+
+
+def test_all_that_an_email_can_have_goes_along(scripted):
+    document = sent(
+        scripted,
+        html="<p>hi",
+        cc=(Address(email="cc@customer.example", name='Lee, "Ann"; \\'),),
+        bcc=(Address(email="bcc@customer.example", name="Dr. Bob"),),
+        reply_to=(Address(email="help@shop.example", name="Help; now"),),
+        attachments=(
+            Attachment(name="ä.pdf", content=b"\0\xff", content_type="application/pdf"),
+            Attachment(name="logo.png", content=b"x", content_type="image/png", content_id="logo"),
+        ),
+        headers={"List-Unsubscribe": "<https://shop.example/out>"},
+        metadata={"order": "7"},
+        extra={"categories": ["orders"], "mail_settings": {"footer": {"enable": False}}},
+    )
+    (envelope,) = document["personalizations"]
+    assert envelope["cc"] == [{"email": "cc@customer.example", "name": '"Lee, \\"Ann\\"; \\\\"'}], (
+        "SendGrid takes an unquoted name apart"
+    )
+    assert envelope["bcc"] == [{"email": "bcc@customer.example", "name": "Dr. Bob"}]
+    assert document["reply_to"] == {"email": "help@shop.example", "name": "Help; now"}
+    assert [one["type"] for one in document["content"]] == ["text/plain", "text/html"]
+    assert document["attachments"] == [
+        {
+            "content": base64.b64encode(b"\0\xff").decode(),
+            "type": "application/pdf",
+            "filename": "ä.pdf",
+            "disposition": "attachment",
+        },
+        {
+            "content": "eA==",
+            "type": "image/png",
+            "filename": "logo.png",
+            "disposition": "inline",
+            "content_id": "logo",
+        },
+    ]
+    assert document["headers"] == {"List-Unsubscribe": "<https://shop.example/out>"}
+    assert document["custom_args"] == {"order": "7", "hardpoint_key": "order-7"}
+    assert document["categories"] == ["orders"]
+    assert document["mail_settings"] == {"footer": {"enable": False}}
+
+
+def test_several_addresses_for_replies_are_a_list(scripted):
+    document = sent(scripted, reply_to=(TO, FROM))
+    assert "reply_to" not in document
+    assert [one["email"] for one in document["reply_to_list"]] == [TO.email, FROM.email]
+
+
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"extra": {"subject": "other"}}, "extra.sendgrid.subject"),
+        ({"extra": {"personalizations": []}}, "extra.sendgrid.personalizations"),
+        (
+            {"extra": {"custom_args": {"hardpoint_key": "x"}}},
+            "extra.sendgrid.custom_args.hardpoint_key",
+        ),
+        ({"extra": {"asm": {"group_id": object()}}}, "extra.sendgrid"),
+        ({"extra": {"batch_id": "\ud800"}}, "extra.sendgrid"),
+        ({"headers": {"X-SG-EID": "1"}}, "headers['X-SG-EID']"),
+        ({"metadata": {"hardpoint_key": "1"}}, "metadata['hardpoint_key']"),
+        ({"metadata": {"Event": "delivered"}}, "metadata['Event']"),
+        ({"metadata": {"email": "eve@evil.example"}}, "metadata['email']"),
+    ],
+)  # fmt: skip
+def test_what_is_the_ports_or_sendgrids_is_refused_before_any_request(scripted, facts, field):
+    with pytest.raises(InvalidRequestError) as caught:
+        send(scripted, new(**facts))
+    assert caught.value.field == field
+    assert not scripted.vendor.received
+
+
+@pytest.mark.parametrize("options", [{"sandbox": True}, {}])
+def test_in_a_sandbox_nothing_is_queued(scripted, options):
+    scripted.vendor.reply = Reply(status=200)
+    extra = {} if options else {"mail_settings": {"sandbox_mode": {"enable": True}}}
+    email = send(scripted, new(extra=extra), **options)
+    document = scripted.vendor.received[0].json()
+    assert document["mail_settings"] == {"sandbox_mode": {"enable": True}}
+    assert email.id is None
+    (delivery,) = email.deliveries
+    assert (delivery.status, delivery.vendor_status) == (DeliveryStatus.UNKNOWN, "sandbox")
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, {"mail_settings": {}}, {"mail_settings": {"sandbox_mode": 1}}]
+)
+def test_an_answer_that_is_not_understood_is_no_success(scripted, extra):
+    scripted.vendor.reply = Reply(status=200, body=b"{}")
+    with pytest.raises(UnexpectedResponseError) as caught:
+        send(scripted, new(extra=extra))
+    assert not caught.value.outcome_known
+
+
+@pytest.mark.parametrize("identifier", ["", "a b", "x" * 256, "ü"])
+def test_an_id_that_is_none_is_not_passed_on(scripted, identifier):
+    scripted.vendor.reply = Reply(status=202, headers=(("x-message-id", identifier),))
+    assert send(scripted).id is None
+
+
+def test_a_refusal_carries_its_facts_and_no_private_ones(scripted):
+    fault = {
+        "message": f"{TO.email} is no address, says {API_KEY}",
+        "field": "personalizations.0.to.0.email",
+        "help": "http://sendgrid.com/docs",
+    }
+    scripted.vendor.reply = Reply.json({"errors": [fault]}, 400)
+    with pytest.raises(InvalidRequestError) as caught:
+        send(scripted)
+    assert caught.value.vendor_code == "personalizations.to.email"
+    assert caught.value.field == "to[0]"
+    assert TO.email not in str(caught.value)
+    assert API_KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"errors":[]}', b'{"errors":["no"]}'])
+def test_a_refusal_without_words_goes_by_its_status(scripted, body):
+    scripted.vendor.reply = Reply(status=403, body=body)
+    with pytest.raises(PermissionDeniedError) as caught:
+        send(scripted)
+    assert caught.value.vendor_code == "forbidden"
+    scripted.vendor.reply = Reply(status=502, body=body)
+    with pytest.raises(OutcomeUnknownError):
+        send(scripted)
+
+
+DATE = ("date", "Fri, 14 Jul 2023 02:40:00 GMT")  # 1689302400
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ([DATE, ("x-ratelimit-reset", "1689302407")], 7.0),
+        ([DATE, ("x-ratelimit-reset", "1689302000")], 0.0),
+        ([DATE, ("x-ratelimit-reset", "9" * 400)], 86_400.0),
+        ([DATE, ("x-ratelimit-reset", "1689302407"), ("retry-after", "3")], 3.0),
+        ([DATE, ("x-ratelimit-reset", "soon")], None),
+        ([DATE, ("x-ratelimit-reset", "\u0661")], None),
+        ([("x-ratelimit-reset", "1689302407")], None),
+        ([("date", "now"), ("x-ratelimit-reset", "1689302407")], None),
+        ([], None),
+    ],
+)
+def test_the_time_to_wait_is_measured_from_the_answers_own_date(scripted, headers, seconds):
+    headers = [(name, value.encode().decode("latin-1")) for name, value in headers]
+    body = json.dumps({"errors": [{"field": None, "message": "too many requests"}]}).encode()
+    scripted.vendor.reply = Reply(status=429, headers=tuple(headers), body=body)
+    with pytest.raises(RateLimitedError) as caught:
+        send(scripted)
+    assert caught.value.retry_after == seconds
+    assert caught.value.vendor_code == "too_many_requests"
+
+
+def test_a_wrong_key_is_told(account):
+    with pytest.raises(AuthenticationError) as caught:
+        send(account, api_key=Secret.value("SG.wrong"))
+    assert caught.value.vendor_code == "unauthorized"

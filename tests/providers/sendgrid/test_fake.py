@@ -1,0 +1,274 @@
+import threading
+
+import msgspec
+import pytest
+
+from hardpoint.email import DeliveryStatus, FailureReason, merge
+from hardpoint.fakes.emitter import Chaos
+from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.server import FakeServer
+from hardpoint.providers.sendgrid.fake import API_KEY, VERIFICATION_KEY, FakeSendGrid
+from hardpoint.providers.sendgrid.reading import events
+from hardpoint.webhooks import WebhookError, WebhookRequest, scheme
+
+TO = "ann@customer.example"
+GOOD = {
+    "personalizations": [{"to": [{"email": TO}]}],
+    "from": {"email": "orders@shop.example", "name": "Shop"},
+    "subject": "Hello",
+    "content": [{"type": "text/plain", "value": "hi"}],
+}
+HEADERS = {"authorization": f"Bearer {API_KEY}", "content-type": "application/json"}
+
+
+@pytest.fixture
+def vendor():
+    vendor = FakeSendGrid(now=lambda: 1_700_000_000.0)
+    yield vendor
+    vendor.emitter.close()
+
+
+def ask(vendor, document, **facts):
+    body = document if isinstance(document, bytes) else msgspec.json.encode(document)
+    given = {"method": "POST", "target": "/v3/mail/send", "headers": HEADERS, "body": body}
+    return vendor.answer(Received(**{**given, **facts}))
+
+
+def refused(vendor, document, **facts):
+    reply = ask(vendor, document, **facts)
+    (fault,) = msgspec.json.decode(reply.body)["errors"]
+    assert vendor.ledger.count("refusal", status=reply.status, field=fault["field"]) == 1
+    assert vendor.ledger.count("email") == 0
+    return reply.status, fault["field"]
+
+
+def to(*emails):
+    return {**GOOD, "personalizations": [{"to": [{"email": one} for one in emails]}]}
+
+
+def attached(**facts):
+    one = {"content": "eA==", "filename": "a.txt", **facts}
+    return {**GOOD, "attachments": [{name: fact for name, fact in one.items() if fact != "-"}]}
+
+
+def told(vendor):
+    return [event for emission in vendor.emitter.pending() for event in events(emission.body)]
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (b"{", None),
+        ([], None),
+        ({}, "personalizations"),
+        ({**GOOD, "personalizations": []}, "personalizations"),
+        ({**GOOD, "personalizations": [1]}, "personalizations.0"),
+        ({**GOOD, "personalizations": [{"cc": [{"email": TO}]}]}, "personalizations.0.to"),
+        ({**GOOD, "personalizations": [{"to": [], "x": 1}]}, "personalizations.0.x"),
+        (to(TO, "ann"), "personalizations.0.to.1.email"),
+        (to("invalid@fake.example"), "personalizations.0.to.0.email"),
+        (to(TO, TO.upper()), "personalizations.0"),
+        (to(*(f"a{number}@customer.example" for number in range(1001))), "personalizations"),
+        (
+            {**GOOD, "personalizations": [{"to": [{"email": TO, "name": "a\nb"}]}]},
+            "personalizations.0.to.0.name",
+        ),
+        (
+            {**GOOD, "personalizations": [{"to": [{"email": TO, "nick": "a"}]}]},
+            "personalizations.0.to.0.nick",
+        ),
+        ({**GOOD, "from": None}, "from"),
+        ({**GOOD, "from": {"email": "orders"}}, "from.email"),
+        ({**GOOD, "subject": ""}, "subject"),
+        ({**GOOD, "subject": 1}, "subject"),
+        ({**GOOD, "content": []}, "content"),
+        ({**GOOD, "content": [{"type": "text/plain; x", "value": "a"}]}, "content.0.type"),
+        ({**GOOD, "content": [{"type": "text/plain", "value": ""}]}, "content.0.value"),
+        (
+            {
+                **GOOD,
+                "content": [
+                    {"type": "text/html", "value": "a"},
+                    {"type": "text/plain", "value": "a"},
+                ],
+            },
+            "content.1.value",
+        ),
+        (attached(content="!"), "attachments.0.content"),
+        (attached(content=""), "attachments.0.content"),
+        (attached(content=1), "attachments.0.content"),
+        (attached(filename="-"), "attachments.0.filename"),
+        (attached(filename="a\r\nb"), "attachments.0.filename"),
+        (attached(type="a;b"), "attachments.0.type"),
+        (attached(disposition="beside"), "attachments.0.disposition"),
+        (attached(content_id="a\nb"), "attachments.0.content_id"),
+        (attached(size=1), "attachments.0.size"),
+        ({**GOOD, "headers": {"X-Order": 1}}, "headers"),
+        ({**GOOD, "headers": {"Subject": "1"}}, "headers"),
+        ({**GOOD, "headers": {"X Order": "1"}}, "headers"),
+        ({**GOOD, "headers": {"X-Örder": "1"}}, "headers"),
+        ({**GOOD, "custom_args": {"order": 7}}, "custom_args"),
+        ({**GOOD, "custom_args": {"order": "x" * 10_000}}, "custom_args"),
+        ({**GOOD, "custom_args": []}, "custom_args"),
+        ({**GOOD, "categories": list("abcdefghijk")}, "categories"),
+        ({**GOOD, "reply_to": {"email": "x"}}, "reply_to.email"),
+        ({**GOOD, "reply_to_list": [{"email": TO}, {"email": "x"}]}, "reply_to_list.1.email"),
+        ({**GOOD, "reply_to": {"email": TO}, "reply_to_list": [{"email": TO}]}, "reply_to"),
+        ({**GOOD, "mail_settings": {"footer": {}, "sandbox_mode": {}}}, "mail_settings.footer"),
+        (
+            {**GOOD, "mail_settings": {"sandbox_mode": {"enable": "true"}}},
+            "mail_settings.sandbox_mode.enable",
+        ),
+        ({**GOOD, "colour": "red"}, "colour"),
+    ],
+)
+def test_what_sendgrid_would_refuse_is_refused(vendor, document, field):
+    assert refused(vendor, document) == (400, field)
+
+
+@pytest.mark.parametrize(
+    ("facts", "status"),
+    [
+        ({"headers": {}}, 401),
+        ({"headers": {**HEADERS, "authorization": "Bearer SG.other"}}, 401),
+        ({"target": "/v3/mail/sent"}, 404),
+        ({"method": "GET"}, 405),
+        ({"headers": {**HEADERS, "content-type": "text/plain"}}, 415),
+        ({"body": b" " * 30_000_001}, 413),
+    ],
+)
+def test_what_is_no_request_for_an_email_is_refused(vendor, facts, status):
+    assert refused(vendor, GOOD, **facts) == (status, None)
+
+
+def test_a_sender_that_is_not_verified_is_refused(vendor):
+    stranger = {**GOOD, "from": {"email": "orders@elsewhere.example"}}
+    assert refused(vendor, stranger) == (403, "from")
+
+
+def test_settings_without_effect_are_taken(vendor):
+    more = {
+        "asm": {"group_id": 1},
+        "send_at": 1,
+        "tracking_settings": {},
+        "categories": ["orders"],
+        "mail_settings": {"sandbox_mode": {"enable": False}},
+        "reply_to": {"email": TO},
+    }
+    assert ask(vendor, GOOD | more).status == 202
+    assert b'"category":["orders"]' in vendor.emitter.pending()[0].body
+
+
+def test_in_a_sandbox_nothing_happens(vendor):
+    reply = ask(vendor, {**GOOD, "mail_settings": {"sandbox_mode": {"enable": True}}})
+    assert (reply.status, reply.headers, reply.body) == (200, (), b"")
+    assert vendor.ledger.entries() == ()
+    assert vendor.emitter.pending() == []
+
+
+@pytest.mark.parametrize(
+    ("email", "course", "failure"),
+    [
+        (TO, ["processed", "delivered"], None),
+        ("bounced@fake.example", ["processed", "bounce"], FailureReason.INVALID_ADDRESS),
+        ("blocked@fake.example", ["processed", "bounce"], FailureReason.MAILBOX),
+        ("deferred@fake.example", ["processed", "deferred", "delivered"], None),
+        ("suppressed@fake.example", ["dropped"], FailureReason.UNSUBSCRIBED),
+    ],
+)
+def test_the_recipient_says_what_becomes_of_an_email(vendor, email, course, failure):
+    document = {**to(email), "custom_args": {"order": "7", "hardpoint_key": "k", "email": "eve"}}
+    assert ask(vendor, document).headers == (("x-message-id", "fake-000001"),)
+    happened = told(vendor)
+    assert [one.vendor_status for one in happened] == course
+    assert happened[-1].failure is failure
+    for one in happened:
+        assert (one.email_id, one.to, one.at) == ("fake-000001", email, 1_700_000_000.0)
+        assert (one.idempotency_key, one.metadata) == ("k", {"order": "7"})
+
+
+def test_who_complains_or_unsubscribes_gets_nothing_more(vendor):
+    ask(vendor, to("complained@fake.example", TO))
+    vendor.carry("fake-000001", TO, "open", "unsubscribe")
+    assert len(told(vendor)) == 7
+    ask(vendor, to("Complained@fake.example", TO, "bob@customer.example"))
+    assert [(one.to, one.status) for one in told(vendor)] == [
+        ("Complained@fake.example", DeliveryStatus.REJECTED),
+        (TO, DeliveryStatus.REJECTED),
+        ("bob@customer.example", DeliveryStatus.QUEUED),
+        ("bob@customer.example", DeliveryStatus.DELIVERED),
+    ]
+
+
+class Endpoint:
+    """Where events go: verified, then merged."""
+
+    name = "shop"
+
+    def __init__(self):
+        self.ledger = Ledger()
+        self.statuses = {}
+        self.heard = threading.Event()
+        self._scheme = scheme("sendgrid", secrets=[VERIFICATION_KEY], tolerance=300)
+
+    def answer(self, request):
+        received = WebhookRequest(headers=request.headers.items(), body=request.body)
+        try:
+            verified = self._scheme.verify(received, now=1_700_000_000.0)
+        except WebhookError as error:
+            self.ledger.record("refusal", reason=error.reason)
+            return Reply(status=401)
+        for notification in verified.events:
+            (event,) = events(notification.body)
+            assert (event.event_id, event.vendor_status) == (notification.id, notification.type)
+            known = self.statuses.get(event.to, DeliveryStatus.UNKNOWN)
+            self.statuses[event.to] = merge(known, event.status)
+        self.heard.set()
+        return Reply()
+
+
+def test_events_are_signed_and_their_order_does_not_matter(vendor):
+    endpoint = Endpoint()
+    with FakeServer(endpoint) as server:
+        ask(vendor, to(TO, "bounced@fake.example"))
+        vendor.delivers = False
+        ask(vendor, to("bob@customer.example"))
+        for event in ("delivered", "deferred", "processed"):
+            vendor.carry("fake-000002", "bob@customer.example", event)
+        chaos = Chaos(duplicates=1, shuffled=True)
+        answers = vendor.emitter.deliver(server.url, chaos)
+        assert [one.status for one in answers] == [200] * 8
+        assert endpoint.statuses == {
+            TO: DeliveryStatus.DELIVERED,
+            "bounced@fake.example": DeliveryStatus.BOUNCED,
+            "bob@customer.example": DeliveryStatus.DELIVERED,
+        }
+        for chaos, reason in (
+            (Chaos(forged=True), "signature_mismatch"),
+            (Chaos(late=301), "stale_timestamp"),
+        ):
+            vendor.carry("fake-000002", "bob@customer.example", "open")
+            assert [one.status for one in vendor.emitter.deliver(server.url, chaos)] == [401]
+            assert endpoint.ledger.count("refusal", reason=reason) == 1
+
+
+def test_events_follow_by_themselves(account):
+    endpoint = Endpoint()
+    account.vendor.delivers = True
+    account.vendor.emitter._now = lambda: 1_700_000_000.0
+    with FakeServer(endpoint) as server:
+        account.vendor.emitter.follow(server.url)
+        ask(account.vendor, GOOD)
+        assert endpoint.heard.wait(timeout=10)
+    assert endpoint.statuses == {TO: DeliveryStatus.DELIVERED}
+
+
+def test_another_key_opens_another_account():
+    vendor = FakeSendGrid("SG.other")
+    assert ask(vendor, GOOD).status == 401
+    headers = {**HEADERS, "authorization": "Bearer SG.other"}
+    assert ask(vendor, GOOD, headers=headers).status == 202
+    assert [one.subject for one in vendor.mails.values()] == ["Hello"]
+    assert vendor.ledger.count("email", recipients=[TO], subject="Hello") == 1
+    vendor.emitter.close()

@@ -1,0 +1,228 @@
+"""A vector of sendgrid/sendgrid-python, test/unit/test_eventwebhook.py, and what attackers try."""
+
+import json
+import traceback
+from base64 import b64encode
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MalformedRequestError,
+    MissingSignatureError,
+    SignatureMismatchError,
+    StaleTimestampError,
+)
+from hardpoint.providers.sendgrid.fake import PRIVATE_KEY, VERIFICATION_KEY
+from hardpoint.webhooks import WebhookError, WebhookRequest, scheme
+from hardpoint.webhooks.diagnosis import diagnose
+from hardpoint.webhooks.verification import Replay
+
+VECTOR_KEY = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+"
+    "2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
+)
+VECTOR_SIGNATURE = (
+    "MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15Tl"
+    "uLtEZtM="
+)
+VECTOR_BODY = (
+    b'[{"email":"hello@world.com","event":"dropped","reason":"Bounced Address",'
+    b'"sg_event_id":"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA",'
+    b'"sg_message_id":"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0",'
+    b'"smtp-id":"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>","timestamp":1600112492}]\r\n'
+)
+SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
+TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
+NOW = 1_700_000_000
+
+
+def item(number, **facts):
+    return {"sg_event_id": f"event-{number}", "event": "delivered", **facts}
+
+
+def bound(*secrets, **settings):
+    return scheme("sendgrid", secrets=secrets or [PRIVATE_KEY], **settings)
+
+
+def sent(body, *, at=NOW, by=PRIVATE_KEY):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = bound(by).sign(body, now=at, event_id="", event_type="")
+    return WebhookRequest(headers=headers, body=body)
+
+
+def vector(signature=VECTOR_SIGNATURE, timestamp="1600112502", body=VECTOR_BODY):
+    headers = [(SIGNATURE, signature), (TIMESTAMP, timestamp)]
+    return WebhookRequest(headers=headers, body=body)
+
+
+def test_the_vendors_own_vector_holds_whenever_it_comes():
+    result = bound(VECTOR_KEY).verify(vector(), now=2_000_000_000)
+    (event,) = result.events
+    assert event.type == "dropped"
+    assert event.id == "ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA"
+    assert (event.account, event.asserted) == (None, False)
+    assert event.body == VECTOR_BODY[1:-3]
+    assert result.signed_at == 1600112502
+    for other in (
+        vector(body=VECTOR_BODY[:-2]),
+        vector(timestamp="1600112503"),
+        vector(
+            signature="MEUCIQCtIHJeH93Y+qpYeWrySphQgpNGNr/U+UyUlBkU6n7RAwIgJTz2C+8a8xonZGi6BpSzoQsb"
+            "VRamr2nlxFDWYNH3j/0="
+        ),
+    ):
+        with pytest.raises(SignatureMismatchError):
+            bound(VECTOR_KEY).verify(other, now=1600112502)
+
+
+def test_every_event_of_a_list_is_one_with_its_own_part_of_the_body():
+    spelled = b'[{"sg_event_id": "a", "event":"open"},\r\n{"event":"click","sg_event_id":"b"}]\r\n'
+    result = bound().verify(sent(spelled), now=NOW)
+    assert [(one.id, one.type) for one in result.events] == [("a", "open"), ("b", "click")]
+    assert [one.body for one in result.events] == [
+        b'{"sg_event_id": "a", "event":"open"}',
+        b'{"event":"click","sg_event_id":"b"}',
+    ]
+    many = bound().verify(sent([item(number) for number in range(5001)]), now=NOW)
+    assert len({one.id for one in many.events}) == 5001
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"1",
+        b'[{"sg_event_id":"a","event":"b"}',
+        b"\xff",
+        [1],
+        [item(1), {"sg_event_id": "a"}],
+        [item(1), {"event": "a"}],
+        [item(1, sg_event_id="")],
+        [item(1, sg_event_id="x" * 257)],
+        [item(1, sg_event_id="a\nb")],
+        [item(1, event="a\x1b[31m")],
+        item(1),
+        b"[" * 100_000,
+        b"[[" * 50_000,
+    ],
+)
+def test_a_body_that_cannot_be_read_is_malformed(body):
+    result = bound().verify(sent(body), now=NOW)
+    assert result.malformed
+    assert result.events == ()
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ([], MissingSignatureError),
+        ([(TIMESTAMP, "1")], MissingSignatureError),
+        ([(SIGNATURE, "")], MalformedRequestError),
+        ([(SIGNATURE, "A" * 70_000)], MalformedRequestError),
+        ([(SIGNATURE, "A" * 100), (TIMESTAMP, "1")], MalformedRequestError),
+        ([(SIGNATURE, "\xff" * 4), (TIMESTAMP, "1")], MalformedRequestError),
+        ([(SIGNATURE, "A"), (TIMESTAMP, "1")], MalformedRequestError),
+        ([(SIGNATURE, "AB=="), (TIMESTAMP, "1")], MalformedRequestError),
+        ([(SIGNATURE, VECTOR_SIGNATURE)], MalformedRequestError),
+        ([(SIGNATURE, VECTOR_SIGNATURE), (TIMESTAMP, "1.5")], MalformedRequestError),
+        ([(SIGNATURE, VECTOR_SIGNATURE)] * 2 + [(TIMESTAMP, "1")], MalformedRequestError),
+        ([(SIGNATURE, VECTOR_SIGNATURE)] + [(TIMESTAMP, "1")] * 2, MalformedRequestError),
+        ([(SIGNATURE, "AAAA"), (TIMESTAMP, "1")], SignatureMismatchError),
+    ],
+)
+def test_headers_that_are_not_sendgrids_are_refused(headers, error):
+    with pytest.raises(error):
+        bound().verify(WebhookRequest(headers=headers, body=VECTOR_BODY), now=NOW)
+
+
+def test_a_time_counts_only_where_a_tolerance_is_given():
+    assert bound().replay is Replay.NONE
+    strict = bound(tolerance=300)
+    assert strict.replay is Replay.WINDOW
+    request = sent([item(1)])
+    for now in (NOW - 300, NOW + 300):
+        assert strict.verify(request, now=now).signed_at == NOW
+    for now in (NOW - 301, NOW + 301):
+        with pytest.raises(StaleTimestampError):
+            strict.verify(request, now=now)
+        assert bound().verify(request, now=now).signed_at == NOW
+    with pytest.raises(ConfigurationError, match="tolerance"):
+        bound(tolerance=0)
+
+
+def spelled(key, *, public=False):
+    if public:
+        key = key.public_key()
+        data = key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    else:
+        data = key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    return b64encode(data).decode()
+
+
+def locked():
+    key = ec.generate_private_key(ec.SECP256R1())
+    encryption = serialization.BestAvailableEncryption(b"canary")
+    return b64encode(
+        key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, encryption)
+    ).decode()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "SG.api-key",
+        "not base64!",
+        VERIFICATION_KEY[:-4],
+        VERIFICATION_KEY + "\n",
+        " " + VERIFICATION_KEY,
+        "AAAA",
+        spelled(ec.generate_private_key(ec.SECP384R1())),
+        spelled(ec.generate_private_key(ec.SECP384R1()), public=True),
+        spelled(ed25519.Ed25519PrivateKey.generate()),
+        spelled(ed25519.Ed25519PrivateKey.generate(), public=True),
+        locked(),
+    ],
+    ids=range(11),  # keys are made anew in each process
+)
+def test_a_secret_that_is_no_key_of_the_curve_is_refused_unshown(secret):
+    with pytest.raises(ConfigurationError) as caught:
+        bound(secret)
+    assert caught.value.key == "secrets[0]"
+    assert caught.value.fix
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_public_key_verifies_and_cannot_sign():
+    request = sent([item(1)])
+    assert bound(VECTOR_KEY, VERIFICATION_KEY).verify(request, now=NOW).key == 1
+    with pytest.raises(ConfigurationError, match="public"):
+        bound(VERIFICATION_KEY).sign(b"", now=0, event_id="", event_type="")
+    both = bound(VECTOR_KEY, PRIVATE_KEY).sign(b"[]", now=NOW, event_id="", event_type="")
+    assert bound().authenticate(WebhookRequest(headers=both, body=b"[]"), now=NOW) == (0, NOW)
+
+
+def test_what_does_not_verify_is_explained():
+    cut = diagnose("sendgrid", vector(body=VECTOR_BODY[:-2]), [VECTOR_KEY], now=NOW)
+    assert "CRLF at its end" in cut.message
+    other = diagnose("sendgrid", vector(), [VERIFICATION_KEY], now=NOW)
+    assert "key of its own" in other.message
+
+
+@given(st.binary(max_size=120), st.binary(max_size=30), st.binary(max_size=60))
+def test_any_bytes_are_refused_by_a_webhook_error_alone(signature, timestamp, body):
+    headers = [(SIGNATURE.lower().encode(), signature), (TIMESTAMP.lower().encode(), timestamp)]
+    with pytest.raises(WebhookError):
+        bound().verify(WebhookRequest.raw("POST", "", headers, body), now=NOW)

@@ -1,0 +1,76 @@
+"""Every provider's page says what its tables say, and what it shows can be imported."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.http.errors import ErrorTable, Problem
+
+PAGES = Path(__file__).parents[2] / "docs" / "reference" / "providers"
+HEADINGS = ["Credentials and least scopes", "Sandbox", "What is guaranteed", "Limits"]
+MANIFESTS = [provider(name) for name in provider_names()]
+TABLES: dict[str, ErrorTable] = {one.name: load(one.errors) for one in MANIFESTS if one.errors}
+PAGED = [one.name for one in MANIFESTS if one.errors or one.webhooks or one.ports]
+ENTRIES = [(name, entry) for name, table in TABLES.items() for entry in table.known]
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text()
+
+
+def codes(name: str) -> list[tuple[str, str]]:
+    """The rows of the tables of codes below the heading: the code, and the row without it."""
+    below = page(name).partition("\n## Error codes\n")[2].partition("\n## ")[0]
+    tables = re.findall(r"\| code \|[^\n]*\n\|[-|]+\|\n((?:\|[^\n]*\|\n?)+)", below)
+    rows = "".join(tables).splitlines()
+    return [(code.strip("`"), rest) for code, _, rest in (row[2:].partition(" |") for row in rows)]
+
+
+def rows_of(name: str, entry: tuple[int | None, str | None]) -> list[str]:
+    """Those of an entry's code, or of its status where it has no code."""
+    status, code = entry
+    return [rest for written, rest in codes(name) if written == (code or str(status))]
+
+
+@pytest.mark.parametrize("name", PAGED)
+def test_a_provider_has_a_page_with_the_usual_headings(name):
+    manifest = provider(name)
+    wanted = list(HEADINGS)
+    wanted += ["Webhooks"] if manifest.webhooks else []
+    wanted += ["Error codes"] if manifest.errors else []
+    assert page(name).startswith(f"# {manifest.title}\n")
+    missing = set(wanted) - set(re.findall(r"^## (.+)$", page(name), re.MULTILINE))
+    assert not missing
+
+
+@pytest.mark.parametrize("name", PAGED)
+def test_what_a_page_imports_is_there(name):
+    for block in re.findall(r"```python\n(.*?)```", page(name), re.DOTALL):
+        tree = ast.parse(block)
+        imports = [one for one in tree.body if isinstance(one, ast.Import | ast.ImportFrom)]
+        exec(compile(ast.Module(imports, []), name, "exec"), {})
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=str)
+def test_a_code_stands_on_the_page_with_its_meaning_and_action(name, entry):
+    """A code of several statuses has a row for each; what has no code goes by its status."""
+    known = TABLES[name].known[entry]
+    rows = rows_of(name, entry)
+    assert any(row.endswith(f"| {known.meaning} | {known.action} |") for row in rows), rows
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=str)
+def test_what_the_page_calls_an_error_is_what_is_raised(name, entry):
+    status, code = entry
+    raised = type(TABLES[name].error(Problem(status=status or 400, code=code))).__name__
+    named = {error for row in rows_of(name, entry) for error in re.findall(r"`(\w+Error)`", row)}
+    assert not named or raised in named
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_code_stands_on_the_page_that_nobody_knows(name):
+    known = {str(code or status) for status, code in TABLES[name].known}
+    assert {code for code, _ in codes(name)} == known
