@@ -3,6 +3,7 @@
 See README.md for how to run it without an account anywhere.
 """
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,8 +25,11 @@ from hardpoint import (
     TimedOutError,
 )
 from hardpoint.payments import DeclineReason, PaymentStatus
+from hardpoint.providers.filesystem import Filesystem
+from hardpoint.providers.filesystem.serving import FileServer
 
 LINK_SECONDS = 600
+log = logging.getLogger("uvicorn.error")
 
 
 class NewOrder(BaseModel):
@@ -60,6 +64,9 @@ app = FastAPI(lifespan=lifespan)
 inbox = hub.asgi()
 app.mount("/webhooks/twilio", inbox)  # /webhooks/twilio/status
 app.mount("/webhooks", inbox)  # /webhooks/stripe
+kept = hub.settings.connections["files"].build()
+if isinstance(kept, Filesystem):  # a bucket serves its own signed addresses
+    app.mount("/files", FileServer(kept))
 
 
 @app.put("/orders/{order_id}", status_code=201)
@@ -94,6 +101,7 @@ async def pay(order_id: str, means: Means) -> dict[str, str]:
     payment = await gateway.confirm_payment(
         payment.id,
         payment_method=means.payment_method,
+        return_url=f"{hub.settings.public_url}/orders/{order_id}",
         idempotency_key=f"order:{order_id}:{means.payment_method}",
     )
     taken = payment.status is PaymentStatus.SUCCEEDED
@@ -112,8 +120,8 @@ async def text(order_id: str, new: Text) -> dict[str, str]:
 async def upload(order_id: str, name: str, file: UploadFile) -> dict[str, Any]:
     """Keep a file; it is streamed, and the event loop goes on meanwhile."""
     await run_in_threadpool(known, order_id)
-    kept = await hub.storage("files").upload(f"orders/{order_id}/{name}", file.file)
-    return {"key": kept.key, "size": kept.size}
+    stored = await hub.storage("files").upload(f"orders/{order_id}/{name}", file.file)
+    return {"key": stored.key, "size": stored.size}
 
 
 @app.get("/orders/{order_id}/files/{name}")
@@ -122,7 +130,7 @@ async def link(order_id: str, name: str) -> dict[str, Any]:
     key = f"orders/{order_id}/{name}"
     await hub.storage("files").head(key)
     url = await hub.storage("files").sign_url(key, expires=LINK_SECONDS)
-    return {"url": url.reveal(), "expires_in": LINK_SECONDS}
+    return {"url": url, "expires_in": LINK_SECONDS}
 
 
 @app.get("/vendors")
@@ -141,6 +149,7 @@ def known(order_id: str) -> dict[str, Any]:
 @app.exception_handler(HardpointError)
 def failed(_request: Request, error: HardpointError) -> JSONResponse:
     """What a customer may know of a failed call; the vendor's own words stay in our log."""
+    log.warning("%s: %s", type(error).__name__, error)
     match error:
         case DeclinedError():
             return JSONResponse({"detail": DeclineReason(error.reason).advice}, 402)

@@ -20,7 +20,7 @@ HOLDING = {
     ],
     "vendors": {
         "stripe": [{"kind": "charge", "reference": one} for one in PAID],
-        "sendgrid": [{"kind": "email", "order": one} for one in PAID[:-1]],
+        "sendgrid": [{"kind": "email", "subject": one} for one in PAID[:-1]],
         "twilio": [{"kind": "message"}],
     },
     "lost": 0,
@@ -49,7 +49,7 @@ def test_counts_that_hold_are_told_from_one_that_is_off():
         ),
         (
             "sendgrid",
-            {"kind": "email", "order": PAID[0]},
+            {"kind": "email", "subject": PAID[0]},
             ["receipts at SendGrid", "receipts sent more than once"],
         ),
         ("twilio", {"kind": "message"}, ["texts to the customer at Twilio"]),

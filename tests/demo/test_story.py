@@ -38,14 +38,12 @@ def test_the_whole_story_holds():
 class Terminal(io.StringIO):
     """Does something when the story tells how to end it."""
 
-    def __init__(self, at_the_end):
-        super().__init__()
-        self._at_the_end = at_the_end
+    at_the_end = None
 
     def write(self, text):
         count = super().write(text)
         if "Ctrl-C" in text:
-            self._at_the_end()
+            self.at_the_end()
         return count
 
 
@@ -55,12 +53,13 @@ def test_the_stay_ends_when_the_shop_does(tmp_path, vendors, monkeypatch):
         return False
 
     monkeypatch.setattr(Story, "tell", nothing_happens)
-    told = Console(file=Terminal(lambda: story.shop.kill()), width=120)
-    story = Story(told, tmp_path, vendors)
+    terminal = Terminal()
+    story = Story(Console(file=terminal, width=120), tmp_path, vendors)
+    terminal.at_the_end = story.shop.kill
 
     assert asyncio.run(_play(story, once=False)) == 1
 
-    assert "hardpoint events list" in told.file.getvalue()
+    assert "hardpoint events list" in terminal.getvalue()
 
 
 def test_what_never_comes_is_given_up(tmp_path, vendors, monkeypatch):

@@ -1,5 +1,6 @@
 """`hardpoint demo`."""
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -28,17 +29,21 @@ def demo(
     Exit code 0 means that every count held.
     """
     terminal = terminal_of(context, json=json)
-    try:
-        import fastapi as _
-    except ModuleNotFoundError:
-        raise ConfigurationError(
-            "demo",
-            "its shop needs FastAPI, which is not installed",
-            fix="pip install 'hardpoint[demo]'",
-        ) from None
+    _require("fastapi")
     console = Console(file=terminal.stderr if json else terminal.stdout)
     staying = not (once or json) and terminal.stdin.isatty()
     return _told(terminal, run(console, once=not staying))
+
+
+def _require(package: str) -> None:
+    try:
+        import_module(package)
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "demo",
+            f"its shop needs {package}, which is not installed",
+            fix="pip install 'hardpoint[demo,serve]'",
+        ) from None
 
 
 def _told(terminal: Terminal, code: int) -> int:

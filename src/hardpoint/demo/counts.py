@@ -21,8 +21,9 @@ def rows(counts: dict[str, Any]) -> list[Row]:
     refusals = counts["counters"].get("stripe", {})
     orders = {order["id"]: order for order in counts["orders"]}
     paid = [order for order in orders.values() if order["status"] == "paid"]
+    failed = [order for order in orders.values() if order["status"] == "failed"]
     charges = Counter(entry["reference"] for entry in _entries(counts, "stripe", "charge"))
-    receipts = Counter(entry["order"] for entry in _entries(counts, "sendgrid", "email"))
+    receipts = Counter(entry["subject"] for entry in _entries(counts, "sendgrid", "email"))
     texts = _entries(counts, "twilio", "message")
     states = counts["states"]
     return [
@@ -30,7 +31,7 @@ def rows(counts: dict[str, Any]) -> list[Row]:
         ("orders marked paid more than once", 0, sum(order["paid_times"] != 1 for order in paid)),
         ("charges at Stripe", len(PAID), sum(charges.values())),
         ("orders charged more than once", 0, sum(count > 1 for count in charges.values())),
-        ("orders whose payment failed", 1, orders[DECLINED]["status"] == "failed"),
+        ("orders whose payment failed", 1, len(failed)),
         ("texts to the customer at Twilio", 1, len(texts)),
         ("what the shop knows of that text", "delivered", orders[DECLINED]["text_status"]),
         ("receipts at SendGrid", len(PAID) - 1, sum(receipts.values())),

@@ -52,6 +52,10 @@ class Customer:
         """What the shop knows of an order."""
         return (await self._client.get(f"{self._shop}/orders/{order}")).json()
 
+    async def has(self, order: str, what: str) -> bool:
+        """Whether the shop knows of such a thing for an order."""
+        return (await self.look(order))[what] is not None
+
     async def circuits(self) -> dict[str, str]:
         """How the shop's vendors fare."""
         return (await self._client.get(f"{self._shop}/vendors")).json()

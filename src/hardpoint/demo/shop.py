@@ -104,6 +104,7 @@ class Shop:
     ) -> None:
         self._port = _free_port()
         self.database = folder / "shop.db"
+        (folder / "files").mkdir()
         self.configuration = folder / "hardpoint.toml"
         self.configuration.write_text(_CONFIGURATION.format(shop=self.url, **facts))
         self._log = folder / "shop.log"
@@ -159,9 +160,14 @@ class Shop:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def wait(self) -> None:
-        """Wait until it ends."""
-        self._running().wait()
+    async def ended(self) -> None:
+        """Wait until it ends.
+
+        Looking now and then wakes the event loop: an interrupt that comes just before it falls
+        asleep would otherwise be heard at the next event only, and there may be none.
+        """
+        while self._running().poll() is None:  # noqa: ASYNC110 - a process has no event of ours
+            await asyncio.sleep(POLL_SECONDS)
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(example())]

@@ -52,6 +52,16 @@ class Vendors:
     ) -> None:
         self._stack.close()
 
+    def mail_goes_down(self) -> None:
+        """SendGrid refuses connections, and drops those it has."""
+        self.sendgrid.stop()
+
+    def mail_comes_back(self) -> None:
+        """At the same address, with all it knew."""
+        port = int(self.sendgrid.url.rpartition(":")[2])
+        self.sendgrid = FakeServer(self.sendgrid.app, port=port)
+        self._stack.enter_context(self.sendgrid)
+
     @property
     def facts(self) -> dict[str, str]:
         """What the shop's configuration names."""
