@@ -28,8 +28,9 @@ class Vendors:
     def __init__(self) -> None:
         self._billing = "whsec_" + secrets.token_hex(16)
         self._code = secrets.token_hex(16)
-        self.stripe = FakeServer(FakeStripe(webhook_secret=self._billing))
-        self.twilio = FakeServer(FakeTwilio())
+        payments, texts = FakeStripe(webhook_secret=self._billing), FakeTwilio()
+        self._events, self._reports = payments.emitter, texts.emitter
+        self.stripe, self.twilio = FakeServer(payments), FakeServer(texts)
         self.sendgrid = FakeServer(FakeSendGrid())
         self.acknowledged: list[str] = []
         """The vendors' ids of events that were answered with 2xx."""
@@ -92,7 +93,7 @@ class Vendors:
 
     async def stripe_tells(self, shop: str, chaos: Chaos = _ORDERLY) -> list[int]:
         """Deliver what Stripe has to say, or what somebody makes of it."""
-        delivered = await _deliver(self.stripe.app.emitter, f"{shop}/webhooks/stripe", chaos)
+        delivered = await _deliver(self._events, f"{shop}/webhooks/stripe", chaos)
         for one in delivered:
             self._note(one.event_id, one.status)
         return [one.status for one in delivered]
@@ -100,7 +101,7 @@ class Vendors:
     async def twilio_tells(self, shop: str, chaos: Chaos = _ORDERLY) -> list[int]:
         """Deliver how far messages are."""
         url = f"{shop}/webhooks/twilio/status"
-        return [one.status for one in await _deliver(self.twilio.app.emitter, url, chaos)]
+        return [one.status for one in await _deliver(self._reports, url, chaos)]
 
     async def forged(
         self,
