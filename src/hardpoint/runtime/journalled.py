@@ -20,7 +20,6 @@ from hardpoint.core.errors import (
     UnavailableError,
 )
 from hardpoint.runtime.journal import (
-    Adoption,
     Effect,
     Entry,
     Found,
@@ -179,16 +178,17 @@ class Journalled(Generic[_Result]):
                 repeatable=error.retryable or not error.outcome_known,
                 retry_after=error.retry_after,
             ) from error
-        adoption = await self._journal.adopt(self._intent, _candidates(results))
-        if isinstance(adoption, Found):
-            return adoption.result
-        if adoption is Adoption.RIVAL:
+        adopted = await self._journal.adopt(self._intent, _candidates(results))
+        if isinstance(adopted, Found):
+            return adopted.result
+        if adopted.rival:
             raise self._unknown(
                 "a call that looks the same is being made, and what was found may be its effect",
                 repeatable=True,
                 retry_after=BUSY_SECONDS,
             )
-        left = self._settle_seconds - entry.doubt_seconds
+        # As old as it was before the search began, and as it is now.
+        left = self._settle_seconds - min(entry.doubt_seconds, adopted.doubt_seconds)
         if left > 0 and not entry.cleared:
             raise self._unknown(
                 f"the call under the key {self._intent.key!r} has not shown any effect, and may "
