@@ -13,10 +13,13 @@ import httpx2
 from hardpoint import Breaker, Budget, Policy, Retry
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
+from hardpoint.email import EmailSender
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import Transport
 from hardpoint.payments import PaymentGateway
+from hardpoint.providers.sendgrid import SendGrid
+from hardpoint.providers.sendgrid.email import SendGridEmail
 from hardpoint.providers.stripe import API_VERSION, Stripe
 from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.providers.twilio import Twilio
@@ -25,11 +28,12 @@ from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.connection import Connection, Runtime
 from hardpoint.sms import SmsSender
+from hardpoint.sync.email import EmailSender as BlockingMailer
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 from hardpoint.sync.sms import SmsSender as BlockingSender
 
 Call = Callable[[], Any]
-Task = Literal["create a payment", "get a payment", "send a text"]
+Task = Literal["create a payment", "get a payment", "send a text", "send an email"]
 Who = Literal["bare", "ours", "SDK"]
 
 KEY = "sk_test_bench"
@@ -52,6 +56,17 @@ FORM = {
     "automatic_payment_methods[allow_redirects]": "never",
     "expand[0]": "latest_charge",
 }
+MAIL = {
+    "personalizations": [{"to": [{"email": "ann@customer.example"}]}],
+    "from": {"email": "orders@shop.example", "name": "Shop"},
+    "subject": "Your order has left.",
+    "content": [
+        {"type": "text/plain", "value": "Your order has left."},
+        {"type": "text/html", "value": "<p>Your order has left."},
+    ],
+    "custom_args": {"order": "1"},
+}
+MAIL_KEY = "SG.bench"
 MESSAGE = {"To": TO, "From": SENDER, "Body": TEXT}
 
 
@@ -99,6 +114,22 @@ def gateway(url: str, transport: Transport, runtime: Runtime) -> PaymentGateway:
 def sender(url: str, transport: Transport, runtime: Runtime) -> SmsSender:
     settings = Twilio(account_sid=ACCOUNT, secret=Secret.value(TOKEN), from_=SENDER, base_url=url)
     return SmsSender(TwilioSms(transport, settings), connection("texts", runtime))
+
+
+def mailer(url: str, transport: Transport, runtime: Runtime) -> EmailSender:
+    sender = "Shop <orders@shop.example>"
+    settings = SendGrid(api_key=Secret.value(MAIL_KEY), from_=sender, base_url=url)
+    return EmailSender(SendGridEmail(transport, settings), connection("mail", runtime))
+
+
+def letter(send: Callable[..., Any]) -> Any:
+    return send(
+        to="ann@customer.example",
+        subject=MAIL["subject"],
+        text="Your order has left.",
+        html="<p>Your order has left.",
+        metadata={"order": "1"},
+    )
 
 
 def book(create: Callable[..., Any]) -> Any:
@@ -212,3 +243,43 @@ def bare_send_blocking(url: str) -> Call:
 def our_send_blocking(url: str) -> Call:
     port = BlockingSender(sender(url, BlockingTransport(), BlockingRuntime()))
     return lambda: port.send(to=TO, body=TEXT).id
+
+
+@contender("send an email", "async", "bare", "httpx2.AsyncClient")
+def bare_mail(url: str) -> Call:
+    client = httpx2.AsyncClient(base_url=url, headers={"authorization": f"Bearer {MAIL_KEY}"})
+
+    async def call() -> str:
+        reply = await client.post("/v3/mail/send", json=MAIL)
+        reply.raise_for_status()
+        return reply.headers["x-message-id"]
+
+    return call
+
+
+@contender("send an email", "async", "ours", "hardpoint: EmailSender, policy, SendGrid")
+def our_mail(url: str) -> Call:
+    port = mailer(url, AsyncTransport(), AsyncRuntime())
+
+    async def call() -> str:
+        return (await letter(port.send)).id
+
+    return call
+
+
+@contender("send an email", "blocking", "bare", "httpx2.Client")
+def bare_mail_blocking(url: str) -> Call:
+    client = httpx2.Client(base_url=url, headers={"authorization": f"Bearer {MAIL_KEY}"})
+
+    def call() -> str:
+        reply = client.post("/v3/mail/send", json=MAIL)
+        reply.raise_for_status()
+        return reply.headers["x-message-id"]
+
+    return call
+
+
+@contender("send an email", "blocking", "ours", "hardpoint.sync: EmailSender, policy, SendGrid")
+def our_mail_blocking(url: str) -> Call:
+    port = BlockingMailer(mailer(url, BlockingTransport(), BlockingRuntime()))
+    return lambda: letter(port.send).id

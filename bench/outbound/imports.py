@@ -32,6 +32,18 @@ PROGRAMS = {
         "SmsSender(TwilioSms(AsyncTransport(), Twilio(account_sid='AC' + '0' * 32,"
         " secret=Secret.value('x'))), Connection('texts', AsyncRuntime()))"
     ),
+    "hardpoint: email with SendGrid": (
+        "from hardpoint.email import EmailSender;"
+        "from hardpoint.http.asynchronous import AsyncTransport;"
+        "from hardpoint.runtime.asynchronous import AsyncRuntime;"
+        "from hardpoint.runtime.connection import Connection;"
+        "from hardpoint.core.secrets import Secret;"
+        "from hardpoint.providers.sendgrid import SendGrid;"
+        "from hardpoint.providers.sendgrid.email import SendGridEmail;"
+        "EmailSender(SendGridEmail(AsyncTransport(),"
+        " SendGrid(api_key=Secret.value('SG.x'))), Connection('mail', AsyncRuntime()))"
+    ),
+    "sendgrid": "from sendgrid import SendGridAPIClient; SendGridAPIClient('SG.x').client.mail",
     "twilio": "from twilio.rest import Client; Client('AC' + '0' * 32, 'x').messages",
 }
 

@@ -7,6 +7,8 @@ from bench.outbound.contenders import (
     CONTENDERS,
     INTENT,
     KEY,
+    MAIL,
+    MAIL_KEY,
     SENDER,
     TEXT,
     TO,
@@ -107,3 +109,11 @@ def send(url: str) -> Call:
 
     client = twilio_client(url, TwilioHttpClient())
     return lambda: client.messages.create(to=TO, from_=SENDER, body=TEXT).sid
+
+
+@contender("send an email", "blocking", "SDK", "sendgrid (urllib)")
+def mail(url: str) -> Call:
+    from sendgrid import SendGridAPIClient
+
+    client = SendGridAPIClient(MAIL_KEY, host=url)
+    return lambda: client.client.mail.send.post(request_body=MAIL).headers["x-message-id"]

@@ -121,6 +121,10 @@ def answer(status: str, document: object) -> bytes:
 
 PAYMENT = answer("200 OK", INTENT)
 TEXT = answer("201 Created", MESSAGE)
+TAKEN = (
+    b"HTTP/1.1 202 Accepted\r\ndate: Sat, 28 Nov 2026 09:00:00 GMT\r\n"
+    b"x-message-id: bench-000001\r\ncontent-length: 0\r\n\r\n"
+)
 REFUSAL = answer("400 Bad Request", {"error": {"type": "invalid_request_error"}})
 
 WANTED = {
@@ -131,6 +135,11 @@ WANTED = {
     ),
     b"GET /v1/payment_intents/pi_3SyBench": ((b"stripe-version:",), (), PAYMENT),
     b"POST /2010-04-01/Accounts/AC": ((), (b"To=%2B49170", b"Body=Your+order"), TEXT),
+    b"POST /v3/mail/send ": (
+        (b"content-type: application/json",),
+        (b"ann@customer.example", b"orders@shop.example", b"text/plain", b"text/html"),
+        TAKEN,
+    ),
 }
 """By the beginning of a request: headers and fields it must have, and its answer."""
 

@@ -21,11 +21,14 @@ EVENTS = os.environ.get("EVENTS", "https://www.googleapis.com/calendar/v3/calend
 
 hub = Hub.load(Path(__file__).parent / "hardpoint.toml")
 users: dict[tuple[str, str], str] = {}
+addresses: dict[str, str | None] = {}
 
 
 def get_or_create(identity: Identity) -> str:
     """The user that somebody is: known by issuer and subject, never by the address."""
-    return users.setdefault(identity.key, f"user-{len(users) + 1}")
+    user = users.setdefault(identity.key, f"user-{len(users) + 1}")
+    addresses[user] = identity.email if identity.email_verified else None
+    return user
 
 
 signin = SignIn(hub.accounts, on_login=get_or_create)
@@ -47,7 +50,11 @@ app.router.routes.extend(signin.routes())
 async def home(user: User) -> dict[str, object]:
     """Who is signed in, and which accounts they have connected."""
     connected = await hub.vault.connections(tenant=user)
-    return {"user": user, "accounts": {one.connection: one.state.value for one in connected}}
+    return {
+        "user": user,
+        "mail": addresses.get(user),
+        "accounts": {one.connection: one.state.value for one in connected},
+    }
 
 
 @app.get("/events")

@@ -17,8 +17,10 @@ import pytest
 
 from hardpoint import Policy, Retry
 from hardpoint.core.errors import (
+    AlreadyExistsError,
     CircuitOpenError,
     DeclinedError,
+    InvalidRequestError,
     OutcomeUnknownError,
     RateLimitedError,
     UnavailableError,
@@ -29,6 +31,12 @@ from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.payments import PaymentGateway
 from hardpoint.payments.types import DeclineReason
+from hardpoint.providers.aws import S3
+from hardpoint.providers.aws.fake import ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY, FakeS3
+from hardpoint.providers.aws.storage import S3Storage
+from hardpoint.providers.filesystem import Filesystem
+from hardpoint.providers.filesystem.calls import ThreadedCalls
+from hardpoint.providers.filesystem.storage import FilesystemStorage
 from hardpoint.providers.stripe import API_VERSION, Stripe
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 from hardpoint.providers.stripe.payments import StripePayments
@@ -38,6 +46,7 @@ from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.connection import Connection
 from hardpoint.sms import SmsSender
+from hardpoint.storage.api import ObjectStore
 from hardpoint.testing import manual_time, no_delays
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "by-hand.md"
@@ -581,16 +590,73 @@ class TestAFile:
         asyncio.run(both())
         assert bucket.objects["invoice"] == [b"a", b"b"]
 
-    def test_by_hand_a_link_in_the_database_is_a_credential_for_a_week(self):
-        import boto3
+    def test_our_keys_stay_in_the_folder(self, tmp_path):
+        folder = tmp_path / "uploads"
+        folder.mkdir()
+        settings = Filesystem(path=folder)
+        driver = FilesystemStorage(ThreadedCalls(settings), settings)
+        files = ObjectStore(driver, Connection("files", AsyncRuntime()))
+        with pytest.raises(InvalidRequestError):
+            asyncio.run(ours("A file").publish(files, "../passwords", b"mine"))
+        assert list(tmp_path.iterdir()) == [folder]
 
-        keys = {"aws_access_key_id": "AKIA0", "aws_secret_access_key": "x"}
-        s3 = boto3.client("s3", region_name="eu-central-1", **keys)
+    def test_our_second_upload_is_told_that_there_is_one(self, bucket):
+        publish = ours("A file").publish
+
+        async def both(files):
+            calls = (publish(files, "invoice", data) for data in (b"a", b"b"))
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            return [type(one) for one in outcomes]
+
+        assert sorted(bucket(both), key=str) == [type(None), AlreadyExistsError]
+
+    def test_by_hand_a_link_in_the_database_is_a_credential_and_dead_after_a_week(self):
+        import boto3
+        from botocore.config import Config
+
+        s3 = boto3.client(
+            "s3",
+            region_name=REGION,
+            aws_access_key_id=ACCESS_KEY_ID,
+            aws_secret_access_key=SECRET_ACCESS_KEY,
+            config=Config(signature_version="s3v4"),
+        )
         user = {}
-        by_hand("A file").avatar(s3, user, "jenny.png")
-        query = parse_qs(urlsplit(user["avatar"]).query)
-        assert query.keys() & {"X-Amz-Signature", "Signature"}
-        assert query.keys() & {"X-Amz-Expires", "Expires"}
+        by_hand("A file", BUCKET=BUCKET).avatar(s3, user, "jenny.png")
+        assert life(user["avatar"]) == 7 * 24 * 3600
+
+    def test_our_link_is_made_when_it_is_asked_for(self, bucket):
+        user = {"avatar": "jenny.png"}
+        link = bucket(lambda files: ours("A file").avatar(files, user))
+        assert life(link) == 300
+        assert user == {"avatar": "jenny.png"}
+
+
+def life(link):
+    """Seconds for which a link opens the file, by what is signed in it."""
+    query = parse_qs(urlsplit(link).query)
+    assert query["X-Amz-Signature"]
+    return int(query["X-Amz-Expires"][0])
+
+
+@pytest.fixture
+def bucket():
+    """Gives what is made of our store over a bucket."""
+    with FakeServer(FakeS3()) as server:
+        settings = S3(
+            bucket=BUCKET,
+            region=REGION,
+            access_key_id=ACCESS_KEY_ID,
+            secret_access_key=Secret.value(SECRET_ACCESS_KEY),
+            endpoint_url=server.url,
+        )
+
+        async def run(use):
+            async with AsyncTransport() as transport:
+                connection = Connection("files", AsyncRuntime())
+                return await use(ObjectStore(S3Storage(transport, settings), connection))
+
+        yield lambda use: asyncio.run(run(use))
 
 
 # A log

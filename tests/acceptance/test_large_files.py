@@ -29,7 +29,7 @@ from hardpoint.sync.storage import ObjectStore as BlockingStore
 MEGABYTE = 1024 * 1024
 SIZE = 64 * MEGABYTE
 MEMORY_MAX = 48 * MEGABYTE
-PAUSE_SECONDS_MAX = 0.5
+PAUSE_SECONDS_MAX = 1.0
 
 SERVER = """
 import sys

@@ -13,14 +13,16 @@ from typing import Any
 import httpx2
 import pytest
 
+from hardpoint import Hub
 from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
-from hardpoint.core.providers import Provider, load, provider
-from hardpoint.core.secrets import Secret
+from hardpoint.core.money import Money
+from hardpoint.core.providers import Provider
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.vendors import fake_names
 from hardpoint.hub.settings import Settings
 from hardpoint.providers.stripe import API_VERSION
+from hardpoint.sync import hub as sync
 from hardpoint.webhooks import WebhookRequest, scheme
 
 Cli = Callable[..., Any]
@@ -173,12 +175,17 @@ def test_people_are_told_what_a_caller_has_to_know(
     run = shown(cli, monkeypatch, "stripe", "twilio", "--webhooks", f"twilio={url}")
     assert run.code == 0
     lines = run.out.splitlines()
-    assert lines[0].startswith("stripe  base_url=http://127.0.0.1:")
-    assert lines[0].endswith("  secret_key=sk_test_fake  webhook_secret=whsec_fake")
-    assert lines[1:4] == [
+    assert lines[0].startswith("stripe  http://127.0.0.1:")
+    assert lines[1:10] == [
+        "    [connections.stripe]",
+        '    provider = "stripe"',
+        f'    base_url = "{lines[0].split()[1]}"',
+        '    secret_key = "env:STRIPE_SECRET_KEY"',
         "    [webhooks.stripe]",
         '    provider = "stripe"',
         '    secrets = ["env:STRIPE_WEBHOOK_SECRET"]',
+        "    export STRIPE_SECRET_KEY=sk_test_fake STRIPE_WEBHOOK_SECRET=whsec_fake",
+        "",
     ]
     assert '    secrets = ["env:MY_TEXTS_WEBHOOK_SECRET"]' in lines
     assert f'    url = "{url}"' in lines
@@ -186,38 +193,48 @@ def test_people_are_told_what_a_caller_has_to_know(
 
 
 def test_a_request_is_a_line() -> None:
-    def visit(line: str) -> None:
-        url = line.split()[1].removeprefix("base_url=")
-        httpx2.get(f"{url}/v1/refunds", trust_env=False)
-
-    stage = Stage(visit)
+    stage = Stage(lambda line: httpx2.get(f"{line.split()[1]}/v1/refunds", trust_env=False))
     assert stage.run("stripe", "--port", "0") == 0
     assert stage.lines[-1] == "stripe  GET /v1/refunds -> 401\n"
 
 
+def settings_as_told(
+    told: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    for name, value in told["environment"].items():
+        monkeypatch.setenv(name, value)
+    path = folder / "hardpoint.toml"
+    path.write_text(f'{told["hardpoint_toml"]}\n[store]\nurl = "sqlite:x.db"\n')
+    return Settings.load(path)
+
+
 @pytest.mark.parametrize("name", fake_names())
-def test_what_is_told_configures_a_source_and_a_connection(name: str, folder: Path) -> None:
+def test_what_is_told_configures_a_hub(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ready: list[Any] = []
-    stage = Stage(ready.append)
-    assert stage.run(name, "--port", "0", "--json") == 0
-    [told] = ready
-    if told["hardpoint_toml"]:
-        source = told["hardpoint_toml"].replace("http://", "https://")
-        path = folder / "hardpoint.toml"
-        path.write_text(f'[store]\nurl = "sqlite:x.db"\n{source}\n')
-        settings = Settings.load(path, secrets=False)
-        assert settings.webhooks[name].provider == name
-        extra = {"url": settings.webhooks[name].url} if settings.webhooks[name].url else {}
-        scheme(name, secrets=[told["webhook_secret"]], **extra)
-    if told["settings"]:
-        kind = load(provider(name).settings or "")
-        secrets = {key for key, one in kind.__annotations__.items() if one is Secret}
-        values = {
-            key: Secret.value(value) if key in secrets else value
-            for key, value in told["settings"].items()
-        }
-        built = kind(**{told["address"]: told["url"]}, **values)
-        assert getattr(built, told["address"]) == told["url"]
+    assert Stage(ready.append).run(name, "--port", "0", "--json") == 0
+    settings = settings_as_told(ready[0], folder, monkeypatch)
+    assert name in settings.connections
+    assert (name in settings.webhooks) is (ready[0]["webhook_secret"] is not None)
+    Hub(settings)
+    sync.Hub(settings)
+
+
+def test_a_hub_that_is_configured_so_reaches_the_fake(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid: list[str] = []
+
+    def visit(told: dict[str, Any]) -> None:
+        with sync.Hub(settings_as_told(told, folder, monkeypatch)) as hub:
+            payment = hub.payments("stripe").create_payment(
+                Money("42.00", "EUR"), payment_method="pm_card_visa"
+            )
+            paid.append(payment.id)
+
+    assert Stage(visit).run("stripe", "--port", "0", "--json") == 0
+    assert paid == ["stripe:pi_fake000001"]
 
 
 class Mute:
@@ -234,15 +251,15 @@ def test_a_vendor_without_webhooks_is_sent_nowhere(
 ) -> None:
     monkeypatch.setattr("hardpoint.cli.fakes.fake", lambda _: Mute())
     monkeypatch.setattr(
-        "hardpoint.cli.fakes.provider", lambda name: Provider(name=name, title="Mute")
+        "hardpoint.cli.snippets.provider", lambda name: Provider(name=name, title="Mute")
     )
     run = cli("fakes", "mute", "--webhooks", "mute=http://127.0.0.1:8000/")
     assert run.code == 2
     assert "mute sends no webhooks" in run.err
     told = shown(cli, monkeypatch, "mute")
     assert told.code == 0
-    assert told.out.startswith("mute  base_url=http://127.0.0.1:")
-    assert told.out.count("\n") == 1
+    assert told.out.startswith("mute  http://127.0.0.1:")
+    assert told.out.count("\n") == 2
 
 
 def test_the_first_port_is_followed_by_the_others(cli: Cli) -> None:

@@ -1,90 +1,59 @@
 import asyncio
-import importlib
-import json
-import sys
-import threading
+import os
+import signal
 
 import pytest
 
-from hardpoint.store.driver import Event, Lease
-from hardpoint.webhooks.job import Job
+from hardpoint.demo import shop as demo_shop
+from hardpoint.demo.shop import Shop, ShopError, example
+from hardpoint.demo.vendors import Vendors
 
 
 @pytest.fixture
-def shop(tmp_path, monkeypatch):
-    configuration = tmp_path / "hardpoint.toml"
-    configuration.write_text(
-        "[store]\nurl = 'sqlite:shop.db'\n"
-        "[webhooks.billing]\nprovider = 'stripe'\nsecrets = ['env:DEMO_STRIPE']\n"
-        "[webhooks.code]\nprovider = 'github'\nsecrets = ['env:DEMO_GITHUB']\n"
-    )
-    monkeypatch.setenv("DEMO_STRIPE", "whsec_demo")
-    monkeypatch.setenv("DEMO_GITHUB", "demo")
-    monkeypatch.setenv("HARDPOINT_DEMO_CONFIG", str(configuration))
-    monkeypatch.setenv("HARDPOINT_DEMO_HOLD", str(tmp_path / "hold"))
-    monkeypatch.delitem(sys.modules, "hardpoint.demo.shop", raising=False)
-    return importlib.import_module("hardpoint.demo.shop")
+def make(tmp_path):
+    with Vendors() as vendors:
+        yield lambda **options: Shop(tmp_path, vendors.facts, vendors.secrets, **options)
 
 
-def job_of(order, *, failures=0):
-    payment = {"id": "pi", "metadata": {"order_id": order}}
-    event = Event(
-        id="018bcfe5-6800-7000-8000-000000000001",
-        source="billing",
-        vendor_id="evt_1",
-        type="payment_intent.succeeded",
-        account=None,
-        received_at=0.0,
-        correlation_id="c",
-        headers={},
-        body=json.dumps({"data": {"object": payment}}).encode(),
-    )
-    lease = Lease(event=event, handler="mark_paid", fence=1, failures=failures)
-    return event, Job(lease, None, started_at=0.0)
+def test_a_shop_that_cannot_start_says_why(make):
+    shop = make()
+    shop.configuration.write_text("[store]\nurl = 'nowhere'\n")
+
+    with pytest.raises(ShopError, match=r"store\.url"):
+        asyncio.run(shop.start())
 
 
-class Statements:
-    def __init__(self):
-        self.parameters = []
+def test_a_shop_that_takes_too_long_is_given_up_and_killed(make):
+    shop = make(patience=0.05)
 
-    def execute(self, sql, parameters=()):
-        self.parameters.append(parameters)
+    with pytest.raises(ShopError, match="did not start"):
+        asyncio.run(shop.start())
 
-
-def written(job):
-    statements = Statements()
-    for write in job.writes:
-        write(statements)
-    return statements.parameters
+    assert shop._running().returncode == -signal.SIGKILL
 
 
-def test_the_flaky_order_fails_twice_and_is_then_recorded(shop):
-    for failures in (0, 1):
-        event, job = job_of("1003", failures=failures)
-        with pytest.raises(ConnectionError):
-            asyncio.run(shop.mark_paid(event, job))
-        assert job.writes == []
-    event, job = job_of("1003", failures=2)
+def test_what_was_never_started_can_be_stopped_but_not_killed(make):
+    shop = make()
 
-    asyncio.run(shop.mark_paid(event, job))
+    shop.stop()
 
-    assert written(job) == [(), ["1003", "paid"]]
+    with pytest.raises(ShopError, match="not started"):
+        shop.kill()
 
 
-def test_the_held_order_waits_for_the_hold_to_end(shop):
-    shop._hold.touch()
-    event, job = job_of("1004")
-    threading.Timer(0.05, shop._hold.unlink).start()
+def test_a_child_that_does_not_heed_sigterm_is_killed(make):
+    shop = make()
+    asyncio.run(shop.start())
+    os.kill(shop.pid, signal.SIGSTOP)
+    shop._patience = 0.1
 
-    asyncio.run(shop.mark_paid(event, job))
+    shop.stop()
 
-    assert written(job) == [(), ["1004", "paid"]]
+    assert shop._running().returncode == -signal.SIGKILL
 
 
-def test_a_failed_payment_and_a_push_are_noted(shop):
-    event, job = job_of("1002")
-
-    asyncio.run(shop.mark_failed(event, job))
-    asyncio.run(shop.deploy(event, job))
-
-    assert written(job) == [(), ["1002", "failed"]]
+def test_the_shop_is_found_in_the_package_or_beside_its_source(tmp_path, monkeypatch):
+    assert (example() / "app.py").is_file()
+    monkeypatch.setattr(demo_shop, "__file__", str(tmp_path / "shop.py"))
+    (tmp_path / "fastapi_shop").mkdir()
+    assert example() == tmp_path / "fastapi_shop"

@@ -7,30 +7,22 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from rich.console import Console
 
 from hardpoint.demo import story as demo_story
 from hardpoint.demo.story import Story, _play, run
 from hardpoint.demo.vendors import Vendors
 
-HOLDING = {
-    "accepted": 5,
-    "quarantined": 1,
-    "dead": 0,
-    "counters": {"billing": {"duplicate": 2, "signature_mismatch": 2, "stale_timestamp": 1}},
-    "retried": 1,
-    "orders": [
-        {"id": "1001", "status": "paid", "times": 1},
-        {"id": "1002", "status": "failed", "times": 1},
-        {"id": "1003", "status": "paid", "times": 1},
-        {"id": "1004", "status": "paid", "times": 1},
-    ],
-    "lost": 0,
-}
-
 
 def console():
     return Console(file=io.StringIO(), width=120)
+
+
+@pytest.fixture
+def vendors():
+    with Vendors() as vendors:
+        yield vendors
 
 
 def test_the_whole_story_holds():
@@ -39,63 +31,52 @@ def test_the_whole_story_holds():
     code = run(told, once=True)
 
     assert "Every count holds." in told.file.getvalue(), told.file.getvalue()
+    assert "not in time" not in told.file.getvalue()
     assert code == 0
 
 
 class Terminal(io.StringIO):
     """Does something when the story tells how to end it."""
 
-    def __init__(self, at_the_end):
-        super().__init__()
-        self._at_the_end = at_the_end
+    at_the_end = None
 
     def write(self, text):
         count = super().write(text)
         if "Ctrl-C" in text:
-            self._at_the_end()
+            self.at_the_end()
         return count
 
 
-def test_the_stay_ends_when_the_gateway_does(tmp_path):
-    def end():
-        story.gateway.kill()
+def test_the_stay_ends_when_the_shop_does(tmp_path, vendors, monkeypatch):
+    async def nothing_happens(story):
+        await story.shop.start()
+        return False
 
-    told = Console(file=Terminal(end), width=120)
-    story = Story(told, tmp_path)
+    monkeypatch.setattr(Story, "tell", nothing_happens)
+    terminal = Terminal()
+    story = Story(Console(file=terminal, width=120), tmp_path, vendors)
+    terminal.at_the_end = story.shop.kill
 
-    assert asyncio.run(_play(story, once=False)) == 0
+    assert asyncio.run(_play(story, once=False)) == 1
 
-    assert "hardpoint events list" in told.file.getvalue()
+    assert "hardpoint events list" in terminal.getvalue()
 
 
-def test_counts_that_never_come_are_given_up(tmp_path, monkeypatch):
+def test_what_never_comes_is_given_up(tmp_path, vendors, monkeypatch):
     monkeypatch.setattr(demo_story, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(demo_story, "POLL_SECONDS", 0.0)
     told = console()
-    story = Story(told, tmp_path)
-    monkeypatch.setattr(story, "_count", lambda _acknowledged: {"counters": {}})
-    vendors = Vendors(None, "whsec_demo", "demo")
+    story = Story(told, tmp_path, vendors)
 
-    asyncio.run(story._settled(vendors, lambda _counts: True, "all handled"))
+    async def never():
+        return False
+
+    asyncio.run(story._until("all events are handled", never))
 
     assert "not in time" in told.file.getvalue()
 
 
-def test_counts_that_hold_are_told_from_one_that_is_off(tmp_path):
-    told = console()
-    story = Story(told, tmp_path)
-
-    assert story._table(HOLDING)
-    assert not story._table({**HOLDING, "lost": 1})
-    assert "A count is off." in told.file.getvalue()
-
-
-def test_an_order_paid_twice_is_noticed(tmp_path):
-    twice = [{**order, "times": 2} for order in HOLDING["orders"]]
-
-    assert not Story(console(), tmp_path)._table({**HOLDING, "orders": twice})
-
-
-def test_on_a_terminal_the_gateway_stays_until_interrupted(tmp_path):
+def test_on_a_terminal_the_shop_stays_until_interrupted(tmp_path):
     leader, follower = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "hardpoint", "demo"],

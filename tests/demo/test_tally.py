@@ -1,45 +1,30 @@
 import asyncio
 import io
 import json
+import sqlite3
 import sys
 import time
 
+import pytest
+
 from hardpoint.core.secrets import Secret
 from hardpoint.demo import tally
+from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings, SourceSettings, StoreSettings
+from hardpoint.providers.stripe.fake import FakeStripe
 from hardpoint.webhooks import scheme
 
+SECRET = "whsec_demo"
 
-def test_an_empty_database_has_no_orders_and_what_was_acknowledged_is_lost(
-    tmp_path, monkeypatch, capsys
-):
+
+@pytest.fixture
+def database(tmp_path):
     database = tmp_path / "shop.db"
-    hub = Hub(Settings(store=StoreSettings(path=database)))
-
-    async def scenario():
-        async with hub:
-            pass
-
-    asyncio.run(scenario())
-    monkeypatch.setattr(sys, "stdin", io.StringIO("evt_1\nevt_2\n"))
-    monkeypatch.setattr(sys, "argv", ["tally", str(database)])
-
-    tally.main()
-
-    counts = json.loads(capsys.readouterr().out)
-    assert counts["orders"] == []
-    assert counts["accepted"] == 0
-    assert counts["lost"] == 2
-
-
-def test_what_is_stored_and_finished_is_not_lost(tmp_path):
-    database = tmp_path / "shop.db"
-    secret = "whsec_demo"
-    billing = SourceSettings(name="billing", provider="stripe", secrets=(Secret.value(secret),))
+    billing = SourceSettings(name="billing", provider="stripe", secrets=(Secret.value(SECRET),))
     hub = Hub(Settings(store=StoreSettings(path=database), webhooks={"billing": billing}))
     body = json.dumps({"id": "evt_1", "type": "payment_intent.succeeded"}).encode()
-    signed = scheme("stripe", secrets=[secret]).sign(
+    signed = scheme("stripe", secrets=[SECRET]).sign(
         body, now=time.time(), event_id="evt_1", event_type="payment_intent.succeeded"
     )
     headers = [(name.lower().encode(), value.encode()) for name, value in signed]
@@ -51,7 +36,28 @@ def test_what_is_stored_and_finished_is_not_lost(tmp_path):
             assert (await answered).status == 200
 
     asyncio.run(scenario())
+    with sqlite3.connect(database) as connection:
+        connection.execute("create table orders (id text primary key)")
+        connection.execute("insert into orders values ('1001')")
+    connection.close()
+    return str(database)
 
-    counts = tally.tally(str(database), ["evt_1"])
-    assert counts["accepted"] == 1
-    assert counts["lost"] == 0
+
+def test_it_counts_what_the_database_and_the_vendors_hold(database, monkeypatch, capsys):
+    with FakeServer(FakeStripe()) as stripe:
+        stripe.app.ledger.record("charge", reference="1001")
+        asked = {
+            "database": database,
+            "acknowledged": ["evt_1", "evt_2"],
+            "ledgers": {"stripe": f"{stripe.url}/_hardpoint/ledger"},
+        }
+        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(asked)))
+
+        tally.main()
+
+    counts = json.loads(capsys.readouterr().out)
+    assert counts["orders"] == [{"id": "1001"}]
+    assert counts["states"]["total"] == 1
+    assert counts["finished"]
+    assert counts["lost"] == 1
+    assert counts["vendors"] == {"stripe": [{"kind": "charge", "reference": "1001"}]}

@@ -40,6 +40,7 @@ from hardpoint.runtime.connection import Connection
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.store.driver import NewEvent
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.sms import SmsSender as BlockingSender
 
 HANDLERS = ("pay", "text", "tell")
@@ -132,7 +133,7 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
     )
 
     def texts(name: str, flags, *, blocking: bool = False) -> SmsSender:
-        journal = hub.blocking_journal if blocking else hub.journal
+        journal = SqliteJournal(hub.store, blocking=True) if blocking else hub.journal
         account = Twilio(
             account_sid=ACCOUNT_SID,
             secret=Secret.value(AUTH_TOKEN),
@@ -208,7 +209,7 @@ def order(hub: Hub, name: str):
 
 
 async def live(hub: Hub, orders: list[str], retried: list[str]) -> None:
-    async with hub:
+    async with asyncio.timeout(120), hub:
         await asyncio.gather(*(order(hub, name) for name in orders))
         for event in retried:
             await hub.retry(event, "tell")

@@ -14,6 +14,9 @@ from hardpoint.email.composing import message_bytes
 from hardpoint.email.memory import SENDER, MemoryEmail
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.occasion import JobName, Occasion, occasion
+from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 TO = "ann@customer.example"
 EVIL = "\r\nBcc: eve@evil.example"
@@ -181,3 +184,24 @@ def test_a_lost_answer_without_keys_is_settled_by_its_events():
         event = sender(driver).parse_event(b"[%d]" % (attempts - 1))
         assert event.idempotency_key == told
     assert attempts == 3
+
+
+def test_a_handler_that_runs_again_sends_its_email_once_and_gets_the_first_receipt(tmp_path):
+    driver = MemoryEmail(idempotency=Idempotency.NONE)
+
+    async def scenario():
+        store = SqliteStore(tmp_path / "store.db")
+        await store.open()
+        connection = Connection("mail", AsyncRuntime(), journal=SqliteJournal(store))
+        receipts = []
+        for attempt in (1, 2):
+            occasion.set(Occasion("hp:e1:receipt", JobName("e1", "receipt", attempt)))
+            port = EmailSender(driver, connection)
+            receipts.append(await port.send(to=TO, subject="Hello", text="hi"))
+        await store.close()
+        return receipts
+
+    first, second = asyncio.run(scenario())
+    assert first == second
+    assert first.idempotency_key.startswith("hp:e1:receipt:mail:send:")
+    assert driver.requests == 1

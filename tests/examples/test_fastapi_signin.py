@@ -106,7 +106,8 @@ def test_sign_in_connect_refresh_revoke_and_sign_out(browser):
 
     answer = browser.walk("/login/calendar?return_to=/")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert shop.get("/").json() == {"user": "user-1", "accounts": {}}
+    mail = "ada@people.example"
+    assert shop.get("/").json() == {"user": "user-1", "mail": mail, "accounts": {}}
     assert shop.get("/events").status_code == 409
 
     assert browser.walk("/connect/calendar").status_code == 303
@@ -158,7 +159,8 @@ def test_two_people_have_each_their_own(browser):
     browser.provider.cookies.clear()
     browser.shop.cookies.clear()
     browser.walk("/login/calendar", login_hint="bob")
-    assert browser.shop.get("/").json() == {"user": "user-2", "accounts": {}}
+    mail = "bob@people.example"
+    assert browser.shop.get("/").json() == {"user": "user-2", "mail": mail, "accounts": {}}
 
 
 @pytest.mark.parametrize("browser", ["fake"], indirect=True)

@@ -1,10 +1,15 @@
 """Webhooks of a fake vendor, received by our own scheme over a real socket."""
 
+import queue
+import threading
+
+import httpx2
 import pytest
 
 from hardpoint.core.errors import WebhookError
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Chaos, Emitter
+from hardpoint.fakes.faults import latency
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Reply
 from hardpoint.fakes.server import FakeServer
@@ -135,6 +140,28 @@ def test_who_follows_is_told_of_each(receiver):
         "webhook thing.happened a -> 204",
         "webhook thing.happened b -> no answer",
     ]
+
+
+def test_a_webhook_may_overtake_a_late_answer(receiver, server):
+    told = queue.SimpleQueue()
+    answers = []
+    emitter = Emitter(SCHEME, now=lambda: NOW)
+    emitter.follow(receiver.url, told=told.put)
+    server.app.answer = lambda request: (say(emitter, "a"), Reply())[1]
+    server.faults.next(latency(3600))
+
+    def ask():
+        with pytest.raises(httpx2.RemoteProtocolError):
+            answers.append(httpx2.get(server.url, trust_env=False, timeout=30))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert told.get(timeout=10).status == 204
+    assert asking.is_alive()
+    server.stop()
+    asking.join()
+    emitter.close()
+    assert not answers
 
 
 def test_what_waits_can_be_seen(emitter):

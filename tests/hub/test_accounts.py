@@ -1,4 +1,5 @@
 import asyncio
+import json
 import socket
 
 import pytest
@@ -7,15 +8,20 @@ from hardpoint.core.errors import (
     ConfigurationError,
     FlowError,
     InvalidRequestError,
+    TokenEndpointError,
+    TokenRefreshError,
     UnavailableError,
 )
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
+from hardpoint.http.messages import Response
+from hardpoint.http.untrusted import Untrusted
 from hardpoint.hub.accounts import Accounts
 from hardpoint.hub.oauth import OAuthSettings
 from hardpoint.oauth.flow import Kind
 from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.tokens import Tokens
 
 KEYRING = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
@@ -98,6 +104,38 @@ def test_an_internal_issuer_is_asked_at_any_address_and_port(accounts, closed_po
     made = accounts(registered(issuer=f"https://0.0.0.0:{closed_port}", internal=True))
     with pytest.raises(UnavailableError, match="no connection"):
         asyncio.run(begin(made, Kind.LOGIN, "acme"))
+
+
+def test_an_issuer_outside_cannot_send_our_secret_into_our_own_network(accounts, monkeypatch):
+    """Its token endpoint is an address of ours: neither the exchange nor a refresh goes there."""
+    made = accounts(registered(issuer="https://id.acme.example"))
+
+    async def ask(inner):
+        said = {
+            "issuer": "https://id.acme.example",
+            "authorization_endpoint": "https://id.acme.example/authorize",
+            "token_endpoint": f"{inner}/token",
+            "jwks_uri": "https://id.acme.example/keys",
+        }
+        answer = Response(status=200, headers={}, body=json.dumps(said).encode())
+
+        async def discovery(url):
+            return answer
+
+        monkeypatch.setattr(Untrusted, "get", lambda self, url: discovery(url))
+        async with made:
+            with pytest.raises(TokenEndpointError, match="is not https on its usual port"):
+                await made.flows._connect["acme"].endpoint.exchange(Secret.value("code"))
+            tokens = Tokens(
+                access=Secret.value("a"), refresh=Secret.value("r"), issued_at=0, expires_at=1
+            )
+            await made.vault.put("acme", tokens, client="acme")
+            with pytest.raises(TokenRefreshError):
+                await made.vault.access_token("acme")
+
+    with FakeServer(FakeIssuer()) as inner:
+        asyncio.run(ask(inner.url))
+        assert inner.requests == 0
 
 
 def test_other_sites_of_ours_may_be_returned_to(accounts):

@@ -116,6 +116,9 @@ def test_the_memory_is_bounded(stage):
         await hub.once("order-7", till.ring, 10)
         assert len(hub.once._recent) == RECENT_MAX
         assert ("once:", "order-7") in hub.once._recent
+        for _ in range(2):
+            assert len(await hub.once("large", lambda: "x" * 100_000, returns=str)) == 100_000
+        assert ("once:", "large") not in hub.once._recent
 
     stage.play(story)
 

@@ -276,3 +276,29 @@ def test_files_are_kept_by_whoever_keeps_them(write):
         return found.data
 
     assert asyncio.run(scenario()) == b"hello"
+
+
+def test_plain_functions_beside_a_hub_write_their_calls_down_in_its_store(write, vendors):
+    twilio = vendors[1]
+    asked = {"to": "+4917012345678", "body": "paid", "idempotency_key": "order-7"}
+
+    async def scenario():
+        async with Hub.load(write()) as hub:
+            plain = BlockingHub(hub.settings, store=hub.store)
+            first = await asyncio.to_thread(lambda: plain.sms("texts").send(**asked))
+            again = await hub.sms("texts").send(**asked)
+            await asyncio.to_thread(plain.close)
+            assert hub.store.is_open
+            return first == again
+
+    assert asyncio.run(scenario())
+    assert twilio.app.ledger.count("message") == 1
+
+
+def test_a_folder_that_is_not_there_is_told_by_its_key(tmp_path):
+    path = tmp_path / "hardpoint.toml"
+    connection = '[connections.files]\nprovider = "filesystem"\npath = "files"\n'
+    path.write_text(f'[store]\nurl = "sqlite:events.db"\n{connection}')
+    with pytest.raises(ConfigurationError) as caught:
+        Hub.load(path)
+    assert caught.value.key == "connections.files.path"

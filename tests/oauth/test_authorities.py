@@ -43,13 +43,14 @@ def client(entry):
 def test_an_openid_provider_is_read_by_its_id_tokens(authorities, client):
     made = authorities.make(client(issuer="https://id.acme.example"))
     assert isinstance(made.identify, OpenIdentity)
-    url = "https://id.acme.example/me"
-    asking = authorities.make(
-        client(issuer="https://id.acme.example", userinfo_url=url), userinfo=True
-    )
-    assert isinstance(asking.identify, UserinfoIdentity)
-    silent = authorities.make(client(issuer="https://id.acme.example"), userinfo=True)
-    assert isinstance(silent.identify, OpenIdentity)
+
+
+def test_it_may_be_asked_for_an_address_where_one_was_asked_for(authorities, client):
+    facts = {"issuer": "https://id.acme.example", "userinfo_url": "https://id.acme.example/me"}
+    for scopes, kind in ((("openid", "email"), UserinfoIdentity), (("openid",), OpenIdentity)):
+        assert isinstance(authorities.make(client(scopes, **facts)).identify, kind)
+    none = client(("openid", "email"), issuer="https://id.acme.example")
+    assert isinstance(authorities.make(none).identify, OpenIdentity)
 
 
 def test_without_openid_among_its_scopes_nobody_is_named(authorities, client):

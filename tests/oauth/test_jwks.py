@@ -1,11 +1,12 @@
 import json
+import sys
 import warnings
 
 import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from hardpoint.core.errors import ConfigurationError, InvalidTokenError
-from hardpoint.oauth.jwks import BYTES_MAX, KEYS_MAX, key_set
+from hardpoint.oauth.jwks import BYTES_MAX, KEYS_MAX, key_set, require_joserfc
 
 
 def read(*members):
@@ -125,7 +126,7 @@ def test_a_document_that_is_none_is_refused_as_a_whole(body, problem):
         key_set(body)
 
 
-def test_without_the_extra_the_install_line_is_named(issuer, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "joserfc.jwk", None)
+def test_without_the_extra_the_install_line_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "joserfc.jws", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'hardpoint\[oauth\]'"):
-        key_set(issuer.jwks_bytes())
+        require_joserfc()

@@ -4,7 +4,6 @@ import json
 import pytest
 
 from hardpoint.core.errors import (
-    ConfigurationError,
     InvalidTokenError,
     UnavailableError,
     UnexpectedResponseError,
@@ -162,12 +161,6 @@ def test_a_malformed_document_leaves_the_old_keys(cache, remote, clock):
     clock.advance(3600)
     remote.body = b"{"
     assert find(cache).kid == "rsa-1"
-
-
-def test_a_set_up_that_cannot_work_is_said_as_such(cache, remote):
-    remote.error = ConfigurationError("oauth", "the extra is not installed")
-    with pytest.raises(ConfigurationError):
-        find(cache)
 
 
 def test_the_cache_does_not_grow_without_end(cache, remote):

@@ -71,6 +71,16 @@ def test_the_userinfo_says_what_the_id_token_leaves_out(identify, tokens):
     assert ("authorization", "Bearer canary-access") in request.headers
 
 
+def test_a_userinfo_is_not_asked_for_an_address_that_is_there(identify, issuer, clock):
+    claims = issuer.claims(iat=clock.now(), exp=clock.now() + 60, email="ada@acme.example")
+    tokens = Tokens(
+        access=Secret.value("a"), issued_at=0, id_token=Secret.value(issuer.token(claims))
+    )
+    remote = Remote()
+    person = run(UserinfoIdentity(identify, remote, f"{ISSUER}/me")(tokens, Asked(nonce="n-1")))
+    assert (person.email, remote.asked) == ("ada@acme.example", [])
+
+
 def test_a_userinfo_without_an_address_adds_nothing(identify, tokens):
     found = UserinfoIdentity(identify, Remote(b'{"sub": "user-1", "email": 7}'), f"{ISSUER}/me")
     assert run(found(tokens, Asked(nonce="n-1"))).email is None

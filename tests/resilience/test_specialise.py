@@ -73,20 +73,9 @@ def test_the_source_at_hand_is_that_of_the_runner():
 
 
 def test_where_no_source_can_be_had_there_is_none(monkeypatch):
-    class Spec:
-        loader = None
-
-    monkeypatch.setattr(runner, "__spec__", Spec)
-    assert specialise._source() == ""
-
-    class Loader:
-        @staticmethod
-        def get_source(_name):
-            raise ImportError
-
-    Spec.loader = Loader
-    assert specialise._source() == ""
-    Loader.get_source = staticmethod(lambda _name: None)
+    for name, value in {"__file__": "/nowhere/runner.py", "__loader__": None}.items():
+        monkeypatch.setattr(runner, name, value)
+    monkeypatch.setattr(runner, "__spec__", None)
     assert specialise._source() == ""
 
 

@@ -190,6 +190,26 @@ def test_what_our_own_policy_refused_was_not_sent_and_frees_the_key(stage):
         assert send("hello", "k1").id == "t1"
 
 
+class Degraded(Shut):
+    """A policy that answers in the provider's place."""
+
+    def __init__(self, *, blocking):
+        self.blocking = blocking
+
+    def call(self, function):
+        if self.blocking:
+            return Thing("none", "degraded")
+        return asyncio.sleep(0, Thing("none", "degraded"))
+
+
+def test_the_result_of_a_fallback_is_not_what_the_key_stands_for(stage):
+    vendor = Vendor()
+    with stage.life(vendor, policy=Degraded(blocking=stage.blocking)) as send:
+        assert send("hello", "k1").text == "degraded"
+    with stage.life(vendor) as send:
+        assert send("hello", "k1").id == "t1"
+
+
 def test_after_a_doubt_the_provider_is_asked_and_what_it_has_is_the_result(stage):
     vendor = Vendor(unknown())
     with stage.life(vendor) as send:

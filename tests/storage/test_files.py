@@ -6,7 +6,7 @@ import pytest
 
 from hardpoint.core.errors import ConflictError, InvalidRequestError
 from hardpoint.runtime.blocking import BlockingRuntime, run
-from hardpoint.storage.files import Target, open_source
+from hardpoint.storage.files import Target, source_of
 
 RUNTIME = BlockingRuntime()
 
@@ -15,7 +15,7 @@ def test_a_file_that_was_replaced_underway_is_read_as_it_was(tmp_path):
     """The open file is the old one, whole: that it has another name now does not matter."""
     path = tmp_path / "a"
     path.write_bytes(b"old")
-    source = run(open_source(RUNTIME, path))
+    source = source_of(RUNTIME, path)
     assert run(source.read(2)) == b"ol"
     (tmp_path / "b").write_bytes(b"new")
     assert run(source.read(9)) == b"d"
@@ -28,7 +28,7 @@ def test_a_file_that_was_written_anew_is_told(tmp_path, change):
     path = tmp_path / "a"
     path.write_bytes(b"twelve bytes")
     os.utime(path, (1, 1))
-    source = run(open_source(RUNTIME, path))
+    source = source_of(RUNTIME, path)
     run(source.read(99))
     path.write_bytes(change)
     with pytest.raises(ConflictError):
@@ -39,7 +39,7 @@ def test_a_file_that_was_written_anew_is_told(tmp_path, change):
 def test_a_file_that_was_not_read_to_its_end_is_told(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"hello")
-    source = run(open_source(RUNTIME, path))
+    source = source_of(RUNTIME, path)
     run(source.read(4))
     with pytest.raises(ConflictError):
         run(source.check())
@@ -49,7 +49,7 @@ def test_a_file_that_was_not_read_to_its_end_is_told(tmp_path):
 def test_a_pipe_is_no_file_by_its_path_and_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidRequestError, match="not a regular file"):
-        run(open_source(RUNTIME, tmp_path / "pipe"))
+        run(source_of(RUNTIME, tmp_path / "pipe").read(1))
 
 
 def test_a_pipe_as_a_file_object_is_read_to_its_end():
@@ -58,7 +58,7 @@ def test_a_pipe_as_a_file_object_is_read_to_its_end():
     os.write(writing, b"llo")
     os.close(writing)
     with os.fdopen(reading, "rb", buffering=0) as file:
-        source = run(open_source(RUNTIME, file))
+        source = source_of(RUNTIME, file)
         assert run(source.read(9)) == b"hello"
         run(source.check())
         run(source.close())
@@ -68,7 +68,7 @@ def test_a_pipe_as_a_file_object_is_read_to_its_end():
 def test_a_closed_file_object_is_refused(tmp_path):
     with (tmp_path / "a").open("wb+") as file:
         pass
-    source = run(open_source(RUNTIME, file))
+    source = source_of(RUNTIME, file)
     with pytest.raises(InvalidRequestError, match="cannot be read"):
         run(source.read(1))
 
@@ -76,7 +76,7 @@ def test_a_closed_file_object_is_refused(tmp_path):
 def test_a_target_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"old")
-    target = run(Target.beside(RUNTIME, path, "id"))
+    target = Target(RUNTIME, path, "id")
     run(target.write(b"he"))
     assert path.read_bytes() == b"old"
     run(target.write(b"llo"))
@@ -90,7 +90,7 @@ def test_a_target_is_there_whole_or_not_at_all(tmp_path):
 def test_a_target_follows_the_umask_as_any_new_file(tmp_path):
     before = os.umask(0o027)
     try:
-        target = run(Target.beside(RUNTIME, tmp_path / "a", "id"))
+        target = Target(RUNTIME, tmp_path / "a", "id")
         run(target.keep())
         run(target.discard())
     finally:
@@ -99,7 +99,8 @@ def test_a_target_follows_the_umask_as_any_new_file(tmp_path):
 
 
 def test_a_disk_that_does_not_write_is_told_and_nothing_is_left(tmp_path):
-    target = run(Target.beside(RUNTIME, tmp_path / "a", "id"))
+    target = Target(RUNTIME, tmp_path / "a", "id")
+    run(target.write(b""))
     real, target._descriptor = target._descriptor, os.open(tmp_path, os.O_RDONLY)
     try:
         with pytest.raises(InvalidRequestError, match="cannot be written") as caught:
@@ -109,3 +110,16 @@ def test_a_disk_that_does_not_write_is_told_and_nothing_is_left(tmp_path):
     assert caught.value.field == "path"
     run(target.discard())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_thread_that_is_late_opens_nothing_any_more(tmp_path):
+    """Its caller was cancelled, and what closes came first."""
+    (tmp_path / "a").write_bytes(b"hello")
+    source, target = source_of(RUNTIME, tmp_path / "a"), Target(RUNTIME, tmp_path / "b", "id")
+    run(source.close())
+    run(target.discard())
+    with pytest.raises(InvalidRequestError, match="given up"):
+        run(source.read(1))
+    with pytest.raises(InvalidRequestError, match="given up"):
+        run(target.write(b"hello"))
+    assert [one.name for one in tmp_path.iterdir()] == ["a"]

@@ -6,7 +6,7 @@ import pytest
 
 from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
 from hardpoint.runtime.blocking import run
-from hardpoint.runtime.journal import Adoption, Found, Intent, Standing
+from hardpoint.runtime.journal import Found, Intent, Standing
 from hardpoint.runtime.occasion import JobName
 from hardpoint.store.driver import Outcome
 from hardpoint.store.sqlite.journal import SqliteJournal
@@ -189,8 +189,8 @@ def test_with_nothing_left_to_adopt_the_key_stays_open(play):
         await desk.end("k0", subject="SM1")
         await desk.doubt()
         await desk.begin()
-        assert await desk.adopt() is Adoption.NONE
-        assert await desk.adopt("SM1") is Adoption.NONE
+        assert not (await desk.adopt()).rival
+        assert not (await desk.adopt("SM1")).rival
         desk.journal.leave(intent())
         assert await desk.standing() is Standing.OPEN
 
@@ -202,11 +202,29 @@ def test_what_may_be_the_effect_of_a_call_under_way_is_not_adopted(play):
         await desk.doubt()
         await desk.begin()
         await desk.standing("rival")
-        assert await desk.adopt("SM1") is Adoption.RIVAL
+        assert (await desk.adopt("SM1")).rival
         await desk.end("rival", subject="SM1")
-        assert await desk.adopt("SM1") is Adoption.NONE
+        assert not (await desk.adopt("SM1")).rival
         await desk.standing("unlike", likeness=b"other")
         assert await desk.adopt("SM2") == Found("SM2", b"SM2")
+
+    play(story)
+
+
+def test_whose_place_was_taken_must_wait_for_the_effect_of_who_took_it(play):
+    async def story(desk):
+        await desk.doubt("k1")
+        desk.clock.advance(100)
+        await desk.doubt("k2")
+        desk.clock.advance(10)
+        assert (await desk.begin("k1")).doubt_seconds == 110
+        await desk.begin("k2")
+        assert await desk.adopt("SM1", key="k2") == Found("SM1", b"SM1")  # it may be k1's own
+        desk.clock.advance(5)
+        assert (await desk.adopt("SM1", key="k1")).doubt_seconds == 5
+        desk.journal.leave(intent("k1"))
+        desk.clock.advance(5)
+        assert (await desk.begin("k1")).doubt_seconds == 10
 
     play(story)
 
@@ -218,11 +236,11 @@ def test_two_that_only_ask_are_no_rivals(play):
         await desk.begin("k1")
         await desk.begin("k2")
         assert await desk.adopt("SM1", key="k1") == Found("SM1", b"SM1")
-        assert await desk.adopt("SM1", key="k2") is Adoption.NONE
+        assert not (await desk.adopt("SM1", key="k2")).rival
         await desk.do(desk.journal.resume(intent("k2")))
         await desk.doubt("k3")
         await desk.begin("k3")
-        assert await desk.adopt("SM2", key="k3") is Adoption.RIVAL
+        assert (await desk.adopt("SM2", key="k3")).rival
 
     play(story)
 

@@ -84,7 +84,10 @@ def retry(
     handler: Handler = None,
     json: Json = False,
 ) -> int:
-    """Have waiting jobs run now, and jobs that were given up run again."""
+    """Have waiting jobs run now, and jobs that were given up run again.
+
+    Of a job in needs_reconcile it says that you have looked: what cannot be found is done again.
+    """
     change = Change(action="retry", handler=handler)
     return carry_out(terminal_of(context, json=json), config, identifiers, change)
 

@@ -9,7 +9,6 @@ from queue import SimpleQueue
 from shlex import quote
 from types import FrameType
 from typing import Annotated, Any, Final, TypeVar, final
-from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -17,9 +16,9 @@ import typer
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.inputs import address_from
 from hardpoint.cli.options import Json, Live, commands, terminal_of
+from hardpoint.cli.snippets import snippet_of
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import provider
 from hardpoint.fakes.control import CONTROL
 from hardpoint.fakes.emitter import ORDERLY, Delivered
 from hardpoint.fakes.faults import Faults
@@ -27,14 +26,10 @@ from hardpoint.fakes.messages import Exchange
 from hardpoint.fakes.orders import chaos_of, fault_of
 from hardpoint.fakes.server import FakeServer
 from hardpoint.fakes.vendors import emitter_of, facts_of, fake, fake_names
-from hardpoint.webhooks.verification import settings_of
 
 PORT: Final = 12111
 _PORT_MAX = 65535
 _NAMED = re.compile(r"([a-z0-9_]+)([=:])(.*)", re.DOTALL)
-_RECEIVER = "http://127.0.0.1:8000/webhooks/"
-"""Where `hardpoint serve` takes them unless told otherwise."""
-
 R = TypeVar("R")
 Heard = SimpleQueue[tuple[str, Exchange | Delivered] | None]
 """What happened, and at which vendor; None to stop."""
@@ -155,40 +150,26 @@ class _Stand:
         self.receiver = url
 
     def data(self) -> dict[str, Any]:
-        """What a caller has to know, and the source that takes its webhooks."""
-        facts = facts_of(self.app)
+        """What a caller has to know, and what to write into the configuration."""
+        snippet = snippet_of(self.app, self.url, self.receiver)
         return {
             "provider": self.name,
             "url": self.url,
             "control": f"{self.url}{CONTROL}",
             "webhooks": self.receiver,
-            "hardpoint_toml": self._source(),
-            **msgspec.to_builtins(facts),
+            "hardpoint_toml": snippet.toml,
+            "environment": snippet.environment,
+            **msgspec.to_builtins(facts_of(self.app)),
         }
 
     def lines(self) -> list[str]:
         """The same for people."""
-        facts = facts_of(self.app)
-        known = {facts.address: self.url, **facts.settings}
-        if facts.webhook_secret is not None:
-            known["webhook_secret"] = facts.webhook_secret
-        return [
-            "  ".join([self.name, *(f"{name}={quote(value)}" for name, value in known.items())]),
-            *(f"    {line}" for line in self._source().splitlines()),
-        ]
-
-    def _source(self) -> str:
-        """What takes its webhooks, for hardpoint.toml."""
-        if provider(self.name).webhooks is None:
-            return ""
-        url = self.receiver or f"{_RECEIVER}{self.name}"
-        source = urlsplit(url).path.rpartition("/")[2] or self.name
-        signed = f'url = "{url}"\n' if "url" in settings_of(self.name) else ""
-        variable = re.sub(r"\W", "_", source.upper(), flags=re.ASCII)
-        return (
-            f'[webhooks.{source}]\nprovider = "{self.name}"\n{signed}'
-            f'secrets = ["env:{variable}_WEBHOOK_SECRET"]'
-        )
+        snippet = snippet_of(self.app, self.url, self.receiver)
+        lines = [f"{self.name}  {self.url}", *snippet.toml.splitlines()]
+        if snippet.environment:
+            exported = (f"{name}={quote(value)}" for name, value in snippet.environment.items())
+            lines.append(f"export {' '.join(exported)}")
+        return ["\n    ".join(line for line in lines if line), ""]
 
 
 def _set_ports(stands: list[_Stand], texts: Sequence[str]) -> None:

@@ -2,23 +2,28 @@
 
 import asyncio
 import json
-import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, final
 
 import httpx2
 from rich.console import Console
-from rich.table import Table
 
-from hardpoint.demo.gateway import Gateway
-from hardpoint.demo.orders import FLAKY_ORDER, HELD_ORDER
+from hardpoint.demo.counts import COUNTERS, rows, shown
+from hardpoint.demo.customer import EMPTY_CARD, Customer
+from hardpoint.demo.shop import Shop
 from hardpoint.demo.vendors import Vendors
+from hardpoint.fakes.emitter import Chaos
+from hardpoint.fakes.faults import Break, Fault, commit_then_drop, status
 
-SETTLE_SECONDS = 12.0
+SETTLE_SECONDS = 20.0
+POLL_SECONDS = 0.1
+_CONFIRM = "POST /v1/payment_intents/*/confirm"
+_TAKES_AND_HANGS = Fault(breaks=Break.HANG)
+"""All done, and no answer, ever."""
 
 
 def run(console: Console, *, once: bool) -> int:
@@ -28,106 +33,178 @@ def run(console: Console, *, once: bool) -> int:
         console: where it is told.
         once: leave at the end; otherwise stay up until interrupted (`KeyboardInterrupt`).
     """
-    with tempfile.TemporaryDirectory(prefix="hardpoint-demo-") as folder:
-        return asyncio.run(_play(Story(console, Path(folder)), once=once))
+    with tempfile.TemporaryDirectory(prefix="hardpoint-demo-") as folder, Vendors() as vendors:
+        return asyncio.run(_play(Story(console, Path(folder), vendors), once=once))
 
 
 async def _play(story: "Story", *, once: bool) -> int:
     try:
         holds = await story.tell()
         if not once:
-            await asyncio.to_thread(story.stay)
+            await story.stay()
     finally:
-        story.gateway.stop()
+        story.shop.stop()
     return 0 if holds else 1
 
 
 @final
 class Story:
-    """One shop, one gateway, and a bad day."""
+    """One shop, its vendors, and a bad day."""
 
-    def __init__(self, console: Console, folder: Path) -> None:
+    def __init__(self, console: Console, folder: Path, vendors: Vendors) -> None:
         self._console = console
-        self._billing = "whsec_" + secrets.token_hex(16)
-        self._code = secrets.token_hex(16)
-        self.gateway = Gateway(
-            folder,
-            {"STRIPE_WEBHOOK_SECRET": self._billing, "GITHUB_WEBHOOK_SECRET": self._code},
-        )
+        self._vendors = vendors
+        self.shop = Shop(folder, vendors.facts, vendors.secrets)
 
     async def tell(self) -> bool:
         """Everything that happens; True when every count holds."""
-        console = self._console
-        console.print("[bold]A shop takes webhooks from Stripe and GitHub through hardpoint.[/]\n")
-        await self._step("the gateway starts on an empty folder", self.gateway.start())
+        self._console.print(
+            "[bold]A shop takes payments with Stripe, texts with Twilio, mails with SendGrid,\n"
+            "and hears back through webhooks. All of them have a bad day.[/]\n"
+        )
+        await self._step("the shop starts on an empty folder", self.shop.start())
         async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
-            vendors = Vendors(client, self._billing, self._code)
-            await self._ordinary(vendors)
-            await self._hostile(vendors)
-            await self._settled(vendors, lambda counts: counts["lost"] == 0, "all handled")
-            await self._crash(vendors)
-            counts = await self._settled(
-                vendors, lambda counts: counts["lost"] == 0, "all handled after the restart"
-            )
+            customer = Customer(client, self.shop.url)
+            await self._ordinary(customer)
+            await self._failing(customer)
+            await self._outage(customer)
+            await self._hostile(client)
+            await self._crash(customer)
+            counts = await self._settled()
         return self._table(counts)
 
-    async def _ordinary(self, vendors: Vendors) -> None:
-        url = self.gateway.url
+    async def _ordinary(self, customer: Customer) -> None:
+        self._chapter("An ordinary order")
+        await customer.order("1001")
+        await self._step("order 1001 is paid", customer.pay("1001"))
+        thrice = Chaos(duplicates=2, shuffled=True)
         await self._step(
-            "order 1001 is paid; Stripe says so three times at once",
-            asyncio.gather(*(vendors.payment(url, "1001") for _ in range(3))),
+            "Stripe tells of it three times, in no order", self._stripe_tells(chaos=thrice)
         )
+        content = b"%PDF- the warranty"
+        await self._step("a file goes along", customer.attach("1001", "warranty.pdf", content))
+        url = await customer.link("1001", "warranty.pdf")
+        await self._step("it is fetched by a signed address", _status(customer.fetch(url)))
         await self._step(
-            "order 1002: the payment failed",
-            vendors.payment(url, "1002", event_type="payment_intent.payment_failed"),
-        )
-        await self._step(
-            f"order {FLAKY_ORDER} is paid; the shop's handler fails twice",
-            vendors.payment(url, FLAKY_ORDER),
-        )
-
-    async def _hostile(self, vendors: Vendors) -> None:
-        url = self.gateway.url
-        await self._step("someone forges a payment", vendors.payment(url, "6661", forged=True))
-        await self._step(
-            "someone replays one from ten minutes ago", vendors.payment(url, "6662", age=600)
-        )
-        await self._step(
-            "someone changes the amount on the way", vendors.payment(url, "6663", tampered=True)
-        )
-        await self._step("GitHub tells of a push", vendors.push(url, "delivery-1"))
-        await self._step(
-            "the same push again, under a new id nobody signed", vendors.push(url, "delivery-2")
+            "and not by one that somebody changed",
+            _status(customer.fetch(url.replace("warranty", "invoices"))),
         )
 
-    async def _crash(self, vendors: Vendors) -> None:
-        self.gateway.hold.touch()
+    async def _failing(self, customer: Customer) -> None:
+        self._chapter("Payments that fail")
+        await customer.order("1002")
+        await self._step("order 1002: the card has no money", customer.pay("1002", EMPTY_CARD))
+        await self._step("Stripe tells of it", self._stripe_tells())
+        await self._until("the customer is texted", lambda: customer.has("1002", "text"))
+        disorder = Chaos(duplicates=1, shuffled=True)
         await self._step(
-            f"order {HELD_ORDER} is paid: stored, acknowledged, its handler has begun",
-            vendors.payment(self.gateway.url, HELD_ORDER),
+            "Twilio tells how far the text is, in no order, twice",
+            self._vendors.twilio_tells(self.shop.url, disorder),
         )
-        self.gateway.kill()
-        self._say("the gateway is killed with SIGKILL, before the order is marked", "kill -9")
-        self.gateway.hold.unlink()
-        await self._step("it starts again", self.gateway.start())
+        await customer.order("1003")
+        self._vendors.stripe.faults.next(status(503), on=_CONFIRM)
+        self._vendors.stripe.faults.next(commit_then_drop(), on=_CONFIRM)
+        await self._step(
+            "order 1003: Stripe answers 503, then takes the money and drops the line",
+            customer.pay("1003"),
+        )
+        await self._step("Stripe tells of it", self._stripe_tells())
+        await self._until("the receipt is sent", lambda: customer.has("1003", "receipt"))
 
-    async def _settled(
-        self, vendors: Vendors, enough: Callable[[dict[str, Any]], bool], what: str
-    ) -> dict[str, Any]:
-        """Count in a separate process until it is enough, or time is up."""
-        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
-        while True:
-            counts = await asyncio.to_thread(self._count, vendors.acknowledged)
-            late = asyncio.get_running_loop().time() > deadline
-            if late or (enough(counts) and counts["counters"] == _COUNTERS):
-                self._say(what, "not in time" if late else "yes")
-                return counts
-            await asyncio.sleep(0.1)
+    async def _outage(self, customer: Customer) -> None:
+        self._chapter("SendGrid is down")
+        await asyncio.to_thread(self._vendors.mail_goes_down)
+        await customer.order("1004")
+        await self._step("order 1004 is paid", customer.pay("1004"))
+        await self._step("Stripe tells of it", self._stripe_tells())
 
-    def _count(self, acknowledged: Sequence[str]) -> dict[str, Any]:
-        done = subprocess.run(  # noqa: S603 - this very program
-            [sys.executable, "-m", "hardpoint.demo.tally", str(self.gateway.database)],
-            input="\n".join(acknowledged),
+        async def opened() -> bool:
+            return (await customer.circuits())["mail"] == "open"
+
+        await self._until("the circuit of the mail opens", opened, "open")
+        order = await customer.look("1004")
+        self._say("the order stays paid; its receipt waits", order["status"])
+        await asyncio.to_thread(self._vendors.mail_comes_back)
+        self._say("SendGrid is back", "ok")
+        await self._until("the receipt follows", lambda: customer.has("1004", "receipt"))
+
+    async def _hostile(self, client: httpx2.AsyncClient) -> None:
+        self._chapter("Visitors")
+        shop, vendors = self.shop.url, self._vendors
+        await self._step("someone forges a payment", vendors.forged(client, shop, "6661"))
+        await self._step(
+            "someone replays one from ten minutes ago",
+            vendors.forged(client, shop, "6662", genuine=True, age=600),
+        )
+        await self._step(
+            "someone changes the amount on the way",
+            vendors.forged(client, shop, "6663", genuine=True, tampered=True),
+        )
+        await self._step("GitHub tells of a push", vendors.push(client, shop, "delivery-1"))
+        await self._step(
+            "the same push again, under a new id nobody signed",
+            vendors.push(client, shop, "delivery-2"),
+        )
+
+        async def counted() -> bool:
+            counts = await asyncio.to_thread(self._count)
+            return counts["counters"].get("stripe", {}) == COUNTERS
+
+        await self._until("what was refused is counted, and nothing else of it kept", counted)
+
+    async def _crash(self, customer: Customer) -> None:
+        self._chapter("kill -9")
+        await customer.order("1005")
+        self._vendors.stripe.faults.next(_TAKES_AND_HANGS, on=_CONFIRM)
+        charges = self._vendors.stripe.app.ledger
+        before = charges.count("charge")
+        paying = asyncio.create_task(customer.pay("1005"))
+
+        async def charged() -> bool:
+            return charges.count("charge") > before
+
+        await self._until("order 1005: Stripe takes the money and does not answer", charged)
+        self.shop.kill()
+        self._say("the shop is killed, before it has recorded anything", "kill -9")
+        await asyncio.gather(paying, return_exceptions=True)
+        await self._step("it starts again", self.shop.start())
+        await self._step("the customer clicks once more", customer.pay("1005"))
+        self._vendors.sendgrid.faults.next(Fault(acts=False, breaks=Break.HANG))
+        mails = self._vendors.sendgrid
+        asked = mails.requests
+        await self._step("Stripe tells of it", self._stripe_tells())
+
+        async def sending() -> bool:
+            return mails.requests > asked
+
+        await self._until("its handlers have begun, the receipt is on its way", sending)
+        self.shop.kill()
+        self._say("the shop is killed again, in the middle of it", "kill -9")
+        await self._step("it starts again", self.shop.start())
+
+    async def _stripe_tells(self, chaos: Chaos | None = None) -> list[int]:
+        return await self._vendors.stripe_tells(self.shop.url, chaos or Chaos())
+
+    async def _settled(self) -> dict[str, Any]:
+        """Count in a separate process until all is done, or time is up."""
+        counts: dict[str, Any] = {}
+
+        async def done() -> bool:
+            counts.update(await asyncio.to_thread(self._count))
+            return counts["finished"]
+
+        await self._until("all events are handled, or wait for a person", done, "yes")
+        return counts
+
+    def _count(self) -> dict[str, Any]:
+        asked = {
+            "database": str(self.shop.database),
+            "acknowledged": self._vendors.acknowledged,
+            "ledgers": self._vendors.ledgers,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "hardpoint.demo.tally"],
+            input=json.dumps(asked),
             capture_output=True,
             text=True,
             check=True,
@@ -135,72 +212,58 @@ class Story:
         return json.loads(done.stdout)
 
     def _table(self, counts: dict[str, Any]) -> bool:
-        table = Table(title="\nWhat a separate process finds in the database", title_justify="left")
-        table.add_column("")
-        table.add_column("expected", justify="right")
-        table.add_column("found", justify="right")
-        rows = _rows(counts)
-        for label, expected, found in rows:
-            style = "green" if expected == found else "bold red"
-            table.add_row(label, str(expected), f"[{style}]{found}[/]")
-        self._console.print(table)
-        holds = all(expected == found for _, expected, found in rows)
+        found = rows(counts)
+        self._console.print(shown(found))
+        holds = all(expected == value for _, expected, value in found)
         verdict = "[bold green]Every count holds.[/]" if holds else "[bold red]A count is off.[/]"
         self._console.print(f"\n{verdict}")
         return holds
 
-    def stay(self) -> None:
-        """Keep the gateway up and say what to try."""
-        configuration = self.gateway.configuration
+    async def stay(self) -> None:
+        """Keep the shop up and say what to try."""
+        configuration, url = self.shop.configuration, self.shop.url
+        exports = " ".join(f"{name}={value}" for name, value in self._vendors.secrets.items())
         self._console.print(
-            "\nThe gateway stays up. In another terminal, try:\n"
-            f"  export STRIPE_WEBHOOK_SECRET={self._billing} GITHUB_WEBHOOK_SECRET={self._code}\n"
-            f"  hardpoint trigger stripe payment_intent.succeeded --times 2 "
-            f"--config {configuration} --to {self.gateway.url}/webhooks/billing\n"
+            "\nShop and vendors stay up. In another terminal, try:\n"
+            f"  export {exports}\n"
             f"  hardpoint events list --config {configuration}\n"
-            f"  kill -9 {self.gateway.pid}\n"
+            f"  hardpoint events list --state needs_reconcile --config {configuration}\n"
+            f"  hardpoint trigger stripe payment_intent.succeeded --times 2 "
+            f"--config {configuration} --to {url}/webhooks/stripe\n"
+            f"  curl {url}/orders/1005\n"
+            f"  kill -9 {self.shop.pid}\n"
             "Ctrl-C ends it.",
             highlight=False,
             soft_wrap=True,
         )
-        self.gateway.wait()
+        await self.shop.ended()
+
+    async def _until(
+        self, what: str, holds: Callable[[], Awaitable[bool]], result: str = "ok"
+    ) -> None:
+        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        while not await holds():
+            if asyncio.get_running_loop().time() > deadline:
+                self._say(what, "not in time")
+                return
+            await asyncio.sleep(POLL_SECONDS)
+        self._say(what, result)
 
     async def _step(self, what: str, doing: Awaitable[int | list[int] | None]) -> None:
         match await doing:
             case None:
                 self._say(what, "ok")
-            case int(status):
-                self._say(what, str(status))
-            case statuses:
-                self._say(what, " ".join(map(str, statuses)))
+            case int(code):
+                self._say(what, str(code))
+            case codes:
+                self._say(what, " ".join(map(str, codes)))
+
+    def _chapter(self, title: str) -> None:
+        self._console.print(f"\n[bold]{title}[/]")
 
     def _say(self, what: str, result: str) -> None:
-        self._console.print(f"  {what:<64} [cyan]{result}[/]", highlight=False, soft_wrap=True)
+        self._console.print(f"  {what:<72} [cyan]{result}[/]", highlight=False, soft_wrap=True)
 
 
-_COUNTERS = {
-    "billing": {"duplicate": 2, "signature_mismatch": 2, "stale_timestamp": 1},
-}
-
-
-def _rows(counts: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    billing = counts["counters"].get("billing", {})
-    paid = [order for order in counts["orders"] if order["status"] == "paid"]
-    failed = [order for order in counts["orders"] if order["status"] == "failed"]
-    return [
-        ("events accepted", 5, counts["accepted"]),
-        ("duplicates", 2, billing.get("duplicate", 0)),
-        (
-            "refused: forged or tampered (signature_mismatch)",
-            2,
-            billing.get("signature_mismatch", 0),
-        ),
-        ("refused: replayed late (stale_timestamp)", 1, billing.get("stale_timestamp", 0)),
-        ("quarantined: known body under a new id", 1, counts["quarantined"]),
-        ("orders paid", 3, len(paid)),
-        ("orders paid more than once", 0, sum(order["times"] != 1 for order in paid)),
-        ("orders whose payment failed", 1, len(failed)),
-        ("events retried until they succeeded", 1, counts["retried"]),
-        ("dead letters", 0, counts["dead"]),
-        ("acknowledged events lost", 0, counts["lost"]),
-    ]
+async def _status(fetching: Awaitable[tuple[int, bytes]]) -> int:
+    return (await fetching)[0]

@@ -7,7 +7,14 @@ import msgspec
 
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
-from hardpoint.email.composing import Addressed, Several, addresses, check, sender
+from hardpoint.email.composing import (
+    Addressed,
+    Several,
+    addresses,
+    check,
+    check_metadata,
+    sender,
+)
 from hardpoint.email.driver import EmailDriver
 from hardpoint.email.types import Attachment, Email, EmailEvent, NewEmail
 from hardpoint.runtime.calls import Calls
@@ -31,7 +38,7 @@ class EmailSender:
             `status` nothing was sent), or the provider says so.
         UnsupportedError: the provider cannot do that; nothing was sent.
         OutcomeUnknownError: the email may have been sent. If it was, its events carry the error's
-            `idempotency_key`.
+            `idempotency_key`. Where it is `repeatable`, send again under that key.
         ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
     """
 
@@ -75,8 +82,8 @@ class EmailSender:
             attachments: files.
             headers: more of them, printable ASCII; not those that the other arguments set.
             metadata: yours; comes back with events. Nothing private: providers keep it.
-            idempotency_key: names this call; with a provider that honours keys, the same key sends
-                once.
+            idempotency_key: names this call; the same key sends once, by the provider's word or by
+                the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
         """
         asked = NewEmail(
@@ -94,9 +101,10 @@ class EmailSender:
             metadata=dict(metadata),
             extra=extra.get(self.driver.provider, _EMPTY),
         )
+        check(asked, self.driver)
         key = self._calls.key(_SEND, idempotency_key, asked)
         new = msgspec.structs.replace(asked, key=key.text)
-        check(new, self.driver)
+        check_metadata(new, self.driver)
         email = await self._calls.run_keyed(
             _SEND,
             lambda derived: self.driver.send(new, idempotency_key=derived),

@@ -18,6 +18,7 @@ _TYPE = re.compile(
     r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.ASCII | re.IGNORECASE
 )
 _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,128}", re.ASCII)
+_NOT_IN_FILE_NAMES = frozenset('/\\"')  # a path; the end of the name in its header
 _METADATA_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\ud800-\udfff]")
 
@@ -60,12 +61,28 @@ def check(new: NewEmail, driver: EmailDriver) -> None:
             driver.capabilities.require(capability, driver.provider)
     _check_attachments(new, limits["attachments"])
     checked_headers(new.headers)
-    if new.metadata:
-        _check_metadata(new, limits["metadata_bytes"])
+    check_metadata(new, driver)
     if message_bytes(new) > limits["message_bytes"]:
         raise InvalidRequestError(
             f"is larger than {limits['message_bytes']} bytes, all parts together", field="message"
         )
+
+
+def check_metadata(new: NewEmail, driver: EmailDriver) -> None:
+    """Refuse metadata that cannot go along, or are too much beside the call's key.
+
+    Raises:
+        InvalidRequestError: naming the field; nothing was sent.
+    """
+    for name, value in new.metadata.items():
+        field = f"metadata[{name!r:.50}]"
+        if not _METADATA_NAME.fullmatch(name):
+            raise InvalidRequestError("is not a usable name", field=field)
+        if _UNSENDABLE.search(value):
+            raise InvalidRequestError("holds a character that cannot be sent", field=field)
+    most = driver.capabilities.limits["metadata_bytes"]
+    if new.metadata and len(msgspec.json.encode({**new.metadata, "": new.key})) > most:
+        raise InvalidRequestError(f"is larger than {most} bytes", field="metadata")
 
 
 def message_bytes(new: NewEmail) -> int:
@@ -135,22 +152,11 @@ def _check_attachments(new: NewEmail, most: int) -> None:
 
 def _check_attachment(one: Attachment, field: str) -> None:
     name = checked_line(one.name, field=f"{field}.name", most=FILE_NAME_CHARACTERS_MAX)
-    if not {"/", "\\"}.isdisjoint(name):
-        raise InvalidRequestError("is a path", field=f"{field}.name")
+    if not _NOT_IN_FILE_NAMES.isdisjoint(name):
+        raise InvalidRequestError("holds a slash or a quotation mark", field=f"{field}.name")
     if not _TYPE.fullmatch(one.content_type):
         raise InvalidRequestError("is not type/subtype", field=f"{field}.content_type")
     if not one.content:
         raise InvalidRequestError("is empty", field=f"{field}.content")
     if one.content_id is not None and not _CONTENT_ID.fullmatch(one.content_id):
         raise InvalidRequestError("is not a usable id", field=f"{field}.content_id")
-
-
-def _check_metadata(new: NewEmail, most: int) -> None:
-    for name, value in new.metadata.items():
-        field = f"metadata[{name!r:.50}]"
-        if not _METADATA_NAME.fullmatch(name):
-            raise InvalidRequestError("is not a usable name", field=field)
-        if _UNSENDABLE.search(value):
-            raise InvalidRequestError("holds a character that cannot be sent", field=field)
-    if len(msgspec.json.encode({**new.metadata, "": new.key})) > most:
-        raise InvalidRequestError(f"is larger than {most} bytes", field="metadata")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, final
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError, UnavailableError
 from hardpoint.http.limits import Limits, checked_url
 from hardpoint.http.messages import Request, Response, Transport
@@ -65,20 +67,24 @@ class Untrusted:
         self._plain = plain
 
     async def get(self, url: str) -> Response:
-        """Fetch it.
+        """Fetch it; see `send`."""
+        return await self.send(Request(method="GET", url=url))
+
+    async def send(self, request: Request) -> Response:
+        """Send a request to an address that a message named.
 
         Raises:
             InvalidRequestError: we do not go there; nothing was sent.
             UnavailableError: the name resolves to nothing, or see `Transport.send`.
         """
-        host = self._host(url)
+        host = self._host(request.url)
         try:
             addresses = await self._resolve(host)
         except (OSError, UnicodeError) as error:
             raise UnavailableError(f"{host} resolves to nothing") from error
         if not addresses or not all(self._permit(one) for one in addresses):
             raise InvalidRequestError(f"{host} is not a public address", field="url")
-        return await self._transport.send(Request(method="GET", url=url, address=addresses[0]))
+        return await self._transport.send(replace(request, address=addresses[0]))
 
     def _host(self, url: str) -> str:
         try:

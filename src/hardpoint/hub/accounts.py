@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, final
+from typing import Self, final
 from urllib.parse import urlsplit
 
 from hardpoint.core.events import Listeners
 from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import LOOPBACK, Limits, checked_url
-from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async
+from hardpoint.http.messages import Request, Response, Transport
+from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async, resolve_blocking
 from hardpoint.hub.oauth import OAuthSettings, Purpose
 from hardpoint.oauth.authorities import Authorities
 from hardpoint.oauth.catalogue import Entry
@@ -21,13 +23,12 @@ from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.openid import discovered
 from hardpoint.oauth.sessions import Sessions
 from hardpoint.oauth.signin_store import SigninStore
+from hardpoint.oauth.transitions import Timing
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 from hardpoint.runtime.work import ThreadWork
 from hardpoint.store.vault import VaultFile
 
-EXCHANGE_SECONDS: Final = 20.0
-"""For one request to a token or userinfo endpoint."""
 _ANSWER_BYTES_MAX = 256 * 1024
 
 
@@ -70,24 +71,43 @@ class Accounts:
         self._login: dict[str, Authority] = {}
         self._connect: dict[str, Authority] = {}
         clock = clock or SystemClock()
-        self._transport = AsyncTransport(
-            Limits(exchange=EXCHANGE_SECONDS, body_bytes_max=_ANSWER_BYTES_MAX)
-        )
+        limits = Limits(exchange=Timing().exchange, body_bytes_max=_ANSWER_BYTES_MAX)
+        self._asking = AsyncTransport(limits)
         self._looking = AsyncTransport(UNTRUSTED)
-        self._outside = self._source(clock, Untrusted(self._looking, resolve_async))
+        # A refresh belongs to nobody who waits for it, and is bound by no caller's deadline.
+        self._refreshing = BlockingTransport(limits, remaining=lambda: None)
+        self._led: set[str] = set()
+        self._outside = _Side(
+            Untrusted(self._looking, resolve_async), Untrusted(self._asking, resolve_async), clock
+        )
         anywhere = Untrusted(self._looking, resolve_async, permit=lambda _: True, plain=True)
-        self._inside = self._source(clock, anywhere)
+        self._inside = _Side(anywhere, self._asking, clock)
         file = VaultFile(path)
         self._work = ThreadWork()
         store = SigninStore(file, self._work)
         self.vault = Vault(
-            path, keyring, self._clients, clock=clock, listeners=listeners, file=file
+            path,
+            keyring,
+            self._clients,
+            transport=_ByHost(
+                self._led, Untrusted(self._refreshing, resolve_blocking), self._refreshing
+            ),
+            clock=clock,
+            listeners=listeners,
+            file=file,
         )
         self.sessions = Sessions(store, clock)
         for one in registrations:
             if one.provider is not None:
                 self._add(one, one.entry)
-        self.flows = Flows(store, clock, login=self._login, connect=self._connect, origins=origins)
+        self.flows = Flows(
+            store,
+            clock,
+            login=self._login,
+            connect=self._connect,
+            origins=origins,
+            listeners=listeners,
+        )
 
     async def open(self) -> None:
         """Open the file, and ask the issuers that describe themselves what they are.
@@ -97,9 +117,8 @@ class Accounts:
             StoreUnavailableError, StoreCorruptError: see `Vault.open`.
         """
         for one in self._registrations:
-            if one.issuer is not None and one.name not in self._clients:
-                fetch, _ = self._source_of(one)
-                entry = await discovered(one.name, one.issuer, fetch)
+            if one.issuer is not None and one.name not in {*self._login, *self._connect}:
+                entry = await discovered(one.name, one.issuer, self._side(one).fetch)
                 self._add(one, lambda _, found=entry: found)
         await self.vault.open()
 
@@ -107,8 +126,9 @@ class Accounts:
         """Let what is under way come to its end."""
         await self.vault.close()
         await self._work.close()
-        await self._transport.close()
+        await self._asking.close()
         await self._looking.close()
+        self._refreshing.close()
 
     async def keep(self, done: Done) -> None:
         """Put a connected account into the vault: of the user, under the provider's name.
@@ -139,23 +159,42 @@ class Accounts:
         await self.close()
 
     def _add(self, one: OAuthSettings, entry: Callable[[Purpose], Entry]) -> None:
-        _, authorities = self._source_of(one)
+        side = self._side(one)
         if one.login:
             client = one.client("login", entry("login"), self.public_url)
-            self._login[one.name] = authorities.make(client, tenants=one.tenants)
+            self._login[one.name] = side.authorities.make(client, tenants=one.tenants)
         if one.connect:
             client = one.client("connect", entry("connect"), self.public_url)
-            self._connect[one.name] = authorities.make(client, tenants=one.tenants)
+            self._connect[one.name] = side.authorities.make(client, tenants=one.tenants)
             self._clients[one.name] = client
+            if side is self._outside:
+                urls = (client.entry.token_url, client.entry.revocation_url or "")
+                self._led.update(urlsplit(url).netloc for url in urls)
 
-    def _source(self, clock: Timekeeper, fetch: Untrusted) -> tuple[Untrusted, Authorities]:
-        return fetch, Authorities(self._transport, fetch, clock, asyncio.Lock)
-
-    def _source_of(self, one: OAuthSettings) -> tuple[Untrusted, Authorities]:
-        """Who looks documents up: an issuer's may name our own network only where it is in it."""
-        inside = one.internal or (one.issuer is not None and _on_loopback(one.issuer))
-        return self._inside if inside else self._outside
+    def _side(self, one: OAuthSettings) -> "_Side":
+        """Whose addresses to trust: our own catalogue's, and an issuer's that is in our network."""
+        local = one.issuer is not None and urlsplit(one.issuer).hostname in LOOPBACK
+        return self._inside if one.provider or one.internal or local else self._outside
 
 
-def _on_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in LOOPBACK
+@final
+class _Side:
+    """How documents are looked up, and endpoints asked."""
+
+    def __init__(self, fetch: Untrusted, transport: Transport, clock: Timekeeper) -> None:
+        self.fetch = fetch
+        self.authorities = Authorities(transport, fetch, clock, asyncio.Lock)
+
+
+@final
+class _ByHost:
+    """The vault's way to token endpoints: a look before each address that an issuer led us to."""
+
+    def __init__(self, led: Collection[str], untrusted: Transport, trusted: Transport) -> None:
+        self._led = led
+        self._untrusted = untrusted
+        self._trusted = trusted
+
+    async def send(self, request: Request) -> Response:
+        led = urlsplit(request.url).netloc in self._led
+        return await (self._untrusted if led else self._trusted).send(request)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import final
 
-from hardpoint.runtime.journal import Adoption, Entry, Found, Intent, Journal
+from hardpoint.runtime.journal import Entry, Found, Intent, Journal, Unfound
 
 
 @final
@@ -28,7 +28,7 @@ class OpeningJournal:
         """See `Journal`."""
         await self._journal.resume(intent)
 
-    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Adoption:
+    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Unfound:
         """See `Journal`."""
         return await self._journal.adopt(intent, found)
 

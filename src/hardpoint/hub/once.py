@@ -37,6 +37,8 @@ _Result = TypeVar("_Result")
 
 RECENT_MAX = 1024
 """How many results are kept in memory."""
+RECENT_BYTES_MAX = 16 * 1024
+"""How large a result may be to be kept there."""
 
 
 class _Unsaid:
@@ -148,9 +150,12 @@ class Once:
 
     def _remember(self, name: tuple[str, str], arguments: bytes, result: object) -> None:
         try:
-            self._recent[name] = (arguments, recorded(result))
+            record = recorded(result)
         except TypeError:  # it is no value of the type that was declared
             return
+        if len(record) > RECENT_BYTES_MAX:
+            return
+        self._recent[name] = (arguments, record)
         if len(self._recent) > RECENT_MAX:
             self._recent.popitem(last=False)
 
@@ -192,7 +197,7 @@ class _Run:
         self._arguments = arguments
         self._options = options
         self._intent = intent
-        self.in_doubt = False
+        self.in_doubt = self.acted = False
 
     async def finish(self) -> Any:
         """Run it. An error of ours says whether it has acted; any other leaves that open."""
@@ -201,12 +206,14 @@ class _Run:
         self.in_doubt = True
         try:
             result: Awaitable[Any] | Any = self._function(*self._arguments, **self._options)
-            return await result if inspect.isawaitable(result) else result
+            given = await result if inspect.isawaitable(result) else result
         except HardpointError as error:
             self.in_doubt = not error.outcome_known
             raise
         finally:
             occasion.reset(token)
+        self.acted = True
+        return given
 
 
 def _again(clock: Clock, function: Callable[..., Any], entry: Entry) -> bool:

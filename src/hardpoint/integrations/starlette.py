@@ -161,6 +161,7 @@ class SignIn:
         scopes: Sequence[str] = (),
         connection: str | None = None,
         account: str | None = None,
+        hint: str | None = None,
         age_max: float | None = None,
     ) -> Response:
         """Send a browser to a provider, from a route of your own; see `Flows.begin`."""
@@ -176,6 +177,7 @@ class SignIn:
                 scopes=scopes,
                 connection=connection,
                 account=account,
+                hint=hint,
                 age_max=age_max,
             )
             answer = RedirectResponse(begun.url, 303, _PRIVATE)

@@ -1,6 +1,7 @@
 """Clients put to use: with their token endpoints, and with who tells whose tokens are."""
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import final
 
 from hardpoint.core.effects import Clock
@@ -17,6 +18,7 @@ from hardpoint.oauth.openid import OpenIdentity, UserinfoIdentity
 
 ANY_TENANT = "any"
 _OPENID = "openid"
+_EMAIL = "email"
 
 
 @final
@@ -32,30 +34,32 @@ class Authorities:
 
     def __init__(self, transport: Transport, fetch: Fetch, clock: Clock, lock: Lock) -> None:
         self._transport = transport
+        self._fetch = fetch
         self._clock = clock
-        self._keys = KeyCache(fetch, clock, lock)
+        self._lock = lock
 
-    def make(
-        self, client: Client, *, tenants: Collection[str] = (), userinfo: bool = False
-    ) -> Authority:
+    @cached_property
+    def _keys(self) -> KeyCache:
+        """Made when the first issuer with keys needs it: the others can do without joserfc."""
+        return KeyCache(self._fetch, self._clock, self._lock)
+
+    def make(self, client: Client, *, tenants: Collection[str] = ()) -> Authority:
         """What a client can do.
 
         Args:
             client: ours, with its redirect URI.
             tenants: whose people are taken, where the issuer serves many; `any` for everyone's.
-            userinfo: whether to ask the userinfo endpoint for what the ID token leaves out.
 
         Raises:
-            ConfigurationError: an issuer of many tenants, and nobody said whose people are taken.
+            ConfigurationError: an issuer of many tenants, and nobody said whose people are taken;
+                or the extra `oauth` is needed and not installed.
         """
         return Authority(
             endpoint=TokenEndpoint(self._transport, client, self._clock),
-            identify=self._identify(client, tenants, userinfo=userinfo),
+            identify=self._identify(client, tenants),
         )
 
-    def _identify(
-        self, client: Client, tenants: Collection[str], *, userinfo: bool
-    ) -> Identify | None:
+    def _identify(self, client: Client, tenants: Collection[str]) -> Identify | None:
         entry = client.entry
         if entry.issuer is None or entry.jwks_url is None:
             known = entry.name in provider_names()
@@ -77,6 +81,6 @@ class Authorities:
             tenants=frozenset() if ANY_TENANT in tenants else frozenset(tenants),
         )
         identify = OpenIdentity(expected, entry.jwks_url, self._keys, self._clock)
-        if userinfo and entry.userinfo_url is not None:
+        if entry.userinfo_url is not None and _EMAIL in (client.scopes or entry.scopes):
             return UserinfoIdentity(identify, self._transport, entry.userinfo_url)
         return identify

@@ -5,6 +5,7 @@ others: which one a token was signed with is never the token's choice alone.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Annotated, Any, Final, cast, final
 
 import msgspec
@@ -94,7 +95,6 @@ def key_set(body: bytes) -> KeySet:
 
     Raises:
         ValueError: the document as a whole is not one; says what is wrong with it.
-        ConfigurationError: the extra `oauth` is not installed.
     """
     listed = json_object(body, bytes_max=BYTES_MAX).get("keys")
     if not isinstance(listed, list):
@@ -138,15 +138,25 @@ def _key(member: object) -> Key | None:
     return _imported(jwk, public)
 
 
-def _imported(jwk: _Jwk, public: dict[str, str]) -> Key | None:
+def require_joserfc() -> None:
+    """See that signatures can be checked at all.
+
+    Raises:
+        ConfigurationError: the extra `oauth` is not installed.
+    """
     try:
-        from joserfc.errors import JoseError
-        from joserfc.jwk import JWKRegistry
-        from joserfc.jws import JWSRegistry
+        import_module("joserfc.jws")
     except ModuleNotFoundError:
         raise ConfigurationError(
             "oauth", "the extra is not installed", fix="pip install 'hardpoint[oauth]'"
         ) from None
+
+
+def _imported(jwk: _Jwk, public: dict[str, str]) -> Key | None:
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry
+    from joserfc.jws import JWSRegistry
+
     try:
         key: Any = JWKRegistry.import_key(dict(public))
         small = jwk.kty == "RSA" and key.public_key.key_size < _RSA_BITS_LEAST

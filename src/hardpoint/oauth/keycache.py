@@ -11,14 +11,13 @@ from typing import Final, Protocol, final
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import (
-    ConfigurationError,
     HardpointError,
     InvalidTokenError,
     UnavailableError,
     UnexpectedResponseError,
 )
 from hardpoint.http.messages import Response
-from hardpoint.oauth.jwks import Key, KeySet, key_set
+from hardpoint.oauth.jwks import Key, KeySet, key_set, require_joserfc
 
 LIFE_LEAST, LIFE_MOST, LIFE_UNSAID = 300.0, 86_400.0, 3_600.0
 """Seconds that keys are kept: what `Cache-Control` says, within reason."""
@@ -65,9 +64,13 @@ class KeyCache:
         fetch: an `Untrusted`, since the address is what an issuer says.
         clock: for how long keys are kept.
         lock: so that many tokens that come at once make us ask once.
+
+    Raises:
+        ConfigurationError: the extra `oauth` is not installed.
     """
 
     def __init__(self, fetch: Fetch, clock: Clock, lock: Lock) -> None:
+        require_joserfc()
         self._fetch = fetch
         self._clock = clock
         self._lock = lock
@@ -112,8 +115,6 @@ class KeyCache:
                 answer = await self._fetch.get(url)
                 kept.set, kept.failed = _read(answer, url), None
                 kept.expires_at = self._clock.monotonic() + _life(answer.headers)
-            except ConfigurationError:
-                raise
             except HardpointError as error:
                 kept.failed = error.with_traceback(None)
             kept.asked_at = self._clock.monotonic()

@@ -59,7 +59,9 @@ class OpenIdentity:
 
 @final
 class UserinfoIdentity:
-    """Reads the ID token, then asks the userinfo endpoint for what it leaves out.
+    """Reads the ID token; where that has no address, the userinfo endpoint may have one.
+
+    With the code flow a provider may keep a scope's claims for that endpoint (Core 1.0, 5.4).
 
     Args:
         identify: reads the ID token.
@@ -75,6 +77,8 @@ class UserinfoIdentity:
     async def __call__(self, tokens: Tokens, asked: Asked) -> Identity:
         """Whose the tokens are; see `Identify`."""
         identity = await self._identify(tokens, asked)
+        if identity.email is not None:
+            return identity
         bearer = ("authorization", f"Bearer {tokens.access.reveal()}")
         answer = await self._transport.send(
             Request(method="GET", url=self._url, headers=(("accept", "application/json"), bearer))

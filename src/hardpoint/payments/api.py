@@ -144,7 +144,7 @@ class PaymentGateway:
             DeclinedError: with `reason` and `soft`; the payment stays open for other means.
             ConflictError: the payment's status does not allow it.
         """
-        local = self._local(payment_id)
+        local = self.connection.local(payment_id, field="payment_id")
         self._check_text("payment_method", payment_method)
         self._check_url(return_url)
         extras = extra.get(self.driver.provider, _EMPTY)
@@ -174,7 +174,7 @@ class PaymentGateway:
         Raises:
             ConflictError: the payment's status does not allow it.
         """
-        local = self._local(payment_id)
+        local = self.connection.local(payment_id, field="payment_id")
         if amount is not None:
             self._check_amount(amount)
             self._require(PaymentCapability.PARTIAL_CAPTURE)
@@ -192,7 +192,7 @@ class PaymentGateway:
         Raises:
             ConflictError: it was taken (refund it), or let go of before.
         """
-        local = self._local(payment_id)
+        local = self.connection.local(payment_id, field="payment_id")
         payment = await self._calls.run_keyed(
             _VOID,
             lambda key: self.driver.void(local, idempotency_key=key),
@@ -214,7 +214,7 @@ class PaymentGateway:
         Raises:
             ConflictError: nothing is left, or nothing was taken.
         """
-        local = self._local(payment_id)
+        local = self.connection.local(payment_id, field="payment_id")
         if amount is not None:
             self._check_amount(amount)
             self._require(PaymentCapability.PARTIAL_REFUND)
@@ -236,7 +236,7 @@ class PaymentGateway:
         Raises:
             NotFoundError: the provider knows none of that id.
         """
-        local = self._local(payment_id)
+        local = self.connection.local(payment_id, field="payment_id")
         payment = await self._calls.run(_GET, lambda: self.driver.get_payment(local))
         return self._ours(payment)
 
@@ -322,9 +322,6 @@ class PaymentGateway:
 
     def _require(self, capability: PaymentCapability) -> None:
         self.driver.capabilities.require(capability, self.driver.provider)
-
-    def _local(self, payment_id: str) -> str:
-        return self.connection.local(payment_id, field="payment_id")
 
     def _ours(self, payment: Payment) -> Payment:
         return msgspec.structs.replace(payment, id=self.connection.qualified(payment.id))

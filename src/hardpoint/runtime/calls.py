@@ -12,8 +12,8 @@ call is decided here, once for every port:
 - An `Exception` that is none of ours becomes `UnexpectedResponseError`.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Generic, Protocol, TypeVar, final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, Protocol, TypeVar, final
 
 import msgspec
 
@@ -35,6 +35,7 @@ from hardpoint.runtime.journalled import Journalled
 from hardpoint.runtime.occasion import occasion
 
 _CANCELLED = "cancelled"
+_SAFE = Repeat.SAFE  # to look a member of an Enum up takes 0.1 us, and every attempt does
 _Result = TypeVar("_Result")
 
 
@@ -114,9 +115,12 @@ class Calls:
             Repeat.NEVER: connection.policy.with_(operation="never"),
         }
 
-    async def run(self, operation: Operation, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+    def run(
+        self, operation: Operation, attempt: Callable[[], Awaitable[_Result]]
+    ) -> Coroutine[Any, Any, _Result]:
         """A call that needs no key, since it reads or sets a state, or has no use for one."""
-        return await self._call(operation, attempt, None, repeatable=False).finish()
+        policy = self._policies[operation.repeat]
+        return _Call(self._connection, self._driver, operation, attempt, policy).finish()
 
     async def run_keyed(
         self,
@@ -145,10 +149,13 @@ class Calls:
         derived = derived_key(operation.name, key.text, length_max=length_max)
         journal = None if self._honoured else self._connection.journal
         askable = journal is not None and effect is not None and effect.search is not None
-        call = self._call(
+        call = _Call(
+            self._connection,
+            self._driver,
             operation,
             lambda: attempt(derived),
-            key.text,
+            self._policies[operation.repeat],
+            key=key.text,
             repeatable=key.lasting and (self._honoured or askable),
         )
         if effect is None or journal is None or not key.lasting:
@@ -194,24 +201,6 @@ class Calls:
     def _scope(self, operation: Operation) -> str:
         return f"{self._connection.name}:{operation.name}"
 
-    def _call(
-        self,
-        operation: Operation,
-        attempt: Callable[[], Awaitable[_Result]],
-        key: str | None,
-        *,
-        repeatable: bool,
-    ) -> "_Call[_Result]":
-        return _Call(
-            self._connection,
-            self._driver,
-            operation,
-            attempt,
-            policy=self._policies[operation.repeat],
-            key=key,
-            repeatable=repeatable or operation.repeat is Repeat.IDEMPOTENT,
-        )
-
 
 @final
 class _Call(Generic[_Result]):
@@ -226,6 +215,8 @@ class _Call(Generic[_Result]):
         "_operation",
         "_policy",
         "_repeatable",
+        "_watched",
+        "acted",
         "in_doubt",
     )
 
@@ -235,10 +226,10 @@ class _Call(Generic[_Result]):
         driver: Driver,
         operation: Operation,
         attempt: Callable[[], Awaitable[_Result]],
-        *,
         policy: Caller,
-        key: str | None,
-        repeatable: bool,
+        *,
+        key: str | None = None,
+        repeatable: bool = False,
     ) -> None:
         self._connection = connection
         self._driver = driver
@@ -248,13 +239,16 @@ class _Call(Generic[_Result]):
         self._key = key
         self._repeatable = repeatable
         self._attempts = 0
+        self._watched = bool(connection.listeners)
         self.in_doubt = False
         """An attempt may have acted, and no later answer has told."""
+        self.acted = False
+        """An attempt has: the result is the provider's, not a fallback's."""
 
     async def finish(self) -> _Result:
         """Make the call."""
         connection = self._connection
-        watched = bool(connection.listeners)
+        watched = self._watched
         started = connection.clock.monotonic() if watched else 0.0
         ended: str | None = _CANCELLED
         try:
@@ -274,11 +268,10 @@ class _Call(Generic[_Result]):
 
     async def _once(self) -> _Result:
         """One attempt, as the policy runs it; its errors say whether a repeat is harmless."""
-        clock = self._connection.clock
-        watched = bool(self._connection.listeners)
-        started = clock.monotonic() if watched else 0.0
+        watched = self._watched
+        started = self._connection.clock.monotonic() if watched else 0.0
         self._attempts += 1
-        doubt, self.in_doubt = self.in_doubt, self._operation.repeat is not Repeat.SAFE
+        doubt, self.in_doubt = self.in_doubt, self._operation.repeat is not _SAFE
         ended: str | None = _CANCELLED
         facts: ProviderError | None = None
         try:
@@ -295,12 +288,12 @@ class _Call(Generic[_Result]):
                 raise
             raise failure from error
         else:
-            self.in_doubt = False
+            self.in_doubt, self.acted = False, True
             ended = None
             return result
         finally:
             if watched:
-                self._tell_attempt(ended, facts, clock.monotonic() - started)
+                self._tell_attempt(ended, facts, self._connection.clock.monotonic() - started)
                 facts = None  # a frame that holds its own error would live until collected
 
     def _judged(self, error: Exception) -> HardpointError:
@@ -351,7 +344,7 @@ class _Call(Generic[_Result]):
         else:
             failure = self._unknown(error)
         failure.idempotency_key = self._key
-        failure.repeatable = self._repeatable
+        failure.repeatable = self._repeatable or self._operation.repeat is Repeat.IDEMPOTENT
         failure.key_seconds = self._driver.capabilities.key_seconds
         return failure
 

@@ -82,13 +82,17 @@ class Found(msgspec.Struct, frozen=True):
     result: bytes
 
 
-class Adoption(Enum):
-    """What became of the search for an effect that was in doubt, beside the one adopted."""
+class Unfound(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing was adopted.
 
-    NONE = auto()
-    """Nothing found that belongs to no other key."""
-    RIVAL = auto()
-    """A call that looks alike is being made: what was found may be its own."""
+    Attributes:
+        rival: a call that looks alike is being made, and what was found may be its own.
+        doubt_seconds: for so long nothing has been sent that may be taken for this call's effect:
+            its own, and that of any call whose place was taken by another's.
+    """
+
+    rival: bool
+    doubt_seconds: float
 
 
 class Journal(Protocol):
@@ -108,7 +112,7 @@ class Journal(Protocol):
         """What was open has not happened; it will be sent now."""
         ...
 
-    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Adoption:
+    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Unfound:
         """Take the first that belongs to no other key for the effect, and end with it."""
         ...
 

@@ -20,7 +20,6 @@ from hardpoint.core.errors import (
     UnavailableError,
 )
 from hardpoint.runtime.journal import (
-    Adoption,
     Effect,
     Entry,
     Found,
@@ -40,7 +39,12 @@ _Result = TypeVar("_Result")
 
 
 class Doubtful(Protocol[_Result_co]):
-    """A call that can be made, and then tells whether it may have acted."""
+    """A call that can be made, and then tells whether it has acted, or may have."""
+
+    @property
+    def acted(self) -> bool:
+        """Whether it has."""
+        ...
 
     @property
     def in_doubt(self) -> bool:
@@ -128,13 +132,19 @@ class Journalled(Generic[_Result]):
         try:
             result = await call.finish()
         except BaseException:
-            if call.in_doubt:
-                self._journal.leave(intent)
-            else:
-                self._journal.free(intent)
+            self._give_up()
             raise
-        await self._journal.end(intent, _kept(result), getattr(result, "id", None))
+        if call.acted:
+            await self._journal.end(intent, _kept(result), getattr(result, "id", None))
+        else:
+            self._give_up()  # a fallback's result is not what the key stands for
         return result
+
+    def _give_up(self) -> None:
+        if self._call.in_doubt:
+            self._journal.leave(self._intent)
+        else:
+            self._journal.free(self._intent)
 
     async def _settled(self, entry: Entry) -> _Result:
         """What became of it, as the provider has it; or it is sent now."""
@@ -168,16 +178,17 @@ class Journalled(Generic[_Result]):
                 repeatable=error.retryable or not error.outcome_known,
                 retry_after=error.retry_after,
             ) from error
-        adoption = await self._journal.adopt(self._intent, _candidates(results))
-        if isinstance(adoption, Found):
-            return adoption.result
-        if adoption is Adoption.RIVAL:
+        adopted = await self._journal.adopt(self._intent, _candidates(results))
+        if isinstance(adopted, Found):
+            return adopted.result
+        if adopted.rival:
             raise self._unknown(
                 "a call that looks the same is being made, and what was found may be its effect",
                 repeatable=True,
                 retry_after=BUSY_SECONDS,
             )
-        left = self._settle_seconds - entry.doubt_seconds
+        # As old as it was before the search began, and as it is now.
+        left = self._settle_seconds - min(entry.doubt_seconds, adopted.doubt_seconds)
         if left > 0 and not entry.cleared:
             raise self._unknown(
                 f"the call under the key {self._intent.key!r} has not shown any effect, and may "

@@ -16,7 +16,7 @@ from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.runtime.calls import Calls
 from hardpoint.runtime.connection import Connection
 from hardpoint.storage.driver import StorageCapability, StorageDriver
-from hardpoint.storage.files import Data, Target, open_source
+from hardpoint.storage.files import Data, Target, source_of
 from hardpoint.storage.keys import (
     RESERVED,
     checked_content_type,
@@ -136,7 +136,7 @@ class ObjectStore:
             AlreadyExistsError, PreconditionFailedError: see `put`.
         """
         new = self._new(key, content_type, metadata, if_absent=if_absent, if_match=if_match)
-        opened = await open_source(self.connection.runtime, source)
+        opened = source_of(self.connection.runtime, source)
         try:
             return self._ours(await self._writing.store(new, opened))
         finally:
@@ -171,8 +171,9 @@ class ObjectStore:
             PreconditionFailedError: it was replaced while it was read.
         """
         checked_key(key)
-        target = await Target.beside(self.connection.runtime, path, self.connection.ids())
+        target = Target(self.connection.runtime, path, self.connection.ids())
         try:
+            await target.write(b"")
             info = await self._fetch(key, None, 0, target)
             for start in range(self._piece_bytes, info.size, self._piece_bytes):
                 await self._fetch(key, info, start, target)

@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, final
 
@@ -79,82 +79,91 @@ class OpenFile:
 
 @final
 class LocalFile:
-    """A file by its path, opened by `open_source`; it must not change while it is read."""
+    """A file by its path; it must not change while it is read."""
 
-    def __init__(self, runtime: Runtime, file: IO[bytes]) -> None:
+    def __init__(self, runtime: Runtime, path: Path) -> None:
         self._runtime = runtime
-        self._file = file
+        self._path = path
         self._lock = threading.Lock()
-        self._before = _version(file)
+        self._file: IO[bytes] | None = None
+        self._closed = False
+        self._before = (0, 0, 0)
         self._read = 0
 
     async def read(self, size: int) -> bytes:
-        """The next so many bytes."""
-        found = await self._runtime.work(self._locked(lambda: _filled(self._file, size)))
+        """The next so many bytes; the first time it is opened.
+
+        Raises:
+            InvalidRequestError: no such file, not a regular one, or not readable.
+        """
+        found = await self._runtime.work(lambda: self._filled(size))
         self._read += len(found)
         return found
 
     async def check(self) -> None:
         """Compare size and times with those before the first byte was read."""
-        now = await self._runtime.work(self._locked(lambda: _version(self._file)))
+        now = await self._runtime.work(self._version)
         if now != self._before or now[0] != self._read:
             raise ConflictError("The file changed while it was read; nothing was stored")
 
     async def close(self) -> None:
         """Close it."""
-        await self._runtime.work(self._locked(self._file.close))
+        await self._runtime.work(self._close)
 
-    def _locked(self, function: Callable[[], _Result]) -> Callable[[], _Result]:
-        def run() -> _Result:
-            with self._lock:
-                return function()
+    def _filled(self, size: int) -> bytes:
+        with self._lock:
+            return _filled(self._opened(), size)
 
-        return run
+    def _version(self) -> tuple[int, int, int]:
+        with self._lock:
+            return _version(self._opened())
+
+    def _opened(self) -> IO[bytes]:
+        if self._closed:  # a thread that was overtaken by the one that closes
+            raise InvalidRequestError("was given up", field="source")
+        if self._file is None:
+            self._file = _opened(self._path)
+            self._before = _version(self._file)
+        return self._file
+
+    def _close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
 
 
-async def open_source(runtime: Runtime, source: str | os.PathLike[str] | IO[bytes]) -> Source:
-    """Open what is to be stored.
-
-    Raises:
-        InvalidRequestError: no such file, not a regular one, or not readable.
-    """
-    if isinstance(source, str | os.PathLike):
-        return LocalFile(runtime, await runtime.work(lambda: _opened(Path(source))))
+def source_of(runtime: Runtime, source: str | PathLike[str] | IO[bytes]) -> Source:
+    """What is to be stored; nothing is opened yet."""
+    if isinstance(source, str | PathLike):
+        return LocalFile(runtime, Path(source))
     return OpenFile(runtime, source)
 
 
 @final
 class Target:
-    """A file that is to be replaced as a whole: written beside it, then renamed over it."""
+    """A file that is to be replaced as a whole: written beside it, then renamed over it.
 
-    def __init__(self, runtime: Runtime, path: Path, beside: Path, descriptor: int) -> None:
+    Args:
+        runtime: where it is written.
+        path: of the file.
+        name: what is beside it goes by this name until it is whole.
+    """
+
+    def __init__(self, runtime: Runtime, path: str | PathLike[str], name: str) -> None:
         self._runtime = runtime
-        self._path = path
-        self._beside = beside
-        self._descriptor = descriptor
+        self._path = Path(path)
+        self._beside = self._path.parent / f".{name}.part"
         self._lock = threading.Lock()
-        self._open = True
-
-    @classmethod
-    async def beside(cls, runtime: Runtime, path: str | os.PathLike[str], name: str) -> "Target":
-        """Begin in the path's folder, under another name.
-
-        Raises:
-            InvalidRequestError: nothing can be written there.
-        """
-        where = Path(path)
-        beside = where.parent / f".{name}.part"
-
-        def begin() -> int:
-            if where.is_dir():
-                raise InvalidRequestError("is a folder", field="path")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            return os.open(beside, flags, 0o666)
-
-        return cls(runtime, where, beside, await runtime.work(lambda: _local(begin)))
+        self._descriptor: int | None = None
+        self._over = False
 
     async def write(self, data: bytes) -> None:
-        """Add bytes."""
+        """Add bytes; none to see whether anything can be written.
+
+        Raises:
+            InvalidRequestError: it cannot.
+        """
         await self._runtime.work(lambda: _local(lambda: self._write(data)))
 
     async def keep(self) -> None:
@@ -167,13 +176,23 @@ class Target:
 
     def _write(self, data: bytes) -> None:
         with self._lock:
-            left = memoryview(data)
+            descriptor, left = self._opened(), memoryview(data)
             while left:
-                left = left[os.write(self._descriptor, left) :]
+                left = left[os.write(descriptor, left) :]
+
+    def _opened(self) -> int:
+        if self._over:  # a thread that was overtaken by the one that discards
+            raise InvalidRequestError("was given up", field="path")
+        if self._descriptor is None:
+            if self._path.is_dir():
+                raise InvalidRequestError("is a folder", field="path")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._descriptor = os.open(self._beside, flags, 0o666)
+        return self._descriptor
 
     def _keep(self) -> None:
         with self._lock:
-            os.fsync(self._descriptor)
+            os.fsync(self._opened())
             self._beside.replace(self._path)
             folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -183,11 +202,11 @@ class Target:
 
     def _discard(self) -> None:
         with self._lock:
-            if self._open:
-                self._open = False
-                os.close(self._descriptor)
-                with suppress(FileNotFoundError):
-                    self._beside.unlink()
+            self._over = True
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                os.close(descriptor)
+                self._beside.unlink(missing_ok=True)
 
 
 def _local(function: Callable[[], _Result]) -> _Result:

@@ -19,7 +19,7 @@ class EmailSender:
             `status` nothing was sent), or the provider says so.
         UnsupportedError: the provider cannot do that; nothing was sent.
         OutcomeUnknownError: the email may have been sent. If it was, its events carry the error's
-            `idempotency_key`.
+            `idempotency_key`. Where it is `repeatable`, send again under that key.
         ProviderError, RejectedError, TimedOutError: see `hardpoint.core.errors`.
     """
 
@@ -44,8 +44,8 @@ class EmailSender:
             attachments: files.
             headers: more of them, printable ASCII; not those that the other arguments set.
             metadata: yours; comes back with events. Nothing private: providers keep it.
-            idempotency_key: names this call; with a provider that honours keys, the same key sends
-                once.
+            idempotency_key: names this call; the same key sends once, by the provider's word or by
+                the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
         """
         return run(self.asynchronous.send(to=to, subject=subject, text=text, html=html, from_=from_, cc=cc, bcc=bcc, reply_to=reply_to, attachments=attachments, headers=headers, metadata=metadata, idempotency_key=idempotency_key, extra=extra))

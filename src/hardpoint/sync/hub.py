@@ -5,7 +5,8 @@ with Hub.load("hardpoint.toml") as hub:
 
 It receives no webhooks: those need an event loop, and `hardpoint serve` has one. Its store is
 opened when a call has to be written down: `once`, or a key for a provider that knows none. One
-process at a time can do so; where a server runs on the store, such calls are made there.
+process at a time can do so; where a server runs on the store, such calls are made there. For its
+plain `def` handlers there is `Hub(hub.settings, store=hub.store)`.
 """
 
 import threading
@@ -50,6 +51,8 @@ class Hub:
         listeners: told every telemetry event.
         policies: what a connection's calls run under, by its name, in place of what the settings
             say.
+        store: the open one of a `hardpoint.Hub` in this process, for its plain `def` handlers; it
+            stays its own.
 
     Attributes:
         once: `hub.once(key, call, ...)` makes a call once for its key; see `hardpoint.hub.once`.
@@ -66,11 +69,13 @@ class Hub:
         ids: Ids | None = None,
         listeners: Sequence[Listener] = (),
         policies: Mapping[str, Policy] | None = None,
+        store: SqliteStore | None = None,
     ) -> None:
         self.settings = settings
         self.listeners = Listeners(*listeners)
         clock = clock or SystemClock()
-        self.store = SqliteStore(
+        self._borrowed = store is not None
+        self.store = store or SqliteStore(
             settings.store.path,
             clock=clock,
             listeners=self.listeners,
@@ -160,17 +165,18 @@ class Hub:
         return self._ports.policy(connection)
 
     def close(self) -> None:
-        """Close every connection and the store; the hub can be used anew."""
+        """Close every connection and the store, unless it is another's; it can be used anew."""
         for transport in self._ports.take_transports():
             transport.close()
         vault, self._vault = self._vault, None
         if vault is not None:
             vault.close()
-        self.store.close_blocking()
+        if not self._borrowed:
+            self.store.close_blocking()
 
     async def _open(self) -> None:
         with self._opening:
-            if not self.store.is_open:
+            if not (self._borrowed or self.store.is_open):
                 self.store.open_blocking()
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
 """Assertions whose failure says what happened instead, and what it most likely comes from.
 
-assert_exactly_once(stripe.ledger, "charge", reference="order-7")
+assert_exactly_once(stripe, "charge", reference="order-7")
 assert_call_budget(stripe, 4, on="POST /v1/*")
 assert_no_secret_in([caplog.text, error], [settings.secret_key])
 """
@@ -64,7 +64,7 @@ def assert_call_budget(server: FakeServer, most: int, *, on: str = "*") -> None:
         AssertionError: with the requests, and what it most likely comes from.
     """
     __tracebackhide__ = True
-    counted = [one for one in server.exchanges if _matches(one, on)]
+    counted = [one for one in tuple(server.exchanges) if _matches(one, on)]
     if len(counted) <= most:
         return
     raise AssertionError(

@@ -69,10 +69,7 @@ class Fakes:
 
 
 def _account(server: FakeServer) -> str:
-    lines = [
-        *(str(exchange) for exchange in server.exchanges),
-        *(str(entry) for entry in server.ledger.entries()),
-    ]
+    lines = [str(one) for one in (*server.exchanges, *server.ledger.entries())]
     left_out = len(lines) - _TOLD_MAX
     if left_out > 0:
         lines = [f"(of {len(lines)} lines the last)", *lines[-_TOLD_MAX:]]

@@ -28,7 +28,6 @@ function provider(issuer, keys) {
     }],
     scopes: ['openid', 'offline_access', 'email', 'calendar'],
     claims: { openid: ['sub'], email: ['email', 'email_verified'] },
-    conformIdTokenClaims: false, // the claims of a scope stand in the ID token too
     pkce: { required: () => true },
     rotateRefreshToken: true,
     issueRefreshToken: (_, client, code) => code.scopes.has('offline_access'),

@@ -3,6 +3,7 @@
 import logging
 
 import boto3
+import httpx2
 import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
@@ -96,6 +97,19 @@ class TestS3(StorageConformance):
         assert found.info.metadata == {"order": "17"}
         (listed,) = subject.items(subject.port.list("theirs/"))
         assert (listed.key, listed.etag) == ("theirs/ü", found.info.etag)
+
+    def test_a_browser_may_do_what_was_signed_for_it(self, subject):
+        sign_url, kind = subject.port.sign_url, {"content-type": "text/plain"}
+        url = subject.do(sign_url("a b/ü", method="PUT", content_type="text/plain"))
+        assert httpx2.put(url, content=b"hello", headers=kind).status_code == 200
+        answer = httpx2.get(subject.do(sign_url("a b/ü")))
+        assert (answer.content, answer.headers["content-type"]) == (b"hello", "text/plain")
+        form = subject.do(subject.port.sign_post("form", size_max=9, content_type="text/plain"))
+        sent = httpx2.post(form.url, data=dict(form.fields), files={"file": b"posted"})
+        assert sent.status_code == 204
+        assert subject.get("form") == b"posted"
+        assert httpx2.delete(subject.do(sign_url("form", method="DELETE"))).status_code == 204
+        assert subject.keys() == ["a b/ü"]
 
     def test_the_official_client_reads_what_is_stored(self, subject, official):
         subject.put("ours/ü", b"hello", content_type="text/plain", metadata={"order": "17"})

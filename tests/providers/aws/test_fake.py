@@ -43,6 +43,30 @@ def test_an_object_comes_and_goes(driver, vendor):
     assert vendor.ledger.count("object") == 2
 
 
+def test_a_list_has_pages_and_folders(settings, transport):
+    driver = S3Storage(transport, settings(), page=2)
+    for key in ("a +/1", "b", "ü %", "z/1", "z/2"):
+        run(driver.put(NewObject(key=key, content_type="text/plain"), b""))
+
+    def pages(delimiter):
+        cursor, found = None, []
+        while True:
+            page = run(driver.list_page(prefix="", delimiter=delimiter, cursor=cursor))
+            found.append([getattr(one, "key", None) or one.prefix for one in page.entries])
+            cursor = page.cursor
+            if cursor is None:
+                return found
+
+    assert pages(None) == [["a +/1", "b"], ["z/1", "z/2"], ["ü %"]]
+    assert pages("/") == [["a +/", "b"], ["z/", "ü %"]]
+
+
+def test_a_list_in_plain_xml_is_not_imitated(driver):
+    with pytest.raises(InvalidRequestError) as caught:
+        send(driver, "GET", "", [("list-type", "2"), ("prefix", "")])
+    assert caught.value.vendor_code == "InvalidArgument"
+
+
 def test_a_replacement_needs_the_version(driver):
     stored = run(driver.put(NEW, b"hello"))
     for etag in ('"other"', stored.etag):

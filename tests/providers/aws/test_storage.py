@@ -281,6 +281,14 @@ def test_all_bytes_of_an_object_are_wanted_as_they_were_stored(store, server, sc
     assert transport.requests[0].url.endswith("/a?response-content-encoding=identity")
 
 
+def test_names_that_came_without_an_encoding_are_taken_as_they_are(scripted):
+    entry = "<Key>100%25 a+b</Key><Size>1</Size><LastModified>2026-11-28T12:00:00Z</LastModified>"
+    text = f"<ListBucketResult><Contents>{entry}</Contents></ListBucketResult>"
+    driver, _, run = scripted(document(text))
+    page = run(driver.list_page(prefix="", delimiter=None, cursor=None))
+    assert [one.key for one in page.entries] == ["100%25 a+b"]
+
+
 def test_a_bucket_by_its_own_host_is_listed_at_its_root(scripted, settings):
     from hardpoint.providers.aws.api import Api
     from hardpoint.runtime.clocks import SystemClock

@@ -323,6 +323,21 @@ def test_who_reads_while_another_writes_sees_one_version_with_its_own_facts(fold
         writer.join()
 
 
+def test_who_reads_while_it_is_replaced_looks_again(folder):
+    """The file is open, and its facts go away together with it before they are read."""
+    folder.put(new(metadata={"n": "1"}), "part-1", b"old")
+    real = folder._facts.read
+
+    def read(key, version):
+        folder._facts.read = real
+        folder.put(new(metadata={"n": "2"}), "part-2", b"new")
+        return real(key, version)
+
+    folder._facts.read = read
+    piece = folder.read("a", 0, 9, None)
+    assert (piece.data, piece.info.metadata) == (b"new", {"n": "2"})
+
+
 def test_folders_come_and_go_under_writers(folder, root):
     def churn(number):
         for _ in range(30):

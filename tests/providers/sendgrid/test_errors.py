@@ -93,6 +93,11 @@ def test_a_field_that_is_no_argument_of_ours_is_left_out(field):
     assert argument(field) is None
 
 
+def test_a_field_is_known_by_the_code_alone():
+    assert ERRORS.error(Problem(status=400, code="from.email")).field == "from_"
+    assert ERRORS.error(Problem(status=400, code="personalizations.to.email")).field == "to"
+
+
 def test_every_code_is_explained():
     for _, named in ERRORS.known:
         (known,) = ERRORS.explain(named)

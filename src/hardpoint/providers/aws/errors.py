@@ -34,7 +34,7 @@ ERRORS = ErrorTable(
         (None, "AccessDenied"): Known(
             PermissionDeniedError,
             "The credentials may not do this, or a policy of the bucket forbids it.",
-            "Grant the action; see the least policy on this page.",
+            "Grant the action; see the least policy on the page of the provider.",
         ),
         (None, "AccountProblem"): Known(
             PermissionDeniedError,

@@ -6,13 +6,14 @@ has them, read 2026-11-28. It keeps objects and uploads; what it does not know i
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote_plus, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from hardpoint.core.secrets import Secret
+from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
 from hardpoint.fakes.vendors import Facts
@@ -38,6 +39,14 @@ class FakeS3:
     """
 
     name = "aws"
+    facts = Facts(
+        settings={
+            "bucket": BUCKET,
+            "region": REGION,
+            "access_key_id": ACCESS_KEY_ID,
+            "secret_access_key": SECRET_ACCESS_KEY,
+        }
+    )
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.ledger = Ledger()
@@ -165,16 +174,34 @@ class FakeS3:
         return _document("CompleteMultipartUploadResult", Key=key, ETag=etag)
 
     def _listed(self, method: str, query: dict[str, str]) -> Reply:
-        if method != "GET" or query.get("list-type") != "2":
+        """`ListObjectsV2` with `encoding-type=url`; a page goes on after the last name before."""
+        fields = Fields(query)
+        if method != "GET" or fields.take("list-type") != "2":
             raise RefusedError("MethodNotAllowed", 405)
-        contents = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>{len(held.data)}</Size>"
-            f"<ETag>{escape(held.etag)}</ETag>"
-            "<LastModified>2026-11-28T12:00:00.000Z</LastModified></Contents>"
-            for key, held in self.bucket.starting(query.get("prefix", ""))
-        )
-        body = f"<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
+        prefix, delimiter = fields.take("prefix") or "", fields.take("delimiter")
+        most, after = int(fields.take("max-keys") or 1000), fields.take("continuation-token") or ""
+        if fields.take("encoding-type") != "url" or fields.left():
+            raise RefusedError("InvalidArgument", 400)
+        found = self.bucket.starting(prefix, delimiter)
+        names = [name for name in found if name.encode() > after.encode()]
+        shown = "".join(_entry(name, found[name]) for name in names[:most])
+        more = len(names) > most
+        shown += f"<EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>"
+        if more:
+            token = escape(names[most - 1])
+            shown += f"<NextContinuationToken>{token}</NextContinuationToken>"
+        body = f"<ListBucketResult>{shown}</ListBucketResult>"
         return Reply(headers=(_XML,), body=body.encode())
+
+
+def _entry(name: str, held: Held | None) -> str:
+    if held is None:
+        return f"<CommonPrefixes><Prefix>{quote_plus(name, safe='/')}</Prefix></CommonPrefixes>"
+    modified = datetime.fromtimestamp(int(held.modified), UTC).isoformat()
+    return (
+        f"<Contents><Key>{quote_plus(name, safe='/')}</Key><Size>{len(held.data)}</Size>"
+        f"<ETag>{escape(held.etag)}</ETag><LastModified>{modified}</LastModified></Contents>"
+    )
 
 
 def _held(request: Received, data: bytes) -> Held:

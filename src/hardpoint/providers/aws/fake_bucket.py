@@ -1,7 +1,7 @@
 """The objects and uploads of a bucket that behaves as documented, without HTTP."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import final
 
 import msgspec
@@ -61,11 +61,18 @@ class Bucket:
             raise RefusedError("NoSuchKey", 404)
         return self._objects[key]
 
-    def starting(self, prefix: str) -> Iterator[tuple[str, Held]]:
-        """Those whose keys start so, in order."""
+    def starting(self, prefix: str, delimiter: str | None) -> dict[str, Held | None]:
+        """Those whose keys start so, in order; None for what they have in common."""
+        found: dict[str, Held | None] = {}
         for key in sorted(self._objects, key=str.encode):
-            if key.startswith(prefix):
-                yield key, self._objects[key]
+            if not key.startswith(prefix):
+                continue
+            rest = key[len(prefix) :]
+            if delimiter is not None and delimiter in rest:
+                found[prefix + rest.partition(delimiter)[0] + delimiter] = None
+            else:
+                found[key] = self._objects[key]
+        return found
 
     def store(self, key: str, held: Held, conditions: Mapping[str, str]) -> str:
         """Put it under the key; its etag."""

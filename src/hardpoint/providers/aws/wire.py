@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import final
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
@@ -55,15 +55,19 @@ class Document:
 
 
 def page(document: Document) -> ObjectPage:
-    """A page of `ListObjectsV2` with `encoding-type=url`; objects and prefixes in one order.
+    """A page of `ListObjectsV2`; objects and prefixes in one order.
+
+    With `encoding-type=url` names come as in a form, a blank as `+`; who does not know that leaves
+    them as they are, and says so.
 
     Raises:
         UnreadableError: it is not one.
     """
+    decoded = unquote_plus if document.text("EncodingType") == "url" else str
     try:
         entries: list[ObjectInfo | Prefix] = [
             ObjectInfo(
-                key=unquote(one.text("Key")),
+                key=decoded(one.text("Key")),
                 size=int(one.text("Size")),
                 etag=one.text("ETag"),
                 modified=datetime.fromisoformat(one.text("LastModified")).timestamp(),
@@ -73,7 +77,7 @@ def page(document: Document) -> ObjectPage:
     except ValueError as error:
         raise UnreadableError from error
     entries += [
-        Prefix(prefix=unquote(one.text("Prefix"))) for one in document.each("CommonPrefixes")
+        Prefix(prefix=decoded(one.text("Prefix"))) for one in document.each("CommonPrefixes")
     ]
     entries.sort(key=lambda one: (one.prefix if isinstance(one, Prefix) else one.key).encode())
     more = document.text("IsTruncated") == "true"

@@ -154,7 +154,7 @@ def _wrong(problem: Problem) -> ProviderError:
     said = f": {problem.message}" if problem.message else ""
     return InvalidRequestError(
         f"sendgrid answered {problem.status} {problem.code}{said}",
-        field=argument(problem.details.get("field")),
+        field=argument(problem.details.get("field") or problem.code),
         **problem.facts("sendgrid"),
     )
 
@@ -167,7 +167,7 @@ _ADDRESS = "Correct it; see which one `field` names."
 ERRORS = ErrorTable(
     "sendgrid",
     {
-        (None, "unauthorized"): _entry(
+        (401, "unauthorized"): _entry(
             "The key is wrong or revoked, or of the other region.",
             "Check api_key and base_url.",
             AuthenticationError,
@@ -177,7 +177,7 @@ ERRORS = ErrorTable(
             "Wait until they renew, or raise the plan.",
             PermissionDeniedError,
         ),
-        (None, "forbidden"): _entry(
+        (403, "forbidden"): _entry(
             "The key lacks the scope mail.send, or the account may not send.",
             "Grant Mail Send to the key; see the console for notices.",
             PermissionDeniedError,
@@ -187,13 +187,13 @@ ERRORS = ErrorTable(
             "Verify it in the console, Sender Authentication.",
             PermissionDeniedError,
         ),
-        (None, "payload_too_large"): _entry(
+        (413, "payload_too_large"): _entry(
             "The email is larger than 30 MB.", "Send a link in place of the file."
         ),
-        (None, "unsupported_media_type"): _entry(
+        (415, "unsupported_media_type"): _entry(
             "The body did not arrive as JSON.", "See what stands between us and SendGrid."
         ),
-        (None, "too_many_requests"): _entry(
+        (429, "too_many_requests"): _entry(
             "Too many requests at a time.", "It is retried more slowly.", RateLimitedError
         ),
         **{

@@ -37,7 +37,7 @@ class StripePayments:
         frozenset(PaymentCapability),
         idempotency=Idempotency.NATIVE,
         key_length_max=255,
-        key_seconds=24 * 3600.0,
+        key_seconds=24 * 3600,
         limits={
             "metadata_keys": 49,  # of 50; one is the reference
             "metadata_key_characters": 40,

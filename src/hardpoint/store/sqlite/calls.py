@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hardpoint.runtime.journal import Adoption, Entry, Found, Intent, Standing
+from hardpoint.runtime.journal import Entry, Found, Intent, Standing, Unfound
 from hardpoint.store.sqlite.statements import statements
 
 CallName = tuple[str, str]
@@ -77,8 +77,11 @@ class Calls:
         found: Sequence[Found],
         sending: Mapping[CallName, bool],
         now: Moment,
-    ) -> Found | Adoption:
+    ) -> Found | Unfound:
         """End it with the first found that no other key has.
+
+        What is adopted may be the effect of another call in doubt that looks alike. Then the effect
+        of this one is still to show, and the other must wait for it as if it were its own.
 
         Args:
             intent: what is in doubt.
@@ -86,16 +89,21 @@ class Calls:
             sending: the calls under way, and whether they are being sent.
             now: when that is.
         """
+        name = name_of(intent)
         ids = msgspec.json.encode([one.subject for one in found]).decode()
         execute = self._connection.execute
         taken = {row[0] for row in execute(_SQL["taken"], (intent.scope, ids))}
         free = [one for one in found if one.subject not in taken]
-        if not free:
-            return Adoption.NONE
-        alike = execute(_SQL["alike"], (intent.scope, intent.likeness, intent.key))
-        if any(sending.get((intent.scope, key)) for (key,) in alike):
-            return Adoption.RIVAL
+        group = (intent.scope, intent.likeness, intent.key)
+        alike = [(intent.scope, key) for (key,) in execute(_SQL["alike"], group)]
+        rival = any(sending.get(one) for one in alike)
+        if not free or rival:
+            (doubted_at,) = execute(_SQL["doubted_at"], name).fetchone()
+            age = self._doubted(name, now, doubted_at)
+            return Unfound(rival=bool(free) and rival, doubt_seconds=age)
         self.end(intent, free[0].result, free[0].subject, now)
+        execute(_SQL["doubt_anew"], (now.wall, *group))
+        self._doubts.update(dict.fromkeys(alike, now.steady))
         return free[0]
 
     def end(self, intent: Intent, result: bytes | None, subject: str | None, now: Moment) -> None:

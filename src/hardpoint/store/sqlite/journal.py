@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
-from hardpoint.runtime.journal import Adoption, Entry, Found, Intent, Standing
+from hardpoint.runtime.journal import Entry, Found, Intent, Standing, Unfound
 from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.sqlite.calls import CallName, Moment, name_of
 from hardpoint.store.sqlite.engine import Engine, Request
@@ -59,15 +59,15 @@ class SqliteJournal:
         self._under_way.mark(name_of(intent), sending=True)
         await self._ask(lambda engine: engine.calls.resume(intent))
 
-    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Adoption:
+    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Unfound:
         """Take the first that belongs to no other key for the effect, and end with it."""
         sending, now = self._under_way.sending, self._now()
-        adoption: Found | Adoption = await self._ask(
+        adopted: Found | Unfound = await self._ask(
             lambda engine: engine.calls.adopt(intent, found, sending, now)
         )
-        if isinstance(adoption, Found):
+        if isinstance(adopted, Found):
             self._under_way.leave(name_of(intent))
-        return adoption
+        return adopted
 
     async def end(self, intent: Intent, result: bytes | None, subject: str | None) -> None:
         """It was done. Should the store not take it now, the key stays open: to be asked for."""

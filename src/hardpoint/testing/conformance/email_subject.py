@@ -99,7 +99,7 @@ _BAD_HEADERS: list[dict[str, str]] = [
     *({"X-Order": value} for value in (*_INJECTIONS, "", " ", "ü", "x" * 998)),
 ]
 _BAD_ATTACHMENTS: list[tuple[str, dict[str, Any]]] = [
-    *(("name", {"name": one}) for one in (*_INJECTIONS, "", "../x", "a\\b", "x" * 256)),
+    *(("name", {"name": one}) for one in (*_INJECTIONS, "", "../x", "a\\b", 'a"; b="c', "x" * 256)),
     *(
         ("content_type", {"content_type": one})
         for one in ("", "pdf", "a/b; c=d", "text/html\r\nX: y", "a/b\n", "ü/x")

@@ -37,6 +37,13 @@ where scope = ? and subject in (select value from json_each(?))
 select key from hardpoint_call indexed by hardpoint_call_likeness
 where scope = ? and likeness = ? and ended_at is null and likeness is not null and key <> ?
 
+-- name: doubted_at
+select doubted_at from hardpoint_call where scope = ? and key = ?
+
+-- name: doubt_anew
+update hardpoint_call indexed by hardpoint_call_likeness set doubted_at = ?
+where scope = ? and likeness = ? and ended_at is null and likeness is not null and key <> ?
+
 -- name: take_over
 update hardpoint_call set doubted_at = ? where ended_at is null and doubted_at is null
 
