@@ -11,11 +11,13 @@ from hardpoint.core.errors import (
     ConfigurationError,
     ReauthorizationRequiredError,
     StoreUnavailableError,
+    TokenEndpointError,
     TokenRefreshError,
+    UnavailableError,
 )
 from hardpoint.oauth.states import ClientAccepted, ClientRefused, TokenRefreshed, TokenSpooled
-from hardpoint.oauth.transitions import Timing
-from hardpoint.store.vault import VaultFile
+from hardpoint.oauth.transitions import Next, Timing
+from hardpoint.store.vault import Key, VaultFile
 
 ROTATIONS = ("static", "grace", "strict")
 
@@ -495,6 +497,43 @@ def test_a_failure_that_comes_after_a_reconnect_changes_nothing(world, bends, be
     there.do(there.vault.refresh("c"))
     assert there.status().state.value == "active"
     assert there.token().startswith("canary-access-2-")
+
+
+def test_a_failure_that_comes_while_another_is_at_it_takes_nobody_s_lease(world, bends):
+    there = world(rotation="static", timing=Timing(exchange=0.5, lease=1.0, busy=0.2))
+    there.connect()
+    there.expire()
+    other, leases = there.another(), []
+
+    def outlived(answer):
+        there.clock.advance(2)  # it stood still for longer than its lease
+        there.transport.script = [bends.meanwhile(again)]
+        assert there.token(vault=other) == "canary-access-1-2"
+        raise UnavailableError("no connection")
+
+    def again():
+        leases.append(there.status().refreshing)
+
+    there.transport.script = [outlived]
+    assert there.token() == "canary-access-1-2"
+    assert leases == [True]
+    assert there.status().state.value == "active"
+
+
+def test_a_failure_after_the_lease_leaves_the_next_ones_claim_alone(world, bends):
+    there = world(rotation="static", timing=Timing(exchange=0.5, lease=1.0, busy=0.2))
+    there.connect()
+    there.near()
+    refresher = there.vault._refresher
+    first = refresher._claim(Key("default", "c"), 1, asked=True, resend=False)
+    there.clock.advance(2)
+    second = refresher._claim(Key("default", "c"), 1, asked=True, resend=False)
+    assert (first.step, second.step) == (Next.SEND, Next.SEND)
+    refresher._refused(first, TokenEndpointError("late"))
+    status = there.status()
+    assert (status.refreshing, status.failures) == (True, 0)
+    refresher._refused(second, TokenEndpointError("no"))
+    assert there.status().failures == 1
 
 
 # The vault cannot be written

@@ -40,7 +40,8 @@ class Keeper:
             if before is not None and _of_another(before, account):
                 raise FlowError(
                     f"{key.name} is connected to another account: disconnect it first, or connect "
-                    "this account under another name"
+                    "this account under another name",
+                    reason="other_account",
                 )
             after = renewed(before or _new(key, now), tokens, now)
             after = replace(

@@ -193,10 +193,10 @@ class Refresher:
         )
         with by.file.transaction() as rows:
             current = rows.connection(row.key)
-            if current is None or not takes(current, row.version):
+            if current is None or not _ours(current, row):
                 return None if current is None else held(by.envelope, rows, current)
             chance = by.random()
-            after = failed(row, error, entry, now, before=claim.before, chance=chance)
+            after = failed(current, error, entry, now, before=claim.before, chance=chance)
             tell = self._commits.save(rows, current, after)
             first = error.verdict == "client" and rows.client(refused.name) is None
             if error.verdict == "client":
@@ -218,16 +218,21 @@ class Refresher:
             return False
         with by.file.transaction() as rows:
             current = rows.connection(row.key)
-            if current is None or not takes(current, row.version):
+            if current is None or not _ours(current, row):
                 return True
             now = by.clock.now()
             if active:
-                after = replace(moved(row, State.DEGRADED, "asked", now), attempt_at=None)
+                after = replace(moved(current, State.DEGRADED, "asked", now), attempt_at=None)
             else:
-                after = moved(row, State.NEEDS_REAUTH, "lost_answer", now)
+                after = moved(current, State.NEEDS_REAUTH, "lost_answer", now)
             tell = self._commits.save(rows, current, after)
         tell()
         return bool(active)
+
+
+def _ours(current: ConnectionRow, row: ConnectionRow) -> bool:
+    """Whether a failure is still news: nobody has renewed it since, or is about to."""
+    return takes(current, row.version) and current.lease_owner in {row.lease_owner, None}
 
 
 def serving(credential: Held, now: float) -> bool:

@@ -103,7 +103,10 @@ class Vault:
         self._own: BlockingTransport | None = None
         if transport is None:
             # The deadline is a refresh's own: whoever asked for it may be gone before it ends.
-            limits = Limits(exchange=timing.exchange, body_bytes_max=_ANSWER_BYTES_MAX)
+            # It keeps no connection, so that none is carried over a fork.
+            limits = Limits(
+                exchange=timing.exchange, body_bytes_max=_ANSWER_BYTES_MAX, idle_connections=0
+            )
             transport = self._own = BlockingTransport(limits, remaining=lambda: None)
         effects = Effects(
             file=self._file,

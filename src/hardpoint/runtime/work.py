@@ -5,12 +5,14 @@ The work belongs to nobody who waits for it: a caller that is cancelled, and an 
 stuck or closed, leave it to be finished.
 """
 
+import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Protocol, TypeVar, cast, final
+from weakref import WeakSet
 
 _Result = TypeVar("_Result")
 _LOOKS = 4
@@ -37,10 +39,18 @@ class Work(Protocol):
         ...
 
 
+_forked: "WeakSet[_Flights | ThreadWork]" = WeakSet()
+
+
 class _Flights:
     """What is under way, by key."""
 
     def __init__(self) -> None:
+        self.forget()
+        _forked.add(self)
+
+    def forget(self) -> None:
+        """Begin anew: in a forked child nobody flies what was under way."""
         self._lock = threading.Lock()
         self._futures: dict[Hashable, Future[Any]] = {}
 
@@ -71,7 +81,7 @@ class _Flights:
 
     def _landed(self, key: Hashable) -> None:
         with self._lock:
-            del self._futures[key]
+            self._futures.pop(key, None)
 
     def under_way(self, key: Hashable) -> bool:
         return key in self._futures
@@ -117,6 +127,11 @@ class ThreadWork:
     def __init__(self, *, looks: int = _LOOKS, flights: int = _FLIGHTS) -> None:
         self._flights = _Flights()
         self._sizes = {"looks": looks, "flights": flights}
+        self.forget()
+        _forked.add(self)
+
+    def forget(self) -> None:
+        """Begin anew: a forked child has none of the threads."""
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
 
@@ -171,3 +186,11 @@ async def _outcome(future: "Future[_Result]") -> _Result:
     future.add_done_callback(wake)
     await woken
     return future.result()
+
+
+def _in_child() -> None:
+    for one in list(_forked):
+        one.forget()
+
+
+os.register_at_fork(after_in_child=_in_child)
