@@ -13,9 +13,7 @@ import msgspec
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.errors import (
-    IdempotencyConflictError,
     InvalidRequestError,
-    ProviderError,
 )
 from hardpoint.email.addresses import Address
 from hardpoint.email.driver import EmailCapability
@@ -28,6 +26,7 @@ from hardpoint.email.types import (
     FailureReason,
     NewEmail,
 )
+from hardpoint.fakes.answers import Answers
 
 SENDER = Address(email="orders@shop.example", name="Shop")
 INVALID = "invalid@fake.example"
@@ -41,13 +40,6 @@ _LIMITS = {
     "attachments": 10,
     "metadata_bytes": 10_000,
 }
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    """The first answer under a key, and what was asked."""
-
-    asked: NewEmail
-    result: Email | ProviderError
 
 
 @final
@@ -79,7 +71,7 @@ class MemoryEmail:
         """What it would have told by webhook."""
         self._now = now
         self._emails: dict[str, NewEmail] = {}
-        self._answers: dict[str, _Answer] = {}
+        self._answers = Answers[Email]()
 
     @property
     def emails(self) -> Mapping[str, NewEmail]:
@@ -91,18 +83,7 @@ class MemoryEmail:
         self.requests += 1
         if self.capabilities.idempotency is Idempotency.NONE:
             return self._sent(new)
-        known = self._answers.get(idempotency_key)
-        if known is None:
-            try:
-                known = _Answer(new, self._sent(new))
-            except ProviderError as error:
-                known = _Answer(new, error)
-            self._answers[idempotency_key] = known
-        elif known.asked != new:
-            raise IdempotencyConflictError(status=400)
-        if isinstance(known.result, ProviderError):
-            raise known.result.with_traceback(None)
-        return known.result
+        return self._answers.under(idempotency_key, new, lambda: self._sent(new))
 
     def parse_events(self, body: bytes) -> tuple[EmailEvent, ...]:
         """What the events of these numbers in `events` say."""

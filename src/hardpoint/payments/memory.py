@@ -15,13 +15,12 @@ from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.errors import (
     ConflictError,
     DeclinedError,
-    IdempotencyConflictError,
     InvalidRequestError,
     NotFoundError,
-    ProviderError,
 )
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.core.secrets import Secret
+from hardpoint.fakes.answers import Answers
 from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
@@ -69,13 +68,6 @@ _OPEN = frozenset(
 _Result = Payment | Refund
 
 
-class _Answer(msgspec.Struct, frozen=True):
-    """The first answer under a key, and what was asked."""
-
-    asked: Hashable
-    result: _Result | ProviderError
-
-
 @final
 class MemoryPayments:
     """An account that lives as long as this object.
@@ -105,7 +97,7 @@ class MemoryPayments:
         self._payments: dict[str, Payment] = {}
         self._methods: dict[str, str | None] = {}
         self._captures: dict[str, Capture] = {}
-        self._answers: dict[str, _Answer] = {}
+        self._answers = Answers[Any]((ConflictError, DeclinedError))
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
         """Create it; with a method, confirm it at once."""
@@ -248,19 +240,7 @@ class MemoryPayments:
     def _once(self, key: str, asked: Hashable, act: Callable[[], Any]) -> Any:
         """The first answer under a key; a decline or conflict is one, bad arguments are none."""
         self.requests += 1
-        asked = repr(asked)
-        known = self._answers.get(key)
-        if known is None:
-            try:
-                known = _Answer(asked, act())
-            except (ConflictError, DeclinedError) as error:
-                known = _Answer(asked, error)
-            self._answers[key] = known
-        elif known.asked != asked:
-            raise IdempotencyConflictError(status=400)
-        if isinstance(known.result, ProviderError):
-            raise known.result.with_traceback(None)
-        return known.result
+        return self._answers.under(key, repr(asked), act)
 
     def _paid(self, identifier: str, method: str | None) -> Payment:
         self._methods[identifier] = method

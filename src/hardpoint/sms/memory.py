@@ -13,11 +13,10 @@ import msgspec
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.errors import (
-    IdempotencyConflictError,
     InvalidRequestError,
     NotFoundError,
-    ProviderError,
 )
+from hardpoint.fakes.answers import Answers
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.segments import segments
 from hardpoint.sms.suppressions import OptedOutError
@@ -39,13 +38,6 @@ OPTED_OUT = "+15005550004"
 
 _PAGE = 50
 _LIMITS = {"text_characters": 1600, "media_items": 10}
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    """The first answer under a key, and what was asked."""
-
-    asked: NewMessage
-    result: Message | ProviderError
 
 
 @final
@@ -77,7 +69,7 @@ class MemorySms:
         """What it would have told by webhook."""
         self._now = now
         self._messages: dict[str, Message] = {}
-        self._answers: dict[str, _Answer] = {}
+        self._answers = Answers[Message]()
 
     @property
     def messages(self) -> Mapping[str, Message]:
@@ -89,18 +81,7 @@ class MemorySms:
         self.requests += 1
         if self.capabilities.idempotency is Idempotency.NONE:
             return self._sent(new)
-        known = self._answers.get(idempotency_key)
-        if known is None:
-            try:
-                known = _Answer(new, self._sent(new))
-            except ProviderError as error:
-                known = _Answer(new, error)
-            self._answers[idempotency_key] = known
-        elif known.asked != new:
-            raise IdempotencyConflictError(status=400)
-        if isinstance(known.result, ProviderError):
-            raise known.result.with_traceback(None)
-        return known.result
+        return self._answers.under(idempotency_key, new, lambda: self._sent(new))
 
     async def get_message(self, message_id: str) -> Message:
         """Read it."""
