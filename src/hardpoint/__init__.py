@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import BudgetExhaustedError as BudgetExhaustedError
     from hardpoint.core.errors import BulkheadFullError as BulkheadFullError
     from hardpoint.core.errors import CircuitOpenError as CircuitOpenError
+    from hardpoint.core.errors import ClientRefusedError as ClientRefusedError
     from hardpoint.core.errors import ConfigurationError as ConfigurationError
     from hardpoint.core.errors import ConflictError as ConflictError
     from hardpoint.core.errors import DeadlineExceededError as DeadlineExceededError
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import StoreError as StoreError
     from hardpoint.core.errors import StoreUnavailableError as StoreUnavailableError
     from hardpoint.core.errors import TimedOutError as TimedOutError
+    from hardpoint.core.errors import TokenEndpointError as TokenEndpointError
     from hardpoint.core.errors import TokenRefreshError as TokenRefreshError
     from hardpoint.core.errors import TransactionLostError as TransactionLostError
     from hardpoint.core.errors import UnavailableError as UnavailableError

@@ -158,6 +158,13 @@ def test_what_it_does_not_know_it_refuses():
     assert caller.get("/nowhere").status == 404
 
 
+def test_it_answers_where_a_real_one_would():
+    caller = Caller(paths={"token": "/login/oauth/access_token"})
+    assert caller.post(grant_type="client_credentials").status == 404
+    there = caller.post("/login/oauth/access_token", grant_type="client_credentials")
+    assert there.status == 200
+
+
 def test_a_grant_can_be_ended_from_both_sides():
     caller = Caller(quirks=["empty_revocation"])
     first, second, third = (caller.server.grant() for _ in range(3))

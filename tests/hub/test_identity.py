@@ -9,6 +9,7 @@ from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
+from hardpoint.sync.hub import Hub as BlockingHub
 
 STORE = '[store]\nurl = "sqlite:hardpoint.db"\n'
 VAULT = '[vault]\nkeyring = "env:RING"\n'
@@ -120,3 +121,11 @@ def test_a_vault_is_looked_into_without_its_clients(written) -> None:
     vault = settings.identity.keeper(work=BlockingWork())
     run(vault.open())
     assert run(vault.connections()) == ()
+
+
+def test_a_plain_script_has_the_vault_too(written) -> None:
+    with BlockingHub(Settings.load(written(PUBLIC, STORE, VAULT, GITHUB))) as hub:
+        assert hub.vault is hub.vault
+        hub.vault.put_key("k", Secret.value("canary-key"))
+        assert hub.vault.access_token("k").reveal() == "canary-key"
+        assert hub.vault.authorization("k", client="github").permits("api.github.com")

@@ -1,8 +1,10 @@
 """Keeping, listing and ending connections; what is where, and for whom."""
 
 import asyncio
+import io
 import sqlite3
 import stat
+import threading
 import traceback
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ from hardpoint.core.errors import (
     ConfigurationError,
     FlowError,
     InvalidRequestError,
+    OAuthError,
     ReauthorizationRequiredError,
     StoreCorruptError,
     StoreUnavailableError,
@@ -21,6 +24,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.http.client import ApiClient
 from hardpoint.http.messages import Response
+from hardpoint.oauth import fresh
 from hardpoint.oauth.catalogue import Revocation
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.spool import Spool, Spooled
@@ -31,6 +35,7 @@ from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.work import ThreadWork
 from hardpoint.store.vault import Key
 from hardpoint.sync.vault import Vault as BlockingVault
+from hardpoint.telemetry.logs import configure
 from hardpoint.testing.clock import ManualClock
 
 KEY = "k1:" + "A" * 43 + "="
@@ -454,25 +459,74 @@ def test_what_somebody_has_to_see_is_told_louder(world):
     assert [one.severity for one in changes] == ["info", "warning"]
 
 
-def test_no_token_is_in_any_file_or_any_words(world, bends, tmp_path):
-    there = world()
+def test_no_token_is_in_any_file_any_log_or_any_words(world, bends, tmp_path):
+    there, log = world(), io.StringIO()
+    listening = there.vault.listeners.add(configure(log, json=True))
     there.connect()
     there.do(there.vault.put_key("k", Secret.value("canary-key")))
     there.near()
     there.token()
+    there.connect("spooled")
+    there.vault._file._busy = 0.0
+    reader = sqlite3.connect(there.path, isolation_level=None)
+
+    def blocked():
+        reader.execute("begin")
+        reader.execute("select * from hardpoint_connection").fetchall()
+
+    there.transport.script = [bends.meanwhile(blocked)]
+    there.do(there.vault.refresh("spooled", resend=True))
+    reader.close()
     said = [repr(there.events), repr(there.do(there.vault.current("c")))]
-    for body in (b'{"error": "invalid_grant", "error_description": "canary-refresh-1-2"}',):
-        there.expire()
-        there.transport.script = [bends.answering(400, body)]
-        with pytest.raises(ReauthorizationRequiredError) as caught:
-            there.token()
+    there.expire()
+    quoting = b'{"error": "invalid_grant", "error_description": "canary-refresh-1-3 is used"}'
+    for bend in (bends.unreachable, bends.answering(400, quoting)):
+        there.transport.script = [bend]
+        with pytest.raises(OAuthError) as caught:
+            there.do(there.vault.refresh("c"))
         trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-        said += [line for line in trace.format() if "tests/" not in line]
-    assert not [text for text in said if "canary" in text]
-    for file in tmp_path.rglob("*"):
-        if file.is_file():
-            assert b"canary" not in file.read_bytes()
-            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        ours = [frame for frame in trace.stack if "src/hardpoint" in frame.filename]
+        said += [str(caught.value), *(str(frame.locals) for frame in ours)]
+    listening()
+    assert "token_spooled" in log.getvalue()
+    assert not [text for text in (*said, log.getvalue()) if "canary" in text]
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(files) >= 3, "the vault, its journal and the spool"
+    for file in files:
+        assert b"canary" not in file.read_bytes()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_keys_are_rotated_while_everything_is_used(world):
+    there = world()
+    for number in range(4):
+        there.connect(f"c{number}")
+    rings = [(K2, KEY), (KEY, K2)]
+
+    def rotates():
+        for turn in range(10):
+            ring = Keyring(Secret.value("\n".join(rings[turn % 2])))
+            there.do(there.another(keyring=ring).rotate_key())
+
+    thread = threading.Thread(target=rotates)
+    thread.start()
+    using = there.another(keyring=Keyring(Secret.value(f"{KEY}\n{K2}")))
+    for _ in range(3):
+        there.expire()
+        for number in range(4):
+            assert there.token(f"c{number}", vault=using)
+    thread.join()
+    assert there.refreshes == 12
+    assert all(there.server.alive(number) for number in range(1, 5))
+
+
+def test_a_process_remembers_so_many_and_no_more(world, monkeypatch):
+    monkeypatch.setattr(fresh, "KNOWN_MOST", 2)
+    there = world()
+    for name in ("a", "b", "c"):
+        there.do(there.vault.put_key(name, Secret.value("canary-key")))
+        there.token(name)
+    assert len(there.vault._fresh._known) == 2
 
 
 # Its shells

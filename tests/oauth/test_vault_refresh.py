@@ -11,10 +11,13 @@ from hardpoint.core.errors import (
     ConfigurationError,
     ReauthorizationRequiredError,
     StoreUnavailableError,
+    TokenEndpointError,
     TokenRefreshError,
+    UnavailableError,
 )
 from hardpoint.oauth.states import ClientAccepted, ClientRefused, TokenRefreshed, TokenSpooled
-from hardpoint.oauth.transitions import Timing
+from hardpoint.oauth.transitions import Next, Timing
+from hardpoint.store.vault import Key, VaultFile
 
 ROTATIONS = ("static", "grace", "strict")
 
@@ -496,6 +499,43 @@ def test_a_failure_that_comes_after_a_reconnect_changes_nothing(world, bends, be
     assert there.token().startswith("canary-access-2-")
 
 
+def test_a_failure_that_comes_while_another_is_at_it_takes_nobody_s_lease(world, bends):
+    there = world(rotation="static", timing=Timing(exchange=0.5, lease=1.0, busy=0.2))
+    there.connect()
+    there.expire()
+    other, leases = there.another(), []
+
+    def outlived(answer):
+        there.clock.advance(2)  # it stood still for longer than its lease
+        there.transport.script = [bends.meanwhile(again)]
+        assert there.token(vault=other) == "canary-access-1-2"
+        raise UnavailableError("no connection")
+
+    def again():
+        leases.append(there.status().refreshing)
+
+    there.transport.script = [outlived]
+    assert there.token() == "canary-access-1-2"
+    assert leases == [True]
+    assert there.status().state.value == "active"
+
+
+def test_a_failure_after_the_lease_leaves_the_next_ones_claim_alone(world, bends):
+    there = world(rotation="static", timing=Timing(exchange=0.5, lease=1.0, busy=0.2))
+    there.connect()
+    there.near()
+    refresher = there.vault._refresher
+    first = refresher._claim(Key("default", "c"), 1, asked=True, resend=False)
+    there.clock.advance(2)
+    second = refresher._claim(Key("default", "c"), 1, asked=True, resend=False)
+    assert (first.step, second.step) == (Next.SEND, Next.SEND)
+    refresher._refused(first, TokenEndpointError("late"))
+    status = there.status()
+    assert (status.refreshing, status.failures) == (True, 0)
+    refresher._refused(second, TokenEndpointError("no"))
+    assert there.status().failures == 1
+
+
 # The vault cannot be written
 
 
@@ -551,6 +591,49 @@ def test_what_waits_in_the_spool_is_taken_in_by_whoever_would_refresh(impatient,
     readers[0].close()
     assert there.token(vault=there.another()) == "canary-access-1-2"
     assert there.refreshes == 1
+
+
+def test_tokens_that_fit_nowhere_are_tried_again_while_the_lease_lasts(impatient, bends):
+    there = impatient()
+    there.connect()
+    there.expire()
+    in_the_way = there.path.with_name("vault.db.spool")
+    readers, pauses = [], []
+
+    def full():
+        in_the_way.write_text("")
+        readers.append(blocked(there.path))
+
+    def pause(seconds):
+        pauses.append(seconds)
+        there.clock.pause(seconds)
+        if len(pauses) == 3:
+            readers[0].close()
+
+    patient = SimpleNamespace(now=there.clock.now, monotonic=there.clock.monotonic, pause=pause)
+    vault = there.another(clock=patient, file=VaultFile(there.path, busy=0.0))
+    there.transport.script = [bends.meanwhile(full)]
+    assert there.token(vault=vault) == "canary-access-1-2"
+    assert len(pauses) == 3
+    assert there.token() == "canary-access-1-2"
+
+
+def test_tokens_that_fit_nowhere_for_as_long_as_the_lease_are_told(impatient, bends):
+    there = impatient(timing=Timing(exchange=0.5, lease=1.0, busy=0.2))
+    there.connect()
+    there.expire()
+    in_the_way = there.path.with_name("vault.db.spool")
+    in_the_way.write_text("")
+    readers = []
+    there.transport.script = [bends.meanwhile(lambda: readers.append(blocked(there.path)))]
+    with pytest.raises(StoreUnavailableError, match="spool"):
+        there.token()
+    readers[0].close()
+    in_the_way.unlink()
+    there.clock.advance(2)
+    with pytest.raises(ReauthorizationRequiredError):
+        there.token()
+    assert there.server.alive()
 
 
 def test_what_waits_for_a_connection_that_was_connected_anew_is_thrown_away(impatient, bends):

@@ -6,7 +6,7 @@ import pytest
 
 from hardpoint.core.errors import MisuseError
 from hardpoint.runtime.blocking import run
-from hardpoint.runtime.work import BlockingWork, ThreadWork
+from hardpoint.runtime.work import BlockingWork, ThreadWork, _in_child
 
 DEADLINE = contextvars.ContextVar("deadline", default=None)
 
@@ -100,6 +100,32 @@ def test_a_loop_that_ends_leaves_the_job_to_be_finished():
     asyncio.run(work.close())
     assert gate.count == 1
     assert not work.under_way("key")
+
+
+def test_a_forked_child_begins_anew():
+    """As `os.fork` would have it, without the fork: a test process has threads."""
+    threaded, blocking = ThreadWork(), BlockingWork()
+    gates = Gate(), Gate()
+    threads = [
+        threading.Thread(target=lambda: asyncio.run(threaded.join("key", gates[0]))),
+        threading.Thread(target=lambda: run(blocking.join("key", gates[1]))),
+    ]
+    for thread, gate in zip(threads, gates, strict=True):
+        thread.start()
+        assert gate.entered.wait(10)
+    pools = dict(threaded._pools)
+    _in_child()
+    assert not threaded.under_way("key")
+    assert not blocking.under_way("key")
+    assert asyncio.run(threaded.join("key", lambda: "child")) == "child"
+    assert run(blocking.join("key", lambda: "child")) == "child"
+    for gate in gates:
+        gate.open.set()
+    for thread in threads:
+        thread.join()
+    asyncio.run(threaded.close())
+    for pool in pools.values():
+        pool.shutdown()
 
 
 def test_threads_that_ask_for_the_same_wait_for_the_first():

@@ -34,6 +34,9 @@ Quirk = Literal[
 """`keeps_refresh_token`: a static server that repeats it in each answer."""
 
 
+_ENDPOINTS = ("authorize", "token", "revoke", "introspect", "resource")
+
+
 @dataclass
 class _Grant:
     """What one user has granted."""
@@ -75,6 +78,8 @@ class FakeAuthorization:
         now: Unix seconds.
         issuer: sent along with the code (RFC 9207), where given.
         id_token: makes an ID token from `sub`, `aud` and `nonce`, where given.
+        paths: where its endpoints are, by name, if not below `/`: a real provider's, so that
+            `Entry.at` leads here, `{"token": "/login/oauth/access_token"}`.
     """
 
     name = "authorization"
@@ -92,6 +97,7 @@ class FakeAuthorization:
         now: Callable[[], float] = time.time,
         issuer: str | None = None,
         id_token: Callable[[Mapping[str, Any]], str] | None = None,
+        paths: Mapping[str, str] | None = None,
     ) -> None:
         self.ledger = Ledger()
         self.rotation: Rotation = rotation
@@ -104,6 +110,14 @@ class FakeAuthorization:
         self._now = now
         self._issuer = issuer
         self._id_token = id_token
+        at = {name: f"/{name}" for name in _ENDPOINTS} | dict(paths or {})
+        self._routes: dict[tuple[str, str], Callable[[Received], Reply]] = {
+            ("GET", at["authorize"]): self._authorize,
+            ("POST", at["token"]): self._token,
+            ("POST", at["revoke"]): self._revoke,
+            ("POST", at["introspect"]): self._introspect,
+            ("GET", at["resource"]): self._resource,
+        }
         self._grants: list[_Grant] = []
         self._codes: dict[str, _Grant] = {}
         self._issued = 0
@@ -122,15 +136,8 @@ class FakeAuthorization:
 
     def answer(self, request: Received) -> Reply:
         """One endpoint's answer."""
-        routes: dict[tuple[str, str], Callable[[Received], Reply]] = {
-            ("GET", "/authorize"): self._authorize,
-            ("POST", "/token"): self._token,
-            ("POST", "/revoke"): self._revoke,
-            ("POST", "/introspect"): self._introspect,
-            ("GET", "/resource"): self._resource,
-        }
         try:
-            route = routes.get((request.method, request.path))
+            route = self._routes.get((request.method, request.path))
             return Reply.json({}, 404) if route is None else route(request)
         except _RefusedError as error:
             self.ledger.record("refused", code=error.code, path=request.path)

@@ -115,17 +115,34 @@ class IdentitySettings:
             listeners=listeners,
         )
 
-    def keeper(self, *, work: "Work") -> "Vault":
-        """The vault alone, without its clients: to look into it, and to change its keys.
+    def keeper(
+        self,
+        *,
+        work: "Work",
+        public_url: str | None = None,
+        listeners: "Listeners | None" = None,
+    ) -> "Vault":
+        """The vault alone.
+
+        Args:
+            work: where blocking work is done.
+            public_url: with it come the clients of providers that we describe; without, it can be
+                looked into and have its keys changed, but refreshes nothing.
+            listeners: told what it does.
 
         Raises:
-            ConfigurationError: there is no vault, or its keyring cannot work.
+            ConfigurationError: there is no vault, or its keyring or a registration cannot work.
         """
         from hardpoint.oauth.keyring import Keyring
         from hardpoint.oauth.vault import Vault
 
         where = self._configured()
-        return Vault(where.path, Keyring(where.keyring), work=work)
+        clients = {
+            name: one.client("connect", one.entry("connect"), public_url)
+            for name, one in self.oauth.items()
+            if public_url is not None and one.connect and one.provider is not None
+        }
+        return Vault(where.path, Keyring(where.keyring), clients, work=work, listeners=listeners)
 
     def _configured(self) -> VaultSettings:
         if self.vault is None:

@@ -1,13 +1,16 @@
 """What one process remembers of the vault: tokens it may hand out without another look."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from hardpoint.core.effects import Clock, Random
 from hardpoint.oauth.refresh import serving
 from hardpoint.oauth.sealing import Held
 from hardpoint.oauth.transitions import Timing
 from hardpoint.store.vault import ConnectionRow, Key
+
+KNOWN_MOST: Final = 10_000
+"""How many credentials one process remembers."""
 
 
 @final
@@ -61,6 +64,8 @@ class Fresh:
             # One that is due and could not be renewed now is handed out to its end.
             due = self.due(row)
             until = row.expires_at - (self._early(row) if row.refreshable and not due else 0.0)
+        while len(self._known) >= KNOWN_MOST:
+            self._known.pop(next(iter(self._known)), None)  # the one that was first looked at
         self._known[key] = _Known(current, until, self._monotonic() + self._timing.cached)
         return current
 

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from hardpoint.core.errors import FlowError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.refresh import Effects, Refresher
+from hardpoint.oauth.commits import Commits
+from hardpoint.oauth.effects import Effects
 from hardpoint.oauth.sealing import Held, held, sealed
 from hardpoint.oauth.states import ConnectionStatus, State
 from hardpoint.oauth.tokens import Tokens, same
@@ -20,9 +21,9 @@ from hardpoint.store.vault import ConnectionRow, Key, Rows
 class Keeper:
     """Changes connections by hand; a refresh under way notices by the version."""
 
-    def __init__(self, effects: Effects, refresher: Refresher) -> None:
+    def __init__(self, effects: Effects, commits: Commits) -> None:
         self._by = effects
-        self._refresher = refresher
+        self._commits = commits
 
     def put(
         self, key: Key, tokens: Tokens, *, kind: str, client: str | None, account: str | None
@@ -39,7 +40,8 @@ class Keeper:
             if before is not None and _of_another(before, account):
                 raise FlowError(
                     f"{key.name} is connected to another account: disconnect it first, or connect "
-                    "this account under another name"
+                    "this account under another name",
+                    reason="other_account",
                 )
             after = renewed(before or _new(key, now), tokens, now)
             after = replace(
@@ -47,7 +49,7 @@ class Keeper:
             )
             rows.drop_credentials(key, before=after.version)
             rows.add_credential(key, sealed(by.envelope, after, tokens, now))
-            tell = self._refresher.save(rows, before, after)
+            tell = self._commits.save(rows, before, after)
         tell()
 
     def reject(self, key: Key, token: Secret) -> bool:
@@ -67,7 +69,7 @@ class Keeper:
                 return False
             else:
                 after = replace(row, rejected=row.version)
-            tell = self._refresher.save(rows, row, after)
+            tell = self._commits.save(rows, row, after)
         tell()
         return bool(row.refreshable)
 
@@ -81,7 +83,7 @@ class Keeper:
                 if row.name == name:
                     cut[row.key] = held(by.envelope, rows, row)
                     after = moved(row, State.DISCONNECTED, "revocation_pending", by.clock.now())
-                    tells.append(self._refresher.save(rows, row, after))
+                    tells.append(self._commits.save(rows, row, after))
         for tell in tells:
             tell()
         return cut
@@ -94,7 +96,7 @@ class Keeper:
         """
         if current is None or current.row.client is None:
             return False
-        endpoint = self._refresher.endpoint(current.row.client)
+        endpoint = self._by.endpoint(current.row.client)
         return step(endpoint.give_back(current.tokens))
 
     def erase(self, key: Key) -> None:

@@ -9,41 +9,27 @@ token is on its way, and the version that an answer belongs to decides whether i
 All of this blocks; it runs where `hardpoint.runtime.work` lets it.
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
 from msgspec.structs import replace
 
-from hardpoint.core.effects import Ids, Random
 from hardpoint.core.errors import (
-    ConfigurationError,
     StoreCorruptError,
-    StoreError,
     TokenEndpointError,
 )
-from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
-from hardpoint.http.messages import Transport
-from hardpoint.oauth.client import Client
-from hardpoint.oauth.endpoint import TokenEndpoint
-from hardpoint.oauth.envelope import Envelope
-from hardpoint.oauth.sealing import Held, held, sealed
-from hardpoint.oauth.spool import Spool, Spooled
+from hardpoint.oauth.commits import Commits
+from hardpoint.oauth.effects import Effects
+from hardpoint.oauth.sealing import Held, held
 from hardpoint.oauth.states import (
-    ClientAccepted,
     ClientRefused,
-    ConnectionChanged,
     State,
-    TokenRefreshed,
-    TokenSpooled,
 )
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import (
     CLIENT_RETRY_SECONDS,
     Next,
-    Timing,
     asking,
     claimed,
     failed,
@@ -51,31 +37,13 @@ from hardpoint.oauth.transitions import (
     leased,
     moved,
     next_step,
-    renewed,
     takes,
 )
 from hardpoint.runtime.blocking import step
-from hardpoint.runtime.clocks import Timekeeper
-from hardpoint.store.vault import ClientRow, ConnectionRow, Key, Rows, VaultFile
+from hardpoint.store.vault import ClientRow, ConnectionRow, Key, Rows
 
 _POLL_SECONDS = 0.02
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effects:
-    """What a refresh works with."""
-
-    file: VaultFile
-    envelope: Envelope
-    spool: Spool
-    clients: Mapping[str, Client]
-    transport: Transport
-    clock: Timekeeper
-    random: Random
-    ids: Ids
-    listeners: Listeners
-    timing: Timing
+_RETRY_SECONDS = 0.5
 
 
 @final
@@ -93,26 +61,9 @@ class _Claim:
 class Refresher:
     """Renews credentials, one at a time for each."""
 
-    def __init__(self, effects: Effects) -> None:
+    def __init__(self, effects: Effects, commits: Commits) -> None:
         self._by = effects
-        self._endpoints: dict[str, TokenEndpoint] = {}
-
-    def endpoint(self, client: str | None) -> TokenEndpoint:
-        """A client's token endpoint.
-
-        Raises:
-            ConfigurationError: no client of that name is configured.
-        """
-        known = self._endpoints.get(client or "")
-        if known is None:
-            found = self._by.clients.get(client or "")
-            if found is None:
-                raise ConfigurationError(
-                    f"oauth.{client}", "is not configured, but a connection uses it"
-                )
-            known = TokenEndpoint(self._by.transport, found, self._by.clock)
-            self._endpoints[client or ""] = known
-        return known
+        self._commits = commits
 
     def renew(
         self, key: Key, seen: int, *, asked: bool = False, resend: bool = False
@@ -142,7 +93,7 @@ class Refresher:
                     return self._sent(claim)
                 case Next.ASK:
                     if not self._unused(claim):
-                        return self.look(key)
+                        return self._commits.look(key)
                     asked = True
                 case Next.WAIT:
                     serves = not asked and serving(claim.held, self._by.clock.now())
@@ -166,37 +117,15 @@ class Refresher:
                 return True
         return False
 
-    def look(self, key: Key) -> Held | None:
-        """The credential as it stands."""
-        with self._by.file.reading() as rows:
-            row = rows.connection(key)
-            return None if row is None else held(self._by.envelope, rows, row)
-
-    def adopt_all(self) -> None:
-        """Take into the vault what waits in the spool."""
-        for spooled in self._by.spool.waiting():
-            with self._by.file.transaction() as rows:
-                before = rows.connection(spooled.row.key)
-                after = self._adopt(rows, before)
-            self._adopted(before, after, spooled.row)
-
-    def save(
-        self, rows: Rows, before: ConnectionRow | None, after: ConnectionRow
-    ) -> Callable[[], None]:
-        """Write a row; the function returned tells listeners, and belongs after the commit."""
-        if after != before:
-            rows.save(after)
-        return lambda: self._tell(before, after)
-
     def _claim(self, key: Key, seen: int, *, asked: bool, resend: bool) -> _Claim | None:
         by = self._by
         with by.file.transaction() as rows:
             stored = rows.connection(key)
-            row = self._adopt(rows, stored)
+            row = self._commits.adopt(rows, stored)
             if row is None:
                 return None
             now = by.clock.now()
-            entry = self.endpoint(row.client).client.entry if row.refreshable else None
+            entry = self._by.endpoint(row.client).client.entry if row.refreshable else None
             refused = self._client_refused(rows, row, now)
             what = (
                 Next.NOTHING
@@ -224,35 +153,15 @@ class Refresher:
                     after = given_up(row, now)
                 case _:
                     after = row
-            tell = self.save(rows, row, after)
+            tell = self._commits.save(rows, row, after)
         if row is not stored:
-            self._adopted(stored, row, row)
+            self._commits.adopted(stored, row, row)
         tell()
         return _Claim(
             step=what,
             held=Held(row=after, tokens=current.tokens, refused=refused),
             before=row.attempt_at,
         )
-
-    def _adopt(self, rows: Rows, row: ConnectionRow | None) -> ConnectionRow | None:
-        """The row, renewed by what waits in the spool for it if something does."""
-        if row is None or row.attempt_at is None:
-            return row
-        spooled = self._by.spool.find(row.key, row.version + 1)
-        if spooled is None or not takes(row, spooled.row.version - 1):
-            return row
-        rows.save(spooled.row)
-        rows.add_credential(row.key, spooled.credential)
-        rows.drop_credentials(row.key, before=row.version)
-        return spooled.row
-
-    def _adopted(
-        self, before: ConnectionRow | None, after: ConnectionRow | None, spooled: ConnectionRow
-    ) -> None:
-        """After the commit: the file is of no more use, whether its tokens were taken or not."""
-        self._by.spool.remove(spooled.key, spooled.version)
-        if after is not None and after is not before:
-            self._tell(before, after)
 
     def _client_refused(self, rows: Rows, row: ConnectionRow, now: float) -> ClientRow | None:
         """The client, while it is refused: one connection asks for all of them, once a minute."""
@@ -265,69 +174,17 @@ class Refresher:
         row, old = claim.held.row, claim.held.tokens
         started = self._by.clock.monotonic()
         try:
-            tokens = step(self.endpoint(row.client).refresh(_refresh_token(old)))
+            tokens = step(self._by.endpoint(row.client).refresh(_refresh_token(old)))
         except TokenEndpointError as error:
             return self._refused(claim, error)
-        return self._kept(row, old.succeeded_by(tokens), started)
-
-    def _kept(self, row: ConnectionRow, tokens: Tokens, started: float) -> Held | None:
-        """Commit new tokens; spool them when the vault cannot be written. Never drop them."""
-        by = self._by
-        now = by.clock.now()
-        after = renewed(row, tokens, now)
-        credential = sealed(by.envelope, after, tokens, now)
-        try:
-            with by.file.transaction() as rows:
-                current = rows.connection(row.key)
-                taken = takes(current, row.version)
-                if taken:
-                    rows.add_credential(row.key, credential)
-                    rows.drop_credentials(row.key, before=row.version)
-                    rows.save(after)
-                    recovered = rows.accept_client(row.client or "")
-                else:
-                    recovered = False
-        except StoreError as error:
-            by.spool.write(Spooled(row=after, credential=credential))
-            by.listeners.emit(
-                TokenSpooled(
-                    tenant=row.tenant,
-                    connection=row.name,
-                    slot=row.slot,
-                    version=after.version,
-                    error=str(error),
-                )
-            )
-            return Held(row=after, tokens=tokens)
-        if not taken:
-            self._give_back(row, tokens, current)
-            return self.look(row.key)
-        self._tell(current, after)
-        if recovered:
-            by.listeners.emit(ClientAccepted(client=row.client or ""))
-        by.listeners.emit(
-            TokenRefreshed(
-                tenant=row.tenant,
-                connection=row.name,
-                slot=row.slot,
-                version=after.version,
-                seconds=by.clock.monotonic() - started,
-            )
-        )
-        return Held(row=after, tokens=tokens)
-
-    def _give_back(self, row: ConnectionRow, tokens: Tokens, current: ConnectionRow | None) -> None:
-        """Revoke what came for a connection that was disconnected meanwhile."""
-        if current is None or current.state == State.DISCONNECTED.value:
-            with suppress(TokenEndpointError):
-                step(self.endpoint(row.client).give_back(tokens))
+        return self._commits.keep(row, old.succeeded_by(tokens), started)
 
     def _refused(self, claim: _Claim, error: TokenEndpointError) -> Held | None:
         """Note what came in place of tokens; nothing when the credential has moved on meanwhile."""
         by = self._by
         row = claim.held.row
         now = by.clock.now()
-        entry = self.endpoint(row.client).client.entry
+        entry = self._by.endpoint(row.client).client.entry
         refused = ClientRow(
             name=row.client or "",
             refused_at=now,
@@ -336,11 +193,11 @@ class Refresher:
         )
         with by.file.transaction() as rows:
             current = rows.connection(row.key)
-            if current is None or not takes(current, row.version):
+            if current is None or not _ours(current, row):
                 return None if current is None else held(by.envelope, rows, current)
             chance = by.random()
-            after = failed(row, error, entry, now, before=claim.before, chance=chance)
-            tell = self.save(rows, current, after)
+            after = failed(current, error, entry, now, before=claim.before, chance=chance)
+            tell = self._commits.save(rows, current, after)
             first = error.verdict == "client" and rows.client(refused.name) is None
             if error.verdict == "client":
                 rows.refuse_client(refused)
@@ -355,37 +212,27 @@ class Refresher:
         by = self._by
         row, token = claim.held.row, _refresh_token(claim.held.tokens)
         try:
-            active = step(self.endpoint(row.client).introspect(token))
+            active = step(self._by.endpoint(row.client).introspect(token))
         except TokenEndpointError as error:
             self._refused(claim, error)
             return False
         with by.file.transaction() as rows:
             current = rows.connection(row.key)
-            if current is None or not takes(current, row.version):
+            if current is None or not _ours(current, row):
                 return True
             now = by.clock.now()
             if active:
-                after = replace(moved(row, State.DEGRADED, "asked", now), attempt_at=None)
+                after = replace(moved(current, State.DEGRADED, "asked", now), attempt_at=None)
             else:
-                after = moved(row, State.NEEDS_REAUTH, "lost_answer", now)
-            tell = self.save(rows, current, after)
+                after = moved(current, State.NEEDS_REAUTH, "lost_answer", now)
+            tell = self._commits.save(rows, current, after)
         tell()
         return bool(active)
 
-    def _tell(self, before: ConnectionRow | None, after: ConnectionRow) -> None:
-        listeners = self._by.listeners
-        if listeners and (before is None or before.state != after.state):
-            listeners.emit(
-                ConnectionChanged(
-                    tenant=after.tenant,
-                    connection=after.name,
-                    slot=after.slot,
-                    before=None if before is None else State(before.state),
-                    after=State(after.state),
-                    reason=after.reason,
-                    at=after.state_since,
-                )
-            )
+
+def _ours(current: ConnectionRow, row: ConnectionRow) -> bool:
+    """Whether a failure is still news: nobody has renewed it since, or is about to."""
+    return takes(current, row.version) and current.lease_owner in {row.lease_owner, None}
 
 
 def serving(credential: Held, now: float) -> bool:

@@ -28,11 +28,13 @@ from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Transport
 from hardpoint.oauth.bearer import ConnectionAuthorization
 from hardpoint.oauth.client import Client
+from hardpoint.oauth.commits import Commits
+from hardpoint.oauth.effects import Effects
 from hardpoint.oauth.envelope import Envelope
 from hardpoint.oauth.fresh import Fresh
 from hardpoint.oauth.keeping import Keeper
 from hardpoint.oauth.keyring import Keyring
-from hardpoint.oauth.refresh import Effects, Refresher, serving
+from hardpoint.oauth.refresh import Refresher, serving
 from hardpoint.oauth.refusals import checked, refusal, unknown
 from hardpoint.oauth.rotation import Rotated, check_keys, rotate
 from hardpoint.oauth.sealing import Held
@@ -101,7 +103,10 @@ class Vault:
         self._own: BlockingTransport | None = None
         if transport is None:
             # The deadline is a refresh's own: whoever asked for it may be gone before it ends.
-            limits = Limits(exchange=timing.exchange, body_bytes_max=_ANSWER_BYTES_MAX)
+            # It keeps no connection, so that none is carried over a fork.
+            limits = Limits(
+                exchange=timing.exchange, body_bytes_max=_ANSWER_BYTES_MAX, idle_connections=0
+            )
             transport = self._own = BlockingTransport(limits, remaining=lambda: None)
         effects = Effects(
             file=self._file,
@@ -115,8 +120,9 @@ class Vault:
             listeners=self.listeners,
             timing=timing,
         )
-        self._refresher = Refresher(effects)
-        self._keeper = Keeper(effects, self._refresher)
+        self._commits = Commits(effects)
+        self._refresher = Refresher(effects, self._commits)
+        self._keeper = Keeper(effects, self._commits)
         self._fresh = Fresh(timing, self._clock, random)
 
     # Its life
@@ -198,7 +204,7 @@ class Vault:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
         key = checked(Key(tenant, connection, slot))
-        before = self._found(key, await self._work.do(partial(self._refresher.look, key)))
+        before = self._found(key, await self._work.do(partial(self._commits.look, key)))
         seen = before.row.version
         job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
         after = self._found(key, await self._work.join(key, job))
@@ -370,7 +376,7 @@ class Vault:
     def _open(self) -> None:
         self._file.open()
         check_keys(self._file, self._envelope.keyring)
-        self._refresher.adopt_all()
+        self._commits.adopt_all()
 
     def _client(self, name: str) -> Client:
         found = self._clients.get(name)
@@ -390,7 +396,7 @@ class Vault:
 
     async def _current(self, key: Key) -> Held:
         """The credential, renewed where that is due and somebody can."""
-        looked = self._found(key, await self._work.do(partial(self._refresher.look, key)))
+        looked = self._found(key, await self._work.do(partial(self._commits.look, key)))
         if not self._fresh.due(looked.row):
             return self._fresh.remember(key, looked)
         if serving(looked, self._clock.now()) and self._work.under_way(key):

@@ -5,15 +5,18 @@ The work belongs to nobody who waits for it: a caller that is cancelled, and an 
 stuck or closed, leave it to be finished.
 """
 
+import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Protocol, TypeVar, cast, final
+from weakref import WeakSet
 
 _Result = TypeVar("_Result")
-_THREADS = 16
+_LOOKS = 4
+_FLIGHTS = 32
 
 
 class Work(Protocol):
@@ -36,10 +39,18 @@ class Work(Protocol):
         ...
 
 
+_forked: "WeakSet[_Flights | ThreadWork]" = WeakSet()
+
+
 class _Flights:
     """What is under way, by key."""
 
     def __init__(self) -> None:
+        self.forget()
+        _forked.add(self)
+
+    def forget(self) -> None:
+        """Begin anew: in a forked child nobody flies what was under way."""
         self._lock = threading.Lock()
         self._futures: dict[Hashable, Future[Any]] = {}
 
@@ -70,7 +81,7 @@ class _Flights:
 
     def _landed(self, key: Hashable) -> None:
         with self._lock:
-            del self._futures[key]
+            self._futures.pop(key, None)
 
     def under_way(self, key: Hashable) -> bool:
         return key in self._futures
@@ -108,25 +119,31 @@ class BlockingWork:
 class ThreadWork:
     """In threads of its own, which no other library's slow work can fill; loops may share it.
 
-    Jobs see none of the caller's context: its deadline is not theirs. The interpreter waits for
-    jobs under way before it ends.
+    What is joined has other threads than the rest: a look never queues behind a network. Jobs see
+    none of the caller's context: its deadline is not theirs. The interpreter waits for jobs under
+    way before it ends.
     """
 
-    def __init__(self, threads: int = _THREADS) -> None:
+    def __init__(self, *, looks: int = _LOOKS, flights: int = _FLIGHTS) -> None:
         self._flights = _Flights()
-        self._threads = threads
-        self._executor: ThreadPoolExecutor | None = None
+        self._sizes = {"looks": looks, "flights": flights}
+        self.forget()
+        _forked.add(self)
+
+    def forget(self) -> None:
+        """Begin anew: a forked child has none of the threads."""
+        self._pools: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
 
     async def do(self, job: Callable[[], _Result]) -> _Result:
         """Do it in a thread."""
-        return await _outcome(self._pool().submit(Context().run, job))
+        return await _outcome(self._pool("looks").submit(Context().run, job))
 
     async def join(self, key: Hashable, job: Callable[[], _Result]) -> _Result:
         """Do it in a thread, or wait for the one that does."""
         future, mine = self._flights.board(key)
         if mine:
-            self._pool().submit(Context().run, self._flights.fly, key, future, job)
+            self._pool("flights").submit(Context().run, self._flights.fly, key, future, job)
         return await _outcome(future)
 
     def under_way(self, key: Hashable) -> bool:
@@ -138,17 +155,17 @@ class ThreadWork:
         import asyncio
 
         with self._lock:
-            pool, self._executor = self._executor, None
-        if pool is not None:
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
             await asyncio.to_thread(pool.shutdown)
 
-    def _pool(self) -> ThreadPoolExecutor:
+    def _pool(self, name: str) -> ThreadPoolExecutor:
         with self._lock:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(
-                    self._threads, thread_name_prefix="hardpoint-work"
+            if name not in self._pools:
+                self._pools[name] = ThreadPoolExecutor(
+                    self._sizes[name], thread_name_prefix=f"hardpoint-{name}"
                 )
-            return self._executor
+            return self._pools[name]
 
 
 async def _outcome(future: "Future[_Result]") -> _Result:
@@ -169,3 +186,11 @@ async def _outcome(future: "Future[_Result]") -> _Result:
     future.add_done_callback(wake)
     await woken
     return future.result()
+
+
+def _in_child() -> None:
+    for one in list(_forked):
+        one.forget()
+
+
+os.register_at_fork(after_in_child=_in_child)

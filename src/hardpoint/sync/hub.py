@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hardpoint.sync.payments import PaymentGateway
     from hardpoint.sync.sms import SmsSender
     from hardpoint.sync.storage import ObjectStore
+    from hardpoint.sync.vault import Vault
 
 
 @final
@@ -91,6 +92,7 @@ class Hub:
             journal=self.journal,
             policies=policies or {},
         )
+        self._vault: Vault | None = None
         self._ports.configure(settings)
 
     @classmethod
@@ -133,6 +135,31 @@ class Hub:
 
         return ObjectStore(self._ports.get("storage", connection))
 
+    @property
+    def vault(self) -> "Vault":
+        """The connected accounts: `hub.vault.access_token("github", tenant=user)`.
+
+        Those of providers that we describe are refreshed, in the calling thread; those of an
+        `issuer` that describes itself only in `hardpoint.Hub`.
+
+        Raises:
+            ConfigurationError: there is no vault, or something of it cannot work.
+        """
+        if self._vault is None:
+            from hardpoint.runtime.work import BlockingWork
+            from hardpoint.sync.vault import Vault
+
+            vault = Vault(
+                self.settings.identity.keeper(
+                    work=BlockingWork(),
+                    public_url=self.settings.public_url,
+                    listeners=self.listeners,
+                )
+            )
+            vault.open()
+            self._vault = vault
+        return self._vault
+
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
@@ -141,6 +168,9 @@ class Hub:
         """Close every connection and the store, unless it is another's; it can be used anew."""
         for transport in self._ports.take_transports():
             transport.close()
+        vault, self._vault = self._vault, None
+        if vault is not None:
+            vault.close()
         if not self._borrowed:
             self.store.close_blocking()
 

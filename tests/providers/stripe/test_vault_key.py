@@ -1,0 +1,48 @@
+"""A key in the vault in place of one in the configuration, down to the wire and back."""
+
+import pytest
+
+from hardpoint.core.errors import AuthenticationError, ReauthorizationRequiredError
+from hardpoint.core.money import Money
+from hardpoint.core.secrets import Secret
+from hardpoint.fakes.server import FakeServer
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.vault import Vault
+from hardpoint.payments.api import PaymentGateway
+from hardpoint.providers.stripe import HOST, Stripe
+from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
+from hardpoint.providers.stripe.payments import StripePayments
+from hardpoint.runtime.blocking import BlockingRuntime, run
+from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.work import BlockingWork
+
+
+@pytest.fixture
+def vault(tmp_path):
+    keyring = Keyring(Secret.value("k1:" + "A" * 43 + "="))
+    vault = Vault(tmp_path / "vault.db", keyring, work=BlockingWork())
+    run(vault.open())
+    return vault
+
+
+def test_a_shop_s_own_key_takes_its_payments(vault):
+    with FakeServer(FakeStripe()) as server, BlockingTransport() as transport:
+        key = vault.authorization("shop", hosts={HOST})
+        settings = Stripe(secret_key=key, base_url=server.url)
+        driver = StripePayments(transport, settings)
+        gateway = PaymentGateway(driver, Connection("shop", BlockingRuntime()))
+
+        def pay():
+            return run(gateway.create_payment(Money("10", "EUR"), payment_method="pm_card_visa"))
+
+        with pytest.raises(ReauthorizationRequiredError):
+            pay()
+        assert server.requests == 0
+        run(vault.put_key("shop", Secret.value("sk_test_of_yesterday")))
+        with pytest.raises(AuthenticationError) as caught:
+            pay()
+        assert "yesterday" not in str(caught.value)
+        assert run(vault.status("shop")).reason == "rejected"
+        run(vault.put_key("shop", Secret.value(SECRET_KEY)))
+        assert pay().amount == Money("10", "EUR")
