@@ -9,6 +9,8 @@ import json
 import logging
 import re
 import threading
+import time
+from datetime import date
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,9 +28,15 @@ from hardpoint.core.errors import (
     UnavailableError,
 )
 from hardpoint.core.secrets import Secret
+from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.faults import commit_then_drop
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.oauth.catalogue import Entry, Rotation
+from hardpoint.oauth.client import Client
+from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.tokens import Tokens
+from hardpoint.oauth.vault import Vault
 from hardpoint.payments import PaymentGateway
 from hardpoint.payments.types import DeclineReason
 from hardpoint.providers.aws import S3
@@ -512,49 +520,91 @@ async def slow_down():
 # A token
 
 
-class Provider:
-    """Rotates refresh tokens; the second use of one revokes the login (RFC 9700, 4.14.2)."""
+@pytest.fixture
+def login():
+    """A login at a provider that takes a refresh token's second use for a theft (RFC 9700)."""
+    with FakeServer(FakeAuthorization(rotation="strict")) as server:
+        yield Login(server)
 
-    def __init__(self):
-        self.used = set()
-        self.revoked = False
-        self.count = 0
 
-    async def __call__(self, *, grant_type, refresh_token):
-        assert grant_type == "refresh_token"
-        self.revoked |= refresh_token in self.used
-        self.used.add(refresh_token)
-        await asyncio.sleep(0)
-        if self.revoked:
-            raise PermissionError("invalid_grant")
-        self.count += 1
-        return {
-            "access_token": f"access-{self.count}",
-            "refresh_token": f"refresh-{self.count}",
-            "expires_in": 3600,
-        }
+class Login:
+    def __init__(self, server):
+        self.vendor = server.app
+        self.url = f"{server.url}/token"
+        self.granted = self.vendor.grant()
+
+    def by_hand(self):
+        """What a program has when it starts: the refresh token of its configuration."""
+        return by_hand("A token").Tokens(self.post, self.granted["refresh_token"])
+
+    async def post(self, **form):
+        async with httpx2.AsyncClient() as client:
+            reply = await client.post(self.url, data=form, auth=("client", "client-secret"))
+        reply.raise_for_status()
+        return reply.json()
+
+    def vault(self, folder):
+        entry = Entry(
+            name="acme",
+            authorize_url=self.url,
+            token_url=self.url,
+            api_hosts=frozenset({"api.acme.example"}),
+            rotation=Rotation.STRICT,
+            verified_on=date(2026, 11, 28),
+            sources=("https://www.rfc-editor.org/rfc/rfc9700",),
+        )
+        secret = Secret.value("client-secret")
+        client = Client(entry=entry, client_id="client", client_secret=secret)
+        keyring = Keyring(Secret.value("k1:" + "A" * 43 + "="))
+        return Vault(folder / "vault.db", keyring, {"acme": client})
+
+    async def keep(self, vault):
+        """The tokens of a login whose access token has just ended."""
+        now = time.time()
+        tokens = Tokens(
+            access=Secret.value(self.granted["access_token"]),
+            refresh=Secret.value(self.granted["refresh_token"]),
+            issued_at=now - 3601,
+            expires_at=now - 1,
+        )
+        await vault.put("calendar", tokens, client="acme")
+
+
+async def two(call):
+    return await asyncio.gather(call(), call(), return_exceptions=True)
 
 
 class TestAToken:
-    def test_by_hand_two_refreshes_at_a_time_revoke_the_login(self):
-        provider = Provider()
-        tokens = by_hand("A token").Tokens(provider, "refresh-0")
+    def test_by_hand_two_refreshes_at_a_time_revoke_the_login(self, login):
+        tokens = login.by_hand()
+        outcomes = asyncio.run(two(tokens.get))
+        assert any(isinstance(one, httpx2.HTTPError) for one in outcomes)
+        assert not login.vendor.alive()
 
-        async def both():
-            return await asyncio.gather(tokens.get(), tokens.get(), return_exceptions=True)
+    def test_by_hand_a_restart_presents_the_old_refresh_token(self, login):
+        asyncio.run(login.by_hand().get())
+        with pytest.raises(httpx2.HTTPError):
+            asyncio.run(login.by_hand().get())
+        assert not login.vendor.alive()
 
-        assert any(isinstance(one, PermissionError) for one in asyncio.run(both()))
-        assert provider.revoked
+    def test_our_refresh_is_one_whoever_asks_and_whatever_restarts(self, login, tmp_path):
+        token = ours("A token").token
 
-    def test_by_hand_a_restart_presents_the_old_refresh_token(self):
-        provider = Provider()
-        for started in range(2):
-            tokens = by_hand("A token").Tokens(provider, "refresh-0")
-            if started == 0:
-                assert asyncio.run(tokens.get()) == "access-1"
-            else:
-                with pytest.raises(PermissionError):
-                    asyncio.run(tokens.get())
+        async def first():
+            async with login.vault(tmp_path) as vault:
+                await login.keep(vault)
+                return await two(lambda: token(vault))
+
+        async def restarted():
+            async with login.vault(tmp_path) as vault:
+                await vault.refresh("calendar")
+                return await token(vault)
+
+        one, other = asyncio.run(first())
+        assert one == other
+        assert asyncio.run(restarted()) != one
+        assert login.vendor.alive()
+        assert login.vendor.ledger.count("refresh") == 2
 
 
 # A file

@@ -193,8 +193,9 @@ def test_keys_are_rotated_under_the_traffic(browser, issuer, clock):
 
 
 def test_a_provider_that_is_away_is_no_fault_of_the_visitor(browser, provider):
-    provider.faults.next(status(503), on="GET /keys")
-    assert browser.sign_in().status_code == 503
+    for path in ("POST /token", "GET /keys"):
+        provider.faults.next(status(503), on=path)
+        assert browser.sign_in().status_code == 503
     assert browser.user() is None
 
 

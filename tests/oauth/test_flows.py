@@ -11,6 +11,7 @@ from hardpoint.core.errors import (
     ConfigurationError,
     FlowError,
     InvalidTokenError,
+    TokenEndpointError,
 )
 from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
@@ -432,6 +433,16 @@ def test_a_client_that_the_provider_refuses_is_ours_to_mend(flows, provider):
     assert "canary" not in str(caught.value)
 
 
+def test_a_provider_that_is_away_refuses_nobody(flows, provider):
+    made = flows()
+    begun = begin(made)
+    query = provider.visit(begun.url)
+    provider.answer = Response(status=503, headers={}, body=b"")
+    with pytest.raises(TokenEndpointError) as caught:
+        run(finish(made, query, begun.held))
+    assert caught.value.retryable
+
+
 def test_an_answer_without_an_id_token_signs_nobody_in(flows, provider):
     made = flows()
     begun = begin(made)
@@ -474,7 +485,7 @@ def test_listeners_are_told_how_flows_end_and_nothing_of_the_person(
         FlowFinished(kind="login", provider="acme"),
         FlowRefused(provider="acme", reason="unknown_state"),
         FlowRefused(provider="", reason="unknown_state"),
-        FlowRefused(provider="acme", reason="client_refused"),
+        FlowRefused(provider="acme", reason="provider"),
     ]
 
 

@@ -155,3 +155,4 @@ class FlowRefused(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     """Empty where the path names none of ours."""
     reason: str
+    """As the error says it; `provider` where it is the provider, or our registration there."""

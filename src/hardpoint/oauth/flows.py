@@ -19,7 +19,8 @@ from hardpoint.core.errors import (
     ClientRefusedError,
     ConfigurationError,
     FlowError,
-    InvalidTokenError,
+    OAuthError,
+    ProviderError,
     TokenEndpointError,
 )
 from hardpoint.core.events import Listeners
@@ -174,13 +175,14 @@ class Flows:
             FlowError: it is refused; `reason` says why.
             InvalidTokenError: what the provider says of the person is not to be believed.
             ClientRefusedError: the provider does not take our client for what it is.
+            TokenEndpointError, ProviderError: it does not answer, or not sensibly.
         """
         try:
             done = await self._finished(provider, query, held, user)
-        except (FlowError, InvalidTokenError, ClientRefusedError) as error:
+        except (OAuthError, ProviderError) as error:
             if self._listeners:
                 known = provider in self._login or provider in self._connect
-                reason = getattr(error, "reason", "client_refused")
+                reason = getattr(error, "reason", "provider")
                 told = FlowRefused(provider=provider if known else "", reason=reason)
                 self._listeners.emit(told)
             raise
@@ -215,7 +217,13 @@ class Flows:
         try:
             tokens = await authority.endpoint.exchange(code, verifier=verifier)
         except TokenEndpointError as error:
-            raise _not_exchanged(error) from error
+            if error.verdict == "client":  # ours to mend, not the person's
+                raise ClientRefusedError from error
+            if error.verdict == "transient":
+                raise
+            raise FlowError(
+                "The provider gave no tokens for the code", reason="not_exchanged"
+            ) from error
         identity = None
         if authority.identify is not None:
             asked = Asked(
@@ -259,13 +267,6 @@ def _refuse_shared_redirects(*groups: Mapping[str, Authority]) -> None:
                 raise ConfigurationError(
                     f"oauth.{name}.redirect_uri", f"is that of {seen[uri]} too"
                 )
-
-
-def _not_exchanged(error: TokenEndpointError) -> FlowError | ClientRefusedError:
-    """A client that is refused is ours to mend; anything else the person can only begin anew."""
-    if error.verdict == "client":
-        return ClientRefusedError()
-    return FlowError("The provider gave no tokens for the code", reason="not_exchanged")
 
 
 def _account(entry: Entry, tokens: Tokens, identity: Identity | None) -> str | None:
