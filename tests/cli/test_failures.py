@@ -6,6 +6,7 @@ from hardpoint.core.errors import (
     ConfigurationError,
     DeadlineExceededError,
     DeclinedError,
+    FlowError,
     HardpointError,
     ReauthorizationRequiredError,
     SignatureMismatchError,
@@ -29,7 +30,8 @@ from hardpoint.core.errors import (
         (CircuitOpenError(), "rejected", 5),
         (DeclinedError(reason="expired"), "declined", 4),
         (DeadlineExceededError(), "timed_out", 4),
-        (ReauthorizationRequiredError(), "oauth", 4),
+        (FlowError(), "oauth", 4),
+        (ReauthorizationRequiredError(), "reauthorization_required", 1),
         (HardpointError(), "error", 1),
     ],
 )
