@@ -3,15 +3,16 @@ import pytest
 from hardpoint.cli.failures import Exit, failure_of, refused, unreachable, usage
 from hardpoint.core.errors import (
     CircuitOpenError,
+    ClientRefusedError,
     ConfigurationError,
     DeadlineExceededError,
     DeclinedError,
-    FlowError,
     HardpointError,
     ReauthorizationRequiredError,
     SignatureMismatchError,
     StoreCorruptError,
     StoreUnavailableError,
+    TokenRefreshError,
     UnsupportedError,
 )
 
@@ -30,8 +31,9 @@ from hardpoint.core.errors import (
         (CircuitOpenError(), "rejected", 5),
         (DeclinedError(reason="expired"), "declined", 4),
         (DeadlineExceededError(), "timed_out", 4),
-        (FlowError(), "oauth", 4),
         (ReauthorizationRequiredError(), "reauthorization_required", 1),
+        (ClientRefusedError(), "client_refused", 3),
+        (TokenRefreshError(), "oauth", 4),
         (HardpointError(), "error", 1),
     ],
 )

@@ -352,6 +352,14 @@ def test_a_new_token_that_the_api_refuses_is_not_replaced_over_and_over(world):
     assert there.token() == "canary-access-1-1"
 
 
+def test_a_token_from_a_clock_that_was_ahead_is_replaced_when_the_api_refuses_it(world):
+    there = world()
+    there.connect()
+    there.clock.jump(-3600)
+    assert there.do(there.vault.report_rejected("c", there.do(there.vault.access_token("c"))))
+    assert there.token() == "canary-access-1-2"
+
+
 def test_while_a_refused_token_cannot_be_replaced_nobody_gets_it(world, bends):
     there = world()
     there.connect()

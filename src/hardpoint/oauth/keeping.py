@@ -65,7 +65,7 @@ class Keeper:
                 return current is not None  # it was replaced before
             if not row.refreshable:
                 after = moved(row, State.DEGRADED, "rejected", now)
-            elif now - row.issued_at < REJECTED_SECONDS:
+            elif 0 <= now - row.issued_at < REJECTED_SECONDS:
                 return False
             else:
                 after = replace(row, rejected=row.version)
