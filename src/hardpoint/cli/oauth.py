@@ -75,25 +75,28 @@ def connect(
     Register http://127.0.0.1:8765/auth/callback/NAME at the provider first.
     """
     terminal = terminal_of(context, json=json)
-    waiting = connected(
-        Settings.load(config, secrets=False).identity,
-        name,
-        tenant=tenant,
-        connection=connection,
-        port=port,
-        seconds=wait,
-        show=lambda url: terminal.stream({"open": url}, url),
-    )
-    done = asyncio.run(waiting)
-    called = done.connection or name
-    data = {
-        "connection": called,
-        "tenant": tenant,
-        "account": done.account,
-        "missing_scopes": list(done.missing),
-    }
-    terminal.show(data, f"{called} is connected: {done.account or 'the account has no name'}")
-    return Exit.OK
+
+    async def work() -> int:
+        done = await connected(
+            Settings.load(config, secrets=False).identity,
+            name,
+            tenant=tenant,
+            connection=connection,
+            port=port,
+            seconds=wait,
+            show=lambda url: terminal.stream({"open": url}, url),
+        )
+        called = done.connection or name
+        data = {
+            "connection": called,
+            "tenant": tenant,
+            "account": done.account,
+            "missing_scopes": list(done.missing),
+        }
+        terminal.show(data, f"{called} is connected: {done.account or 'the account has no name'}")
+        return Exit.OK
+
+    return asyncio.run(work())
 
 
 @app.command()
