@@ -1,11 +1,15 @@
 import asyncio
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
+from hardpoint.hub import identity
 from hardpoint.hub.hub import Hub
+from hardpoint.hub.identity import IssuerUnavailable
 from hardpoint.hub.settings import Settings
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
@@ -129,3 +133,28 @@ def test_a_plain_script_has_the_vault_too(written) -> None:
         hub.vault.put_key("k", Secret.value("canary-key"))
         assert hub.vault.access_token("k").reveal() == "canary-key"
         assert hub.vault.authorization("k", client="github").permits("api.github.com")
+
+
+def test_an_issuer_that_is_down_stops_no_webhook_and_is_asked_again(written, monkeypatch) -> None:
+    monkeypatch.setattr(identity, "ISSUER_SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    issuer = f"[oauth.id]\nissuer = 'http://127.0.0.1:{port}'\nclient_id = 'a'\n"
+    told: list[object] = []
+    twice = threading.Event()
+
+    def listen(event: object) -> None:
+        if isinstance(event, IssuerUnavailable):
+            told.append(event)
+            if len(told) == 2:
+                twice.set()
+
+    async def story() -> None:
+        hub = Hub(Settings.load(written(PUBLIC, STORE, VAULT, issuer)), listeners=[listen])
+        async with hub:
+            await hub.vault.put_key("k", Secret.value("canary-key"))
+            assert await asyncio.to_thread(twice.wait, 20)
+            assert hub.failure is None
+
+    asyncio.run(story())
+    assert "127.0.0.1" in str(told[0])

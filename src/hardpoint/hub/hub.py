@@ -25,6 +25,7 @@ from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
+from hardpoint.hub.identity import meet_issuers
 from hardpoint.hub.journal import OpeningJournal
 from hardpoint.hub.once import Once
 from hardpoint.hub.ports import Ports
@@ -269,13 +270,16 @@ class Hub:
         try:
             await self.open()
             if self.settings.identity.vault is not None:
-                await self.accounts.open()
+                await self.vault.open()
         except BaseException:
             self._started = False
             raise
         self.failure = None
         self._reloading = asyncio.Lock()
         self._tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(self._tend())]
+        if self.settings.identity.describe_themselves:
+            meeting = meet_issuers(self.accounts, self.listeners)
+            self._tasks.append(asyncio.create_task(meeting))
         for task in self._tasks:
             task.add_done_callback(self._ended)
 

@@ -10,12 +10,15 @@ client_id = "Iv1.8a61f9b3a7aba766"
 client_secret = "env:GITHUB_CLIENT_SECRET"
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from hardpoint.core.errors import ConfigurationError
+import msgspec
+
+from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.oauth import OAuthSettings
 from hardpoint.hub.tables import Table
@@ -40,6 +43,11 @@ _KEYS = {
     "connect",
     "authorize_params",
 }
+
+
+ISSUER_SECONDS = 1.0
+ISSUER_SECONDS_MAX = 60.0
+"""Between two questions to an issuer that does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,11 @@ class IdentitySettings:
         for name, one in self.oauth.items():
             if one.client_secret is not None:
                 yield f"oauth.{name}.client_secret", one.client_secret
+
+    @property
+    def describe_themselves(self) -> bool:
+        """Whether there are issuers to be asked what they are."""
+        return any(one.issuer is not None for one in self.oauth.values())
 
     def accounts(
         self,
@@ -150,6 +163,25 @@ class IdentitySettings:
                 "vault", "is not configured", fix='Add [vault] with keyring = "env:NAME"'
             )
         return self.vault
+
+
+class IssuerUnavailable(msgspec.Struct, frozen=True, kw_only=True):
+    """An OpenID provider does not say what it is; nobody signs in there until it does."""
+
+    severity: ClassVar[str] = "error"
+    error: str
+
+
+async def meet_issuers(accounts: "Accounts", listeners: "Listeners") -> None:
+    """Ask the issuers that describe themselves, until all have; one that is down stops nothing."""
+    wait = ISSUER_SECONDS
+    while True:
+        try:
+            return await accounts.open()
+        except HardpointError as error:
+            listeners.emit(IssuerUnavailable(error=str(error)))
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, ISSUER_SECONDS_MAX)
 
 
 def _oauth(name: str, tables: Table, folder: Path) -> OAuthSettings:
