@@ -465,8 +465,10 @@ class TestRetries:
         assert len(calls) == 27
 
     def test_our_budget_bounds_the_retries_of_all_callers_together(self):
+        began = time.monotonic()
         calls = self.outage(ours("Retries").with_retries)
-        assert calls <= 100 + 10 + 20
+        earned = 10 * (time.monotonic() - began)  # a slow machine gives the budget time to fill
+        assert calls <= 100 + 10 + 20 + earned + 1
 
     def test_by_hand_an_outage_is_tripled(self):
         assert self.outage(by_hand("Retries").with_retries) == 300

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -82,10 +83,17 @@ class Vendor:
     async def deliver(self, url, over):
         """Sends one event after the other on one connection until it breaks, or it is over."""
         place = urlsplit(url)
-        try:
-            reader, writer = await asyncio.open_connection(place.hostname, place.port)
-        except OSError:
-            return
+        with contextlib.closing(socket.socket()) as connected:
+            connected.setblocking(False)
+            try:
+                address = (place.hostname, place.port)
+                await asyncio.get_running_loop().sock_connect(connected, address)
+                reader, writer = await asyncio.open_connection(sock=connected)
+            except OSError:
+                return
+            await self._talk(reader, writer, over)
+
+    async def _talk(self, reader, writer, over):
         event = None
         try:
             while not over():
