@@ -90,6 +90,11 @@ def bearer(credential: "Secret | Authorization") -> Authorization:
     return Bearer(credential) if isinstance(credential, Secret) else credential
 
 
+def basic(user: str, credential: "Secret | Authorization") -> Authorization:
+    """The same for a user and their secret; a vault's connection brings its own user."""
+    return Basic(user, credential) if isinstance(credential, Secret) else credential
+
+
 def _revealed(secret: Secret) -> str:
     text = secret.reveal()
     if not text.isprintable() or " " in text or not text.isascii():

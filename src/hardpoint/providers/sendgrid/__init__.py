@@ -6,6 +6,7 @@ from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
 from hardpoint.email.addresses import checked_address
+from hardpoint.http.auth import Authorization
 
 PROVIDER = Provider(
     name="sendgrid",
@@ -30,7 +31,7 @@ class SendGrid:
     """One SendGrid account, or subuser.
 
     Args:
-        api_key: `SG...`, with the scope `mail.send` and no other.
+        api_key: `SG...`, with the scope `mail.send` and no other; or a connection of the vault.
         from_: who emails are from, `orders@shop.example` or `Shop <orders@shop.example>`; a sender
             that is verified, or of a domain that is authenticated.
         sandbox: have emails checked and not sent.
@@ -40,13 +41,13 @@ class SendGrid:
         ConfigurationError: a key that is none, or a sender that is no address.
     """
 
-    api_key: Secret
+    api_key: Secret | Authorization
     from_: str | None = None
     sandbox: bool = False
     base_url: str = f"https://{HOST}"
 
     def __post_init__(self) -> None:
-        if not self.api_key.reveal().startswith("SG."):
+        if isinstance(self.api_key, Secret) and not self.api_key.reveal().startswith("SG."):
             raise ConfigurationError(
                 "api_key", "is not an API key", fix="Copy the whole key, which starts with SG."
             )

@@ -7,7 +7,7 @@ from typing import Any, final
 import msgspec
 
 from hardpoint.core.errors import InvalidRequestError, ProviderError
-from hardpoint.http.auth import Bearer
+from hardpoint.http.auth import bearer
 from hardpoint.http.client import ApiClient
 from hardpoint.http.errors import RETRY_AFTER_SECONDS_MAX, Problem, retry_after
 from hardpoint.http.messages import Response, Transport
@@ -25,7 +25,7 @@ class Api:
             transport,
             base_url=settings.base_url,
             hosts=HOSTS,
-            authorization=Bearer(settings.api_key),
+            authorization=bearer(settings.api_key),
         )
 
     async def post(self, path: str, document: Mapping[str, Any]) -> Response:

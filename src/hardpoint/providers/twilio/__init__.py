@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
+from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import checked_url
 
 PROVIDER = Provider(
@@ -37,7 +38,8 @@ class Twilio:
     Args:
         account_sid: `AC...`, whose messages they are.
         api_key_sid: `SK...`; None to use the account's auth token, which can do everything.
-        secret: of the API key, else the auth token.
+        secret: of the API key, else the auth token; or a connection of the vault, which holds the
+            name of the user too.
         from_: the number messages come from, E.164, or a short code.
         messaging_service_sid: `MG...`; chooses a sender in place of `from_`.
         status_url: where Twilio reports each status, the public https address of the webhook source
@@ -49,7 +51,7 @@ class Twilio:
     """
 
     account_sid: str
-    secret: Secret
+    secret: Secret | Authorization
     api_key_sid: str | None = None
     from_: str | None = None
     messaging_service_sid: str | None = None
@@ -67,7 +69,7 @@ class Twilio:
             raise ConfigurationError(
                 "api_key_sid", "is not the SID of an API key", fix="Write SK and 32 hex digits"
             )
-        if self.secret.reveal().startswith(("AC", "SK")):
+        if isinstance(self.secret, Secret) and self.secret.reveal().startswith(("AC", "SK")):
             raise ConfigurationError(
                 "secret", "is a SID", fix="Write the API key's secret, or the auth token"
             )

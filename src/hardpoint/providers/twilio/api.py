@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from hardpoint.core.errors import ProviderError, UnexpectedResponseError
-from hardpoint.http.auth import Basic
+from hardpoint.http.auth import basic
 from hardpoint.http.client import ApiClient
 from hardpoint.http.errors import Problem, retry_after
 from hardpoint.http.forms import FORM, pairs
@@ -29,7 +29,7 @@ class Api:
             transport,
             base_url=settings.base_url,
             hosts=HOSTS,
-            authorization=Basic(settings.api_key_sid or settings.account_sid, settings.secret),
+            authorization=basic(settings.api_key_sid or settings.account_sid, settings.secret),
         )
 
     async def get(self, target: str, kind: type[_Wire]) -> _Wire:
