@@ -10,7 +10,6 @@ import json
 import os
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -83,17 +82,10 @@ class Vendor:
     async def deliver(self, url, over):
         """Sends one event after the other on one connection until it breaks, or it is over."""
         place = urlsplit(url)
-        with contextlib.closing(socket.socket()) as connected:
-            connected.setblocking(False)
-            try:
-                address = (place.hostname, place.port)
-                await asyncio.get_running_loop().sock_connect(connected, address)
-                reader, writer = await asyncio.open_connection(sock=connected)
-            except OSError:
-                return
-            await self._talk(reader, writer, over)
-
-    async def _talk(self, reader, writer, over):
+        try:
+            reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        except OSError:
+            return
         event = None
         try:
             while not over():

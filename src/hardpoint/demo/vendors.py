@@ -43,6 +43,8 @@ class Vendors:
     def __enter__(self) -> Self:
         for server in (self.stripe, self.twilio, self.sendgrid):
             self._stack.enter_context(server)
+        for emitter in (self._events, self._reports):
+            self._stack.callback(emitter.close)
         return self
 
     def __exit__(
