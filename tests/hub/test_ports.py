@@ -5,8 +5,13 @@ import asyncio
 import pytest
 
 from hardpoint import Breaker, Policy
-from hardpoint.core.errors import ConfigurationError, MisuseError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MisuseError,
+    ReauthorizationRequiredError,
+)
 from hardpoint.core.money import Money
+from hardpoint.core.secrets import Secret
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
 from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
@@ -302,3 +307,40 @@ def test_a_folder_that_is_not_there_is_told_by_its_key(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         Hub.load(path)
     assert caught.value.key == "connections.files.path"
+
+
+VAULT = """
+public_url = "https://shop.example"
+[vault]
+path = "vault.db"
+keyring = "env:HP_KEYRING"
+"""
+
+
+def test_a_key_may_be_in_the_vault(write, vendors, monkeypatch):
+    monkeypatch.setenv("HP_KEYRING", "k1:" + "A" * 43 + "=")
+
+    def change(text):
+        text = text.replace("env:HP_STRIPE", "vault:shop").replace("[store]", "KEEP", 1)
+        store, _, rest = text.partition("KEEP")[2].partition("[connections")
+        return f"{VAULT}[store]{store}[connections{rest}"
+
+    with BlockingHub.load(write(change=change)) as hub:
+        with pytest.raises(ReauthorizationRequiredError):
+            pay(hub.payments("billing"))
+        assert vendors[0].requests == 0
+        hub.vault.put_key("shop", Secret.value(SECRET_KEY))
+        assert pay(hub.payments("billing")).amount == EURO
+
+    async def scenario():
+        async with Hub.load(write(change=change)) as hub:
+            return (await pay(hub.payments("billing"))).amount
+
+    assert asyncio.run(scenario()) == EURO
+
+
+def test_a_key_cannot_be_in_a_vault_that_is_not_there(write):
+    path = write(change=lambda text: text.replace("env:HP_STRIPE", "vault:shop"))
+    with pytest.raises(ConfigurationError, match="there is none") as caught:
+        Hub.load(path)
+    assert caught.value.key == "connections.billing.secret_key"

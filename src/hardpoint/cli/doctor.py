@@ -108,7 +108,7 @@ def _source(settings: Settings, name: str) -> _Verdict:
 def _connection(settings: Settings, name: str) -> _Verdict:
     """Whether a connection's secrets can be read and suit its provider; nothing is sent."""
     connection = settings.connections[name]
-    connection.build()
+    connection.check(vault=settings.identity.vault is not None)
     return "ok", f"{connection.provider}, {connection.policy.preset}", None
 
 

@@ -14,6 +14,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
+from hardpoint.http.auth import Authorization, Bearer
 from hardpoint.hub.tables import Table
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
@@ -30,7 +31,15 @@ _POLICY_KEYS = {"preset", "timeout", "deadline", "failures", "recovery", "rate",
 _STATUS_URL = "status_url"
 """The field of a provider's settings that holds where it reports each status."""
 
+_VAULT = "vault:"
 _Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class VaultKey:
+    """`vault:NAME` in place of a secret: a key that the vault keeps under that name."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +129,25 @@ class ConnectionSettings:
             if isinstance(value, Secret):
                 yield f"connections.{self.name}.{name.rstrip('_')}", value
 
-    def build(self, *, status_url: str | None = None) -> Any:
+    def check(self, *, status_url: str | None = None, vault: bool) -> None:
+        """See that the provider's settings take it; the vault, where there is one, is not opened.
+
+        Raises:
+            ConfigurationError: see `build`.
+        """
+        self.build(status_url=status_url, vault=_unopened if vault else None)
+
+    def build(
+        self,
+        *,
+        status_url: str | None = None,
+        vault: Callable[[str], Authorization] | None = None,
+    ) -> Any:
         """The provider's own settings.
 
         Args:
             status_url: where the provider reports statuses, if it does and nothing else is said.
+            vault: makes what stands for a key in the vault, by its name there.
 
         Raises:
             ConfigurationError: a value the provider's settings refuse, naming its key.
@@ -132,9 +155,23 @@ class ConnectionSettings:
         key = f"connections.{self.name}"
         kind = _below(key, lambda: _settings_class(self.provider))
         options = dict(self.options)
+        for name, value in self.options.items():
+            if isinstance(value, VaultKey):
+                if vault is None:
+                    raise ConfigurationError(
+                        f"{key}.{name.rstrip('_')}",
+                        "names the vault, and there is none",
+                        fix='Add [vault] with keyring = "env:NAME"',
+                    )
+                options[name] = vault(value.name)
         if status_url is not None and any(one.name == _STATUS_URL for one in fields(kind)):
             options.setdefault(_STATUS_URL, status_url)
         return _below(key, lambda: kind(**options))
+
+
+def _unopened(name: str) -> Authorization:
+    """Stands for a key in the vault while nobody needs it."""
+    return Bearer(Secret.value(name))
 
 
 def _below(path: str, make: Callable[[], _Made]) -> _Made:
@@ -165,7 +202,10 @@ def _required(one: Field[Any]) -> bool:
 def _value(table: Table, key: str, hint: Any, folder: Path) -> Any:
     """A key's value as the type of its field asks for."""
     if get_origin(hint) in {Union, UnionType}:
-        hint = next(one for one in get_args(hint) if one is not NoneType)
+        kinds = get_args(hint)
+        if Authorization in kinds and table.get(key, str).startswith(_VAULT):
+            return VaultKey(table.get(key, str).removeprefix(_VAULT))
+        hint = next(one for one in kinds if one is not NoneType)
     if hint is Secret:
         return table.secret(key, folder)
     if hint is float:

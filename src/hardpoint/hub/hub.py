@@ -145,6 +145,7 @@ class Hub:
             listeners=self.listeners,
             journal=self.journal,
             policies=policies or {},
+            vault=lambda name: self.vault.authorization(name, hosts=None),
         )
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)

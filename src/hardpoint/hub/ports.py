@@ -1,12 +1,13 @@
 """From connections to what users hold: drivers, transports and policies put together, on demand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, final
 
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.settings import Settings
@@ -53,6 +54,7 @@ class Ports:
         listeners: told of every call and every decision of a policy.
         journal: of the same kind as the shell.
         policies: by a connection's name, in place of what the settings say.
+        vault: makes what stands for a key in the vault, by its name there.
 
     Raises (every method that is given a name):
         ConfigurationError: there is no such connection, or its provider has no such port.
@@ -67,6 +69,7 @@ class Ports:
         listeners: Listeners,
         journal: Journal,
         policies: Mapping[str, Policy],
+        vault: Callable[[str], Authorization],
     ) -> None:
         self._shell = shell
         self._clock = clock
@@ -74,6 +77,7 @@ class Ports:
         self._listeners = listeners
         self._journal = journal
         self._given = policies
+        self._vault = vault
         self._settings: Mapping[str, ConnectionSettings] = {}
         self._status_urls: Mapping[str, str | None] = {}
         self._policies: dict[str, Policy] = {}
@@ -90,7 +94,7 @@ class Ports:
         new = settings.connections
         urls = {name: _status_url(settings, one.provider) for name, one in new.items()}
         for name, one in new.items():
-            one.build(status_url=urls[name])
+            one.check(status_url=urls[name], vault=settings.identity.vault is not None)
         for name in self._given.keys() - new.keys():
             raise _unknown(name, new)
         for name, old in self._settings.items():
@@ -132,7 +136,7 @@ class Ports:
     def _build(self, port: str, settings: ConnectionSettings) -> Any:
         name = settings.name
         driver = load(_driver_reference(port, settings))
-        own = settings.build(status_url=self._status_urls[name])
+        own = settings.build(status_url=self._status_urls[name], vault=self._vault)
         policy = self.policy(name)
         connection = Connection(
             name,

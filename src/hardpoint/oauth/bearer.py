@@ -33,7 +33,7 @@ class ConnectionAuthorization:
         source: the vault.
         connection, tenant, slot: which credential.
         client: what it must have been issued to; None for a key.
-        hosts: where it may be sent.
+        hosts: where it may be sent; None for wherever the client that gets it sends to.
         header, scheme: what carries it: `Authorization: Bearer`, unless the provider wants another
             header, or no scheme before the token.
     """
@@ -46,7 +46,7 @@ class ConnectionAuthorization:
         tenant: str,
         slot: str,
         client: str | None,
-        hosts: Collection[str],
+        hosts: Collection[str] | None,
         header: str = "authorization",
         scheme: str = "Bearer",
     ) -> None:
@@ -55,7 +55,7 @@ class ConnectionAuthorization:
         self._tenant = tenant
         self._slot = slot
         self._client = client
-        self._hosts = frozenset(hosts)
+        self._hosts = None if hosts is None else frozenset(hosts)
         self._header = header
         self._prefix = f"{scheme} " if scheme else ""
         self._latest: Secret | None = None
@@ -92,7 +92,7 @@ class ConnectionAuthorization:
 
     def permits(self, host: str) -> bool:
         """Whether the host is one of the provider's."""
-        return host in self._hosts
+        return self._hosts is None or host in self._hosts
 
     def secrets(self) -> Sequence[str]:
         """The latest token."""

@@ -234,7 +234,7 @@ class Vault:
         connection: str,
         *,
         client: str | None = None,
-        hosts: Collection[str] = (),
+        hosts: Collection[str] | None = (),
         tenant: str = TENANT,
         slot: str = SLOT,
         header: str = "authorization",
@@ -245,7 +245,8 @@ class Vault:
         Args:
             connection: its name.
             client: the client it was issued to, whose provider's hosts get it; None for a key.
-            hosts: further hosts; for a key, all of them.
+            hosts: further hosts; for a key, all of them, or None for those of the driver that
+                gets it.
             tenant: whose.
             slot: which of its credentials.
             header: what carries the token.
@@ -261,7 +262,7 @@ class Vault:
             tenant=tenant,
             slot=slot,
             client=client,
-            hosts=known | frozenset(hosts),
+            hosts=None if hosts is None else known | frozenset(hosts),
             header=header,
             scheme=scheme,
         )

@@ -91,6 +91,7 @@ class Hub:
             listeners=self.listeners,
             journal=self.journal,
             policies=policies or {},
+            vault=lambda name: self.vault.asynchronous.authorization(name, hosts=None),
         )
         self._vault: Vault | None = None
         self._ports.configure(settings)

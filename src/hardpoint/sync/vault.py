@@ -106,13 +106,14 @@ class Vault:
         """
         return run(self.asynchronous.report_rejected(connection, token, tenant=tenant, slot=slot))
 
-    def authorization(self, connection: str, *, client: str | None=None, hosts: Collection[str]=(), tenant: str=TENANT, slot: str=SLOT, header: str='authorization', scheme: str='Bearer') -> ConnectionAuthorization:
+    def authorization(self, connection: str, *, client: str | None=None, hosts: Collection[str] | None=(), tenant: str=TENANT, slot: str=SLOT, header: str='authorization', scheme: str='Bearer') -> ConnectionAuthorization:
         """The connection in place of a static key, for clients and drivers.
 
         Args:
             connection: its name.
             client: the client it was issued to, whose provider's hosts get it; None for a key.
-            hosts: further hosts; for a key, all of them.
+            hosts: further hosts; for a key, all of them, or None for those of the driver that
+                gets it.
             tenant: whose.
             slot: which of its credentials.
             header: what carries the token.
