@@ -25,7 +25,7 @@ from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
-from hardpoint.hub.identity import meet_issuers
+from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
 from hardpoint.hub.journal import OpeningJournal
 from hardpoint.hub.once import Once
 from hardpoint.hub.ports import Ports
@@ -278,11 +278,16 @@ class Hub:
         self.failure = None
         self._reloading = asyncio.Lock()
         self._tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(self._tend())]
+        asked = asyncio.Event()
         if self.settings.identity.describe_themselves:
-            meeting = meet_issuers(self.accounts, self.listeners)
+            meeting = meet_issuers(self.accounts, self.listeners, asked)
             self._tasks.append(asyncio.create_task(meeting))
+        else:
+            asked.set()
         for task in self._tasks:
             task.add_done_callback(self._ended)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), ISSUER_PATIENCE_SECONDS)
 
     async def stop(self, grace: float = 10.0) -> None:
         """Let running handlers finish for `grace` seconds, release the rest, close the store."""

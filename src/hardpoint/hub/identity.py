@@ -48,6 +48,8 @@ _KEYS = {
 ISSUER_SECONDS = 1.0
 ISSUER_SECONDS_MAX = 60.0
 """Between two questions to an issuer that does not answer."""
+ISSUER_PATIENCE_SECONDS = 5.0
+"""How long a start waits for the first answer, before it goes on without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,14 +174,22 @@ class IssuerUnavailable(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
-async def meet_issuers(accounts: "Accounts", listeners: "Listeners") -> None:
-    """Ask the issuers that describe themselves, until all have; one that is down stops nothing."""
+async def meet_issuers(accounts: "Accounts", listeners: "Listeners", asked: asyncio.Event) -> None:
+    """Ask the issuers that describe themselves, until all have; one that is down stops nothing.
+
+    Args:
+        accounts: whose they are.
+        listeners: told of one that does not answer.
+        asked: set when all have answered, or failed to once.
+    """
     wait = ISSUER_SECONDS
     while True:
         try:
             return await accounts.open()
         except HardpointError as error:
             listeners.emit(IssuerUnavailable(error=str(error)))
+        finally:
+            asked.set()
         await asyncio.sleep(wait)
         wait = min(2 * wait, ISSUER_SECONDS_MAX)
 

@@ -38,6 +38,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.events import Listeners
 from hardpoint.fakes.faults import (
+    Break,
     Fault,
     bad_json,
     commit_then_drop,
@@ -65,7 +66,9 @@ Kind = Literal["read", "keyed", "unkeyed"]
 Outcome = tuple[type[Exception] | None, int]
 """An error class, or None for success, and the number of attempts."""
 
-_LIMITS = Limits(timeout=0.3, connect_timeout=0.1)
+_PATIENT = Limits(timeout=10.0)
+_HASTY = Limits(timeout=0.3, connect_timeout=0.1)
+"""Where the fault is that nothing comes; elsewhere a slow machine must not look like one."""
 
 
 @final
@@ -112,6 +115,14 @@ class Row:
     effects: tuple[int, int]
     waited: float = 0.0
     in_body: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """How long the transport waits."""
+        silent = self.fault == "full" or (
+            isinstance(self.fault, Fault) and self.fault.breaks is Break.HANG
+        )
+        return _HASTY if silent else _PATIENT
 
     def outcome(self, kind: Kind) -> Outcome:
         """What becomes of a call of this kind."""
@@ -175,7 +186,7 @@ class FaultConformance:
                 server.faults.next(row.fault, times=row.times)
             ledger = server.app.ledger
             before = ledger.count(adapter.effects)
-            trial = _Trial(adapter, mode, url)
+            trial = _Trial(adapter, mode, url, row.limits)
             error, attempts = trial.ends(adapter.calls[kind])
             effects = ledger.count(adapter.effects) - before
             if adapter.found is not None and isinstance(error, OutcomeUnknownError):
@@ -194,7 +205,7 @@ class FaultConformance:
         """Whatever the policy says."""
         call, expected = self.adapter.refused
         with FakeServer(self.adapter.vendor()) as server:
-            error, attempts = _Trial(self.adapter, mode, server.url).ends(call)
+            error, attempts = _Trial(self.adapter, mode, server.url, _PATIENT).ends(call)
             assert (type(error), attempts, server.requests) == (expected, 1, 1)
 
 
@@ -202,7 +213,7 @@ class FaultConformance:
 class _Trial:
     """An adapter in one mode, its calls watched."""
 
-    def __init__(self, adapter: Adapter, mode: Mode, url: str) -> None:
+    def __init__(self, adapter: Adapter, mode: Mode, url: str, limits: Limits) -> None:
         self.clock = ManualClock()
         self._attempts = 0
         self._mode = mode
@@ -216,7 +227,7 @@ class _Trial:
             "shop", mode.runtime, policy=policy, listeners=Listeners(self._heard)
         )
         self._port = mode.port(
-            adapter.port(mode.transport(_LIMITS), url, connection), adapter.facade
+            adapter.port(mode.transport(limits), url, connection), adapter.facade
         )
 
     def does(self, call: Callable[[Any], Any]) -> Any:
