@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -33,3 +34,12 @@ def test_ctrl_c_ends_the_story_with_130() -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in said
+
+
+def test_without_its_shops_framework_it_says_what_to_install(
+    cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    run = cli("demo", "--once")
+    assert run.code == 3
+    assert "pip install 'hardpoint[demo,serve]'" in run.err
