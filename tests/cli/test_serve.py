@@ -114,6 +114,16 @@ def test_without_an_app_the_configuration_is_enough(
     assert served.stop(signal.SIGINT) == 0
 
 
+def test_a_server_that_has_ended_in_good_order_is_a_success(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That real ones do, the others tell; here without a process of its own."""
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "whsec_anything_while_you_try")
+    monkeypatch.setattr("hardpoint.cli.serve.run", lambda server: None)
+    assert cli("init").code == 0
+    assert cli("serve", "--config", "hardpoint.toml").code == 0
+
+
 def test_an_app_and_its_own_configuration_agree(start: Callable[..., Served]) -> None:
     assert start("shop:hub", "--config", "hardpoint.toml").stop() == 0
 
