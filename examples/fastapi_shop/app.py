@@ -17,10 +17,12 @@ from pydantic import BaseModel
 
 from hardpoint import (
     CircuitOpenError,
+    ConflictError,
     DeclinedError,
     HardpointError,
     InvalidRequestError,
     Money,
+    NotFoundError,
     OutcomeUnknownError,
     TimedOutError,
 )
@@ -150,16 +152,20 @@ def known(order_id: str) -> dict[str, Any]:
 def failed(_request: Request, error: HardpointError) -> JSONResponse:
     """What a customer may know of a failed call; the vendor's own words stay in our log."""
     log.warning("%s: %s", type(error).__name__, error)
+    status, detail, headers = 502, "That did not work. Try again later.", {}
     match error:
         case DeclinedError():
-            return JSONResponse({"detail": DeclineReason(error.reason).advice}, 402)
+            status, detail = 402, DeclineReason(error.reason).advice
         case OutcomeUnknownError() | TimedOutError():
             # It may have happened. The webhook tells; asking again with the same key is harmless.
-            return JSONResponse({"detail": "We will tell you as soon as we know."}, 202)
+            status, detail = 202, "We will tell you as soon as we know."
         case InvalidRequestError() if error.status is None:
-            return JSONResponse({"detail": f"{error.field} is not usable"}, 422)
+            status, detail = 422, f"{error.field} is not usable"
+        case ConflictError():
+            status, detail = 409, "That is done already, or cannot be done now."
+        case NotFoundError():
+            status, detail = 404, "There is no such thing."
         case CircuitOpenError():
-            wait = str(max(1, round(error.retry_after or 1)))
-            return JSONResponse({"detail": "Try again soon."}, 503, {"retry-after": wait})
-        case _:
-            return JSONResponse({"detail": "That did not work. Try again later."}, 502)
+            status, detail = 503, "Try again soon."
+            headers = {"retry-after": str(max(1, round(error.retry_after or 1)))}
+    return JSONResponse({"detail": detail}, status, headers)
