@@ -1,5 +1,7 @@
-"""No test waits for ever: the limits of `pyproject.toml`, made short."""
+"""No test waits for ever: the limits of `pyproject.toml` and `conftest.py`, made short."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,10 +40,11 @@ def test_that_hears_of_no_limit():
 def played(folder: Path, source: str, *options: str) -> tuple[int, str]:
     """A run of such a test under our configuration; its exit code and all it said."""
     (folder / "test_one.py").write_text(source)
-    limits = ["-o", "timeout=1", "-o", "faulthandler_timeout=3"]
-    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), *limits]
+    shutil.copy(ROOT / "tests" / "conftest.py", folder)
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml")]
     done = subprocess.run(
-        [*command, "--rootdir", str(folder), *options, str(folder / "test_one.py")],
+        [*command, "-o", "faulthandler_timeout=4", *options, str(folder / "test_one.py")],
+        env=os.environ | {"PYTEST_TIMEOUT": "1"},
         capture_output=True,
         text=True,
         timeout=100,
