@@ -12,6 +12,7 @@ from hardpoint.fakes.messages import Reply
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
 from hardpoint.providers.sendgrid.fake import API_KEY, VERIFICATION_KEY, FakeSendGrid
+from hardpoint.runtime.occasion import Occasion, occasion
 from hardpoint.sync import Hub as BlockingHub
 
 CONFIGURATION = """
@@ -147,19 +148,19 @@ def test_within_a_job_a_bad_argument_is_named_as_anywhere_and_a_good_call_has_th
         hub = Hub.load(path)
         mail = hub.email("mail")
         try:
-
-            async def welcome() -> str:
+            token = occasion.set(Occasion("job-7"))
+            try:
                 for field in ("subject", "text"):
                     with pytest.raises(InvalidRequestError) as caught:
                         await mail.send(**ASKED | {field: "\ud800"})
                     assert caught.value.field == field
-                return (await mail.send(**ASKED)).idempotency_key
-
-            return [await hub.once("welcome", welcome) for _ in range(2)]
+            finally:
+                occasion.reset(token)
+            return [(await hub.once("welcome", mail.send, **ASKED)) for _ in range(2)]
         finally:
             await hub.stop()
 
     one, again = asyncio.run(scenario())
     assert one == again
-    assert "welcome" in one
+    assert "welcome" in one.idempotency_key
     assert server.app.ledger.count("email") == 1

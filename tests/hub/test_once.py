@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 from typing import Any
 
 import msgspec
@@ -24,11 +25,17 @@ from hardpoint.hub.once import RECENT_MAX, BlockingOnce
 from hardpoint.hub.settings import Settings, StoreSettings
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.payments.memory import MemoryPayments
+from hardpoint.payments.types import Payment
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.connection import Connection
+from hardpoint.runtime.journal import RESULT_BYTES_MAX
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.memory import MemorySms
+from hardpoint.storage.api import ObjectStore
+from hardpoint.storage.memory import MemoryStorage
+from hardpoint.storage.types import ObjectInfo
+from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
@@ -59,21 +66,18 @@ class Till:
         self.calls += 1
         return amount
 
-    async def odd(self, amount: int) -> Any:
-        self.calls += 1
-        return object()
-
 
 class Stage:
     def __init__(self, path):
         self.path, self.clock = path, ManualClock()
+        self.heard = []
 
     def play(self, story):
         """One process."""
 
         async def scene():
             settings = Settings(store=StoreSettings(path=self.path))
-            async with Hub(settings, clock=self.clock) as hub:
+            async with Hub(settings, clock=self.clock, listeners=[self.heard.append]) as hub:
                 return await story(hub)
 
         return asyncio.run(scene())
@@ -176,6 +180,26 @@ class Odd:
     pass
 
 
+class Card(msgspec.Struct):
+    pin: Secret
+
+
+class Coin(msgspec.Struct):
+    worth: int
+
+
+@pytest.mark.parametrize("kind", [Card, list[Secret], Receipt | Coin, 7])
+def test_a_type_that_could_not_be_read_again_is_refused_before_the_call(stage, kind):
+    till = Till()
+
+    async def story(hub):
+        with pytest.raises(MisuseError, match="cannot be recorded"):
+            await hub.once("k", till.plain, 1, returns=kind)
+
+    stage.play(story)
+    assert till.calls == 0
+
+
 @pytest.mark.parametrize("kind", [Odd, list[Odd], dict[str, Odd | None], tuple[int, Odd]])
 def test_a_result_that_cannot_be_recorded_is_refused_before_the_call(stage, kind):
     till = Till()
@@ -188,16 +212,75 @@ def test_a_result_that_cannot_be_recorded_is_refused_before_the_call(stage, kind
     assert till.calls == 0
 
 
-def test_a_result_that_is_not_what_was_declared_is_given_once_and_never_called_for_again(stage):
-    till = Till()
+def endless():
+    nested = {}
+    nested["again"] = nested
+    return nested
+
+
+class Unnamed(msgspec.Struct):
+    """What a vendor calls by no text."""
+
+    id: int = 7
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [
+        (object(), Any),
+        ("\ud800", str),
+        (json.loads('{"note": "\\ud800"}'), dict),
+        (endless(), dict),
+        ("seven", int),
+        ("x" * (RESULT_BYTES_MAX + 1), str),
+    ],
+)
+def test_a_result_that_cannot_be_kept_is_given_once_told_and_never_called_for_again(
+    stage, result, kind
+):
+    calls = []
+
+    def odd() -> Any:
+        calls.append(1)
+        return result
 
     async def story(hub):
-        assert type(await hub.once("k", till.odd, 1)) is object
-        with pytest.raises(AlreadyExistsError, match="'k'"):
-            await hub.once("k", till.odd, 1)
+        assert await hub.once("k", odd, returns=kind) is result
+        with pytest.raises(AlreadyExistsError, match="'k' stands for was done"):
+            await hub.once("k", odd, returns=kind)
 
     stage.play(story)
-    assert till.calls == 1
+    stage.play(again_done(odd, kind))
+    assert len(calls) == 1
+    (told,) = [one for one in stage.heard if isinstance(one, ResultNotRecorded)]
+    assert (told.scope, told.key) == ("once:", "k")
+
+
+def again_done(function, kind):
+    async def story(hub):
+        with pytest.raises(AlreadyExistsError):
+            await hub.once("k", function, returns=kind)
+
+    return story
+
+
+def test_a_result_with_an_id_that_is_no_text_is_kept_as_any_other(stage):
+    async def story(hub):
+        return await hub.once("k", Unnamed, returns=Unnamed)
+
+    assert stage.play(story) == stage.play(story) == Unnamed()
+
+
+def test_a_result_that_was_recorded_as_another_type_is_named(stage):
+    async def story(hub):
+        assert await hub.once("k", len, "four", returns=int) == 4
+
+    async def later(hub):
+        with pytest.raises(AlreadyExistsError, match="cannot be read"):
+            await hub.once("k", len, "four", returns=str)
+
+    stage.play(story)
+    stage.play(later)
 
 
 def test_bad_input_is_refused_before_the_call(stage):
@@ -206,7 +289,7 @@ def test_bad_input_is_refused_before_the_call(stage):
     async def story(hub):
         with pytest.raises(InvalidRequestError, match="arguments"):
             await hub.once("k", till.ring, object())
-        for key, scope in (("", "s"), (" ", ""), ("k", " \n")):
+        for key, scope in (("", "s"), (" ", ""), ("k", " \n"), (7, ""), (None, ""), ("k", 7)):
             with pytest.raises(InvalidRequestError, match="idempotency_key"):
                 await hub.once(key, till.ring, 1, scope=scope)
         with pytest.raises(TypeError):
@@ -371,14 +454,65 @@ def test_a_verb_of_a_provider_without_keys_is_made_again_where_a_journal_guards_
     assert len(driver.messages) == 1
 
 
-def test_calls_within_a_call_get_the_same_keys_each_time(stage):
+class Lambda:
+    """The ways of putting a function around a verb."""
+
+    @staticmethod
+    def plain(verb):
+        return lambda: verb(TEN, payment_method="good")
+
+    @staticmethod
+    def coroutine(verb):
+        async def pay() -> Payment:
+            return await verb(TEN, payment_method="good")
+
+        return pay
+
+    @staticmethod
+    def keyed(verb):
+        return lambda: verb(TEN, payment_method="good", idempotency_key="order-7")
+
+
+@pytest.mark.parametrize("wrapped", [Lambda.plain, Lambda.coroutine, Lambda.keyed])
+def test_a_verb_inside_another_function_is_refused_before_anything_is_sent(stage, wrapped):
+    driver = MemoryPayments()
+
+    async def story(hub):
+        gateway = PaymentGateway(driver, Connection("billing", AsyncRuntime()))
+        with pytest.raises(MisuseError, match="Hand over the verb itself"):
+            await hub.once("order-7", wrapped(gateway.create_payment), returns=Payment)
+        assert driver.requests == 0
+        # The key is free, and reading is no matter.
+        payment = await hub.once("order-7", gateway.create_payment, TEN, payment_method="good")
+        found = await hub.once("look", lambda: gateway.get_payment(payment.id), returns=Payment)
+        assert found.id == payment.id
+
+    stage.play(story)
+
+
+def test_a_write_to_a_store_inside_another_function_is_refused_likewise(stage):
+    driver = MemoryStorage()
+
+    async def story(hub):
+        store = ObjectStore(driver, Connection("files", AsyncRuntime()))
+        with pytest.raises(MisuseError, match="files:put is called in a function"):
+            await hub.once("a", lambda: store.put("a.txt", b"a"), returns=ObjectInfo)
+        assert driver.requests == 0
+        assert (await hub.once("a", store.put, "a.txt", b"a")).size == 1
+
+    stage.play(story)
+
+
+def test_the_steps_of_a_function_are_calls_of_their_own(stage):
     driver, refuse = MemoryPayments(), [DeclinedError(reason="declined")]
 
     async def story(hub):
         gateway = PaymentGateway(driver, Connection("billing", AsyncRuntime()))
 
         async def checkout(amount: str) -> list[str]:
-            first = await gateway.create_payment(Money(amount, "EUR"), payment_method="good")
+            first = await hub.once(
+                "k:pay", gateway.create_payment, Money(amount, "EUR"), payment_method="good"
+            )
             if refuse:
                 raise refuse.pop()
             return [first.id]
@@ -388,6 +522,23 @@ def test_calls_within_a_call_get_the_same_keys_each_time(stage):
         return await hub.once("k", checkout, "10.00")
 
     assert stage.play(story) == ["billing:pay_000001"]
+    assert len(driver._payments) == 1
+
+
+def test_a_partial_of_a_verb_is_that_verb(stage):
+    driver = losing("create_payment")(MemoryPayments())
+
+    async def story(hub):
+        gateway = PaymentGateway(driver, Connection("billing", AsyncRuntime()))
+        pay = functools.partial(gateway.create_payment, TEN, payment_method="good")
+        with pytest.raises(OutcomeUnknownError):
+            await hub.once("order-7", functools.partial(pay, reference="7"))
+        payment = await hub.once("order-7", pay, reference="7")
+        with pytest.raises(IdempotencyConflictError):
+            await hub.once("order-7", pay, reference="8")
+        return payment
+
+    assert stage.play(story).reference == "7"
     assert len(driver._payments) == 1
 
 
@@ -410,4 +561,6 @@ def test_in_threads_alone_it_works_the_same(tmp_path):
     assert len(driver._payments) == 1
     with pytest.raises(IdempotencyConflictError):
         once("order-7", gateway.create_payment, TEN)
+    with pytest.raises(MisuseError, match="Hand over the verb itself"):
+        once("order-8", lambda: gateway.create_payment(TEN, payment_method="good"), returns=Payment)
     store.close_blocking()

@@ -10,7 +10,13 @@ import pytest
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
-from hardpoint.runtime.journal import fingerprint, recorded, replayed
+from hardpoint.runtime.journal import (
+    RESULT_BYTES_MAX,
+    UnrecordableError,
+    fingerprint,
+    recorded,
+    replayed,
+)
 
 
 class Colour(enum.StrEnum):
@@ -50,16 +56,47 @@ def test_arguments_without_end_are_refused():
 
 
 def test_a_result_comes_back_as_it_was_but_for_its_secrets():
-    kept = recorded(THING)
+    kept = recorded(THING, Thing)
     assert b"s3cret" not in kept
     assert replayed(kept, Thing) == msgspec.structs.replace(THING, key=None)
 
 
 def test_what_is_no_value_cannot_be_kept():
-    with pytest.raises(TypeError, match="object cannot be recorded"):
-        recorded({"a": object()})
+    with pytest.raises(UnrecordableError, match="object cannot be recorded"):
+        recorded({"a": object()}, dict)
+
+
+def deep(levels):
+    nested = []
+    for _ in range(levels):
+        nested = [nested]
+    return nested
+
+
+@pytest.mark.parametrize(
+    ("result", "kind"),
+    [
+        ("half a pair \ud800", str),
+        (deep(100_000), list),
+        ({(1, 2): 3}, dict),
+        ("x" * RESULT_BYTES_MAX, str),
+        ("seven", int),
+        (float("nan"), float),
+        (Secret.value("s"), Secret),
+    ],
+)
+def test_what_could_not_be_given_again_is_not_kept_and_told_with_one_error(result, kind):
+    with pytest.raises(UnrecordableError):
+        recorded(result, kind)
+
+
+def test_a_result_without_end_is_not_kept():
+    endless = {}
+    endless["a"] = endless
+    with pytest.raises(UnrecordableError, match="cannot be encoded"):
+        recorded(endless, dict)
 
 
 def test_a_result_whose_type_has_changed_since_is_told_as_such():
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(UnrecordableError, match="declared type"):
         replayed(b'{"id": 1}', Thing)

@@ -42,8 +42,13 @@ def checked_key(key: str) -> str:
     """An idempotency key as a caller may give it.
 
     Raises:
-        InvalidRequestError: empty, blank, too long, or not printable.
+        InvalidRequestError: no text, empty, blank, too long, or not printable.
     """
+    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
+        raise InvalidRequestError(
+            f"the key is no text, but {type(key).__name__}; write str(...) around it",
+            field="idempotency_key",
+        )
     if not key.strip() or not key.isprintable() or len(key) > KEY_CHARACTERS_MAX:
         raise InvalidRequestError(
             f"the key is not 1 to {KEY_CHARACTERS_MAX} printable characters",

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import final
 
-from hardpoint.runtime.journal import Entry, Found, Intent, Journal, Unfound
+from hardpoint.runtime.journal import Entry, Found, Intent, Journal, Unfound, UnrecordableError
 
 
 @final
@@ -32,7 +32,9 @@ class OpeningJournal:
         """See `Journal`."""
         return await self._journal.adopt(intent, found)
 
-    async def end(self, intent: Intent, result: bytes | None, subject: str | None) -> None:
+    async def end(
+        self, intent: Intent, result: bytes | UnrecordableError, subject: str | None
+    ) -> None:
         """See `Journal`."""
         await self._journal.end(intent, result, subject)
 

@@ -26,6 +26,7 @@ from hardpoint.runtime.journal import (
     Entry,
     Intent,
     Journal,
+    UnrecordableError,
     fingerprint,
     recorded,
     replayed,
@@ -39,6 +40,12 @@ RECENT_MAX = 1024
 """How many results are kept in memory."""
 RECENT_BYTES_MAX = 16 * 1024
 """How large a result may be to be kept there."""
+_HAND_OVER = (
+    "is called in a function that was given to once: after a crash nobody could tell what became "
+    "of the function, where the verb alone is simply made again. Hand over the verb itself, "
+    "hub.once(key, gateway.create_payment, ...); a function of several steps calls once for each, "
+    "under a key of its own"
+)
 
 
 class _Unsaid:
@@ -57,7 +64,9 @@ class Once:
     A known refusal (a decline, an open circuit) frees the key: nothing has happened, and the call
     may be made again. Any other error leaves its outcome unknown. A port's verb is then made again
     by the next call, under its own key, and so tells what became of it; of any other function
-    nobody can know.
+    nobody can know. So that a function around a verb does not lose what the verb alone has, a
+    verb that acts is handed over itself (or a `functools.partial` of it), each under a key of its
+    own; a function in which one is called is refused when it does so, and nothing is sent.
 
     Args:
         journal: where keys are written down.
@@ -107,12 +116,13 @@ class Once:
 
         Args:
             key: yours, an order number.
-            call: a port's verb, or any function; calls of ports in it that are given no key get
-                one that is the same each time.
+            call: a port's verb, or any function that calls none that acts.
             *arguments: for the call, as `**options` are; values that msgspec can encode.
             scope: keeps the keys of different things apart.
             returns: the type of the result, where the function does not declare it: what msgspec
-                can encode. Secrets in it are not recorded.
+                can encode. Secrets in it are not recorded. A result that cannot be kept after all
+                (not of this type, text that is no Unicode, a cycle, more than
+                `RESULT_BYTES_MAX`) is given once; `ResultNotRecorded` is told.
             **options: for the call.
 
         Raises:
@@ -120,9 +130,11 @@ class Once:
             OutcomeUnknownError: it was begun before, and nobody knows how it ended.
             UnavailableError: a call under the key is under way.
             AlreadyExistsError: it was done, and its result is not kept.
-            InvalidRequestError, MisuseError: the key, an argument or the result's type will not do.
+            InvalidRequestError, MisuseError: the key, an argument or the result's type will not do,
+                or the function calls a port's verb; nothing has acted.
             StoreUnavailableError: the store cannot be written to; nothing was called.
         """
+        call, arguments, options = _unrolled(call, arguments, options)
         kind = _kind_of(call, returns)
         _refuse_misfit(call, arguments, options)
         at = occasion.get()
@@ -145,13 +157,15 @@ class Once:
             operation="once",
             harmless=again,
         ).finish()
-        self._remember(name, intent.fingerprint, found)
+        self._remember(name, intent.fingerprint, found, kind)
         return found
 
-    def _remember(self, name: tuple[str, str], arguments: bytes, result: object) -> None:
+    def _remember(
+        self, name: tuple[str, str], arguments: bytes, result: object, kind: object
+    ) -> None:
         try:
-            record = recorded(result)
-        except TypeError:  # it is no value of the type that was declared
+            record = recorded(result, kind)
+        except UnrecordableError:  # told by the journal
             return
         if len(record) > RECENT_BYTES_MAX:
             return
@@ -202,7 +216,9 @@ class _Run:
     async def finish(self) -> Any:
         """Run it. An error of ours says whether it has acted; any other leaves that open."""
         intent = self._intent
-        token = occasion.set(Occasion(f"{intent.scope}:{intent.key}", intent.job))
+        name = f"{intent.scope}:{intent.key}"
+        verb = _connection_of(self._function) is not None
+        token = occasion.set(Occasion(name, intent.job, closed=None if verb else _HAND_OVER))
         self.in_doubt = True
         try:
             result: Awaitable[Any] | Any = self._function(*self._arguments, **self._options)
@@ -218,17 +234,38 @@ class _Run:
 
 def _again(clock: Clock, function: Callable[..., Any], entry: Entry) -> bool:
     """Whether an interrupted run may be made anew: a port's verb whose own keys still guard it."""
-    owner = getattr(function, "__self__", None)
-    port = getattr(owner, "asynchronous", owner)
-    connection = getattr(port, "connection", None)
-    if not isinstance(connection, Connection):
+    connection = _connection_of(function)
+    if connection is None:
         return False
-    driver: Driver = port.driver  # pyright: ignore[reportOptionalMemberAccess] - it has a connection
+    driver: Driver = _port_of(function).driver
     capabilities = driver.capabilities
     if capabilities.idempotency is Idempotency.NONE:
         return connection.journal is not None
     kept = capabilities.key_seconds
     return kept is None or clock.now() - entry.started_at < kept
+
+
+def _port_of(function: Callable[..., Any]) -> Any:
+    """What the function is a method of, without its facade."""
+    owner = getattr(function, "__self__", None)
+    return getattr(owner, "asynchronous", owner)
+
+
+def _connection_of(function: Callable[..., Any]) -> Connection | None:
+    """The connection whose verb it is, if it is one."""
+    connection = getattr(_port_of(function), "connection", None)
+    return connection if isinstance(connection, Connection) else None
+
+
+def _unrolled(
+    function: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """The function itself, with all that a `functools.partial` of it holds."""
+    while isinstance(function, functools.partial):
+        arguments = (*function.args, *arguments)
+        options = {**function.keywords, **options}
+        function = function.func
+    return function, arguments, options
 
 
 def _checked_scope(scope: str) -> str:
@@ -258,32 +295,39 @@ def _kind_of(function: Callable[..., Any], returns: Any) -> Any:
     """
     kind = returns
     if kind is UNSAID:
-        plain: Any = function
-        while isinstance(plain, functools.partial):
-            plain = plain.func
         try:
-            kind = typing.get_type_hints(plain).get("return", UNSAID)
+            kind = typing.get_type_hints(function).get("return", UNSAID)
         except (NameError, TypeError):
             kind = UNSAID
     if kind is UNSAID:
         raise MisuseError(
             "What the function returns is recorded, and its type is declared nowhere: say returns="
         )
-    odd = _unkept(msgspec.inspect.type_info(kind))
+    try:
+        info = msgspec.inspect.type_info(kind)
+    except TypeError as error:
+        raise MisuseError(f"A result of this type cannot be recorded: {error}") from error
+    odd = _unkept(info)
     if odd is not None:
-        raise MisuseError(f"A result that holds {odd.__name__} cannot be recorded")
+        again = "; declare it as Secret | None" if odd is Secret else ""
+        raise MisuseError(f"A result that holds {odd.__name__} cannot be recorded{again}")
     return kind
 
 
 def _unkept(info: msgspec.inspect.Type) -> type | None:
-    """The first class in a type that msgspec does not know; secrets are left out of records."""
+    """The first class in a type that cannot be given again as it was.
+
+    That is one msgspec does not know. Secrets are left out of records, so None must do for them.
+    """
     left: list[Any] = [info]
     seen: set[int] = set()
     while left:
         one = left.pop()
-        if isinstance(one, msgspec.inspect.CustomType) and one.cls is not Secret:
+        if isinstance(one, msgspec.inspect.UnionType) and one.includes_none:
+            left.extend(two for two in one.types if getattr(two, "cls", None) is not Secret)
+        elif isinstance(one, msgspec.inspect.CustomType):
             return one.cls
-        if isinstance(one, tuple | list):
+        elif isinstance(one, tuple | list):
             left.extend(typing.cast("tuple[Any, ...]", one))
         elif isinstance(one, msgspec.inspect.Type | msgspec.inspect.Field) and id(one) not in seen:
             seen.add(id(one))

@@ -22,6 +22,7 @@ from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (
     AuthenticationError,
     HardpointError,
+    MisuseError,
     OutcomeUnknownError,
     PermissionDeniedError,
     ProviderError,
@@ -118,7 +119,13 @@ class Calls:
     def run(
         self, operation: Operation, attempt: Callable[[], Awaitable[_Result]]
     ) -> Coroutine[Any, Any, _Result]:
-        """A call that needs no key, since it reads or sets a state, or has no use for one."""
+        """A call that needs no key, since it reads or sets a state, or has no use for one.
+
+        Raises:
+            MisuseError: it acts, and no call may where this one is made.
+        """
+        if operation.repeat is not _SAFE:
+            self._check_open(operation)
         policy = self._policies[operation.repeat]
         return _Call(self._connection, self._driver, operation, attempt, policy).finish()
 
@@ -190,13 +197,20 @@ class Calls:
         Raises:
             InvalidRequestError: the key is unusable, or an argument cannot be compared with that
                 of a repeat.
+            MisuseError: no call may act where this one is made.
         """
+        self._check_open(operation)
         if key is not None:
             return Key(checked_key(key), lasting=True)
         at = occasion.get()
         if at is None or arguments is None:
             return Key(self._connection.ids(), lasting=False)
         return Key(at.key(self._scope(operation), fingerprint(arguments)), lasting=True)
+
+    def _check_open(self, operation: Operation) -> None:
+        at = occasion.get()
+        if at is not None and at.closed is not None:
+            raise MisuseError(f"{self._scope(operation)} {at.closed}")
 
     def _scope(self, operation: Operation) -> str:
         return f"{self._connection.name}:{operation.name}"

@@ -17,7 +17,14 @@ from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.secrets import Secret
 from hardpoint.runtime.occasion import JobName
 
+RESULT_BYTES_MAX = 1024 * 1024
+"""How large a result may be to be kept; a larger one is given to its caller alone."""
+
 _Result = TypeVar("_Result")
+
+
+class UnrecordableError(Exception):
+    """A result that cannot be kept, or not be given again as what it was; the text says why."""
 
 
 class Standing(Enum):
@@ -116,8 +123,10 @@ class Journal(Protocol):
         """Take the first that belongs to no other key for the effect, and end with it."""
         ...
 
-    async def end(self, intent: Intent, result: bytes | None, subject: str | None) -> None:
-        """It was done."""
+    async def end(
+        self, intent: Intent, result: bytes | UnrecordableError, subject: str | None
+    ) -> None:
+        """It was done. Without a result that can be kept, a repeat learns no more than that."""
         ...
 
     def free(self, intent: Intent) -> None:
@@ -174,22 +183,33 @@ def fingerprint(arguments: object) -> bytes:
     return hashlib.sha256(text).digest()
 
 
-def recorded(result: object) -> bytes:
+def recorded(result: object, kind: Any) -> bytes:
     """A result as it is kept; secrets are left out of it.
 
     Raises:
-        TypeError: it holds something msgspec cannot encode.
+        UnrecordableError: it holds what cannot be encoded (an object of an unknown class, half a
+            surrogate pair, itself), is larger than `RESULT_BYTES_MAX`, or is not of its kind.
     """
-    return msgspec.json.encode(result, enc_hook=_left_out)
+    try:
+        data = msgspec.json.encode(result, enc_hook=_left_out)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnrecordableError(f"it cannot be encoded: {error}") from error
+    if len(data) > RESULT_BYTES_MAX:
+        raise UnrecordableError(f"its {len(data)} bytes are more than {RESULT_BYTES_MAX}")
+    replayed(data, kind)
+    return data
 
 
 def replayed(data: bytes, kind: Any) -> Any:
     """The result that was recorded.
 
     Raises:
-        msgspec.ValidationError: its type has changed since.
+        UnrecordableError: it is not of this kind (any more).
     """
-    return msgspec.json.decode(data, type=kind)
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are
+        raise UnrecordableError(f"it is not of the declared type: {error}") from error
 
 
 def _left_out(value: object) -> None:

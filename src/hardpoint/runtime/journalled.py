@@ -27,6 +27,7 @@ from hardpoint.runtime.journal import (
     Journal,
     Search,
     Standing,
+    UnrecordableError,
     recorded,
     replayed,
 )
@@ -119,13 +120,13 @@ class Journalled(Generic[_Result]):
                 )
 
     def _again(self, entry: Entry) -> _Result:
+        done = f"what the key {self._intent.key!r} stands for was done, and its result"
         if entry.result is None:
-            raise AlreadyExistsError(
-                f"what the key {self._intent.key!r} stands for was done, and its result is not "
-                "kept",
-                **self._names,
-            )
-        return replayed(entry.result, self._effect.returns)
+            raise AlreadyExistsError(f"{done} is not kept", **self._names)
+        try:
+            return replayed(entry.result, self._effect.returns)
+        except UnrecordableError as error:
+            raise AlreadyExistsError(f"{done} cannot be read: {error}", **self._names) from error
 
     async def _send(self) -> _Result:
         call, intent = self._call, self._intent
@@ -135,10 +136,17 @@ class Journalled(Generic[_Result]):
             self._give_up()
             raise
         if call.acted:
-            await self._journal.end(intent, _kept(result), getattr(result, "id", None))
+            subject = None if self._effect.search is None else _subject(result)
+            await self._journal.end(intent, self._kept(result), subject)
         else:
             self._give_up()  # a fallback's result is not what the key stands for
         return result
+
+    def _kept(self, result: _Result) -> bytes | UnrecordableError:
+        try:
+            return recorded(result, self._effect.returns)
+        except UnrecordableError as error:  # it was done all the same
+            return error
 
     def _give_up(self) -> None:
         if self._call.in_doubt:
@@ -178,7 +186,7 @@ class Journalled(Generic[_Result]):
                 repeatable=error.retryable or not error.outcome_known,
                 retry_after=error.retry_after,
             ) from error
-        adopted = await self._journal.adopt(self._intent, _candidates(results))
+        adopted = await self._journal.adopt(self._intent, self._candidates(results))
         if isinstance(adopted, Found):
             return adopted.result
         if adopted.rival:
@@ -198,6 +206,10 @@ class Journalled(Generic[_Result]):
             )
         return None
 
+    def _candidates(self, results: Sequence[Any]) -> list[Found]:
+        returns = self._effect.returns
+        return [Found(_subject(one), recorded(one, returns)) for one in results]
+
     def _unknown(
         self, message: str, *, repeatable: bool = False, retry_after: float | None = None
     ) -> OutcomeUnknownError:
@@ -210,12 +222,6 @@ class Journalled(Generic[_Result]):
         )
 
 
-def _candidates(results: Sequence[Any]) -> list[Found]:
-    return [Found(one.id, recorded(one)) for one in results]
-
-
-def _kept(result: object) -> bytes | None:
-    try:
-        return recorded(result)
-    except TypeError:  # it was done all the same: a repeat is refused, its result is not known
-        return None
+def _subject(result: Any) -> str:
+    """What the provider calls it."""
+    return result.id

@@ -28,13 +28,15 @@ class Occasion:
     Args:
         name: the same each time, and of no other occasion.
         job: the attempt this is, where it is one.
+        closed: why no call of a port may act in it, where none may.
     """
 
-    __slots__ = ("_counts", "_lock", "job", "name")
+    __slots__ = ("_counts", "_lock", "closed", "job", "name")
 
-    def __init__(self, name: str, job: JobName | None = None) -> None:
+    def __init__(self, name: str, job: JobName | None = None, *, closed: str | None = None) -> None:
         self.name = name
         self.job = job
+        self.closed = closed
         self._counts: Counter[tuple[str, bytes]] = Counter()
         self._lock = threading.Lock()  # a plain handler may call from threads of its own
 

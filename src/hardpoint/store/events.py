@@ -55,7 +55,11 @@ class GateHeldLong(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ResultNotRecorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A call was done, and its result could not be written down: its key stays in doubt."""
+    """A call was done, and its result is not kept.
+
+    Where the store could not be written to, the key stays in doubt; where it is the result that
+    cannot be kept (`error` says why), a repeat raises `AlreadyExistsError`.
+    """
 
     severity: ClassVar[str] = "warning"
     scope: str

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
-from hardpoint.runtime.journal import Entry, Found, Intent, Standing, Unfound
+from hardpoint.runtime.journal import Entry, Found, Intent, Standing, Unfound, UnrecordableError
 from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.sqlite.calls import CallName, Moment, name_of
 from hardpoint.store.sqlite.engine import Engine, Request
@@ -69,14 +69,20 @@ class SqliteJournal:
             self._under_way.leave(name_of(intent))
         return adopted
 
-    async def end(self, intent: Intent, result: bytes | None, subject: str | None) -> None:
+    async def end(
+        self, intent: Intent, result: bytes | UnrecordableError, subject: str | None
+    ) -> None:
         """It was done. Should the store not take it now, the key stays open: to be asked for."""
         name, now = name_of(intent), self._now()
+        lost = isinstance(result, UnrecordableError)
+        kept = None if lost else result
         try:
-            await self._ask(lambda engine: engine.calls.end(intent, result, subject, now))
+            await self._ask(lambda engine: engine.calls.end(intent, kept, subject, now))
         except StoreError as error:
-            told = ResultNotRecorded(scope=intent.scope, key=intent.key, error=str(error))
-            self._store.tell(told)
+            self._tell_lost(intent, error)
+        else:
+            if lost:
+                self._tell_lost(intent, result)
         finally:
             self._under_way.leave(name)
 
@@ -97,6 +103,10 @@ class SqliteJournal:
             pass  # the key stays open, and is in doubt when it is asked for
         finally:
             self._under_way.leave(name)
+
+    def _tell_lost(self, intent: Intent, error: Exception) -> None:
+        told = ResultNotRecorded(scope=intent.scope, key=intent.key, error=str(error))
+        self._store.tell(told)
 
     def _now(self) -> Moment:
         clock = self._store.clock
