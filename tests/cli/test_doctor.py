@@ -60,6 +60,21 @@ def test_a_missing_secret_is_found_and_the_rest_is_looked_at_too(
     assert cli("doctor", "--json").error["message"].startswith("2 of 6 checks failed: source")
 
 
+def test_a_secret_that_others_may_read_is_a_warning(examine: Any, config: Path) -> None:
+    mounted = config.parent / "mounted"
+    mounted.write_text("whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0")
+    mounted.chmod(0o444)
+    source = '[webhooks.mounted]\nprovider = "standard"\nsecrets = ["file:mounted"]\n'
+    config.write_text(f"{config.read_text()}\n{source}")
+    code, found = examine()
+    assert code == 0
+    warning = found["secret webhooks.mounted.secrets[0]"]
+    assert (warning["result"], warning["detail"]) == (
+        "warn",
+        f"file:{mounted}: others may read it",
+    )
+
+
 def test_a_configuration_that_is_missing_ends_it(examine: Any, folder: Path) -> None:
     code, found = examine()
     assert code == 1

@@ -1,13 +1,14 @@
 import copy
 import os
 import pickle
+import stat
 import traceback
 from pathlib import Path
 
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.secrets import Secret
+from hardpoint.core.secrets import Secret, _exposure
 
 CANARY = "canary-7f3a9b"
 
@@ -105,12 +106,60 @@ def test_a_file_is_read_without_its_last_line_end(
     assert Secret.file(private(tmp_path / "key", content)).reveal() == text
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601, 0o644])
-def test_a_file_that_others_may_touch_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o660, 0o666, 0o222, 0o444 | 0o020])
+def test_a_file_that_others_may_write_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
     path = private(tmp_path / "key", b"abc", mode)
     with pytest.raises(ConfigurationError) as caught:
         Secret.file(path).reveal()
-    assert caught.value.fix == f"chmod 600 {path}"
+    assert caught.value.problem == "others may write it"
+    assert caught.value.fix == f"chmod go-w {path}"
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o440, 0o644, 0o640, 0o604])
+def test_a_file_as_orchestrators_mount_it_is_taken_with_one_warning(
+    tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kubernetes and Docker mount secrets 0444 or 0440, and behind a link."""
+    private(tmp_path / "..data", b"abc", mode)
+    path = tmp_path / "key"
+    path.symlink_to("..data")
+    for _ in range(3):
+        assert Secret.file(path).reveal() == "abc"
+    [warning] = caplog.records
+    assert (warning.name, warning.levelname) == ("hardpoint", "WARNING")
+    assert warning.getMessage() == (
+        f"file:{path}: others may read it; where you can: chmod 600 {path}"
+    )
+    assert Secret.file(path).exposure() == "others may read it"
+
+
+def test_a_file_of_another_user_than_us_and_root_is_worth_a_warning() -> None:
+    """Only root could make one for a test."""
+
+    def owned_by(uid: int) -> os.stat_result:
+        return os.stat_result((stat.S_IFREG | 0o400, 0, 0, 1, uid, 0, 0, 0, 0, 0))
+
+    assert _exposure(owned_by(os.geteuid() + 12_345)) == "it belongs to another user"
+    assert _exposure(owned_by(os.geteuid())) is _exposure(owned_by(0)) is None
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700, 0o611])
+def test_a_file_that_only_its_owner_reads_is_nothing_to_warn_of(
+    tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = Secret.file(private(tmp_path / "key", b"abc", mode))
+    assert (secret.reveal(), secret.exposure()) == ("abc", None)
+    assert caplog.records == []
+
+
+def test_what_is_no_file_is_exposed_to_nobody(tmp_path: Path) -> None:
+    for secret in (
+        Secret.env("A"),
+        Secret.value("a"),
+        Secret.file(tmp_path / "no"),
+        Secret.file("a\0"),
+    ):
+        assert secret.exposure() is None
 
 
 def test_a_missing_file_says_why_it_cannot_be_read(tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def _findings(config: Path) -> Iterator[_Finding]:
         yield _judged(f"source {name}", partial(_source, settings, name))
     for name in settings.connections:
         yield _judged(f"connection {name}", partial(_connection, settings, name))
+    yield from _exposed(settings)
     yield _judged("store", partial(_store, path))
     if settings.identity.vault is not None:
         yield _judged("vault", partial(_vault, settings.identity))
@@ -110,6 +111,14 @@ def _connection(settings: Settings, name: str) -> _Verdict:
     connection = settings.connections[name]
     connection.check(vault=settings.identity.vault is not None)
     return "ok", f"{connection.provider}, {connection.policy.preset}", None
+
+
+def _exposed(settings: Settings) -> Iterator[_Finding]:
+    """Secrets in files that others can read; mounted by an orchestrator they often must be."""
+    for key, secret in settings.secrets():
+        if exposed := secret.exposure():
+            detail = f"{secret.reference}: {exposed}"
+            yield _Finding(check=f"secret {key}", result="warn", detail=detail)
 
 
 def _store(path: Path) -> _Verdict:

@@ -1,5 +1,6 @@
 """Secrets: named by reference, read when used, masked everywhere else."""
 
+import logging
 import os
 import re
 import stat
@@ -12,6 +13,12 @@ from hardpoint.core.errors import ConfigurationError
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FILE_BYTES_MAX = 64 * 1024
 _AT_HAND = "value"
+_WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_READ_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
+
+_log = logging.getLogger("hardpoint")
+_told: set[Path] = set()
+"""The files whose readers this process has been warned of."""
 
 
 @final
@@ -49,9 +56,10 @@ class Secret:
 
     @classmethod
     def file(cls, path: str | os.PathLike[str]) -> Self:
-        """The content of a regular file that only its owner may read (0600 or stricter).
+        """The content of a regular file that nobody but its owner may write.
 
-        One trailing newline is dropped.
+        What orchestrators mount is often readable by others (0444, 0440): then the logger
+        `hardpoint` hears one warning. One trailing newline is dropped.
         """
         where = Path(path)
         return cls(f"file:{where}", lambda: _read_private(where))
@@ -95,6 +103,14 @@ class Secret:
             raise ConfigurationError(self.reference, "the secret is empty")
         return text
 
+    def exposure(self) -> str | None:
+        """Who besides us can get at a `file:` secret; None where nobody can, or it is no file."""
+        kind, _, path = self.reference.partition(":")
+        try:
+            return _exposure(Path(path).stat()) if kind == "file" else None
+        except (OSError, ValueError):  # reading it says what is wrong
+            return None
+
     def __eq__(self, other: object) -> bool:
         """Whether both name the same place; two values at hand are never the same."""
         if not isinstance(other, Secret) or self.reference == _AT_HAND:
@@ -126,11 +142,14 @@ def _read_private(path: Path) -> str:
     except ValueError:
         raise ConfigurationError(key, "is not a path") from None
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise ConfigurationError(key, "is not a regular file")
-        if mode & 0o077:
-            raise ConfigurationError(key, "others may read it", fix=f"chmod 600 {path}")
+        if found.st_mode & _WRITTEN_BY_OTHERS:
+            raise ConfigurationError(key, "others may write it", fix=f"chmod go-w {path}")
+        if (exposed := _exposure(found)) and path not in _told:
+            _told.add(path)
+            _log.warning("%s: %s; where you can: chmod 600 %s", key, exposed, path)
         content = os.read(descriptor, _FILE_BYTES_MAX + 1)
     finally:
         os.close(descriptor)
@@ -141,3 +160,11 @@ def _read_private(path: Path) -> str:
     except UnicodeDecodeError:
         raise ConfigurationError(key, "is not UTF-8 text") from None
     return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+
+
+def _exposure(found: os.stat_result) -> str | None:
+    if found.st_mode & _READ_BY_OTHERS:
+        return "others may read it"
+    if found.st_uid not in {0, os.geteuid()}:
+        return "it belongs to another user"
+    return None
