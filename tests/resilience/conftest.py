@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from hardpoint.core.events import Listeners
-from hardpoint.resilience import specialise
 from hardpoint.resilience.composition import PolicyWarning
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.effects import Effects
@@ -74,18 +73,10 @@ def script(clock: ManualClock) -> Callable[..., Script]:
     return lambda *steps: Script(clock, *steps)
 
 
-@pytest.fixture
-def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a frozen application, where no source is at hand to specialise the runner."""
-    monkeypatch.setattr(specialise, "SOURCE", "")
-
-
-@pytest.fixture(params=["plain", "async", "plain frozen", "async frozen"])
+@pytest.fixture(params=["plain", "async"])
 def call(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[..., Any]:
     """Calls a script under a policy, as a plain function or as a coroutine function."""
-    if request.param.endswith("frozen"):
-        request.getfixturevalue("frozen")
-    if request.param.startswith("plain"):
+    if request.param == "plain":
         return lambda policy, script, *args, **kwargs: policy.call(script.plain, *args, **kwargs)
 
     async def run(policy: Any, script: Script, args: Any, kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -24,7 +25,7 @@ from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.fallback import Degraded
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.specialise import invoker
+from hardpoint.resilience.runner import build
 
 AGAIN = Retry(3, on=OSError, backoff=1)
 
@@ -198,10 +199,7 @@ def test_a_full_bulkhead_refuses_and_a_place_is_given_back(policy, script, clock
     assert crm.stats().in_flight == 0
 
 
-@pytest.mark.parametrize("setting", ["specialised", "frozen"])
-def test_tasks_stand_in_line_for_the_bulkhead(policy, script, clock, request, setting):
-    if setting == "frozen":
-        request.getfixturevalue(setting)
+def test_tasks_stand_in_line_for_the_bulkhead(policy, script, clock):
     crm, remote = policy(bulkhead=Bulkhead(2, queue=10), timeout=5), script((1, "answer"))
 
     async def scenario():
@@ -212,11 +210,25 @@ def test_tasks_stand_in_line_for_the_bulkhead(policy, script, clock, request, se
     assert remote.at == [1000, 1000, 1001, 1001, 1002]
 
 
-@pytest.mark.parametrize("setting", ["specialised", "frozen"])
-def test_threads_stand_in_line_for_the_bulkhead(policy, request, setting):
-    if setting == "frozen":
-        request.getfixturevalue(setting)
+def test_nothing_is_sent_when_the_time_around_the_call_is_over(policy, script, clock):
+    remote = script("answer")
+
+    async def dawdle():
+        clock.advance(6)
+        await policy(timeout=3).call(remote.asynchronous)
+
+    with pytest.raises(DeadlineTooShortError):
+        clock.run(policy(deadline=5).call(dawdle))
+    assert remote.at == []
+
+
+@pytest.mark.parametrize("block", [False, True], ids=["function", "block"])
+def test_threads_stand_in_line_for_the_bulkhead(policy, block):
     crm, order = policy(bulkhead=Bulkhead(1, queue=1)), []
+
+    def guarded():
+        with crm.guard():
+            order.append("second")
 
     def first():
         other.start()
@@ -226,7 +238,8 @@ def test_threads_stand_in_line_for_the_bulkhead(policy, request, setting):
             time.sleep(0.001)
         order.append("first")
 
-    other = threading.Thread(target=crm.call, args=(order.append, "second"))
+    call = (guarded,) if block else (crm.call, order.append, "second")
+    other = threading.Thread(target=call[0], args=call[1:])
     crm.call(first)
     other.join(10)
     assert order == ["first", "second"]
@@ -374,11 +387,11 @@ def test_a_timeout_needs_a_task(policy, script, clock):
 def test_the_task_is_also_found_where_the_loops_tell_no_table_of_them(
     policy, script, clock, seconds
 ):
-    given = policy(timeout=5)._assembly._parameters("call", asynchronous=True)
-    run = invoker(given | {"tasks": None}, "")
+    plan = policy(timeout=5)._assembly._plan("call", asynchronous=True)
+    run = build(replace(plan, tasks=None))
 
     async def scenario():
-        return await run(script((seconds, "answer")).asynchronous, (), {})
+        return await run(script((seconds, "answer")).asynchronous)
 
     if seconds == 2:
         assert clock.run(scenario()) == "answer"
@@ -429,13 +442,7 @@ def test_cancelling_a_call_that_sleeps_between_attempts_ends_it(policy, script, 
     assert len(remote.at) == 1
 
 
-@pytest.mark.parametrize("setting", ["specialised", "frozen"])
-def test_a_swallowed_timeout_gives_its_result_and_leaves_no_cancellation(
-    policy, clock, request, setting
-):
-    if setting == "frozen":
-        request.getfixturevalue(setting)
-
+def test_a_swallowed_timeout_gives_its_result_and_leaves_no_cancellation(policy, clock):
     async def stubborn():
         try:
             await asyncio.sleep(60)

@@ -3,7 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import uvloop
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hardpoint.core.errors import AttemptTimeoutError
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.specialise import invoker
+from hardpoint.resilience.runner import build
 from hardpoint.resilience.timeout import LIMIT
 from hardpoint.testing import ManualClock
 
@@ -260,13 +260,12 @@ def test_current_task_is_asked_where_it_is_fast():
     """As on Python 3.12 and later."""
     clock = ManualClock()
     policy = Policy("limited", timeout=5.0, clock=clock)
-    parameters = policy._assembly._parameters("call", asynchronous=True)
-    run = invoker(parameters | {"tasks": None})
+    run = build(replace(policy._assembly._plan("call", asynchronous=True), tasks=None))
 
     async def scenario():
-        assert await run(asyncio.sleep, (1, "result"), {}) == "result"
+        assert await run(asyncio.sleep, 1, "result") == "result"
         with pytest.raises(AttemptTimeoutError):
-            await run(asyncio.sleep, (60,), {})
+            await run(asyncio.sleep, 60)
 
     clock.run(scenario())
 
@@ -274,14 +273,14 @@ def test_current_task_is_asked_where_it_is_fast():
 @pytest.mark.parametrize("tasks", [None, {}], ids=["asked", "looked up"])
 def test_without_a_task_there_is_nothing_to_cancel(tasks):
     policy = Policy("limited", timeout=5.0)
-    run = invoker(policy._assembly._parameters("call", asynchronous=True) | {"tasks": tasks})
+    run = build(replace(policy._assembly._plan("call", asynchronous=True), tasks=tasks))
 
     async def scenario():
         loop, outcome = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
 
         def step():
             try:
-                run(asyncio.sleep, (0,), {}).send(None)
+                run(asyncio.sleep, 0).send(None)
             except RuntimeError as error:
                 outcome.set_result(str(error))
 

@@ -5,13 +5,12 @@ from typing import Any, final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
-from hardpoint.resilience import runner
+from hardpoint.resilience import runner, runner_blocking
+from hardpoint.resilience.functions import Run
 from hardpoint.resilience.hedge import Hedge, Racer
 from hardpoint.resilience.keys import Keyed, States
-from hardpoint.resilience.plans import Kind, parameters, span_of, view
-from hardpoint.resilience.runner import Run
+from hardpoint.resilience.plans import Kind, Plan, plan_of, span_of, view
 from hardpoint.resilience.settings import Settings
-from hardpoint.resilience.specialise import invoker, wrapper
 from hardpoint.resilience.state import Parts, State, Stats
 from hardpoint.runtime.effects import AMBIENT, Effects
 
@@ -96,15 +95,18 @@ class Assembly:
             ConfigurationError: it is plain, but to be hedged.
         """
         race = self._race(asynchronous=asynchronous)
-        if race is None:
-            return wrapper(function, self._parameters("call", asynchronous=asynchronous))
-        return wrapper(
-            lambda *args, **kwargs: race(function, args, kwargs),
-            self._parameters("race", asynchronous=True),
-        )
+        if race is not None:
+            plan = self._plan("race", asynchronous=True)
+
+            def raced(*args: Any, **kwargs: Any) -> Any:
+                return race(function, args, kwargs)
+
+            return runner.build(plan, raced)
+        plan = self._plan("call", asynchronous=asynchronous)
+        return (runner if asynchronous else runner_blocking).build(plan, function)
 
     def call(self, *, asynchronous: bool) -> Run:
-        """What calls any function: `(function, args, kwargs)`.
+        """What calls any function: given it and its arguments.
 
         Raises:
             ConfigurationError: it is plain, but to be hedged.
@@ -114,10 +116,11 @@ class Assembly:
             return self._run("call", asynchronous=asynchronous)
         run = self._run("race", asynchronous=True)
 
-        def hedged(
-            function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-        ) -> Any:
-            return run(lambda *args, **kwargs: race(function, args, kwargs), args, kwargs)
+        def hedged(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            def raced(*args: Any, **kwargs: Any) -> Any:
+                return race(function, args, kwargs)
+
+            return run(raced, *args, **kwargs)
 
         return hedged
 
@@ -135,14 +138,15 @@ class Assembly:
     def _run(self, kind: Kind, *, asynchronous: bool) -> Run:
         run = self._runs.get((kind, asynchronous))
         if run is None:
-            given = self._parameters(kind, asynchronous=asynchronous)
             # A block needs a coroutine that it can pause, also where nothing waits.
-            pausable = kind in ("attempts", "guard") and not asynchronous
-            run = runner.build(**given) if pausable else invoker(given)
-            self._runs[kind, asynchronous] = run
+            pausable = asynchronous or kind in ("attempts", "guard")
+            build = runner.build if pausable else runner_blocking.build
+            run = self._runs[kind, asynchronous] = build(
+                self._plan(kind, asynchronous=asynchronous)
+            )
         return run
 
-    def _parameters(self, kind: Kind, *, asynchronous: bool) -> dict[str, Any]:
+    def _plan(self, kind: Kind, *, asynchronous: bool) -> Plan:
         settings = view(self.settings, kind)
         keyed = settings.keyed
         if keyed is not None and self._fixed is not None:
@@ -151,7 +155,7 @@ class Assembly:
         states, listeners = self.states, self.listeners
         if kind == "leg":  # it shares the parts; the race counts the calls and tells of them
             states, listeners = States(self._parts(), settings.keyed, donor=states), Listeners()
-        return parameters(
+        return plan_of(
             settings,
             kind,
             asynchronous=asynchronous,

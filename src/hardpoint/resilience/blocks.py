@@ -9,22 +9,26 @@ from collections.abc import Callable, Generator
 from types import TracebackType, coroutine
 from typing import Any, Self, final
 
-from hardpoint.resilience.runner import Run
+from hardpoint.resilience.functions import Run
 
 Start = Callable[[bool], Run]
 """Given whether the block is asynchronous, the runner."""
 
-_AT_THE_CALL = object()
-
 
 class _Pause:
-    """What the runner awaits as the call: it hands control to the block."""
+    """What the runner awaits as the call: it hands control to the block.
 
-    def __init__(self, **_: Any) -> None:
-        """Take what a function would take."""
+    Attributes:
+        arguments: what a function would be given: the idempotency key, under its name.
+    """
+
+    __slots__ = ("arguments",)
+
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments = arguments
 
     def __await__(self) -> Generator[object, None, None]:
-        yield _AT_THE_CALL
+        yield self
 
 
 @final
@@ -60,12 +64,11 @@ class Attempt:
 class _Flow:
     """The runner's coroutine, driven by hand."""
 
-    __slots__ = ("_coroutine", "_key_name", "_kwargs", "_number", "_signal", "entered", "over")
+    __slots__ = ("_coroutine", "_key_name", "_number", "_signal", "entered", "over")
 
     def __init__(self, start: Start, key_name: str | None, *, asynchronous: bool) -> None:
-        self._kwargs: dict[str, Any] = {}
         self._key_name = key_name
-        self._coroutine = start(asynchronous)(_Pause, (), self._kwargs)
+        self._coroutine = start(asynchronous)(_Pause)
         self._signal: object = None
         self._number = 0
         self.entered = False
@@ -75,7 +78,7 @@ class _Flow:
     def reach(self) -> Generator[Any, Any, Attempt]:
         """Run up to the next call, waiting as the runner waits."""
         self._start()
-        while self._signal is not _AT_THE_CALL:
+        while not isinstance(self._signal, _Pause):
             try:
                 value = yield self._signal
             except BaseException as error:  # noqa: BLE001 - the runner decides
@@ -117,7 +120,8 @@ class _Flow:
     def _attempt(self) -> Attempt:
         self.entered = False
         self._number += 1
-        key = None if self._key_name is None else self._kwargs.get(self._key_name)
+        pause, name = self._signal, self._key_name
+        key = pause.arguments[name] if name and isinstance(pause, _Pause) else None
         return Attempt(self, self._number, key)
 
 

@@ -1,10 +1,14 @@
 """What kind of function it is: plain, asynchronous, or one that no policy can guard."""
 
 import inspect
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from hardpoint.core.errors import ConfigurationError
+
+Run = Callable[..., Any]
+"""Calls a function under a policy, with its arguments."""
 
 _ASYNCHRONOUS = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR

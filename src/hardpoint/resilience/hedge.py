@@ -8,8 +8,8 @@ from typing import Any, final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.budget import Budget
+from hardpoint.resilience.functions import Run
 from hardpoint.resilience.options import seconds, share
-from hardpoint.resilience.runner import Run
 from hardpoint.resilience.state import State
 from hardpoint.runtime.effects import Effects
 
@@ -119,11 +119,11 @@ class Racer:
         delay = self._hedge.after or self._latencies.slow
         began = self._effects.monotonic()
         if delay is None:
-            result = await self._leg(function, args, kwargs)
+            result = await self._leg(function, *args, **kwargs)
         else:
 
             def first() -> Coroutine[Any, Any, Any]:
-                return self._leg(function, args, dict(kwargs))
+                return self._leg(function, *args, **kwargs)
 
             def second() -> Coroutine[Any, Any, Any] | None:
                 return self._second(state, function, args, kwargs)
@@ -167,7 +167,7 @@ class Racer:
             from hardpoint.resilience.events import Hedged
 
             self._listeners.emit(Hedged(self._name, state.key))
-        return self._leg(function, fresh_args, fresh_kwargs)
+        return self._leg(function, *fresh_args, **fresh_kwargs)
 
     def _check_repeatable(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         for value in (*args, *kwargs.values()):

@@ -1,14 +1,17 @@
 """From settings to what the runner takes, for each kind of run."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from hardpoint.core.events import Listeners
+from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
+from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.fallback import fallback_of
 from hardpoint.resilience.judgement import Facts, Judgement
 from hardpoint.resilience.keys import Keyed, States
+from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.repetition import Repetition
 from hardpoint.resilience.settings import Settings
 from hardpoint.resilience.settlement import Settlement
@@ -59,7 +62,61 @@ def span_of(settings: Settings) -> float | None:
     return settings.deadline if settings.timeout is None else settings.timeout
 
 
-def parameters(
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the runner is built from.
+
+    Attributes:
+        asynchronous: whether what is called is a coroutine function.
+        state: the only state; None with keys.
+        states: all of them.
+        keyed: how to find the key; None without keys.
+        effects: time, chance and ids.
+        listeners: who is told.
+        settlement: settles what did not simply succeed.
+        budget: of the retries.
+        breaker: its options, as those of the next two: the parts themselves are in the state.
+        rate: see breaker.
+        bulkhead: see breaker.
+        deadline: seconds for the call.
+        span: seconds for an attempt: the timeout, else the deadline.
+        watch: the timers of asynchronous attempts with a span.
+        tasks: the current task of each event loop, where asking for it would cost more.
+        idempotency_key: the parameter that takes the key.
+        slow_after: seconds from which on the breaker itself counts a success.
+        start_time_needed: a part needs the time at which the call began.
+        end_time_needed: a part needs the time at which an attempt ended.
+        window_counted: the breaker counts by a window of time.
+        results_matter: a result may be a failure, or call for another attempt.
+        fallback: an error may be replaced.
+    """
+
+    asynchronous: bool
+    state: Any
+    states: States
+    keyed: Keyed | None
+    effects: Effects
+    listeners: Listeners
+    settlement: Settlement
+    budget: Budget | None
+    breaker: Breaker | None
+    rate: RateLimit | None
+    bulkhead: Bulkhead | None
+    deadline: float | None
+    span: float | None
+    watch: Any
+    tasks: Any
+    idempotency_key: str | None
+    slow_after: float
+    start_time_needed: bool
+    end_time_needed: bool
+    window_counted: bool
+    results_matter: bool
+    fallback: bool
+
+
+def plan_of(
     settings: Settings,
     kind: Kind,
     *,
@@ -71,8 +128,8 @@ def parameters(
     effects: Effects,
     listeners: Listeners,
     watch: "Watch | None",
-) -> dict[str, Any]:
-    """What `runner.build` takes.
+) -> Plan:
+    """The plan of one kind of run.
 
     Args:
         settings: the view of them.
@@ -89,36 +146,36 @@ def parameters(
     retry, breaker = settings.retry, settings.breaker
     span = span_of(settings)
     slow_after = _slow_after(settings, None if asynchronous else span)
-    sliding = breaker is not None and breaker.has_window and breaker.last is None
-    judged = kind not in ("attempts", "guard") and (
+    window_counted = breaker is not None and breaker.has_window and breaker.last is None
+    results_matter = kind not in ("attempts", "guard") and (
         (retry is not None and retry.on_result is not None)
         or (breaker is not None and breaker.on_result is not None)
     )
-    return {
-        "asynchronous": asynchronous,
-        "state": state,
-        "states": states,
-        "keyed": keyed,
-        "effects": effects,
-        "listeners": listeners,
-        "settlement": _settlement(settings, effects, listeners),
-        "budget": budget,
-        "breaker": breaker,
-        "rate": settings.rate,
-        "bulkhead": settings.bulkhead,
-        "deadline": settings.deadline,
-        "span": span,
-        "watch": watch,
-        "tasks": None if watch is None else watch.tasks,
-        "idempotency_key": settings.idempotency_key,
-        "slow_after": slow_after,
-        "clocked": span is not None
+    return Plan(
+        asynchronous=asynchronous,
+        state=state,
+        states=states,
+        keyed=keyed,
+        effects=effects,
+        listeners=listeners,
+        settlement=_settlement(settings, effects, listeners),
+        budget=budget,
+        breaker=breaker,
+        rate=settings.rate,
+        bulkhead=settings.bulkhead,
+        deadline=settings.deadline,
+        span=span,
+        watch=watch,
+        tasks=None if watch is None else watch.tasks,
+        idempotency_key=settings.idempotency_key,
+        slow_after=slow_after,
+        start_time_needed=span is not None
         or any(part is not None for part in (settings.rate, breaker, budget, keyed)),
-        "timed": judged or sliding or slow_after < inf,
-        "sliding": sliding,
-        "judged": judged,
-        "fallback": settings.fallback is not None or not settings.critical,
-    }
+        end_time_needed=results_matter or window_counted or slow_after < inf,
+        window_counted=window_counted,
+        results_matter=results_matter,
+        fallback=settings.fallback is not None or not settings.critical,
+    )
 
 
 def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> Settlement:

@@ -129,7 +129,7 @@ class Policy(Generic[F]):
             run = self._call_plain
             if run is None:
                 run = self._call_plain = self._assembly.call(asynchronous=False)
-        return run(function, args, kwargs)
+        return run(function, *args, **kwargs)
 
     def attempts(self) -> Attempts:
         """The attempts at a block: `async for attempt in policy.attempts():`, or a plain `for`.

@@ -3,98 +3,54 @@
     fallback > idempotency key > deadline > retry (budget) > breaker check > rate limit > bulkhead
     > breaker claim > attempt timeout > call
 
-It is written once, as a coroutine function over optional parts. `specialise` compiles it without
-the parts that a policy lacks, and without `await` for plain functions; so the only conditions it
-may use for them are tests of `build`'s parameters against None, and its boolean parameters.
+It is written once, as a coroutine function. For plain functions `scripts/generate_sync` writes
+`runner_blocking` from it: the branches of `not asynchronous`, without `await`.
 
 The success path makes no call that it can do without, and its changes of shared state are sequences
 without any call, which no other thread can interrupt. Everything rare is in `Settlement`.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable
 from inspect import isawaitable
 from math import inf, nan
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hardpoint.core.errors import CircuitOpenError
-from hardpoint.core.events import Listeners
-from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.budget import Budget
-from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.keys import Keyed, States
-from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.settlement import PLAIN, Settlement
-from hardpoint.resilience.state import State
+from hardpoint.resilience.functions import Run
+from hardpoint.resilience.plans import Plan
+from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
-from hardpoint.runtime.effects import Effects
-
-if TYPE_CHECKING:
-    from hardpoint.runtime.timer import Watch
-
-Run = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], Coroutine[Any, Any, Any]]
-"""Calls the function with these arguments, under the policy."""
 
 
-def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what makes it fast
-    *,
-    asynchronous: bool,
-    state: State,
-    states: States,
-    keyed: Keyed | None,
-    effects: Effects,
-    listeners: Listeners,
-    settlement: Settlement,
-    budget: Budget | None,
-    breaker: Breaker | None,
-    rate: RateLimit | None,
-    bulkhead: Bulkhead | None,
-    deadline: float | None,
-    span: float | None,
-    watch: "Watch | None",
-    tasks: Mapping[Any, Any] | None,
-    idempotency_key: str | None,
-    slow_after: float,
-    clocked: bool,
-    timed: bool,
-    sliding: bool,
-    judged: bool,
-    fallback: bool,
-) -> Run:
+def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noqa: C901, PLR0915 - one closure; what makes it long is what makes it fast
     """Make the function that makes calls.
 
     Args:
-        asynchronous: whether what is called is a coroutine function.
-        state: the only state, without keys.
-        states: all of them, with keys.
-        keyed: how to find the key.
-        effects: time, chance and ids.
-        listeners: who is told.
-        settlement: settles what did not simply succeed.
-        budget: of the retries.
-        breaker: its options, as those of the next two: the parts themselves are in the state.
-        rate: see breaker.
-        bulkhead: see breaker.
-        deadline: seconds for the call.
-        span: seconds for an attempt: the timeout, else the deadline.
-        watch: the timers of asynchronous attempts.
-        tasks: the current task of each event loop, where asking for it would cost more.
-        idempotency_key: the parameter that takes the key.
-        slow_after: seconds from which on the breaker itself counts a success.
-        clocked: a part needs the time at which the call began.
-        timed: the breaker needs the time at which an attempt ended.
-        sliding: it has a time window.
-        judged: results are not simply successes.
-        fallback: an error may be replaced.
+        plan: the parts, and what follows from them.
+        function: what is called; None to be given it with each call, before its arguments.
     """
-    current_task: Any = None if watch is None else watch.current_task
+    asynchronous = plan.asynchronous
+    state, states, keyed = plan.state, plan.states, plan.keyed
+    effects, listeners, settlement = plan.effects, plan.listeners, plan.settlement
+    budget, breaker, rate, bulkhead = plan.budget, plan.breaker, plan.rate, plan.bulkhead
+    deadline, span = plan.deadline, plan.span
+    watch: Any = plan.watch
+    idempotency_key, slow_after = plan.idempotency_key, plan.slow_after
+    start_time_needed, end_time_needed = plan.start_time_needed, plan.end_time_needed
+    window_counted, results_matter = plan.window_counted, plan.results_matter
+    fallback = plan.fallback
+    admission = breaker is not None or rate is not None or bulkhead is not None
+    tasks = plan.tasks
+    current_task: Any = getattr(watch, "current_task", None)
 
-    async def run(  # noqa: C901, PLR0912, PLR0915 - see above
-        function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    async def run(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912, PLR0915 - see above
+        target = function
+        if target is None:
+            target, args = args[0], args[1:]
         monotonic = effects.monotonic
-        now = started = monotonic() if clocked or listeners._all else nan
+        now = started = monotonic() if start_time_needed or listeners._all else nan
         here = state if keyed is None else states.at(keyed.by(*args, **kwargs), now)
         if breaker is not None and not fallback and here.circuit.shut:
             # The way out while it is open: no record, no handler, no call.
@@ -123,7 +79,9 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
             if outer is not None:
                 outer = current(outer)
                 until = min(until, until_of(outer, effects, now))
-        call = task = mine = live = handle = None
+        call = again = task = handle = None
+        mine: Any = None
+        live: Any = None
         permit = cancelling = mark = 0
         held = sent = False
         limit = inf
@@ -131,42 +89,43 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
             while True:
                 began = now
                 try:
-                    if breaker is not None and here.circuit.shut:
-                        here.circuit.check(now)
-                    if rate is not None:
-                        meter = here.meter
-                        arrival = meter.arrival
-                        if arrival < now:  # noqa: PLR1730 - max() is a call
-                            arrival = now
-                        if arrival - now <= meter.tolerance:
-                            meter.arrival = arrival + meter.interval
-                        else:
-                            bound = until if span is not None else outer_limit(effects, now)
-                            if asynchronous:
-                                began = now = await meter.wait(now, bound)
+                    if admission:
+                        if breaker is not None and here.circuit.shut:
+                            here.circuit.check(now)
+                        if rate is not None:
+                            meter = here.meter
+                            arrival = meter.arrival
+                            if arrival < now:  # noqa: PLR1730 - max() is a call
+                                arrival = now
+                            if arrival - now <= meter.tolerance:
+                                meter.arrival = arrival + meter.interval
                             else:
-                                began = now = meter.wait_blocking(now, bound)
-                    if bulkhead is not None:
-                        room = here.room
-                        if room.free > 0:
-                            room.free -= 1
-                        else:
-                            if not clocked:
-                                now = monotonic()
-                            bound = until if span is not None else outer_limit(effects, now)
-                            if asynchronous:
-                                began = now = await room.wait(now, bound)
+                                bound = until if span is not None else outer_limit(effects, now)
+                                if asynchronous:
+                                    began = now = await meter.wait(now, bound)
+                                else:
+                                    began = now = meter.wait_blocking(now, bound)
+                        if bulkhead is not None:
+                            room = here.room
+                            if room.free > 0:
+                                room.free -= 1
                             else:
-                                began = now = room.wait_blocking(now, bound)
-                        held = True
-                    if breaker is not None:
-                        circuit = here.circuit
-                        permit = circuit.claim(now) if circuit.shut else circuit.generation
+                                if not start_time_needed:
+                                    now = monotonic()
+                                bound = until if span is not None else outer_limit(effects, now)
+                                if asynchronous:
+                                    began = now = await room.wait(now, bound)
+                                else:
+                                    began = now = room.wait_blocking(now, bound)
+                            held = True
+                        if breaker is not None:
+                            circuit = here.circuit
+                            permit = circuit.claim(now) if circuit.shut else circuit.generation
                     if span is not None:
                         limit = now + span
                         if until < limit and until <= now:
                             settlement.refuse_late(here)
-                        if watch is not None:
+                        if asynchronous:
                             loop, lane = watch.latest
                             if tasks is not None:
                                 if loop._thread_id != get_ident():
@@ -193,15 +152,15 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         mine = [limit, effects, outer]
                         LIMIT.set(mine)
                     sent = True
-                    result: object = await function(*args, **kwargs)
+                    result: object = await target(*args, **kwargs)
                     if not asynchronous and type(result) not in PLAIN:
-                        settlement.check_plain(result)
+                        settlement.check_plain(result)  # pragma: no cover - a block gives None
                 except BaseException as error:
                     expired = False
                     if span is not None:
                         if mine is not None:
                             mine[0] = None
-                        if watch is not None and live is not None:
+                        if asynchronous and live is not None:
                             expired = watch.expired(
                                 live, mark, handle, task=task, cancelling=cancelling, error=error
                             )
@@ -227,19 +186,18 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                             room.give_back()
                         else:
                             room.free += 1
-                    if span is not None and mine is not None:
+                    if span is not None:
                         mine[0] = None
-                        if watch is not None and live is not None:
+                        if asynchronous:
                             if handle is not None:
                                 handle.cancel()
                             if mark in live:
                                 del live[mark]
                             else:
                                 watch.swallowed(task)
-                    if timed:
+                    if end_time_needed:
                         now = monotonic()
-                    again = None
-                    if judged:
+                    if results_matter:
                         again = settlement.returned(
                             call,
                             here,
@@ -252,13 +210,15 @@ def build(  # noqa: C901, PLR0915 - one closure; what makes it long is what make
                         )
                     elif breaker is not None:
                         circuit = here.circuit
-                        if permit != circuit.generation or (timed and now - began >= slow_after):
+                        if permit != circuit.generation or (
+                            end_time_needed and now - began >= slow_after
+                        ):
                             late = not asynchronous and now > limit
                             outcome = Outcome.FAILURE if late else Outcome.SUCCESS
                             circuit.record(permit, outcome, began, now)
                         else:
                             circuit.consecutive = 0
-                            if sliding:
+                            if window_counted:
                                 window = circuit.sliding
                                 if now < window.rolls_at:
                                     window.calls += 1

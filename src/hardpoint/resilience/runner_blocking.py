@@ -1,0 +1,167 @@
+# pyright: reportUnusedVariable=false
+"""The fused runner for plain functions; written by scripts/generate_sync."""
+from collections.abc import Callable
+from math import inf, nan
+from typing import Any
+from hardpoint.core.errors import CircuitOpenError
+from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.functions import Run
+from hardpoint.resilience.plans import Plan
+from hardpoint.resilience.settlement import PLAIN
+from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
+
+def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
+    """Make the function that makes calls.
+
+    Args:
+        plan: the parts, and what follows from them.
+        function: what is called; None to be given it with each call, before its arguments.
+    """
+    state, states, keyed = (plan.state, plan.states, plan.keyed)
+    effects, listeners, settlement = (plan.effects, plan.listeners, plan.settlement)
+    budget, breaker, rate, bulkhead = (plan.budget, plan.breaker, plan.rate, plan.bulkhead)
+    deadline, span = (plan.deadline, plan.span)
+    watch: Any = plan.watch
+    idempotency_key, slow_after = (plan.idempotency_key, plan.slow_after)
+    start_time_needed, end_time_needed = (plan.start_time_needed, plan.end_time_needed)
+    window_counted, results_matter = (plan.window_counted, plan.results_matter)
+    fallback = plan.fallback
+    admission = breaker is not None or rate is not None or bulkhead is not None
+    tasks = plan.tasks
+    current_task: Any = getattr(watch, 'current_task', None)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        target = function
+        if target is None:
+            target, args = (args[0], args[1:])
+        monotonic = effects.monotonic
+        now = started = monotonic() if start_time_needed or listeners._all else nan
+        here = state if keyed is None else states.at(keyed.by(*args, **kwargs), now)
+        if breaker is not None and (not fallback) and here.circuit.shut:
+            circuit = here.circuit
+            wait = circuit.until - now
+            if wait > 0 and (not circuit.observing):
+                here.refused += 1
+                if listeners._all:
+                    settlement.tell_refused(here)
+                retry_after = wait if wait < inf else None
+                raise CircuitOpenError(circuit.name, here.key, retry_after, circuit.last_error)
+        if budget is not None:
+            purse = here.purse
+            if purse.tokens < purse.capacity:
+                purse.tokens += purse.ratio
+        if idempotency_key is not None and (not kwargs.get(idempotency_key)):
+            kwargs[idempotency_key] = effects.ids()
+        outer = None
+        until = inf
+        if span is not None:
+            if deadline is not None:
+                until = now + deadline
+            outer = LIMIT.get()
+            if outer is not None and outer[0] is None:
+                outer = outer[2]
+            if outer is not None:
+                outer = current(outer)
+                until = min(until, until_of(outer, effects, now))
+        call = again = task = handle = None
+        mine: Any = None
+        live: Any = None
+        permit = cancelling = mark = 0
+        held = sent = False
+        limit = inf
+        try:
+            while True:
+                began = now
+                try:
+                    if admission:
+                        if breaker is not None and here.circuit.shut:
+                            here.circuit.check(now)
+                        if rate is not None:
+                            meter = here.meter
+                            arrival = meter.arrival
+                            if arrival < now:
+                                arrival = now
+                            if arrival - now <= meter.tolerance:
+                                meter.arrival = arrival + meter.interval
+                            else:
+                                bound = until if span is not None else outer_limit(effects, now)
+                                began = now = meter.wait_blocking(now, bound)
+                        if bulkhead is not None:
+                            room = here.room
+                            if room.free > 0:
+                                room.free -= 1
+                            else:
+                                if not start_time_needed:
+                                    now = monotonic()
+                                bound = until if span is not None else outer_limit(effects, now)
+                                began = now = room.wait_blocking(now, bound)
+                            held = True
+                        if breaker is not None:
+                            circuit = here.circuit
+                            permit = circuit.claim(now) if circuit.shut else circuit.generation
+                    if span is not None:
+                        limit = now + span
+                        if until < limit and until <= now:
+                            settlement.refuse_late(here)
+                        if until < limit:
+                            limit = until
+                        mine = [limit, effects, outer]
+                        LIMIT.set(mine)
+                    sent = True
+                    result: object = target(*args, **kwargs)
+                    if type(result) not in PLAIN:
+                        settlement.check_plain(result)
+                except BaseException as error:
+                    expired = False
+                    if span is not None:
+                        if mine is not None:
+                            mine[0] = None
+                    call = settlement.failed(call, here, error, permit, held, sent, expired, started, began, limit, until)
+                    if call.failure is error and (not fallback):
+                        raise
+                else:
+                    if bulkhead is not None:
+                        room = here.room
+                        if room.line:
+                            room.give_back()
+                        else:
+                            room.free += 1
+                    if span is not None:
+                        mine[0] = None
+                    if end_time_needed:
+                        now = monotonic()
+                    if results_matter:
+                        again = settlement.returned(call, here, result, permit=permit, late=now > limit, started=started, began=began, until=until)
+                    elif breaker is not None:
+                        circuit = here.circuit
+                        if permit != circuit.generation or (end_time_needed and now - began >= slow_after):
+                            late = now > limit
+                            outcome = Outcome.FAILURE if late else Outcome.SUCCESS
+                            circuit.record(permit, outcome, began, now)
+                        else:
+                            circuit.consecutive = 0
+                            if window_counted:
+                                window = circuit.sliding
+                                if now < window.rolls_at:
+                                    window.calls += 1
+                                else:
+                                    circuit.record(permit, Outcome.SUCCESS, began, now)
+                    if again is None:
+                        here.succeeded += 1
+                        if listeners._all:
+                            settlement.succeeded(call, here, began)
+                        return result
+                    call = again
+                if call.failure is not None:
+                    substitute = settlement.conclude(call, here, args, kwargs)
+                    return substitute
+                mine = live = handle = None
+                permit = 0
+                held = sent = False
+                if call.delay > 0:
+                    effects.pause(call.delay)
+                now = monotonic()
+        finally:
+            if call is not None:
+                call.failure = call.last = None
+    return run
