@@ -182,7 +182,7 @@ def test_a_mistake_is_refused_by_the_path_of_its_key(write, text, key, problem):
         "sqlite",
         "sqlite:",
         "sqlite://a.db",
-        "sqlite:///a.db",
+        "sqlite:///",
         "sqlite::memory:",
         "sqlite:a.db?mode=ro",
         "sqlite:a\\u0000.db",
@@ -192,13 +192,22 @@ def test_a_store_we_do_not_know_is_refused(write, url):
     error = refusal(write(f'[store]\nurl = "{url}"\n'))
 
     assert error.key == "store.url"
-    assert error.fix == "Write sqlite:hardpoint.db"
+    assert error.fix == "Write sqlite:hardpoint.db, or sqlite:////srv/shop.db"
 
 
-def test_an_absolute_path_to_the_store_is_taken_as_it_is(write):
-    settings = Settings.load(write('[store]\nurl = "sqlite:/var/lib/shop/events.db"\n'))
+@pytest.mark.parametrize("url", ["sqlite:/srv/shop/events.db", "sqlite:////srv/shop/events.db"])
+def test_an_absolute_path_to_the_store_is_taken_as_it_is(write, url):
+    settings = Settings.load(write(f'[store]\nurl = "{url}"\n'))
 
-    assert settings.store.path == Path("/var/lib/shop/events.db")
+    assert settings.store.path == Path("/srv/shop/events.db")
+
+
+@pytest.mark.parametrize("name", ["a b.db", "a%20b.db", "caf\u00e9#1.db", "it's.db", "a:b.db"])
+@pytest.mark.parametrize("prefix", ["sqlite:", "sqlite:///"])
+def test_a_store_may_be_called_what_the_system_allows(write, prefix, name):
+    path = write(f'[store]\nurl = "{prefix}{name}"\n')
+
+    assert Settings.load(path).store.path == path.parent / name
 
 
 def test_a_missing_file_says_how_to_write_one(tmp_path):

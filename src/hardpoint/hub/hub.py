@@ -10,6 +10,7 @@ app = hub.asgi()
 
 import asyncio
 import random as chance
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -35,7 +36,13 @@ from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
-from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
+from hardpoint.store.sqlite import (
+    SqliteReader,
+    SqliteStore,
+    complete_in,
+    connect,
+    prepare_engine,
+)
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
@@ -380,6 +387,31 @@ class Hub:
     def reader(self) -> StoreReader:
         """Looks into the store without touching it; close it when done."""
         return SqliteReader(self.settings.store.path)
+
+    def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
+        """A connection to the store's file, for the application's own tables.
+
+        It may write, and never copies SQLite's log, which is for hardpoint alone to do.
+
+        Args:
+            timeout: seconds to wait for a lock.
+            options: of `sqlite3.connect`.
+
+        Raises:
+            StoreUnavailableError: the file cannot be made.
+        """
+        return connect(self.store.path, timeout=timeout, **options)
+
+    def prepare_engine(self, engine: Any) -> None:
+        """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.
+
+        Args:
+            engine: an `Engine` or `AsyncEngine` for the store's file.
+
+        Raises:
+            StoreError: its database is not SQLite.
+        """
+        prepare_engine(engine)
 
     async def retry(
         self, event_id: str, handler: str | None = None, *, actor: str = "", reason: str = ""

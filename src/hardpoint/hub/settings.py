@@ -160,9 +160,12 @@ def _public_url(table: Table) -> str | None:
 def _store(table: Table, folder: Path) -> StoreSettings:
     url = table.get("url", str)
     scheme, _, rest = url.partition(":")
-    unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or not rest.isprintable()
+    rest = rest.removeprefix("///")  # as SQLAlchemy writes it: three for relative, four for "/"
+    unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or "\0" in rest
     if scheme != "sqlite" or not rest or unlike_a_path:
-        table.refuse("url", "is not a store we know", "Write sqlite:hardpoint.db")
+        table.refuse(
+            "url", "is not a store we know", "Write sqlite:hardpoint.db, or sqlite:////srv/shop.db"
+        )
     return StoreSettings(
         path=folder / rest,
         retention=_retention(table.table("retention", {"done_days", "dead_days", "keys_days"})),

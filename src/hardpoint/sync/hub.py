@@ -9,6 +9,7 @@ process at a time can do so; where a server runs on the store, such calls are ma
 plain `def` handlers there is `Hub(hub.settings, store=hub.store)`.
 """
 
+import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.sqlite import SqliteStore, connect, prepare_engine
 from hardpoint.store.sqlite.journal import SqliteJournal
 
 if TYPE_CHECKING:
@@ -164,6 +165,31 @@ class Hub:
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
+
+    def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
+        """A connection to the store's file, for the application's own tables.
+
+        It may write, and never copies SQLite's log, which is for hardpoint alone to do.
+
+        Args:
+            timeout: seconds to wait for a lock.
+            options: of `sqlite3.connect`.
+
+        Raises:
+            StoreUnavailableError: the file cannot be made.
+        """
+        return connect(self.store.path, timeout=timeout, **options)
+
+    def prepare_engine(self, engine: Any) -> None:
+        """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.
+
+        Args:
+            engine: an `Engine` or `AsyncEngine` for the store's file.
+
+        Raises:
+            StoreError: its database is not SQLite.
+        """
+        prepare_engine(engine)
 
     def close(self) -> None:
         """Close every connection and the store, unless it is another's; it can be used anew."""

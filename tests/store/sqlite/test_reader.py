@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import os
 import sqlite3
 import threading
 
@@ -314,3 +315,16 @@ def test_a_store_of_the_version_before_has_no_calls_yet_and_gets_them_when_it_is
         (view,) = reader.event("evt_1")
         assert view.calls == ()
     stage.play(after)
+
+
+@pytest.mark.parametrize("folder", [b"a b", b"a?b#c%20", b"it's \xff", "caf\u00e9".encode()])
+def test_a_store_in_an_oddly_named_folder_is_opened_and_read(stage, tmp_path, folder):
+    where = tmp_path / os.fsdecode(folder)
+    where.mkdir()
+    stage.path = where / "store.db"
+
+    async def story(desk):
+        await desk.accept("evt_1")
+        assert [one.vendor_id for one in desk.listing()] == ["evt_1"]
+
+    stage.play(story)

@@ -1,5 +1,6 @@
 """The durable engine on SQLite: one process, one writer thread, group commit."""
 
+from hardpoint.store.sqlite.connections import connect, prepare_engine
 from hardpoint.store.sqlite.database import library_finding
 from hardpoint.store.sqlite.joining import complete_in
 from hardpoint.store.sqlite.limits import Limits, Retention
@@ -12,5 +13,7 @@ __all__ = [
     "SqliteReader",
     "SqliteStore",
     "complete_in",
+    "connect",
     "library_finding",
+    "prepare_engine",
 ]

@@ -2,6 +2,10 @@
 
 SQLite would do it in the middle of a commit; here it waits for a quiet moment, or until the log has
 grown to its limit. A reader can keep the log from being reused; past a second limit it is made to.
+
+The log is copied right after a commit of our own, never else. From SQLite 3.7.0 to 3.51.2 a
+checkpoint of a log that is copied already, while a connection of the application starts that log
+anew, damages the file ("WAL-reset"). Our own frame, not copied yet, keeps the log from being reset.
 """
 
 import sqlite3
@@ -11,10 +15,11 @@ from hardpoint.core.effects import Clock
 from hardpoint.store.events import Checkpointed
 from hardpoint.store.sqlite.database import Database
 from hardpoint.store.sqlite.limits import Limits
-from hardpoint.store.sqlite.statements import MARK
+from hardpoint.store.sqlite.statements import MARK, statements
 
 _PASSIVE = MARK + "pragma wal_checkpoint(passive)"
 _TRUNCATE = MARK + "pragma wal_checkpoint(truncate)"
+_OWN_FRAME = statements("operations")["own_frame"]
 _PATIENCE = MARK + "pragma busy_timeout = {}"
 _INSIST_MS = 50
 _PAGE_BYTES = 4_096
@@ -30,31 +35,54 @@ class Checkpoints:
         self._limits = limits
         self._clock = clock
         self._pages = 0
+        self._changes = database.connection.total_changes
         self._log = Path(f"{database.path}-wal")
 
     def count(self, rows: int, body_bytes: int) -> None:
-        """Add what a commit has written, roughly."""
-        self._pages += rows * _ROW_PAGES + body_bytes // _PAGE_BYTES + 1
+        """Add what a commit has written, roughly; nothing for one that has written nothing."""
+        changes = self._database.connection.total_changes
+        if changes != self._changes:
+            self._changes = changes
+            self._pages += rows * _ROW_PAGES + body_bytes // _PAGE_BYTES + 1
 
     def due(self, *, quiet: bool) -> bool:
         """Whether to copy the log now."""
         return self._pages > (0 if quiet else self._limits.wal_pages)
 
+    @property
+    def overgrown(self) -> bool:
+        """Whether the log is too long, whoever wrote it."""
+        try:
+            return self._log.stat().st_size > self._limits.wal_bytes
+        except FileNotFoundError:  # whoever writes next finds that it is gone
+            return False
+
     def run(self) -> Checkpointed | None:
         """Copy the log; gives None when the file was locked by someone outside.
 
         Raises:
-            StoreUnavailableError: an I/O error, after which the store is broken.
+            StoreUnavailableError: somebody outside holds the file, or an I/O error, after which
+                the store is broken.
         """
         began = self._clock.monotonic()
-        copied = self._checkpoint(_PASSIVE)
-        if copied is not None and self._log_bytes() > self._limits.wal_bytes:
-            copied = self._insist() or copied
+        insisting = self.overgrown
+        self._write_frame()
+        copied = self._insist() if insisting else self._checkpoint(_PASSIVE)
         self._pages = 0
         if copied is None:
             return None
         pages, done = copied
         return Checkpointed(pages=pages, left=pages - done, seconds=self._clock.monotonic() - began)
+
+    def finish(self) -> None:
+        """Copy all of the log and empty it, before the store is closed."""
+        self._write_frame()
+        self._checkpoint(_TRUNCATE)
+
+    def _write_frame(self) -> None:
+        execute = self._database.connection.execute
+        self._database.transaction(lambda: execute(_OWN_FRAME))
+        self._changes = self._database.connection.total_changes
 
     def _insist(self) -> tuple[int, int] | None:
         """Wait a little for the readers that keep the log from being reused."""
@@ -65,10 +93,6 @@ class Checkpoints:
         finally:
             execute(_PATIENCE.format(round(self._limits.busy * 1000)))
 
-    def finish(self) -> None:
-        """Copy all of the log and empty it, before the store is closed."""
-        self._checkpoint(_TRUNCATE)
-
     def _checkpoint(self, how: str) -> tuple[int, int] | None:
         database = self._database
         with database.gate:
@@ -78,6 +102,3 @@ class Checkpoints:
             except sqlite3.Error as error:
                 raise database.judged(error, syncing=True) from error
         return None if busy and pages < 0 else (pages, done)
-
-    def _log_bytes(self) -> int:
-        return self._log.stat().st_size

@@ -18,6 +18,7 @@ T = TypeVar("T")
 BEGIN = MARK + "begin immediate"
 COMMIT = MARK + "commit"
 ROLLBACK = MARK + "rollback"
+RESCUE = MARK + "pragma wal_checkpoint(truncate)"
 
 _WAL_RESET_BUG = (3, 7, 0)
 _WAL_RESET_FIXED = (3, 51, 3)
@@ -37,8 +38,10 @@ def library_finding(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> s
         return None
     return (
         f"SQLite {'.'.join(map(str, version))} has the WAL-reset bug (3.7.0 to 3.51.2): "
-        "hardpoint is safe, since one connection both writes and checkpoints; let no other program "
-        "write to the file while the server runs, backup tools and the sqlite3 shell included"
+        "hardpoint copies the log only after a commit of its own, which avoids it; a connection of "
+        "yours to the store's file must never copy it: open it through hub.connect(), and hand a "
+        "SQLAlchemy engine to hub.prepare_engine(). Let no other program write to the file while "
+        "the server runs, the sqlite3 shell and backup tools included"
     )
 
 
@@ -61,6 +64,7 @@ class Database:
         create_private(path)
         refuse_misfit(path)
         self.inode = inode_of(path)
+        self._companions: dict[Path, tuple[int, int] | None] = {}
         try:
             self.connection = sqlite3.connect(
                 path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
@@ -121,6 +125,9 @@ class Database:
         except BaseException as error:
             self._roll_back()
             raise self.judged(error, syncing=syncing) from error
+        if not self._companions:  # they are there once something was written
+            names = [Path(f"{self.path}{suffix}") for suffix in ("-wal", "-shm")]
+            self._companions = {name: inode_of(name) for name in names}
         return result
 
     def _roll_back(self) -> None:
@@ -134,6 +141,22 @@ class Database:
         """Make sure that the path still leads to the file that is open."""
         if inode_of(self.path) != self.inode:
             self.break_down("the file was moved, deleted or replaced while the server was running")
+        for name, inode in self._companions.items():
+            if inode_of(name) != inode:
+                saved = self._rescue()
+                self.break_down(
+                    f"{name.name} was moved, deleted or replaced while the server was running; "
+                    f"{'all' if saved else 'not all'} that was acknowledged is in the database"
+                )
+
+    def _rescue(self) -> bool:
+        """Copy what the lost log holds while it is still open; whether all of it was."""
+        self._roll_back()
+        try:
+            busy, pages, done = self.connection.execute(RESCUE).fetchone()
+        except sqlite3.Error:
+            return False
+        return not busy and pages == done
 
     def judged(self, error: BaseException, *, syncing: bool) -> BaseException:
         """What an error becomes for those who wait; may end the store."""

@@ -172,6 +172,7 @@ class Engine:
         """What is done now and then, busy or not."""
         self._kept = self._clock.monotonic()
         self._keep(self._guard.check)
+        self._keep(self._shorten)
         self._keep(self._retain)
 
     def _retain(self) -> None:
@@ -181,6 +182,11 @@ class Engine:
             self._checkpoints.count(sweep.rows, 0)
             if retained is not None:
                 self._news.append(retained)
+
+    def _shorten(self) -> None:
+        """Copy a log that connections of the application have made too long."""
+        if self._checkpoints.overgrown:
+            self._checkpoint()
 
     def _checkpoint(self) -> None:
         done = self._checkpoints.run()

@@ -1,7 +1,7 @@
 """`complete_in`: a job's completion inside the user's own transaction on the same file.
 
 The block takes the gate, so that it writes in turn with the writer thread, and its connection never
-copies the log (the WAL-reset bug needs a second one that does). The fenced completion is the last
+copies the log (see `checkpoints`). The fenced completion is the last
 statement before the commit: the user's writes and the end of the job are one.
 """
 
@@ -14,6 +14,7 @@ from hardpoint.core.errors import LeaseLostError, StoreError
 from hardpoint.store.driver import Lease, Outcome
 from hardpoint.store.events import GateHeldLong
 from hardpoint.store.sqlite.completions import END, RECORD
+from hardpoint.store.sqlite.connections import NO_CHECKPOINT
 from hardpoint.store.sqlite.faults import Fault, fault_of
 from hardpoint.store.sqlite.files import inode_of
 from hardpoint.store.sqlite.gate import Pass
@@ -104,7 +105,7 @@ class CompleteIn:
         await side.start()
         try:
             self._refuse_other_file(await side.execute("pragma database_list"))
-            await side.execute("pragma wal_autocheckpoint = 0")
+            await side.execute(NO_CHECKPOINT)
             await side.take(store.gate)
         except BaseException:
             await side.roll_back()

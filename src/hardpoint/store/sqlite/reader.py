@@ -1,5 +1,6 @@
 """Looking at a store without touching it: from the dashboard, the command line, beside a server."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -72,7 +73,7 @@ class SqliteReader:
     def _connected(self) -> sqlite3.Connection:
         try:
             return sqlite3.connect(
-                f"file:{quote(str(self._path))}?mode=ro",
+                f"file:{quote(os.fsencode(self._path))}?mode=ro",
                 uri=True,
                 isolation_level=None,
                 timeout=2.0,

@@ -40,3 +40,6 @@ insert into hardpoint_audit (at, actor, action, target, reason) values (?, ?, ?,
 -- name: refuse
 insert into hardpoint_refused (source, reason, minute, count) values (?, ?, ?, ?)
 on conflict (source, reason, minute) do update set count = count + excluded.count
+
+-- name: own_frame
+update hardpoint_meta set value = value where name = 'boot'
