@@ -3,7 +3,9 @@ import contextlib
 import ctypes
 import os
 import sqlite3
+import subprocess
 import sys
+import textwrap
 import types
 from pathlib import Path
 
@@ -28,6 +30,12 @@ def another_library():
 def opened_elsewhere(path: Path) -> int:
     """A descriptor as another library in this process opens it: unseen by Python."""
     return libc.open(os.fsencode(path), os.O_RDWR)
+
+
+def printed(script: str, *arguments: object) -> str:
+    """What a process of its own says."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def test_the_file_cannot_be_opened_raw_while_the_store_is_open(stage):
@@ -82,18 +90,24 @@ def test_other_files_are_none_of_its_business(stage, tmp_path):
     stage.play(story)
 
 
-def test_another_sqlite_library_that_holds_the_file_is_refused_at_the_opening(
-    stage, another_library
-):
-    stage.path.touch()
-    descriptor = opened_elsewhere(stage.path)
-
-    async def story(desk):
-        raise AssertionError
-
-    with pytest.raises(StoreUnavailableError, match=r"another SQLite library \(apsw\)"):
-        stage.play(story)
-    os.close(descriptor)
+def test_another_sqlite_library_that_holds_the_file_is_refused_at_the_opening(tmp_path):
+    """In a process of its own, where nothing else has connections that could explain it."""
+    script = """
+        import asyncio, ctypes, os, sys, types
+        from pathlib import Path
+        from hardpoint.core.errors import StoreUnavailableError
+        from hardpoint.store.sqlite import SqliteStore
+        path = Path(sys.argv[1])
+        path.touch()
+        ctypes.CDLL(None).open(os.fsencode(path), os.O_RDWR)
+        sys.modules["apsw"] = types.ModuleType("apsw")
+        try:
+            asyncio.run(SqliteStore(path).open())
+        except StoreUnavailableError as error:
+            print(error)
+        path.read_bytes()  # it is watched no longer
+    """
+    assert "another SQLite library (apsw)" in printed(script, tmp_path / "store.db")
 
 
 def test_another_sqlite_library_that_opens_the_file_later_breaks_the_store(stage, another_library):
@@ -137,6 +151,42 @@ def test_connections_of_sqlite3_come_and_go_beside_another_library(stage, anothe
         assert desk.store.broken is None
 
     stage.play(story)
+
+
+def test_connections_that_were_there_before_the_store_was_opened_are_no_other_library(
+    stage, another_library
+):
+    earlier = sqlite3.connect(stage.path)
+    earlier.execute("create table note (text)")
+    closed = sqlite3.connect(":memory:")
+    closed.close()
+
+    async def story(desk):
+        desk.clock.advance(2)
+        await desk.accept("evt_1")
+        assert desk.store.broken is None
+
+    stage.play(story)
+    earlier.close()
+
+
+def test_a_process_that_opens_no_store_has_no_audit_hook(tmp_path):
+    script = """
+        import asyncio, sys
+        from pathlib import Path
+        added = []
+        sys.addaudithook = added.append
+        from hardpoint.hub.hub import Hub
+        from hardpoint.hub.settings import Settings, StoreSettings
+        from hardpoint.store.sqlite import SqliteStore, complete_in
+        hub = Hub(Settings(store=StoreSettings(path=Path(sys.argv[1]))))
+        print(len(added))
+        for _ in range(2):
+            asyncio.run(hub.open())
+            asyncio.run(hub.stop())
+        print(len(added))
+    """
+    assert printed(script, tmp_path / "store.db").split() == ["0", "1"]
 
 
 def test_a_file_that_is_let_go_may_be_opened_again(stage):

@@ -5,7 +5,9 @@ that SQLite holds through another one. Two SQLite libraries do that to each othe
 lost and the file damaged within seconds), and so does `open(path).close()`.
 """
 
+import gc
 import os
+import sqlite3
 import sys
 from collections import Counter
 from functools import cache
@@ -26,21 +28,32 @@ _DESCRIPTORS = Path("/dev/fd")
 
 _watched: dict[Inode, Path] = {}
 _connects: Counter[Inode | None] = Counter()
-"""How often the standard library's sqlite3 was asked to open a file, in this process."""
+"""How often the standard library's sqlite3 was asked to open a file, since a store was opened."""
 
 
 class Guard:
-    """Watches one store's file, and the index of its log, until it is closed."""
+    """Watches one store's file, and the index of its log, until it is closed.
+
+    It needs an audit hook, which every process keeps that has opened a store once.
+
+    Raises (from the constructor):
+        StoreUnavailableError: another SQLite library holds the file.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._held = 0
-        self._made = 0
-        _install()
-        self.check()
         index = inode_of(f"{database.path}-shm")
         self._inodes = [one for one in (database.inode, index) if one is not None]
+        _install()
         _watched.update(dict.fromkeys(self._inodes, database.path))
+        # What was opened before was not counted: no more than the connections that there are now.
+        self._held = _connections() if _loaded() else 0
+        self._made = _connects[database.inode]
+        try:
+            self.check()
+        except BaseException:
+            self.close()
+            raise
 
     def check(self) -> None:
         """Look whether anything but sqlite3 has opened the file, if something could have.
@@ -51,7 +64,7 @@ class Guard:
         Raises:
             StoreUnavailableError: another SQLite library holds it; the store is broken.
         """
-        loaded = [name for name in FOREIGN if name in sys.modules]
+        loaded = _loaded()
         if not loaded:
             return
         held, made = _descriptors_of(self._database.inode), _connects[self._database.inode]
@@ -66,6 +79,22 @@ class Guard:
         """Watch no longer."""
         for inode in self._inodes:
             _watched.pop(inode, None)
+
+
+def _loaded() -> list[str]:
+    return [name for name in FOREIGN if name in sys.modules]
+
+
+def _connections() -> int:
+    """How many connections of sqlite3 are open in this process, to whatever file."""
+    return sum(_is_open(one) for one in gc.get_objects() if isinstance(one, sqlite3.Connection))
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.total_changes >= 0
+    except sqlite3.ProgrammingError:
+        return False
 
 
 def _descriptors_of(inode: Inode | None) -> int:
@@ -87,8 +116,10 @@ def _install() -> None:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watched:
+        return
     if event == "open":
-        if _watched and isinstance(arguments[0], str | bytes):
+        if isinstance(arguments[0], str | bytes):
             _refuse_raw(os.fsdecode(arguments[0]))
     elif event == "sqlite3.connect":
         _connects[inode_of(_path_of(os.fsdecode(arguments[0])))] += 1
@@ -108,6 +139,3 @@ def _path_of(database: str) -> str:
     if database.startswith("file:"):
         return unquote(database[5:].partition("?")[0].removeprefix("//"))
     return database
-
-
-_install()
