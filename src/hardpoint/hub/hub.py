@@ -389,28 +389,14 @@ class Hub:
         return SqliteReader(self.settings.store.path)
 
     def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
-        """A connection to the store's file, for the application's own tables.
+        """A connection to the store's file for the application's own tables; see `connect` there.
 
         It may write, and never copies SQLite's log, which is for hardpoint alone to do.
-
-        Args:
-            timeout: seconds to wait for a lock.
-            options: of `sqlite3.connect`.
-
-        Raises:
-            StoreUnavailableError: the file cannot be made.
         """
         return connect(self.store.path, timeout=timeout, **options)
 
     def prepare_engine(self, engine: Any) -> None:
-        """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.
-
-        Args:
-            engine: an `Engine` or `AsyncEngine` for the store's file.
-
-        Raises:
-            StoreError: its database is not SQLite.
-        """
+        """Have the connections of a SQLAlchemy engine keep to the same; before it makes the first."""
         prepare_engine(engine)
 
     async def retry(

@@ -181,9 +181,11 @@ def test_a_process_that_opens_no_store_has_no_audit_hook(tmp_path):
         from hardpoint.store.sqlite import SqliteStore, complete_in
         hub = Hub(Settings(store=StoreSettings(path=Path(sys.argv[1]))))
         print(len(added))
-        for _ in range(2):
-            asyncio.run(hub.open())
-            asyncio.run(hub.stop())
+        async def twice():
+            for _ in range(2):
+                await hub.open()
+                await hub.stop()
+        asyncio.run(twice())
         print(len(added))
     """
     assert printed(script, tmp_path / "store.db").split() == ["0", "1"]
