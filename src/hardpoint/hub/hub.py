@@ -31,7 +31,7 @@ from hardpoint.hub.journal import OpeningJournal
 from hardpoint.hub.once import Once
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
-from hardpoint.hub.sources import Prepared, prepare
+from hardpoint.hub.sources import Prepared, load_prepared, prepare
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.clocks import SystemClock
@@ -355,7 +355,7 @@ class Hub:
         if path is None:
             return
         async with self._reloading:
-            settings, prepared = await asyncio.to_thread(_load, path)
+            settings, prepared = await asyncio.to_thread(load_prepared, path)
             _refuse_change("store", self.settings.store, settings.store)
             _refuse_change("worker", self.settings.worker, settings.worker)
             _refuse_change("vault and oauth", self.settings.identity, settings.identity)
@@ -396,7 +396,7 @@ class Hub:
         return connect(self.store.path, timeout=timeout, **options)
 
     def prepare_engine(self, engine: Any) -> None:
-        """Have the connections of a SQLAlchemy engine keep to the same; before it makes the first."""
+        """Have a SQLAlchemy engine's connections keep to the same; before it makes the first."""
         prepare_engine(engine)
 
     async def retry(
@@ -464,11 +464,6 @@ class _Awaited:
 
     def effect(self, shells: tuple[str, str]) -> str:
         return shells[0]
-
-
-def _load(path: Path) -> tuple[Settings, Prepared]:
-    settings = Settings.load(path)
-    return settings, prepare(settings)
 
 
 def _refuse_change(key: str, old: object, new: object) -> None:

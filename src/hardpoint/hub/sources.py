@@ -1,6 +1,7 @@
 """From settings to what the inbox uses: every source and target with its keys prepared."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hardpoint.core.errors import ConfigurationError
@@ -31,6 +32,12 @@ def prepare(settings: Settings) -> Prepared:
         if one.forward is not None
     }
     return sources, targets
+
+
+def load_prepared(path: Path) -> tuple[Settings, Prepared]:
+    """A configuration file's settings, and what `prepare` makes of them; raises as they do."""
+    settings = Settings.load(path)
+    return settings, prepare(settings)
 
 
 def _source(settings: SourceSettings, public_url: str | None) -> Source:
