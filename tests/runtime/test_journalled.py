@@ -77,7 +77,11 @@ class Sender:
         self.vendor, self.calls, self.askable = vendor, Calls(connection, vendor), askable
 
     async def send(self, text, key=None, *, effect=True):
-        search = Search(like=text, find=lambda since: self.vendor.find(text, since))
+        search = Search(
+            like=text,
+            find=lambda since: self.vendor.find(text, since),
+            same=lambda one: one.text == text,
+        )
         what = Effect(arguments=text, returns=Thing, search=search if self.askable else None)
         return await self.calls.run_keyed(
             SEND, lambda given: self.vendor.send(text, given), key, what if effect else None

@@ -112,7 +112,11 @@ class World:
         effect = Effect(
             arguments=text,
             returns=Thing,
-            search=Search(like=text, find=lambda since: self.vendor.find(text)),
+            search=Search(
+                like=text,
+                find=lambda since: self.vendor.find(text),
+                same=lambda one: one.text == text,
+            ),
         )
         try:
             result = await self.calls.run_keyed(

@@ -40,9 +40,9 @@ class Desk:
     async def end(self, key="k1", result=b"1", subject=None, **changes):
         await self.do(self.journal.end(intent(key, **changes), result, subject))
 
-    async def adopt(self, *found, key="k1"):
+    async def adopt(self, *found, key="k1", others=()):
         found = [Found(subject, subject.encode()) for subject in found]
-        return await self.do(self.journal.adopt(intent(key), found))
+        return await self.do(self.journal.adopt(intent(key), found, others))
 
     async def doubt(self, key="k1", **changes):
         """Begin a call whose end nobody knows."""
@@ -193,6 +193,19 @@ def test_with_nothing_left_to_adopt_the_key_stays_open(play):
         assert not (await desk.adopt("SM1")).rival
         desk.journal.leave(intent())
         assert await desk.standing() is Standing.OPEN
+
+    play(story)
+
+
+def test_what_no_key_has_made_is_strange(play):
+    async def story(desk):
+        assert await desk.standing("k0") is Standing.NEW
+        await desk.end("k0", subject="SM0")
+        await desk.doubt()
+        assert await desk.standing() is Standing.OPEN
+        assert not (await desk.adopt(others=["SM0"])).strange
+        assert (await desk.adopt(others=["SM0", "SM1"])).strange
+        assert await desk.adopt("SM2", others=["SM1"]) == Found("SM2", b"SM2")
 
     play(story)
 

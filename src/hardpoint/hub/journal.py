@@ -28,9 +28,11 @@ class OpeningJournal:
         """See `Journal`."""
         await self._journal.resume(intent)
 
-    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Unfound:
+    async def adopt(
+        self, intent: Intent, found: Sequence[Found], others: Sequence[str] = ()
+    ) -> Found | Unfound:
         """See `Journal`."""
-        return await self._journal.adopt(intent, found)
+        return await self._journal.adopt(intent, found, others)
 
     async def end(
         self, intent: Intent, result: bytes | UnrecordableError, subject: str | None

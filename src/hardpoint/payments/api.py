@@ -1,7 +1,7 @@
 """The payments port: what users hold. Checked before any I/O, run under the connection's policy."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import msgspec
@@ -263,7 +263,8 @@ class PaymentGateway:
         self._require(PaymentCapability.FIND)
         if reference is None and not metadata:
             raise InvalidRequestError("or metadata must be given", field="reference")
-        return tuple([self._ours(one) for one in await self._listed(since, reference, metadata)])
+        found = await self._listed(since, lambda one: _carries(one, reference, metadata))
+        return tuple([self._ours(one) for one in found])
 
     def parse_event(self, body: bytes) -> PaymentEvent | None:
         """What a verified webhook of this provider says; None when it is about something else.
@@ -284,21 +285,25 @@ class PaymentGateway:
         )
 
     def _search(self, new: NewPayment) -> Search[Payment] | None:
-        """How to look for a payment that may have been created: by what is yours in it."""
+        """How to look for a payment that may have been created: by what is yours in it.
+
+        A provider may shorten a reference; an amount it cannot change.
+        """
         askable = PaymentCapability.FIND in self.driver.capabilities.flags
         if not askable or not (new.reference or new.metadata):
             return None
 
         async def find(since: float) -> list[Payment]:
-            listed = await self._listed(since, new.reference, new.metadata)
-            return [one for one in listed if one.amount == new.amount][::-1]
+            return (await self._listed(since, lambda one: one.amount == new.amount))[::-1]
 
-        return Search(like=(new.reference, new.metadata, new.amount), find=find)
+        return Search(
+            like=(new.reference, new.metadata, new.amount),
+            find=find,
+            same=lambda one: _carries(one, new.reference, new.metadata),
+        )
 
-    async def _listed(
-        self, since: float, reference: str | None, metadata: Mapping[str, str]
-    ) -> list[Payment]:
-        """The payments that carry all this, newest first, with the provider's own ids."""
+    async def _listed(self, since: float, wanted: Callable[[Payment], bool]) -> list[Payment]:
+        """The payments that are wanted, newest first, with the provider's own ids."""
         found: list[Payment] = []
         cursor: str | None = None
         for _ in range(PAGES_MAX):
@@ -306,11 +311,7 @@ class PaymentGateway:
                 _LIST,
                 lambda cursor=cursor: self.driver.list_payments(since=since, cursor=cursor),
             )
-            found += [
-                one
-                for one in page.payments
-                if reference in {None, one.reference} and metadata.items() <= one.metadata.items()
-            ]
+            found += [one for one in page.payments if wanted(one)]
             cursor = page.cursor
             if cursor is None:
                 return found
@@ -362,3 +363,8 @@ class PaymentGateway:
             len(url) > _URL_CHARACTERS_MAX or not re.fullmatch(r"[a-z][a-z0-9+.-]*://[!-~]+", url)
         ):
             raise InvalidRequestError("is not a URL", field="return_url")
+
+
+def _carries(payment: Payment, reference: str | None, metadata: Mapping[str, str]) -> bool:
+    """Whether it has this reference, if one is given, and all of the metadata."""
+    return reference in {None, payment.reference} and metadata.items() <= payment.metadata.items()

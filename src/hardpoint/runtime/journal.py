@@ -94,12 +94,15 @@ class Unfound(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rival: a call that looks alike is being made, and what was found may be its own.
+        strange: something is there that no key has made, and that may be the effect in words that
+            the provider has changed.
         doubt_seconds: for so long nothing has been sent that may be taken for this call's effect:
             its own, and that of any call whose place was taken by another's.
     """
 
     rival: bool
     doubt_seconds: float
+    strange: bool = False
 
 
 class Journal(Protocol):
@@ -119,8 +122,13 @@ class Journal(Protocol):
         """What was open has not happened; it will be sent now."""
         ...
 
-    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Unfound:
-        """Take the first that belongs to no other key for the effect, and end with it."""
+    async def adopt(
+        self, intent: Intent, found: Sequence[Found], others: Sequence[str] = ()
+    ) -> Found | Unfound:
+        """Take the first that belongs to no other key for the effect, and end with it.
+
+        Of `others` it is only told whether one belongs to no key.
+        """
         ...
 
     async def end(
@@ -143,13 +151,19 @@ class Journal(Protocol):
 class Search(Generic[_Result]):
     """How to ask a provider what became of a call.
 
+    What was done is shown by all that was asked for. That nothing was done is shown only by what
+    the provider cannot have changed: it may shorten a link in a text, or trim it.
+
     Args:
         like: what it goes by; a call that looks the same cannot be told apart.
-        find: everything like it that was made since a time in Unix seconds, oldest first.
+        find: everything that was made since a time in Unix seconds and may be it, by what the
+            provider cannot have changed, oldest first.
+        same: whether one of these is like it in all.
     """
 
     like: object
     find: Callable[[float], Awaitable[Sequence[_Result]]]
+    same: Callable[[_Result], bool]
 
 
 @final

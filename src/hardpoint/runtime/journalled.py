@@ -6,7 +6,8 @@
 - After a doubt or a crash the provider is asked, where it can be. What is found belongs to the
   oldest key that may have made it. What is not found was not done, once so much time has passed
   that nothing can be on its way any more; only then is it sent again.
-- Where the provider cannot be asked the doubt stays, until a person has looked.
+- Something that no key has made, and that may be the effect in words that the provider has changed,
+  leaves the doubt. So it does where the provider cannot be asked: until a person has looked.
 """
 
 from collections.abc import Callable, Sequence
@@ -186,7 +187,9 @@ class Journalled(Generic[_Result]):
                 repeatable=error.retryable or not error.outcome_known,
                 retry_after=error.retry_after,
             ) from error
-        adopted = await self._journal.adopt(self._intent, self._candidates(results))
+        alike = [one for one in results if search.same(one)]
+        others = [_subject(one) for one in results if not search.same(one)]
+        adopted = await self._journal.adopt(self._intent, self._candidates(alike), others)
         if isinstance(adopted, Found):
             return adopted.result
         if adopted.rival:
@@ -196,15 +199,21 @@ class Journalled(Generic[_Result]):
                 retry_after=BUSY_SECONDS,
             )
         # As old as it was before the search began, and as it is now.
-        left = self._settle_seconds - min(entry.doubt_seconds, adopted.doubt_seconds)
-        if left > 0 and not entry.cleared:
-            raise self._unknown(
-                f"the call under the key {self._intent.key!r} has not shown any effect, and may "
-                "still do",
-                repeatable=True,
-                retry_after=left,
-            )
-        return None
+        age = min(entry.doubt_seconds, adopted.doubt_seconds)
+        # What is strange may be the effect of a call under way, whose key has not taken it yet.
+        left = self._settle_seconds * (2 if adopted.strange else 1) - age
+        if entry.cleared or (left <= 0 and not adopted.strange):
+            return None
+        raise self._unknown(
+            f"the call under the key {self._intent.key!r} has not shown any effect"
+            + (
+                ", unless in words that the provider has changed: it lists what no key has made"
+                if adopted.strange
+                else ", and may still do"
+            ),
+            repeatable=left > 0,
+            retry_after=left if left > 0 else None,
+        )
 
     def _candidates(self, results: Sequence[Any]) -> list[Found]:
         returns = self._effect.returns

@@ -136,8 +136,9 @@ class SmsSender:
     async def find(self, *, to: str, body: str, since: float) -> tuple[Message, ...]:
         """The messages to a number with this text that were created since a time, newest first.
 
-        One found settles a call whose outcome is unknown: it was sent. None found means that the
-        provider lists none yet; give it a minute, and allow for a difference between the clocks.
+        One found settles a call whose outcome is unknown: it was sent. None found does not mean
+        that nothing was sent: the provider may list it a minute later, its clock may differ, and
+        it may have changed the text (shortened a link, trimmed a blank).
 
         Args:
             to: with its country.
@@ -149,7 +150,8 @@ class SmsSender:
         """
         self.driver.capabilities.require(SmsCapability.FIND, self.driver.provider)
         number = checked_number(to, field="to")
-        return tuple([self._ours(one) for one in await self._listed(number, body, since)])
+        listed = await self._listed(number, since)
+        return tuple([self._ours(one) for one in listed if one.body == body])
 
     def parse_event(self, body: bytes) -> SmsEvent | None:
         """What a verified webhook of this provider says; None when it is about something else.
@@ -182,22 +184,26 @@ class SmsSender:
                 await self.suppressions.remove(sender, event.from_)
 
     def _search(self, new: NewMessage) -> Search[Message] | None:
-        """How to look for a message that may have been sent; a listing does not show its media."""
+        """How to look for a message that may have been sent; a listing does not show its media.
+
+        A provider may change the text (shorten its links, trim it), and choose who sends it; to
+        whom it goes stays.
+        """
         if SmsCapability.FIND not in self.driver.capabilities.flags or new.media:
             return None
 
         async def find(since: float) -> list[Message]:
-            return (await self._listed(new.to, new.body, since))[::-1]
+            return (await self._listed(new.to, since))[::-1]
 
-        return Search(like=(new.to, new.body), find=find)
+        return Search(like=(new.to, new.body), find=find, same=lambda one: one.body == new.body)
 
-    async def _listed(self, to: str, body: str, since: float) -> list[Message]:
-        """The messages to a number with this text, newest first, with the provider's own ids."""
+    async def _listed(self, to: str, since: float) -> list[Message]:
+        """The messages to a number, newest first, with the provider's own ids."""
         found: list[Message] = []
         cursor: str | None = None
         for _ in range(PAGES_MAX):
             page = await self._page(to, since, cursor)
-            found += [one for one in page.messages if one.body == body and one.created >= since]
+            found += [one for one in page.messages if one.created >= since]
             cursor = page.cursor
             if cursor is None:
                 return found

@@ -119,6 +119,8 @@ class Mailbox:
         self._numbers = numbers
         self._services = services
         self._now = now
+        self.rewrites: Callable[[str], str] = str
+        """What it makes of a text before it keeps it: it may shorten links and trim blanks."""
         self._texts: dict[str, Text] = {}
         self._opted_out: set[str] = set()
 
@@ -147,7 +149,7 @@ class Mailbox:
         return self._kept(
             to=to,
             from_=sender,
-            body=body,
+            body=self.rewrites(body),
             status="accepted" if service else "queued",
             media=len(media),
             service_sid=service,

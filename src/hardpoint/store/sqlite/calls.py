@@ -75,6 +75,7 @@ class Calls:
         self,
         intent: Intent,
         found: Sequence[Found],
+        others: Sequence[str],
         sending: Mapping[CallName, bool],
         now: Moment,
     ) -> Found | Unfound:
@@ -86,11 +87,12 @@ class Calls:
         Args:
             intent: what is in doubt.
             found: what may be its effect.
+            others: what may be it in other words.
             sending: the calls under way, and whether they are being sent.
             now: when that is.
         """
         name = name_of(intent)
-        ids = msgspec.json.encode([one.subject for one in found]).decode()
+        ids = msgspec.json.encode([*(one.subject for one in found), *others]).decode()
         execute = self._connection.execute
         taken = {row[0] for row in execute(_SQL["taken"], (intent.scope, ids))}
         free = [one for one in found if one.subject not in taken]
@@ -100,7 +102,8 @@ class Calls:
         if not free or rival:
             (doubted_at,) = execute(_SQL["doubted_at"], name).fetchone()
             age = self._doubted(name, now, doubted_at)
-            return Unfound(rival=bool(free) and rival, doubt_seconds=age)
+            strange = not taken.issuperset(others)
+            return Unfound(rival=bool(free) and rival, doubt_seconds=age, strange=strange)
         self.end(intent, free[0].result, free[0].subject, now)
         execute(_SQL["doubt_anew"], (now.wall, *group))
         self._doubts.update(dict.fromkeys(alike, now.steady))

@@ -59,11 +59,13 @@ class SqliteJournal:
         self._under_way.mark(name_of(intent), sending=True)
         await self._ask(lambda engine: engine.calls.resume(intent))
 
-    async def adopt(self, intent: Intent, found: Sequence[Found]) -> Found | Unfound:
+    async def adopt(
+        self, intent: Intent, found: Sequence[Found], others: Sequence[str] = ()
+    ) -> Found | Unfound:
         """Take the first that belongs to no other key for the effect, and end with it."""
         sending, now = self._under_way.sending, self._now()
         adopted: Found | Unfound = await self._ask(
-            lambda engine: engine.calls.adopt(intent, found, sending, now)
+            lambda engine: engine.calls.adopt(intent, found, others, sending, now)
         )
         if isinstance(adopted, Found):
             self._under_way.leave(name_of(intent))
