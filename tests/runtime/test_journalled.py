@@ -80,7 +80,7 @@ class Sender:
         search = Search(
             like=text,
             find=lambda since: self.vendor.find(text, since),
-            same=lambda one: one.text == text,
+            likes=lambda one: one.text,
         )
         what = Effect(arguments=text, returns=Thing, search=search if self.askable else None)
         return await self.calls.run_keyed(

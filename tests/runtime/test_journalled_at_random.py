@@ -115,7 +115,7 @@ class World:
             search=Search(
                 like=text,
                 find=lambda since: self.vendor.find(text),
-                same=lambda one: one.text == text,
+                likes=lambda one: one.text,
             ),
         )
         try:

@@ -6,7 +6,7 @@ import pytest
 
 from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
 from hardpoint.runtime.blocking import run
-from hardpoint.runtime.journal import Found, Intent, Standing
+from hardpoint.runtime.journal import Found, Intent, Other, Standing
 from hardpoint.runtime.occasion import JobName
 from hardpoint.store.driver import Outcome
 from hardpoint.store.sqlite.journal import SqliteJournal
@@ -42,6 +42,7 @@ class Desk:
 
     async def adopt(self, *found, key="k1", others=()):
         found = [Found(subject, subject.encode()) for subject in found]
+        others = [Other(subject, look) for subject, look in others]
         return await self.do(self.journal.adopt(intent(key), found, others))
 
     async def doubt(self, key="k1", **changes):
@@ -203,9 +204,12 @@ def test_what_no_key_has_made_is_strange(play):
         await desk.end("k0", subject="SM0")
         await desk.doubt()
         assert await desk.standing() is Standing.OPEN
-        assert not (await desk.adopt(others=["SM0"])).strange
-        assert (await desk.adopt(others=["SM0", "SM1"])).strange
-        assert await desk.adopt("SM2", others=["SM1"]) == Found("SM2", b"SM2")
+        taken, strange, of_k2 = ("SM0", b"x"), ("SM1", b"x"), ("SM2", b"mine")
+        assert (await desk.adopt(others=[taken, of_k2])).strange
+        assert await desk.standing("k2", likeness=b"mine") is Standing.NEW
+        assert not (await desk.adopt(others=[taken, of_k2])).strange
+        assert (await desk.adopt(others=[taken, of_k2, strange])).strange
+        assert await desk.adopt("SM3", others=[strange]) == Found("SM3", b"SM3")
 
     play(story)
 

@@ -3,7 +3,15 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import final
 
-from hardpoint.runtime.journal import Entry, Found, Intent, Journal, Unfound, UnrecordableError
+from hardpoint.runtime.journal import (
+    Entry,
+    Found,
+    Intent,
+    Journal,
+    Other,
+    Unfound,
+    UnrecordableError,
+)
 
 
 @final
@@ -29,7 +37,7 @@ class OpeningJournal:
         await self._journal.resume(intent)
 
     async def adopt(
-        self, intent: Intent, found: Sequence[Found], others: Sequence[str] = ()
+        self, intent: Intent, found: Sequence[Found], others: Sequence[Other] = ()
     ) -> Found | Unfound:
         """See `Journal`."""
         return await self._journal.adopt(intent, found, others)

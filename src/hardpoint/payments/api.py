@@ -293,13 +293,17 @@ class PaymentGateway:
         if not askable or not (new.reference or new.metadata):
             return None
 
+        def looks(one: Payment) -> object:
+            metadata = {name: one.metadata.get(name) for name in new.metadata}
+            return (new.reference and one.reference, metadata, one.amount)
+
         async def find(since: float) -> list[Payment]:
             return (await self._listed(since, lambda one: one.amount == new.amount))[::-1]
 
         return Search(
             like=(new.reference, new.metadata, new.amount),
             find=find,
-            same=lambda one: _carries(one, new.reference, new.metadata),
+            likes=looks,
         )
 
     async def _listed(self, since: float, wanted: Callable[[Payment], bool]) -> list[Payment]:

@@ -89,13 +89,19 @@ class Found(msgspec.Struct, frozen=True):
     result: bytes
 
 
+class Other(msgspec.Struct, frozen=True):
+    """Something at the provider that may be the effect in words that the provider has changed."""
+
+    subject: str
+    likeness: bytes
+
+
 class Unfound(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing was adopted.
 
     Attributes:
         rival: a call that looks alike is being made, and what was found may be its own.
-        strange: something is there that no key has made, and that may be the effect in words that
-            the provider has changed.
+        strange: one of the others is what no key has made, nor may have made in these words.
         doubt_seconds: for so long nothing has been sent that may be taken for this call's effect:
             its own, and that of any call whose place was taken by another's.
     """
@@ -123,12 +129,9 @@ class Journal(Protocol):
         ...
 
     async def adopt(
-        self, intent: Intent, found: Sequence[Found], others: Sequence[str] = ()
+        self, intent: Intent, found: Sequence[Found], others: Sequence[Other] = ()
     ) -> Found | Unfound:
-        """Take the first that belongs to no other key for the effect, and end with it.
-
-        Of `others` it is only told whether one belongs to no key.
-        """
+        """Take the first that belongs to no other key for the effect, and end with it."""
         ...
 
     async def end(
@@ -158,12 +161,12 @@ class Search(Generic[_Result]):
         like: what it goes by; a call that looks the same cannot be told apart.
         find: everything that was made since a time in Unix seconds and may be it, by what the
             provider cannot have changed, oldest first.
-        same: whether one of these is like it in all.
+        likes: what a call went by whose effect this is, as far as this shows it.
     """
 
     like: object
     find: Callable[[float], Awaitable[Sequence[_Result]]]
-    same: Callable[[_Result], bool]
+    likes: Callable[[_Result], object]
 
 
 @final

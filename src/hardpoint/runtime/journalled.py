@@ -26,9 +26,11 @@ from hardpoint.runtime.journal import (
     Found,
     Intent,
     Journal,
+    Other,
     Search,
     Standing,
     UnrecordableError,
+    fingerprint,
     recorded,
     replayed,
 )
@@ -187,9 +189,12 @@ class Journalled(Generic[_Result]):
                 repeatable=error.retryable or not error.outcome_known,
                 retry_after=error.retry_after,
             ) from error
-        alike = [one for one in results if search.same(one)]
-        others = [_subject(one) for one in results if not search.same(one)]
-        adopted = await self._journal.adopt(self._intent, self._candidates(alike), others)
+        looks = [(one, fingerprint(search.likes(one))) for one in results]
+        adopted = await self._journal.adopt(
+            self._intent,
+            self._candidates([one for one, look in looks if look == self._intent.likeness]),
+            [Other(_subject(one), look) for one, look in looks if look != self._intent.likeness],
+        )
         if isinstance(adopted, Found):
             return adopted.result
         if adopted.rival:

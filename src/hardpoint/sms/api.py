@@ -195,7 +195,7 @@ class SmsSender:
         async def find(since: float) -> list[Message]:
             return (await self._listed(new.to, since))[::-1]
 
-        return Search(like=(new.to, new.body), find=find, same=lambda one: one.body == new.body)
+        return Search(like=(new.to, new.body), find=find, likes=lambda one: (one.to, one.body))
 
     async def _listed(self, to: str, since: float) -> list[Message]:
         """The messages to a number, newest first, with the provider's own ids."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hardpoint.runtime.journal import Entry, Found, Intent, Standing, Unfound
+from hardpoint.runtime.journal import Entry, Found, Intent, Other, Standing, Unfound
 from hardpoint.store.sqlite.statements import statements
 
 CallName = tuple[str, str]
@@ -75,7 +75,7 @@ class Calls:
         self,
         intent: Intent,
         found: Sequence[Found],
-        others: Sequence[str],
+        others: Sequence[Other],
         sending: Mapping[CallName, bool],
         now: Moment,
     ) -> Found | Unfound:
@@ -87,12 +87,13 @@ class Calls:
         Args:
             intent: what is in doubt.
             found: what may be its effect.
-            others: what may be it in other words.
+            others: what may be it in words that the provider has changed; it is not, where another
+                call that is open looks just like it.
             sending: the calls under way, and whether they are being sent.
             now: when that is.
         """
         name = name_of(intent)
-        ids = msgspec.json.encode([*(one.subject for one in found), *others]).decode()
+        ids = msgspec.json.encode([one.subject for one in (*found, *others)]).decode()
         execute = self._connection.execute
         taken = {row[0] for row in execute(_SQL["taken"], (intent.scope, ids))}
         free = [one for one in found if one.subject not in taken]
@@ -102,7 +103,10 @@ class Calls:
         if not free or rival:
             (doubted_at,) = execute(_SQL["doubted_at"], name).fetchone()
             age = self._doubted(name, now, doubted_at)
-            strange = not taken.issuperset(others)
+            strange = any(
+                one.subject not in taken and not self._open(intent.scope, one.likeness)
+                for one in others
+            )
             return Unfound(rival=bool(free) and rival, doubt_seconds=age, strange=strange)
         self.end(intent, free[0].result, free[0].subject, now)
         execute(_SQL["doubt_anew"], (now.wall, *group))
@@ -133,6 +137,10 @@ class Calls:
     def clear(self, event: str, handler: str | None) -> None:
         """Someone has looked at what a job's calls were parked for, and wants it done."""
         self._connection.execute(_SQL["clear"], (event, handler))
+
+    def _open(self, scope: str, likeness: bytes) -> bool:
+        """Whether a call that looks like this may be under way."""
+        return self._connection.execute(_SQL["open"], (scope, likeness)).fetchone() is not None
 
     def _stray(
         self, intent: Intent, event: str | None, handler: str | None, attempt: int | None

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from typing import final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
-from hardpoint.runtime.journal import Entry, Found, Intent, Standing, Unfound, UnrecordableError
+from hardpoint.runtime.journal import (
+    Entry,
+    Found,
+    Intent,
+    Other,
+    Standing,
+    Unfound,
+    UnrecordableError,
+)
 from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.sqlite.calls import CallName, Moment, name_of
 from hardpoint.store.sqlite.engine import Engine, Request
@@ -60,7 +68,7 @@ class SqliteJournal:
         await self._ask(lambda engine: engine.calls.resume(intent))
 
     async def adopt(
-        self, intent: Intent, found: Sequence[Found], others: Sequence[str] = ()
+        self, intent: Intent, found: Sequence[Found], others: Sequence[Other] = ()
     ) -> Found | Unfound:
         """Take the first that belongs to no other key for the effect, and end with it."""
         sending, now = self._under_way.sending, self._now()

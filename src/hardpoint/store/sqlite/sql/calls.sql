@@ -37,6 +37,10 @@ where scope = ? and subject in (select value from json_each(?))
 select key from hardpoint_call indexed by hardpoint_call_likeness
 where scope = ? and likeness = ? and ended_at is null and likeness is not null and key <> ?
 
+-- name: open
+select 1 from hardpoint_call indexed by hardpoint_call_likeness
+where scope = ? and likeness = ? and ended_at is null and likeness is not null limit 1
+
 -- name: doubted_at
 select doubted_at from hardpoint_call where scope = ? and key = ?
 
