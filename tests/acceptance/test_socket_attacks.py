@@ -17,9 +17,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from hardpoint.hub.asgi import InboxApp
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener, application, bind
+from hardpoint.service.listener import Listener, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.server import new_event_loop
+from hardpoint.service.sockets import bind
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, UNAVAILABLE, Answer
 
 CAP = 200_000

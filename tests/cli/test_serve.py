@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,15 +18,17 @@ _SERVE = (sys.executable, "-m", "hardpoint", "serve")
 
 
 class Served:
-    """A real server of what `init` wrote."""
+    """A real server of what `init` wrote; it has no terminal."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.log = folder / "log"
+        port = () if "--uds" in arguments or "PORT" in os.environ else ("--port", "0")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*_SERVE, *arguments, "--port", "0", "--admin-port", "0", "--json"],
+                [*_SERVE, *arguments, *port, "--admin-port", "0", "--json"],
                 stdout=subprocess.PIPE,
                 stderr=log,
+                start_new_session=True,
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -122,6 +125,111 @@ def test_a_server_that_has_ended_in_good_order_is_a_success(
     monkeypatch.setattr("hardpoint.cli.serve.run", lambda server: None)
     assert cli("init").code == 0
     assert cli("serve", "--config", "hardpoint.toml").code == 0
+
+
+def test_a_platform_says_the_port_by_its_variable(
+    start: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "0")
+    assert start("shop:hub").stop() == 0
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "8000.0", "123456", "\u0661"])
+def test_a_variable_that_is_no_port_is_named(
+    cli: Cli, apps: str, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("PORT", port)
+    run = cli("serve")
+    assert run.code == 3
+    assert "$PORT: is not a port" in run.err
+
+
+def test_a_port_on_the_command_line_counts_more_than_the_variable(
+    cli: Cli, apps: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("PORT", port)
+        assert f"127.0.0.1:{port} is in use" in cli("serve").err
+        monkeypatch.setenv("PORT", "http")
+        assert f"127.0.0.1:{port} is in use" in cli("serve", "--port", port).err
+
+
+def test_a_unix_socket_takes_the_place_of_the_port(
+    start: Callable[..., Served], folder: Path
+) -> None:
+    served = start("shop:hub", "--uds", "public.sock")
+    assert served.ready["url"] == "unix:public.sock"
+    assert served.stop() == 0
+    assert not (folder / "public.sock").exists()
+
+
+def test_a_unix_socket_beside_a_port_is_one_too_many(cli: Cli, config: Path) -> None:
+    run = cli("serve", "--uds", "public.sock", "--port", "8000")
+    assert run.code == 2
+    assert "--uds or --port" in run.err
+
+
+def test_an_admin_listener_for_others_is_forced_or_refused(
+    cli: Cli, start: Callable[..., Served]
+) -> None:
+    run = cli("serve", "--admin-host", "0.0.0.0")
+    assert run.code == 3
+    assert "0.0.0.0 is not of this machine alone" in run.err
+    assert "--force-admin" in run.err
+    served = start("shop:hub", "--admin-host", "0.0.0.0", "--force-admin")
+    assert served.ready["admin_url"].startswith("http://0.0.0.0:")
+    assert served.stop() == 0
+
+
+def test_a_hangup_reloads_where_no_terminal_is(start: Callable[..., Served]) -> None:
+    served = start("shop:hub")
+    served.process.send_signal(signal.SIGHUP)
+    served.wait_for(lambda: "configuration_loaded" in served.log.read_text())
+    assert served.stop() == 0
+
+
+# The terminal becomes the child's own; then it is replaced by the server.
+_ON_A_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+if sys.argv[1] == "nohup":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("shell", ["plain", "nohup"])
+def test_a_terminal_that_closes_stops_the_server_unless_told_not_to(
+    start: Callable[..., Served], folder: Path, data: Callable[..., Any], shell: str
+) -> None:
+    master, slave = os.openpty()
+    command = [sys.executable, "-c", _ON_A_TERMINAL, shell, *_SERVE[1:], "shop:hub"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--admin-port", "0"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    try:
+        said = b""
+        while b"/webhooks/billing\r\n" not in said:  # the last it has to say
+            said += os.read(master, 65536)
+        run = folder / "hardpoint.db.run"
+        assert run.exists()
+        os.close(master)
+        if shell == "nohup":
+            assert data("doctor")["findings"][-1]["check"] == "server"
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert not run.exists()
 
 
 def test_an_app_and_its_own_configuration_agree(start: Callable[..., Served]) -> None:

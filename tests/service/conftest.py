@@ -14,9 +14,10 @@ from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings, SourceSettings, StoreSettings
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener, application, bind
+from hardpoint.service.listener import Listener, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.server import new_event_loop
+from hardpoint.service.sockets import bind
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
 from hardpoint.webhooks.verification import scheme
 

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from hardpoint.core.errors import ConfigurationError
 from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener, bind, is_loopback
+from hardpoint.service.listener import Listener
+from hardpoint.service.sockets import bind
 from hardpoint.testing import ManualClock
 from hardpoint.webhooks.answers import STORED
 
@@ -82,32 +82,6 @@ def test_a_drain_ends_at_its_limit_and_says_how_many_it_cut_off(served, post):
         assert await stuck.closed() == b""
 
     served(scenario)
-
-
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_an_address_that_cannot_be_had_is_named(host):
-    with pytest.raises(ConfigurationError, match=f"port: {host}:0 cannot be opened"):
-        bind(host, 0, key="port")
-
-
-@pytest.mark.parametrize("port", [-1, 65536])
-def test_a_port_that_is_none_is_named(port):
-    with pytest.raises(ConfigurationError, match=f"admin-port: {port} is not a port"):
-        bind("127.0.0.1", port, key="admin-port")
-
-
-def test_a_port_in_use_is_named_with_the_setting_to_change():
-    with bind("127.0.0.1", 0, key="port") as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError) as caught:
-            bind("127.0.0.1", port, key="admin-port")
-    assert caught.value.problem == f"127.0.0.1:{port} is in use"
-    assert caught.value.fix == "Stop the process that has it, or choose another admin-port"
-
-
-def test_only_loopback_names_and_addresses_are_loopback():
-    assert all(map(is_loopback, ["localhost", "127.0.0.1", "127.1.2.3", "::1"]))
-    assert not any(map(is_loopback, ["0.0.0.0", "::", "10.0.0.1", "localhost.evil.example", ""]))
 
 
 def test_a_listener_that_never_started_lets_its_socket_go():

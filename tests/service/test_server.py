@@ -309,6 +309,65 @@ def test_signals_stop_reload_and_end_at_once(site, hub, told):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_a_terminal_that_closes_stops_it_once_however_often_that_is_said(site, told):
+    codes: list[int] = []
+
+    async def scenario(site: Site) -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+        await told.has(ServerStopping)
+
+    site(scenario, exit=codes.append, hangup_stops=True)
+    assert codes == []
+    assert ServerStopping(reason="SIGHUP") in told
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("loop_factory", [new_event_loop, asyncio.new_event_loop])
+def test_a_unix_socket_takes_webhooks_and_the_rest_as_a_port_does(
+    hub, signed, tmp_path, loop_factory
+):
+    path = tmp_path / "public.sock"
+
+    async def play() -> None:
+        is_ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        server = Server(hub, uds=path, admin_port=0, patience=SOON, ready=is_ready.set_result)
+        serving = asyncio.create_task(server.run())
+        transport = httpx2.AsyncHTTPTransport(uds=str(path))
+        async with asyncio.timeout(30), httpx2.AsyncClient(transport=transport) as client:
+            ready = await is_ready
+            assert ready.url == f"unix:{path}"
+            assert ready.admin_url.startswith("http://127.0.0.1:")
+            body, headers = signed("evt_1", now=time.time())
+            url = "http://hardpoint/webhooks/shop"
+            assert (await client.post(url, content=body, headers=headers)).status_code == 200
+            assert (await client.get("http://hardpoint/healthz")).status_code == 200
+            server.stop("the test ends")
+            await serving
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(play())
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "[::1]", "localhost"])
+def test_the_command_line_is_let_in_at_any_loopback_address(site, hub, host):
+    async def scenario(site: Site) -> None:
+        operator = await asyncio.to_thread(running, hub.settings.store.path)
+        assert operator is not None
+
+    site(scenario, admin_host=host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_the_command_line_reaches_an_admin_listener_on_all_addresses(site, hub, host):
+    async def scenario(site: Site) -> None:
+        operator = await asyncio.to_thread(running, hub.settings.store.path)
+        assert operator is not None
+
+    site(scenario, admin_host=host, force_admin=True)
+
+
 def test_away_from_the_main_thread_signals_are_left_alone(site):
     ended = threading.Thread(target=site, args=(nothing,))
     ended.start()

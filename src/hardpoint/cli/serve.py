@@ -1,5 +1,7 @@
 """`hardpoint serve`."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +10,13 @@ import typer
 from hardpoint.cli.apps import hub_of
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.options import CONFIG, Json, commands, terminal_of
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.hub import Hub
 from hardpoint.service.server import Ready, Server
 from hardpoint.service.server import serve as run
 from hardpoint.telemetry.logs import configure
+
+PORT = 8000
 
 app = commands()
 
@@ -28,30 +33,81 @@ def serve(
         Path | None,
         typer.Option(help=f"The configuration file; {CONFIG}, or what APP loads."),
     ] = None,
-    host: Annotated[str, typer.Option(help="Where vendors reach it.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Where vendors reach it; :: for IPv6 and IPv4.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help=f"0 takes a free one; $PORT, or {PORT}, by default."),
+    ] = None,
+    uds: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="A Unix socket in place of host and port.")
+    ] = None,
+    admin_host: Annotated[
+        str, typer.Option(help="Of the admin listener; a loopback address, unless forced.")
+    ] = "127.0.0.1",
     admin_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="On loopback; the port after the other by default."),
+        typer.Option(min=0, max=65535, help="The port after the other by default."),
     ] = None,
+    force_admin: Annotated[
+        bool,
+        typer.Option(help="Let other machines reach the admin listener; it speaks plain HTTP."),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Receive webhooks and run their handlers.
 
-    SIGTERM and Ctrl-C stop gracefully, SIGHUP reads the configuration again. Logs go to stderr, as
-    JSON unless that is a terminal.
+    SIGTERM and Ctrl-C stop gracefully. SIGHUP reads the configuration again; where the server was
+    started on a terminal it means that this has closed, and stops too. Logs go to stderr, as JSON
+    unless that is a terminal.
     """
+    if uds is not None and port is not None:
+        raise usage("there is one public listener: --uds or --port", hint="leave one of them out")
     terminal = terminal_of(context, json=json)
     hub = _hub(application, config)
     hub.listeners.add(configure(terminal.stderr))
 
     def ready(told: Ready) -> None:
         data = {"url": told.url, "admin_url": told.admin_url, "pid": told.pid}
-        sources = [f"  POST {told.url}/webhooks/{name}" for name in hub.settings.webhooks]
-        terminal.show(data, f"hardpoint takes webhooks, admin at {told.admin_url}", *sources)
+        start = told.url if uds is None else ""
+        sources = [f"  POST {start}/webhooks/{name}" for name in hub.settings.webhooks]
+        where = "" if uds is None else f" at {told.url}"
+        title = f"hardpoint takes webhooks{where}, admin at {told.admin_url}"
+        terminal.show(data, title, *sources)
 
-    run(Server(hub, host=host, port=port, admin_port=admin_port, ready=ready))
+    server = Server(
+        hub,
+        host=host,
+        port=_port() if port is None else port,
+        uds=uds,
+        admin_host=admin_host,
+        admin_port=admin_port,
+        force_admin=force_admin,
+        hangup_stops=_on_a_terminal(),
+        ready=ready,
+    )
+    run(server)
     return Exit.OK
+
+
+def _port() -> int:
+    """What the platform has set, or ours."""
+    text = os.environ.get("PORT", "")
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= 5):
+        raise ConfigurationError("$PORT", "is not a port", fix="Unset it, or give --port")
+    return int(text or PORT)
+
+
+def _on_a_terminal() -> bool:
+    """Whether a terminal that closes tells us by SIGHUP; not so where nohup has said otherwise."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _hub(application: str | None, config: Path | None) -> Hub:

@@ -1,60 +1,17 @@
 """One listening socket: bound before anything else starts, drained softly at the end."""
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any, final
 
 from uvicorn.config import Config
 
-from hardpoint.core.errors import ConfigurationError
 from hardpoint.service.connection import GuardedProtocol
 from hardpoint.service.guard import Guard
+from hardpoint.service.sockets import BACKLOG, url_of
 
-BACKLOG = 2048
-PORT_MAX = 65535
 DRAIN_STEP_SECONDS = 0.02
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def bind(host: str, port: int, *, key: str) -> socket.socket:
-    """A listening socket.
-
-    Args:
-        host: a name or an address.
-        port: 0 takes a free one.
-        key: the setting that the port comes from, for the error.
-
-    Raises:
-        ConfigurationError: the port is in use, not ours to take, or the host is not of this
-            machine.
-    """
-    if not 0 <= port <= PORT_MAX:
-        raise ConfigurationError(key, f"{port} is not a port", fix=f"Choose one up to {PORT_MAX}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            problem, fix = "is in use", f"Stop the process that has it, or choose another {key}"
-        else:
-            problem, fix = f"cannot be opened ({error.strerror})", None
-        raise ConfigurationError(key, f"{host}:{port} {problem}", fix=fix) from None
-
-
-def url_of(sock: socket.socket) -> str:
-    """Where a socket listens, with the actual port."""
-    host, port, *_ = sock.getsockname()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def application(app: Any) -> Config:
@@ -100,7 +57,9 @@ class Listener:
     async def start(self) -> None:
         """Accept from now on."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connect, sock=self._sock, backlog=BACKLOG)
+        unix = self._sock.family == socket.AF_UNIX
+        create = loop.create_unix_server if unix else loop.create_server
+        self._server = await create(self._connect, sock=self._sock, backlog=BACKLOG)
         self._tick(loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:

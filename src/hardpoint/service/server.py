@@ -27,11 +27,12 @@ from hardpoint.service.admin import LOOPBACK_NAMES, admin_app
 from hardpoint.service.connection import GuardedProtocol
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
 from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener, application, bind, is_loopback, url_of
+from hardpoint.service.listener import Listener, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
 from hardpoint.service.runfile import Run
+from hardpoint.service.sockets import bind, bind_unix, is_loopback, url_of
 from hardpoint.webhooks.worker import CANCEL_SECONDS
 
 DESCRIPTORS_KEPT = 128
@@ -71,12 +72,15 @@ class Server:
         hub: not started; its listeners are told `Ready`, `ServerStopping` and how it ended.
         host: of the public listener.
         port: of the public listener; 0 takes a free one.
+        uds: the path of a Unix socket that takes the place of `host` and `port`.
         admin_host: a loopback address, unless forced.
         admin_port: the port after the public one if None; 0 takes a free one.
         force_admin: let others than this machine reach the admin listener. Its API wants a token,
             but it speaks plain HTTP.
         limits: of the public listener.
         patience: at the stop.
+        hangup_stops: SIGHUP comes from a terminal that closes and means stop; otherwise it means
+            that the configuration is to be read again.
         poll: seconds between two looks at the configuration's files.
         clock: for time limits and records.
         ready: called once webhooks are taken.
@@ -89,11 +93,13 @@ class Server:
         *,
         host: str = "127.0.0.1",
         port: int = 8000,
+        uds: Path | None = None,
         admin_host: str = "127.0.0.1",
         admin_port: int | None = None,
         force_admin: bool = False,
         limits: Limits | None = None,
         patience: Patience | None = None,
+        hangup_stops: bool = False,
         poll: float = POLL_SECONDS,
         clock: Clock | None = None,
         ready: Callable[[Ready], object] = lambda _: None,
@@ -103,13 +109,14 @@ class Server:
             raise ConfigurationError(
                 "admin-host",
                 f"{admin_host} is not of this machine alone",
-                fix="Leave it at 127.0.0.1; to let others reach it all the same, force it",
+                fix="Leave it at 127.0.0.1; or force it (--force-admin): others then reach it",
             )
         self._hub = hub
-        self._address = host, port
+        self._address = uds or (host, port)
         self._admin_address = admin_host, (port and port + 1) if admin_port is None else admin_port
         self._limits = affordable(limits or Limits())
         self._patience = patience or Patience()
+        self._hangup_stops = hangup_stops
         self._poll = poll
         self._clock = clock or SystemClock()
         self._ready = ready
@@ -125,8 +132,7 @@ class Server:
     async def run(self) -> None:
         """Serve until told to stop, or until the hub has failed.
 
-        SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reads the configuration
-        again.
+        SIGTERM and SIGINT stop gracefully, a second one at once; for SIGHUP see `hangup_stops`.
 
         Raises:
             ConfigurationError: a port or host cannot be had.
@@ -155,7 +161,7 @@ class Server:
         hub, patience = self._hub, self._patience
         run = Run(
             pid=os.getpid(),
-            url=url_of(admin),
+            url=url_of(admin, reachable=True),
             token=secrets.token_urlsafe(32),
             started_at=self._clock.now(),
         )
@@ -188,7 +194,8 @@ class Server:
 
     def _back(self, sock: socket, readiness: Readiness, run: Run) -> Listener:
         guard = Guard(Limits(connections=64), self._clock, refused=_uncounted)
-        hosts = LOOPBACK_NAMES if is_loopback(self._admin_address[0]) else None
+        alone = is_loopback(self._admin_address[0])
+        hosts = LOOPBACK_NAMES | {url_of(sock)[7:].rpartition(":")[0]} if alone else None
         app = application(admin_app(self._hub, readiness, run, hosts=hosts))
         return Listener(sock, guard, functools.partial(GuardedProtocol, guard, app))
 
@@ -229,7 +236,9 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop, number)
-        loop.add_signal_handler(signal.SIGHUP, reloader.request)
+        # A terminal that closes may say so twice: by its shell, and by the system.
+        hung_up = functools.partial(self.stop, "SIGHUP")
+        loop.add_signal_handler(signal.SIGHUP, hung_up if self._hangup_stops else reloader.request)
         try:
             yield
         finally:
@@ -274,8 +283,12 @@ def affordable(limits: Limits, descriptors: int | None = None) -> Limits:
 
 
 @contextmanager
-def _bound(public: tuple[str, int], admin: tuple[str, int]) -> Generator[tuple[socket, socket]]:
-    with bind(*public, key="port") as front, bind(*admin, key="admin-port") as back:
+def _bound(
+    public: tuple[str, int] | Path, admin: tuple[str, int]
+) -> Generator[tuple[socket, socket]]:
+    unix = isinstance(public, Path)
+    opened = bind_unix(public, key="uds") if unix else bind(*public, key="port")
+    with opened as front, bind(*admin, key="admin-port") as back:
         yield front, back
 
 
