@@ -104,6 +104,7 @@ def test_a_defect_while_verifying_is_logged_without_what_it_was_about(shop, stre
 
     class Defect:
         stored_headers = frozenset()
+        refusal_us = 0.0
 
         def verify(self, request, *, now):
             raise RuntimeError(f"cannot compare {CANARY}")

@@ -39,7 +39,8 @@ class Receiver:
     waiting: list[Callable[[Answer], None]] = field(default_factory=list)
     refusals: list[tuple[str, str]] = field(default_factory=list)
 
-    def body_bytes_max(self, source: str) -> int:
+    @property
+    def body_bytes_max(self) -> int:
         return CAP
 
     def submit(self, source, headers, body, done) -> None:

@@ -21,7 +21,8 @@ class Receiver:
         self.waiting: list[Callable[[Answer], None]] = []
         self.refusals: list[tuple[str, str]] = []
 
-    def body_bytes_max(self, source: str) -> int:
+    @property
+    def body_bytes_max(self) -> int:
         return CAP
 
     def submit(self, source, headers, body, done) -> None:
@@ -106,6 +107,15 @@ def test_an_answer_without_a_body_by_its_status_has_no_length():
     assert answer == Answer(status=204, headers=())
 
 
+@pytest.mark.parametrize("path", ["/webhooks/billing", "/webhooks/billing/"])
+def test_a_slash_at_the_end_changes_nothing(path):
+    receiver = Receiver(STORED)
+    answer = call(InboxApp(receiver), "POST", path)
+    assert answer is not None
+    assert answer.status == 200
+    assert receiver.taken == [("billing", b"")]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "expected", "allow"),
     [
@@ -119,7 +129,7 @@ def test_an_answer_without_a_body_by_its_status_has_no_length():
         ("POST", "/billing", 404, None),
         ("POST", "/webhooks", 404, None),
         ("POST", "/webhooks/", 404, None),
-        ("POST", "/webhooks/billing/", 404, None),
+        ("POST", "/webhooks/billing//", 404, None),
         ("POST", "/webhooks/a/b", 404, None),
         ("POST", "/webhooks//billing", 404, None),
     ],

@@ -471,8 +471,8 @@ def test_what_a_scheme_refuses_is_refused_by_the_path_of_its_key(folder, additio
 def test_a_cap_in_the_configuration_goes_before_the_vendors(folder):
     hub, _ = load(folder, CONFIGURATION + "body_bytes_max = 10\ntolerance = 60\n")
 
-    assert hub.receiver.body_bytes_max("billing") == 10
-    assert load(folder, CONFIGURATION)[0].receiver.body_bytes_max("billing") == 1024 * 1024
+    assert hub.receiver.body_bytes_max == 10
+    assert load(folder, CONFIGURATION)[0].receiver.body_bytes_max == 1024 * 1024
 
 
 @contextlib.asynccontextmanager

@@ -35,7 +35,8 @@ class Receiver:
     refusals: list[tuple[str, str]] = field(default_factory=list)
     cap: int = 200_000
 
-    def body_bytes_max(self, source: str) -> int:
+    @property
+    def body_bytes_max(self) -> int:
         return self.cap
 
     def submit(self, source, headers, body, done) -> None:

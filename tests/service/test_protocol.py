@@ -27,7 +27,8 @@ class Receiver:
     waiting: list[Any] = field(default_factory=list)
     broken: bool = False
 
-    def body_bytes_max(self, source: str) -> int:
+    @property
+    def body_bytes_max(self) -> int:
         return CAP
 
     def submit(self, source, headers, body, done) -> None:

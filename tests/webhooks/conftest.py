@@ -18,7 +18,8 @@ from hardpoint.testing.clock import ManualClock
 from hardpoint.webhooks.answers import Answer
 from hardpoint.webhooks.attempts import AttemptFinished
 from hardpoint.webhooks.handlers import Handlers
-from hardpoint.webhooks.inbox import Inbox, Source
+from hardpoint.webhooks.inbox import Inbox
+from hardpoint.webhooks.sources import Source
 from hardpoint.webhooks.verification import scheme
 from hardpoint.webhooks.worker import Worker
 

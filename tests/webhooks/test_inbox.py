@@ -1,22 +1,23 @@
 import asyncio
 import hashlib
-import hmac
 
 import msgspec
 import pytest
 
-from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
+from hardpoint.core.errors import (
+    MissingSignatureError,
+    SignatureMismatchError,
+    StaleTimestampError,
+    StoreCorruptError,
+    StoreUnavailableError,
+)
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import State, Stored
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, UNAVAILABLE
+from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE
 from hardpoint.webhooks.attempts import AttemptFinished
-from hardpoint.webhooks.inbox import (
-    UNKNOWN_SOURCE,
-    EventReceived,
-    ReceptionFault,
-    RequestsRefused,
-    Source,
-)
+from hardpoint.webhooks.delivery import EVENTS_AT_ONCE
+from hardpoint.webhooks.inbox import EventReceived, ReceptionFault, RequestsRefused
+from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source
 from hardpoint.webhooks.verification import (
     BODY_BYTES_MAX,
     Notification,
@@ -29,9 +30,13 @@ class Scripted:
     """A scheme that finds what a test tells it to."""
 
     stored_headers = frozenset({b"content-type"})
+    refusal_us = 1.0
 
     def __init__(self, found):
         self.found = found
+
+    def decoy(self, *, now):
+        return []
 
     def verify(self, request, *, now):
         if isinstance(self.found, Exception):
@@ -41,7 +46,7 @@ class Scripted:
 
 def scripted(rig, found):
     one = rig()
-    source = Source(name="custom", scheme=Scripted(found), body_bytes_max=10)
+    source = Source(name="custom", scheme=Scripted(found), body_bytes_max=100)
     one.inbox.configure({"custom": source})
     return one
 
@@ -221,26 +226,99 @@ def test_an_unknown_source_gets_the_same_answer_after_the_same_work(rig):
         "billing": {"malformed_request": 1},
         UNKNOWN_SOURCE: {"unknown_source": 1},
     }
-    assert one.inbox.body_bytes_max("nobody") == BODY_BYTES_MAX
 
 
-def test_the_decoy_is_hashed_where_nothing_else_was(rig, monkeypatch):
-    one, hashed = rig(), []
-    real = hmac.digest
-    monkeypatch.setattr(hmac, "digest", lambda *a: (hashed.append(len(a[1])), real(*a))[1])
+class Dear:
+    """A scheme that counts the bytes it was made to look at."""
+
+    stored_headers = frozenset()
+
+    def __init__(self, refusal_us, error):
+        self.refusal_us = refusal_us
+        self.error = error
+        self.looked_at = []
+
+    def verify(self, request, *, now):
+        self.looked_at.append((bool(dict(request.headers).get(b"decoy")), len(request.body)))
+        raise self.error
+
+    def decoy(self, *, now):
+        return [(b"decoy", b"1")]
+
+
+@pytest.mark.parametrize(
+    ("source", "work"),
+    [
+        ("nobody", [("dear", True, 9)]),
+        ("cheap", [("cheap", False, 9), ("dear", True, 0)]),  # its own hashed the body
+        ("hasty", [("dear", True, 9), ("hasty", False, 9)]),  # its own did not
+        ("dear", [("dear", False, 9)]),
+        ("late", [("late", False, 9)]),  # who can sign knows the source anyway
+    ],
+)
+def test_every_refusal_costs_what_the_dearest_scheme_costs(rig, source, work):
+    """E35: what a source is called cannot be told from times."""
+    one = rig()
+    schemes = {
+        "cheap": Dear(1.0, SignatureMismatchError()),
+        "hasty": Dear(1.0, MissingSignatureError()),
+        "dear": Dear(9.0, SignatureMismatchError()),
+        "late": Dear(1.0, StaleTimestampError()),
+    }
+    one.inbox.configure(
+        {
+            name: Source(name=name, scheme=scheme, body_bytes_max=100)
+            for name, scheme in schemes.items()
+        }
+    )
     answers = []
+    one.inbox.submit(source, [], b"x" * 9, answers.append)
+    assert answers == [UNAUTHORIZED]
+    done = [(name, *each) for name, scheme in schemes.items() for each in scheme.looked_at]
+    assert sorted(done) == work
 
-    for source, signature in [
-        ("nobody", "t=1700000000,v1=" + "0" * 64),
-        ("billing", "malformed"),
-        ("billing", "t=1700000000,v1=" + "0" * 64),  # its own scheme has hashed the body
-    ]:
-        one.inbox.submit(
-            source, [(b"stripe-signature", signature.encode())], b"x" * 9, answers.append
-        )
 
-    assert hashed == [9, 9]
-    assert answers == [UNAUTHORIZED] * 3
+def test_a_defect_of_the_dearest_scheme_spoils_no_refusal_of_another(rig):
+    one = rig()
+    defect = Dear(9.0, ZeroDivisionError())
+    one.inbox.configure({"dear": Source(name="dear", scheme=defect, body_bytes_max=1)})
+    answers = []
+    one.inbox.submit("nobody", [], b"{}", answers.append)
+    assert answers == [UNAUTHORIZED]
+
+
+def test_without_any_source_there_is_nothing_to_hide(rig):
+    one = rig()
+    one.inbox.configure({})
+    answers = []
+    one.inbox.submit("nobody", [], b"{}", answers.append)
+    assert answers == [UNAUTHORIZED]
+    assert one.inbox.body_bytes_max == BODY_BYTES_MAX
+
+
+def test_there_is_one_cap_before_and_the_sources_own_after_the_signature(rig):
+    one = rig()
+    schemes = one.schemes
+    caps = {"billing": 100, "code": 1000}
+    one.inbox.configure(
+        {name: Source(name=name, scheme=schemes[name], body_bytes_max=caps[name]) for name in caps}
+    )
+    assert one.inbox.body_bytes_max == 1000
+
+    async def scenario():
+        body = b'{"id": "evt_1", "type": "paid", "pad": "%b"}' % (b"x" * 100)
+        forged = [("Stripe-Signature", "t=1700000000,v1=" + "0" * 64)]
+        answers = [
+            await one.submit("billing", forged, body),
+            await one.submit("nobody", forged, body),
+            await one.submit(*signed(one, body)),
+            await one.submit(*signed(one, body, "code")),
+        ]
+        await one.inbox.flush()
+        return answers
+
+    assert one.play(scenario) == [UNAUTHORIZED, UNAUTHORIZED, TOO_LARGE, STORED]
+    assert one.read(lambda reader: reader.refusals())["billing"]["too_large"] == 1
 
 
 def test_a_flood_of_forged_requests_is_one_row_a_source_reason_and_minute(rig):
@@ -427,6 +505,63 @@ def test_a_batch_of_which_one_event_could_not_be_stored_comes_again(rig):
 
     assert one.play(scenario) == [UNAVAILABLE, STORED]
     assert sorted(event.vendor_id for event in events(one)) == ["a", "b", "c"]
+
+
+def test_an_odd_event_of_a_batch_is_quarantined_by_itself_and_the_others_are_handled(rig):
+    good = [Notification(id=one, type="paid", body=one.encode()) for one in "ac"]
+    odd = Notification(id="", type="", body=b"odd", malformed="it is odd")
+    nameless = Notification(id="", type="paid", body=b"nameless")
+    one = scripted(rig, Verified(events=(good[0], odd, good[1], nameless)))
+
+    @one.on("paid", source="custom")
+    async def handler(event, job):
+        pass
+
+    async def scenario():
+        answers = [await one.submit("custom", [], b"[]") for _ in range(2)]
+        await one.until(lambda: len(one.attempts()) == 3)
+        return answers
+
+    assert one.play(scenario) == [STORED, STORED]
+    states = sorted((event.vendor_id or "", event.state) for event in events(one))
+    assert states == [
+        ("", State.DONE),
+        ("", State.QUARANTINED),
+        ("a", State.DONE),
+        ("c", State.DONE),
+    ]
+
+
+def test_a_large_batch_goes_some_at_a_time_and_a_repeat_continues_it(rig):
+    """More events than may wait at once were never acknowledged, however often they came."""
+    many = 3 * EVENTS_AT_ONCE + 1
+    one = scripted(rig, batch(*(f"evt_{number}" for number in range(many))))
+    waiting, most = set(), 0
+    accept = one.faults._accept
+    full = [f"evt_{2 * EVENTS_AT_ONCE}"]  # the store is full when the third lot begins, once
+
+    def watched(event, done):
+        nonlocal most
+        if event.vendor_id in full:
+            full.clear()
+            raise StoreUnavailableError
+        waiting.add(event.id)
+        most = max(most, len(waiting))
+        accept(event, lambda result: (waiting.discard(event.id), done(result)))
+
+    one.faults._accept = watched
+
+    async def scenario():
+        refused = await one.submit("custom", [], b"[]")
+        stored = len(one.read(lambda reader: reader.events(limit=10_000)))
+        return refused, stored, await one.submit("custom", [], b"[]")
+
+    refused, stored, answer = one.play(scenario)
+    assert (refused, answer) == (UNAVAILABLE, STORED)
+    assert stored == 3 * EVENTS_AT_ONCE - 1
+    assert most <= EVENTS_AT_ONCE
+    ids = [event.vendor_id for event in one.read(lambda reader: reader.events(limit=10_000))]
+    assert len(ids) == len(set(ids)) == many
 
 
 def test_an_asserted_id_cannot_defeat_dedupe(rig):

@@ -95,7 +95,7 @@ def test_a_provider_without_webhooks_is_refused(mute_provider: str) -> None:
 def test_a_setting_that_a_scheme_does_not_have_is_refused_by_name() -> None:
     with pytest.raises(ConfigurationError) as caught:
         scheme("standard", secrets=[SECRET], tolerence=60)
-    assert (caught.value.key, caught.value.fix) == ("tolerence", "It has tolerance")
+    assert (caught.value.key, caught.value.fix) == ("tolerence", "It has tolerance, type_from")
     without = next(
         name
         for name in providers.provider_names()

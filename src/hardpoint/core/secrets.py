@@ -59,7 +59,8 @@ class Secret:
         """The content of a regular file that nobody but its owner may write.
 
         What orchestrators mount is often readable by others (0444, 0440): then the logger
-        `hardpoint` hears one warning. One trailing newline is dropped.
+        `hardpoint` hears one warning. One trailing newline is dropped, and a byte order mark before
+        all.
         """
         where = Path(path)
         return cls(f"file:{where}", lambda: _read_private(where))
@@ -156,7 +157,7 @@ def _read_private(path: Path) -> str:
     if len(content) > _FILE_BYTES_MAX:
         raise ConfigurationError(key, f"is larger than {_FILE_BYTES_MAX} bytes")
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # some editors put a byte order mark before it
     except UnicodeDecodeError:
         raise ConfigurationError(key, "is not UTF-8 text") from None
     return text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")

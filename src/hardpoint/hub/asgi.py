@@ -52,6 +52,8 @@ def source_of(path: str, *, mounted: bool = False) -> str | None:
     Args:
         path: what follows the mount, `/webhooks/billing`.
         mounted: `/billing` alone names a source too.
+
+    A slash at the end changes nothing: vendors' forms and proxies add one.
     """
     if path.startswith(_WEBHOOKS):
         name = path[len(_WEBHOOKS) :]
@@ -59,6 +61,7 @@ def source_of(path: str, *, mounted: bool = False) -> str | None:
         name = path.removeprefix("/")
     else:
         return None
+    name = name.removesuffix("/")
     return name if name and "/" not in name else None
 
 
@@ -130,7 +133,7 @@ class InboxApp:
         if not self._started and not await self._begin():
             return UNAVAILABLE
         headers = scope["headers"]
-        cap = self._receiver.body_bytes_max(source)
+        cap = self._receiver.body_bytes_max
         body = TOO_LARGE if declared_length(headers) > cap else await _read(receive, cap)
         if isinstance(body, bytes):
             return await self._submit(source, headers, body)

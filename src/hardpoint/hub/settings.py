@@ -63,6 +63,8 @@ class SourceSettings:
     """Its public address, where the vendor signs that."""
     tolerance: int | None = None
     body_bytes_max: int | None = None
+    type_from: str | None = None
+    """Where an event's type stands, with protocols that do not say."""
     forward: ForwardSettings | None = None
 
 
@@ -101,7 +103,7 @@ class Settings:
         """
         where = Path(path).absolute()
         try:
-            content = tomllib.loads(where.read_bytes().decode())
+            content = tomllib.loads(where.read_bytes().decode("utf-8-sig"))
         except FileNotFoundError:
             raise ConfigurationError(
                 str(where), "there is no such file", fix="Write one with: hardpoint init"
@@ -195,7 +197,7 @@ def _worker(table: Table) -> WorkerSettings:
 
 
 def _source(name: str, root: Table, folder: Path) -> SourceSettings:
-    known = {"provider", "secrets", "url", "tolerance", "body_bytes_max", "forward"}
+    known = {"provider", "secrets", "url", "tolerance", "body_bytes_max", "type_from", "forward"}
     table = root.table("webhooks", None).table(name, known)
     if not _SOURCE.fullmatch(name):
         raise ConfigurationError(
@@ -224,6 +226,7 @@ def _source(name: str, root: Table, folder: Path) -> SourceSettings:
         url=table.get("url", str) if table.has("url") else None,
         tolerance=table.count("tolerance", None),
         body_bytes_max=table.count("body_bytes_max", None, most=BODY_BYTES_CEILING),
+        type_from=table.get("type_from", str) if table.has("type_from") else None,
         forward=forward,
     )
 

@@ -7,10 +7,14 @@ from typing import Any
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.settings import ForwardSettings, Settings, SourceSettings
 from hardpoint.webhooks.forwarding import Target
-from hardpoint.webhooks.inbox import Source
+from hardpoint.webhooks.sources import Source
 from hardpoint.webhooks.verification import Scheme, scheme, settings_of
 
-_OPTIONS = {"url": "signs no address", "tolerance": "signs no time"}
+_OPTIONS = {
+    "url": "signs no address",
+    "tolerance": "signs no time",
+    "type_from": "says itself what an event is",
+}
 """Settings of a source that only some schemes take, and why others do not."""
 
 Prepared = tuple[Mapping[str, Source], Mapping[str, Target]]

@@ -63,7 +63,7 @@ class InboxProtocol(GuardedProtocol):
         webhook = self.cycle = _Webhook(
             source,
             headers,
-            body_bytes_max=self._receiver.body_bytes_max(source),
+            body_bytes_max=self._receiver.body_bytes_max,
             keep_alive=self.parser.should_keep_alive() and self._version == "1.1",
             answered=self._answered,
         )

@@ -58,7 +58,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         account: the vendor's account; dedupe is scoped by it.
         asserted: the signature does not cover id and type; then the body counts for dedupe too.
         headers: allow-listed, as JSON.
-        body_sha256: of the raw body.
+        body_sha256: of the raw body; or of what is signed, where many bodies say the same.
         malformed: why a covered body could not be read; it is quarantined under its hash.
         handlers: a job is made for each, in this order.
         lease: True to lease the jobs to the caller at once; False leaves them due.

@@ -44,8 +44,9 @@ UNAVAILABLE = Answer(
 class Receiver(Protocol):
     """Takes requests from any front end; knows no ASGI type. All calls are made in its loop."""
 
-    def body_bytes_max(self, source: str) -> int:
-        """The cap on a body for this source; unknown sources have the default one."""
+    @property
+    def body_bytes_max(self) -> int:
+        """The cap on any body, the same for all sources: no answer tells which of them exist."""
         ...
 
     def submit(

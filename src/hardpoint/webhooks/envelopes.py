@@ -5,11 +5,16 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from hardpoint.webhooks.verification import Notification
+
 NAME_CHARS_MAX = 256
 """Ids, types and accounts go into indexes, logs and terminals."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 """An id, a type or an account, as a field of an envelope; `check_printable` does the rest."""
+
+OptionalName = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)] | None
+"""The same where the vendor may leave it out, or empty."""
 
 Envelope = TypeVar("Envelope")
 
@@ -44,20 +49,29 @@ def open_envelope(decode: Callable[[bytes], Envelope], body: bytes) -> Envelope:
         raise Unreadable("the body is nested too deeply") from None
 
 
-def open_batch(decode: Callable[[bytes], Envelope], body: bytes) -> list[tuple[Envelope, bytes]]:
-    """The few fields of each item of a list, and the item's own bytes.
+def open_batch(body: bytes, read: Callable[[bytes], Notification]) -> tuple[Notification, ...]:
+    """A notification for each item of a list, with the item's own bytes.
+
+    Items stand alone: one that cannot be read is malformed by itself.
 
     Args:
-        decode: of a `msgspec.json.Decoder` of one item.
         body: raw.
+        read: of one item; raises `Unreadable`.
 
     Raises:
         Unreadable: see `open_envelope`; or no list, or an empty one.
     """
-    items = [bytes(one) for one in open_envelope(_items, body)]
+    items = open_envelope(_items, body)
     if not items:
         raise Unreadable("the list of events is empty")
-    return [(open_envelope(decode, item), item) for item in items]
+    return tuple([_opened(bytes(item), read) for item in items])
+
+
+def _opened(item: bytes, read: Callable[[bytes], Notification]) -> Notification:
+    try:
+        return read(item)
+    except Unreadable as problem:
+        return Notification(id="", type="", body=item, malformed=str(problem))
 
 
 def check_printable(names: str) -> None:
@@ -68,3 +82,14 @@ def check_printable(names: str) -> None:
     """
     if not names.isprintable():
         raise Unreadable("id, type or account holds a character that cannot be printed")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is too long to be one, or not printable.
+
+    Raises:
+        Unreadable: it is.
+    """
+    if len(name) > NAME_CHARS_MAX:
+        raise Unreadable(f"a name has more than {NAME_CHARS_MAX} characters")
+    check_printable(name)

@@ -1,17 +1,14 @@
 """The inbox: verify on raw bytes, store, then answer; never the other way round."""
 
 import hashlib
-import hmac
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol, final
+from typing import ClassVar, final
 
 import msgspec
 
-from hardpoint.core import correlation
 from hardpoint.core.effects import Clock, Ids
-from hardpoint.core.errors import SignatureMismatchError, StoreUnavailableError, WebhookError
+from hardpoint.core.errors import StoreUnavailableError, WebhookError
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import (
     Accepted,
@@ -22,36 +19,12 @@ from hardpoint.store.driver import (
     Refusals,
     Stored,
 )
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, UNAVAILABLE, Answer
+from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
+from hardpoint.webhooks.delivery import Delivery
 from hardpoint.webhooks.handlers import Handlers
-from hardpoint.webhooks.verification import (
-    BODY_BYTES_MAX,
-    Notification,
-    Verified,
-    WebhookRequest,
-)
+from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
+from hardpoint.webhooks.verification import Notification, Verified, WebhookRequest
 from hardpoint.webhooks.worker import Worker
-
-UNKNOWN_SOURCE = "(unknown)"
-"""Requests to sources that do not exist are counted together: their names are the caller's."""
-
-
-class Verifier(Protocol):
-    """What the inbox asks of a `Scheme`."""
-
-    stored_headers: frozenset[bytes]
-
-    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
-        """See `Scheme`."""
-        ...
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A configured source of webhooks, its keys prepared."""
-
-    name: str
-    scheme: Verifier
-    body_bytes_max: int
 
 
 class EventReceived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,17 +95,17 @@ class Inbox:
         self._clock = clock
         self._ids = ids
         self._listeners = listeners
-        self._sources: Mapping[str, Source] = {}
+        self._sources = Sources({})
         self._refusals: Counter[tuple[str, str, int]] = Counter()
-        self._decoy = os.urandom(32)
 
     def configure(self, sources: Mapping[str, Source]) -> None:
         """Replace all sources at once."""
-        self._sources = sources
+        self._sources = Sources(sources)
 
-    def body_bytes_max(self, source: str) -> int:
+    @property
+    def body_bytes_max(self) -> int:
         """See `Receiver`."""
-        return self._sources.get(source, _NOBODY).body_bytes_max
+        return self._sources.body_bytes_max
 
     def refused(self, source: str, reason: str) -> None:
         """See `Receiver`."""
@@ -147,15 +120,13 @@ class Inbox:
         done: Callable[[Answer], None],
     ) -> None:
         """See `Receiver`."""
-        known = self._sources.get(source, _NOBODY)
+        known = self._sources[source]
         request = WebhookRequest.raw("POST", "", headers, body)
         now = self._clock.now()
         try:
             verified = known.scheme.verify(request, now=now)
         except WebhookError as error:
-            if not isinstance(error, SignatureMismatchError):
-                # As long as a real comparison: what a source is called is not to be measured.
-                hmac.digest(self._decoy, body, "sha256")
+            self._sources.refuse(known, error, body, now)
             self.refused(source, error.reason)
             done(UNAUTHORIZED)
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
@@ -173,41 +144,50 @@ class Inbox:
         done: Callable[[Answer], None],
     ) -> None:
         """Answer a handshake, or store every event; acknowledged when all of them are."""
-        if verified.reply is not None:
+        if len(request.body) > source.body_bytes_max:
+            # Said only to who is trusted: before, there is one cap for all.
+            self.refused(source.name, "too_large")
+            done(TOO_LARGE)
+        elif verified.reply is not None:
             reply = verified.reply
             done(Answer(status=reply.status, headers=reply.headers, body=reply.body))
-            return
-        kept, given = _headers(source.scheme, request.headers)
-        notifications = verified.events or (_MALFORMED,)
-        settle = done if len(notifications) == 1 else _Tally(len(notifications), done)
-        for notification in notifications:
-            body = request.body if notification.body is None else notification.body
-            identifier = self._ids()
-            names = ()
-            if verified.malformed is None:
-                names = self._handlers.matching(source.name, notification.type)
-            event = NewEvent(
-                id=identifier,
-                source=source.name,
-                vendor_id=notification.id or None,
-                type=notification.type,
-                account=notification.account,
-                asserted=notification.asserted,
-                received_at=now,
-                signed_at=verified.signed_at,
-                correlation_id=given or identifier,
-                headers=msgspec.json.encode(kept),
-                body=body,
-                body_sha256=hashlib.sha256(body).digest(),
-                malformed=verified.malformed,
-                handlers=names,
-                lease=bool(names) and self._worker.reserve(names),
-            )
-            admission = _Admission(self, event, kept, verified.key, settle)
-            try:
-                self._store.accept(event, admission)
-            except Exception as error:  # noqa: BLE001 - it is judged where all results are
-                admission(error)
+        else:
+            delivery = Delivery(source, request, verified, now, done)
+            delivery.store(lambda event, settle: self._store_one(delivery, event, settle))
+
+    def _store_one(
+        self, delivery: Delivery, notification: Notification, settle: Callable[[Answer], None]
+    ) -> None:
+        event = self._event(delivery, notification)
+        admission = _Admission(self, event, delivery.kept, delivery.verified.key, settle)
+        try:
+            self._store.accept(event, admission)
+        except Exception as error:  # noqa: BLE001 - it is judged where all results are
+            admission(error)
+
+    def _event(self, delivery: Delivery, notification: Notification) -> NewEvent:
+        source, verified = delivery.source.name, delivery.verified
+        body = delivery.body if notification.body is None else notification.body
+        malformed = notification.malformed or verified.malformed
+        identifier = self._ids()
+        names = () if malformed else self._handlers.matching(source, notification.type)
+        return NewEvent(
+            id=identifier,
+            source=source,
+            vendor_id=notification.id or None,
+            type=notification.type,
+            account=notification.account,
+            asserted=notification.asserted,
+            received_at=delivery.now,
+            signed_at=verified.signed_at,
+            correlation_id=delivery.given or identifier,
+            headers=delivery.headers,
+            body=body,
+            body_sha256=verified.covered or hashlib.sha256(body).digest(),
+            malformed=malformed,
+            handlers=names,
+            lease=bool(names) and self._worker.reserve(names),
+        )
 
     def _settle(self, admission: "_Admission", result: Accepted | Exception) -> None:
         """The store has committed the event, or will not take it."""
@@ -283,58 +263,7 @@ class _Admission:
         self._inbox._settle(self, result)
 
 
-class _UnknownSourceError(WebhookError):
-    """There is no such source."""
-
-    reason = "unknown_source"
-
-
-@final
-class _Nobody:
-    """The scheme of sources that do not exist: nothing verifies."""
-
-    stored_headers: frozenset[bytes] = frozenset()
-
-    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
-        raise _UnknownSourceError
-
-
-_NOBODY = Source(name=UNKNOWN_SOURCE, scheme=_Nobody(), body_bytes_max=BODY_BYTES_MAX)
-_MALFORMED = Notification(id="", type="")
 _REPEATS = frozenset({Stored.DUPLICATE, Stored.CONFLICT})
-
-
-@final
-class _Tally:
-    """Answers once, when the last of several events is settled; the worst answer wins."""
-
-    __slots__ = ("_answer", "_done", "_left")
-
-    def __init__(self, count: int, done: Callable[[Answer], None]) -> None:
-        self._left = count
-        self._done = done
-        self._answer = STORED
-
-    def __call__(self, answer: Answer) -> None:
-        self._left -= 1
-        if answer.status > self._answer.status:
-            self._answer = answer
-        if self._left == 0:
-            self._done(self._answer)
-
-
-def _headers(
-    scheme: Verifier, headers: Sequence[tuple[bytes, bytes]]
-) -> tuple[dict[str, str], str | None]:
-    """The headers that may be kept, and the correlation id that came with them."""
-    kept: dict[str, str] = {}
-    given = None
-    for name, value in headers:
-        if name in scheme.stored_headers:
-            kept[name.decode("latin-1")] = value.decode("latin-1")
-        elif name == b"x-request-id":
-            given = correlation.accepted(value)
-    return kept, given
 
 
 def _leases(event: NewEvent, headers: dict[str, str]) -> list[Lease]:

@@ -24,6 +24,8 @@ SECRETS_MAX = 4
 HEADER_BYTES_MAX = 8 * 1024
 CANDIDATES_MAX = 16
 """Signatures looked at in one request; senders send one for each live key."""
+HMAC_US = 5.0
+"""About what one costs of a small body; see `Scheme.refusal_us`."""
 TOLERANCE = 300
 TOLERANCE_MAX = 24 * 60 * 60
 

@@ -1,16 +1,16 @@
 """Standard Webhooks: `webhook-id`, `webhook-timestamp` and `webhook-signature` headers.
 
 https://github.com/standard-webhooks/standard-webhooks, specification 1.0. `v1` is HMAC-SHA256,
-`v1a` is Ed25519; both are over `id.timestamp.body`.
+`v1a` is Ed25519; both are over `id.timestamp.body`. Svix, where it comes from, spells the headers
+`svix-id`, `svix-timestamp` and `svix-signature`; they mean the same. Nothing is asked of the body.
 """
 
 import binascii
 import re
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
-from typing import final
+from typing import NamedTuple, final
 
-import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -21,9 +21,11 @@ from hardpoint.core.errors import (
     SignatureMismatchError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.webhooks.envelopes import Name, Unreadable, check_printable, open_envelope
+from hardpoint.webhooks.envelopes import Unreadable, check_name
+from hardpoint.webhooks.event_types import DEFAULT_TYPE, TypeFrom
 from hardpoint.webhooks.signatures import (
     CANDIDATES_MAX,
+    HMAC_US,
     TOLERANCE,
     HmacKey,
     Unfit,
@@ -43,26 +45,30 @@ from hardpoint.webhooks.verification import (
     WebhookRequest,
 )
 
-_ID = b"webhook-id"
-_TIMESTAMP = b"webhook-timestamp"
-_SIGNATURE = b"webhook-signature"
-_READ = frozenset({_ID, _TIMESTAMP, _SIGNATURE})
+
+class _Names(NamedTuple):
+    """The three headers, as one sender spells them."""
+
+    id: bytes
+    timestamp: bytes
+    signature: bytes
+
+
+_WEBHOOK = _Names(b"webhook-id", b"webhook-timestamp", b"webhook-signature")
+_SVIX = _Names(b"svix-id", b"svix-timestamp", b"svix-signature")
+_READ = frozenset({*_WEBHOOK, *_SVIX})
 _HMAC_CHARS = 44
 _ED25519_CHARS = 88
-_ED25519_CANDIDATES_MAX = 4  # each costs a curve operation for every live key
-_HMAC_BYTES = range(24, 65)
+_ED25519_CANDIDATES_MAX = 2  # each costs a curve operation for every live key
+_ED25519_US = 150.0
+_HMAC_BYTES = range(16, 257)  # 24 to 64 by the specification; its libraries take any
 _SEED_BYTES = 32
+_OURS = frozenset({b"v1", b"v1a"})
+_FORGED_HMAC = b"v1,".ljust(3 + _HMAC_CHARS, b"A")
+_FORGED_ED25519 = b"v1a," + b2a_base64(b"\1" + bytes(63), newline=False)
+_STORED = frozenset({b"content-type", b"user-agent", *_WEBHOOK[:2], *_SVIX[:2]})
 # A dot in the id would let one signature stand for two splits into id, time and body.
 _ID_GRAMMAR = re.compile(rb"[!-\-/-~]{1,256}")
-
-
-class _Payload(msgspec.Struct):
-    """What we read of a body."""
-
-    type: Name
-
-
-_payload = msgspec.json.Decoder(_Payload).decode
 
 
 @final
@@ -70,32 +76,43 @@ class StandardWebhooks:
     """Verifies and signs by the Standard Webhooks specification.
 
     Args:
-        secrets: every key that is live, newest first, of any kind: `whsec_` (HMAC), `whpk_`
-            (Ed25519, verifies only), `whsk_` (Ed25519, signs too).
+        secrets: every key that is live, newest first, of any kind: `whsec_` (HMAC; the prefix may
+            be left out), `whpk_` (Ed25519, verifies only), `whsk_` (Ed25519, signs too). Blanks
+            around one do not count.
         tolerance: seconds a signed time may differ from now, in both directions.
+        type_from: where an event's type stands: a JSON pointer into the body, or `header:NAME`,
+            which nobody signs. An event without one has the empty type, which `*` matches.
 
     Raises:
-        ConfigurationError: a key of the wrong shape, or a tolerance out of range.
+        ConfigurationError: a key of the wrong shape, or a setting out of range.
     """
 
     covers = Coverage.FULL_BODY
     replay = Replay.WINDOW
-    signature_headers = frozenset({_SIGNATURE})
-    stored_headers = frozenset({b"content-type", b"user-agent", _ID, _TIMESTAMP})
+    signature_headers = frozenset({_WEBHOOK.signature, _SVIX.signature})
     body_bytes_max = BODY_BYTES_MAX
 
-    def __init__(self, *, secrets: Sequence[Secret], tolerance: float = TOLERANCE) -> None:
+    def __init__(
+        self,
+        *,
+        secrets: Sequence[Secret],
+        tolerance: float = TOLERANCE,
+        type_from: str = DEFAULT_TYPE,
+    ) -> None:
         self._keys = prepare(secrets, _key)
         self._tolerance = check_tolerance(tolerance)
+        self._type = TypeFrom(type_from)
         self._hmac = tuple((at, key) for at, key in self._keys if isinstance(key, HmacKey))
         self._ed25519 = tuple((at, key) for at, key in self._keys if isinstance(key, _Ed25519))
+        self.refusal_us = HMAC_US * len(self._hmac) + _ED25519_US * len(self._ed25519)
+        self.stored_headers = _STORED | self._type.headers
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
-        """Check the signature and its time; id comes from a signed header, type from the body."""
+        """Check the signature and its time; the id comes from a signed header."""
         key, signed_at, event_id = self.authenticate(request, now=now)
         try:
-            event_type = open_envelope(_payload, request.body).type
-            check_printable(event_type)
+            event_type = self._type.of(request)
+            check_name(event_type)
         except Unreadable as problem:
             return Verified(malformed=str(problem), key=key, signed_at=signed_at)
         event = Notification(id=event_id, type=event_type)
@@ -104,12 +121,14 @@ class StandardWebhooks:
     def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int, str]:
         """Check the signature and its time alone: index of the key, time and id."""
         headers = request.once(_READ)
-        header = signature_in(headers.get(_SIGNATURE), _SIGNATURE)
-        symmetric, asymmetric = _parse(header)
-        event_id = headers.get(_ID, b"")
+        names = _spelling(headers)
+        symmetric, asymmetric = _parse(signature_in(headers.get(names.signature), names.signature))
+        event_id = headers.get(names.id, b"")
         if not _ID_GRAMMAR.fullmatch(event_id):
-            raise MalformedRequestError("webhook-id is not 1 to 256 printable characters, no dot")
-        signed = headers.get(_TIMESTAMP, b"")
+            raise MalformedRequestError(
+                f"{names.id.decode()} is not 1 to 256 printable characters, no dot"
+            )
+        signed = headers.get(names.timestamp, b"")
         signed_at = timestamp(signed)
         prefix = b"%b.%b." % (event_id, signed)
         key = self._match(prefix, request.body, symmetric, asymmetric)
@@ -118,7 +137,8 @@ class StandardWebhooks:
 
     def clue(self, request: WebhookRequest) -> str | None:
         """Which kind of key would be needed, where none of that kind is live."""
-        symmetric, asymmetric = _parse(request.once(_READ)[_SIGNATURE])
+        headers = request.once(_READ)
+        symmetric, asymmetric = _parse(headers[_spelling(headers).signature])
         if not self._hmac and not asymmetric:
             return "It is signed with a shared key (v1), and no whsec_ key is live"
         if not self._ed25519 and not symmetric:
@@ -147,6 +167,15 @@ class StandardWebhooks:
             ("webhook-id", event_id),
             ("webhook-timestamp", str(int(now))),
             ("webhook-signature", " ".join(entries)),
+        ]
+
+    def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
+        """Signatures of the right form, one for each kind of key, that none made."""
+        forged = [_FORGED_HMAC] * bool(self._hmac) + [_FORGED_ED25519] * bool(self._ed25519)
+        return [
+            (_WEBHOOK.id, b"msg"),
+            (_WEBHOOK.timestamp, b"%d" % now),
+            (_WEBHOOK.signature, b" ".join(forged)),
         ]
 
     def _match(
@@ -185,28 +214,42 @@ class _Ed25519:
 _Key = HmacKey | _Ed25519
 
 
+def _spelling(headers: Mapping[bytes, bytes]) -> _Names:
+    """Which of the two a request uses, for all three of its headers: never some of each."""
+    if _WEBHOOK.signature not in headers and _SVIX.signature in headers:
+        return _SVIX
+    return _WEBHOOK
+
+
 def _parse(header: bytes) -> tuple[list[bytes], list[bytes]]:
-    """The `v1` signatures as spelled and the `v1a` ones decoded; other versions are skipped."""
+    """The `v1` signatures as spelled and the `v1a` ones decoded.
+
+    Other versions are skipped, and so is what cannot be read beside one that can.
+    """
     symmetric: list[bytes] = []
     asymmetric: list[bytes] = []
+    unreadable = False
     for entry in header.split(b" "):
-        version, comma, value = entry.partition(b",")
-        if not comma:
-            raise MalformedRequestError("a signature is not version,base64")
-        if version == b"v1":
-            if len(value) != _HMAC_CHARS:
-                raise MalformedRequestError("a v1 signature is not base64 of 32 bytes")
+        version, _, value = entry.partition(b",")
+        if version == b"v1" and len(value) == _HMAC_CHARS:
             symmetric.append(value)
-        elif version == b"v1a":
-            signature = _from_base64(value)
-            if len(value) != _ED25519_CHARS or signature is None or _base64(signature) != value:
-                raise MalformedRequestError("a v1a signature is not base64 of 64 bytes")
+        elif version == b"v1a" and (signature := _ed25519_signature(value)) is not None:
             asymmetric.append(signature)
+        else:
+            unreadable = unreadable or version in _OURS or not value
     if not symmetric and not asymmetric:
+        if unreadable:
+            raise MalformedRequestError("no v1 or v1a signature can be read")
         raise MissingSignatureError("there is no v1 or v1a signature")
     if len(symmetric) > CANDIDATES_MAX or len(asymmetric) > _ED25519_CANDIDATES_MAX:
         raise MalformedRequestError("there are too many signatures")
     return symmetric, asymmetric
+
+
+def _ed25519_signature(text: bytes) -> bytes | None:
+    """The 64 bytes, spelled as we would."""
+    signature = _from_base64(text) if len(text) == _ED25519_CHARS else None
+    return signature if signature is not None and _base64(signature) == text else None
 
 
 def _signature(key: _Key, prefix: bytes, body: bytes) -> str | None:
@@ -218,17 +261,29 @@ def _signature(key: _Key, prefix: bytes, body: bytes) -> str | None:
 
 
 def _key(text: str) -> _Key | Unfit:
-    kind, _, encoded = text.partition("_")
+    text = text.strip()  # the libraries overlook blanks, and files end in a newline
+    kind, mark, encoded = text.partition("_")
+    if not mark:
+        kind, encoded = "whsec", text
     make = _KINDS.get(kind)
     if make is None:
         return Unfit("starts with none of whsec_, whpk_ and whsk_")
     decoded = _from_base64(encoded.encode("ascii", "replace") + b"=" * (-len(encoded) % 4))
-    return Unfit(f"is not base64 after {kind}_") if decoded is None else make(decoded)
+    if decoded is None:
+        return Unfit(
+            f"is not base64 after {kind}_"
+            if mark
+            else "has no prefix, such as whsec_, and is not base64"
+        )
+    return make(decoded)
 
 
 def _shared_key(decoded: bytes) -> _Key | Unfit:
     if len(decoded) not in _HMAC_BYTES:
-        return Unfit(f"holds {len(decoded)} bytes, not 24 to 64")
+        return Unfit(
+            f"holds {len(decoded)} bytes, not {_HMAC_BYTES.start} to {_HMAC_BYTES.stop - 1}; "
+            "is it whole?"
+        )
     return HmacKey(decoded)
 
 

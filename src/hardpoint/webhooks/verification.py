@@ -119,12 +119,14 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event as the vendor names it.
 
     Attributes:
-        id: the vendor's id of the event; dedupe rests on it.
-        type: the vendor's word for what happened.
+        id: the vendor's id of the event; dedupe rests on it. Empty where the vendor gives none:
+            then dedupe rests on the bytes.
+        type: the vendor's word for what happened; empty where the payload has none.
         account: the vendor's account it belongs to, where one endpoint serves several.
-        asserted: True when the signature does not cover id and type (they came in headers).
+        asserted: True when the signature does not vouch for id and type.
         body: its own part of the request's body, where one request tells of several; it is stored
             alone, so that a repeat in other company is still the same.
+        malformed: why this one of several could not be read; it is quarantined by itself.
     """
 
     id: str
@@ -132,6 +134,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     account: str | None = None
     asserted: bool = False
     body: bytes | None = None
+    malformed: str | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +154,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
         malformed: why a body under a good signature could not be read; it is stored, quarantined.
         key: which of the scheme's secrets matched, counted from 0.
         signed_at: Unix seconds, where the scheme signs a time.
+        covered: SHA-256 of what is signed, where many bodies may say the same; dedupe then takes it
+            for the body's own.
     """
 
     events: tuple[Notification, ...] = ()
@@ -158,6 +163,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     malformed: str | None = None
     key: int = 0
     signed_at: int | None = None
+    covered: bytes | None = None
 
 
 class Scheme(Protocol):
@@ -169,6 +175,8 @@ class Scheme(Protocol):
         signature_headers: where the signature stands; names in lower case, never stored.
         stored_headers: what may be kept beside the body; names in lower case.
         body_bytes_max: the largest body this vendor is expected to send.
+        refusal_us: about what it costs to refuse a small forged request, in microseconds of CPU;
+            the dearest scheme's `decoy` stands in for sources that do not exist.
     """
 
     covers: Coverage
@@ -176,6 +184,7 @@ class Scheme(Protocol):
     signature_headers: frozenset[bytes]
     stored_headers: frozenset[bytes]
     body_bytes_max: int
+    refusal_us: float
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature, then read no more than id, type and account.
@@ -199,6 +208,14 @@ class Scheme(Protocol):
             now: Unix seconds to sign at.
             event_id: used where the scheme carries the id in a header.
             event_type: likewise.
+        """
+        ...
+
+    def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
+        """Headers of a forged request: `verify` does all its work on them, and refuses.
+
+        Args:
+            now: Unix seconds.
         """
         ...
 

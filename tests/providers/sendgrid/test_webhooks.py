@@ -101,13 +101,6 @@ def test_every_event_of_a_list_is_one_with_its_own_part_of_the_body():
         b"1",
         b'[{"sg_event_id":"a","event":"b"}',
         b"\xff",
-        [1],
-        [item(1), {"sg_event_id": "a"}],
-        [item(1), {"event": "a"}],
-        [item(1, sg_event_id="")],
-        [item(1, sg_event_id="x" * 257)],
-        [item(1, sg_event_id="a\nb")],
-        [item(1, event="a\x1b[31m")],
         item(1),
         b"[" * 100_000,
         b"[[" * 50_000,
@@ -117,6 +110,32 @@ def test_a_body_that_cannot_be_read_is_malformed(body):
     result = bound().verify(sent(body), now=NOW)
     assert result.malformed
     assert result.events == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        1,
+        {"sg_event_id": "a"},
+        item(1, sg_event_id=7),
+        item(1, sg_event_id="x" * 257),
+        item(1, sg_event_id="a\nb"),
+        item(1, event="a\x1b[31m"),
+    ],
+)
+def test_an_odd_event_is_malformed_by_itself(odd):
+    result = bound().verify(sent([item(1), odd, item(2)]), now=NOW)
+    assert result.malformed is None
+    assert [bool(event.malformed) for event in result.events] == [False, True, False]
+    assert [event.id for event in result.events] == ["event-1", "", "event-2"]
+
+
+@pytest.mark.parametrize("missing", [{}, {"sg_event_id": ""}, {"sg_event_id": None}])
+def test_an_event_without_an_id_is_known_by_its_bytes(missing):
+    result = bound().verify(sent([item(1), {"event": "delivered", **missing}]), now=NOW)
+    first, second = result.events
+    assert (first.id, second.id, second.type) == ("event-1", "", "delivered")
+    assert (second.malformed, second.asserted) == (None, False)
 
 
 @pytest.mark.parametrize(

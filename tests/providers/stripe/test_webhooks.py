@@ -159,6 +159,12 @@ def test_a_header_outside_the_grammar_is_refused(header: str) -> None:
         verified(header)
 
 
+@pytest.mark.parametrize("odd", ["", V1[:-1], V1 + "0", "\u00e9" * 63])
+def test_a_signature_that_cannot_be_read_spoils_no_other(odd: str) -> None:
+    assert verified(f"t={TIME},v1={odd},v1={V1}").key == 0
+    assert verified(f"t={TIME},v1={V1},v1={odd}").key == 0
+
+
 @pytest.mark.parametrize("rest", ["", f",v0={V1}", f",V1={V1}", f", v1={V1}"])
 def test_a_header_without_a_v1_signature_is_refused(rest: str) -> None:
     with pytest.raises(MissingSignatureError, match="no v1="):

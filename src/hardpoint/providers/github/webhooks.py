@@ -19,7 +19,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.envelopes import Unreadable, open_envelope
-from hardpoint.webhooks.signatures import HmacKey, Unfit, matching_key, prepare
+from hardpoint.webhooks.signatures import HMAC_US, HmacKey, Unfit, matching_key, prepare
 from hardpoint.webhooks.verification import (
     Coverage,
     Notification,
@@ -77,6 +77,7 @@ class GitHubWebhooks:
 
     def __init__(self, *, secrets: Sequence[Secret]) -> None:
         self._keys = prepare(secrets, _key)
+        self.refusal_us = HMAC_US * len(self._keys)
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature and that the body is JSON; take id and type from the headers."""
@@ -125,6 +126,11 @@ class GitHubWebhooks:
             ("X-GitHub-Delivery", event_id),
             ("X-Hub-Signature-256", f"sha256={signature}"),
         ]
+
+    def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
+        """A signature of the right form that no secret made."""
+        del now
+        return [(_SIGNATURE, _ALGORITHM.ljust(_SIGNATURE_CHARS, b"0"))]
 
 
 def _asserted(headers: dict[bytes, bytes], name: bytes) -> str:

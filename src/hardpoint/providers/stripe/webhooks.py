@@ -19,6 +19,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.envelopes import Name, Unreadable, check_printable, open_envelope
 from hardpoint.webhooks.signatures import (
     CANDIDATES_MAX,
+    HMAC_US,
     TOLERANCE,
     HmacKey,
     Unfit,
@@ -92,6 +93,7 @@ class StripeWebhooks:
     def __init__(self, *, secrets: Sequence[Secret], tolerance: float = TOLERANCE) -> None:
         self._keys = prepare(secrets, _key)
         self._tolerance = check_tolerance(tolerance)
+        self.refusal_us = HMAC_US * len(self._keys)
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature and its time, then read id, type and account."""
@@ -130,23 +132,31 @@ class StripeWebhooks:
         entries = ",".join(f"v1={signature}" for signature in signatures)
         return [("Stripe-Signature", f"t={int(now)},{entries}")]
 
+    def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
+        """A signature of the right form that no secret made."""
+        return [(_HEADER, b"t=%d,v1=%b" % (now, b"0" * _HEX_CHARS))]
+
 
 def _parse(header: bytes) -> tuple[bytes, list[bytes]]:
-    """The signed time as it stands, and the `v1` signatures; `v0` and unknown ones are skipped."""
+    """The signed time as it stands, and the `v1` signatures that can be one; others are skipped."""
     signed = None
     candidates: list[bytes] = []
+    unreadable = False
     for entry in header.split(b","):
         name, _, value = entry.partition(b"=")
         if name == b"v1":
-            if len(value) != _HEX_CHARS:
-                raise MalformedRequestError(f"a v1 signature is not {_HEX_CHARS} hex digits")
-            candidates.append(value)
+            if len(value) == _HEX_CHARS:
+                candidates.append(value)
+            else:
+                unreadable = True
         elif name == b"t":
             if signed is not None:
                 raise MalformedRequestError("the signed time stands twice")
             signed = value
     if signed is None:
         raise MalformedRequestError("the signature header has no t=")
+    if not candidates and unreadable:
+        raise MalformedRequestError(f"no v1 signature is {_HEX_CHARS} hex digits")
     if not candidates:
         raise MissingSignatureError("the signature header has no v1=")
     if len(candidates) > CANDIDATES_MAX:

@@ -8,6 +8,7 @@ import msgspec
 from hardpoint.core.errors import UnexpectedResponseError
 from hardpoint.providers.twilio import wire
 from hardpoint.providers.twilio.errors import failure
+from hardpoint.providers.twilio.signing import FIELDS_MAX
 from hardpoint.sms.types import (
     Consent,
     Message,
@@ -16,9 +17,6 @@ from hardpoint.sms.types import (
     MessageStatus,
     SmsEvent,
 )
-
-FIELDS_MAX = 200
-"""Parameters of a callback; Twilio sends about 30."""
 
 _TRIAL = "Sent from your Twilio trial account - "
 """What a trial account puts before every text."""

@@ -8,16 +8,20 @@ import hashlib
 import hmac
 import re
 from base64 import b64encode
+from binascii import a2b_qp
 from typing import final
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError, MalformedRequestError
 
-FIELDS_MAX = 1000
-"""Parameters of a form; Twilio sends about 30, a form of 64 KB could hold 30 000."""
+FORM_BYTES_MAX = 128 * 1024
+"""A text of 1600 signs takes 20 KB at most; what add-ons say comes on top."""
+FIELDS_MAX = 256
+"""Parameters of a form; Twilio sends about 30."""
 
 _JSON = (b"{", b"[")
 _PORTS = {"https": "443", "http": "80"}
+_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _HASH = re.compile(r"(?:^|&)bodySHA256=([0-9A-Fa-f]*)(?=&|$)", re.ASCII)
 
 Field = tuple[bytes, bytes]
@@ -36,7 +40,7 @@ class Address:
         ConfigurationError: not an http or https URL.
     """
 
-    __slots__ = ("_bases", "_query")
+    __slots__ = ("_bases", "_mark", "_query")
 
     def __init__(self, url: str) -> None:
         # Twilio takes what follows # as overrides of its own, and neither sends nor signs it.
@@ -52,7 +56,7 @@ class Address:
                 "is not an http or https URL",
                 fix="Write the public address that Twilio calls, as it is set there",
             )
-        bare, _, query = url.partition("?")
+        bare, self._mark, query = url.partition("?")
         self._bases = tuple(
             one.encode() for one in _spellings(bare, parts.scheme, parts.netloc, port)
         )
@@ -68,7 +72,7 @@ class Address:
         Raises:
             MalformedRequestError: the received query states another hash, or none.
         """
-        query = received.partition("#")[0].partition("?")[2]
+        _, mark, query = received.partition("#")[0].partition("?")
         query = query or self._query
         if body.startswith(_JSON):
             digest = hashlib.sha256(body).hexdigest()
@@ -77,7 +81,8 @@ class Address:
                 query += f"{'&' if query else ''}bodySHA256={digest}"
             elif len(stated) != 1 or not hmac.compare_digest(stated[0].lower(), digest):
                 raise MalformedRequestError("the query does not state the hash of the JSON body")
-        tail = f"?{query}" if query else ""
+        # A question mark with nothing behind it is signed like any other sign of the address.
+        tail = f"?{query}" if query else self._mark or mark
         written = tail.encode("utf-8", "surrogatepass")
         return tuple(base + written for base in self._bases)
 
@@ -100,13 +105,18 @@ class TokenKey:
 
 
 def form(body: bytes) -> list[Field]:
-    """A form's names and values, decoded; any bytes are a form.
+    """A form's names and values, decoded. All of it is linear and in C: anyone may send it.
 
     Raises:
-        MalformedRequestError: more than `FIELDS_MAX`.
+        MalformedRequestError: larger than `FORM_BYTES_MAX`, more than `FIELDS_MAX` parameters, or
+            a `%` that starts no escape, as no sender's does.
     """
+    if len(body) > FORM_BYTES_MAX:
+        raise MalformedRequestError(f"the form has more than {FORM_BYTES_MAX} bytes")
     if body.count(b"&") >= FIELDS_MAX:
         raise MalformedRequestError(f"the form has more than {FIELDS_MAX} parameters")
+    if _BROKEN.search(body):
+        raise MalformedRequestError("the form holds a % that starts no escape")
     fields: list[Field] = []
     for piece in body.replace(b"+", b" ").split(b"&"):
         if piece:
@@ -116,7 +126,10 @@ def form(body: bytes) -> list[Field]:
 
 
 def _plain(text: bytes) -> bytes:
-    return unquote_to_bytes(text) if b"%" in text else text
+    """Without escapes: quoted-printable is the same with another sign before the digits."""
+    if b"%" not in text:
+        return text
+    return a2b_qp(text.replace(b"=", b"%3D").replace(b"%", b"="))
 
 
 def is_json(body: bytes) -> bool:

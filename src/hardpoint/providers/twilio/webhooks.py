@@ -1,8 +1,11 @@
 """Twilio's webhook signature, `X-Twilio-Signature: <base64 HMAC-SHA1>`, of forms and of JSON.
 
 Not the body is signed but the address with a form's parameters; see `signing`. No time is signed.
+Names and values of a form are signed without anything between them, so that many forms have one
+signature: dedupe goes by what was signed, not by what it says.
 """
 
+import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -21,9 +24,10 @@ from hardpoint.providers.twilio.signing import (
     parameters,
 )
 from hardpoint.webhooks.envelopes import (
-    NAME_CHARS_MAX,
     Name,
+    OptionalName,
     Unreadable,
+    check_name,
     check_printable,
     open_batch,
     open_envelope,
@@ -43,6 +47,7 @@ _SETTINGS = b"x-twilio-webhooks-signature-settings"
 _TOKEN = b"i-twilio-idempotency-token"
 _READ = frozenset({_SIGNATURE, _SETTINGS, _TOKEN})
 _SIGNATURE_CHARS = 28
+_REFUSAL_US = 30.0
 _NAMING = frozenset(
     {
         b"AccountSid",
@@ -67,8 +72,8 @@ class _About(msgspec.Struct, rename="camel"):
 class _CloudEvent(msgspec.Struct):
     """What we read of one."""
 
-    id: Name
-    type: Name
+    id: OptionalName = None
+    type: OptionalName = None
     data: _About = msgspec.field(default_factory=_About)
 
 
@@ -79,9 +84,9 @@ _cloud_event = msgspec.json.Decoder(_CloudEvent).decode
 class TwilioWebhooks:
     """Verifies and signs what Twilio sends to one address.
 
-    A form's event is named by what the signature covers: a message by its SID and status, a call by
-    its SID, status and sequence number. Where neither is there, by the header that Twilio keeps the
-    same when it repeats a request, which is only asserted.
+    A form's event is named after what it tells of: a message by its SID and status, a call by its
+    SID, status and sequence number. Where neither is there, by the header that Twilio keeps the
+    same when it repeats a request, if it is there. All of that is only asserted.
 
     Args:
         secrets: the account's auth tokens that are live, primary first; never an API key's secret.
@@ -101,21 +106,23 @@ class TwilioWebhooks:
     def __init__(self, *, secrets: Sequence[Secret], url: str) -> None:
         self._keys = prepare(secrets, _key)
         self._address = Address(url)
+        self.refusal_us = _REFUSAL_US * len(self._keys)
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature, then read what it is about."""
-        key, fields, token = self.authenticate(request, now=now)
+        key, fields, covered = self.authenticate(request, now=now)
         try:
             if is_json(request.body):
                 return Verified(events=_streamed(request.body), key=key)
-            return Verified(events=(_told(fields, token),), key=key)
+            told = _told(fields, request.header(_TOKEN))
         except Unreadable as problem:
-            return Verified(malformed=str(problem), key=key)
+            return Verified(malformed=str(problem), key=key, covered=covered)
+        return Verified(events=(told,), key=key, covered=covered)
 
     def authenticate(
         self, request: WebhookRequest, *, now: float
     ) -> tuple[int, list[Field], bytes | None]:
-        """Check the signature alone: the index of the secret, the form, the asserted token."""
+        """Check the signature alone: the index of the secret, the form, what of it is signed."""
         del now  # nothing is signed that could be too old
         headers = request.once(_READ)
         received = signature_in(headers.get(_SIGNATURE), _SIGNATURE)
@@ -124,13 +131,15 @@ class TwilioWebhooks:
         if _SETTINGS in headers:
             # A key that is shared for SHA-256 must never be tried as an auth token, nor this as it.
             raise MalformedRequestError("the signature is by a shared key, and we hold none")
-        fields = [] if is_json(request.body) else form(request.body)
+        json = is_json(request.body)
+        fields = [] if json else form(request.body)
         signed = parameters(fields)
         addresses = self._address.signed(request.url, request.body)
         for number, key in self._keys:
             for address in addresses:
                 if hmac.compare_digest(received, key.signature(address, signed)):
-                    return number, fields, headers.get(_TOKEN)
+                    covered = None if json else hashlib.sha256(addresses[0] + signed).digest()
+                    return number, fields, covered
         raise SignatureMismatchError
 
     def clue(self, request: WebhookRequest) -> str | None:
@@ -153,40 +162,46 @@ class TwilioWebhooks:
             ("I-Twilio-Idempotency-Token", event_id),
         ]
 
+    def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
+        """A signature of the right form that no token made."""
+        del now
+        return [(_SIGNATURE, b"A" * _SIGNATURE_CHARS)]
+
 
 def _streamed(body: bytes) -> tuple[Notification, ...]:
     """The events of a stream: CloudEvents, usually several."""
-    found = (
-        open_batch(_cloud_event, body)
-        if body.startswith(b"[")
-        else [(open_envelope(_cloud_event, body), None)]
-    )
-    for one, _ in found:
-        check_printable(one.id + one.type + (one.data.account_sid or ""))
-    return tuple(
-        Notification(id=one.id, type=one.type, account=one.data.account_sid, body=own)
-        for one, own in found
-    )
+    if body.startswith(b"["):
+        return open_batch(body, lambda item: _read(item, item))
+    return (_read(body, None),)
+
+
+def _read(item: bytes, own: bytes | None) -> Notification:
+    one = open_envelope(_cloud_event, item)
+    identifier, event_type, account = one.id or "", one.type or "", one.data.account_sid
+    check_printable(identifier + event_type + (account or ""))
+    return Notification(id=identifier, type=event_type, account=account, body=own)
 
 
 def _told(fields: list[Field], token: bytes | None) -> Notification:
     """What a form tells: `message.delivered` of a message, `call.completed` of a call."""
     said = _texts(fields)
-    account = said.get("AccountSid")
+    identifier = "" if token is None else token.decode("latin-1")
+    event_type = said.get("EventType") or "form"
     if sid := said.get("MessageSid"):
         status = said.get("MessageStatus") or said.get("SmsStatus") or "received"
-        return _notification(f"{sid}:{status}", f"message.{status}", account)
-    if sid := said.get("CallSid"):
+        identifier, event_type = f"{sid}:{status}", f"message.{status}"
+    elif sid := said.get("CallSid"):
         status = said.get("CallStatus") or "unknown"
-        sequence = said.get("SequenceNumber")
-        identifier = f"{sid}:{status}" + (f":{sequence}" if sequence else "")
-        if sequence or token is None:
-            return _notification(identifier, f"call.{status}", account)
+        event_type = f"call.{status}"
         # One call asks for instructions again and again, in one status.
-        return _asserted(token, f"call.{status}", account)
-    if token is None:
-        raise Unreadable("the form names no message, no call and no idempotency token")
-    return _asserted(token, said.get("EventType") or "form", account)
+        if sequence := said.get("SequenceNumber"):
+            identifier = f"{sid}:{status}:{sequence}"
+        elif token is None:
+            identifier = f"{sid}:{status}"
+    account = said.get("AccountSid")
+    for name in (identifier, event_type, account or ""):
+        check_name(name)
+    return Notification(id=identifier, type=event_type, account=account or None, asserted=True)
 
 
 def _texts(fields: list[Field]) -> dict[str, str]:
@@ -202,22 +217,6 @@ def _texts(fields: list[Field]) -> dict[str, str]:
             if texts.setdefault(name, text) != text:
                 raise Unreadable(f"{name} stands twice, with different values")
     return texts
-
-
-def _asserted(token: bytes, event_type: str, account: str | None) -> Notification:
-    if not _PLAIN.fullmatch(token):
-        raise Unreadable("the idempotency token is no plain name")
-    return _notification(token.decode(), event_type, account, asserted=True)
-
-
-def _notification(
-    identifier: str, event_type: str, account: str | None, *, asserted: bool = False
-) -> Notification:
-    names = (identifier, event_type, account or "")
-    if max(map(len, names)) > NAME_CHARS_MAX:
-        raise Unreadable("id, type or account is too long")
-    check_printable("".join(names))
-    return Notification(id=identifier, type=event_type, account=account or None, asserted=asserted)
 
 
 def _key(text: str) -> TokenKey | Unfit:
