@@ -1,5 +1,7 @@
 """The README's example, pasted into an empty folder, with no vendor account."""
 
+import asyncio
+import functools
 import json
 import os
 import re
@@ -8,11 +10,19 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
 import httpx2
 import pytest
+
+from hardpoint import ConflictError, DeclinedError, Hub
+from hardpoint.core.money import Money
+from hardpoint.fakes.faults import commit_then_drop
+from hardpoint.fakes.server import FakeServer
+from hardpoint.payments import PaymentStatus
+from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -105,3 +115,60 @@ def test_the_readmes_example_marks_one_order_paid_for_two_deliveries(served):
     events = json.loads(listed.stdout)
     assert events["ok"]
     assert "payment_intent.succeeded" in listed.stdout
+
+
+PAYING = """
+[store]
+url = "sqlite:shop.db"
+
+{connection}base_url = "{url}"
+"""
+
+
+@pytest.fixture
+def paying(tmp_path, monkeypatch):
+    """The README's own lines as a function of `hub`, `order` and `card`; a fake for its vendor."""
+    with FakeServer(FakeStripe()) as server:
+        monkeypatch.setenv("STRIPE_SECRET_KEY", SECRET_KEY)
+        configured = PAYING.format(connection=block("toml", "[connections.shop]"), url=server.url)
+        (tmp_path / "hardpoint.toml").write_text(configured)
+        code = textwrap.indent(block("python", "create_payment("), "    ")
+        names = {"Money": Money}
+        exec(f"async def pay(hub, order, card):\n{code}    return payment", names)
+
+        def play(story):
+            async def scene():
+                async with Hub.load(tmp_path / "hardpoint.toml") as hub:
+                    return await story(functools.partial(names["pay"], hub))
+
+            return asyncio.run(scene())
+
+        yield server, play
+
+
+def test_the_readmes_payment_goes_through_with_another_card_after_a_decline(paying):
+    server, play = paying
+
+    async def story(pay):
+        with pytest.raises(DeclinedError):
+            await pay("1001", "pm_card_visa_chargeDeclined")
+        first = await pay("1001", "pm_card_mastercard")
+        assert (await pay("1001", "pm_card_mastercard")).status is first.status
+        with pytest.raises(ConflictError):  # it is paid
+            await pay("1001", "pm_card_visa")
+        return first
+
+    assert play(story).status is PaymentStatus.SUCCEEDED
+    assert server.app.ledger.count("charge") == 1
+
+
+def test_the_readmes_payment_is_taken_once_when_both_answers_are_lost(paying):
+    server, play = paying
+    server.faults.next(commit_then_drop(), on="POST /v1/payment_intents")
+    server.faults.next(commit_then_drop(), on="POST */confirm")
+
+    async def story(pay):
+        return await pay("1001", "pm_card_visa")
+
+    assert play(story).status is PaymentStatus.SUCCEEDED
+    assert server.app.ledger.count("charge") == 1

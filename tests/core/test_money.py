@@ -38,7 +38,12 @@ def test_what_is_no_amount_is_refused_by_name(amount):
     assert (caught.value.field, caught.value.status) == ("amount", None)
 
 
-@pytest.mark.parametrize("currency", ["", "eur", "EU", "EURO", "E R", "ÉUR"])
+def test_a_currency_in_small_letters_is_the_same_one():
+    assert Money("1", "eur") == Money("1", "EUR")
+    assert Money("1", "Eur").currency == "EUR"
+
+
+@pytest.mark.parametrize("currency", ["", "EU", "EURO", "E R", "ÉUR", "ßA", 7, None])
 def test_what_is_no_currency_is_refused_by_name(currency):
     with pytest.raises(InvalidRequestError, match="is not a currency") as caught:
         Money("1", currency)

@@ -21,8 +21,8 @@ class Money:
 
     Args:
         amount: a `Decimal`, or plain decimal text; at most 18 digits before the point, 9 after it.
-        currency: three capital letters (ISO 4217). Whether a provider takes it, and how many
-            decimals, is the provider's to say.
+        currency: three letters (ISO 4217), kept as capitals. Whether a provider takes it, and how
+            many decimals, is the provider's to say.
 
     Raises:
         TypeError: a float (it cannot hold 0.1), or an int (euros, or cents?).
@@ -34,9 +34,10 @@ class Money:
 
     def __init__(self, amount: Decimal | str, currency: str) -> None:
         object.__setattr__(self, "amount", _exact(amount))
-        if not _CURRENCY.fullmatch(currency):
+        capitals = str(currency).upper()
+        if not _CURRENCY.fullmatch(capitals) or not str(currency).isascii():
             raise InvalidRequestError(f"{currency!r:.20} is not a currency", field="currency")
-        object.__setattr__(self, "currency", currency)
+        object.__setattr__(self, "currency", capitals)
 
     def __add__(self, other: Self) -> "Money":
         return Money(_EXACT.add(self.amount, self._comparable(other)), self.currency)
