@@ -127,7 +127,7 @@ def floor_of_accepts(
                 ends[part],
             )
             connection.executemany(
-                "insert into hardpoint_attempt values (?, ?, ?, ?, ?, ?, ?)", attempts[part]
+                "insert into hardpoint_attempt values (?, ?, ?, ?, ?, ?, ?, null)", attempts[part]
             )
             connection.execute("commit")
         pages += (8 if handled else 4) * batch

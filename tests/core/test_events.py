@@ -1,9 +1,13 @@
 from hardpoint.core.events import Listeners
 
 
-def test_nobody_listening_is_falsy_so_that_nothing_is_built() -> None:
-    assert not Listeners()
-    assert Listeners(print)
+def test_it_is_known_whether_anybody_listens_so_that_nothing_is_built_for_nobody() -> None:
+    listeners = Listeners()
+    assert not listeners.active
+    remove = listeners.add(print)
+    assert listeners.active
+    remove()
+    assert not listeners.active
 
 
 def test_an_event_reaches_every_listener_in_order() -> None:

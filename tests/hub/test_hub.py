@@ -250,7 +250,9 @@ def test_a_defect_in_the_background_makes_the_hub_unhealthy_and_is_told(folder):
             await until(lambda: hub.failure)
 
     asyncio.run(scenario())
-    assert told.of(HubFailed) == [HubFailed(error="ZeroDivisionError: a defect")]
+    (failed,) = told.of(HubFailed)
+    assert failed.error == "ZeroDivisionError: a defect"
+    assert isinstance(failed.exception, ZeroDivisionError)
 
 
 def test_a_store_beyond_repair_makes_the_hub_unhealthy_and_the_stop_does_not_wait(folder):

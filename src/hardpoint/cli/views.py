@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hardpoint.cli.tables import Table
+from hardpoint.core.traces import Place
 from hardpoint.store.driver import (
     AttemptView,
     CallView,
@@ -54,11 +55,15 @@ def dead_list(letters: Sequence[DeadLetter]) -> Table:
             str(one.failures),
             one.vendor_id or "-",
             one.event,
+            _place(one.place),
             one.error or "-",
         )
         for one in letters
     ]
-    heads = ("GIVEN UP", "SOURCE", "TYPE", "HANDLER", "REASON", "FAILURES", "EVENT", "ID", "ERROR")
+    heads = (
+        *("GIVEN UP", "SOURCE", "TYPE", "HANDLER", "REASON", "FAILURES"),
+        *("EVENT", "ID", "PLACE", "ERROR"),
+    )
     return Table(heads, rows)
 
 
@@ -124,11 +129,16 @@ def _attempts(attempts: Sequence[AttemptView]) -> Table:
             one.outcome.value,
             moment(one.started_at),
             f"{(one.ended_at - one.started_at) * 1000:.1f} ms",
+            _place(one.place),
             one.error or "-",
         )
         for one in attempts
     ]
-    return Table(("HANDLER", "NUMBER", "OUTCOME", "STARTED", "TOOK", "ERROR"), rows)
+    return Table(("HANDLER", "NUMBER", "OUTCOME", "STARTED", "TOOK", "PLACE", "ERROR"), rows)
+
+
+def _place(place: Place | None) -> str:
+    return "-" if place is None else str(place)
 
 
 def _calls(calls: Sequence[CallView]) -> Table:

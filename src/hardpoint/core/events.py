@@ -1,41 +1,53 @@
 """Telemetry: every layer tells typed events to the listeners it was given.
 
-An event is any frozen value; its class is its kind. Emitting is guarded by the truth of the
-`Listeners` object, so that nothing is built while nobody listens:
+An event is any frozen value; its class is its kind, and its `severity` (`debug`, `info`, `warning`,
+`error`; `info` where it has none) says how much it matters. What is a warning or worse reaches the
+standard logger `hardpoint` even where nobody listens, so emit it always. The rest is for those who
+listen; guard it, so that nothing is built for nobody:
 
-    if listeners:
-        listeners.emit(CircuitOpened(...))
+    if listeners.active:
+        listeners.emit(CallQueued(...))
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import final
+from typing import Final, final
 
 Listener = Callable[[object], None]
-"""Takes one event. It must be quick; what it raises is counted and swallowed."""
+"""Takes one event. It must be quick; what it raises is counted and swallowed.
+
+One with a true attribute `writes_log` writes warnings and errors to a log of its own: then the
+standard logger is not told as well.
+"""
+
+LOUD: Final = frozenset({"warning", "error"})
+"""The severities that reach the log whoever listens."""
 
 
 @final
 class Listeners:
-    """The listeners of one component. An event reaches all of them, outside any lock."""
+    """The listeners of one component. An event reaches all of them, outside any lock.
 
-    __slots__ = ("_all", "failures")
+    It has no truth of its own: an empty one is not the same as none.
+
+    Attributes:
+        active: somebody listens, so that events below a warning are worth building.
+        failures: how often a listener, or the log, raised.
+    """
+
+    __slots__ = ("_all", "_logged", "active", "failures")
 
     def __init__(self, *listeners: Listener) -> None:
-        self._all: tuple[Listener, ...] = listeners
         self.failures = 0
-        """How often a listener raised."""
-
-    def __bool__(self) -> bool:
-        return bool(self._all)
+        self._set(listeners)
 
     def add(self, listener: Listener) -> Callable[[], None]:
         """Listen from now on; the function returned ends it, and no other listening."""
         own = partial(listener)  # tells one listening from another of the same function
-        self._all = (*self._all, own)
+        self._set((*self._all, own))
 
         def remove() -> None:
-            self._all = tuple(known for known in self._all if known is not own)
+            self._set(tuple(known for known in self._all if known is not own))
 
         return remove
 
@@ -46,3 +58,21 @@ class Listeners:
                 listener(event)
             except Exception:  # noqa: BLE001 - telemetry must not break what it watches
                 self.failures += 1
+        if not self._logged and getattr(event, "severity", "info") in LOUD:
+            self._log(event)
+
+    def _set(self, listeners: tuple[Listener, ...]) -> None:
+        self._all = listeners
+        self.active = bool(listeners)
+        self._logged = any(
+            getattr(one.func if isinstance(one, partial) else one, "writes_log", False)
+            for one in listeners
+        )
+
+    def _log(self, event: object) -> None:
+        from hardpoint.core.logger import write  # loaded when there is something to write
+
+        try:
+            write(event)
+        except Exception:  # noqa: BLE001 - nor may an application's handler or filter
+            self.failures += 1

@@ -7,11 +7,12 @@ answers `POST /hooks/<source>`.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from traceback import format_exc  # without locals: they hold bodies and headers
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
-import structlog
+import msgspec
 
+from hardpoint.core.events import Listeners
+from hardpoint.core.traces import summary_of
 from hardpoint.webhooks.answers import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -44,6 +45,21 @@ _HEALTH_METHODS = Answer(
 )
 _BODILESS = (204, 304)
 _LENGTH_DIGITS_MAX = 18
+
+
+class DoorFailed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The application met an error of its own, and answered 503 for it.
+
+    Attributes:
+        doing: `start`, `stop` or `receive`.
+        source: whose request it was.
+    """
+
+    severity: ClassVar[str] = "error"
+    doing: str
+    error: str
+    source: str | None = None
+    exception: BaseException | None = None
 
 
 def source_of(path: str, *, mounted: bool = False) -> str | None:
@@ -95,17 +111,23 @@ class InboxApp:
             mounted application is not told of it); while it fails, webhooks are answered 503 and
             the next one tries again.
         stop: run at the lifespan's end.
+        listeners: told `DoorFailed`.
     """
 
     def __init__(
-        self, receiver: Receiver, *, start: Effect | None = None, stop: Effect | None = None
+        self,
+        receiver: Receiver,
+        *,
+        start: Effect | None = None,
+        stop: Effect | None = None,
+        listeners: Listeners | None = None,
     ) -> None:
         self._receiver = receiver
         self._start = start
         self._stop = stop
         self._started = start is None
         self._starting: asyncio.Task[bool] | None = None
-        self._log: Any = structlog.get_logger("hardpoint")
+        self._listeners = Listeners() if listeners is None else listeners
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live through one lifespan."""
@@ -152,8 +174,8 @@ class InboxApp:
 
         try:
             self._receiver.submit(source, headers, body, done)
-        except Exception:  # noqa: BLE001 - the vendor must come again, not hear a 500
-            self._log.error("receiver_failed", source=source, exception=format_exc())
+        except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
+            self._failed("receive", error, source)
             return UNAVAILABLE
         return await answered
 
@@ -166,8 +188,8 @@ class InboxApp:
     async def _run_start(self) -> bool:
         try:
             await (self._start or _nothing)()
-        except Exception:  # noqa: BLE001 - whatever it is, it is answered 503
-            self._log.error("start_failed", exception=format_exc())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered 503
+            self._failed("start", error)
             return False
         else:
             self._started = True
@@ -186,12 +208,16 @@ class InboxApp:
         self._started = self._start is None
         try:
             await (self._stop or _nothing)()
-        except Exception:  # noqa: BLE001 - whatever it is, the server is told
-            self._log.error("stop_failed", exception=format_exc())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the server is told
+            self._failed("stop", error)
             message = "hardpoint did not stop cleanly; its log says why"
             await send({"type": "lifespan.shutdown.failed", "message": message})
         else:
             await send({"type": "lifespan.shutdown.complete"})
+
+    def _failed(self, doing: str, error: Exception, source: str | None = None) -> None:
+        told = summary_of(error)
+        self._listeners.emit(DoorFailed(doing=doing, error=told, source=source, exception=error))
 
 
 async def _nothing() -> None:

@@ -24,6 +24,7 @@ from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
+from hardpoint.core.traces import summary_of
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
@@ -77,6 +78,7 @@ class HubFailed(msgspec.Struct, frozen=True, kw_only=True):
 
     severity: ClassVar[str] = "error"
     error: str
+    exception: BaseException | None = None
 
 
 @final
@@ -341,7 +343,7 @@ class Hub:
         error = None if task.cancelled() else task.exception()
         if error is not None and self.failure is None:
             self.failure = error
-            self.listeners.emit(HubFailed(error=f"{type(error).__qualname__}: {error}"))
+            self.listeners.emit(HubFailed(error=summary_of(error), exception=error))
 
     # Configuration
 
@@ -371,7 +373,7 @@ class Hub:
         self._targets.clear()
         self._targets.update(targets)
         self.handlers.route(dict.fromkeys(targets, FORWARD))
-        if self.listeners:
+        if self.listeners.active:
             self.listeners.emit(
                 ConfigurationLoaded(generation=self.generation, sources=tuple(sources))
             )
@@ -382,7 +384,7 @@ class Hub:
         """The ASGI application: `POST /webhooks/<source>`; mount it, or serve it as it is."""
         from hardpoint.hub.asgi import InboxApp
 
-        return InboxApp(self.receiver, start=self.start, stop=self.stop)
+        return InboxApp(self.receiver, start=self.start, stop=self.stop, listeners=self.listeners)
 
     def reader(self) -> StoreReader:
         """Looks into the store without touching it; close it when done."""

@@ -145,7 +145,7 @@ class Commits:
 
     def _tell(self, before: ConnectionRow | None, after: ConnectionRow) -> None:
         listeners = self._by.listeners
-        if listeners and (before is None or before.state != after.state):
+        if before is None or before.state != after.state:
             listeners.emit(
                 ConnectionChanged(
                     tenant=after.tenant,

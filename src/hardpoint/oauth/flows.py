@@ -83,7 +83,7 @@ class Flows:
         self._login = login
         self._connect = connect
         self._origins = origins
-        self._listeners = listeners or Listeners()
+        self._listeners = Listeners() if listeners is None else listeners
         self._entropy = entropy
 
     async def begin(
@@ -180,13 +180,13 @@ class Flows:
         try:
             done = await self._finished(provider, query, held, user)
         except (OAuthError, ProviderError) as error:
-            if self._listeners:
+            if self._listeners.active:
                 known = provider in self._login or provider in self._connect
                 reason = getattr(error, "reason", "provider")
                 told = FlowRefused(provider=provider if known else "", reason=reason)
                 self._listeners.emit(told)
             raise
-        if self._listeners:
+        if self._listeners.active:
             self._listeners.emit(FlowFinished(kind=done.kind.value, provider=provider))
         return done
 

@@ -92,7 +92,7 @@ class Vault:
         timing: Timing = _DEFAULT,
         file: VaultFile | None = None,
     ) -> None:
-        self.listeners = listeners or Listeners()
+        self.listeners = Listeners() if listeners is None else listeners
         # Not a copy: those that describe themselves are added once they were asked.
         self._clients: Mapping[str, Client] = {} if clients is None else clients
         self._work = work or ThreadWork()

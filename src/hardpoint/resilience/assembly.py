@@ -42,7 +42,8 @@ class Assembly:
         self._runs: dict[tuple[Kind, bool], Run] = {}
         self._watches: dict[float, Any] = {}
         self.effects = _effects(settings, parent)
-        self.listeners = settings.listeners or (parent.listeners if parent else Listeners())
+        inherited = Listeners() if parent is None else parent.listeners
+        self.listeners = inherited if settings.listeners is None else settings.listeners
         self.states = self._make_states(parent)
 
     # Deriving

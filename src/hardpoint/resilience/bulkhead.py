@@ -69,7 +69,7 @@ class Room:
         self._effects = effects
         self._name = name
         self._key = key
-        self._listeners = listeners or Listeners()
+        self._listeners = Listeners() if listeners is None else listeners
         self._lock = threading.Lock()
 
     async def wait(self, now: float, until: float) -> float:
@@ -132,7 +132,7 @@ class Room:
             return True
         if first is not None and not first.notify():
             self.give_back()
-        if self._listeners:
+        if self._listeners.active:
             from hardpoint.resilience.events import CallQueued
 
             self._listeners.emit(CallQueued(self._name, self._key, "bulkhead"))

@@ -92,7 +92,7 @@ class Circuit:
         self._key = key
         self._lease = options.lease or lease or options.recovery
         self._effects = effects
-        self._listeners = listeners or Listeners()
+        self._listeners = Listeners() if listeners is None else listeners
         self._lock = threading.Lock()
         self._row = options.in_a_row or inf
         self._slow_after = options.slow[0] if options.slow else inf
@@ -302,7 +302,7 @@ class Circuit:
         return CircuitOpenError(self.name, self._key, wait, self.last_error)
 
     def _tell(self, change: Change | None) -> None:
-        if change is not None and self._listeners:
+        if change is not None:
             from hardpoint.resilience.events import CircuitChanged
 
             before, after, reason, open_for = change

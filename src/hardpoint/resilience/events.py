@@ -1,10 +1,10 @@
 """What policies tell their listeners: one event for every decision, none of them with user data.
 
-Imported when somebody first listens: others do not pay for it.
+Imported when there is first something to tell: others do not pay for it.
 """
 
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, field
+from typing import ClassVar, final
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class CircuitChanged(PolicyEvent):
     reason: str
     open_for: float | None
 
+    @property
+    def severity(self) -> str:
+        """Calls are refused from now on, or they are tried again."""
+        return "warning" if self.after in {"open", "forced_open"} else "info"
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,11 @@ class FellBack(PolicyEvent):
     """The caller got the fallback, or `Degraded`, instead of the error named."""
 
     error: str
+
+    @property
+    def severity(self) -> str:
+        """An open circuit has been told of already, when it opened."""
+        return "info" if self.error == "CircuitOpenError" else "warning"
 
 
 @final
@@ -102,5 +112,7 @@ class HedgeWon(PolicyEvent):
 class OptionFailed(PolicyEvent):
     """A function given as an option (a predicate, a backoff) raised; it was taken for a no."""
 
+    severity: ClassVar[str] = "warning"
     option: str
     error: str
+    exception: Exception | None = field(default=None, compare=False, repr=False)

@@ -129,7 +129,7 @@ class Racer:
                 return self._second(state, function, args, kwargs)
 
             result, won = await self._race(first, second, delay, self._effects)
-            if won and self._listeners:
+            if won and self._listeners.active:
                 from hardpoint.resilience.events import HedgeWon
 
                 self._listeners.emit(HedgeWon(self._name, state.key))
@@ -149,13 +149,11 @@ class Racer:
             try:
                 fresh_args, fresh_kwargs = self._hedge.fresh(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - it must not harm the first attempt
-                if self._listeners:
-                    from hardpoint.resilience.events import OptionFailed
+                from hardpoint.resilience.events import OptionFailed
 
-                    failed = OptionFailed(
-                        self._name, state.key, "Hedge.fresh", type(error).__name__
-                    )
-                    self._listeners.emit(failed)
+                kind = type(error).__name__
+                failed = OptionFailed(self._name, state.key, "Hedge.fresh", kind, error)
+                self._listeners.emit(failed)
                 return None
             if self._key_name is not None:
                 fresh_kwargs[self._key_name] = kwargs[self._key_name]
@@ -163,7 +161,7 @@ class Racer:
         if not state.purse.spend(now):
             return None
         state.hedged += 1
-        if self._listeners:
+        if self._listeners.active:
             from hardpoint.resilience.events import Hedged
 
             self._listeners.emit(Hedged(self._name, state.key))

@@ -153,10 +153,10 @@ class Judgement:
 
     def complain(self, option: str, error: Exception) -> None:
         """Tell that a function given as an option raised."""
-        if self._listeners:
-            from hardpoint.resilience.events import OptionFailed
+        from hardpoint.resilience.events import OptionFailed
 
-            self._listeners.emit(OptionFailed(self._name, None, option, type(error).__name__))
+        kind = type(error).__name__
+        self._listeners.emit(OptionFailed(self._name, None, option, kind, error))
 
 
 def _predicate(on: On | None) -> Predicate | None:

@@ -88,7 +88,7 @@ class Meter:
         self._effects = effects
         self._name = name
         self._key = key
-        self._listeners = listeners or Listeners()
+        self._listeners = Listeners() if listeners is None else listeners
         self._lock = threading.Lock()
 
     def bar(self, now: float, seconds: float) -> None:
@@ -160,7 +160,7 @@ class Meter:
                 self.waiting += 1
         if start <= now:
             return now
-        if self._listeners:
+        if self._listeners.active:
             from hardpoint.resilience.events import CallQueued
 
             self._listeners.emit(CallQueued(self._name, self._key, "rate"))

@@ -97,7 +97,7 @@ class Repetition:
             return "budget"
         call.delay = delay
         state.retried += 1
-        if self._listeners._all:
+        if self._listeners.active:
             kind = type(outcome).__name__ if isinstance(outcome, Exception) else "result"
             self._tell(call, "throttled" if throttled else kind)
         return None

@@ -35,14 +35,14 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
         if target is None:
             target, args = (args[0], args[1:])
         monotonic = effects.monotonic
-        now = started = monotonic() if start_time_needed or listeners._all else nan
+        now = started = monotonic() if start_time_needed or listeners.active else nan
         here = state if keyed is None else states.at(keyed.by(*args, **kwargs), now)
         if breaker is not None and (not fallback) and here.circuit.shut:
             circuit = here.circuit
             wait = circuit.until - now
             if wait > 0 and (not circuit.observing):
                 here.refused += 1
-                if listeners._all:
+                if listeners.active:
                     settlement.tell_refused(here)
                 retry_after = wait if wait < inf else None
                 raise CircuitOpenError(circuit.name, here.key, retry_after, circuit.last_error)
@@ -148,7 +148,7 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                                     circuit.record(permit, Outcome.SUCCESS, began, now)
                     if again is None:
                         here.succeeded += 1
-                        if listeners._all:
+                        if listeners.active:
                             settlement.succeeded(call, here, began)
                         return result
                     call = again

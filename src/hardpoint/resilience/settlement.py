@@ -6,6 +6,7 @@ from typing import Any, NoReturn, final
 
 from hardpoint.core.errors import (
     AttemptTimeoutError,
+    CircuitOpenError,
     ConfigurationError,
     DeadlineExceededError,
     DeadlineTooShortError,
@@ -153,7 +154,7 @@ class Settlement:
             state.attempts_failed += 1
             if not plain and isinstance(failure, TimedOutError):
                 state.timed_out += 1
-            if self._listeners._all:
+            if self._listeners.active:
                 self._tell_attempt(state, call.sent, now - began, type(failure).__name__)
         if plain and judgement.types is not None and self._repetition is not None:
             repeatable = isinstance(failure, judgement.types)
@@ -202,7 +203,7 @@ class Settlement:
             call.sent -= 1  # the result stands: `succeeded` tells of this attempt
             return None
         state.attempts_failed += 1
-        if self._listeners:
+        if self._listeners.active:
             self._tell_attempt(state, call.sent, now - began, "result")
         return call
 
@@ -224,7 +225,7 @@ class Settlement:
             if self._fallback is None or doubtful:  # no fallback may hide that it may have acted
                 raise
             state.degraded += 1
-            if self._listeners:
+            if self._listeners.active or not isinstance(error, CircuitOpenError):
                 from hardpoint.resilience.events import FellBack
 
                 self._listeners.emit(FellBack(self._name, state.key, type(error).__name__))
@@ -316,7 +317,7 @@ class Settlement:
             self._tell_end(call, reason)
         else:
             state.refused += 1
-            if self._listeners:
+            if self._listeners.active:
                 self.tell_refused(state, type(failure).__name__)
         if isinstance(failure, RejectedError) and call.last is not None:
             failure = call.last
@@ -335,7 +336,7 @@ class Settlement:
         self._listeners.emit(AttemptFinished(self._name, state.key, attempt, elapsed, error))
 
     def _tell_end(self, call: Call, reason: str) -> None:
-        if self._listeners:
+        if self._listeners.active:
             from hardpoint.resilience.events import GaveUp
 
             elapsed = call.now - call.started

@@ -378,6 +378,8 @@ class _Call(Generic[_Result]):
         return failure
 
     def _tell_attempt(self, ended: str | None, facts: ProviderError | None, seconds: float) -> None:
+        if not self._connection.listeners.active:
+            return
         self._connection.listeners.emit(
             AttemptEnded(
                 connection=self._connection.name,
@@ -393,6 +395,8 @@ class _Call(Generic[_Result]):
         )
 
     def _tell_call(self, ended: str | None, seconds: float) -> None:
+        if not self._connection.listeners.active:
+            return
         self._connection.listeners.emit(
             CallEnded(
                 connection=self._connection.name,

@@ -8,15 +8,15 @@ Nothing raises inside a parser callback.
 
 import asyncio
 from functools import lru_cache
-from traceback import format_exc  # without locals: they hold bodies and headers
-from typing import Any
+from typing import ClassVar
 from urllib.parse import unquote
 
 import httptools
-import structlog
+import msgspec
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from hardpoint.core.events import Listeners
 from hardpoint.hub.asgi import HEADERS_TOO_LARGE, header_bytes
 from hardpoint.service.guard import Guard
 from hardpoint.webhooks.answers import UNAVAILABLE, Answer
@@ -28,7 +28,15 @@ TIMED_OUT = Answer(status=408, body=b'{"error":"timeout"}')
 IDLE, HEAD, BODY, LEAVING = range(4)
 """What a connection reads: nothing yet, a request's head, its body, no more requests."""
 
-_log: Any = structlog.get_logger("hardpoint")
+_listeners = Listeners()
+
+
+class ConnectionFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A defect of ours while a request was read; the client was hung up on."""
+
+    severity: ClassVar[str] = "error"
+    error: str
+    exception: BaseException
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -71,8 +79,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fed += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            _log.error("connection_failed", exception=format_exc())
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__ or error
+            _listeners.emit(ConnectionFailed(error=type(cause).__qualname__, exception=error))
             self.transport.abort()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(MALFORMED, "malformed")

@@ -10,6 +10,7 @@ import msgspec
 
 from hardpoint.core.errors import HardpointError
 from hardpoint.core.events import Listeners
+from hardpoint.core.traces import Place, place_of_defect
 
 POLL_SECONDS = 1.0
 
@@ -21,6 +22,8 @@ class ConfigurationRefused(msgspec.Struct, frozen=True, kw_only=True):
 
     severity: ClassVar[str] = "error"
     problem: str
+    place: Place | None = None
+    """Where in the code, of an error that nobody foresaw; its message may hold anything."""
 
 
 @final
@@ -77,7 +80,8 @@ class Reloader:
         except Exception as error:  # noqa: BLE001 - whatever it is, the old one stays in force
             ours = isinstance(error, HardpointError)
             self.problem = str(error) if ours else f"it cannot be read ({type(error).__name__})"
-            self._listeners.emit(ConfigurationRefused(problem=self.problem))
+            place = None if ours else place_of_defect(error)
+            self._listeners.emit(ConfigurationRefused(problem=self.problem, place=place))
         else:
             self.problem = None
             named_now = await asyncio.to_thread(_stamps, self._files())

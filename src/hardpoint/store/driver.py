@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from hardpoint.core.traces import Place
+
 
 class Stored(StrEnum):
     """What became of an event that was handed to the store."""
@@ -168,6 +170,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
         run_at: when to try again; with `Outcome.FAILED` only.
         reason: `attempts`, `permanent` or `crash`; with `Outcome.DEAD` only.
         error: class and message, capped.
+        place: where in the user's code it failed.
         writes: run in the transaction that completes the job; a raise undoes them all and the
             completion with them.
     """
@@ -180,6 +183,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     run_at: float | None = None
     error: str | None = None
+    place: Place | None = None
     reason: str | None = None
     writes: tuple[Write, ...] = ()
 
@@ -342,6 +346,8 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float
     outcome: Outcome
     error: str | None
+    place: Place | None = None
+    """Where in the user's code it failed."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -357,6 +363,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """`attempts`, `permanent`, `crash` or `needs_reconcile`."""
     failures: int
     error: str | None
+    place: Place | None = None
+    """Where in the user's code the last attempt failed."""
 
 
 class CallView(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,26 +5,38 @@ its fields; its attribute `severity` gives the level, `info` otherwise. Records 
 handler runs carry its correlation id, the user's own structlog records included.
 """
 
+import logging
 import os
 import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, TextIO, final
+from typing import Any, ClassVar, TextIO, final
 
 import msgspec
 import structlog
 
 from hardpoint.core.correlation import correlation_id
+from hardpoint.core.logger import (
+    CONTROL,
+    LEVELS,
+    LOGGER,
+    facts_in,
+    facts_of,
+    name_of,
+    plain,
+    severity_of,
+)
+from hardpoint.core.traces import trace_of
 
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def configure(stream: TextIO | None = None, *, json: bool | None = None) -> "Logs":
     """Set structlog up for a service; gives the listener that writes to it.
+
+    What reaches the standard logger `hardpoint` (of a policy used alone, say) is written there too,
+    and goes no further: an application that prints all of `logging` would print it twice.
 
     Args:
         stream: where records go; standard error otherwise.
@@ -54,7 +66,21 @@ def configure(stream: TextIO | None = None, *, json: bool | None = None) -> "Log
         logger_factory=structlog.PrintLoggerFactory(target),
         cache_logger_on_first_use=False,
     )
+    logger = logging.getLogger(LOGGER)
+    for one in filter(_ours, [*logger.handlers]):
+        logger.removeHandler(one)
+    logger.addHandler(_Handler())
+    logger.propagate = False
     return Logs(target if lines else None)
+
+
+def reset() -> None:
+    """Undo `configure`: structlog and the standard logger are as they were at the start."""
+    structlog.reset_defaults()
+    logger = logging.getLogger(LOGGER)
+    for one in filter(_ours, [*logger.handlers]):
+        logger.removeHandler(one)
+    logger.propagate = True
 
 
 @final
@@ -67,17 +93,19 @@ class Logs:
             straight: the same records for a quarter of the time.
     """
 
+    writes_log: ClassVar[bool] = True
+
     def __init__(self, lines: TextIO | None = None) -> None:
         self._log: Any = structlog.get_logger("hardpoint")
         self._lines = lines
 
     def __call__(self, event: object) -> None:
         """Write one record."""
-        severity = getattr(event, "severity", "info")
-        level = _LEVELS[severity]
-        if level < _INFO:
+        severity = severity_of(event)
+        level = LEVELS[severity]
+        if level < logging.INFO:
             return
-        name = _name(type(event))
+        name = name_of(type(event))
         if self._lines is not None and hasattr(event, "correlation_id"):
             text = _encode(event).decode()
             if text.isprintable():
@@ -86,20 +114,24 @@ class Logs:
                     f'{{"timestamp":"{time}Z","level":"{severity}","event":"{name}",{text[1:]}\n'
                 )
                 return
-        fields = msgspec.to_builtins(event)
-        if "event" in fields:  # an id; the word is taken by the record's name
-            fields["event_id"] = fields.pop("event")
-        self._log.log(level, name, **fields)
+        self._log.log(level, name, **facts_of(event))
 
 
-_INFO = 20
-_LEVELS = {"debug": 10, "info": _INFO, "warning": 30, "error": 40}
-_encode = msgspec.json.Encoder().encode
+class _Handler(logging.Handler):
+    """Writes what came through the standard logger as the other records are written."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name, facts = facts_in(record)
+        if record.exc_info and record.exc_info[1] is not None:
+            facts["exception"] = trace_of(record.exc_info[1])
+        structlog.get_logger(LOGGER).log(record.levelno, name, **facts)
 
 
-@cache
-def _name(kind: type) -> str:
-    return _WORD.sub("_", kind.__name__).lower()
+def _ours(handler: logging.Handler) -> bool:
+    return isinstance(handler, _Handler)
+
+
+_encode = msgspec.json.Encoder(enc_hook=plain).encode
 
 
 def _correlate(
@@ -117,6 +149,6 @@ def _without_controls(
     """Vendors' text reaches terminals: no escape sequence may stand in it."""
     for key, value in record.items():
         if isinstance(value, str):
-            control = _CONTROL_IN_LINES if key == "exception" else _CONTROL
+            control = _CONTROL_IN_LINES if key == "exception" else CONTROL
             record[key] = control.sub(" ", value)
     return record

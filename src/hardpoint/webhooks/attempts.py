@@ -11,13 +11,13 @@ from hardpoint.core.correlation import correlation_id
 from hardpoint.core.effects import Clock, Random
 from hardpoint.core.errors import HardpointError, OutcomeUnknownError, StoreUnavailableError
 from hardpoint.core.events import Listeners
+from hardpoint.core.traces import Place, place_of, summary_of
 from hardpoint.runtime.occasion import JobName, Occasion, occasion
 from hardpoint.store.driver import Completed, Completion, InboxStore, Lease, Outcome, Write
 from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip
 from hardpoint.webhooks.job import CompleteIn, Job
 from hardpoint.webhooks.threads import Threads
 
-ERROR_CHARACTERS_MAX = 4096
 STORE_RETRY_SECONDS = 0.5
 _Result = TypeVar("_Result")
 
@@ -36,6 +36,10 @@ class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     seconds: float
     retry_in: float | None = None
     error: str | None = None
+    place: Place | None = None
+    """Where in the user's code it failed."""
+    exception: BaseException | None = None
+    """What was raised, with its traceback."""
     refused: bool = False
 
     @property
@@ -43,7 +47,9 @@ class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         """For the log."""
         if self.outcome in {Outcome.DEAD, Outcome.NEEDS_RECONCILE}:
             return "error"
-        return "warning" if self.refused or self.outcome is Outcome.FAILED else "info"
+        raised_late = self.outcome is Outcome.DONE and self.error is not None
+        failed = self.outcome is Outcome.FAILED
+        return "warning" if self.refused or failed or raised_late else "info"
 
 
 class StoreInTheWay(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +68,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     retry_in: float | None = None
     reason: str | None = None
     """Of a dead letter."""
+    place: Place | None = None
+    exception: BaseException | None = None
 
 
 _DONE = Verdict(outcome=Outcome.DONE)
@@ -138,7 +146,7 @@ class Attempts:
         job = Job(lease, self._complete_in, started_at=started)
         verdict = await self._verdict(handler, job, threads)
         if job.completed:  # and whatever the handler raised after that cannot undo it
-            done = Verdict(outcome=Outcome.DONE, error=verdict.error)
+            done = msgspec.structs.replace(verdict, outcome=Outcome.DONE, retry_in=None)
             self._report(lease, done, started, Completed.RECORDED)
             return None
         if verdict is _DONE and job.writes:
@@ -168,6 +176,7 @@ class Attempts:
             run_at=run_at,
             reason=verdict.reason,
             error=verdict.error,
+            place=verdict.place,
             writes=writes,
         )
         completed = await self._insistence.on("complete", lambda: self._store.complete(completion))
@@ -181,17 +190,19 @@ class Attempts:
             async with limit:
                 await _call(handler, job, threads)
         except Skip as skip:
-            return Verdict(outcome=Outcome.SKIPPED, error=_text(skip))
+            return Verdict(outcome=Outcome.SKIPPED, error=summary_of(skip))
         except Permanent as error:
-            return Verdict(outcome=Outcome.DEAD, reason="permanent", error=_text(error))
+            return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="permanent")
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # what a handler raises is data
             if isinstance(error, asyncio.CancelledError) and _cancelled_from_outside():
                 raise
             if isinstance(error, TimeoutError) and limit.expired():
+                waited = error.__cause__  # the cancellation, which knows where it was
                 going_on = "" if handler.asynchronous else "; its thread goes on"
                 error = TimeoutError(f"took longer than {handler.timeout:g} s{going_on}")
+                error.__cause__ = waited
             return self._failed(handler, lease, error)
         return _DONE
 
@@ -203,17 +214,17 @@ class Attempts:
         delay = handler.retry.delay(lease.failures + 1, self._random)
         doubts = doubts_in(error)
         if doubts and (delay is None or not all(one.repeatable for one in doubts)):
-            return _parked(error)
+            return _verdict_of(error, handler, outcome=Outcome.NEEDS_RECONCILE)
         if delay is None:
-            return Verdict(outcome=Outcome.DEAD, reason="attempts", error=_text(error))
+            return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="attempts")
         if isinstance(error, RetryAfter):
             delay = error.seconds
         else:
             asked = [error, *doubts] if isinstance(error, HardpointError) else doubts
             delay = max(delay, *map(_asked_for, asked)) if asked else delay
         if any(self._forgotten(one, lease, delay) for one in doubts):
-            return _parked(error)
-        return Verdict(outcome=Outcome.FAILED, retry_in=delay, error=_text(error))
+            return _verdict_of(error, handler, outcome=Outcome.NEEDS_RECONCILE)
+        return _verdict_of(error, handler, outcome=Outcome.FAILED, retry_in=delay)
 
     def _forgotten(self, doubt: OutcomeUnknownError, lease: Lease, delay: float) -> bool:
         """Whether the provider may have forgotten the key by then; it knows it from now at most."""
@@ -222,7 +233,8 @@ class Attempts:
         return self._clock.now() + delay - lease.event.received_at >= doubt.key_seconds
 
     def _report(self, lease: Lease, verdict: Verdict, started: float, completed: Completed) -> None:
-        if not self._listeners:
+        refused = completed is Completed.REFUSED
+        if not (self._listeners.active or verdict.error or refused):
             return
         event = lease.event
         self._listeners.emit(
@@ -238,7 +250,9 @@ class Attempts:
                 seconds=self._clock.now() - started,
                 retry_in=verdict.retry_in,
                 error=verdict.error,
-                refused=completed is Completed.REFUSED,
+                place=verdict.place,
+                exception=verdict.exception,
+                refused=refused,
             )
         )
 
@@ -278,21 +292,28 @@ def doubts_in(error: BaseException) -> list[OutcomeUnknownError]:
     return found
 
 
-def _parked(error: BaseException) -> Verdict:
-    return Verdict(outcome=Outcome.NEEDS_RECONCILE, error=_text(error))
+def _verdict_of(
+    error: BaseException,
+    handler: Handler,
+    *,
+    outcome: Outcome,
+    reason: str | None = None,
+    retry_in: float | None = None,
+) -> Verdict:
+    """What became of an attempt that raised. A refusal of ours says all that there is to say."""
+    place = place_of(error, handler.home)
+    plain = isinstance(error, HardpointError) and place is None
+    return Verdict(
+        outcome=outcome,
+        error=summary_of(error),
+        retry_in=retry_in,
+        reason=reason,
+        place=place,
+        exception=None if plain else error,
+    )
 
 
 def _asked_for(error: HardpointError) -> float:
     """The seconds a third party wants us to wait; what makes no sense as such is nothing."""
     seconds: object = error.retry_after
     return seconds if isinstance(seconds, int | float) and math.isfinite(seconds) else 0.0
-
-
-def _text(error: BaseException) -> str:
-    name = type(error).__qualname__
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an error that cannot even say what it is
-        message = ""
-    text = (f"{name}: {message}" if message else name)[:ERROR_CHARACTERS_MAX]
-    return text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored

@@ -10,7 +10,8 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, final
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from hardpoint.core.effects import Random
 from hardpoint.core.errors import ConfigurationError
@@ -95,6 +96,19 @@ class Handler:
     asynchronous: bool
     retry: Schedule = DEFAULT_SCHEDULE
     timeout: float = DEFAULT_TIMEOUT
+
+    @property
+    def home(self) -> str:
+        """The package its function is of: an application may stand among installed libraries."""
+        function: Any = self.function
+        while isinstance(function, partial):
+            function = function.func
+        module: str = getattr(function, "__module__", None) or ""
+        return "" if module.startswith(_OURS) else module.rpartition(".")[0] or module
+
+
+_OURS = "hardpoint.webhooks."
+"""What forwards is no code of the user's."""
 
 
 @final

@@ -10,6 +10,7 @@ import msgspec
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import StoreUnavailableError, WebhookError
 from hardpoint.core.events import Listeners
+from hardpoint.core.traces import Place, place_of_defect, summary_of
 from hardpoint.store.driver import (
     Accepted,
     Event,
@@ -44,7 +45,7 @@ class EventReceived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     @property
     def severity(self) -> str:
         """For the log."""
-        return "info" if self.stored in {Stored.NEW, Stored.DUPLICATE} else "warning"
+        return "warning" if self.stored in _TO_LOOK_AT else "info"
 
 
 class RequestsRefused(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,8 @@ class ReceptionFault(msgspec.Struct, frozen=True, kw_only=True):
     doing: str
     """`verify` or `store`."""
     error: str
+    place: Place | None = None
+    """Where in the code; the message of the error may hold what it was about."""
 
 
 @final
@@ -130,7 +133,7 @@ class Inbox:
             self.refused(source, error.reason)
             done(UNAUTHORIZED)
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
-            self._fault(source, "verify", type(error).__qualname__)
+            self._fault(source, "verify", type(error).__qualname__, error)
             done(UNAVAILABLE)
         else:
             self._admit(known, request, verified, now, done)
@@ -202,17 +205,18 @@ class Inbox:
         if isinstance(result, Accepted):
             if result.stored in _REPEATS:
                 self.refused(event.source, result.stored.value)
-            if self._listeners:
+            if self._listeners.active or result.stored in _TO_LOOK_AT:
                 self._listeners.emit(_received(event, result, admission.secret))
             admission.done(STORED)
         else:
             self.refused(event.source, "unavailable")
             if not isinstance(result, StoreUnavailableError):
-                self._fault(event.source, "store", f"{type(result).__qualname__}: {result}")
+                self._fault(event.source, "store", summary_of(result), result)
             admission.done(UNAVAILABLE)
 
-    def _fault(self, source: str, doing: str, error: str) -> None:
-        self._listeners.emit(ReceptionFault(source=source, doing=doing, error=error))
+    def _fault(self, source: str, doing: str, told: str, error: Exception) -> None:
+        place = place_of_defect(error)
+        self._listeners.emit(ReceptionFault(source=source, doing=doing, error=told, place=place))
 
     async def flush(self) -> None:
         """Write the counters of refused and repeated requests: a row a source, reason and minute.
@@ -263,6 +267,7 @@ class _Admission:
         self._inbox._settle(self, result)
 
 
+_TO_LOOK_AT = frozenset({Stored.CONFLICT, Stored.QUARANTINED})
 _REPEATS = frozenset({Stored.DUPLICATE, Stored.CONFLICT})
 
 

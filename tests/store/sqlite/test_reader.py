@@ -295,7 +295,7 @@ def test_a_job_in_doubt_is_a_state_of_its_own_and_its_calls_are_shown(stage):
     stage.play(story)
 
 
-def test_a_store_of_the_version_before_has_no_calls_yet_and_gets_them_when_it_is_opened(stage):
+def test_a_store_of_a_version_before_can_be_read_and_gets_what_it_lacks_when_it_is_opened(stage):
     async def before(desk):
         await desk.accept("evt_1")
 
@@ -310,6 +310,8 @@ def test_a_store_of_the_version_before_has_no_calls_yet_and_gets_them_when_it_is
     stage.play(before)
     with contextlib.closing(sqlite3.connect(stage.path)) as connection, connection:
         connection.execute("drop table hardpoint_call")
+        connection.execute("alter table hardpoint_attempt drop column place")
+        connection.execute("alter table hardpoint_dead drop column place")
         connection.execute("update hardpoint_meta set value = 1 where name = 'schema'")
     with contextlib.closing(SqliteReader(stage.path)) as reader:
         (view,) = reader.event("evt_1")

@@ -24,7 +24,7 @@ _BURIED = {Outcome.DEAD: "permanent", Outcome.NEEDS_RECONCILE: "needs_reconcile"
 CRASH = "crash"
 """The reason of a dead letter whose last attempt did not fail: the process died in it."""
 
-Attempt = tuple[str, str, int, float, float, str, str | None]
+Attempt = tuple[str, str, int, float, float, str, str | None, str | None]
 
 
 def attempt_of(completion: Completion) -> Attempt:
@@ -37,6 +37,7 @@ def attempt_of(completion: Completion) -> Attempt:
         completion.ended_at,
         completion.outcome,
         completion.error,
+        _place(completion),
     )
 
 
@@ -148,6 +149,11 @@ class Completions:
                 failures + (reason != CRASH),
                 crashes,
                 completion.error,
+                _place(completion),
             ),
         )
         return self._connection.execute(END, lease).rowcount
+
+
+def _place(completion: Completion) -> str | None:
+    return None if completion.place is None else completion.place.stored()

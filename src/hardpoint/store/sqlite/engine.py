@@ -215,7 +215,7 @@ class Engine:
             if len(items) == 1:
                 return [error]
             return [self._commit(kind, [item], run)[0] for item in items]
-        if self._listeners:
+        if self._listeners.active:
             seconds = self._clock.monotonic() - began
             self._news.append(BatchCommitted(kind=kind, rows=len(items), seconds=seconds))
         return results

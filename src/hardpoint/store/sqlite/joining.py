@@ -152,7 +152,7 @@ class CompleteIn:
         fence = (lease.event.id, lease.handler, lease.fence)
         if await side.change(END, (*fence, store.boot)) == 0:
             raise LeaseLostError
-        ended = (self._started_at, store.clock.now(), Outcome.DONE.value, None)
+        ended = (self._started_at, store.clock.now(), Outcome.DONE.value, None, None)
         await side.change(RECORD, (*fence, *ended))
 
     async def _give_up(self, error: BaseException) -> None:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.traces import Place
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import (
     AttemptView,
@@ -33,7 +34,11 @@ from hardpoint.store.sqlite.statements import statements
 _SQL = statements("reader")
 _STEPS = 1_000
 _CALLS_SINCE = 2
-"""The schema that has calls; a server of the version before may have the file still."""
+"""The schema that has calls; a server of a version before may have the file still."""
+_PLACES_SINCE = 3
+_PLACELESS = {
+    name: text.replace("a.place", "null").replace("d.place", "null") for name, text in _SQL.items()
+}
 _headers = msgspec.json.Decoder(dict[str, str])
 
 
@@ -67,6 +72,7 @@ class SqliteReader:
         except BaseException:
             self._connection.close()
             raise
+        self._sql = _SQL if self._version >= _PLACES_SINCE else _PLACELESS
         self._connection.row_factory = sqlite3.Row
         self._connection.set_progress_handler(self._overdue, _STEPS)
 
@@ -109,7 +115,7 @@ class SqliteReader:
             "limit": limit,
         }
         with self._look() as connection:
-            return [_summary(row) for row in connection.execute(_SQL["listing"], wanted)]
+            return [_summary(row) for row in connection.execute(self._sql["listing"], wanted)]
 
     def event(self, identifier: str) -> Sequence[EventView]:
         """The events with this id of ours, or this vendor's id (which several may share)."""
@@ -119,21 +125,22 @@ class SqliteReader:
             "asserted": key_prefix(identifier, asserted=True),
         }
         with self._look() as connection:
-            found = {row["id"] for row in connection.execute(_SQL["find"], wanted)}
+            found = {row["id"] for row in connection.execute(self._sql["find"], wanted)}
             views = (
-                _views(connection, each, self._version) for each in sorted(found, reverse=True)
+                _views(connection, each, self._sql, calls=self._version >= _CALLS_SINCE)
+                for each in sorted(found, reverse=True)
             )
             return [view for some in views for view in some]
 
     def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
         """The newest first."""
         with self._look() as connection:
-            return [_dead(row) for row in connection.execute(_SQL["dead_letters"], (limit,))]
+            return [_dead(row) for row in connection.execute(self._sql["dead_letters"], (limit,))]
 
     def counts(self) -> dict[str, int]:
         """How many events there are in each `State`, and `total`."""
         with self._look() as connection:
-            row = connection.execute(_SQL["counts"]).fetchone()
+            row = connection.execute(self._sql["counts"]).fetchone()
         total, pending, gone, parked, quarantined, skipped = row
         return {
             "pending": pending,
@@ -149,7 +156,7 @@ class SqliteReader:
         """Requests refused, by source and reason."""
         found: dict[str, dict[str, int]] = {}
         with self._look() as connection:
-            for source, reason, count in connection.execute(_SQL["refusals"]):
+            for source, reason, count in connection.execute(self._sql["refusals"]):
                 found.setdefault(source, {})[reason] = count
         return found
 
@@ -195,9 +202,11 @@ def _summary(row: Any) -> EventSummary:
     )
 
 
-def _views(connection: sqlite3.Connection, identifier: str, version: int) -> Iterator[EventView]:
+def _views(
+    connection: sqlite3.Connection, identifier: str, sql: Mapping[str, str], *, calls: bool
+) -> Iterator[EventView]:
     def rows(name: str) -> list[Any]:
-        return connection.execute(_SQL[name], (identifier,)).fetchall()
+        return connection.execute(sql[name], (identifier,)).fetchall()
 
     for row in rows("event"):
         yield EventView(
@@ -210,7 +219,7 @@ def _views(connection: sqlite3.Connection, identifier: str, version: int) -> Ite
             jobs=tuple(_job(job) for job in rows("jobs")),
             attempts=tuple(_attempt(attempt) for attempt in rows("attempts")),
             dead=tuple(_dead(letter) for letter in rows("dead_letters_of")),
-            calls=tuple(_call(call) for call in rows("calls")) if version >= _CALLS_SINCE else (),
+            calls=tuple(_call(call) for call in rows("calls")) if calls else (),
         )
 
 
@@ -222,7 +231,7 @@ def _job(row: Any) -> JobView:
 
 
 def _attempt(row: Any) -> AttemptView:
-    handler, number, started_at, ended_at, outcome, error = row
+    handler, number, started_at, ended_at, outcome, error, place = row
     return AttemptView(
         handler=handler,
         number=number,
@@ -230,6 +239,7 @@ def _attempt(row: Any) -> AttemptView:
         ended_at=ended_at,
         outcome=Outcome(outcome),
         error=error,
+        place=Place.read(place),
     )
 
 
@@ -246,7 +256,7 @@ def _call(row: Any) -> CallView:
 
 
 def _dead(row: Any) -> DeadLetter:
-    event, source, vendor_id, type_, handler, at, reason, failures, error = row
+    event, source, vendor_id, type_, handler, at, reason, failures, error, place = row
     return DeadLetter(
         event=event,
         source=source,
@@ -257,4 +267,5 @@ def _dead(row: Any) -> DeadLetter:
         reason=reason,
         failures=failures,
         error=error,
+        place=Place.read(place),
     )

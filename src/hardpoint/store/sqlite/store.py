@@ -53,7 +53,7 @@ class SqliteStore:
         self.gate = Gate()
         self.limits = limits or Limits()
         self.clock: Clock = clock or SystemClock()
-        self.listeners = listeners or Listeners()
+        self.listeners = Listeners() if listeners is None else listeners
         self._retention = retention
         self._kind = kind
         self._lock = LockFile(self.path)
@@ -291,9 +291,8 @@ class SqliteStore:
         )
 
     def _tell(self, news: Sequence[object]) -> None:
-        if self.listeners:
-            for one in news:
-                self.listeners.emit(one)
+        for one in news:
+            self.listeners.emit(one)
 
     def _settle(self, rows: int, size: int, at: float) -> None:
         """Some accepts were answered, of which the last had come at `at`: the others came later."""

@@ -12,13 +12,13 @@ where event = ? and handler = ? and fence = ? and boot = ?
 
 -- name: bury
 insert or replace into hardpoint_dead
-    (event, handler, fence, at, reason, failures, crashes, error)
-values (?, ?, ?, ?, ?, ?, ?, ?)
+    (event, handler, fence, at, reason, failures, crashes, error, place)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: record
 insert into hardpoint_attempt
-    (event, handler, number, started_at, ended_at, outcome, error)
-values (?, ?, ?, ?, ?, ?, ?)
+    (event, handler, number, started_at, ended_at, outcome, error, place)
+values (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: savepoint
 savepoint hardpoint_completion

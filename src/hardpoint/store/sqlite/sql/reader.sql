@@ -89,20 +89,24 @@ select handler, run_at, boot is not null, failures, crashes
 from hardpoint_job where event = ? order by handler
 
 -- name: attempts
-select handler, number, started_at, ended_at, outcome, error
-from hardpoint_attempt where event = ? order by handler, number
+select a.handler, a.number, a.started_at, a.ended_at, a.outcome, a.error, a.place
+from hardpoint_attempt a where a.event = ? order by a.handler, a.number
 
 -- name: calls
 select handler, scope, key, started_at, ended_at, subject
 from hardpoint_call where event = ? order by handler, started_at
 
 -- name: dead_letters
-select d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error
+select
+    d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error,
+    d.place
 from hardpoint_dead d join hardpoint_event e on e.id = d.event
 order by d.at desc limit ?
 
 -- name: dead_letters_of
-select d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error
+select
+    d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error,
+    d.place
 from hardpoint_dead d join hardpoint_event e on e.id = d.event
 where d.event = ? order by d.handler
 
