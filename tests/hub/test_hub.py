@@ -13,7 +13,8 @@ from hardpoint.core.errors import (
     StoreCorruptError,
     StoreUnavailableError,
 )
-from hardpoint.hub.hub import FORWARD, ConfigurationLoaded, Hub, HubFailed
+from hardpoint.hub.events import ConfigurationLoaded, HubFailed
+from hardpoint.hub.hub import FORWARD, Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.store.driver import State
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED

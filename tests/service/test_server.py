@@ -17,7 +17,8 @@ import httpx2
 import pytest
 
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, TimedOutError
-from hardpoint.hub.hub import Hub, HubFailed
+from hardpoint.hub.events import HubFailed
+from hardpoint.hub.hub import Hub
 from hardpoint.service import runfile
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
 from hardpoint.service.guard import Limits

@@ -7,12 +7,11 @@ answers `POST /hooks/<source>`.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, ClassVar, Final, final
-
-import msgspec
+from typing import Any, Final, final
 
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import summary_of
+from hardpoint.hub.events import DoorFailed
 from hardpoint.webhooks.answers import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -45,21 +44,6 @@ _HEALTH_METHODS = Answer(
 )
 _BODILESS = (204, 304)
 _LENGTH_DIGITS_MAX = 18
-
-
-class DoorFailed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The application met an error of its own, and answered 503 for it.
-
-    Attributes:
-        doing: `start`, `stop` or `receive`.
-        source: whose request it was.
-    """
-
-    severity: ClassVar[str] = "error"
-    doing: str
-    error: str
-    source: str | None = None
-    exception: BaseException | None = None
 
 
 def source_of(path: str, *, mounted: bool = False) -> str | None:

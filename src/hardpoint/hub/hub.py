@@ -16,9 +16,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, final
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
@@ -27,6 +25,7 @@ from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.traces import summary_of
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
+from hardpoint.hub.events import ConfigurationLoaded, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
 from hardpoint.hub.journal import OpeningJournal
 from hardpoint.hub.once import Once
@@ -64,21 +63,6 @@ FORWARD = "forward"
 
 TEND_SECONDS = 1.0
 _Function = TypeVar("_Function", bound=Function)
-
-
-class ConfigurationLoaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration is in force."""
-
-    generation: int
-    sources: tuple[str, ...]
-
-
-class HubFailed(msgspec.Struct, frozen=True, kw_only=True):
-    """A defect, or a store beyond repair: webhooks are not handled any more. End the process."""
-
-    severity: ClassVar[str] = "error"
-    error: str
-    exception: BaseException | None = None
 
 
 @final

@@ -20,7 +20,8 @@ import msgspec
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ConfigurationError, TimedOutError
 from hardpoint.hub.asgi import InboxApp
-from hardpoint.hub.hub import Hub, HubFailed
+from hardpoint.hub.events import HubFailed
+from hardpoint.hub.hub import Hub
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service import runfile
 from hardpoint.service.admin import LOOPBACK_NAMES, admin_app

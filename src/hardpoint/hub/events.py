@@ -1,0 +1,35 @@
+"""What a hub tells its listeners of its own life."""
+
+from typing import ClassVar
+
+import msgspec
+
+
+class ConfigurationLoaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration is in force."""
+
+    generation: int
+    sources: tuple[str, ...]
+
+
+class HubFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """A defect, or a store beyond repair: webhooks are not handled any more. End the process."""
+
+    severity: ClassVar[str] = "error"
+    error: str
+    exception: BaseException | None = None
+
+
+class DoorFailed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The application met an error of its own, and answered 503 for it.
+
+    Attributes:
+        doing: `start`, `stop` or `receive`.
+        source: whose request it was.
+    """
+
+    severity: ClassVar[str] = "error"
+    doing: str
+    error: str
+    source: str | None = None
+    exception: BaseException | None = None
