@@ -8,10 +8,10 @@ to standard error.
 
 import logging
 import re
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import cache
 from typing import Any, Final
-
-import msgspec
 
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.traces import trace_of
@@ -41,7 +41,7 @@ def write(event: object) -> None:
     current = correlation_id.get()
     if current is not None:
         facts.setdefault("correlation_id", current)
-    told = " ".join(f"{key}={_shown(value)}" for key, value in facts.items() if value is not None)
+    told = " ".join(f"{key}={_quoted(value)}" for key, value in facts.items() if value is not None)
     extra = {f"{key}_" if key in _TAKEN else key: value for key, value in facts.items()}
     error: BaseException | None = getattr(event, "exception", None)
     record = logger.makeRecord(
@@ -81,17 +81,35 @@ def name_of(kind: type) -> str:
 
 def facts_of(event: object) -> dict[str, Any]:
     """An event's fields as plain values; an exception as its traceback."""
-    facts: dict[str, Any] = msgspec.to_builtins(event, enc_hook=plain)
+    facts = {name: _plain(getattr(event, name)) for name in _fields(type(event))}
     if "event" in facts:  # an id; the word is taken by the record's name
         facts["event_id"] = facts.pop("event")
     return facts
 
 
-def plain(value: object) -> str:
+def shown(value: object) -> str:
     """A field's value that is no plain one, as text."""
     return trace_of(value) if isinstance(value, BaseException) else repr(value)
 
 
-def _shown(value: object) -> str:
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    names = _fields(type(value))
+    return {name: _plain(getattr(value, name)) for name in names} if names else shown(value)
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    if is_dataclass(kind):
+        return tuple(one.name for one in fields(kind))
+    return getattr(kind, "__struct_fields__", ())
+
+
+def _quoted(value: object) -> str:
     text = CONTROL.sub(" ", str(value))
     return repr(text) if " " in text or not text else text

@@ -6,13 +6,12 @@ Never the values of variables: they hold bodies, headers and keys.
 import site
 import sysconfig
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from traceback import TracebackException, walk_tb
 from types import FrameType
 from typing import Final, Self, cast
-
-import msgspec
 
 SUMMARY_CHARACTERS_MAX: Final = 4096
 TRACE_CHARACTERS_MAX: Final = 32 * 1024
@@ -33,7 +32,8 @@ _LIBRARIES = tuple(
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
-class Place(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Place:
     """Where in the code something happened.
 
     Attributes:

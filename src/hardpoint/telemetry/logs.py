@@ -22,10 +22,9 @@ from hardpoint.core.logger import (
     LEVELS,
     LOGGER,
     facts_in,
-    facts_of,
     name_of,
-    plain,
     severity_of,
+    shown,
 )
 from hardpoint.core.traces import trace_of
 
@@ -114,7 +113,10 @@ class Logs:
                     f'{{"timestamp":"{time}Z","level":"{severity}","event":"{name}",{text[1:]}\n'
                 )
                 return
-        self._log.log(level, name, **facts_of(event))
+        facts = msgspec.to_builtins(event, enc_hook=shown)  # without what is as by default
+        if "event" in facts:  # an id; the word is taken by the record's name
+            facts["event_id"] = facts.pop("event")
+        self._log.log(level, name, **facts)
 
 
 class _Handler(logging.Handler):
@@ -131,7 +133,7 @@ def _ours(handler: logging.Handler) -> bool:
     return isinstance(handler, _Handler)
 
 
-_encode = msgspec.json.Encoder(enc_hook=plain).encode
+_encode = msgspec.json.Encoder(enc_hook=shown).encode
 
 
 def _correlate(
