@@ -1,34 +1,39 @@
+from math import inf
+
 import pytest
 
 from hardpoint.core.errors import ConfigurationError, DeadlineTooShortError
-from hardpoint.http.limits import Limits, checked_url
+from hardpoint.http.limits import Bounds, Limits, checked_url
 
 LIMITS = Limits(timeout=10.0, connect_timeout=5.0)
 
 
-def steps(connect, read):
-    return {"connect": connect, "pool": connect, "read": read, "write": read}
-
-
 @pytest.mark.parametrize(
-    ("own", "remaining", "connect", "read"),
+    ("own", "remaining", "bounds"),
     [
-        (None, None, 5.0, 10.0),
-        (2.0, None, 2.0, 2.0),
-        (60.0, None, 5.0, 10.0),
-        (None, 3.0, 3.0, 3.0),
-        (None, 60.0, 5.0, 10.0),
-        (2.0, 1.0, 1.0, 1.0),
+        (None, None, Bounds(5.0, 10.0, inf)),
+        (2.0, None, Bounds(2.0, 2.0, inf)),
+        (60.0, None, Bounds(5.0, 10.0, inf)),
+        (None, 3.0, Bounds(3.0, 10.0, 3.0)),
+        (None, 60.0, Bounds(5.0, 10.0, 60.0)),
+        (2.0, 1.0, Bounds(1.0, 2.0, 1.0)),
     ],
 )
-def test_the_least_of_all_limits_counts(own, remaining, connect, read):
-    assert LIMITS.timeouts(own, remaining) == steps(connect, read)
+def test_the_least_of_all_limits_counts(own, remaining, bounds):
+    assert LIMITS.bounds(own, remaining) == bounds
+
+
+def test_an_exchange_is_bounded_by_the_limit_and_by_the_deadline():
+    limits = Limits(exchange=4.0)
+    assert limits.bounds(None, None).whole == 4.0
+    assert limits.bounds(None, 3.0).whole == 3.0
+    assert limits.bounds(None, 5.0).whole == 4.0
 
 
 @pytest.mark.parametrize("remaining", [0.0, -1.0])
 def test_without_time_left_nothing_is_tried(remaining):
     with pytest.raises(DeadlineTooShortError):
-        LIMITS.timeouts(None, remaining)
+        LIMITS.bounds(None, remaining)
 
 
 @pytest.mark.parametrize(

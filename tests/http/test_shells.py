@@ -1,4 +1,4 @@
-"""The two shells over httpx2 do the same and fail the same."""
+"""The two shells do the same and fail the same."""
 
 import asyncio
 import os
@@ -60,7 +60,7 @@ def test_no_connection_means_that_nothing_was_sent(shells, closed_port):
 
 
 def test_a_connection_that_takes_too_long_means_that_nothing_was_sent(shells, full_port):
-    with pytest.raises(UnavailableError, match="ConnectTimeout"):
+    with pytest.raises(UnavailableError, match=r"no connection.*TimeoutError"):
         shells.send(post(f"http://127.0.0.1:{full_port}"), connect_timeout=0.1)
 
 
@@ -80,7 +80,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_for_good(shells, distr
 )
 def test_no_whole_answer_leaves_the_outcome_unknown(shells, vendor, fault):
     vendor.faults.next(fault)
-    with pytest.raises(OutcomeUnknownError, match="no answer") as caught:
+    with pytest.raises(OutcomeUnknownError, match="answer") as caught:
         shells.send(post(vendor.url), timeout=0.2)
     assert not caught.value.retryable
     assert not caught.value.outcome_known
@@ -90,13 +90,13 @@ def test_no_whole_answer_leaves_the_outcome_unknown(shells, vendor, fault):
 def test_a_request_may_have_less_time_than_the_transport(shells, vendor):
     vendor.faults.next(latency(1.0))
     request = Request(method="GET", url=vendor.url, timeout=0.05)
-    with pytest.raises(OutcomeUnknownError, match="ReadTimeout"):
+    with pytest.raises(OutcomeUnknownError, match="no whole answer in time"):
         shells.send(request)
 
 
 def test_the_deadline_of_the_call_bounds_every_wait(shells, vendor):
     vendor.faults.next(latency(1.0))
-    with pytest.raises(OutcomeUnknownError, match="ReadTimeout"):
+    with pytest.raises(OutcomeUnknownError, match="no whole answer in time"):
         shells.send(post(vendor.url), remaining=lambda: 0.05)
 
 
@@ -213,11 +213,6 @@ def test_first_requests_at_the_same_time_share_one_pool(vendor):
         for thread in threads:
             thread.join()
     assert statuses == [200] * 5
-
-
-def test_a_pool_is_opened_once():
-    with BlockingTransport() as transport:
-        assert transport._opened() is transport._opened()
 
 
 def test_a_transport_that_sent_nothing_closes_too(shells):

@@ -1,30 +1,46 @@
-"""The asynchronous shell over httpx2: the effect suspends while it waits."""
+"""The asynchronous shell of the wire: the effect suspends while it waits."""
 
 import asyncio
+import select
+import socket
+import ssl
 from collections.abc import Callable
-from math import inf
+from contextlib import suppress
+from time import monotonic
 from types import TracebackType
-from typing import Self, final
+from typing import Self, TypeAlias, final
 
-import httpx2
+from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
 
-from hardpoint.http.edge import FAILURES, Body, no_answer, outgoing, pool, tls, too_slow
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response
+from hardpoint.http.wire.channel import Channel, prepared, secured, shake
+from hardpoint.http.wire.connecting import HEAD_START
+from hardpoint.http.wire.failures import UNCONNECTED, no_answer, not_connected
+from hardpoint.http.wire.forks import register
+from hardpoint.http.wire.incoming import Incoming
+from hardpoint.http.wire.line import Line
+from hardpoint.http.wire.names import literal, look_up
+from hardpoint.http.wire.outgoing import Outgoing, outgoing
+from hardpoint.http.wire.pool import Pool
+from hardpoint.http.wire.trust import Trust, checked, context_of
 from hardpoint.resilience.timeout import remaining
 
 _DEFAULT = Limits()
+_Pool: TypeAlias = "Pool[Line, asyncio.Future[None]]"
 
 
 @final
 class AsyncTransport:
     """Sends requests over a pool of connections. After `close` it can be used anew.
 
-    It belongs to the event loop that uses it first, until it is closed.
+    It may be used from any event loop: each has connections of its own, and those of a loop that
+    was closed, or of the process that this one was forked from, are forgotten.
 
     Args:
         limits: its bounds.
         remaining: seconds that the deadline of the running call leaves; None without one.
+        tls: authorities and a certificate of one's own; the system's authorities without.
     """
 
     def __init__(
@@ -32,47 +48,57 @@ class AsyncTransport:
         limits: Limits = _DEFAULT,
         *,
         remaining: Callable[[], float | None] = remaining,
+        tls: Trust | ssl.SSLContext | None = None,
     ) -> None:
         self._limits = limits
         self._remaining = remaining
-        self._opening: asyncio.Task[httpx2.AsyncHTTPTransport] | None = None
+        self._tls = checked(tls) if isinstance(tls, ssl.SSLContext) else tls
+        self._context: ssl.SSLContext | None = None
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        register(self)
 
     async def send(self, request: Request) -> Response:
         """Send it once; see `Transport.send` for what it raises."""
-        if self._limits.exchange is None:
-            return await self._exchange(request)
+        begun = monotonic()
+        bounds = self._limits.bounds(request.timeout, self._remaining())
+        out = outgoing(request)
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop) or self._pool(loop)
+        if not pool.enter():
+            await _entered(pool, request, bounds.connect)
         try:
-            async with asyncio.timeout(self._limits.exchange):
-                return await self._exchange(request)
-        except TimeoutError as error:
-            raise too_slow(request) from error
-
-    async def _exchange(self, request: Request) -> Response:
-        try:
-            sent = outgoing(request, self._limits, self._remaining())
-            wire = await self._opened()
-            answer = await wire.handle_async_request(sent)
+            line = pool.take(out.key, begun)
+            if line is None:
+                seconds = bounds.connect + begun - monotonic()
+                line = await self._connected(pool, request, out, seconds)
+            answer = Incoming(self._limits, bodiless=out.bodiless)
             try:
-                body = Body(answer, request, self._limits, inf)
-                async for chunk in answer.aiter_raw():
-                    if body.full(chunk):
-                        break
+                in_time = await line.start(out, answer, bounds.step, begun + bounds.whole)
+            except BaseException:
+                line.close()
+                raise
             finally:
-                await answer.aclose()
-        except FAILURES as error:
-            failure = no_answer(error, request)
-        else:
-            return body.response()
-        try:
-            raise failure  # out here, where the error of httpx2 does not follow it by itself
+                answer.release()
+            if line.end():
+                pool.keep(line, monotonic())
+            else:
+                line.close()
         finally:
-            del failure
+            _left(pool)
+        if answer.whole:
+            return answer.response()
+        raise no_answer(request, answer, line.error, in_time=in_time, sent=line.sent)
 
     async def close(self) -> None:
-        """Close every connection."""
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            await (await opening).aclose()
+        """Close every connection, also where another event loop runs."""
+        pools, self._pools = self._pools, {}
+        here = asyncio.get_running_loop()
+        for loop, pool in pools.items():
+            if loop is here or loop.is_closed():
+                pool.close()
+            else:
+                with suppress(RuntimeError):  # it was closed meanwhile
+                    loop.call_soon_threadsafe(pool.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,12 +111,102 @@ class AsyncTransport:
     ) -> None:
         await self.close()
 
-    async def _opened(self) -> httpx2.AsyncHTTPTransport:
-        if self._opening is None:
-            self._opening = asyncio.create_task(asyncio.to_thread(self._open))
-        if self._opening.done():
-            return self._opening.result()
-        return await asyncio.shield(self._opening)
+    def __del__(self) -> None:
+        for loop, pool in self._pools.items():
+            if loop.is_closed():
+                pool.close()
 
-    def _open(self) -> httpx2.AsyncHTTPTransport:
-        return httpx2.AsyncHTTPTransport(verify=tls(), trust_env=False, limits=pool(self._limits))
+    def forked(self) -> None:
+        """This is a child process: what was inherited is the parent's."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            for line in pool.lines:
+                line.abandon()
+
+    def _pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
+        for other in tuple(self._pools):
+            if other.is_closed():
+                self._pools.pop(other).close()
+        pool: _Pool = Pool(self._limits)
+        return self._pools.setdefault(loop, pool)
+
+    async def _connected(
+        self, pool: _Pool, request: Request, out: Outgoing, seconds: float
+    ) -> Line:
+        loop = asyncio.get_running_loop()
+        pool.make_room()
+        try:
+            async with asyncio.timeout(seconds):
+                channel = Channel(await self._opened(loop, out, seconds))
+        except UNCONNECTED as error:
+            failure = not_connected(request, error)
+        else:
+            line = Line(loop, channel, out.key, self._limits.idle_seconds, pool.gone)
+            pool.lines.add(line)
+            return line
+        raise failure
+
+    async def _opened(
+        self, loop: asyncio.AbstractEventLoop, out: Outgoing, seconds: float
+    ) -> socket.socket:
+        origin = out.origin
+        if out.addresses or origin.literal:
+            addresses = literal(out.addresses or (origin.host,), origin.port)
+        else:
+            addresses = await look_up(origin.host, origin.port, seconds)
+        sock = await start_connection(addresses, happy_eyeballs_delay=HEAD_START, loop=loop)
+        try:
+            prepared(sock)
+            if not origin.secure:
+                return sock
+            if self._context is None:
+                self._context = await asyncio.to_thread(context_of, self._tls)
+            sock = secured(sock, self._context, origin.host)
+            await _shaken(loop, sock)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+async def _shaken(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:
+    while event := shake(sock):
+        ready = loop.create_future()
+        reading = event == select.POLLIN
+        (loop.add_reader if reading else loop.add_writer)(sock.fileno(), _wake, ready)
+        try:
+            await ready
+        finally:
+            (loop.remove_reader if reading else loop.remove_writer)(sock.fileno())
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def _entered(pool: _Pool, request: Request, seconds: float) -> None:
+    """Wait for a place."""
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    pool.waiters.append(waiter)
+    try:
+        async with asyncio.timeout(seconds):
+            await waiter
+    except BaseException as error:
+        if waiter.cancelled():
+            pool.waiters.remove(waiter)
+        else:  # a place came at the same time
+            _left(pool)
+        if not isinstance(error, TimeoutError):
+            raise
+    else:
+        return
+    raise not_connected(request, None, "every connection is in use")
+
+
+def _left(pool: _Pool) -> None:
+    waiter = pool.leave()
+    while waiter is not None and waiter.done():
+        waiter = pool.leave()
+    if waiter is not None:
+        waiter.set_result(None)

@@ -1,7 +1,8 @@
 """The bounds of a transport, and the addresses it may talk to."""
 
 from dataclasses import dataclass
-from typing import final
+from math import inf
+from typing import NamedTuple, final
 from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError, DeadlineTooShortError
@@ -15,9 +16,9 @@ class Limits:
     """What a transport allows itself.
 
     Attributes:
-        timeout: seconds to wait for each step: sending, and every wait for bytes.
-        exchange: seconds for all of it together, where given. The blocking shell looks at it with
-            every piece of the answer's body, the asynchronous one at any time.
+        timeout: seconds to wait for each step: for the other side to take or to give some bytes.
+        exchange: seconds for all of it together, where given; the deadline of the call that it
+            belongs to bounds it as well.
         connect_timeout: seconds to wait for a connection, TLS included, or a place in the pool.
         body_bytes_max: the largest answer taken.
         cut: give the beginning of a larger answer instead of refusing it, and an encoded one as it
@@ -35,19 +36,28 @@ class Limits:
     idle_connections: int = 20
     idle_seconds: float = 30.0
 
-    def timeouts(self, own: float | None, remaining: float | None) -> dict[str, float]:
-        """Seconds for each step of a request, `remaining` being what its deadline leaves.
+    def bounds(self, own: float | None, remaining: float | None) -> "Bounds":
+        """Seconds for a request, `remaining` being what its deadline leaves.
 
         Raises:
             DeadlineTooShortError: nothing is left.
         """
-        step = self.timeout if own is None else min(own, self.timeout)
+        whole = inf if self.exchange is None else self.exchange
         if remaining is not None:
             if remaining <= 0:
                 raise DeadlineTooShortError
-            step = min(step, remaining)
-        first = min(step, self.connect_timeout)
-        return {"connect": first, "pool": first, "read": step, "write": step}
+            whole = min(whole, remaining)
+        step = self.timeout if own is None else min(own, self.timeout)
+        return Bounds(min(step, whole, self.connect_timeout), step, whole)
+
+
+@final
+class Bounds(NamedTuple):
+    """Seconds that one request has: to be connected, for each step, and for all of it together."""
+
+    connect: float
+    step: float
+    whole: float
 
 
 def checked_url(url: str, *, key: str) -> str:

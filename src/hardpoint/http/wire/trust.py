@@ -1,0 +1,120 @@
+"""Whom we believe: the system's authorities, or those we are told; and how we prove who we are.
+
+The environment has no say. TLS 1.2 or later, names checked; none of it can be switched off.
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from os import PathLike
+from pathlib import Path
+from typing import final
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.secrets import Secret
+
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # macOS, Alpine, BSD
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a transport's TLS stands on, where that is not the system's authorities alone.
+
+    Attributes:
+        authorities: a file of PEM certificates, believed in place of the system's.
+        certificate: a file in PEM, ours, followed by those between it and its authority.
+        key: the file of its private key, unless the key is in `certificate`.
+        password: of the key.
+    """
+
+    authorities: str | PathLike[str] | None = None
+    certificate: str | PathLike[str] | None = None
+    key: str | PathLike[str] | None = None
+    password: Secret | None = None
+
+
+def context_of(tls: Trust | ssl.SSLContext | None) -> ssl.SSLContext:
+    """The context that a transport's connections are made with. It takes some 30 ms.
+
+    Raises:
+        ConfigurationError: a file cannot be read or used, or the context does not verify.
+    """
+    if tls is None:
+        return _system()
+    if isinstance(tls, ssl.SSLContext):
+        return checked(tls)
+    context = _context()
+    if tls.authorities is None:
+        _believe_system(context)
+    else:
+        _loaded("tls.authorities", lambda: context.load_verify_locations(tls.authorities))
+    certificate = tls.certificate
+    if certificate is not None:
+        password = None if tls.password is None else tls.password.reveal()
+        _loaded(
+            "tls.certificate",  # without a password OpenSSL would ask on the terminal
+            lambda: context.load_cert_chain(certificate, tls.key, password or _NO_PASSWORD),
+        )
+    return context
+
+
+def checked(context: ssl.SSLContext) -> ssl.SSLContext:
+    """A context of somebody else's, if it is as strict as ours.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
+        raise ConfigurationError(
+            "tls", "does not verify certificates and names", fix="Name the authority to believe"
+        )
+    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        raise ConfigurationError("tls", "allows versions before TLS 1.2")
+    return context
+
+
+_NO_PASSWORD = "-"  # noqa: S105
+
+
+@cache
+def _system() -> ssl.SSLContext:
+    context = _context()
+    _believe_system(context)
+    return context
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _believe_system(context: ssl.SSLContext) -> None:
+    """Where OpenSSL was built to look, or else where systems keep their bundle."""
+    paths = ssl.get_default_verify_paths()
+    for file in (paths.openssl_cafile, *_BUNDLES):
+        if Path(file).is_file():
+            context.load_verify_locations(file)
+            return
+    if Path(paths.openssl_capath).is_dir():
+        context.load_verify_locations(capath=paths.openssl_capath)
+        return
+    raise ConfigurationError(
+        "tls.authorities", "this system has none", fix="Install ca-certificates, or name a file"
+    )
+
+
+def _loaded(key: str, load: Callable[[], None]) -> None:
+    try:
+        load()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigurationError(key, f"cannot be used ({reason})") from error
