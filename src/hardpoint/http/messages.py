@@ -72,7 +72,8 @@ class Headers(Mapping[str, str]):
         if self._known is None:
             known: dict[str, list[str]] = {}
             for name, value in self._pairs:
-                known.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+                text = value.decode("latin-1").strip(" \t")
+                known.setdefault(name.decode("latin-1").lower(), []).append(text)
             self._known = known
         return self._known
 

@@ -15,7 +15,6 @@ from hardpoint.http.wire.incoming import Incoming
 
 READ_BYTES = 64 * 1024
 _SLICE_BYTES = 64 * 1024
-_READS_AT_A_TIME = 16  # then others on the event loop have their turn
 _WAIT_SECONDS_MAX = 24 * 3600.0  # what `poll` can be told
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -74,8 +73,7 @@ class Channel:
 
     Attributes:
         fd: its number.
-        plain: not under TLS: what could not be sent has not been, and a read that gives less than
-            it could has left nothing.
+        plain: not under TLS: what could not be sent has not been.
     """
 
     __slots__ = ("_poll", "_secure", "_sock", "fd", "plain")
@@ -146,7 +144,7 @@ class Channel:
         Raises:
             OSError: the connection is gone.
         """
-        for _ in range(_READS_AT_A_TIME):
+        while True:  # to the end: uvloop tells of a connection's end but once, with what is left
             data = self.receive()
             if data is None:
                 return False
@@ -155,9 +153,6 @@ class Channel:
                 return True
             if answer.feed(data):
                 return True
-            if self.plain and len(data) < READ_BYTES:
-                return False
-        return False
 
     @property
     def pending(self) -> bool:
