@@ -1,6 +1,6 @@
-"""A provider's extras: what a port does not know, passed on beside what it sets."""
+"""What goes beside the arguments of a port: a provider's extras, and the caller's own pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hardpoint.core.errors import InvalidRequestError
@@ -26,3 +26,20 @@ def _merged(fields: Mapping[str, Any], extra: Mapping[str, Any], path: str) -> d
         else:
             raise InvalidRequestError("is set by the port", field=f"{path}.{name}")
     return result
+
+
+def text_pairs(given: Mapping[str, str], *, field: str) -> Iterator[tuple[str, str, str]]:
+    """The names and values of metadata or headers, each pair with its own name for errors.
+
+    Raises:
+        InvalidRequestError: one of them is no text; nothing was sent.
+    """
+    pairs: Mapping[object, object] = {**given}
+    for name, value in pairs.items():
+        own = f"{field}[{name!r:.50}]"
+        if not (isinstance(name, str) and isinstance(value, str)):
+            odd = value if isinstance(name, str) else name
+            raise InvalidRequestError(
+                f"holds {type(odd).__name__}, and has to be text: str(...)", field=own
+            )
+        yield name, value, own
