@@ -34,12 +34,10 @@ def text_pairs(given: Mapping[str, str], *, field: str) -> Iterator[tuple[str, s
     Raises:
         InvalidRequestError: one of them is no text; nothing was sent.
     """
-    pairs: Mapping[object, object] = {**given}
-    for name, value in pairs.items():
+    for name, value in given.items():
+        pair: tuple[object, object] = (name, value)
         own = f"{field}[{name!r:.50}]"
-        if not (isinstance(name, str) and isinstance(value, str)):
-            odd = value if isinstance(name, str) else name
-            raise InvalidRequestError(
-                f"holds {type(odd).__name__}, and has to be text: str(...)", field=own
-            )
+        odd = [type(one).__name__ for one in pair if not isinstance(one, str)]
+        if odd:
+            raise InvalidRequestError(f"holds {odd[0]}, and has to be text: str(...)", field=own)
         yield name, value, own
