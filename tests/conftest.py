@@ -1,5 +1,9 @@
+import json
 import os
 import signal
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,3 +29,40 @@ def mode(request):
     mode = MODES[request.param]()
     yield mode
     mode.close()
+
+
+FORK_SECONDS = 60.0
+
+
+@pytest.fixture
+def forked() -> Callable[[Callable[[], Any]], Any]:
+    """Runs a function in a forked child of this process; gives what it returned, as JSON knows it.
+
+    A child that hangs is killed, and fails the test as one that raises does.
+    """
+
+    def run(function: Callable[[], Any]) -> Any:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                os.write(writing, json.dumps(function()).encode())
+                code = 0
+            except BaseException as error:
+                os.write(writing, repr(error).encode())
+                raise
+            finally:
+                os._exit(code)
+        os.close(writing)
+        killer = threading.Timer(FORK_SECONDS, os.kill, (pid, signal.SIGKILL))
+        killer.start()
+        with os.fdopen(reading, "rb") as said:
+            told = said.read()
+        _, status = os.waitpid(pid, 0)
+        killer.cancel()
+        killer.join()
+        assert status == 0, told.decode()
+        return json.loads(told)
+
+    return run

@@ -440,6 +440,6 @@ def test_a_request_that_comes_too_late_for_a_store_that_closes_is_refused(stage)
         writer = desk.store._writer
         await desk.store.close()
         with pytest.raises(StoreUnavailableError, match="was closed"):
-            writer.request(lambda engine: None, lambda result: None)
+            writer.request(lambda engine: None, lambda result: None, None)
 
     stage.play(story)

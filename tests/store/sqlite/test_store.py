@@ -170,29 +170,6 @@ def test_a_callback_that_fails_keeps_no_answer_from_the_others(stage):
     stage.play(story)
 
 
-def test_a_loop_that_ends_over_an_open_store_ends_its_thread(stage):
-    stores = []
-
-    async def scene():
-        store = stage.build()
-        stores.append(store)
-        await store.open()
-        store.gate.acquire()
-        store.accept(stage.make("evt_1"), lambda result: None)
-
-    asyncio.run(scene())
-    (store,) = stores
-    store.gate.release()
-    store._writer._thread.join(10)
-    assert not store._writer._thread.is_alive()
-    store._lock.release()
-
-    async def story(desk):
-        assert (await desk.accept("evt_1")).stored is Stored.DUPLICATE
-
-    stage.play(story)
-
-
 def test_a_path_may_be_text(tmp_path):
     async def scene():
         store = SqliteStore(str(tmp_path / "store.db"))

@@ -95,10 +95,12 @@ class Checkpoints:
 
     def _checkpoint(self, how: str) -> tuple[int, int] | None:
         database = self._database
-        with database.gate:
-            try:
-                database.check_file()
-                busy, pages, done = database.connection.execute(how).fetchone()
-            except sqlite3.Error as error:
-                raise database.judged(error, syncing=True) from error
+        turn = database.gate.acquire(self._limits.gate)
+        try:
+            database.check_file()
+            busy, pages, done = database.connection.execute(how).fetchone()
+        except sqlite3.Error as error:
+            raise database.judged(error, syncing=True) from error
+        finally:
+            database.gate.release(turn)
         return None if busy and pages < 0 else (pages, done)

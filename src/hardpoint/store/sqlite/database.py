@@ -53,13 +53,21 @@ class Database:
         gate: taken for each transaction.
         busy: seconds to wait for a lock held outside this process.
         kind: the connection's class.
+        turn_seconds: how long to wait for the gate.
     """
 
     def __init__(
-        self, path: Path, *, gate: Gate, busy: float, kind: type[sqlite3.Connection]
+        self,
+        path: Path,
+        *,
+        gate: Gate,
+        busy: float,
+        kind: type[sqlite3.Connection],
+        turn_seconds: float = 5.0,
     ) -> None:
         self.path = path
         self.gate = gate
+        self._turn_seconds = turn_seconds
         self.broken: str | None = None
         create_private(path)
         refuse_misfit(path)
@@ -105,11 +113,11 @@ class Database:
             StoreUnavailableError: not now, or, when `broken` is set, never again.
             Exception: what `work` raised. In each case nothing was written.
         """
-        self.gate.acquire()
+        turn = self.gate.acquire(self._turn_seconds)
         try:
             return self._transaction(work)
         finally:
-            self.gate.release()
+            self.gate.release(turn)
 
     def _transaction(self, work: Callable[[], T]) -> T:
         if self.broken is not None:
@@ -184,4 +192,8 @@ class Database:
         if self.broken is None:
             self.connection.close()
         else:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
+            self.leak()
+
+    def leak(self) -> None:
+        """Have the connection never closed, not even with the process."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))

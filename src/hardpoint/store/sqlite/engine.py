@@ -56,7 +56,9 @@ class Engine:
         self._listeners = listeners
         self._news: list[object] = []
         self._told_broken = False
-        self._database = database = Database(path, gate=gate, busy=limits.busy, kind=kind)
+        self._database = database = Database(
+            path, gate=gate, busy=limits.busy, kind=kind, turn_seconds=limits.gate
+        )
         connection = database.connection
         self.calls = Calls(connection, Moment(clock.now(), clock.monotonic()))
         try:
@@ -159,6 +161,10 @@ class Engine:
         self._keep(self._checkpoints.finish)
         self._guard.close()
         self._database.close()
+
+    def leak(self) -> None:
+        """Never close it: in a forked child, where it is another process's."""
+        self._database.leak()
 
     def news(self) -> list[object]:
         """What happened since the last call, for the listeners."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from hardpoint.core.errors import StoreError
+from hardpoint.core.errors import StoreError, StoreUnavailableError
 
 
 class Pass:
@@ -51,72 +51,122 @@ def refuse_inside_block() -> None:
         )
 
 
-class Gate:
-    """A first-in, first-out lock for threads and tasks of one process."""
+class Turn:
+    """Who holds the gate, or waits for it: a thread, or a task of an event loop."""
 
-    __slots__ = ("_held", "_mutex", "_waiting")
+    __slots__ = ("grant", "loop")
+
+    def __init__(
+        self, grant: Callable[[], bool], loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        self.grant = grant
+        self.loop = loop
+
+    @property
+    def gone(self) -> bool:
+        """Whether its loop was closed: nobody will give the gate back."""
+        return self.loop is not None and self.loop.is_closed()
+
+
+class Gate:
+    """A first-in, first-out lock for threads and tasks of one process, of whatever event loops."""
+
+    __slots__ = ("_holder", "_mutex", "_waiting")
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._held = False
-        self._waiting: deque[Callable[[], bool]] = deque()
+        self._holder: Turn | None = None
+        self._waiting: deque[Turn] = deque()
 
-    def acquire(self) -> None:
-        """Take the gate; blocks this thread until it is its turn."""
+    def acquire(self, seconds: float | None = None) -> Turn:
+        """Take the gate; blocks this thread until it is its turn.
+
+        Raises:
+            StoreUnavailableError: whoever has it did not let go within `seconds`.
+        """
+        granted = threading.Lock()
+        granted.acquire()
+
+        def grant() -> bool:
+            granted.release()
+            return True
+
+        turn = Turn(grant)
+        if self._join(turn) or granted.acquire(timeout=-1 if seconds is None else seconds):
+            return turn
         with self._mutex:
-            if not self._held:
-                self._held = True
-                return
-            turn = threading.Lock()
-            turn.acquire()
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                raise _too_long(seconds)
+        return turn  # it came in the last moment
 
-            def grant() -> bool:
-                turn.release()
-                return True
+    async def acquire_async(self, seconds: float | None = None) -> Turn:
+        """Take the gate without blocking the loop. A cancelled wait passes its turn on.
 
-            self._waiting.append(grant)
-        turn.acquire()
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    async def acquire_async(self) -> None:
-        """Take the gate without blocking the loop. A cancelled wait passes its turn on."""
+        Raises:
+            StoreUnavailableError: see `acquire`.
+        """
         loop = asyncio.get_running_loop()
-        with self._mutex:
-            if not self._held:
-                self._held = True
-                return
-            turn: asyncio.Future[None] = loop.create_future()
+        here: asyncio.Future[None] = loop.create_future()
 
-            def wake() -> None:
-                if turn.cancelled():
-                    self.release()
-                else:
-                    turn.set_result(None)
+        def wake() -> None:
+            if here.cancelled():
+                self.release(turn)
+            else:
+                here.set_result(None)
 
-            def grant() -> bool:
-                try:
-                    loop.call_soon_threadsafe(wake)
-                except RuntimeError:  # its loop is closed: nobody waits there any more
-                    return False
-                return True
+        def grant() -> bool:
+            try:
+                loop.call_soon_threadsafe(wake)
+            except RuntimeError:  # its loop is closed: nobody waits there any more
+                return False
+            return True
 
-            self._waiting.append(grant)
+        turn = Turn(grant, loop)
+        if self._join(turn):
+            return turn
         try:
-            await turn
+            async with asyncio.timeout(seconds):
+                await here
+        except TimeoutError:
+            raise _too_long(seconds) from None
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.release()
+            if here.done() and not here.cancelled():
+                self.release(turn)
             raise
+        return turn
 
-    def release(self) -> None:
-        """Let the next one in. Any thread may release."""
+    def release(self, turn: Turn | None = None) -> None:
+        """Let the next one in. Any thread may release.
+
+        Args:
+            turn: whose; nothing happens when it has passed to others, because its loop was closed.
+        """
         with self._mutex:
-            while self._waiting:
-                if self._waiting.popleft()():
-                    return
-            self._held = False
+            if turn is None or turn is self._holder:
+                self._pass_on()
+
+    def _join(self, turn: Turn) -> bool:
+        """Stand in line; True when it is the turn of this one at once."""
+        with self._mutex:
+            if self._holder is not None and self._holder.gone:
+                self._pass_on()
+            if self._holder is None:
+                self._holder = turn
+                return True
+            self._waiting.append(turn)
+            return False
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            self._holder = self._waiting.popleft()
+            if self._holder.grant():
+                return
+        self._holder = None
+
+
+def _too_long(seconds: float | None) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"a block of the application has held the store's file for more than {seconds or 0:g} s; "
+        "keep complete_in blocks short"
+    )

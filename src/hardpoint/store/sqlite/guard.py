@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from hardpoint.core.errors import StoreError
+from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.sqlite.database import Database
 from hardpoint.store.sqlite.files import inode_of
 
@@ -29,6 +29,26 @@ _DESCRIPTORS = Path("/dev/fd")
 _watched: dict[Inode, Path] = {}
 _connects: Counter[Inode | None] = Counter()
 """How often the standard library's sqlite3 was asked to open a file, since a store was opened."""
+
+
+_inherited: dict[Inode, Path] = {}
+"""The files that were open when this process was forked from another."""
+
+
+def refuse_inherited(path: Path) -> None:
+    """Refuse a file that was open before the fork.
+
+    SQLite keeps what it has locked in memory, and a fork copies that but not the locks: whoever
+    opens the file in the child goes on without them, and damages it.
+
+    Raises:
+        StoreUnavailableError: it was.
+    """
+    if inode_of(path) in _inherited:
+        raise StoreUnavailableError(
+            f"{path} was open as a store when this process was forked, which SQLite does not "
+            "survive: start the hub after the fork, in each worker, or not at all before it"
+        )
 
 
 class Guard:
@@ -139,3 +159,11 @@ def _path_of(database: str) -> str:
     if database.startswith("file:"):
         return unquote(database[5:].partition("?")[0].removeprefix("//"))
     return database
+
+
+def _in_child() -> None:
+    _inherited.update(_watched)
+    _watched.clear()
+
+
+os.register_at_fork(after_in_child=_in_child)

@@ -17,7 +17,7 @@ from hardpoint.store.sqlite.completions import END, RECORD
 from hardpoint.store.sqlite.connections import NO_CHECKPOINT
 from hardpoint.store.sqlite.faults import Fault, fault_of
 from hardpoint.store.sqlite.files import inode_of
-from hardpoint.store.sqlite.gate import Pass
+from hardpoint.store.sqlite.gate import Pass, Turn
 from hardpoint.store.sqlite.sides import side_of
 from hardpoint.store.sqlite.statements import MARK
 from hardpoint.store.sqlite.store import SqliteStore
@@ -67,6 +67,7 @@ class CompleteIn:
         self._side = side_of(target)
         self._started_at = store.clock.now() if started_at is None else started_at
         self._held_from = 0.0
+        self._turn: Turn | None = None
         self._pass = Pass()
 
     def __enter__(self) -> Any:
@@ -106,7 +107,7 @@ class CompleteIn:
         try:
             self._refuse_other_file(await side.execute("pragma database_list"))
             await side.execute(NO_CHECKPOINT)
-            await side.take(store.gate)
+            turn = self._turn = await side.take(store.gate, store.limits.gate)
         except BaseException:
             await side.roll_back()
             raise
@@ -119,7 +120,7 @@ class CompleteIn:
             try:
                 await side.roll_back()
             finally:
-                store.gate.release()
+                store.gate.release(turn)
             raise
         self._pass.begin()
         return side.target
@@ -131,7 +132,7 @@ class CompleteIn:
             else:
                 await self._side.roll_back()
         finally:
-            self._store.gate.release()
+            self._store.gate.release(self._turn)
             self._pass.end()
             self._report()
 

@@ -1,6 +1,7 @@
 """The journal of calls in a SQLite store: for callers in its loop, or in threads of their own."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
@@ -14,7 +15,7 @@ from hardpoint.runtime.journal import (
     UnrecordableError,
 )
 from hardpoint.store.events import ResultNotRecorded
-from hardpoint.store.sqlite.calls import CallName, Moment, name_of
+from hardpoint.store.sqlite.calls import Moment
 from hardpoint.store.sqlite.engine import Engine, Request
 from hardpoint.store.sqlite.store import SqliteStore
 
@@ -37,8 +38,7 @@ class SqliteJournal:
 
     async def begin(self, intent: Intent) -> Entry:
         """Write the intent down, or tell what is there. After NEW and OPEN, say how it ended."""
-        name = name_of(intent)
-        if not self._under_way.enter(name):
+        if not self._under_way.enter(intent):
             return Entry(standing=Standing.BUSY)
         made: list[Entry] = []
         now = self._now()
@@ -54,17 +54,17 @@ class SqliteJournal:
         try:
             entry: Entry = await self._ask(begin)
         except BaseException:  # it may be written all the same; nothing was sent
-            self._finally(name, undo)
+            self._finally(intent, undo)
             raise
         if entry.standing in _NEVER_WRITTEN:
-            self._under_way.leave(name)
+            self._under_way.leave(intent)
         elif entry.standing is Standing.OPEN:
-            self._under_way.mark(name, sending=False)
+            self._under_way.mark(intent, sending=False)
         return entry
 
     async def resume(self, intent: Intent) -> None:
         """What was open has not happened; it will be sent now."""
-        self._under_way.mark(name_of(intent), sending=True)
+        self._under_way.mark(intent, sending=True)
         await self._ask(lambda engine: engine.calls.resume(intent))
 
     async def adopt(
@@ -76,14 +76,14 @@ class SqliteJournal:
             lambda engine: engine.calls.adopt(intent, found, others, sending, now)
         )
         if isinstance(adopted, Found):
-            self._under_way.leave(name_of(intent))
+            self._under_way.leave(intent)
         return adopted
 
     async def end(
         self, intent: Intent, result: bytes | UnrecordableError, subject: str | None
     ) -> None:
         """It was done. Should the store not take it now, the key stays open: to be asked for."""
-        name, now = name_of(intent), self._now()
+        now = self._now()
         lost = isinstance(result, UnrecordableError)
         kept = None if lost else result
         try:
@@ -94,25 +94,22 @@ class SqliteJournal:
             if lost:
                 self._tell_lost(intent, result)
         finally:
-            self._under_way.leave(name)
+            self._under_way.leave(intent)
 
     def free(self, intent: Intent) -> None:
         """It was not done: the key is as if it had never been used."""
-        self._finally(name_of(intent), lambda engine: engine.calls.free(intent))
+        self._finally(intent, lambda engine: engine.calls.free(intent))
 
     def leave(self, intent: Intent) -> None:
         """Nobody knows whether it was done. Since when, is kept from the first time on."""
         now = self._now()
-        self._finally(name_of(intent), lambda engine: engine.calls.leave(intent, now))
+        self._finally(intent, lambda engine: engine.calls.leave(intent, now))
 
-    def _finally(self, name: CallName, request: Request) -> None:
+    def _finally(self, intent: Intent, request: Request) -> None:
         """Have the writer do it, in its turn: before whatever is asked of it next."""
-        try:
-            self._store.post(request)
-        except StoreUnavailableError:
-            pass  # the key stays open, and is in doubt when it is asked for
-        finally:
-            self._under_way.leave(name)
+        if self._under_way.leave(intent):
+            with suppress(StoreUnavailableError):  # the key stays open: in doubt when asked for
+                self._store.post(request)
 
     def _tell_lost(self, intent: Intent, error: Exception) -> None:
         told = ResultNotRecorded(scope=intent.scope, key=intent.key, error=str(error))

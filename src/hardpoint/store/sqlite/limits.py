@@ -18,6 +18,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         pending_seconds: how long the oldest of them may have waited.
         lease: seconds for which `accept` leases jobs to this process.
         lock_wait: seconds to wait for another process to let the store go.
+        gate: seconds to wait for a block of the application that has the file.
         busy: seconds to wait for a lock that a program outside holds on the file.
         write_seconds: SQL time of one completion's write functions.
         write_slow: seconds from which they are reported.
@@ -34,7 +35,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     pending_bytes: int = 64 << 20
     pending_seconds: float = 5.0
     lease: float = 60.0
-    lock_wait: float = 10.0
+    lock_wait: float = 0.0
+    gate: float = 5.0
     busy: float = 1.0
     write_seconds: float = 1.0
     write_slow: float = 0.005

@@ -1,19 +1,16 @@
 """The lock file: one accepting process per store."""
 
-import asyncio
 import contextlib
 import fcntl
 import os
-import weakref
-from collections.abc import Awaitable, Callable
+import time
 from pathlib import Path
 
 from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.forks import forget_in_child
 from hardpoint.store.sqlite.files import inode_of
 
 _POLL = 0.05
-
-_held: "weakref.WeakSet[LockFile]" = weakref.WeakSet()
 
 
 class LockFile:
@@ -26,15 +23,10 @@ class LockFile:
         self.path = Path(f"{database}.lock")
         self._database = database
         self._descriptor: int | None = None
+        forget_in_child(self)
 
-    async def acquire(
-        self, wait: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    ) -> None:
+    def acquire(self, wait: float) -> None:
         """Take the lock, looking again until `wait` seconds have passed.
-
-        Args:
-            wait: seconds.
-            sleep: how to wait between two looks.
 
         Raises:
             StoreUnavailableError: another process has it still.
@@ -42,11 +34,12 @@ class LockFile:
         for _ in range(max(0, round(wait / _POLL))):
             if self._take():
                 return
-            await sleep(_POLL)
+            time.sleep(_POLL)
         if not self._take():
             raise StoreUnavailableError(
-                f"{self._database} is in use by {self._holder()}. One process accepts into a "
-                "SQLite store: stop that one, or give this one a file of its own"
+                f"{self._database} is in use by {self._holder()}: one process receives into a "
+                "SQLite store. Of several workers (--workers) let each only call out, and run one "
+                "`hardpoint serve app:hub` that receives"
             )
 
     def release(self) -> None:
@@ -54,7 +47,10 @@ class LockFile:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-            _held.discard(self)
+
+    def forget(self) -> None:
+        """A forked child shares the lock; were it to outlive us, nobody could take the store."""
+        self.release()
 
     def _take(self) -> bool:
         try:
@@ -73,19 +69,9 @@ class LockFile:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
-        _held.add(self)
         return True
 
     def _holder(self) -> str:
         with contextlib.suppress(OSError, ValueError):
             return f"process {int(self.path.read_text())}"
         return "another process"
-
-
-def _let_go_in_child() -> None:
-    """A forked child shares the lock; were it to outlive us, nobody could take the store."""
-    for lock in list(_held):
-        lock.release()
-
-
-os.register_at_fork(after_in_child=_let_go_in_child)

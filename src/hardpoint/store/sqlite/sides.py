@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from hardpoint.core.errors import StoreError
-from hardpoint.store.sqlite.gate import Gate
+from hardpoint.store.sqlite.gate import Gate, Turn
 
 _ROLLBACK = "rollback"
 
@@ -24,8 +24,8 @@ class Side(Protocol):
         """Get hold of a connection; refuses one that is in a transaction."""
         ...
 
-    async def take(self, gate: Gate) -> None:
-        """Wait for the gate."""
+    async def take(self, gate: Gate, seconds: float) -> Turn:
+        """Wait for the gate, for so long."""
         ...
 
     async def execute(self, sql: str) -> list[Any]:
@@ -89,8 +89,8 @@ class _Plain:
     async def start(self) -> None:
         _refuse_open_transaction(self.target.in_transaction)
 
-    async def take(self, gate: Gate) -> None:
-        gate.acquire()
+    async def take(self, gate: Gate, seconds: float) -> Turn:
+        return gate.acquire(seconds)
 
     async def execute(self, sql: str) -> list[Any]:
         return self._cursor().execute(sql).fetchall()
@@ -126,8 +126,8 @@ class _Session:
         if self._connection.connection.driver_connection.in_transaction:
             await self.execute(_ROLLBACK)  # a listener of the engine began it, without the lock
 
-    async def take(self, gate: Gate) -> None:
-        gate.acquire()
+    async def take(self, gate: Gate, seconds: float) -> Turn:
+        return gate.acquire(seconds)
 
     async def execute(self, sql: str) -> list[Any]:
         return _rows(self._connection.exec_driver_sql(sql))
@@ -160,8 +160,8 @@ class _AsyncSession:
         if raw.driver_connection.in_transaction:
             await self.execute(_ROLLBACK)  # a listener of the engine began it, without the lock
 
-    async def take(self, gate: Gate) -> None:
-        await gate.acquire_async()
+    async def take(self, gate: Gate, seconds: float) -> Turn:
+        return await gate.acquire_async(seconds)
 
     async def execute(self, sql: str) -> list[Any]:
         return _rows(await self._connection.exec_driver_sql(sql))

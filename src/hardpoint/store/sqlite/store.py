@@ -3,20 +3,21 @@
 import asyncio
 import sqlite3
 import threading
-import time
 from asyncio import _get_running_loop
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import MisuseError, StoreUnavailableError
+from hardpoint.core.errors import MisuseError, StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
+from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Accepted, Completed, Completion, Lease, NewEvent, Refusals
 from hardpoint.store.sqlite.engine import Engine, Request
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
+from hardpoint.store.sqlite.guard import refuse_inherited
 from hardpoint.store.sqlite.jobs import LeaseName
 from hardpoint.store.sqlite.limits import Limits, Retention
 from hardpoint.store.sqlite.lock import LockFile
@@ -57,13 +58,12 @@ class SqliteStore:
         self._retention = retention
         self._kind = kind
         self._lock = LockFile(self.path)
+        self._mutex = threading.Lock()
         self._writer: Writer | None = None
         self._engine: Engine | None = None
-        self._rows = 0
-        self._bytes = 0
-        self._oldest = 0.0
         self.under_way = UnderWay()
         """The calls of this process that are written down in its journals."""
+        forget_in_child(self)
 
     @property
     def broken(self) -> str | None:
@@ -73,7 +73,7 @@ class SqliteStore:
     @property
     def is_open(self) -> bool:
         """Whether it was opened, and not closed since."""
-        return self._writer is not None
+        return self._writer is not None and self._engine is not None
 
     @property
     def boot(self) -> int:
@@ -106,10 +106,26 @@ class SqliteStore:
         """Take the store, bring its schema up, and release what an earlier boot had leased.
 
         Raises:
-            StoreUnavailableError: another process holds it, or it cannot be opened here.
+            StoreUnavailableError: it is open already, another process holds it, or it cannot be
+                opened here.
             StoreCorruptError: not a store of ours, or of a newer version.
         """
-        await self._open(asyncio.sleep)
+        if not self._begin():
+            raise StoreUnavailableError(f"{self.path} is open already")
+        try:
+            await self._opened_here()
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+
+    async def ensure_open(self) -> None:
+        """Open it unless it is open; loops and threads that ask at a time wait for one opening.
+
+        Raises:
+            StoreUnavailableError, StoreCorruptError: see `open`.
+        """
+        self._begin()
+        await self._opened_here()
 
     def open_blocking(self) -> None:
         """The same for a process of threads alone: it can keep a journal, and accept nothing.
@@ -117,51 +133,56 @@ class SqliteStore:
         Raises:
             MisuseError: an event loop runs in this thread.
         """
-        run(self._open(_pause))
+        run(self.open())
 
     def close_blocking(self) -> None:
         """Finish what was submitted, and let go of a store that was opened by `open_blocking`."""
         run(self.close())
 
-    async def _open(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        if self._writer is not None:
-            raise StoreUnavailableError(f"{self.path} is open already")
-        await self._lock.acquire(self.limits.lock_wait, sleep)
-        writer = Writer(self._open_engine, self.limits, told=self._tell, settled=self._settle)
+    def _begin(self) -> bool:
+        """Begin to open; False when that has been done."""
+        with self._mutex:
+            if self._writer is not None:
+                return False
+            writer = self._writer = Writer(
+                self._open_engine, self.limits, told=self._tell, closed=self._lock.release
+            )
+        writer.start()
+        return True
+
+    async def _opened_here(self) -> None:
+        writer = self._writer
+        if writer is None:  # it was closed meanwhile
+            raise StoreUnavailableError(f"{self.path} is not open")
         try:
-            self._engine = await writer.start()
-        except BaseException:
-            await writer.stop()
-            self._lock.release()
+            self._engine = await writer.opened()
+        except StoreError:
+            if self._writer is writer:
+                self._writer = None
             raise
-        self._writer = writer
 
     async def close(self) -> None:
         """Finish what was submitted, release every lease, and let the store go."""
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.stop()
-            self._lock.release()
+
+    def forget(self) -> None:
+        """Begin anew in a forked child, to whom nothing of the open file may matter."""
+        if self._engine is not None:
+            self._engine.leak()
+        self._mutex = threading.Lock()
+        self.gate = Gate()
+        self.under_way.forget()
+        self._writer = self._engine = None
 
     def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
-        """Store an event durably; `done` is called in the loop after the commit, never before.
+        """Store an event durably; `done` is called in this loop after the commit, never before.
 
         Raises:
             StoreUnavailableError: too much is waiting already; answer 503.
         """
-        writer, limits = self._running(), self.limits
-        now = self.clock.monotonic()
-        if self._rows == 0:
-            self._oldest = now
-        elif (
-            self._rows >= limits.pending_rows
-            or self._bytes + len(event.body) > limits.pending_bytes
-            or now - self._oldest > limits.pending_seconds
-        ):
-            raise StoreUnavailableError(f"{self._rows} events wait to be stored already")
-        self._rows += 1
-        self._bytes += len(event.body)
-        writer.accept(event, done, now)
+        self._running().accept(event, done, self.clock.monotonic())
 
     async def claim(
         self, handlers: Sequence[str], limit: int, *, now: float, lease: float
@@ -229,13 +250,14 @@ class SqliteStore:
     async def ask(self, request: Request) -> Any:
         """Have the writer do something; a caller that is cancelled does not undo it."""
         refuse_inside_block()
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
 
         def done(result: object) -> None:
             if not answer.done():
                 answer.set_result(result)
 
-        self._running().request(request, done)
+        self._running().request(request, done, loop)
         return _given(await answer)
 
     async def ask_blocking(self, request: Request) -> Any:
@@ -254,7 +276,7 @@ class SqliteStore:
             results.append(result)
             answered.set()
 
-        self._running().request(request, done, direct=True)
+        self._running().request(request, done, None)
         answered.wait()
         return _given(results[0])
 
@@ -264,41 +286,46 @@ class SqliteStore:
         Raises:
             StoreUnavailableError: the store is closed or broken.
         """
-        self._running().request(request, _ignored, direct=True)
+        self._running().request(request, _ignored, None)
 
     def _running(self) -> Writer:
         writer = self._writer
-        if writer is None:
-            raise StoreUnavailableError(f"{self.path} is not open")
+        if writer is None or self._engine is None:
+            refuse_inherited(self.path)
+            raise StoreUnavailableError(
+                f"{self.path} is not open: start the hub (`async with hub`), or `await hub.open()`"
+            )
         if self.broken is not None:
             raise StoreUnavailableError(self.broken)
         return writer
 
     def _opened(self) -> Engine:
         if self._engine is None:
+            refuse_inherited(self.path)
             raise StoreUnavailableError(f"{self.path} is not open")
         return self._engine
 
     def _open_engine(self) -> Engine:
-        return Engine(
-            self.path,
-            gate=self.gate,
-            clock=self.clock,
-            limits=self.limits,
-            retention=self._retention,
-            listeners=self.listeners,
-            kind=self._kind,
-        )
+        """On the writer's thread."""
+        refuse_inherited(self.path)
+        self._lock.acquire(self.limits.lock_wait)
+        try:
+            return Engine(
+                self.path,
+                gate=self.gate,
+                clock=self.clock,
+                limits=self.limits,
+                retention=self._retention,
+                listeners=self.listeners,
+                kind=self._kind,
+            )
+        except BaseException:
+            self._lock.release()
+            raise
 
     def _tell(self, news: Sequence[object]) -> None:
         for one in news:
             self.listeners.emit(one)
-
-    def _settle(self, rows: int, size: int, at: float) -> None:
-        """Some accepts were answered, of which the last had come at `at`: the others came later."""
-        self._rows -= rows
-        self._bytes -= size
-        self._oldest = at
 
 
 def _given(result: Any) -> Any:
@@ -309,7 +336,3 @@ def _given(result: Any) -> Any:
 
 def _ignored(_: object) -> None:
     pass
-
-
-async def _pause(seconds: float) -> None:
-    time.sleep(seconds)  # noqa: ASYNC251 - a thread's own: no loop runs here

@@ -1,16 +1,18 @@
 """The writer thread: what waits is taken together, committed, and answered together.
 
 No timer: while one group is being committed the next one gathers. Groups of accepts and groups of
-job changes take turns and never share a transaction.
+job changes take turns and never share a transaction. Whoever asks is answered where it asked: in
+its event loop, whichever that is, or on the writer's thread, where a thread of its own waits.
 """
 
 import asyncio
 import concurrent.futures
 import threading
-from asyncio import _get_running_loop
+from asyncio import AbstractEventLoop, _get_running_loop
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import NewEvent
@@ -18,23 +20,31 @@ from hardpoint.store.sqlite.engine import Engine, Request
 from hardpoint.store.sqlite.limits import Limits
 
 Done = Callable[[Any], None]
-"""Called with the result, or with the exception in its place: in the loop, or, for requests of
-threads that wait, on the writer's thread; there it may not raise."""
+"""Called with the result, or with the exception in its place: in the loop, or, for threads that
+wait, on the writer's thread; there it may not raise."""
 
-Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
+Answer = tuple[AbstractEventLoop | None, Done, Any]
+"""Where to, whom and what to tell."""
+
+
+class _Waiting(NamedTuple):
+    """An event that is to be stored, and who waits for that."""
+
+    event: NewEvent
+    done: Done
+    loop: AbstractEventLoop | None
+    at: float
 
 
 class Writer:
-    """One thread, two queues. Its methods belong to the loop's thread, except `request` and `tell`.
-
-    Made where no loop runs, it takes no accepts, and tells on its own thread.
+    """One thread, two queues. Any thread and any event loop may ask.
 
     Args:
         open_engine: opens the store; runs on the writer's thread.
-        limits: how much goes into one group.
-        told: takes the engine's telemetry, in the loop.
-        settled: takes number and bytes of the accepts that were answered, and when the last of
-            them had come, in the loop.
+        limits: how much goes into one group, and how much may wait.
+        told: takes the engine's telemetry: in the loop that made this, while it runs, else on the
+            writer's thread.
+        closed: called once the store is closed, on the writer's thread.
     """
 
     def __init__(
@@ -43,55 +53,82 @@ class Writer:
         limits: Limits,
         *,
         told: Callable[[Sequence[object]], None],
-        settled: Callable[[int, int, float], None],
+        closed: Callable[[], None],
     ) -> None:
         self._open_engine = open_engine
+        self._closed = closed
         self._limits = limits
         self._told = told
-        self._settled = settled
-        self._loop = _get_running_loop()
-        self._accepts: deque[tuple[NewEvent, Done, float]] = deque()
-        self._requests: deque[tuple[Request, Done, bool]] = deque()
+        self._home = _get_running_loop()
+        self._accepts: deque[_Waiting] = deque()
+        self._rows = self._bytes = 0
+        self._oldest = inf
+        self._requests: deque[tuple[Request, Done, AbstractEventLoop | None]] = deque()
         self._mutex = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
         self._over = False
         self._thread = threading.Thread(target=self._run, name="hardpoint-store", daemon=True)
-        self._opened = self._future()
-        self._ended = self._future()
+        self._opened: concurrent.futures.Future[Engine] = concurrent.futures.Future()
+        self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
 
-    async def start(self) -> Engine:
-        """Open the store; gives its engine, of which only `boot` and `broken` may be read here."""
+    def start(self) -> None:
+        """Begin to open the store."""
         self._thread.start()
+
+    async def opened(self) -> Engine:
+        """Wait until it is open; of the engine only `boot` and `broken` may be read elsewhere.
+
+        Raises:
+            StoreUnavailableError, StoreCorruptError: it cannot be opened.
+        """
         return await _result(self._opened)
 
     def accept(self, event: NewEvent, done: Done, at: float) -> None:
-        """Queue an event that came at `at`."""
-        self._accepts.append((event, done, at))
+        """Queue an event that came at `at`.
+
+        Raises:
+            StoreUnavailableError: too much is waiting already, or the store was closed meanwhile.
+        """
+        limits, loop = self._limits, _get_running_loop()
+        with self._mutex:
+            self._refuse_when_over()
+            if self._rows and (
+                self._rows >= limits.pending_rows
+                or self._bytes + len(event.body) > limits.pending_bytes
+                or at - self._oldest > limits.pending_seconds
+            ):
+                raise StoreUnavailableError(f"{self._rows} events wait to be stored already")
+            if not self._rows:
+                self._oldest = at
+            self._rows += 1
+            self._bytes += len(event.body)
+            self._accepts.append(_Waiting(event, done, loop, at))
         if not self._wake.is_set():
             self._wake.set()
 
-    def request(self, request: Request, done: Done, *, direct: bool = False) -> None:
+    def request(self, request: Request, done: Done, loop: AbstractEventLoop | None) -> None:
         """Queue a job change.
 
         Args:
             request: what.
             done: told its result.
-            direct: on the writer's thread.
+            loop: where; None for the writer's thread.
 
         Raises:
             StoreUnavailableError: the store was closed meanwhile.
         """
         with self._mutex:
-            if self._over:
-                raise StoreUnavailableError("the store was closed")
-            self._requests.append((request, done, direct))
+            self._refuse_when_over()
+            self._requests.append((request, done, loop))
         if not self._wake.is_set():
             self._wake.set()
 
     def tell(self, news: Sequence[object]) -> None:
         """Hand telemetry over to the loop; any thread may."""
-        self._post(self._told, news)
+        home = self._home
+        if not (home is not None and home.is_running() and _posted(home, self._told, news)):
+            self._told(news)
 
     async def stop(self) -> None:
         """Do all that was queued, close the store, and end the thread."""
@@ -100,63 +137,67 @@ class Writer:
         await _result(self._ended)
         self._thread.join()
 
+    def _refuse_when_over(self) -> None:
+        if self._over:
+            raise StoreUnavailableError("the store was closed")
+
     # On the writer's thread:
 
     def _run(self) -> None:
         try:
             engine = self._open_engine()
         except BaseException as error:  # noqa: BLE001 - whoever awaits the opening is told
-            self._post(_resolve, self._opened, error)
-            self._post(_resolve, self._ended, None)
+            self._opened.set_exception(error)
+            self._ended.set_result(None)
             return
-        self._post(_resolve, self._opened, engine)
+        self._opened.set_result(engine)
         while True:
             self._wake.clear()
             if not (self._turn(engine) or self._rest(engine)):
                 break
         engine.close()
-        self._post(self._told, engine.news())
-        self._post(_resolve, self._ended, None)
+        self._closed()
+        self.tell(engine.news())
+        self._ended.set_result(None)
 
     def _turn(self, engine: Engine) -> bool:
         """One group of each kind; False when nothing waited."""
         worked = False
         if self._accepts:
             worked = True
-            events, dones, size, at = self._gather()
-            answers = list(zip(dones, engine.accept(events), strict=True))
-            self._post(self._settled, len(events), size, at)
-            self._post(self._deliver, answers, engine.news())
-            engine.settle(len(events), size)
+            group, size = self._gather()
+            results = engine.accept([one.event for one in group])
+            with self._mutex:
+                self._rows -= len(group)
+                self._bytes -= size
+                self._oldest = group[-1].at  # what waits now came after it
+            waiting = zip(group, results, strict=True)
+            answers = [(one.loop, one.done, result) for one, result in waiting]
+            self._answer(answers, engine.news())
+            engine.settle(len(group), size)
         if self._requests:
             worked = True
             count = min(len(self._requests), self._limits.batch_rows)
-            group = [self._requests.popleft() for _ in range(count)]
-            results = engine.serve([request for request, _, _ in group])
-            answers: list[tuple[Done, Any]] = []
-            for (_, done, direct), result in zip(group, results, strict=True):
-                if direct:
-                    done(result)
-                else:
-                    answers.append((done, result))
-            self._post(self._deliver, answers, engine.news())
+            asked = [self._requests.popleft() for _ in range(count)]
+            results = engine.serve([request for request, _, _ in asked])
+            waiting = zip(asked, results, strict=True)
+            self._answer(
+                [(loop, done, result) for (_, done, loop), result in waiting], engine.news()
+            )
             engine.settle(count, 0)
         return worked
 
-    def _gather(self) -> tuple[list[NewEvent], list[Done], int, float]:
-        events: list[NewEvent] = []
-        dones: list[Done] = []
-        size, at = 0, 0.0
+    def _gather(self) -> tuple[list[_Waiting], int]:
+        group: list[_Waiting] = []
+        size = 0
         queue, limits = self._accepts, self._limits
-        while queue and len(events) < limits.batch_rows:
-            event = queue[0][0]
-            if events and size + len(event.body) > limits.batch_bytes:
+        while queue and len(group) < limits.batch_rows:
+            body_bytes = len(queue[0].event.body)
+            if group and size + body_bytes > limits.batch_bytes:
                 break
-            _, done, at = queue.popleft()
-            size += len(event.body)
-            events.append(event)
-            dones.append(done)
-        return events, dones, size, at
+            size += body_bytes
+            group.append(queue.popleft())
+        return group, size
 
     def _rest(self, engine: Engine) -> bool:
         """Wait for work, and keep house when none comes; False when it is time to end."""
@@ -168,46 +209,54 @@ class Writer:
             engine.rest()
             news = engine.news()
             if news:
-                self._post(self._told, news)
+                self.tell(news)
         return True
 
-    def _future(self) -> Future:
-        if self._loop is None:
-            return concurrent.futures.Future()
-        return self._loop.create_future()
-
-    def _post(self, function: Callable[..., object], *arguments: object) -> None:
-        if self._loop is None:
-            function(*arguments)
-            return
-        try:
-            self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:  # the loop was closed over an open store: nobody is left to answer
-            self._closing = True
-
-    # In the loop:
-
-    def _deliver(self, answers: Sequence[tuple[Done, Any]], news: Sequence[object]) -> None:
-        for done, result in answers:
-            try:
+    def _answer(self, answers: Sequence[Answer], news: Sequence[object]) -> None:
+        """Tell each where it asked; with one message for a loop, however many asked there."""
+        by_loop: dict[AbstractEventLoop, list[tuple[Done, Any]]] = {}
+        for loop, done, result in answers:
+            if loop is None:
                 done(result)
-            except Exception as error:  # noqa: BLE001 - the others are answered all the same
-                loop = asyncio.get_running_loop()
-                loop.call_exception_handler(
-                    {"message": "an accept's callback failed", "exception": error}
-                )
+            else:
+                by_loop.setdefault(loop, []).append((done, result))
+        for loop, some in by_loop.items():
+            if loop is self._home and loop.is_running():
+                _posted(loop, self._deliver_at_home, some, news)
+                news = ()
+            else:
+                _posted(loop, _deliver, some)
+        if news:
+            self.tell(news)
+
+    def _deliver_at_home(self, answers: Sequence[tuple[Done, Any]], news: Sequence[object]) -> None:
+        _deliver(answers)
         self._told(news)
 
 
-async def _result(future: Future) -> Any:
+def _posted(loop: AbstractEventLoop, function: Callable[..., object], *arguments: Any) -> bool:
+    """Have a loop call a function; False when it was closed, and nobody is left there to hear."""
+    try:
+        loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _deliver(answers: Sequence[tuple[Done, Any]]) -> None:
+    """In the loop of those who asked."""
+    for done, result in answers:
+        try:
+            done(result)
+        except Exception as error:  # noqa: BLE001 - the others are answered all the same
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler(
+                {"message": "an accept's callback failed", "exception": error}
+            )
+
+
+async def _result(future: "concurrent.futures.Future[Any]") -> Any:
     """The future's result, waited for by its own means; a cancelled wait leaves it alone."""
-    if isinstance(future, asyncio.Future):
-        return await asyncio.shield(future)
-    return future.result()
-
-
-def _resolve(future: Future, result: object) -> None:
-    if isinstance(result, BaseException):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+    if _get_running_loop() is None:
+        return future.result()
+    return await asyncio.shield(asyncio.wrap_future(future))
