@@ -52,8 +52,8 @@ class AsyncTransport:
     ) -> None:
         self._limits = limits
         self._remaining = remaining
-        self._tls = checked(tls) if isinstance(tls, ssl.SSLContext) else tls
-        self._context: ssl.SSLContext | None = None
+        self._trust = None if isinstance(tls, ssl.SSLContext) else tls
+        self._context = checked(tls) if isinstance(tls, ssl.SSLContext) else None
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         register(self)
 
@@ -160,7 +160,7 @@ class AsyncTransport:
             if not origin.secure:
                 return sock
             if self._context is None:
-                self._context = await asyncio.to_thread(context_of, self._tls)
+                self._context = await asyncio.to_thread(context_of, self._trust)
             sock = secured(sock, self._context, origin.host)
             await _shaken(loop, sock)
         except BaseException:

@@ -47,8 +47,8 @@ class BlockingTransport:
     ) -> None:
         self._limits = limits
         self._remaining = remaining
-        self._tls = checked(tls) if isinstance(tls, ssl.SSLContext) else tls
-        self._context: ssl.SSLContext | None = None
+        self._trust = None if isinstance(tls, ssl.SSLContext) else tls
+        self._context = checked(tls) if isinstance(tls, ssl.SSLContext) else None
         self._lock = threading.Lock()
         self._pool: _Pool = Pool(limits)
         register(self)
@@ -156,7 +156,7 @@ class BlockingTransport:
             if not origin.secure:
                 return sock
             if self._context is None:
-                self._context = context_of(self._tls)
+                self._context = context_of(self._trust)
             sock = secured(sock, self._context, origin.host)
             while event := shake(sock):
                 wait_for(sock, event, until)

@@ -15,6 +15,7 @@ from hardpoint.http.wire.incoming import Incoming
 
 READ_BYTES = 64 * 1024
 _SLICE_BYTES = 64 * 1024
+_READS_AT_A_TIME = 16  # then others on the event loop have their turn
 _WAIT_SECONDS_MAX = 24 * 3600.0  # what `poll` can be told
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -73,7 +74,8 @@ class Channel:
 
     Attributes:
         fd: its number.
-        plain: not under TLS: what could not be sent has not been.
+        plain: not under TLS: what could not be sent has not been, and a read that gives less than
+            it could has left nothing.
     """
 
     __slots__ = ("_poll", "_secure", "_sock", "fd", "plain")
@@ -138,13 +140,16 @@ class Channel:
             moved = True
         return moved
 
-    def pull(self, answer: Incoming) -> bool:
+    def pull(self, answer: Incoming) -> bool | None:
         """Give an answer what has come; true when it is over, one way or another.
+
+        None means that more may be there already. False means that nothing is, as the system said:
+        uvloop tells of a connection that is reset only once, also when data is to be read before.
 
         Raises:
             OSError: the connection is gone.
         """
-        while True:  # to the end: uvloop tells of a connection's end but once, with what is left
+        for _ in range(_READS_AT_A_TIME):
             data = self.receive()
             if data is None:
                 return False
@@ -153,6 +158,7 @@ class Channel:
                 return True
             if answer.feed(data):
                 return True
+        return None
 
     @property
     def pending(self) -> bool:

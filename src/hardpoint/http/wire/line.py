@@ -163,8 +163,11 @@ class Line:
             return
         if over:
             self._tell(in_time=True)
-        elif answer.fed != fed:
+            return
+        if answer.fed != fed:
             self._moved = monotonic()
+        if over is None:
+            self._loop.call_soon(self._readable)
 
     def _write(self) -> None:
         try:

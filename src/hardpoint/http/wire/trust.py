@@ -40,16 +40,14 @@ class Trust:
     password: Secret | None = None
 
 
-def context_of(tls: Trust | ssl.SSLContext | None) -> ssl.SSLContext:
+def context_of(tls: Trust | None) -> ssl.SSLContext:
     """The context that a transport's connections are made with. It takes some 30 ms.
 
     Raises:
-        ConfigurationError: a file cannot be read or used, or the context does not verify.
+        ConfigurationError: a file cannot be read or used.
     """
     if tls is None:
         return _system()
-    if isinstance(tls, ssl.SSLContext):
-        return checked(tls)
     context = _context()
     if tls.authorities is None:
         _believe_system(context)

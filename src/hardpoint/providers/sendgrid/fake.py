@@ -181,7 +181,7 @@ class FakeSendGrid:
         taken = self._mails[identifier]
         categories = {"category": list(taken.categories)} if taken.categories else {}
         return {
-            **taken.custom_args.get(to, {}),
+            **taken.custom_args,
             **categories,
             "email": to,
             "timestamp": int(self._now()),

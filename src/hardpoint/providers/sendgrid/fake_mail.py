@@ -60,10 +60,7 @@ class Mail:
     content: Mapping[str, str]
     attachments: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    custom_args: Mapping[str, Mapping[str, str]] = field(
-        default_factory=dict[str, Mapping[str, str]]
-    )
-    """By recipient: those of all, and those of the recipient's own group over them."""
+    custom_args: Mapping[str, str] = field(default_factory=dict[str, str])
     categories: tuple[str, ...] = ()
     sandbox: bool = False
 
@@ -81,10 +78,7 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     if not isinstance(document, dict):
         raise RefusedError("Bad Request")
     fields = Fields(cast("dict[str, Any]", document))
-    arguments = _arguments(fields.take("custom_args"), "custom_args")
-    found = {
-        email: {**arguments, **own} for email, own in _recipients(fields.take("personalizations"))
-    }
+    recipients = tuple(_recipients(fields.take("personalizations")))
     from_ = _email(fields.take("from"), "from")
     if from_.partition("@")[2] not in domains:
         raise RefusedError(
@@ -99,12 +93,12 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
         fields.take(name)
     taken = Mail(
         from_=from_,
-        recipients=tuple(found),
+        recipients=recipients,
         subject=subject,
         content=content,
         attachments=tuple(_attachments(fields.take("attachments"))),
         headers=_headers(fields.take("headers")),
-        custom_args=found,
+        custom_args=_arguments(fields.take("custom_args")),
         categories=_categories(fields.take("categories")),
         sandbox=_sandbox(fields.take("mail_settings")),
     )
@@ -112,8 +106,7 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     return taken
 
 
-def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Each, with the custom arguments of its group."""
+def _recipients(found: Any) -> Iterator[str]:
     if not isinstance(found, list) or not found:
         raise RefusedError("You must have at least one personalization.", "personalizations")
     seen: set[str] = set()
@@ -121,7 +114,6 @@ def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
         path = f"personalizations.{number}"
         fields = Fields(_object(one, path))
         groups = {name: fields.take(name) for name in ("to", "cc", "bcc")}
-        arguments = _arguments(fields.take("custom_args"), f"{path}.custom_args")
         _finish(fields, f"{path}.")
         if not groups["to"]:
             raise RefusedError("The to array is required.", f"{path}.to")
@@ -136,7 +128,7 @@ def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
                         path,
                     )
                 seen.add(email.casefold())
-                yield email, arguments
+                yield email
     if len(seen) > _RECIPIENTS_MAX:
         raise RefusedError("There is a limit of 1000 total recipients.", "personalizations")
 
@@ -212,12 +204,12 @@ def _headers(found: Any) -> dict[str, str]:
     return headers
 
 
-def _arguments(found: Any, path: str) -> dict[str, str]:
-    arguments = _texts(found, path, "The custom_args values must be strings.")
+def _arguments(found: Any) -> dict[str, str]:
+    arguments = _texts(found, "custom_args", "The custom_args values must be strings.")
     if sum(len((name + value).encode()) for name, value in arguments.items()) >= (
         _ARGUMENTS_BYTES_MAX
     ):
-        raise RefusedError("The total length of custom arguments is limited.", path)
+        raise RefusedError("The total length of custom arguments is limited.", "custom_args")
     return arguments
 
 

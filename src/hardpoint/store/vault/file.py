@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final, final
 
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
-from hardpoint.core.events import Listeners
-from hardpoint.store.events import VaultAvailable, VaultUnavailable
 from hardpoint.store.sqlite.faults import Fault, fault_of
 from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.schema import script_statements
@@ -41,7 +39,6 @@ class VaultFile:
     Args:
         path: made with mode 0600 when missing.
         busy: seconds to wait for a lock that somebody else holds.
-        listeners: told `VaultUnavailable` and `VaultAvailable`, in any thread.
         connect: opens a connection; a test's may fail.
     """
 
@@ -50,14 +47,11 @@ class VaultFile:
         path: str | Path,
         *,
         busy: float = 5.0,
-        listeners: Listeners | None = None,
         connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
     ) -> None:
         self.path = Path(path).resolve()
         self._busy = busy
         self._connect = connect
-        self._listeners = Listeners() if listeners is None else listeners
-        self._failing = False
         self._inode: tuple[int, int] | None = None
 
     def open(self) -> None:
@@ -87,9 +81,6 @@ class VaultFile:
             connection.execute("begin immediate")
             yield Rows(connection, _sql())
             connection.execute("commit")
-        if self._failing:
-            self._failing = False
-            self._listeners.emit(VaultAvailable())
 
     @contextmanager
     def reading(self) -> Generator[Rows]:
@@ -106,8 +97,9 @@ class VaultFile:
     @contextmanager
     def _connected(self) -> Generator[sqlite3.Connection]:
         if self._inode is not None and inode_of(self.path) != self._inode:
-            gone = f"{self.path} was moved, deleted or replaced while it was in use; start again"
-            raise self._told(StoreUnavailableError(gone))
+            raise StoreUnavailableError(
+                f"{self.path} was moved, deleted or replaced while it was in use; start again"
+            )
         try:
             connection = self._connect(self.path, isolation_level=None, timeout=self._busy)
             try:
@@ -122,14 +114,7 @@ class VaultFile:
     def _judged(self, error: sqlite3.Error) -> StoreError:
         if fault_of(error) is Fault.DATA:
             return StoreError(f"{self.path}: {error}")
-        return self._told(refuse_unlike(error, self.path))
-
-    def _told(self, trouble: StoreError) -> StoreError:
-        """Told once: who signs in or refreshes meanwhile meets the same."""
-        if not self._failing:
-            self._failing = True
-            self._listeners.emit(VaultUnavailable(reason=str(trouble)))
-        return trouble
+        return refuse_unlike(error, self.path)
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         scripts = schema_scripts(PACKAGE)
