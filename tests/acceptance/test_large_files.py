@@ -1,4 +1,7 @@
-"""A file larger than what may be in memory goes up and comes down; the event loop goes on."""
+"""A file larger than what may be in memory goes up and comes down; the event loop goes on.
+
+`HARDPOINT_MEGABYTES` says how large, 64 by default.
+"""
 
 import asyncio
 import hashlib
@@ -27,7 +30,7 @@ from hardpoint.storage import ObjectStore
 from hardpoint.sync.storage import ObjectStore as BlockingStore
 
 MEGABYTE = 1024 * 1024
-SIZE = 64 * MEGABYTE
+SIZE = int(os.environ.get("HARDPOINT_MEGABYTES", "64")) * MEGABYTE
 MEMORY_MAX = 48 * MEGABYTE
 PAUSE_SECONDS_MAX = 1.0
 
