@@ -17,7 +17,7 @@ from hardpoint.core.money import Money
 from hardpoint.payments import PaymentGateway
 from hardpoint.payments.api import PAGES_MAX
 from hardpoint.payments.memory import GOOD, MemoryPayments
-from hardpoint.payments.types import PaymentPage
+from hardpoint.payments.types import PaymentPage, RefundFailed
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.connection import Connection
 from hardpoint.store.sqlite import SqliteStore
@@ -165,3 +165,14 @@ def test_without_keys_a_payment_in_doubt_is_looked_for_by_what_is_yours_in_it(
         with pytest.raises(OutcomeUnknownError, match="cannot be asked"):
             pay(port())
     store.close_blocking()
+
+
+def test_both_ids_of_a_refund_that_failed_carry_their_connection():
+    failed = RefundFailed(
+        payment_id="pay_1", refund_id="ref_1", amount=Money("1", "EUR"), reason=None
+    )
+    event = gateway(Watched(parse_event=lambda body: failed)).parse_event(b"{}")
+    assert [one.partition(":")[2] for one in (event.payment_id, event.refund_id)] == [
+        "pay_1",
+        "ref_1",
+    ]

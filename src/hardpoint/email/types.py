@@ -180,7 +180,7 @@ class _Told(Discreet, frozen=True, kw_only=True):
     """What every event tells.
 
     Attributes:
-        event_id: the provider's, as `Event.vendor_id` has it.
+        event_id: the provider's, as `Event.vendor_id` has it; empty where it gives none.
         email_id: with its connection; None where the provider no longer knows.
         idempotency_key: of the call that sent it, or None. A call whose outcome was unknown, and
             whose key an event carries, was sent.

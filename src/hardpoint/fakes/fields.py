@@ -32,6 +32,19 @@ class Fields:
         return tuple(self._left)
 
 
+def without_empty(value: Any) -> Any:
+    """A document without the members that say nothing: null, and empty objects.
+
+    Vendors may leave those out, from one version or account to the next.
+    """
+    if isinstance(value, Mapping):
+        members = {name: without_empty(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType] - any JSON
+        return {name: one for name, one in members.items() if one not in (None, {})}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        return [without_empty(one) for one in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
+    return value
+
+
 def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Bracket keys as nested mappings: `a[b]=1` is `{"a": {"b": "1"}}`.
 

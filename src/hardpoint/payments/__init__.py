@@ -5,6 +5,8 @@ from hardpoint.payments.driver import PaymentCapability, PaymentDriver
 from hardpoint.payments.types import (
     Capture,
     DeclineReason,
+    DisputeChanged,
+    DisputeStatus,
     NextAction,
     Payment,
     PaymentEvent,
@@ -13,6 +15,7 @@ from hardpoint.payments.types import (
     PaymentSucceeded,
     Refund,
     Refunded,
+    RefundFailed,
     RefundReason,
     RefundStatus,
 )
@@ -20,6 +23,8 @@ from hardpoint.payments.types import (
 __all__ = [
     "Capture",
     "DeclineReason",
+    "DisputeChanged",
+    "DisputeStatus",
     "NextAction",
     "Payment",
     "PaymentCapability",
@@ -30,6 +35,7 @@ __all__ = [
     "PaymentStatus",
     "PaymentSucceeded",
     "Refund",
+    "RefundFailed",
     "RefundReason",
     "RefundStatus",
     "Refunded",

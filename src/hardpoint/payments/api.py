@@ -16,6 +16,7 @@ from hardpoint.payments.types import (
     Payment,
     PaymentEvent,
     Refund,
+    RefundFailed,
     RefundReason,
 )
 from hardpoint.runtime.calls import Calls
@@ -280,6 +281,9 @@ class PaymentGateway:
             ) from error
         if event is None:
             return None
+        if isinstance(event, RefundFailed):
+            refund_id = self.connection.qualified(event.refund_id)
+            event = msgspec.structs.replace(event, refund_id=refund_id)
         return msgspec.structs.replace(
             event, payment_id=self.connection.qualified(event.payment_id)
         )

@@ -190,4 +190,55 @@ class Refunded(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, str]
 
 
-PaymentEvent = PaymentSucceeded | PaymentFailed | Refunded
+class RefundFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that was to go back did not: it is yours again, and the customer's by other means.
+
+    Both ids with their connection; `reason` is the provider's word.
+    """
+
+    payment_id: str
+    refund_id: str
+    amount: Money
+    reason: str | None
+
+
+class DisputeStatus(StrEnum):
+    """How far a dispute is."""
+
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+    """It ended without a verdict."""
+    UNKNOWN = "unknown"
+
+
+class DisputeChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer had the bank question a payment, or such a question is further than before.
+
+    Events come in any order, so act on the dispute's own state.
+
+    Attributes:
+        payment_id: with its connection.
+        dispute_id: the provider's own, for its console.
+        amount: what is in question.
+        status: in our words; `vendor_status` in the provider's.
+        inquiry: the bank only asks so far; no money was taken back.
+        withdrawn: what just happened is that the money was taken (True) or came back (False).
+        reason: the provider's word for the customer's.
+        respond_by: Unix seconds until which evidence is taken.
+    """
+
+    payment_id: str
+    dispute_id: str
+    amount: Money
+    status: DisputeStatus
+    vendor_status: str
+    inquiry: bool = False
+    withdrawn: bool | None = None
+    reason: str | None = None
+    respond_by: float | None = None
+
+
+PaymentEvent = PaymentSucceeded | PaymentFailed | Refunded | RefundFailed | DisputeChanged

@@ -18,9 +18,9 @@ def driver(transport, url, **options):
     return SendGridEmail(transport, SendGrid(**settings))
 
 
-@pytest.fixture
-def account(served):
-    vendor = FakeSendGrid(delivers=False)
+@pytest.fixture(params=[True, False], ids=["all fields", "no optional fields"])
+def account(served, request):
+    vendor = FakeSendGrid(delivers=False, optional_fields=request.param)
     yield served(vendor, driver)
     vendor.emitter.close()
 

@@ -18,9 +18,11 @@ WORDS = {
 
 
 class TestSendGrid(EmailConformance):
+    optional_fields = True
+
     @pytest.fixture
     def subject(self, mode):
-        vendor = FakeSendGrid(delivers=False)
+        vendor = FakeSendGrid(delivers=False, optional_fields=self.optional_fields)
         with FakeServer(vendor) as server:
             settings = SendGrid(
                 api_key=Secret.value(fake.API_KEY), from_=fake.SENDER, base_url=server.url
@@ -39,3 +41,7 @@ class TestSendGrid(EmailConformance):
                 events=lambda: [emission.body for emission in vendor.emitter.pending()],
             )
             vendor.emitter.close()
+
+
+class TestSendGridWithoutOptionalFields(TestSendGrid):
+    optional_fields = False

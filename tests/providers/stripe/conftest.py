@@ -76,9 +76,9 @@ def clock():
     return ManualClock()
 
 
-@pytest.fixture
-def vendor(clock):
-    with FakeServer(FakeStripe(now=clock.now)) as server:
+@pytest.fixture(params=[True, False], ids=["all fields", "no optional fields"])
+def vendor(clock, request):
+    with FakeServer(FakeStripe(now=clock.now, optional_fields=request.param)) as server:
         yield server
         server.app.emitter.close()
 

@@ -12,9 +12,11 @@ from hardpoint.testing.conformance.payments import PaymentConformance, PaymentSu
 
 
 class TestStripe(PaymentConformance):
+    optional_fields = True
+
     @pytest.fixture
     def subject(self, mode):
-        vendor = FakeStripe()
+        vendor = FakeStripe(optional_fields=self.optional_fields)
         with FakeServer(vendor) as server:
             settings = Stripe(secret_key=Secret.value(SECRET_KEY), base_url=server.url)
             yield PaymentSubject(
@@ -41,3 +43,7 @@ class TestStripe(PaymentConformance):
                 events=lambda: [emission.body for emission in vendor.emitter.pending()],
             )
             vendor.emitter.close()
+
+
+class TestStripeWithoutOptionalFields(TestStripe):
+    optional_fields = False

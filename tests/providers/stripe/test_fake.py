@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from hardpoint.fakes.messages import Received
-from hardpoint.providers.stripe import API_VERSION
+from hardpoint.payments.types import RefundFailed
+from hardpoint.providers.stripe import API_VERSION, reading
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 
 BOOK = {"amount": "1000", "currency": "eur"}
@@ -268,3 +269,26 @@ def test_events_tell_what_happened_in_order(ask):
     document = json.loads(emitted[3].body)
     assert document["id"] == emitted[3].event_id == "evt_fake000004"
     assert document["data"]["previous_attributes"] == {"amount_refunded": 0}
+
+
+def test_a_refund_can_fail_and_leaves_the_money_where_it_was(ask):
+    payment = ask("POST", INTENTS, PAID)[1]["id"]
+    refund = ask("POST", "/v1/refunds", {"payment_intent": payment})[1]["id"]
+    ask.vendor.emitter.pending()
+    ask.vendor.account.fail_refund(refund)
+    (told,) = ask.vendor.emitter.pending()
+    failed = reading.event(told.body)
+    assert isinstance(failed, RefundFailed)
+    assert (failed.refund_id, failed.reason) == (refund, "lost_or_stolen_card")
+    assert ask("POST", "/v1/refunds", {"payment_intent": payment})[0] == 200
+
+
+def test_a_payment_can_be_disputed(ask):
+    payment = ask("POST", INTENTS, PAID)[1]["id"]
+    ask.vendor.emitter.pending()
+    ask.vendor.account.dispute(payment, "created", "funds_withdrawn")
+    ask.vendor.account.dispute(payment, "closed", status="lost")
+    told = [reading.event(one.body) for one in ask.vendor.emitter.pending()]
+    assert [one.status.value for one in told] == ["needs_response", "needs_response", "lost"]
+    assert [one.withdrawn for one in told] == [None, True, None]
+    assert {one.payment_id for one in told} == {payment}

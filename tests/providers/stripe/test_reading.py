@@ -7,10 +7,13 @@ from hardpoint.core.errors import UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.payments.types import (
     DeclineReason,
+    DisputeChanged,
+    DisputeStatus,
     PaymentFailed,
     PaymentStatus,
     PaymentSucceeded,
     Refunded,
+    RefundFailed,
     RefundStatus,
 )
 from hardpoint.providers.stripe import reading, wire
@@ -159,6 +162,97 @@ def test_a_charge_of_its_own_is_none_of_the_ports():
     assert event("charge.refunded", {**CHARGE, "payment_intent": None}) is None
 
 
+REFUND = {"id": "re_1", "amount": 300, "currency": "eur", "payment_intent": "pi_1"}
+
+
+def test_a_refund_that_came_back_is_told_with_its_reason():
+    failed = event("refund.failed", {**REFUND, "failure_reason": "expired_or_canceled_card"})
+    assert failed == RefundFailed(
+        payment_id="pi_1",
+        refund_id="re_1",
+        amount=Money("3", "EUR"),
+        reason="expired_or_canceled_card",
+    )
+    assert event("refund.failed", {**REFUND, "payment_intent": None}) is None
+    with pytest.raises(UnexpectedResponseError):
+        reading.refund(msgspec.convert({**REFUND, "payment_intent": None}, wire.Refund))
+
+
+DISPUTE = {
+    "id": "dp_1",
+    "amount": 300,
+    "currency": "eur",
+    "payment_intent": "pi_1",
+    "status": "needs_response",
+}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "inquiry"),
+    [
+        ("needs_response", DisputeStatus.NEEDS_RESPONSE, False),
+        ("under_review", DisputeStatus.UNDER_REVIEW, False),
+        ("won", DisputeStatus.WON, False),
+        ("lost", DisputeStatus.LOST, False),
+        ("prevented", DisputeStatus.CLOSED, False),
+        ("warning_needs_response", DisputeStatus.NEEDS_RESPONSE, True),
+        ("warning_under_review", DisputeStatus.UNDER_REVIEW, True),
+        ("warning_closed", DisputeStatus.CLOSED, True),
+        ("brand_new", DisputeStatus.UNKNOWN, False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("told", "withdrawn"),
+    [
+        ("created", None),
+        ("updated", None),
+        ("closed", None),
+        ("funds_withdrawn", True),
+        ("funds_reinstated", False),
+    ],
+)
+def test_a_dispute_says_how_far_it_is(theirs, ours, inquiry, told, withdrawn):
+    found = event(f"charge.dispute.{told}", {**DISPUTE, "status": theirs})
+    assert found == DisputeChanged(
+        payment_id="pi_1",
+        dispute_id="dp_1",
+        amount=Money("3", "EUR"),
+        status=ours,
+        vendor_status=theirs,
+        inquiry=inquiry,
+        withdrawn=withdrawn,
+    )
+
+
+def test_a_dispute_names_its_reason_and_its_deadline_where_it_has_them():
+    more = {"reason": "fraudulent", "evidence_details": {"due_by": 86_400}}
+    found = event("charge.dispute.created", {**DISPUTE, **more})
+    assert (found.reason, found.respond_by) == ("fraudulent", 86_400.0)
+    found = event("charge.dispute.created", {**DISPUTE, "evidence_details": {"due_by": None}})
+    assert found.respond_by is None
+    assert event("charge.dispute.created", {**DISPUTE, "payment_intent": None}) is None
+
+
+@pytest.mark.parametrize(
+    "thin",
+    [
+        {"related_object": {"id": "mtr_1"}},
+        {"data": None},
+        {"data": {"developer_message_summary": "x"}},
+        {"data": {"object": {}}},
+    ],
+)
+def test_thin_events_say_nothing_about_payments_and_are_no_error(thin):
+    envelope = {"id": "evt_1", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found"}
+    assert reading.event(json.dumps(envelope | thin).encode()) is None
+
+
+@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}, {"data": {"object": {}}}])
+def test_an_event_of_ours_without_what_it_is_about_is_in_no_shape_we_know(data):
+    with pytest.raises(ValueError, match=r"."):
+        reading.event(json.dumps({"type": "payment_intent.succeeded", **data}).encode())
+
+
 def test_other_events_say_nothing_about_payments():
     assert event("customer.created", {"id": "cus_1"}) is None
 
@@ -169,6 +263,9 @@ def test_other_events_say_nothing_about_payments():
         ("payment_intent.succeeded", PaymentSucceeded),
         ("payment_intent.payment_failed", PaymentFailed),
         ("charge.refunded", Refunded),
+        ("refund.failed", RefundFailed),
+        ("charge.dispute.created", DisputeChanged),
+        ("charge.dispute.closed", DisputeChanged),
         ("customer.created", type(None)),
     ],
 )

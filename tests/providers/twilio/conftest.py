@@ -19,9 +19,9 @@ def driver(transport, url, **options):
     return TwilioSms(transport, Twilio(**settings))
 
 
-@pytest.fixture
-def account(served):
-    vendor = FakeTwilio(delivers=False)
+@pytest.fixture(params=[True, False], ids=["all fields", "no optional fields"])
+def account(served, request):
+    vendor = FakeTwilio(delivers=False, optional_fields=request.param)
     yield served(vendor, driver)
     vendor.emitter.close()
 

@@ -18,10 +18,11 @@ from hardpoint.testing.conformance.sms import SmsConformance, SmsSubject
 
 class TestTwilio(SmsConformance):
     sender = ("from_", SENDER)
+    optional_fields = True
 
     @pytest.fixture
     def subject(self, mode):
-        vendor = FakeTwilio(delivers=False)
+        vendor = FakeTwilio(delivers=False, optional_fields=self.optional_fields)
         with FakeServer(vendor) as server:
             settings = Twilio(
                 account_sid=ACCOUNT_SID,
@@ -40,6 +41,10 @@ class TestTwilio(SmsConformance):
                 events=lambda: [emission.body for emission in vendor.emitter.pending()],
             )
             vendor.emitter.close()
+
+
+class TestTwilioWithoutOptionalFields(TestTwilio):
+    optional_fields = False
 
 
 class TestTwilioWithAMessagingService(TestTwilio):

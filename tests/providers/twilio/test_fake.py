@@ -220,6 +220,7 @@ def test_who_texts_stop_is_not_texted_until_they_text_start(account):
     assert (told[0].from_, told[0].to, told[0].body) == (TO, SENDER, "Stop")
 
 
+@pytest.mark.parametrize("account", [True], indirect=True)
 def test_callbacks_have_the_parameters_twilio_sends(account):
     message = send(account, {"status_url": URL})
     account.vendor.carry(message.id, "sent")
@@ -234,3 +235,13 @@ def test_callbacks_have_the_parameters_twilio_sends(account):
         "SmsStatus",
         "To",
     }
+
+
+@pytest.mark.parametrize("account", [False], indirect=True)
+def test_callbacks_may_have_no_more_than_what_twilio_always_sends(account):
+    message = send(account, {"status_url": URL})
+    account.vendor.carry(message.id, "sent")
+    account.vendor.receive("+14155550123", "Hello", url=URL)
+    fields = [dict(parse_qsl(one.body.decode())) for one in account.vendor.emitter.pending()]
+    always = {"AccountSid", "From", "MessageSid", "To"}
+    assert [set(one) for one in fields] == [always | {"MessageStatus"}, always | {"Body"}]

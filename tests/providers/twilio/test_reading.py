@@ -48,6 +48,27 @@ def test_a_text_that_came_brings_its_media_and_what_it_says_about_consent():
     assert (plain.body, plain.media, plain.consent) == ("", (), None)
 
 
+@pytest.mark.parametrize(
+    ("body", "consent"),
+    [
+        ("STOP", Consent.STOP),
+        (" stop\n", Consent.STOP),
+        *((word, Consent.STOP) for word in ("Stopall", "unsubscribe", "CANCEL", "end", "quit")),
+        *((word, Consent.STOP) for word in ("REVOKE", "OPTOUT")),
+        *((word, Consent.START) for word in ("START", "yes", "Unstop")),
+        *((word, Consent.HELP) for word in ("HELP", "info")),
+        ("stop it", None),
+        ("", None),
+    ],
+)
+def test_the_word_itself_says_it_where_advanced_opt_out_is_not_set_up(body, consent):
+    fields = {"MessageSid": "SM1", "From": "+14155550123", "To": "+14155550100", "Body": body}
+    assert read(**fields).consent is consent
+    assert read(**fields, OptOutType="HELP").consent is Consent.HELP
+    assert read(**fields, OptOutType="").consent is consent
+    assert read(**fields, OptOutType="NEW").consent is None
+
+
 @pytest.mark.parametrize("body", [b"CallSid=CA1&CallStatus=ringing", b"", b"{}", b"[]", b"x"])
 def test_what_is_not_about_a_message_is_nobodys(body):
     assert event(body) is None

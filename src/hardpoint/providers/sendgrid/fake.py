@@ -59,6 +59,9 @@ _FACTS: Mapping[str, Mapping[str, Any]] = {
     "dropped": {"reason": "Unsubscribed Address"},
 }
 """What an event of a name says beside; `blocked` is a bounce too."""
+_OPTIONAL = frozenset(
+    {"attempt", "bounce_classification", "category", "sg_event_id", "smtp-id", "status", "tls"}
+)
 _COURSES = {
     "bounced@fake.example": ("bounce",),
     "blocked@fake.example": ("blocked",),
@@ -79,6 +82,7 @@ class FakeSendGrid:
     Args:
         api_key: opens it.
         delivers: bring each email to its recipients at once; else see `carry`.
+        optional_fields: also say what SendGrid may leave out of an event, its id among it.
         now: Unix seconds.
     """
 
@@ -89,11 +93,13 @@ class FakeSendGrid:
         api_key: str = API_KEY,
         *,
         delivers: bool = True,
+        optional_fields: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.ledger = Ledger()
         """`email` for each that was taken, `refusal` for each that was not."""
         self.delivers = delivers
+        self._optional_fields = optional_fields
         self.emitter = Emitter(SendGridWebhooks(secrets=[Secret.value(PRIVATE_KEY)]), now=now)
         self.facts = Facts(
             settings={"api_key": api_key, "from_": SENDER},
@@ -180,7 +186,7 @@ class FakeSendGrid:
         self._told += 1
         taken = self._mails[identifier]
         categories = {"category": list(taken.categories)} if taken.categories else {}
-        return {
+        told = {
             **taken.custom_args,
             **categories,
             "email": to,
@@ -192,10 +198,14 @@ class FakeSendGrid:
             **_FACTS.get(event, {}),
             **facts,
         }
+        if not self._optional_fields:
+            told = {name: value for name, value in told.items() if name not in _OPTIONAL}
+        return told
 
     def _emit(self, events: list[dict[str, Any]]) -> None:
         """One request for all of them, an event a line, the last line ended too."""
         if events:
             lines = b",\r\n".join(map(msgspec.json.encode, events))
             first = events[0]
-            self.emitter.emit(first["sg_event_id"], first["event"], b"[%b]\r\n" % lines)
+            identifier = f"told-{self._told - len(events) + 1:06d}"
+            self.emitter.emit(identifier, first["event"], b"[%b]\r\n" % lines)

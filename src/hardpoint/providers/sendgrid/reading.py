@@ -59,7 +59,7 @@ def _read(one: Event, item: _Item, to: str) -> EmailEvent:
     arguments = {name: text for name, text in item.items() if isinstance(text, str)}
     key = arguments.pop(KEY, None)
     about: dict[str, Any] = {
-        "event_id": one.sg_event_id,
+        "event_id": one.sg_event_id or "",
         "email_id": message_id(one.sg_message_id),
         "idempotency_key": key,
         "to": to,

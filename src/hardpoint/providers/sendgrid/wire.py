@@ -19,9 +19,9 @@ class Refusal(msgspec.Struct):
 class Event(msgspec.Struct):
     """One event of the Event Webhook; those of the account name no email."""
 
-    sg_event_id: str
     event: str
     timestamp: float
+    sg_event_id: str | None = None
     email: str | None = None
     sg_message_id: str | None = None
     reason: str | None = None

@@ -14,7 +14,7 @@ import msgspec
 
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
-from hardpoint.fakes.fields import Fields, nested
+from hardpoint.fakes.fields import Fields, nested, without_empty
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
 from hardpoint.fakes.vendors import Facts
@@ -44,6 +44,8 @@ class FakeStripe:
     Args:
         secret_key: the key it takes.
         webhook_secret: signs its events.
+        optional_fields: also say what Stripe may leave out: all that is null or empty, and what
+            surrounds an event.
         now: Unix seconds.
     """
 
@@ -54,6 +56,7 @@ class FakeStripe:
         secret_key: str = SECRET_KEY,
         webhook_secret: str = WEBHOOK_SECRET,
         *,
+        optional_fields: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.ledger = Ledger()
@@ -67,6 +70,7 @@ class FakeStripe:
         """Keys whose first call has not ended, to be answered 409."""
         self.failures = 0
         """How many of the next calls begin and end in a stored 500, nothing done."""
+        self._optional_fields = optional_fields
         self._secret_key = secret_key
         self._now = now
         self._stored: dict[str, _Stored] = {}
@@ -123,7 +127,8 @@ class FakeStripe:
             self.failures -= 1
             body = {"error": {"type": "api_error", "message": "An unknown error occurred"}}
             return Reply.json(body, 500, ("stripe-should-retry", "false"))
-        return Reply.json(self._routed(request))
+        document = self._routed(request)
+        return Reply.json(document if self._optional_fields else without_empty(document))
 
     def _routed(self, request: Received) -> dict[str, Any]:
         post = request.method == "POST"
@@ -145,16 +150,16 @@ class FakeStripe:
         if before:
             data["previous_attributes"] = before
         identifier = f"evt_fake{self._events:06d}"
-        event = {
-            "id": identifier,
-            "object": "event",
-            "api_version": API_VERSION,
-            "created": int(self._now()),
-            "data": data,
-            "livemode": False,
-            "pending_webhooks": 1,
-            "type": event_type,
-        }
+        event = {"id": identifier, "object": "event", "data": data, "type": event_type}
+        if self._optional_fields:
+            event |= {
+                "api_version": API_VERSION,
+                "created": int(self._now()),
+                "livemode": False,
+                "pending_webhooks": 1,
+            }
+        else:
+            event = without_empty(event)
         self.emitter.emit(identifier, event_type, msgspec.json.encode(event))
 
 

@@ -12,6 +12,7 @@ from hardpoint.fakes.vendors import Trigger
 from hardpoint.providers.stripe.fake_objects import (
     Charge,
     Intent,
+    Refund,
     RefusedError,
     amount_of,
     currency_of,
@@ -75,6 +76,7 @@ class Account:
         self._tell = tell
         self._intents: dict[str, Intent] = {}
         self._charges: dict[str, Charge] = {}
+        self._refunds: dict[str, Refund] = {}
         self._on_page: set[str] = set()
         self._count = 0
 
@@ -189,22 +191,21 @@ class Account:
         before = charge.amount_refunded
         charge.amount_refunded += amount
         charge.refunded = charge.amount_refunded == charge.amount_captured
-        identifier = self._id("re")
+        refund = Refund(
+            id=self._id("re"),
+            amount=amount,
+            charge=charge.id,
+            currency=intent.currency,
+            metadata=metadata,
+            payment_intent=intent.id,
+            reason=reason,
+        )
+        self._refunds[refund.id] = refund
         self._ledger.record(
-            "refund", id=identifier, payment=intent.id, amount=amount, currency=intent.currency
+            "refund", id=refund.id, payment=intent.id, amount=amount, currency=intent.currency
         )
         self._tell("charge.refunded", plain(charge), {"amount_refunded": before})
-        return {
-            "id": identifier,
-            "object": "refund",
-            "amount": amount,
-            "charge": charge.id,
-            "currency": intent.currency,
-            "metadata": metadata,
-            "payment_intent": intent.id,
-            "reason": reason,
-            "status": "succeeded",
-        }
+        return plain(refund)
 
     def get(self, identifier: str, fields: Fields) -> dict[str, Any]:
         """`GET /v1/payment_intents/:id`."""
@@ -246,6 +247,41 @@ class Account:
         else:
             code = "payment_intent_authentication_failure"
             self._fail(intent, code, None, "The customer failed to authenticate.")
+
+    # What banks can do
+
+    def fail_refund(self, identifier: str, reason: str = "lost_or_stolen_card") -> None:
+        """The customer's bank sends a refund back."""
+        refund = self._refunds[identifier]
+        refund.status, refund.failure_reason = "failed", reason
+        charge = self._charges[refund.charge]
+        charge.amount_refunded -= refund.amount
+        charge.refunded = False
+        self._tell("refund.failed", plain(refund), {})
+
+    def dispute(self, identifier: str, *events: str, **facts: Any) -> None:
+        """A customer's bank questions a payment.
+
+        Args:
+            identifier: of the payment.
+            events: what is told, `created`, `funds_withdrawn`, `updated`, `closed` and the like.
+            facts: of the dispute, such as `status`.
+        """
+        intent = self._intent(identifier)
+        dispute = {
+            "id": f"dp_{intent.latest_charge}",
+            "object": "dispute",
+            "amount": intent.amount_received,
+            "charge": intent.latest_charge,
+            "currency": intent.currency,
+            "evidence_details": {"due_by": intent.created + 7 * 86_400, "has_evidence": False},
+            "payment_intent": intent.id,
+            "reason": "fraudulent",
+            "status": "needs_response",
+            **facts,
+        }
+        for event in events:
+            self._tell(f"charge.dispute.{event}", dispute, {})
 
     # How it comes about
 

@@ -75,6 +75,21 @@ class Intent(msgspec.Struct):
     livemode: bool = False
 
 
+class Refund(msgspec.Struct):
+    """Money that goes back."""
+
+    id: str
+    amount: int
+    charge: str
+    currency: str
+    metadata: dict[str, str]
+    payment_intent: str
+    reason: str | None
+    object: str = "refund"
+    status: str = "succeeded"
+    failure_reason: str | None = None
+
+
 def expect(intent: Intent, verb: str, *statuses: str) -> None:
     """Refuse a verb that the status does not allow."""
     if intent.status not in statuses:

@@ -1,6 +1,6 @@
 """Stripe's objects read into the port's values; a status we do not know is never a success."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +9,8 @@ from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.payments.types import (
+    DisputeChanged,
+    DisputeStatus,
     NextAction,
     Payment,
     PaymentEvent,
@@ -17,6 +19,7 @@ from hardpoint.payments.types import (
     PaymentSucceeded,
     Refund,
     Refunded,
+    RefundFailed,
     RefundStatus,
 )
 from hardpoint.providers.stripe import wire
@@ -35,6 +38,16 @@ _STATUSES = {
     "succeeded": PaymentStatus.SUCCEEDED,
     "canceled": PaymentStatus.VOIDED,
 }
+_INQUIRY = "warning_"
+_DISPUTE_STATUSES = {
+    "needs_response": DisputeStatus.NEEDS_RESPONSE,
+    "under_review": DisputeStatus.UNDER_REVIEW,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+    "closed": DisputeStatus.CLOSED,  # an inquiry that came to nothing
+    "prevented": DisputeStatus.CLOSED,
+}
+_WITHDRAWN = {"charge.dispute.funds_withdrawn": True, "charge.dispute.funds_reinstated": False}
 _REFUND_STATUSES = {
     "pending": RefundStatus.PENDING,
     "requires_action": RefundStatus.PENDING,
@@ -47,21 +60,16 @@ _REFUND_STATUSES = {
 def event(body: bytes) -> PaymentEvent | None:
     """What an event says about payments, if anything."""
     envelope = msgspec.json.decode(body, type=wire.Event)
-    about = envelope.data.object
-    match envelope.type:
-        case "payment_intent.succeeded":
-            return _succeeded(msgspec.json.decode(about, type=wire.PaymentIntent))
-        case "payment_intent.payment_failed":
-            return _failed(msgspec.json.decode(about, type=wire.PaymentIntent))
-        case "charge.refunded":
-            charge = msgspec.json.decode(about, type=wire.Charge)
-            return _refunded(charge, envelope.data.previous_attributes)
-        case _:
-            return None
+    read = _READERS.get(envelope.type)
+    if read is None:
+        return None
+    return read(envelope.type, msgspec.json.decode(envelope.data, type=wire.EventData))
 
 
 def refund(found: wire.Refund) -> Refund:
     """Money that goes back."""
+    if found.payment_intent is None:
+        raise UnexpectedResponseError("the refund is of no payment", outcome_known=False)
     return Refund(
         id=found.id,
         payment_id=found.payment_intent,
@@ -104,7 +112,8 @@ def _own(metadata: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in metadata.items() if key != REFERENCE}
 
 
-def _succeeded(intent: wire.PaymentIntent) -> PaymentSucceeded:
+def _succeeded(_: str, data: wire.EventData) -> PaymentSucceeded:
+    intent = msgspec.json.decode(data.object, type=wire.PaymentIntent)
     return PaymentSucceeded(
         payment_id=intent.id,
         amount=_money(intent.amount_received, intent.currency),
@@ -113,7 +122,8 @@ def _succeeded(intent: wire.PaymentIntent) -> PaymentSucceeded:
     )
 
 
-def _failed(intent: wire.PaymentIntent) -> PaymentFailed:
+def _failed(_: str, data: wire.EventData) -> PaymentFailed:
+    intent = msgspec.json.decode(data.object, type=wire.PaymentIntent)
     failure = intent.last_payment_error or wire.LastError()
     reason, soft = decline(failure.code, failure.decline_code)
     return PaymentFailed(
@@ -127,10 +137,11 @@ def _failed(intent: wire.PaymentIntent) -> PaymentFailed:
     )
 
 
-def _refunded(charge: wire.Charge, before: Mapping[str, Any]) -> Refunded | None:
+def _refunded(_: str, data: wire.EventData) -> Refunded | None:
+    charge = msgspec.json.decode(data.object, type=wire.Charge)
     if charge.payment_intent is None:
         return None  # a charge of its own, made outside of this port
-    earlier = before.get("amount_refunded", 0)
+    earlier = data.previous_attributes.get("amount_refunded", 0)
     now = charge.amount_refunded - (earlier if isinstance(earlier, int) else 0)
     return Refunded(
         payment_id=charge.payment_intent,
@@ -140,6 +151,50 @@ def _refunded(charge: wire.Charge, before: Mapping[str, Any]) -> Refunded | None
         reference=charge.metadata.get(REFERENCE),
         metadata=_own(charge.metadata),
     )
+
+
+def _refund_failed(_: str, data: wire.EventData) -> RefundFailed | None:
+    found = msgspec.json.decode(data.object, type=wire.Refund)
+    if found.payment_intent is None:
+        return None
+    return RefundFailed(
+        payment_id=found.payment_intent,
+        refund_id=found.id,
+        amount=_money(found.amount, found.currency),
+        reason=found.failure_reason,
+    )
+
+
+def _disputed(event_type: str, data: wire.EventData) -> DisputeChanged | None:
+    found = msgspec.json.decode(data.object, type=wire.Dispute)
+    if found.payment_intent is None:
+        return None
+    evidence = found.evidence_details or wire.Evidence()
+    word = found.status.removeprefix(_INQUIRY)
+    return DisputeChanged(
+        payment_id=found.payment_intent,
+        dispute_id=found.id,
+        amount=_money(found.amount, found.currency),
+        status=_DISPUTE_STATUSES.get(word, DisputeStatus.UNKNOWN),
+        vendor_status=found.status,
+        inquiry=word != found.status,
+        withdrawn=_WITHDRAWN.get(event_type),
+        reason=found.reason,
+        respond_by=evidence.due_by and float(evidence.due_by),
+    )
+
+
+_READERS: Mapping[str, Callable[[str, wire.EventData], PaymentEvent | None]] = {
+    "payment_intent.succeeded": _succeeded,
+    "payment_intent.payment_failed": _failed,
+    "charge.refunded": _refunded,
+    "refund.failed": _refund_failed,
+    "charge.dispute.created": _disputed,
+    "charge.dispute.updated": _disputed,
+    "charge.dispute.closed": _disputed,
+    "charge.dispute.funds_withdrawn": _disputed,
+    "charge.dispute.funds_reinstated": _disputed,
+}
 
 
 def _money(count: int, currency: str) -> Money:

@@ -98,7 +98,14 @@ def _charge(**more: Any) -> Callable[[Fresh], Document]:
     return make
 
 
-def _dispute(fresh: Fresh) -> Document:
+def _dispute(status: str) -> Callable[[Fresh], Document]:
+    def make(fresh: Fresh) -> Document:
+        return _disputed(fresh) | {"status": status}
+
+    return make
+
+
+def _disputed(fresh: Fresh) -> Document:
     return {
         "id": fresh.token("du"),
         "object": "dispute",
@@ -112,7 +119,23 @@ def _dispute(fresh: Fresh) -> Document:
         "metadata": {},
         "payment_intent": fresh.token("pi"),
         "reason": "fraudulent",
-        "status": "needs_response",
+    }
+
+
+def _refund_failed(fresh: Fresh) -> Document:
+    return {
+        "id": fresh.token("re"),
+        "object": "refund",
+        "amount": _AMOUNT,
+        "charge": fresh.token("ch"),
+        "created": fresh.now,
+        "currency": _CURRENCY,
+        "failure_balance_transaction": fresh.token("txn"),
+        "failure_reason": "lost_or_stolen_card",
+        "metadata": {},
+        "payment_intent": fresh.token("pi"),
+        "reason": "requested_by_customer",
+        "status": "failed",
     }
 
 
@@ -268,7 +291,8 @@ _CANCELED = {"cancellation_reason": "requested_by_customer"}
 _REFUNDED = {"amount_refunded": _AMOUNT, "refunded": True}
 
 _ABOUT: dict[str, Callable[[Fresh], Document]] = {
-    "charge.dispute.created": _dispute,
+    "charge.dispute.closed": _dispute("lost"),
+    "charge.dispute.created": _dispute("needs_response"),
     "charge.refunded": _charge(**_REFUNDED),
     "charge.succeeded": _charge(),
     "checkout.session.completed": _checkout_session,
@@ -282,6 +306,7 @@ _ABOUT: dict[str, Callable[[Fresh], Document]] = {
     "payment_intent.created": _payment_intent("requires_payment_method"),
     "payment_intent.payment_failed": _payment_intent("requires_payment_method", **_DECLINED),
     "payment_intent.succeeded": _payment_intent("succeeded"),
+    "refund.failed": _refund_failed,
     "setup_intent.succeeded": _setup_intent,
 }
 _CHANGED: dict[str, Document] = {

@@ -58,8 +58,27 @@ class Refund(msgspec.Struct):
     id: str
     amount: int
     currency: str
-    payment_intent: str
+    payment_intent: str | None = None
     status: str | None = None
+    failure_reason: str | None = None
+
+
+class Evidence(msgspec.Struct):
+    """Until when Stripe takes some."""
+
+    due_by: int | None = None
+
+
+class Dispute(msgspec.Struct):
+    """A customer's bank questions a charge."""
+
+    id: str
+    amount: int
+    currency: str
+    status: str
+    payment_intent: str | None = None
+    reason: str | None = None
+    evidence_details: Evidence | None = None
 
 
 class Error(msgspec.Struct):
@@ -86,7 +105,7 @@ class EventData(msgspec.Struct):
 
 
 class Event(msgspec.Struct):
-    """The envelope of an event."""
+    """The envelope of an event. Thin ones (version 2) have data of other shapes, or none."""
 
     type: str
-    data: EventData
+    data: msgspec.Raw = msgspec.Raw()

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
+from hardpoint.fakes.fields import without_empty
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
 from hardpoint.fakes.vendors import Facts
@@ -38,6 +39,8 @@ class FakeTwilio:
         auth_token: with the account's SID it opens the account, and it signs callbacks.
         api_keys: SIDs of API keys and their secrets, which open it too.
         delivers: carry each message to the recipient at once; else see `carry`.
+        optional_fields: also say what Twilio may leave out, `OptOutType` where Advanced Opt-Out is
+            not set up among it.
         now: Unix seconds.
     """
 
@@ -49,11 +52,13 @@ class FakeTwilio:
         *,
         api_keys: dict[str, str] | None = None,
         delivers: bool = True,
+        optional_fields: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.ledger = Ledger()
         """`message` for each that was taken, `refusal` for each that was not."""
         self.delivers = delivers
+        self._optional_fields = optional_fields
         self._callbacks: dict[str, str] = {}
         self.emitter = Emitter(_Signer(auth_token, self._callbacks), now=now)
         self.facts = Facts(
@@ -78,7 +83,8 @@ class FakeTwilio:
         except RefusedError as refused:
             self.ledger.record("refusal", code=refused.code)
             document, status = refused.body, refused.status
-        return Reply.json(document, status, identifier)
+        shown = document if self._optional_fields else without_empty(document)
+        return Reply.json(shown, status, identifier)
 
     def carry(self, sid: str, *statuses: str, error_code: int | None = None) -> None:
         """The carrier reports how far a message is; `error_code` goes with the last report."""
@@ -91,10 +97,12 @@ class FakeTwilio:
     def receive(self, from_: str, body: str, *, url: str, media: Sequence[str] = ()) -> str:
         """Someone texts the account; its SID. `url` is where the number's webhook goes."""
         text = self.mailbox.receive(from_, SENDER, body)
-        fields = {"Body": body, "NumMedia": str(len(media))}
+        fields = {"Body": body}
+        if media or self._optional_fields:
+            fields["NumMedia"] = str(len(media))
         fields |= {f"MediaUrl{number}": one for number, one in enumerate(media)}
         consent = self.mailbox.consent(from_, body)
-        if consent is not None:
+        if consent is not None and self._optional_fields:
             fields["OptOutType"] = consent
         self._emit(text, url, fields)
         return text.sid
@@ -138,14 +146,13 @@ class FakeTwilio:
         self._callbacks[identifier] = url
         every = {
             "AccountSid": ACCOUNT_SID,
-            "ApiVersion": "2010-04-01",
             "From": text.from_ or "",
             "MessageSid": text.sid,
-            "SmsSid": text.sid,
-            "SmsStatus": text.status,
             "To": text.to,
             **fields,
         }
+        if self._optional_fields:
+            every |= {"ApiVersion": "2010-04-01", "SmsSid": text.sid, "SmsStatus": text.status}
         self.emitter.emit(identifier, text.status, urlencode(every).encode("ascii"), FORM)
 
 

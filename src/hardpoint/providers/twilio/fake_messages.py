@@ -10,7 +10,9 @@ from urllib.parse import urlencode, urlsplit
 
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.vendors import Trigger
+from hardpoint.providers.twilio.reading import WORDS
 from hardpoint.sms.segments import segments
+from hardpoint.sms.types import Consent
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", re.ASCII)
@@ -31,8 +33,6 @@ TRIGGERS = tuple(
     for field, magic in (("To", _TO), ("From", _FROM))
     for number, (code, _) in magic.items()
 )
-_STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
-_START = frozenset({"START", "YES", "UNSTOP"})
 _WITHOUT_EFFECT = ("ProvideFeedback", "RiskCheck", "SmartEncoded", "ValidityPeriod")
 _CHARACTERS_MAX = 1600
 _MEDIA_MAX = 10
@@ -193,14 +193,12 @@ class Mailbox:
 
     def consent(self, number: str, body: str) -> str | None:
         """What a word does to the number's consent: `STOP`, `START`, `HELP` or nothing."""
-        word = body.strip().upper()
-        if word in _STOP:
+        consent = WORDS.get(body.strip().upper())
+        if consent is Consent.STOP:
             self._opted_out.add(number)
-            return "STOP"
-        if word in _START:
+        elif consent is Consent.START:
             self._opted_out.discard(number)
-            return "START"
-        return "HELP" if word in {"HELP", "INFO"} else None
+        return consent and consent.name
 
     def _kept(self, **facts: Any) -> Text:
         prefix = "MM" if facts.get("media") else "SM"

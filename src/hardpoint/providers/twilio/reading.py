@@ -22,6 +22,18 @@ _TRIAL = "Sent from your Twilio trial account - "
 """What a trial account puts before every text."""
 _STATUSES = {one.value: one for one in MessageStatus if one is not MessageStatus.UNKNOWN}
 _CONSENTS = {one.name: one for one in Consent}
+WORDS = {
+    **dict.fromkeys(
+        ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"),
+        Consent.STOP,
+    ),
+    **dict.fromkeys(("START", "YES", "UNSTOP"), Consent.START),
+    **dict.fromkeys(("HELP", "INFO"), Consent.HELP),
+}
+"""What Twilio itself acts on, a message of one word in any case, unless Advanced Opt-Out is set up.
+
+https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out, read 2026-11-30.
+"""
 _JSON = (b"{", b"[")
 
 
@@ -100,8 +112,15 @@ def _received(found: wire.Inbound, media: list[str]) -> MessageReceived:
         to=found.to,
         body=found.body,
         media=tuple(media),
-        consent=_CONSENTS.get(found.opt_out_type or ""),
+        consent=_consent(found),
     )
+
+
+def _consent(found: wire.Inbound) -> Consent | None:
+    """Twilio says it where Advanced Opt-Out is set up; else the word itself does, as for Twilio."""
+    if found.opt_out_type:
+        return _CONSENTS.get(found.opt_out_type)
+    return WORDS.get(found.body.strip().upper())
 
 
 def _seconds(text: str) -> float:

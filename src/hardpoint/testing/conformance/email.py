@@ -140,7 +140,9 @@ class EmailConformance(EmailRefusals):
         subject.carry(local, TO, course)
         subject.carry(local, OTHER, [DeliveryStatus.BOUNCED])
         events = told(subject)
-        assert len({event.event_id for event in events}) == 3
+        ids = [event.event_id for event in events if event.event_id]
+        assert len(set(ids)) == len(ids)
+        assert len(events) == 3
         assert {event.email_id for event in events} == {email.id}
         assert {event.idempotency_key for event in events} == {"order-7"}
         assert [event.status for event in events if event.to == TO] == course
@@ -164,7 +166,8 @@ def told(subject: EmailSubject) -> list[EmailChanged]:
     events: list[EmailChanged] = []
     for body in subject.events():
         for event in subject.port.parse_events(body):
-            assert subject.port.parse_event(body, event_id=event.event_id) == event
+            if event.event_id:
+                assert subject.port.parse_event(body, event_id=event.event_id) == event
             assert isinstance(event, EmailChanged)
             events.append(event)
     return events
