@@ -207,6 +207,20 @@ def test_a_policy_may_be_given_in_code(write):
         BlockingHub.load(write(), policies={"shop": policy})
 
 
+def test_open_circuits_are_named_with_their_keys(write):
+    def by_amount(*args, **kwargs):
+        return "large"
+
+    texts = Policy("texts", breaker=Breaker(failures=1))
+    mail = Policy("mail", breaker=Breaker(failures=1), key=by_amount)
+    hub = Hub.load(write(), policies={"texts": texts, "mail": mail})
+    assert hub.open_circuits() == []
+    texts.breaker.force_open()
+    mail.keyed("large").breaker.force_open()
+    hub.policy("billing")
+    assert sorted(hub.open_circuits()) == ["mail (large)", "texts"]
+
+
 def test_a_reload_keeps_what_has_not_changed_and_opens_anew_what_has(write):
     async def scenario():
         hub = Hub.load(write())

@@ -1,13 +1,21 @@
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.hub import Hub
-from hardpoint.service.readiness import FAILURE_SECONDS, Readiness, State
+from hardpoint.service.readiness import (
+    CIRCUITS_MAX,
+    FAILURE_SECONDS,
+    Readiness,
+    State,
+    free_bytes,
+)
 from hardpoint.service.reload import Reloader
-from hardpoint.store.events import BatchCommitted, BatchFailed
+from hardpoint.store.driver import Refusals
+from hardpoint.store.events import BatchCommitted, BatchFailed, VaultAvailable, VaultUnavailable
 from hardpoint.testing import ManualClock
 from hardpoint.webhooks.attempts import AttemptFinished
 
@@ -151,5 +159,84 @@ def test_the_backlog_is_as_old_as_its_oldest_due_job(judged, signed, told):
         judged.clock.jump(2 * 3600.0)
         # Jitter moves the hour by up to a fifth.
         assert 2800 < (await judged.look()).backlog_seconds < 4400
+
+    judged(scenario)
+
+
+def test_a_full_disk_is_a_reason_before_anything_was_refused(hub):
+    async def scenario():
+        async with hub:
+            reloader = Reloader(hub.reload, list, listeners=hub.listeners)
+            readiness = Readiness(hub, reloader, ManualClock(), free=lambda path: 9 * 1024)
+            state = await readiness.look()
+            assert (state.ready, state.store_writable) == (False, False)
+            assert state.reasons == ("disk: the store's is full, 9 kB are left",)
+
+    asyncio.run(scenario())
+
+
+def test_the_disk_of_a_store_is_measured(tmp_path):
+    assert free_bytes(tmp_path / "none.db") > 0
+
+
+def test_a_disk_that_does_not_answer_costs_one_thread_however_often_it_is_asked(hub):
+    hangs, asked = threading.Event(), []
+
+    def free(path):
+        asked.append(path)
+        hangs.wait(20)
+        return 1 << 40
+
+    async def scenario():
+        async with hub:
+            reloader = Reloader(hub.reload, list, listeners=hub.listeners)
+            readiness = Readiness(hub, reloader, ManualClock(), patience=0.05, free=free)
+            for _ in range(3):
+                state = await readiness.look()
+                assert state.reasons == ("disk: no answer in 0.05 s",)
+            hangs.set()
+            while (state := await readiness.look()).reasons:
+                pass
+            assert state.ready
+            assert len(asked) == 1
+
+    asyncio.run(scenario())
+
+
+def test_trouble_with_the_vault_counts_until_it_was_written_again_or_for_a_while(judged):
+    async def scenario(judged):
+        judged.hub.listeners.emit(VaultUnavailable(reason="database or disk is full"))
+        state = await judged.look()
+        assert (state.ready, state.reasons) == (False, ("vault: database or disk is full",))
+        judged.hub.listeners.emit(VaultAvailable())
+        assert (await judged.look()).ready
+        judged.hub.listeners.emit(VaultUnavailable(reason="database or disk is full"))
+        judged.clock.advance(FAILURE_SECONDS)
+        assert (await judged.look()).ready
+
+    judged(scenario)
+
+
+def test_refusals_that_go_on_are_told_and_take_nobody_off_the_air(judged):
+    async def scenario(judged):
+        minute = int(judged.clock.now()) // 60
+        await judged.hub.store.refuse([Refusals("shop", "signature_mismatch", minute, 214)])
+        state = await judged.look()
+        assert state.ready
+        (reason,) = state.reasons
+        assert reason.startswith("refused: shop: 214 refused since ")
+        assert reason.endswith(", signature_mismatch")
+
+    judged(scenario)
+
+
+def test_open_circuits_are_told_but_not_without_end_and_take_nobody_off_the_air(judged):
+    async def scenario(judged):
+        judged.hub.open_circuits = lambda: [f"mail ({n})" for n in range(CIRCUITS_MAX + 2)]
+        state = await judged.look()
+        assert state.ready
+        assert state.reasons[0] == "circuit: mail (0) is open"
+        assert state.reasons[-1] == "circuit: 2 more are open"
+        assert len(state.reasons) == CIRCUITS_MAX + 1
 
     judged(scenario)

@@ -223,6 +223,10 @@ class Hub:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
 
+    def open_circuits(self) -> list[str]:
+        """The connections whose calls are refused now, because too many have failed."""
+        return self._ports.open_circuits()
+
     # Identity
 
     @property

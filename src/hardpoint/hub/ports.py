@@ -23,6 +23,8 @@ PORTS: Final = {
 }
 """Each port, and the portable type that users hold."""
 
+_OPEN: Final = {"open", "forced_open"}
+
 STEP_SECONDS: Final = 10.0
 """What a transport waits for one step of an exchange where the policy sets no timeout."""
 
@@ -125,6 +127,16 @@ class Ports:
         if found is None:
             found = self._policies[name] = settings.policy.policy(name, self._listeners)
         return found
+
+    def open_circuits(self) -> list[str]:
+        """The connections whose calls are refused now, each with its key where it has one."""
+        policies = {**self._policies, **self._given}
+        return [
+            name if key is None else f"{name} ({key})"
+            for name, policy in policies.items()
+            for key, state in policy.stats().circuits.items()
+            if state in _OPEN
+        ]
 
     def take_transports(self) -> list[Any]:
         """Those to be closed now, because the hub ends or settings have changed."""

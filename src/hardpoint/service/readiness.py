@@ -1,6 +1,16 @@
-"""Whether this server should be sent webhooks, and why not."""
+"""Whether this server should be sent webhooks, and what is wrong with it.
+
+Two kinds of reasons are told apart. What keeps it from storing an event, or from living on, makes
+it unready: requests had better go elsewhere, or come again. What only keeps events from being
+handled is told too, but they are safest in the store, so the server stays ready. So does one whose
+caller has the wrong secret, or a third party that is down: neither may take us off the air.
+"""
 
 import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import final
 
 import msgspec
@@ -9,12 +19,22 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreError
 from hardpoint.hub.hub import Hub
 from hardpoint.service.reload import Reloader
-from hardpoint.store.events import BatchCommitted, BatchFailed
+from hardpoint.store.events import (
+    BatchCommitted,
+    BatchFailed,
+    VaultAvailable,
+    VaultUnavailable,
+)
+from hardpoint.webhooks.refusals import recent, told
 
 STORE_SECONDS = 2.0
 """A store that takes longer to answer is not one to rely on."""
 FAILURE_SECONDS = 10.0
 """How long a failed batch counts when none was committed after it: then it is worth another try."""
+FREE_BYTES_MIN = 1024 * 1024
+"""A disk with less is full: the next body may not fit."""
+CIRCUITS_MAX = 20
+"""How many open circuits are named."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +42,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ready: whether to send webhooks here.
-        reasons: why not.
+        reasons: why not, and what else is wrong; each begins with what it is about.
         store_writable: events can be made durable.
         worker_running: events are handled.
         backlog_seconds: how long the job that is due the longest has waited; None when unknown.
@@ -48,35 +68,50 @@ class Readiness:
         reloader: knows of configurations that were refused.
         clock: for the age of things.
         patience: seconds the store may take to answer.
+        free: how many bytes a disk has left for the file of this path; for tests.
 
     Attributes:
         stopping: set when the server begins to stop.
     """
 
     def __init__(
-        self, hub: Hub, reloader: Reloader, clock: Clock, *, patience: float = STORE_SECONDS
+        self,
+        hub: Hub,
+        reloader: Reloader,
+        clock: Clock,
+        *,
+        patience: float = STORE_SECONDS,
+        free: Callable[[Path], int] | None = None,
     ) -> None:
         self.stopping = False
         self._hub = hub
         self._reloader = reloader
         self._clock = clock
         self._patience = patience
+        self._free = free or free_bytes
         self._failed: tuple[float, str] | None = None
+        self._vault_failed: tuple[float, str] | None = None
+        self._outside: asyncio.Future[tuple[list[str], list[str]]] | None = None
         hub.listeners.add(self._heard)
 
     async def look(self) -> State:
         """The state now."""
         trouble, backlog = await self._ask_store()
         failure = self._hub.failure
-        reasons = ["the server is stopping"] if self.stopping else []
+        full, refused = await self._look_outside()
+        against = ["the server is stopping"] if self.stopping else []
         if trouble is not None:
-            reasons.append(f"store: {trouble}")
+            against.append(f"store: {trouble}")
         if failure is not None:
-            reasons.append(f"worker: {type(failure).__name__}: {failure}")
+            against.append(f"worker: {type(failure).__name__}: {failure}")
+        vault = self._lately(self._vault_failed)
+        if vault is not None:
+            against.append(f"vault: {vault}")
+        against += full
         return State(
-            ready=not reasons,
-            reasons=tuple(reasons),
-            store_writable=trouble is None,
+            ready=not against,
+            reasons=(*against, *self._hindrances(), *refused),
+            store_writable=trouble is None and not full,
             worker_running=failure is None,
             backlog_seconds=backlog,
             generation=self._hub.generation,
@@ -94,14 +129,65 @@ class Readiness:
         except StoreError as error:
             return str(error), None
         backlog = 0.0 if due is None else max(0.0, self._clock.now() - due)
-        if self._failed is not None:
-            at, reason = self._failed
-            if self._clock.monotonic() - at < FAILURE_SECONDS:
-                return reason, backlog
-        return None, backlog
+        return self._lately(self._failed), backlog
+
+    def _lately(self, failed: tuple[float, str] | None) -> str | None:
+        """A failure that is recent enough to count."""
+        if failed is None or self._clock.monotonic() - failed[0] >= FAILURE_SECONDS:
+            return None
+        return failed[1]
+
+    async def _look_outside(self) -> tuple[list[str], list[str]]:
+        """Disks that are full, and sources that refuse, as far as that can be seen in time."""
+        if self._outside is None:
+            look = asyncio.to_thread(lambda: ([*self._full_disks()], [*self._refusing()]))
+            self._outside = asyncio.ensure_future(look)
+        # Not cancelled: a disk that hangs costs one thread, however often it is asked for.
+        done, _ = await asyncio.wait({self._outside}, timeout=self._patience)
+        if not done:
+            return [f"disk: no answer in {self._patience:g} s"], []
+        looked, self._outside = self._outside, None
+        return looked.result()
+
+    def _full_disks(self) -> Iterator[str]:
+        settings = self._hub.settings
+        vault = settings.identity.vault
+        paths = {"store": settings.store.path} | ({} if vault is None else {"vault": vault.path})
+        for name, path in paths.items():
+            left = self._free(path)
+            if left < FREE_BYTES_MIN:
+                yield f"disk: the {name}'s is full, {left // 1024} kB are left"
+
+    def _refusing(self) -> Iterator[str]:
+        now = self._clock.now()
+        try:
+            with closing(self._hub.reader()) as reader:
+                runs = recent(reader, now)
+        except StoreError:  # of which the store itself has told
+            return
+        for run in runs:
+            yield f"refused: {told(run, now)}"
+
+    def _hindrances(self) -> Iterator[str]:
+        """What keeps events from being handled."""
+        circuits = self._hub.open_circuits()
+        for name in circuits[:CIRCUITS_MAX]:
+            yield f"circuit: {name} is open"
+        if len(circuits) > CIRCUITS_MAX:
+            yield f"circuit: {len(circuits) - CIRCUITS_MAX} more are open"
 
     def _heard(self, event: object) -> None:
         if isinstance(event, BatchFailed) and event.kind == "accept":
             self._failed = self._clock.monotonic(), event.reason
         elif isinstance(event, BatchCommitted) and event.kind == "accept":
             self._failed = None
+        elif isinstance(event, VaultUnavailable):
+            self._vault_failed = self._clock.monotonic(), event.reason
+        elif isinstance(event, VaultAvailable):
+            self._vault_failed = None
+
+
+def free_bytes(path: Path) -> int:
+    """How much the disk of a file has left for this user."""
+    disk = os.statvfs(path.parent)
+    return disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)
