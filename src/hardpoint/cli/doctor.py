@@ -1,6 +1,7 @@
 """`hardpoint doctor`: what is well, what is not, and what to do about it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from hardpoint.cli.failures import Exit, Failure, failure_of
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.cli.tables import Table
+from hardpoint.core.effects import Clock
 from hardpoint.core.errors import HardpointError
 from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.settings import Settings
@@ -19,6 +21,7 @@ from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
 from hardpoint.service.operator import running
 from hardpoint.store.sqlite import SqliteReader, library_finding
+from hardpoint.webhooks.refusals import recent, told
 
 app = commands()
 
@@ -45,7 +48,7 @@ def doctor(context: typer.Context, *, config: Config = CONFIG, json: Json = Fals
     Exit code 0 means that nothing is broken; a warning alone does not count.
     """
     terminal = terminal_of(context, json=json)
-    findings = list(_findings(config))
+    findings = list(_findings(config, terminal.clock))
     broken = [one for one in findings if one.result == "fail"]
     failure = None
     if broken:
@@ -58,7 +61,7 @@ def doctor(context: typer.Context, *, config: Config = CONFIG, json: Json = Fals
     return Exit.NO if broken else Exit.OK
 
 
-def _findings(config: Path) -> Iterator[_Finding]:
+def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
     yield _library(library_finding())
     try:
         settings = Settings.load(config, secrets=False)
@@ -73,6 +76,7 @@ def _findings(config: Path) -> Iterator[_Finding]:
         yield _judged(f"connection {name}", partial(_connection, settings, name))
     yield from _exposed(settings)
     yield _judged("store", partial(_store, path))
+    yield from _refusals(path, clock)
     if settings.identity.vault is not None:
         yield _judged("vault", partial(_vault, settings.identity))
     yield _judged("server", partial(_server, path))
@@ -133,6 +137,23 @@ def _store(path: Path) -> _Verdict:
     if counts["dead"] or counts["needs_reconcile"]:
         return "warn", detail, "hardpoint dlq list"
     return "ok", detail or "no events yet", None
+
+
+def _refusals(path: Path, clock: Clock) -> Iterator[_Finding]:
+    """Sources that refuse requests now; a store that cannot be read was told of before."""
+    try:
+        with closing(SqliteReader(path)) as reader:
+            runs = recent(reader, clock.now())
+    except HardpointError:
+        return
+    for one in runs:
+        detail = told(one, clock.now())
+        yield _Finding(
+            check=f"refusals of {one.source}",
+            result="warn",
+            detail=detail,
+            fix="hardpoint refusals",
+        )
 
 
 def _vault(identity: IdentitySettings) -> _Verdict:

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "verify": "Say whether a signature holds, and if not, why.",
     "events": "List, show, retry and replay events.",
     "dlq": "List what was given up.",
+    "refusals": "List what was not let in: since when, and why.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
     "doctor": "Check configuration, secrets, store and server.",
     "fakes": "Imitate vendors over HTTP, for programs in any language.",

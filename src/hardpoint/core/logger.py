@@ -8,10 +8,11 @@ to standard error.
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.traces import trace_of
@@ -92,22 +93,21 @@ def shown(value: object) -> str:
     return trace_of(value) if isinstance(value, BaseException) else repr(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(one) for one in cast("Sequence[object]", value)]
     names = _fields(type(value))
     return {name: _plain(getattr(value, name)) for name in names} if names else shown(value)
 
 
 @cache
 def _fields(kind: type) -> tuple[str, ...]:
-    if is_dataclass(kind):
-        return tuple(one.name for one in fields(kind))
-    return getattr(kind, "__struct_fields__", ())
+    own: tuple[str, ...] = getattr(kind, "__struct_fields__", ())
+    return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else own
 
 
 def _quoted(value: object) -> str:

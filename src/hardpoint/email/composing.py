@@ -10,6 +10,7 @@ from hardpoint.email.addresses import Address, checked_address
 from hardpoint.email.driver import EmailCapability, EmailDriver
 from hardpoint.email.headers import checked_headers, checked_line
 from hardpoint.email.types import Attachment, NewEmail
+from hardpoint.http.extras import text_pairs
 
 SUBJECT_CHARACTERS_MAX = 900
 FILE_NAME_CHARACTERS_MAX = 255
@@ -74,8 +75,7 @@ def check_metadata(new: NewEmail, driver: EmailDriver) -> None:
     Raises:
         InvalidRequestError: naming the field; nothing was sent.
     """
-    for name, value in new.metadata.items():
-        field = f"metadata[{name!r:.50}]"
+    for name, value, field in text_pairs(new.metadata, field="metadata"):
         if not _METADATA_NAME.fullmatch(name):
             raise InvalidRequestError("is not a usable name", field=field)
         if _UNSENDABLE.search(value):

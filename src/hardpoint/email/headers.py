@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 
 from hardpoint.core.errors import InvalidRequestError
+from hardpoint.http.extras import text_pairs
 
 LINE_CHARACTERS_MAX = 998
 """RFC 5322, 2.1.1."""
@@ -62,8 +63,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     if len(headers) > HEADERS_MAX:
         raise InvalidRequestError(f"has more than {HEADERS_MAX} items", field="headers")
     seen: set[str] = set()
-    for name, value in headers.items():
-        field = f"headers[{name!r:.50}]"
+    for name, value, field in text_pairs(headers, field="headers"):
         plain = name.lower()
         if not _NAME.fullmatch(name):
             raise InvalidRequestError("is not the name of a header", field=field)

@@ -1,6 +1,6 @@
-"""A provider's extras: what a port does not know, passed on beside what it sets."""
+"""What goes beside the arguments of a port: a provider's extras, and the caller's own pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hardpoint.core.errors import InvalidRequestError
@@ -26,3 +26,18 @@ def _merged(fields: Mapping[str, Any], extra: Mapping[str, Any], path: str) -> d
         else:
             raise InvalidRequestError("is set by the port", field=f"{path}.{name}")
     return result
+
+
+def text_pairs(given: Mapping[str, str], *, field: str) -> Iterator[tuple[str, str, str]]:
+    """The names and values of metadata or headers, each pair with its own name for errors.
+
+    Raises:
+        InvalidRequestError: one of them is no text; nothing was sent.
+    """
+    for name, value in given.items():
+        pair: tuple[object, object] = (name, value)
+        own = f"{field}[{name!r:.50}]"
+        odd = [type(one).__name__ for one in pair if not isinstance(one, str)]
+        if odd:
+            raise InvalidRequestError(f"holds {odd[0]}, and has to be text: str(...)", field=own)
+        yield name, value, own

@@ -82,7 +82,7 @@ class Accounts:
         )
         anywhere = Untrusted(self._looking, resolve_async, permit=lambda _: True, plain=True)
         self._inside = _Side(anywhere, self._asking, clock)
-        file = VaultFile(path)
+        file = VaultFile(path, listeners=listeners)
         self._work = ThreadWork()
         store = SigninStore(file, self._work)
         self.vault = Vault(

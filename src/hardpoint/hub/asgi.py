@@ -11,6 +11,7 @@ from typing import Any, Final, final
 
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import summary_of
+from hardpoint.hub.bodies import BodyBudget
 from hardpoint.hub.events import DoorFailed
 from hardpoint.webhooks.answers import (
     METHOD_NOT_ALLOWED,
@@ -96,6 +97,7 @@ class InboxApp:
             the next one tries again.
         stop: run at the lifespan's end.
         listeners: told `DoorFailed`.
+        bodies: what bodies under way may take together; one of its own by default.
     """
 
     def __init__(
@@ -105,10 +107,12 @@ class InboxApp:
         start: Effect | None = None,
         stop: Effect | None = None,
         listeners: Listeners | None = None,
+        bodies: BodyBudget | None = None,
     ) -> None:
         self._receiver = receiver
         self._start = start
         self._stop = stop
+        self._bodies = BodyBudget() if bodies is None else bodies
         self._started = start is None
         self._starting: asyncio.Task[bool] | None = None
         self._listeners = Listeners() if listeners is None else listeners
@@ -140,12 +144,44 @@ class InboxApp:
             return UNAVAILABLE
         headers = scope["headers"]
         cap = self._receiver.body_bytes_max
-        body = TOO_LARGE if declared_length(headers) > cap else await _read(receive, cap)
-        if isinstance(body, bytes):
-            return await self._submit(source, headers, body)
-        if body is TOO_LARGE:
-            self._receiver.refused(source, "too_large")
+        coming = _Coming()
+        try:
+            body = TOO_LARGE
+            if declared_length(headers) <= cap:
+                body = await self._read(receive, coming, cap)
+            if isinstance(body, bytes):
+                return await self._submit(source, headers, body)
+        finally:
+            self._bodies.release(coming)
+        if body is not None:
+            self._receiver.refused(source, "too_large" if body is TOO_LARGE else "bodies")
         return body
+
+    async def _read(self, receive: Receive, coming: "_Coming", cap: int) -> bytes | Answer | None:
+        """The whole body; `TOO_LARGE` as soon as it passes the cap; None when the client has gone.
+
+        `UNAVAILABLE` where it had to give way to others.
+        """
+        # One buffer: parts of a byte each, kept apart, would take forty times the cap.
+        body = coming.body
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            part: bytes = message.get("body", b"")
+            if len(body) + len(part) > cap:
+                return TOO_LARGE
+            if coming.gone or not self._bodies.take(coming, len(part)):
+                return UNAVAILABLE
+            if message.get("more_body", False):
+                body += part
+                continue
+            self._bodies.complete(coming)
+            if body:
+                body += part
+                part = bytes(body)
+                body.clear()
+            return part
 
     async def _submit(self, source: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
         # A future of its own: when the server cancels this task because the client has gone, the
@@ -237,17 +273,16 @@ def _within_mount(scope: Scope) -> tuple[str, bool]:
     return path, bool(root)
 
 
-async def _read(receive: Receive, cap: int) -> bytes | Answer | None:
-    """The whole body; `TOO_LARGE` as soon as it passes the cap; None when the client has gone."""
-    # One buffer: parts of a byte each, kept apart, would take forty times the cap.
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part: bytes = message.get("body", b"")
-        if len(body) + len(part) > cap:
-            return TOO_LARGE
-        if not message.get("more_body", False):
-            return bytes(body + part) if body else part
-        body += part
+@final
+class _Coming:
+    """A body that comes in parts."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.body = bytearray()
+        self.gone = False
+
+    def give_way(self) -> None:
+        """Let go of it at once; whoever awaits the next part finds out then."""
+        self.body.clear()
+        self.gone = True

@@ -156,3 +156,10 @@ class FlowRefused(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where the path names none of ours."""
     reason: str
     """As the error says it; `provider` where it is the provider, or our registration there."""
+    error: str | None = None
+    """What a provider, or our registration there, did wrong: the visitor cannot mend it."""
+
+    @property
+    def severity(self) -> str:
+        """A visitor who changed their mind is no warning."""
+        return "info" if self.error is None else "warning"

@@ -25,6 +25,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
+from hardpoint.core.traces import summary_of
 from hardpoint.oauth.authorization import authorize_url, check_issuer, code_of, parameters
 from hardpoint.oauth.catalogue import Entry, Pkce
 from hardpoint.oauth.chance import ENTROPY, Entropy, digest, equal, secret
@@ -180,15 +181,24 @@ class Flows:
         try:
             done = await self._finished(provider, query, held, user)
         except (OAuthError, ProviderError) as error:
-            if self._listeners.active:
-                known = provider in self._login or provider in self._connect
-                reason = getattr(error, "reason", "provider")
-                told = FlowRefused(provider=provider if known else "", reason=reason)
-                self._listeners.emit(told)
+            self._refused(provider, error)
             raise
         if self._listeners.active:
             self._listeners.emit(FlowFinished(kind=done.kind.value, provider=provider))
         return done
+
+    def _refused(self, provider: str, error: OAuthError | ProviderError) -> None:
+        mine = isinstance(error, FlowError)  # the visitor's
+        if mine and not self._listeners.active:
+            return
+        known = provider in self._login or provider in self._connect
+        self._listeners.emit(
+            FlowRefused(
+                provider=provider if known else "",
+                reason=getattr(error, "reason", "provider"),
+                error=None if mine else summary_of(error),
+            )
+        )
 
     async def _finished(
         self, provider: str, query: Sequence[tuple[str, str]], held: str | None, user: str | None

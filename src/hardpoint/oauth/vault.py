@@ -98,7 +98,7 @@ class Vault:
         self._work = work or ThreadWork()
         self._clock = clock or SystemClock()
         random = random or chance.random
-        self._file = file or VaultFile(path, busy=timing.busy)
+        self._file = file or VaultFile(path, busy=timing.busy, listeners=self.listeners)
         self._envelope = Envelope(keyring)
         self._own: BlockingTransport | None = None
         if transport is None:

@@ -9,6 +9,7 @@ import msgspec
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.core.outcome import Operation, Repeat
+from hardpoint.http.extras import text_pairs
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
 from hardpoint.payments.types import (
     Capture,
@@ -357,8 +358,7 @@ class PaymentGateway:
             raise InvalidRequestError(
                 f"has more than {limits['metadata_keys']} keys", field="metadata"
             )
-        for key, value in metadata.items():
-            field = f"metadata[{key!r:.50}]"
+        for key, value, field in text_pairs(metadata, field="metadata"):
             if not re.fullmatch(r"[\w.-]+", key) or len(key) > limits["metadata_key_characters"]:
                 raise InvalidRequestError("is not a usable key", field=field)
             if key == "reference":

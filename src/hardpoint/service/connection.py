@@ -7,6 +7,7 @@ Nothing raises inside a parser callback.
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ from hardpoint.webhooks.answers import UNAVAILABLE, Answer
 
 MALFORMED = Answer(status=400, body=b'{"error":"malformed_request"}')
 UPGRADE_REFUSED = Answer(status=400, body=b'{"error":"upgrade_not_supported"}')
+EXPECTATION_FAILED = Answer(status=417, body=b'{"error":"expectation_failed"}')
 TIMED_OUT = Answer(status=408, body=b'{"error":"timeout"}')
 
 IDLE, HEAD, BODY, LEAVING = range(4)
@@ -134,9 +136,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url = url
         self.headers.extend(headers)
-        self.expect_100_continue = any(
-            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
-        )
+        self.expect_100_continue = any(name == b"expect" for name, _ in headers)
         super().on_headers_complete()
         self.cycle.keep_alive = self.cycle.keep_alive and not self._guard.draining
         self.headers = []
@@ -159,6 +159,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(UPGRADE_REFUSED, "upgrade")
         elif self._version not in {"1.1", "1.0"} or request_path(self.url) is None:
             self._refuse(MALFORMED, "malformed")
+        elif (flaw := flaw_of(self.headers, self._version)) is not None:
+            self._refuse(flaw, "malformed")
         else:
             self._stage = BODY
             self._since = self._guard.now
@@ -241,6 +243,25 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stage = LEAVING
         self._since = self._guard.now
         self.transport.close()
+
+
+def flaw_of(headers: Sequence[tuple[bytes, bytes]], version: str) -> Answer | None:
+    """What to answer where proxies may have read a head in another way than we do; else None.
+
+    RFC 9112, 3.2 and 6: one Host (HTTP/1.0 may do without), and chunks alone, of HTTP/1.1 alone.
+    RFC 9110, 10.1.1: there is one expectation.
+    """
+    hosts, chunked = 0, False
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"transfer-encoding":
+            if chunked or version == "1.0" or value.lower() != b"chunked":
+                return MALFORMED
+            chunked = True
+        elif name == b"expect" and value.lower() != b"100-continue":
+            return EXPECTATION_FAILED
+    return None if hosts == 1 or (version == "1.0" and not hosts) else MALFORMED
 
 
 @lru_cache(maxsize=128)

@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 
 from hardpoint.core.effects import Clock
 from hardpoint.hub.asgi import HEADER_BYTES_MAX, HEADERS_MAX, complete_headers
+from hardpoint.hub.bodies import BODIES_BYTES_MAX, BodyBudget
 from hardpoint.webhooks.answers import Answer
 
 
@@ -21,6 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         header_bytes: of names, values and the target together.
         pipelined: requests that may wait behind the one being answered.
         connections: at a time; more are answered 503.
+        bodies_bytes: of all bodies under way together; beyond it the oldest is answered 503.
         header_seconds: from a connection's opening, or a request's first byte, to its last header.
         body_seconds: for the whole body.
         idle_seconds: between requests; more than the 60 s after which common balancers hang up.
@@ -32,6 +34,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     header_bytes: int = HEADER_BYTES_MAX
     pipelined: int = 64
     connections: int = 4096
+    bodies_bytes: int = BODIES_BYTES_MAX
     header_seconds: float = 10
     body_seconds: float = 30
     idle_seconds: float = 75
@@ -68,12 +71,14 @@ class Guard:
     Attributes:
         now: steady time, as of the last sweep.
         draining: every answer from now on is its connection's last.
+        bodies: the budget of all of them.
         state: what uvicorn keeps for a server.
     """
 
     def __init__(self, limits: Limits, clock: Clock, *, refused: Tally) -> None:
         self.limits = limits
         self.refused = refused
+        self.bodies = BodyBudget(limits.bodies_bytes)
         self.draining = False
         self.state = ServerState()
         self._clock = clock

@@ -5,7 +5,6 @@ path or method, the ASGI application answers.
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import lru_cache
 from typing import cast, final
 
@@ -22,7 +21,7 @@ from hardpoint.service.connection import (
     request_path,
 )
 from hardpoint.service.guard import Guard
-from hardpoint.webhooks.answers import TOO_LARGE, Answer, Receiver
+from hardpoint.webhooks.answers import TOO_LARGE, UNAVAILABLE, Answer, Receiver
 
 
 class _Unheard:
@@ -65,14 +64,14 @@ class InboxProtocol(GuardedProtocol):
             headers,
             body_bytes_max=self._receiver.body_bytes_max,
             keep_alive=self.parser.should_keep_alive() and self._version == "1.1",
-            answered=self._answered,
+            protocol=self,
         )
         length, waits = 0, False
         for name, value in headers:
             if name == b"content-length":
                 length = int(value)  # the parser takes nothing but digits, once
             elif name == b"expect":
-                waits = value.lower() == b"100-continue" and self._version == "1.1"
+                waits = self._version == "1.1"
         if length > webhook.body_bytes_max:
             self._refuse(TOO_LARGE, "too_large")
         elif waits:
@@ -88,6 +87,8 @@ class InboxProtocol(GuardedProtocol):
             webhook.size += len(body)
             if webhook.size > webhook.body_bytes_max:
                 self._refuse(TOO_LARGE, "too_large")
+            elif not self._guard.bodies.take(webhook, len(body)):
+                self._refuse(UNAVAILABLE, "bodies")
             elif webhook.size == len(body):
                 webhook.first = body
             elif webhook.rest is None:
@@ -103,13 +104,35 @@ class InboxProtocol(GuardedProtocol):
         elif self._stage == BODY:
             self._fed = 0
             self._stage = IDLE
-            body, rest = webhook.first, webhook.rest
-            self._receiver.submit(
-                webhook.source,
-                webhook.headers,
-                body if rest is None else b"".join((body, rest)),
-                webhook.done,
-            )
+            self._guard.bodies.complete(webhook)
+            body = webhook.whole()
+            self._receiver.submit(webhook.source, webhook.headers, body, webhook.done)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A webhook that was coming in will not be whole; one that was is stored all the same."""
+        webhook = self.cycle
+        if type(webhook) is _Webhook and self._stage == BODY:
+            webhook.drop()
+            self._guard.bodies.release(webhook)
+        super().connection_lost(exc)
+
+    def make_way(self) -> None:
+        """Give the webhook that is coming in up, for others."""
+        self._refuse(UNAVAILABLE, "bodies")
+
+    def _abandon(self) -> bool:
+        webhook = self.cycle
+        if type(webhook) is _Webhook:
+            webhook.drop()
+            self._guard.bodies.release(webhook)
+        return super()._abandon()
+
+    def webhook_answered(self, webhook: "_Webhook", answer: Answer) -> None:
+        """Say what the receiver said."""
+        self._guard.bodies.release(webhook)
+        if not webhook.response_complete:
+            webhook.response_started = webhook.response_complete = True
+            self._answered(answer, webhook.keep_alive)
 
     def _answered(self, answer: Answer, keep_alive: bool) -> None:
         if not self.transport.is_closing():
@@ -148,7 +171,7 @@ class _Webhook(RequestResponseCycle):
         *,
         body_bytes_max: int,
         keep_alive: bool,
-        answered: Callable[[Answer, bool], None],
+        protocol: InboxProtocol,
     ) -> None:
         # Not uvicorn's own: nothing of it serves here, and it costs more than all the rest.
         self.response_started = False
@@ -161,13 +184,26 @@ class _Webhook(RequestResponseCycle):
         self.size = 0
         self.first = b""
         self.rest: bytearray | None = None
-        self._answered = answered
+        self.held = 0
+        self._protocol = protocol
+
+    def whole(self) -> bytes:
+        """The body, which it keeps no longer."""
+        body = self.first if self.rest is None else b"".join((self.first, self.rest))
+        self.drop()
+        return body
+
+    def drop(self) -> None:
+        """Let go of what has come."""
+        self.first, self.rest = b"", None
+
+    def give_way(self) -> None:
+        """See `Body`."""
+        self._protocol.make_way()
 
     def done(self, answer: Answer) -> None:
         """Take the receiver's answer; nobody hears it where the request was given up."""
-        if not self.response_complete:
-            self.response_started = self.response_complete = True
-            self._answered(answer, self.keep_alive)
+        self._protocol.webhook_answered(self, answer)
 
 
 @lru_cache(maxsize=128)

@@ -190,7 +190,8 @@ class Server:
     def _front(self, sock: socket) -> Listener:
         receiver = self._hub.receiver
         guard = Guard(self._limits, self._clock, refused=receiver.refused)
-        app = application(InboxApp(receiver, listeners=self._hub.listeners))
+        doors = InboxApp(receiver, listeners=self._hub.listeners, bodies=guard.bodies)
+        app = application(doors)
         return Listener(sock, guard, functools.partial(InboxProtocol, receiver, guard, app))
 
     def _back(self, sock: socket, readiness: Readiness, run: Run) -> Listener:

@@ -10,6 +10,7 @@ import msgspec
 from hardpoint.core.errors import (
     InvalidRequestError,
     NotFoundError,
+    PreconditionFailedError,
     UnexpectedResponseError,
 )
 from hardpoint.core.outcome import Operation, Repeat
@@ -23,6 +24,7 @@ from hardpoint.storage.keys import (
     checked_key,
     checked_metadata,
     checked_prefix,
+    known_key,
 )
 from hardpoint.storage.types import (
     BYTES,
@@ -55,6 +57,9 @@ _EMPTY: Mapping[str, str] = {}
 @final
 class ObjectStore:
     """Keeps objects through one connection: bytes under a key.
+
+    A key that is written has to mean the same everywhere (`hardpoint.storage.keys`). One that a
+    list shows is taken as it is by whatever reads, copies or deletes: others may have written it.
 
     Args:
         driver: the provider's.
@@ -149,7 +154,7 @@ class ObjectStore:
             InvalidRequestError: it is larger than `bytes_max`; `download` it.
             PreconditionFailedError: it was replaced while it was read.
         """
-        checked_key(key)
+        known_key(key)
         piece = await self._read(_READ, key, None)
         if piece.info.size > bytes_max:
             raise InvalidRequestError(
@@ -170,7 +175,7 @@ class ObjectStore:
             InvalidRequestError: nothing can be written there (`path`).
             PreconditionFailedError: it was replaced while it was read.
         """
-        checked_key(key)
+        known_key(key)
         target = Target(self.connection.runtime, path, self.connection.ids())
         try:
             await target.write(b"")
@@ -184,7 +189,7 @@ class ObjectStore:
 
     async def head(self, key: str) -> ObjectInfo:
         """What is known of an object, without its bytes."""
-        checked_key(key)
+        known_key(key)
         return self._ours(await self._calls.run(_HEAD, lambda: self.driver.head(key)))
 
     async def exists(self, key: str) -> bool:
@@ -211,7 +216,7 @@ class ObjectStore:
 
     async def delete(self, key: str) -> None:
         """See that there is no such object; it need not have been there."""
-        checked_key(key)
+        known_key(key)
         await self._calls.run(_DELETE, lambda: self.driver.delete(key))
 
     async def copy(self, source: str, target: str) -> None:
@@ -219,7 +224,7 @@ class ObjectStore:
 
         It is done at the provider; content type and metadata go along.
         """
-        checked_key(source, field="source")
+        known_key(source, field="source")
         checked_key(target, field="target")
         if source == target:
             raise InvalidRequestError("is the source", field="target")
@@ -242,7 +247,10 @@ class ObjectStore:
             content_type: for `PUT`: what they must send as `content-type`.
         """
         self.driver.capabilities.require(StorageCapability.SIGN_URL, self.driver.provider)
-        checked_key(key)
+        if method == "PUT":
+            checked_key(key)
+        else:
+            known_key(key)
         self._check_expires(expires)
         if method not in _METHODS:
             raise InvalidRequestError(f"is none of {', '.join(_METHODS)}", field="method")
@@ -320,6 +328,8 @@ class ObjectStore:
 
         async def attempt() -> Piece:
             piece = await self.driver.read(key, start=start, length=self._piece_bytes, etag=etag)
+            if etag is not None and piece.info.etag != etag:  # not every server heeds If-Match
+                raise PreconditionFailedError("it was replaced while it was read")
             size = piece.info.size if whole is None else whole.size
             if len(piece.data) != min(self._piece_bytes, size - start):
                 raise UnexpectedResponseError(

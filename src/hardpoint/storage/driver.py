@@ -25,7 +25,9 @@ class StorageCapability(StrEnum):
 
 
 class StorageDriver(Driver, Protocol):
-    """A provider's objects. Keys, metadata and content types are checked by the port.
+    """A provider's objects; what is written is checked by the port, keys among it.
+
+    A key that is read, copied or deleted may be as others have written it (`known_key`).
 
     Limits read by the port: `piece_bytes` (what one `put` or `upload_piece` carries, and one `read`
     gives), `pieces`, `expires_seconds`.

@@ -1,9 +1,14 @@
-"""What may be written: keys, metadata and content types that mean the same at every provider."""
+"""What may be written: keys, metadata and content types that mean the same at every provider.
+
+What others have written may be called otherwise: a folder made in a console is `invoices/`. Such a
+key is never written by us, and taken where it names what is there.
+"""
 
 import re
 from collections.abc import Mapping
 
 from hardpoint.core.errors import InvalidRequestError
+from hardpoint.http.extras import text_pairs
 
 KEY_BYTES_MAX = 1024
 METADATA_BYTES_MAX = 2048
@@ -16,7 +21,7 @@ MARK_BYTES = len(MARK) + 36
 """With an id as its value."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
-_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)
+_VALUE = re.compile(r"([!-~]([ -~]*[!-~])?)?", re.ASCII)
 _CONTENT_TYPE = re.compile(
     r"""[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}(;[ ]?[\w-]+=([\w.+-]+|"[\w .+'-]*"))*""", re.ASCII
 )
@@ -38,15 +43,29 @@ def checked_key(key: str, *, field: str = "key") -> str:
     return key
 
 
+def known_key(key: str, *, field: str = "key") -> str:
+    """A key as others may have written it and a list shows it: `invoices/`, `/a`, `a//b`.
+
+    Raises:
+        InvalidRequestError: empty, longer than 1024 bytes of UTF-8, or with a segment `.` or `..`,
+            which addresses cannot hold: whatever lies between would make another key of it.
+    """
+    if not key:
+        raise InvalidRequestError("is empty", field=field)
+    _check_size(key, field)
+    for segment in key.split("/"):
+        if segment in {".", ".."}:
+            raise InvalidRequestError(f"has a segment {segment!r}", field=field)
+    return key
+
+
 def checked_prefix(prefix: str) -> str:
-    """The beginning of keys, down to an empty one; it may end within a segment, or with a `/`.
+    """The beginning of keys, whoever wrote them, down to an empty one.
 
     Raises:
         InvalidRequestError: no key starts like this.
     """
-    if prefix:
-        _check_text(prefix, "prefix")
-        checked_key(f"{prefix}_", field="prefix")
+    _check_size(prefix, "prefix")
     return prefix
 
 
@@ -56,8 +75,7 @@ def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     Raises:
         InvalidRequestError: a name or a value that is not so, a name of ours, or more than 2 KB.
     """
-    for name, value in metadata.items():
-        field = f"metadata[{name!r:.50}]"
+    for name, value, field in text_pairs(metadata, field="metadata"):
         if not _NAME.fullmatch(name):
             raise InvalidRequestError("is not of small letters, digits, . _ and -", field=field)
         if name.startswith(RESERVED):
@@ -86,11 +104,15 @@ def checked_content_type(content_type: str) -> str:
 
 
 def _check_text(text: str, field: str) -> None:
+    _check_size(text, field)
+    if any(one < " " or one == "\x7f" for one in text):
+        raise InvalidRequestError("holds a control character", field=field)
+
+
+def _check_size(text: str, field: str) -> None:
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
         raise InvalidRequestError("is not Unicode text", field=field) from None
     if size > KEY_BYTES_MAX:
         raise InvalidRequestError(f"has more than {KEY_BYTES_MAX} bytes", field=field)
-    if any(one < " " or one == "\x7f" for one in text):
-        raise InvalidRequestError("holds a control character", field=field)

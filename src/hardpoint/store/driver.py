@@ -367,6 +367,20 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the user's code the last attempt failed."""
 
 
+class RefusedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests that a source refused for one reason, with no hour between them that had none.
+
+    Attributes:
+        first_at, last_at: the minutes of the first and the last, Unix seconds.
+    """
+
+    source: str
+    reason: str
+    count: int
+    first_at: float
+    last_at: float
+
+
 class CallView(msgspec.Struct, frozen=True, kw_only=True):
     """A call that a job made under a key, to a provider that knows no keys.
 
@@ -428,6 +442,10 @@ class StoreReader(Protocol):
 
     def refusals(self) -> dict[str, dict[str, int]]:
         """Requests refused, by source and reason."""
+        ...
+
+    def refused(self, *, since: float = 0.0) -> Sequence[RefusedRun]:
+        """Requests refused since then, in runs, the latest first; repeats were acknowledged."""
         ...
 
     def close(self) -> None:

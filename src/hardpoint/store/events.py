@@ -36,6 +36,17 @@ class StoreBroken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
 
 
+class VaultUnavailable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The vault's file cannot be written or read; told once until it can be written again."""
+
+    severity: ClassVar[str] = "error"
+    reason: str
+
+
+class VaultAvailable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The vault's file was written again."""
+
+
 class WriteWasSlow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The write functions of one completion held the writer up."""
 

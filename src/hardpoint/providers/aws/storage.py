@@ -143,7 +143,7 @@ class S3Storage:
 
     async def head(self, key: str) -> ObjectInfo:
         """`HeadObject`."""
-        reply = await self._api.send("HEAD", self._api.url(key), query=_RAW)
+        reply = await self._api.send("HEAD", self._api.url(key))
         length = reply.headers.get("content-length", "")
         if not length.isdecimal():
             raise self._api.unexpected(reply)

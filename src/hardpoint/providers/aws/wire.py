@@ -41,10 +41,14 @@ class Document:
             raise UnreadableError from error
 
     def text(self, name: str) -> str:
-        """The text of a child, empty where there is none."""
+        """The text of a child without the blanks around it, empty where there is none."""
+        return self.whole(name).strip()
+
+    def whole(self, name: str) -> str:
+        """The text of a child as it stands: a key may begin with a blank."""
         for child in self._root:
             if _local(child) == name:
-                return (child.text or "").strip()
+                return child.text or ""
         return ""
 
     def each(self, name: str) -> Iterator["Document"]:
@@ -67,7 +71,7 @@ def page(document: Document) -> ObjectPage:
     try:
         entries: list[ObjectInfo | Prefix] = [
             ObjectInfo(
-                key=decoded(one.text("Key")),
+                key=decoded(one.whole("Key")),
                 size=int(one.text("Size")),
                 etag=one.text("ETag"),
                 modified=datetime.fromisoformat(one.text("LastModified")).timestamp(),
@@ -77,7 +81,7 @@ def page(document: Document) -> ObjectPage:
     except ValueError as error:
         raise UnreadableError from error
     entries += [
-        Prefix(prefix=decoded(one.text("Prefix"))) for one in document.each("CommonPrefixes")
+        Prefix(prefix=decoded(one.whole("Prefix"))) for one in document.each("CommonPrefixes")
     ]
     entries.sort(key=lambda one: (one.prefix if isinstance(one, Prefix) else one.key).encode())
     more = document.text("IsTruncated") == "true"

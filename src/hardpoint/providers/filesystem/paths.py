@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from hardpoint.core.errors import InvalidRequestError, NotFoundError
+from hardpoint.storage.keys import checked_key
 
 OWN = ".hardpoint"
 """Where we keep what is ours; no key leads there."""
@@ -26,8 +27,9 @@ def checked(key: str, *, field: str = "key") -> str:
     """A key that can be a path.
 
     Raises:
-        InvalidRequestError: a segment is too long for a name, or is ours.
+        InvalidRequestError: a segment is none of a path or too long for a name, or is ours.
     """
+    checked_key(key, field=field)
     first, *_ = segments = key.split("/")
     if first == OWN:
         raise InvalidRequestError(f"starts with {OWN}, which is ours", field=field)

@@ -67,6 +67,8 @@ class SendGridEmail:
         """Hand it over to be sent. SendGrid has no use for a key; `new.key` goes along."""
         _check_names("headers", new.headers, _OWN_HEADERS)
         _check_names("metadata", new.metadata, _OWN_ARGUMENTS)
+        if "custom_args" in new.extra:
+            raise InvalidRequestError("are metadata", field="extra.sendgrid.custom_args")
         document = merged(self._document(new), new.extra, self.provider)
         reply = await self._api.post("/v3/mail/send", document)
         return Email(
@@ -82,7 +84,10 @@ class SendGridEmail:
     def _document(self, new: NewEmail) -> dict[str, Any]:
         """The request's body; what is empty is left out."""
         fields: dict[str, Any] = {
-            "personalizations": [_envelope(new)],
+            # The specification has `custom_args` as an object here, and as text for the whole.
+            "personalizations": [
+                _envelope(new) | {"custom_args": {**new.metadata, reading.KEY: new.key}}
+            ],
             "from": _shown(new.from_),
             "subject": new.subject,
             # SendGrid wants the plainest first (RFC 1341, 7.2.3).
@@ -93,7 +98,6 @@ class SendGridEmail:
             ],
             "attachments": [_attached(one) for one in new.attachments],
             "headers": new.headers,
-            "custom_args": {**new.metadata, reading.KEY: new.key},
         }
         if len(new.reply_to) > 1:
             fields["reply_to_list"] = [_shown(one) for one in new.reply_to]

@@ -187,7 +187,7 @@ class FakeSendGrid:
         taken = self._mails[identifier]
         categories = {"category": list(taken.categories)} if taken.categories else {}
         told = {
-            **taken.custom_args,
+            **taken.custom_args.get(to, {}),
             **categories,
             "email": to,
             "timestamp": int(self._now()),

@@ -60,7 +60,10 @@ class Mail:
     content: Mapping[str, str]
     attachments: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    custom_args: Mapping[str, str] = field(default_factory=dict[str, str])
+    custom_args: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict[str, Mapping[str, str]]
+    )
+    """By recipient: those of all, and those of the recipient's own group over them."""
     categories: tuple[str, ...] = ()
     sandbox: bool = False
 
@@ -78,7 +81,10 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     if not isinstance(document, dict):
         raise RefusedError("Bad Request")
     fields = Fields(cast("dict[str, Any]", document))
-    recipients = tuple(_recipients(fields.take("personalizations")))
+    arguments = _arguments(fields.take("custom_args"), "custom_args")
+    found = {
+        email: {**arguments, **own} for email, own in _recipients(fields.take("personalizations"))
+    }
     from_ = _email(fields.take("from"), "from")
     if from_.partition("@")[2] not in domains:
         raise RefusedError(
@@ -93,12 +99,12 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
         fields.take(name)
     taken = Mail(
         from_=from_,
-        recipients=recipients,
+        recipients=tuple(found),
         subject=subject,
         content=content,
         attachments=tuple(_attachments(fields.take("attachments"))),
         headers=_headers(fields.take("headers")),
-        custom_args=_arguments(fields.take("custom_args")),
+        custom_args=found,
         categories=_categories(fields.take("categories")),
         sandbox=_sandbox(fields.take("mail_settings")),
     )
@@ -106,7 +112,8 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     return taken
 
 
-def _recipients(found: Any) -> Iterator[str]:
+def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Each, with the custom arguments of its group."""
     if not isinstance(found, list) or not found:
         raise RefusedError("You must have at least one personalization.", "personalizations")
     seen: set[str] = set()
@@ -114,6 +121,7 @@ def _recipients(found: Any) -> Iterator[str]:
         path = f"personalizations.{number}"
         fields = Fields(_object(one, path))
         groups = {name: fields.take(name) for name in ("to", "cc", "bcc")}
+        arguments = _arguments(fields.take("custom_args"), f"{path}.custom_args")
         _finish(fields, f"{path}.")
         if not groups["to"]:
             raise RefusedError("The to array is required.", f"{path}.to")
@@ -128,7 +136,7 @@ def _recipients(found: Any) -> Iterator[str]:
                         path,
                     )
                 seen.add(email.casefold())
-                yield email
+                yield email, arguments
     if len(seen) > _RECIPIENTS_MAX:
         raise RefusedError("There is a limit of 1000 total recipients.", "personalizations")
 
@@ -204,12 +212,12 @@ def _headers(found: Any) -> dict[str, str]:
     return headers
 
 
-def _arguments(found: Any) -> dict[str, str]:
-    arguments = _texts(found, "custom_args", "The custom_args values must be strings.")
+def _arguments(found: Any, path: str) -> dict[str, str]:
+    arguments = _texts(found, path, "The custom_args values must be strings.")
     if sum(len((name + value).encode()) for name, value in arguments.items()) >= (
         _ARGUMENTS_BYTES_MAX
     ):
-        raise RefusedError("The total length of custom arguments is limited.", "custom_args")
+        raise RefusedError("The total length of custom arguments is limited.", path)
     return arguments
 
 

@@ -23,6 +23,7 @@ from hardpoint.store.driver import (
     EventView,
     JobView,
     Outcome,
+    RefusedRun,
     State,
 )
 from hardpoint.store.sqlite.accepts import key_prefix
@@ -159,6 +160,21 @@ class SqliteReader:
             for source, reason, count in connection.execute(self._sql["refusals"]):
                 found.setdefault(source, {})[reason] = count
         return found
+
+    def refused(self, *, since: float = 0.0) -> Sequence[RefusedRun]:
+        """Requests refused since then, in runs, the latest first; repeats were acknowledged."""
+        with self._look() as connection:
+            rows = connection.execute(self._sql["refused"], (int(since) // 60,)).fetchall()
+        return [
+            RefusedRun(
+                source=source,
+                reason=reason,
+                count=count,
+                first_at=first * 60.0,
+                last_at=last * 60.0,
+            )
+            for source, reason, count, first, last in rows
+        ]
 
     def close(self) -> None:
         """Let the file go."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final, final
 
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
+from hardpoint.core.events import Listeners
+from hardpoint.store.events import VaultAvailable, VaultUnavailable
 from hardpoint.store.sqlite.faults import Fault, fault_of
 from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.schema import script_statements
@@ -39,6 +41,7 @@ class VaultFile:
     Args:
         path: made with mode 0600 when missing.
         busy: seconds to wait for a lock that somebody else holds.
+        listeners: told `VaultUnavailable` and `VaultAvailable`, in any thread.
         connect: opens a connection; a test's may fail.
     """
 
@@ -47,11 +50,14 @@ class VaultFile:
         path: str | Path,
         *,
         busy: float = 5.0,
+        listeners: Listeners | None = None,
         connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
     ) -> None:
         self.path = Path(path).resolve()
         self._busy = busy
         self._connect = connect
+        self._listeners = Listeners() if listeners is None else listeners
+        self._failing = False
         self._inode: tuple[int, int] | None = None
 
     def open(self) -> None:
@@ -81,6 +87,9 @@ class VaultFile:
             connection.execute("begin immediate")
             yield Rows(connection, _sql())
             connection.execute("commit")
+        if self._failing:
+            self._failing = False
+            self._listeners.emit(VaultAvailable())
 
     @contextmanager
     def reading(self) -> Generator[Rows]:
@@ -97,9 +106,8 @@ class VaultFile:
     @contextmanager
     def _connected(self) -> Generator[sqlite3.Connection]:
         if self._inode is not None and inode_of(self.path) != self._inode:
-            raise StoreUnavailableError(
-                f"{self.path} was moved, deleted or replaced while it was in use; start again"
-            )
+            gone = f"{self.path} was moved, deleted or replaced while it was in use; start again"
+            raise self._told(StoreUnavailableError(gone))
         try:
             connection = self._connect(self.path, isolation_level=None, timeout=self._busy)
             try:
@@ -114,7 +122,14 @@ class VaultFile:
     def _judged(self, error: sqlite3.Error) -> StoreError:
         if fault_of(error) is Fault.DATA:
             return StoreError(f"{self.path}: {error}")
-        return refuse_unlike(error, self.path)
+        return self._told(refuse_unlike(error, self.path))
+
+    def _told(self, trouble: StoreError) -> StoreError:
+        """Told once: who signs in or refreshes meanwhile meets the same."""
+        if not self._failing:
+            self._failing = True
+            self._listeners.emit(VaultUnavailable(reason=str(trouble)))
+        return trouble
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         scripts = schema_scripts(PACKAGE)

@@ -72,13 +72,15 @@ _BAD: list[tuple[str, Call]] = [
     ("payment_id", lambda port: port.void("shop:a b")),
     ("amount", lambda port: port.refund("shop:pay_1", Money("0", "EUR"))),
 ]
-_BAD_METADATA: dict[str, dict[str, str]] = {
+_BAD_METADATA: dict[str, dict[Any, Any]] = {
     "blank": {"a b": "1"},
     "empty": {"": "1"},
     "bracket": {"a[b]": "1"},
     "long key": {"k" * 5000: "1"},
     "long value": {"a": "v" * 100_000},
     "reserved": {"reference": "1"},
+    "number": {"order": 17},
+    "number for a name": {17: "order"},
     "many": {str(number): "1" for number in range(10_000)},
 }
 

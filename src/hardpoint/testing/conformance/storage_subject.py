@@ -43,6 +43,9 @@ _BAD_KEYS = (
     "\u20ac" * 342,
 )
 
+_UNKNOWABLE = ("", "../a", "a/../b", "a/./b", "\ud800", "x" * 1025)
+"""What no list shows, or what no address can hold."""
+
 
 def _put(**options: Any) -> Call:
     return lambda port: port.put("a", b"", **options)
@@ -50,10 +53,11 @@ def _put(**options: Any) -> Call:
 
 _BAD: list[tuple[str, Call]] = [
     *(("key", lambda port, key=key: port.put(key, b"")) for key in _BAD_KEYS),
-    *(("key", lambda port, key=key: port.get(key)) for key in _BAD_KEYS[:3]),
-    *(("key", lambda port, key=key: port.head(key)) for key in _BAD_KEYS[:3]),
-    *(("key", lambda port, key=key: port.exists(key)) for key in _BAD_KEYS[:3]),
-    *(("key", lambda port, key=key: port.delete(key)) for key in _BAD_KEYS[:3]),
+    *(("key", lambda port, key=key: port.get(key)) for key in _UNKNOWABLE),
+    *(("key", lambda port, key=key: port.head(key)) for key in _UNKNOWABLE),
+    *(("key", lambda port, key=key: port.exists(key)) for key in _UNKNOWABLE),
+    *(("key", lambda port, key=key: port.delete(key)) for key in _UNKNOWABLE),
+    *(("target", lambda port, key=key: port.copy("a", key)) for key in _BAD_KEYS[:3]),
     ("key", lambda port: port.upload("../a", "/dev/null")),
     ("key", lambda port: port.download("../a", "anywhere")),
     ("source", lambda port: port.copy("../a", "b")),
@@ -73,8 +77,9 @@ _BAD: list[tuple[str, Call]] = [
             {"a b": "c"},
             {"a\n": "b"},
             {"hardpoint-write": "b"},
-            {"a": ""},
             {"a": " b"},
+            {"a": 17},
+            {"a": None},
             {"a": "b\r\nx-acl: public"},
             {"a": "Grüße"},
         )
@@ -194,7 +199,9 @@ class StorageRefusals:
     ) -> None:
         self._refused(subject, field, call)
 
-    @pytest.mark.parametrize("options", [{"prefix": "../a"}, {"prefix": "/"}, {"delimiter": ":"}])
+    @pytest.mark.parametrize(
+        "options", [{"prefix": "\ud800"}, {"prefix": "x" * 1025}, {"delimiter": ":"}]
+    )
     def test_a_bad_list_is_refused_before_any_request(
         self, subject: StorageSubject, options: dict[str, Any]
     ) -> None:

@@ -136,3 +136,23 @@ select
 
 -- name: refusals
 select source, reason, sum(count) from hardpoint_refused group by source, reason
+
+-- name: refused
+-- A run ends where an hour goes by without a refusal. Repeats are counted too, but acknowledged.
+with
+    gaps as (
+        select source, reason, minute, count,
+            minute - lag(minute) over (partition by source, reason order by minute) as gap
+        from hardpoint_refused
+        where minute >= ? and reason not in ('duplicate', 'conflict')
+    ),
+    numbered as (
+        select source, reason, minute, count,
+            sum(coalesce(gap > 60, 0)) over (
+                partition by source, reason order by minute
+            ) as run
+        from gaps
+    )
+select source, reason, sum(count), min(minute), max(minute) as last
+from numbered group by source, reason, run
+order by last desc, source, reason
