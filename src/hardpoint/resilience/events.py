@@ -109,6 +109,18 @@ class HedgeWon(PolicyEvent):
 
 @final
 @dataclass(frozen=True, slots=True)
+class ErrorNotJudged(PolicyEvent):
+    """An error passed `Retry` unretried, since nobody said what it means: told once for each class.
+
+    Say it with `Retry(on=...)`, or with `classify=`.
+    """
+
+    severity: ClassVar[str] = "warning"
+    error: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class OptionFailed(PolicyEvent):
     """A function given as an option (a predicate, a backoff) raised; it was taken for a no."""
 

@@ -28,6 +28,7 @@ def hints_of(outcome: Any, now: Callable[[], float]) -> Hints:
     try:
         response = getattr(outcome, "response", None)
         status = getattr(outcome, "status", None) or getattr(outcome, "status_code", None)
+        status = status or getattr(outcome, "http_status", None)  # stripe
         headers = getattr(outcome, "headers", None)
         asked = getattr(outcome, "retry_after", None)
         if response is not None:

@@ -1,10 +1,16 @@
-"""Does this error count against the other side, and may the call be repeated? Decisions only."""
+"""Does it count against the other side, does another attempt follow, and when? Decisions only.
+
+`Judgement` says what an attempt's outcome means, `NextAttempt` whether another follows: attempts,
+hints, deadline and budget decide.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast, final
+from math import inf, isfinite
+from typing import Any, TypeVar, cast, final
 
 from hardpoint.core.errors import (
+    CircuitOpenError,
     ConfigurationError,
     DeclinedError,
     HardpointError,
@@ -14,11 +20,17 @@ from hardpoint.core.errors import (
     UnsupportedError,
 )
 from hardpoint.core.events import Listeners
+from hardpoint.resilience.backoff import Backoff, Curve
 from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.call import Call
 from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.hints import NOTHING, status_of
+from hardpoint.resilience.recognition import NOT_RECOGNISED, Verdict, by_status, recognise
+from hardpoint.resilience.repetition import Effect, RepeatClass, may_repeat
 from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.safety import Effect, Operation, effect_of, may_repeat
-from hardpoint.resilience.selection import On, Predicate, predicate_of, refused, transient
+from hardpoint.resilience.selection import On, Predicate, predicate_of, transient
+from hardpoint.resilience.timeout import LIMIT, outer_limit
+from hardpoint.runtime.effects import Effects
 
 A = TypeVar("A")
 
@@ -29,25 +41,31 @@ stays wrong."""
 _FAILURE, _NEUTRAL = Outcome.FAILURE, Outcome.NEUTRAL  # a member's look-up is not free
 
 
+Classify = Callable[[Any], Verdict | None]
+"""What a result or an error means, in the user's own words; None leaves it to the table."""
+
+_REMEMBERED_MAX = 100
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the caller says about the call.
 
     Attributes:
-        operation: its class, where a port or the caller gives one; then facts decide.
-        idempotent: a repetition does no harm.
+        repeat: the class of the operation, where a port or the caller gives one; then facts decide.
         keyed: every attempt carries the same idempotency key.
+        classify: what results and errors mean.
     """
 
-    operation: Operation | None = None
-    idempotent: bool = False
+    repeat: RepeatClass | None = None
     keyed: bool = False
+    classify: Classify | None = None
 
     @property
     def mutating(self) -> bool:
         """True when an unknown outcome must be told as such."""
-        return self.operation not in (None, "safe")
+        return self.repeat not in (None, "safe")
 
 
 @final
@@ -57,12 +75,12 @@ class Judgement:
     __slots__ = (
         "_counts",
         "_facts",
-        "_harmless",
         "_listeners",
         "_name",
         "_on",
         "_result_again",
         "_result_fails",
+        "_told",
         "counts_all",
         "types",
     )
@@ -77,23 +95,33 @@ class Judgement:
     ) -> None:
         self._name = name
         self._facts = facts
-        self._harmless = facts.idempotent or facts.keyed
         self._listeners = listeners
+        self._told: set[type] = set()
         on = None if retry is None else retry.on
         self._on = _predicate(on)
-        by_type = isinstance(on, (type, tuple)) and not facts.mutating and facts.operation is None
+        by_facts = facts.repeat is not None or facts.classify is not None
+        by_type = isinstance(on, (type, tuple)) and not by_facts
         self.types = cast("type[Exception]", on) if by_type else None
         """These of other people's errors may be repeated, and no others; None: ask `repeatable`."""
-        self.counts_all = breaker is None or breaker.on is None
-        """The default rule: of other people's errors, all count but throttling."""
+        self.counts_all = (breaker is None or breaker.on is None) and not by_facts
+        """Of other people's errors without a status, all count."""
         self._counts = _predicate(None if breaker is None else breaker.on)
         self._result_again = None if retry is None else retry.on_result
         self._result_fails = None if breaker is None else breaker.on_result
 
-    def outcome(self, error: Exception, status: int | None) -> Outcome:
+    def verdict(self, error: Exception) -> Verdict:
+        """What an error means."""
+        return self._own(error) or recognise(error)
+
+    def verdict_on_result(self, result: object) -> Verdict:
+        """What a result means; mostly nothing in particular."""
+        return self._own(result) or NOT_RECOGNISED
+
+    def outcome(self, error: Exception, status: int | None, verdict: Verdict) -> Outcome:
         """What an error, with its HTTP status, says about the other side.
 
-        By default every error counts but a provider's answers, and its throttling.
+        By default every error counts but an answer (a provider's, or a status from 400 to 499) and
+        throttling.
         """
         ours = isinstance(error, HardpointError)
         if ours and isinstance(error, (RejectedError, TimedOutError)):
@@ -102,46 +130,71 @@ class Judgement:
             counts = False
         elif self._counts is not None:
             counts = self.ask("Breaker.on", self._counts, error)
+        elif verdict.counts is not None:
+            counts = verdict.counts
         elif ours:
             outage = error.retryable or not error.outcome_known
             counts = outage and not isinstance(error, RateLimitedError)
+        elif status is not None:
+            counts = status == 408 or not 400 <= status < 500
         else:
-            counts = status != 429
+            counts = verdict.effect is not Effect.ANSWERED
         return _FAILURE if counts else _NEUTRAL
 
-    def outcome_of_result(self, result: object) -> Outcome:
+    def outcome_of_result(self, result: object, verdict: Verdict) -> Outcome:
         """What a result says about the other side."""
         fails = self._result_fails
         if fails is not None and self.ask("Breaker.on_result", fails, result):
             return Outcome.FAILURE
-        return Outcome.SUCCESS
+        return Outcome.FAILURE if verdict.counts else Outcome.SUCCESS
 
-    def repeatable(self, error: Exception) -> bool:
+    def repeatable(self, error: Exception, verdict: Verdict) -> bool:
         """Whether another attempt is allowed, as far as its harm goes."""
-        operation = self._facts.operation
-        if operation is not None:
-            return may_repeat(operation, effect_of(error), keyed=self._facts.keyed)
-        if isinstance(error, TimedOutError):
-            return self._harmless
-        if isinstance(error, _FINAL):
+        if verdict.retry is False or isinstance(error, _FINAL):
             return False
+        effect, repeat = verdict.effect, self._facts.repeat
+        if repeat is None:
+            return self._consented(error, verdict)
+        if effect is None:
+            if not (verdict.retry or (self._on and self.ask("Retry.on", self._on, error))):
+                self._tell_not_judged(error)
+                return False
+            effect = Effect.UNKNOWN
+        return may_repeat(repeat, effect, keyed=self._facts.keyed)
+
+    def _consented(  # noqa: PLR0911 - each return is a rule
+        self, error: Exception, verdict: Verdict) -> bool:
+        """The same without a class: by what was chosen, else by what proves harmless."""
+        keyed = self._facts.keyed
+        if isinstance(error, TimedOutError):
+            return keyed
+        if verdict.retry:
+            return True
         if self._on is not None:
             return self.ask("Retry.on", self._on, error)
-        return self._repeatable_by_default(error)
-
-    def _repeatable_by_default(self, error: Exception) -> bool:
-        if self._harmless:
-            return transient(error) or effect_of(error) is not Effect.ANSWERED
+        if verdict.effect is None:
+            self._tell_not_judged(error)
+            return False
+        if keyed:
+            return transient(error) or verdict.effect is not Effect.ANSWERED
         if isinstance(error, HardpointError):
             return error.retryable and error.outcome_known
-        return refused(error)
+        return verdict.effect is Effect.UNSENT
 
-    def result_repeatable(self, result: object) -> bool:
-        """Whether a result is to be asked for again."""
+    def result_repeatable(self, result: object, verdict: Verdict) -> bool:
+        """Whether a result is to be asked for again; the class of the operation has its say."""
         again = self._result_again
-        if again is None or self._facts.operation == "never":
-            return False
-        return self.ask("Retry.on_result", again, result)
+        wanted = verdict.retry
+        if wanted is None:
+            wanted = again is not None and self.ask("Retry.on_result", again, result)
+        repeat = self._facts.repeat
+        if not wanted or repeat is None:
+            return wanted
+        status = status_of(result)
+        effect = verdict.effect or by_status(status).effect or Effect.UNKNOWN
+        if effect is Effect.ANSWERED and (status is None or status < 400):
+            effect = Effect.UNKNOWN  # it acted, and may act again
+        return may_repeat(repeat, effect, keyed=self._facts.keyed)
 
     def ask(self, option: str, predicate: Callable[[A], bool], about: A) -> bool:
         """The predicate's answer."""
@@ -158,6 +211,143 @@ class Judgement:
         kind = type(error).__name__
         self._listeners.emit(OptionFailed(self._name, None, option, kind, error))
 
+    def _own(self, about: object) -> Verdict | None:
+        classify = self._facts.classify
+        if classify is None:
+            return None
+        try:
+            return classify(about)
+        except Exception as error:  # noqa: BLE001 - it never changes the outcome
+            self.complain("classify", error)
+            return None
+
+    def _tell_not_judged(self, error: Exception) -> None:
+        """Once for each kind of error: nobody said that it may be repeated."""
+        kind = type(error)
+        if kind in self._told or not self._listeners or len(self._told) >= _REMEMBERED_MAX:
+            return
+        self._told.add(kind)
+        from hardpoint.resilience.events import ErrorNotJudged
+
+        self._listeners.emit(ErrorNotJudged(self._name, None, f"{kind.__module__}.{kind.__name__}"))
+
 
 def _predicate(on: On | None) -> Predicate | None:
     return None if on is None else predicate_of(on)
+
+
+@final
+class NextAttempt:
+    """Decides for one policy. Its methods say why there is no further attempt, or None."""
+
+    __slots__ = (
+        "_attempts",
+        "_backoff",
+        "_breaks",
+        "_budgeted",
+        "_effects",
+        "_judgement",
+        "_listeners",
+        "_longest",
+        "_name",
+        "_same",
+        "_throttled",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        retry: Retry,
+        judgement: Judgement,
+        effects: Effects,
+        listeners: Listeners,
+        *,
+        breaks: bool,
+    ) -> None:
+        self._name = name
+        self._attempts = retry.attempts
+        self._backoff = retry.curve(throttled=False)
+        self._same = _same(self._backoff)
+        self._throttled = retry.curve(throttled=True)
+        self._longest = retry.retry_after_max
+        self._budgeted = retry.budget is not None
+        self._breaks = breaks
+        self._judgement = judgement
+        self._effects = effects
+        self._listeners = listeners
+
+    def after_refusal(self, call: Call, refusal: RejectedError) -> str | None:
+        """A refusal is waited for only when it names a time, and that fits the deadline.
+
+        That of a circuit never is: it is there to fail at once, and when it may be asked again,
+        one of all who waited would get through.
+        """
+        wait = refusal.retry_after
+        if wait is None or isinstance(refusal, CircuitOpenError) or call.tries >= self._attempts:
+            return type(refusal).__name__
+        if call.until == inf or call.now + wait >= call.until:
+            return type(refusal).__name__
+        call.delay = wait
+        return None
+
+    def after(  # noqa: PLR0911 - each return is a reason
+        self, call: Call, outcome: object
+    ) -> str | None:
+        """An error or a result that may be repeated."""
+        if call.tries >= self._attempts:
+            return "attempts"
+        if call.hints is not NOTHING or isinstance(outcome, RateLimitedError):
+            hint, status = call.hints
+            if hint is not None and hint > self._longest:
+                return "retry_after"
+            throttled = hint is not None or status == 429 or isinstance(outcome, RateLimitedError)
+            delay = self._delay(call, self._throttled if throttled else self._backoff)
+        else:
+            throttled = False
+            delay = self._same if self._same is not None else self._delay(call, self._backoff)
+        if delay is None:
+            return "backoff"
+        again = call.now + delay
+        if again >= call.until or (
+            LIMIT.get() is not None and again >= outer_limit(self._effects, call.now)
+        ):
+            return "deadline"
+        state = call.state
+        if self._breaks and again < state.circuit.until and not state.circuit.observing:
+            return "circuit open"
+        if self._budgeted and not state.purse.spend(call.now):
+            return "budget"
+        call.delay = delay
+        state.retried += 1
+        if self._listeners._all:
+            kind = type(outcome).__name__ if isinstance(outcome, Exception) else "result"
+            self._tell(call, "throttled" if throttled else kind)
+        return None
+
+    def _delay(self, call: Call, curve: Backoff) -> float | None:
+        try:
+            own = curve(call.sent, call.delay, self._effects.random)
+            if not (isfinite(own) and own >= 0):
+                return None
+        except Exception as error:  # noqa: BLE001 - a backoff never changes the outcome
+            self._judgement.complain("Retry.backoff", error)
+            return None
+        hint = call.hints[0]
+        if hint is None:
+            return own
+        # What the server asked for is the least; chance comes on top, or all would return at once.
+        exact = isinstance(curve, Curve) and curve.jitter == "none"
+        return max(hint, own) if exact else hint + own
+
+    def _tell(self, call: Call, why: str) -> None:
+        from hardpoint.resilience.events import RetryScheduled
+
+        event = RetryScheduled(self._name, call.state.key, call.sent, call.delay, why)
+        self._listeners.emit(event)
+
+
+def _same(curve: Backoff) -> float | None:
+    """The wait that is always the same, or None."""
+    if isinstance(curve, Curve) and curve.kind == "constant" and curve.jitter == "none":
+        return curve.first
+    return None

@@ -9,10 +9,9 @@ from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.fallback import fallback_of
-from hardpoint.resilience.judgement import Facts, Judgement
+from hardpoint.resilience.judgement import Facts, Judgement, NextAttempt
 from hardpoint.resilience.keys import Keyed, States
 from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.repetition import Repetition
 from hardpoint.resilience.settings import Settings
 from hardpoint.resilience.settlement import Settlement
 from hardpoint.resilience.state import State
@@ -150,6 +149,7 @@ def plan_of(
     results_matter = kind not in ("attempts", "guard") and (
         (retry is not None and retry.on_result is not None)
         or (breaker is not None and breaker.on_result is not None)
+        or settings.classify is not None
     )
     return Plan(
         asynchronous=asynchronous,
@@ -180,13 +180,13 @@ def plan_of(
 
 def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> Settlement:
     name, retry, breaker = settings.name, settings.retry, settings.breaker
-    facts = Facts(settings.operation, settings.idempotent, settings.idempotency_key is not None)
+    facts = Facts(settings.repeat, settings.idempotency_key is not None, settings.classify)
     judgement = Judgement(name, facts, retry, breaker, listeners)
-    repetition = None
+    following = None
     barring = _BARRING
     if retry is not None:
         breaks = breaker is not None
-        repetition = Repetition(name, retry, judgement, effects, listeners, breaks=breaks)
+        following = NextAttempt(name, retry, judgement, effects, listeners, breaks=breaks)
         barring = retry.retry_after_max
     return Settlement(
         name,
@@ -194,7 +194,7 @@ def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> S
         listeners=listeners,
         facts=facts,
         judgement=judgement,
-        repetition=repetition,
+        next_attempt=following,
         deadline=settings.deadline,
         timeout=settings.timeout,
         barring=None if settings.rate is None else barring,

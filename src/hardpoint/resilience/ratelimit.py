@@ -100,6 +100,22 @@ class Meter:
             if self.arrival < arrival:  # noqa: PLR1730 - max() is a call, see _reserve
                 self.arrival = arrival
 
+    def thin(self, now: float, remaining: int, reset_in: float) -> None:
+        """Go on no faster than what is left allows: it only ever slows down.
+
+        Args:
+            now: by the same clock as `wait`.
+            remaining: calls that the other side will still take.
+            reset_in: seconds until it counts anew.
+        """
+        if remaining <= 0:
+            self.bar(now, reset_in)
+            return
+        with self._lock:
+            arrival = now + self.tolerance - (remaining - 1) * self.interval
+            if self.arrival < arrival:  # noqa: PLR1730 - max() is a call, see _reserve
+                self.arrival = arrival
+
     async def wait(self, now: float, until: float) -> float:
         """Stand in line; returns the time when the call may go.
 

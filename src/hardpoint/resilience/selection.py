@@ -5,7 +5,8 @@ from typing import cast
 
 from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.resilience.hints import status_of
-from hardpoint.resilience.safety import is_refused
+from hardpoint.resilience.recognition import LOCAL, recognise
+from hardpoint.resilience.repetition import Effect
 
 Predicate = Callable[[Exception], bool]
 On = type[Exception] | tuple[type[Exception], ...] | Predicate | str
@@ -18,22 +19,21 @@ _CHAIN_MAX = 8
 def transient(error: Exception) -> bool:
     """Errors that pass: retryable ones of ours; lost, refused and timed-out connections.
 
-    Errors of HTTP clients count when they carry a status that passes (408, 425, 429, 500, 502, 503,
-    504) or were caused by an error of the network. To choose it is to consent to a repetition.
+    Errors of the clients that people use count when they are of the network (see `recognition`), or
+    carry a status that passes (408, 425, 429, 500, 502, 503, 504); so do errors that such a one
+    caused. To choose it is to consent to a repetition.
     """
     if isinstance(error, HardpointError):
         return error.retryable
-    if status_of(error) in _PASSING:
-        return True
-    return any(
-        isinstance(cause, (ConnectionError, TimeoutError)) or is_refused(cause)
-        for cause in _causes(error, implied=True)
-    )
+    status = status_of(error)
+    if status is not None and status >= 400:
+        return status in _PASSING
+    return any(_lost(cause) for cause in _causes(error, implied=True))
 
 
 def refused(error: Exception) -> bool:
     """Errors that prove that nothing was sent: the connection was refused, the name not found."""
-    return any(is_refused(cause) for cause in _causes(error, implied=False))
+    return any(_effect(cause) is Effect.UNSENT for cause in _causes(error, implied=False))
 
 
 PRESETS: dict[str, Predicate] = {"transient": transient, "refused": refused}
@@ -73,6 +73,18 @@ def predicate_of(on: On) -> Predicate:
         types = cast("type[Exception]", on)
         return lambda error: isinstance(error, types)
     return on
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether it is an error of the network, and a repetition not senseless."""
+    meaning = recognise(error)
+    if meaning is LOCAL or meaning.retry is False:
+        return False
+    return meaning.effect in (Effect.UNSENT, Effect.UNKNOWN, Effect.NOTHING)
+
+
+def _effect(error: BaseException) -> Effect | None:
+    return recognise(error).effect
 
 
 def _is_exception_type(value: object) -> bool:

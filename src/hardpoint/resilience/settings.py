@@ -11,12 +11,13 @@ from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.hedge import Hedge
+from hardpoint.resilience.judgement import Classify
 from hardpoint.resilience.keys import Keyed
 from hardpoint.resilience.options import seconds
 from hardpoint.resilience.presets import Preset, preset_options
 from hardpoint.resilience.ratelimit import RateLimit
+from hardpoint.resilience.repetition import REPEAT_CLASSES, RepeatClass
 from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.safety import OPERATIONS, Operation
 from hardpoint.resilience.shared import SharedState
 from hardpoint.runtime.clocks import Timekeeper
 
@@ -32,8 +33,8 @@ class Options(TypedDict, total=False):
     rate: RateLimit | None
     bulkhead: Bulkhead | None
     hedge: Hedge | None
-    operation: Operation | None
-    idempotent: bool
+    repeat: RepeatClass | None
+    classify: Classify | None
     idempotency_key: str | None
     key: Callable[..., Hashable] | Keyed | None
     listeners: Listeners | None
@@ -58,11 +59,12 @@ class Settings:
         bulkhead: how many calls at once.
         hedge: when to start a second attempt beside a slow first.
         fallback: in place of an error: a value, or a function of `(error, *args, **kwargs)`. It
-            never takes the place of the `OutcomeUnknownError` of an operation.
+            never takes the place of an `OutcomeUnknownError`.
         critical: False answers `Degraded` in place of an error, if there is no fallback.
-        operation: what repeating it does; then facts decide about retries, and a call whose outcome
-            is not known raises `OutcomeUnknownError`.
-        idempotent: repeating it does no harm.
+        repeat: what repeating the operation does: "safe", "idempotent", "needs_key" or "never".
+            Then facts decide about retries, and a call that changes something and whose outcome is
+            not known raises `OutcomeUnknownError`.
+        classify: says what a result or an error means, before anything else is asked.
         idempotency_key: the keyword parameter of the function that takes the key, which is made
             once per call where the caller gives none.
         key: state per key of the call's arguments.
@@ -83,8 +85,8 @@ class Settings:
     hedge: Hedge | None = None
     fallback: Any = None
     critical: bool = True
-    operation: Operation | None = None
-    idempotent: bool = False
+    repeat: RepeatClass | None = None
+    classify: Classify | None = None
     idempotency_key: str | None = None
     key: Callable[..., Hashable] | Keyed | None = None
     listeners: Listeners | None = None
@@ -118,22 +120,20 @@ class Settings:
             )
 
     def _check_facts(self) -> None:
-        if self.operation is not None and self.operation not in OPERATIONS:
-            known = ", ".join(OPERATIONS)
-            raise self._wrong(
-                "operation", f"{self.operation!r} is not known", fix=f"Known: {known}"
-            )
-        if self.operation is not None and self.idempotent:
-            raise self._wrong("idempotent", "is said by the operation already; give one of the two")
+        if self.repeat is not None and self.repeat not in REPEAT_CLASSES:
+            known = ", ".join(REPEAT_CLASSES)
+            raise self._wrong("repeat", f"{self.repeat!r} is not known", fix=f"Known: {known}")
+        if self.classify is not None and not callable(self.classify):
+            raise self._wrong("classify", "is no function")
         if self.idempotency_key is not None and not self.idempotency_key.isidentifier():
             raise self._wrong("idempotency_key", "is the name of a parameter")
         if self.hedge is not None:
-            harmless = self.idempotent or self.operation in ("safe", "idempotent")
-            if not harmless and (self.idempotency_key is None or self.operation == "never"):
+            harmless = self.repeat in ("safe", "idempotent")
+            if not harmless and (self.idempotency_key is None or self.repeat == "never"):
                 raise self._wrong(
                     "hedge",
                     "may send a call twice",
-                    fix="Say that this does no harm: operation=, idempotent= or idempotency_key=",
+                    fix='Say that this does no harm: repeat="idempotent", or idempotency_key=',
                 )
             if self.timeout is None:
                 raise self._wrong("hedge", "needs a timeout: what hangs would hang twice")
@@ -173,7 +173,6 @@ _KINDS: dict[str, type] = {
     "bulkhead": Bulkhead,
     "hedge": Hedge,
     "critical": bool,
-    "idempotent": bool,
     "idempotency_key": str,
     "listeners": Listeners,
 }

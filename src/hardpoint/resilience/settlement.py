@@ -21,9 +21,10 @@ from hardpoint.resilience.call import Call
 from hardpoint.resilience.circuit import Outcome
 from hardpoint.resilience.fallback import Fallback
 from hardpoint.resilience.hints import NOTHING, hints_of
-from hardpoint.resilience.judgement import Facts, Judgement
-from hardpoint.resilience.repetition import Repetition
-from hardpoint.resilience.safety import Effect, effect_of
+from hardpoint.resilience.judgement import Facts, Judgement, NextAttempt
+from hardpoint.resilience.ratelimit import Meter
+from hardpoint.resilience.recognition import NOT_RECOGNISED, Quota, Verdict
+from hardpoint.resilience.repetition import Effect, in_doubt, outcome_unknown
 from hardpoint.resilience.state import State
 from hardpoint.runtime.effects import Effects
 
@@ -49,7 +50,7 @@ class Settlement:
         "_listeners",
         "_mutating",
         "_name",
-        "_repetition",
+        "_next",
         "_timeout",
     )
 
@@ -61,7 +62,7 @@ class Settlement:
         listeners: Listeners,
         facts: Facts,
         judgement: Judgement,
-        repetition: Repetition | None,
+        next_attempt: NextAttempt | None,
         deadline: float | None,
         timeout: float | None,
         barring: float | None,
@@ -75,7 +76,7 @@ class Settlement:
             listeners: who is told.
             facts: what the caller says about the call.
             judgement: what counts, and what may be repeated.
-            repetition: whether and when there is a further attempt; None without retries.
+            next_attempt: whether and when there is a further attempt; None without retries.
             deadline: seconds for the call.
             timeout: seconds for an attempt.
             barring: the longest that a Retry-After bars the rate limit; None without a limit.
@@ -86,7 +87,7 @@ class Settlement:
         self._listeners = listeners
         self._mutating = facts.mutating
         self._judgement = judgement
-        self._repetition = repetition
+        self._next = next_attempt
         self._deadline = deadline
         self._timeout = timeout
         self._barring = barring
@@ -141,10 +142,15 @@ class Settlement:
         call.hints = hints = hints_of(failure, self._effects.now)
         judgement = self._judgement
         plain = hints is NOTHING and not isinstance(failure, HardpointError)
-        if permit:
+        types = judgement.types
+        if plain and types is not None and judgement.counts_all:
+            verdict, outcome = NOT_RECOGNISED, outcome or _FAILURE
+        else:
+            verdict = judgement.verdict(failure)
             if outcome is None:
-                simple = plain and judgement.counts_all
-                outcome = _FAILURE if simple else judgement.outcome(failure, hints[1])
+                outcome = judgement.outcome(failure, hints[1], verdict)
+            self._heed(call, verdict)
+        if permit:
             state.circuit.record(permit, outcome, began, now, type(failure).__name__)
         call.tries += 1
         if not plain and isinstance(failure, RejectedError):
@@ -156,11 +162,10 @@ class Settlement:
                 state.timed_out += 1
             if self._listeners.active:
                 self._tell_attempt(state, call.sent, now - began, type(failure).__name__)
-        if plain and judgement.types is not None and self._repetition is not None:
-            repeatable = isinstance(failure, judgement.types)
-            reason = self._repetition.after(call, failure) if repeatable else _FINAL
+        if plain and types is not None and self._next is not None:
+            reason = self._next.after(call, failure) if isinstance(failure, types) else _FINAL
         else:
-            reason = self._reason_to_stop(call, failure)
+            reason = self._reason_to_stop(call, failure, verdict, sent=sent)
         if reason is not None:
             call.failure = self._final(call, failure, reason)
         elif sent:
@@ -185,10 +190,14 @@ class Settlement:
             None when the result stands; else another attempt follows.
         """
         now = self._effects.monotonic()
+        judgement = self._judgement
+        verdict = judgement.verdict_on_result(result)
         if permit:
-            outcome = Outcome.FAILURE if late else self._judgement.outcome_of_result(result)
+            outcome = _FAILURE if late else judgement.outcome_of_result(result, verdict)
             state.circuit.record(permit, outcome, began, now, "result")
-        if self._repetition is None or not self._judgement.result_repeatable(result):
+        if verdict.quota is not None:
+            observe(state, verdict.quota, now)
+        if self._next is None or not judgement.result_repeatable(result, verdict):
             return None
         if call is None:
             call = Call(state, started, until, now)
@@ -196,8 +205,9 @@ class Settlement:
         call.tries += 1
         call.sent += 1
         call.hints = hints_of(result, self._effects.now)
+        self._heed(call, verdict)
         self._bar(call)
-        reason = self._repetition.after(call, result)
+        reason = self._next.after(call, result)
         if reason is not None:
             self._tell_end(call, reason)
             call.sent -= 1  # the result stands: `succeeded` tells of this attempt
@@ -285,22 +295,29 @@ class Settlement:
         failure.__cause__ = error
         return failure, outcome
 
-    def _reason_to_stop(self, call: Call, failure: Exception) -> str | None:
+    def _reason_to_stop(
+        self, call: Call, failure: Exception, verdict: Verdict, *, sent: bool
+    ) -> str | None:
         """Why there is no further attempt; None when there is one, after `call.delay`."""
-        repetition = self._repetition
+        following = self._next
         if isinstance(failure, RejectedError):
-            if repetition is None:
+            if following is None:
                 return type(failure).__name__
-            return repetition.after_refusal(call, failure)
-        effect = effect_of(failure)
-        if effect is Effect.UNKNOWN or effect is Effect.ANSWERED:
-            call.in_doubt = effect is Effect.UNKNOWN
-        asked = call.hints[0]
-        if asked is not None and self._barring is not None:
-            call.state.meter.bar(call.now, min(asked, self._barring))
-        if repetition is None:
+            return following.after_refusal(call, failure)
+        if sent:  # what nobody knows may have acted
+            call.in_doubt = in_doubt(call.in_doubt, verdict.effect or Effect.UNKNOWN)
+        self._bar(call)
+        if following is None:
             return "no retry"
-        return repetition.after(call, failure) if self._judgement.repeatable(failure) else _FINAL
+        repeatable = self._judgement.repeatable(failure, verdict)
+        return following.after(call, failure) if repeatable else _FINAL
+
+    def _heed(self, call: Call, verdict: Verdict) -> None:
+        """What the verdict says of the other side's wishes."""
+        if verdict.wait is not None:
+            call.hints = (max(verdict.wait, call.hints[0] or 0.0), call.hints[1])
+        if verdict.quota is not None:
+            observe(call.state, verdict.quota, call.now)
 
     def _bar(self, call: Call) -> None:
         asked = call.hints[0]
@@ -322,8 +339,11 @@ class Settlement:
         if isinstance(failure, RejectedError) and call.last is not None:
             failure = call.last
         if call.in_doubt and self._mutating and not isinstance(failure, OutcomeUnknownError):
-            failure = _in_doubt(failure, self._name)
-        if self._repetition is not None and call.sent and (call.tries > 1 or reason != _FINAL):
+            facts = failure if isinstance(failure, ProviderError) else None
+            failure = outcome_unknown(
+                failure, (facts and facts.provider) or self._name, facts.operation if facts else ""
+            )
+        if self._next is not None and call.sent and (call.tries > 1 or reason != _FINAL):
             attempts = "1 attempt" if call.sent == 1 else f"{call.sent} attempts"
             elapsed = call.now - call.started
             took = "" if isnan(elapsed) else f" in {elapsed:.3g} s"
@@ -344,14 +364,11 @@ class Settlement:
             self._listeners.emit(event)
 
 
-def _in_doubt(failure: Exception, policy: str) -> OutcomeUnknownError:
-    known = isinstance(failure, ProviderError)
-    doubt = OutcomeUnknownError(
-        provider=failure.provider if known else policy,
-        operation=failure.operation if known else "",
-    )
-    doubt.__cause__ = failure
-    return doubt
+def observe(state: State, quota: Quota, now: float) -> None:
+    """Slow down ahead of the other side's limit; nothing where there is no rate limit to slow."""
+    meter: Meter | None = getattr(state, "meter", None)
+    if meter is not None:
+        meter.thin(now, quota.remaining, quota.reset_in)
 
 
 def _annotate(error: Exception, text: str) -> None:

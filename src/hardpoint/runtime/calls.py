@@ -30,8 +30,10 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.core.outcome import Operation, Repeat, checked_key, derived_key
+from hardpoint.resilience.recognition import recognise
+from hardpoint.resilience.repetition import Effect, in_doubt, outcome_unknown
 from hardpoint.runtime.connection import Caller, Connection
-from hardpoint.runtime.journal import Effect, Intent, fingerprint
+from hardpoint.runtime.journal import Intent, fingerprint
 from hardpoint.runtime.journalled import Journalled
 from hardpoint.runtime.occasion import occasion
 
@@ -107,13 +109,13 @@ class Calls:
         self._driver = driver
         self._honoured = driver.capabilities.idempotency is Idempotency.NATIVE
         self._policies = {
-            Repeat.SAFE: connection.policy.with_(operation="safe"),
-            Repeat.IDEMPOTENT: connection.policy.with_(operation="idempotent"),
+            Repeat.SAFE: connection.policy.with_(repeat="safe"),
+            Repeat.IDEMPOTENT: connection.policy.with_(repeat="idempotent"),
             # Under a key that the provider honours, twice is as good as once.
             Repeat.NEEDS_KEY: connection.policy.with_(
-                operation="idempotent" if self._honoured else "needs_key"
+                repeat="idempotent" if self._honoured else "needs_key"
             ),
-            Repeat.NEVER: connection.policy.with_(operation="never"),
+            Repeat.NEVER: connection.policy.with_(repeat="never"),
         }
 
     def run(
@@ -292,9 +294,8 @@ class _Call(Generic[_Result]):
             result = await self._attempt()
         except Exception as error:
             failure = self._judged(error)
-            self.in_doubt = self._leaves_doubt(failure, doubt)
-            if vars(failure).get("retryable") is False:
-                failure.outcome_known = True  # to the policy an answer; the doubt is kept here
+            effect = recognise(failure).effect or Effect.UNKNOWN
+            self.in_doubt = self._operation.repeat is not _SAFE and in_doubt(doubt, effect)
             ended = _code(failure)
             if watched and isinstance(failure, ProviderError):
                 facts = failure
@@ -333,48 +334,19 @@ class _Call(Generic[_Result]):
         failure.operation = failure.operation or operation.name
         return failure
 
-    def _leaves_doubt(self, failure: HardpointError, doubt: bool) -> bool:
-        """Whether the call is in doubt after an attempt, `doubt` telling how it was before.
-
-        A provider's last word settles it. A refusal to look (no connection, slow down, wrong
-        credentials) says nothing of what an earlier attempt did.
-        """
-        if self._operation.repeat is Repeat.SAFE:
-            return False
-        if not failure.outcome_known:
-            return True
-        settles = isinstance(failure, ProviderError) and not (
-            failure.retryable or isinstance(failure, AuthenticationError | PermissionDeniedError)
-        )
-        return doubt and not settles
-
     def _final(self, error: HardpointError) -> HardpointError:
         if not self.in_doubt:
             return error
-        if isinstance(error, OutcomeUnknownError):
-            failure = error
-            failure.outcome_known = False
-            failure.provider, failure.operation = self._driver.provider, self._operation.name
-        else:
-            failure = self._unknown(error)
+        provider, operation = self._driver.provider, self._operation.name
+        failure = (
+            error
+            if isinstance(error, OutcomeUnknownError)
+            else outcome_unknown(error, provider, operation)
+        )
+        failure.provider, failure.operation = provider, operation
         failure.idempotency_key = self._key
         failure.repeatable = self._repeatable or self._operation.repeat is Repeat.IDEMPOTENT
         failure.key_seconds = self._driver.capabilities.key_seconds
-        return failure
-
-    def _unknown(self, error: HardpointError) -> OutcomeUnknownError:
-        facts = error if isinstance(error, ProviderError) else None
-        failure = OutcomeUnknownError(
-            f"{self._operation.name} may have taken effect at {self._driver.provider}, or not;"
-            f" last: {error}",
-            provider=self._driver.provider,
-            operation=self._operation.name,
-            status=facts.status if facts else None,
-            vendor_code=facts.vendor_code if facts else None,
-            request_id=facts.request_id if facts else None,
-        )
-        for note in getattr(error, "__notes__", ()):
-            failure.add_note(note)
         return failure
 
     def _tell_attempt(self, ended: str | None, facts: ProviderError | None, seconds: float) -> None:

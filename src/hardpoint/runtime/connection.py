@@ -24,7 +24,7 @@ class Caller(Protocol):
         """Call the function, perhaps several times, perhaps not at all."""
         ...
 
-    def with_(self, *, operation: Literal["safe", "idempotent", "needs_key", "never"]) -> "Caller":
+    def with_(self, *, repeat: Literal["safe", "idempotent", "needs_key", "never"]) -> "Caller":
         """The same, sharing all state, for calls of which a repeat does what the class says."""
         ...
 
@@ -53,7 +53,7 @@ class Unguarded:
         """Call it once."""
         return function()
 
-    def with_(self, *, operation: str) -> Self:
+    def with_(self, *, repeat: str) -> Self:
         """The same for every class of operation."""
         return self
 
