@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx2
 
 from hardpoint import Breaker, Budget, Policy, Retry
+from hardpoint.calls.connection import Connection
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.email import EmailSender
@@ -26,7 +27,7 @@ from hardpoint.providers.twilio import Twilio
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection, Runtime
+from hardpoint.runtime.effects import Runtime
 from hardpoint.sms import SmsSender
 from hardpoint.sync.email import EmailSender as BlockingMailer
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.money import Money
 from hardpoint.http.messages import Request, Response
@@ -12,7 +13,7 @@ from hardpoint.payments import PaymentGateway
 from hardpoint.payments.types import Payment, PaymentStatus
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime, step
-from hardpoint.runtime.connection import Connection, Runtime
+from hardpoint.runtime.effects import Runtime
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 NOTHING = Money("0", "EUR")

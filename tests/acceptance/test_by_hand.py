@@ -18,6 +18,7 @@ import httpx2
 import pytest
 
 from hardpoint import Policy, Retry
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import (
     AlreadyExistsError,
     CircuitOpenError,
@@ -52,7 +53,6 @@ from hardpoint.providers.twilio import Twilio
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.asynchronous import AsyncRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.sms import SmsSender
 from hardpoint.storage.api import ObjectStore
 from hardpoint.testing import manual_time, no_delays

@@ -7,6 +7,7 @@ import contextlib
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.email.api import EmailSender
@@ -24,7 +25,6 @@ from hardpoint.providers.twilio import Twilio
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.asynchronous import AsyncRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.sms.api import SmsSender
 from hardpoint.store.driver import Outcome, State
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.secrets import Secret
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
@@ -25,7 +26,6 @@ from hardpoint.providers.filesystem.calls import ThreadedCalls
 from hardpoint.providers.filesystem.storage import FilesystemStorage
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.storage import ObjectStore
 from hardpoint.sync.storage import ObjectStore as BlockingStore
 

@@ -17,10 +17,9 @@ from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.effects import Clock
 from hardpoint.core.identifiers import Uuid7
-from hardpoint.runtime.journal import Intent
-from hardpoint.runtime.occasion import JobName
 from hardpoint.service import runfile
 from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome
+from hardpoint.store.journal import Intent, JobName
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.testing import ManualClock

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
@@ -36,7 +37,6 @@ from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.store.driver import NewEvent

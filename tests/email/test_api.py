@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import InvalidRequestError, OutcomeUnknownError, UnexpectedResponseError
 from hardpoint.email import Address, Attachment, DeliveryStatus, EmailSender
 from hardpoint.email.composing import message_bytes
 from hardpoint.email.memory import SENDER, MemoryEmail
 from hardpoint.runtime.asynchronous import AsyncRuntime
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.occasion import JobName, Occasion, occasion
+from hardpoint.store.journal import JobName
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 

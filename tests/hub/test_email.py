@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError, OutcomeUnknownError
 from hardpoint.email import DeliveryStatus, EmailChanged, merge
 from hardpoint.fakes.emitter import Chaos
@@ -12,7 +13,6 @@ from hardpoint.fakes.messages import Reply
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
 from hardpoint.providers.sendgrid.fake import API_KEY, VERIFICATION_KEY, FakeSendGrid
-from hardpoint.runtime.occasion import Occasion, occasion
 from hardpoint.sync import Hub as BlockingHub
 
 CONFIGURATION = """

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hardpoint import Breaker, Policy
+from hardpoint.calls.call import CallEnded
 from hardpoint.core.errors import (
     ConfigurationError,
     MisuseError,
@@ -17,7 +18,6 @@ from hardpoint.hub.hub import Hub
 from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
-from hardpoint.runtime.calls import CallEnded
 from hardpoint.sync import Hub as BlockingHub
 
 CONFIGURATION = """

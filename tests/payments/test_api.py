@@ -6,6 +6,7 @@ import dataclasses
 import msgspec
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     InvalidRequestError,
@@ -19,7 +20,6 @@ from hardpoint.payments.api import PAGES_MAX
 from hardpoint.payments.memory import GOOD, MemoryPayments
 from hardpoint.payments.types import PaymentPage, RefundFailed
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway

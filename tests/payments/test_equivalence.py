@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import ProviderError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
@@ -21,7 +22,6 @@ from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 from hardpoint.providers.stripe.fake_account import CHALLENGED as STRIPE_CHALLENGED
 from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 METHODS = {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import AuthenticationError, ReauthorizationRequiredError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
@@ -21,7 +22,6 @@ from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.blocking import BlockingRuntime, run
-from hardpoint.runtime.connection import Connection
 from hardpoint.runtime.work import BlockingWork
 from hardpoint.sms.api import SmsSender
 

@@ -223,9 +223,9 @@ def test_a_plain_function_is_refused(hedged, script):
     ("options", "problem"),
     [
         ({"idempotent": False}, "may send a call twice"),
-        ({"idempotent": False, "operation": "needs_key"}, "may send a call twice"),
+        ({"idempotent": False, "repeat": "needs_key"}, "may send a call twice"),
         (
-            {"idempotent": False, "operation": "never", "idempotency_key": "key"},
+            {"idempotent": False, "repeat": "never", "idempotency_key": "key"},
             "may send a call twice",
         ),
         ({"timeout": None}, "needs a timeout"),
@@ -238,9 +238,9 @@ def test_a_hedge_that_would_do_harm_is_refused(hedged, options, problem):
     assert caught.value.key == "crm.hedge"
 
 
-@pytest.mark.parametrize("operation", ["safe", "idempotent"])
-def test_a_harmless_operation_may_be_hedged(hedged, operation):
-    assert hedged(idempotent=False, operation=operation).settings.hedge is AFTER
+@pytest.mark.parametrize("repeat", ["safe", "idempotent"])
+def test_a_harmless_operation_may_be_hedged(hedged, repeat):
+    assert hedged(idempotent=False, repeat=repeat).settings.hedge is AFTER
 
 
 @pytest.mark.parametrize(

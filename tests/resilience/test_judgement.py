@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from hardpoint.core.errors import (
@@ -12,13 +14,36 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.events import OptionFailed
+from hardpoint.resilience.events import ErrorNotJudged, OptionFailed
 from hardpoint.resilience.judgement import Facts, Judgement
+from hardpoint.resilience.recognition import Verdict
+from hardpoint.resilience.repetition import Effect
 from hardpoint.resilience.retry import Retry
 
 
+class Judge:
+    """A judgement that finds the verdicts itself."""
+
+    def __init__(self, judgement):
+        self.judgement = judgement
+
+    def outcome(self, error, status):
+        return self.judgement.outcome(error, status, self.judgement.verdict(error))
+
+    def outcome_of_result(self, result):
+        verdict = self.judgement.verdict_on_result(result)
+        return self.judgement.outcome_of_result(result, verdict)
+
+    def repeatable(self, error):
+        return self.judgement.repeatable(error, self.judgement.verdict(error))
+
+    def result_repeatable(self, result):
+        return self.judgement.result_repeatable(result, self.judgement.verdict_on_result(result))
+
+
 def judge(retry=None, breaker=None, listeners=None, **facts):
-    return Judgement("crm", Facts(**facts), retry, breaker, listeners or Listeners())
+    listeners = Listeners() if listeners is None else listeners
+    return Judge(Judgement("crm", Facts(**facts), retry, breaker, listeners))
 
 
 def raises(_about):
@@ -76,9 +101,9 @@ def test_a_result_may_count_as_a_failure():
         (AttemptTimeoutError(), {}, False),
         (AttemptTimeoutError(), {"idempotent": True}, True),
         (AttemptTimeoutError(), {"keyed": True}, True),
-        (AttemptTimeoutError(), {"operation": "safe"}, True),
-        (AttemptTimeoutError(), {"operation": "needs_key"}, False),
-        (UnavailableError(), {"operation": "never"}, False),
+        (AttemptTimeoutError(), {"repeat": "safe"}, True),
+        (AttemptTimeoutError(), {"repeat": "needs_key"}, False),
+        (UnavailableError(), {"repeat": "never"}, False),
     ],
 )
 def test_by_default_only_what_did_nothing_or_does_no_harm_is_repeated(error, facts, again):
@@ -100,10 +125,72 @@ def test_a_decline_and_a_wrong_set_up_are_never_repeated_nor_counted_whatever_wa
         assert judgement.outcome(error, None) is Outcome.NEUTRAL
 
 
-def test_an_operation_decides_by_facts_whatever_was_chosen():
-    judgement = judge(Retry(on=ValueError), operation="safe")
-    assert not judgement.repeatable(ValueError())
-    assert judgement.repeatable(ConnectionResetError())
+def test_a_class_decides_by_facts_and_a_choice_consents_for_what_nobody_knows():
+    for repeat, allowed in (("safe", True), ("needs_key", False)):
+        judgement = judge(Retry(on=ValueError), repeat=repeat)
+        assert judgement.repeatable(ValueError()) is allowed
+        assert not judgement.repeatable(KeyError())
+        assert judgement.repeatable(ConnectionRefusedError())
+
+
+def test_an_answer_never_counts_by_its_status_and_an_outage_does():
+    judgement = judge(breaker=Breaker())
+    counted = {status: judgement.outcome(ValueError(), status) for status in (402, 404, 408, 500)}
+    assert counted == {
+        402: Outcome.NEUTRAL,
+        404: Outcome.NEUTRAL,
+        408: Outcome.FAILURE,
+        500: Outcome.FAILURE,
+    }
+
+
+def result(status):
+    return SimpleNamespace(status_code=status)
+
+
+@pytest.mark.parametrize(
+    ("status", "facts", "again"),
+    [
+        (503, {}, True),
+        (503, {"repeat": "safe"}, True),
+        (503, {"repeat": "needs_key"}, False),
+        (503, {"repeat": "needs_key", "keyed": True}, True),
+        (429, {"repeat": "needs_key"}, True),
+        (429, {"repeat": "never"}, False),
+        (200, {"repeat": "needs_key"}, False),
+        (200, {"repeat": "idempotent"}, True),
+        (404, {"repeat": "idempotent"}, False),
+        (None, {"repeat": "needs_key"}, False),
+    ],
+)
+def test_a_result_obeys_the_class_of_the_operation(status, facts, again):
+    judgement = judge(Retry(on_result=lambda _: True), **facts)
+    assert judgement.result_repeatable(result(status)) is again
+
+
+def test_what_the_user_says_of_an_error_goes_before_everything_else():
+    final, again = Verdict(retry=False), Verdict(retry=True)
+    outage = Verdict(effect=Effect.UNKNOWN, counts=True)
+    assert not judge(Retry(), classify=lambda _: final).repeatable(ConnectionRefusedError())
+    assert judge(Retry(), classify=lambda _: again).repeatable(ValueError())
+    assert judge(Retry(), classify=lambda _: again, repeat="safe").repeatable(ValueError())
+    assert not judge(Retry(), classify=lambda _: again, repeat="never").repeatable(ValueError())
+    assert judge(Retry(), classify=lambda _: None).repeatable(ConnectionRefusedError())
+    watching = judge(classify=lambda _: outage, breaker=Breaker())
+    assert watching.outcome(DeclinedError(reason="card"), None) is Outcome.NEUTRAL
+    assert watching.outcome(KeyError(), 404) is Outcome.FAILURE
+    assert watching.outcome_of_result("bad") is Outcome.FAILURE
+    assert judge(Retry(), classify=lambda _: again).result_repeatable("bad")
+
+
+def test_an_error_that_nobody_judges_is_told_once_for_its_class(listeners, heard):
+    for facts in ({}, {"repeat": "idempotent"}):
+        heard.clear()
+        judgement = judge(Retry(), listeners=listeners, **facts)
+        for error in (KeyError(), KeyError(), ConnectionResetError()):
+            judgement.repeatable(error)
+        assert heard == [ErrorNotJudged("crm", None, "builtins.KeyError")]
+        assert heard[0].severity == "warning"
 
 
 def test_a_result_is_asked_for_again_if_its_predicate_says_so():
@@ -111,19 +198,24 @@ def test_a_result_is_asked_for_again_if_its_predicate_says_so():
     assert judge(retry).result_repeatable(None)
     assert not judge(retry).result_repeatable(0)
     assert not judge(Retry()).result_repeatable(None)
-    assert not judge(retry, operation="never").result_repeatable(None)
+    assert not judge(retry, repeat="never").result_repeatable(None)
 
 
 def test_a_predicate_that_raises_is_taken_for_a_no_and_told(listeners, heard):
     judgement = judge(
-        Retry(on=raises, on_result=raises), Breaker(on=raises, on_result=raises), listeners
+        Retry(on=raises, on_result=raises),
+        Breaker(on=raises, on_result=raises),
+        listeners,
+        classify=raises,
     )
     assert not judgement.repeatable(ValueError())
     assert not judgement.result_repeatable("result")
     assert judgement.outcome(ValueError(), None) is Outcome.NEUTRAL
     assert judgement.outcome_of_result("result") is Outcome.SUCCESS
     options = ["Retry.on", "Retry.on_result", "Breaker.on", "Breaker.on_result"]
-    assert heard == [OptionFailed("crm", None, option, "LookupError") for option in options]
+    told = [event for event in heard if event.option != "classify"]
+    assert told == [OptionFailed("crm", None, option, "LookupError") for option in options]
+    assert len(heard) == 8
 
 
 def test_a_predicate_that_raises_unheard_changes_nothing_either():
@@ -131,6 +223,6 @@ def test_a_predicate_that_raises_unheard_changes_nothing_either():
 
 
 def test_only_what_changes_something_has_an_outcome_in_doubt():
-    mutating = {operation: Facts(operation).mutating for operation in ("safe", "idempotent")}
+    mutating = {repeat: Facts(repeat).mutating for repeat in ("safe", "idempotent")}
     assert mutating == {"safe": False, "idempotent": True}
     assert not Facts().mutating

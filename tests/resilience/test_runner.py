@@ -16,6 +16,7 @@ from hardpoint.core.errors import (
     DeadlineExceededError,
     DeadlineTooShortError,
     LimitExceededError,
+    NotFoundError,
     OutcomeUnknownError,
     UnavailableError,
 )
@@ -511,7 +512,7 @@ def test_an_operation_decides_what_is_repeated_and_doubt_is_told(
 ):
     remote = script(ConnectionResetError())
     with pytest.raises(OutcomeUnknownError) as caught:
-        call(policy(retry=Retry(3, backoff=0), operation=operation), remote)
+        call(policy(retry=Retry(3, backoff=0), repeat=operation), remote)
     assert len(remote.at) == attempts
     assert isinstance(caught.value.__cause__, ConnectionResetError)
 
@@ -519,27 +520,27 @@ def test_an_operation_decides_what_is_repeated_and_doubt_is_told(
 def test_what_only_reads_leaves_no_doubt(policy, script, call):
     remote = script(ConnectionResetError())
     with pytest.raises(ConnectionResetError):
-        call(policy(retry=Retry(3, backoff=0), operation="safe"), remote)
+        call(policy(retry=Retry(3, backoff=0), repeat="safe"), remote)
     assert len(remote.at) == 3
 
 
 def test_doubt_stays_when_the_next_attempt_was_not_even_sent(policy, script, call):
     remote = script(ConnectionResetError(), ConnectionRefusedError())
     with pytest.raises(OutcomeUnknownError) as caught:
-        call(policy(retry=Retry(2, backoff=0), operation="idempotent"), remote)
+        call(policy(retry=Retry(2, backoff=0), repeat="idempotent"), remote)
     assert caught.value.provider == "crm"
 
 
 def test_doubt_ends_with_an_answer(policy, script, call):
-    remote = script(ConnectionResetError(), ValueError("answered"))
-    with pytest.raises(ValueError, match="answered"):
-        call(policy(retry=Retry(2, backoff=0), operation="idempotent"), remote)
+    remote = script(ConnectionResetError(), NotFoundError("answered", status=404))
+    with pytest.raises(NotFoundError, match="answered"):
+        call(policy(retry=Retry(2, backoff=0), repeat="idempotent"), remote)
 
 
 def test_doubt_names_the_provider_and_the_operation(policy, script, call):
     error = UnavailableError(provider="stripe", operation="capture", outcome_known=False)
     with pytest.raises(OutcomeUnknownError) as caught:
-        call(policy(operation="never"), script(error))
+        call(policy(repeat="never"), script(error))
     assert (caught.value.provider, caught.value.operation) == ("stripe", "capture")
 
 

@@ -92,6 +92,6 @@ def test_no_fallback_hides_that_a_mutating_call_may_have_acted(policy, instead):
         raise ConnectionResetError
 
     with pytest.raises(OutcomeUnknownError):
-        policy(timeout=5, operation="needs_key", **instead).call(resets)
-    assert policy(timeout=5, operation="safe", **instead).call(resets) in ("cached", DEGRADED)
+        policy(timeout=5, repeat="needs_key", **instead).call(resets)
+    assert policy(timeout=5, repeat="safe", **instead).call(resets) in ("cached", DEGRADED)
     assert policy(timeout=5, **instead).call(resets) in ("cached", DEGRADED)

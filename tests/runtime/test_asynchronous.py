@@ -1,8 +1,8 @@
 import asyncio
 import threading
 
+from hardpoint.calls.connection import Unguarded
 from hardpoint.runtime.asynchronous import AsyncRuntime
-from hardpoint.runtime.connection import Unguarded
 
 
 def test_attempts_are_awaited_under_the_policy():

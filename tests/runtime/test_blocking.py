@@ -5,9 +5,9 @@ from contextvars import ContextVar
 
 import pytest
 
+from hardpoint.calls.connection import Unguarded
 from hardpoint.core.errors import MisuseError
 from hardpoint.runtime.blocking import BlockingRuntime, iterate, run
-from hardpoint.runtime.connection import Unguarded
 
 
 async def effect(value):

@@ -5,10 +5,10 @@ import asyncio
 import msgspec
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import InvalidRequestError, OutcomeUnknownError, UnexpectedResponseError
 from hardpoint.runtime.asynchronous import AsyncRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.sms import (
     Consent,
     FailureReason,

@@ -6,6 +6,7 @@ import io
 import pytest
 
 from hardpoint import Policy, Retry, constant
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import (
     InvalidRequestError,
     OutcomeUnknownError,
@@ -14,7 +15,6 @@ from hardpoint.core.errors import (
 )
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime, run
-from hardpoint.runtime.connection import Connection
 from hardpoint.storage import ObjectStore
 from hardpoint.storage.keys import MARK
 from hardpoint.storage.memory import MemoryStorage

@@ -6,9 +6,8 @@ import pytest
 
 from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
 from hardpoint.runtime.blocking import run
-from hardpoint.runtime.journal import Found, Intent, Other, Standing
-from hardpoint.runtime.occasion import JobName
 from hardpoint.store.driver import Outcome
+from hardpoint.store.journal import Found, Intent, JobName, Other, Standing
 from hardpoint.store.sqlite.journal import SqliteJournal
 
 HELLO = b"hello"

@@ -3,11 +3,11 @@
 from typing import assert_type
 
 from hardpoint import Hub
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.once import BlockingOnce
 from hardpoint.core.money import Money
-from hardpoint.hub.once import BlockingOnce
 from hardpoint.payments import Payment, PaymentGateway
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.journal import Journal
+from hardpoint.store.journal import Journal
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway

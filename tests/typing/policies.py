@@ -150,5 +150,5 @@ def the_rest() -> None:
     Policy("keyed", key=Keyed(stock, limit=10))
     Policy("keyed", key=stock)
     Policy("wrong", timeouts=1)  # pyright: ignore[reportCallIssue] - no such option
-    Policy("wrong", operation="often")  # pyright: ignore[reportArgumentType, reportCallIssue] - no such class
+    Policy("wrong", repeat="often")  # pyright: ignore[reportArgumentType, reportCallIssue] - no such class
     Retry(on=KeyboardInterrupt)  # pyright: ignore[reportArgumentType] - never offered

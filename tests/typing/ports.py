@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import assert_type
 
 from hardpoint import Policy
+from hardpoint.calls.connection import Connection
 from hardpoint.core.money import Money
 from hardpoint.email import Email, EmailDriver, EmailEvent, EmailSender
 from hardpoint.email.memory import MemoryEmail
@@ -15,7 +16,6 @@ from hardpoint.providers.sendgrid.email import SendGridEmail
 from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.storage import ObjectInfo, ObjectStore, Prefix, StorageDriver, StoredObject
 from hardpoint.storage.memory import MemoryStorage
 from hardpoint.sync.email import EmailSender as BlockingSender

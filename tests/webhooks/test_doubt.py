@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from hardpoint.calls.key import occasion
 from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
-from hardpoint.runtime.occasion import JobName, occasion
 from hardpoint.store.driver import Outcome, State
+from hardpoint.store.journal import JobName
 from hardpoint.webhooks.attempts import doubts_in
 from hardpoint.webhooks.handlers import Permanent, RetryAfter, Skip
 

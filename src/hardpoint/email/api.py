@@ -5,6 +5,9 @@ from typing import Any, final
 
 import msgspec
 
+from hardpoint.calls.call import Calls
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.journalled import CallSpec
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.email.composing import (
@@ -17,9 +20,6 @@ from hardpoint.email.composing import (
 )
 from hardpoint.email.driver import EmailDriver
 from hardpoint.email.types import Attachment, Email, EmailEvent, NewEmail
-from hardpoint.runtime.calls import Calls
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.journal import Effect
 
 _SEND = Operation("send", Repeat.NEEDS_KEY)
 _EMPTY: Mapping[str, Any] = {}
@@ -109,7 +109,7 @@ class EmailSender:
             _SEND,
             lambda derived: self.driver.send(new, idempotency_key=derived),
             key,
-            Effect(arguments=asked, returns=Email),
+            CallSpec(arguments=asked, returns=Email),
         )
         return msgspec.structs.replace(email, id=self._ours(email.id))
 

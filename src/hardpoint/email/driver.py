@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Protocol
 
+from hardpoint.calls.call import Driver
 from hardpoint.email.addresses import Address
 from hardpoint.email.types import Email, EmailEvent, NewEmail
-from hardpoint.runtime.calls import Driver
 
 
 class EmailCapability(StrEnum):

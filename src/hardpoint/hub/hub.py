@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
+from hardpoint.calls.once import Once
 from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
 from hardpoint.core.events import Listener, Listeners
@@ -28,7 +29,6 @@ from hardpoint.http.limits import Limits
 from hardpoint.hub.events import ConfigurationLoaded, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
 from hardpoint.hub.journal import OpeningJournal
-from hardpoint.hub.once import Once
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, load_prepared, prepare

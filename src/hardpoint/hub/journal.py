@@ -3,15 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import final
 
-from hardpoint.runtime.journal import (
-    Entry,
-    Found,
-    Intent,
-    Journal,
-    Other,
-    Unfound,
-    UnrecordableError,
-)
+from hardpoint.store.journal import Entry, Found, Intent, Journal, Other, Unfound, UnrecordableError
 
 
 @final

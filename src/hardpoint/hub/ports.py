@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, final
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
@@ -12,8 +13,8 @@ from hardpoint.http.limits import Limits
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
-from hardpoint.runtime.connection import Connection, Runtime
-from hardpoint.runtime.journal import Journal
+from hardpoint.runtime.effects import Runtime
+from hardpoint.store.journal import Journal
 
 PORTS: Final = {
     "payments": "hardpoint.payments.api:PaymentGateway",

@@ -6,6 +6,9 @@ from typing import Any, final
 
 import msgspec
 
+from hardpoint.calls.call import Calls
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.journalled import CallSpec, Search
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.core.outcome import Operation, Repeat
@@ -20,9 +23,6 @@ from hardpoint.payments.types import (
     RefundFailed,
     RefundReason,
 )
-from hardpoint.runtime.calls import Calls
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.journal import Effect, Search
 
 PAGES_MAX = 100
 """How many pages `find` reads before it gives up."""
@@ -127,7 +127,7 @@ class PaymentGateway:
             _CREATE,
             lambda key: self.driver.create_payment(new, idempotency_key=key),
             idempotency_key,
-            Effect(arguments=new, returns=Payment, search=self._search(new)),
+            CallSpec(arguments=new, returns=Payment, search=self._search(new)),
         )
         return self._ours(payment)
 
@@ -160,7 +160,7 @@ class PaymentGateway:
                 idempotency_key=key,
             ),
             idempotency_key,
-            Effect(arguments=(local, payment_method, return_url, extras), returns=Payment),
+            CallSpec(arguments=(local, payment_method, return_url, extras), returns=Payment),
         )
         return self._ours(payment)
 
@@ -184,7 +184,7 @@ class PaymentGateway:
             _CAPTURE,
             lambda key: self.driver.capture(local, amount, idempotency_key=key),
             idempotency_key,
-            Effect(arguments=(local, amount), returns=Payment),
+            CallSpec(arguments=(local, amount), returns=Payment),
         )
         return self._ours(payment)
 
@@ -199,7 +199,7 @@ class PaymentGateway:
             _VOID,
             lambda key: self.driver.void(local, idempotency_key=key),
             idempotency_key,
-            Effect(arguments=local, returns=Payment),
+            CallSpec(arguments=local, returns=Payment),
         )
         return self._ours(payment)
 
@@ -224,7 +224,7 @@ class PaymentGateway:
             _REFUND,
             lambda key: self.driver.refund(local, amount, reason=reason, idempotency_key=key),
             idempotency_key,
-            Effect(arguments=(local, amount, reason), returns=Refund),
+            CallSpec(arguments=(local, amount, reason), returns=Refund),
         )
         return msgspec.structs.replace(
             refund,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
+from hardpoint.calls.call import Driver
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.payments.types import (
     NewPayment,
@@ -13,7 +14,6 @@ from hardpoint.payments.types import (
     Refund,
     RefundReason,
 )
-from hardpoint.runtime.calls import Driver
 
 
 class PaymentCapability(StrEnum):

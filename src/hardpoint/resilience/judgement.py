@@ -54,11 +54,13 @@ class Facts:
 
     Attributes:
         repeat: the class of the operation, where a port or the caller gives one; then facts decide.
+        idempotent: a repetition does no harm.
         keyed: every attempt carries the same idempotency key.
         classify: what results and errors mean.
     """
 
     repeat: RepeatClass | None = None
+    idempotent: bool = False
     keyed: bool = False
     classify: Classify | None = None
 
@@ -163,11 +165,12 @@ class Judgement:
         return may_repeat(repeat, effect, keyed=self._facts.keyed)
 
     def _consented(  # noqa: PLR0911 - each return is a rule
-        self, error: Exception, verdict: Verdict) -> bool:
+        self, error: Exception, verdict: Verdict
+    ) -> bool:
         """The same without a class: by what was chosen, else by what proves harmless."""
-        keyed = self._facts.keyed
+        harmless = self._facts.idempotent or self._facts.keyed
         if isinstance(error, TimedOutError):
-            return keyed
+            return harmless
         if verdict.retry:
             return True
         if self._on is not None:
@@ -175,7 +178,7 @@ class Judgement:
         if verdict.effect is None:
             self._tell_not_judged(error)
             return False
-        if keyed:
+        if harmless:
             return transient(error) or verdict.effect is not Effect.ANSWERED
         if isinstance(error, HardpointError):
             return error.retryable and error.outcome_known

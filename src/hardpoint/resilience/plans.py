@@ -180,7 +180,12 @@ def plan_of(
 
 def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> Settlement:
     name, retry, breaker = settings.name, settings.retry, settings.breaker
-    facts = Facts(settings.repeat, settings.idempotency_key is not None, settings.classify)
+    facts = Facts(
+        settings.repeat,
+        idempotent=settings.idempotent,
+        keyed=settings.idempotency_key is not None,
+        classify=settings.classify,
+    )
     judgement = Judgement(name, facts, retry, breaker, listeners)
     following = None
     barring = _BARRING

@@ -14,7 +14,9 @@ from typing import Any, TypeAlias, final
 from hardpoint.core.errors import (
     AuthenticationError,
     HardpointError,
+    InvalidRequestError,
     PermissionDeniedError,
+    ProviderError,
     RejectedError,
 )
 from hardpoint.resilience.hints import status_of
@@ -73,7 +75,7 @@ INVALID = Verdict(effect=Effect.UNSENT, counts=False, retry=False)
 """The client itself refused it, and would refuse it again."""
 NOT_ADMITTED = Verdict(effect=Effect.NOTHING, counts=False, retry=False)
 """Wrong credentials: it did not look at the request, so it tells nothing of an earlier one."""
-_FINAL_DOUBT = Verdict(effect=Effect.UNKNOWN, retry=False)
+_FINAL_DOUBT = Verdict(effect=Effect.UNKNOWN, counts=False, retry=False)
 
 _PASSING = frozenset({425, 429})
 _SENSELESS = frozenset({501, 505})
@@ -117,8 +119,12 @@ def _ours(error: HardpointError) -> Verdict:
         return _FINAL_DOUBT if vars(error).get("retryable") is False else UNKNOWN
     if error.retryable:
         return NOTHING_DONE
-    admitted = not isinstance(error, AuthenticationError | PermissionDeniedError)
-    return ANSWERED if admitted else NOT_ADMITTED
+    if isinstance(error, AuthenticationError | PermissionDeniedError):
+        return NOT_ADMITTED
+    ours_alone = not isinstance(error, ProviderError) or (
+        isinstance(error, InvalidRequestError) and error.status is None
+    )
+    return INVALID if ours_alone else ANSWERED
 
 
 # Other people's
@@ -224,8 +230,8 @@ def _of_grpc_code(error: Any) -> Verdict:
 def _of_smtp_code(error: Any) -> Verdict:
     """4yz: not now; 5yz: no (RFC 5321, 4.2.1)."""
     code = getattr(error, "smtp_code", None) or getattr(error, "code", None)
-    refused = getattr(error, "recipients", None)
-    if code is None and isinstance(refused, dict):
+    refused: Any = getattr(error, "recipients", None)
+    if code is None and refused:
         code = max((answer[0] for answer in refused.values()), default=None)
     if not isinstance(code, int):
         return UNKNOWN
@@ -299,6 +305,7 @@ RECOGNISED: dict[tuple[str, str], Meaning] = {
     ("requests", "HTTPError"): _of_answer,
     ("requests", "TooManyRedirects"): ANSWERED,
     ("requests", "InvalidJSONError"): ANSWERED,
+    ("requests", "JSONDecodeError"): ANSWERED,
     ("requests", "ContentDecodingError"): ANSWERED,
     ("requests", "StreamConsumedError"): ANSWERED,
     ("requests", "MissingSchema"): INVALID,
@@ -329,6 +336,7 @@ RECOGNISED: dict[tuple[str, str], Meaning] = {
     ("aiohttp", "InvalidURL"): INVALID,
     ("aiohttp", "TooManyRedirects"): ANSWERED,
     ("aiohttp", "ClientResponseError"): _of_answer,
+    ("aiohttp", "WSMessageTypeError"): ANSWERED,
     ("aiohttp", "ClientError"): UNKNOWN,
     ("botocore", "EndpointConnectionError"): UNSENT,
     ("botocore", "ConnectTimeoutError"): UNSENT,

@@ -20,9 +20,9 @@ class Retry:
         on: which errors, and with that your consent to a repetition: types, a predicate, or a
             preset. By default those that prove that nothing was done: errors with `retryable` true
             and a known outcome, and refused connections; and all that are `transient` where a
-            repetition does no harm (an idempotency key). Only there our own attempt timeout is
-            retried. A policy with a `repeat` class decides by what is known of an error; of others
-            those chosen here are repeated, as far as the class allows.
+            repetition does no harm (`idempotent=True` or an idempotency key). Only there our own
+            attempt timeout is retried. A policy with a `repeat` class decides by what is known of
+            an error; of others those chosen here are repeated, as far as the class allows.
         on_result: a predicate of results that are to be retried; the last result is returned.
         backoff: how long to wait: a curve, plain seconds, or a function.
         throttled: the curve while the other side asks us to slow down (429, or a Retry-After).

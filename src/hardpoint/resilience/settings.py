@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     bulkhead: Bulkhead | None
     hedge: Hedge | None
     repeat: RepeatClass | None
+    idempotent: bool
     classify: Classify | None
     idempotency_key: str | None
     key: Callable[..., Hashable] | Keyed | None
@@ -64,6 +65,7 @@ class Settings:
         repeat: what repeating the operation does: "safe", "idempotent", "needs_key" or "never".
             Then facts decide about retries, and a call that changes something and whose outcome is
             not known raises `OutcomeUnknownError`.
+        idempotent: repeating it does no harm; without a class, what was chosen decides.
         classify: says what a result or an error means, before anything else is asked.
         idempotency_key: the keyword parameter of the function that takes the key, which is made
             once per call where the caller gives none.
@@ -86,6 +88,7 @@ class Settings:
     fallback: Any = None
     critical: bool = True
     repeat: RepeatClass | None = None
+    idempotent: bool = False
     classify: Classify | None = None
     idempotency_key: str | None = None
     key: Callable[..., Hashable] | Keyed | None = None
@@ -123,17 +126,19 @@ class Settings:
         if self.repeat is not None and self.repeat not in REPEAT_CLASSES:
             known = ", ".join(REPEAT_CLASSES)
             raise self._wrong("repeat", f"{self.repeat!r} is not known", fix=f"Known: {known}")
+        if self.repeat is not None and self.idempotent:
+            raise self._wrong("idempotent", "is said by `repeat` already; give one of the two")
         if self.classify is not None and not callable(self.classify):
             raise self._wrong("classify", "is no function")
         if self.idempotency_key is not None and not self.idempotency_key.isidentifier():
             raise self._wrong("idempotency_key", "is the name of a parameter")
         if self.hedge is not None:
-            harmless = self.repeat in ("safe", "idempotent")
+            harmless = self.idempotent or self.repeat in ("safe", "idempotent")
             if not harmless and (self.idempotency_key is None or self.repeat == "never"):
                 raise self._wrong(
                     "hedge",
                     "may send a call twice",
-                    fix='Say that this does no harm: repeat="idempotent", or idempotency_key=',
+                    fix="Say that this does no harm: repeat=, idempotent= or idempotency_key=",
                 )
             if self.timeout is None:
                 raise self._wrong("hedge", "needs a timeout: what hangs would hang twice")
@@ -172,6 +177,7 @@ _KINDS: dict[str, type] = {
     "rate": RateLimit,
     "bulkhead": Bulkhead,
     "hedge": Hedge,
+    "idempotent": bool,
     "critical": bool,
     "idempotency_key": str,
     "listeners": Listeners,

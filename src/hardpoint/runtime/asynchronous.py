@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, final
 
-from hardpoint.runtime.connection import Caller
+from hardpoint.runtime.effects import Caller
 
 _Result = TypeVar("_Result")
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast, final
 
 from hardpoint.core.errors import MisuseError
-from hardpoint.runtime.connection import Caller
+from hardpoint.runtime.effects import Caller
 
 _Result = TypeVar("_Result")
 

@@ -1,8 +1,42 @@
-"""The effects that policies use, held where a test can exchange them for policies already built."""
+"""The effects that policies use, held where a test can exchange them for policies already built.
+
+And how attempts are run: awaited or stepped.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, Protocol, TypeVar
 
 from hardpoint.core.effects import Ids, Random
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
+
+_Result = TypeVar("_Result")
+
+
+class Caller(Protocol):
+    """What runs attempts: a policy. `call` of a `def` blocks; of an `async def` it is awaited."""
+
+    def call(self, function: Callable[[], _Result], /) -> _Result:
+        """Call the function, perhaps several times, perhaps not at all."""
+        ...
+
+    def with_(self, *, repeat: Literal["safe", "idempotent", "needs_key", "never"]) -> "Caller":
+        """The same, sharing all state, for calls of which a repeat does what the class says."""
+        ...
+
+
+class Runtime(Protocol):
+    """How attempts are run under a policy, awaited or stepped, and where what blocks is done."""
+
+    async def call(
+        self, policy: Caller, attempt: Callable[[], Coroutine[Any, Any, _Result]]
+    ) -> _Result:
+        """What the policy makes of the attempts."""
+        ...
+
+    async def work(self, function: Callable[[], _Result]) -> _Result:
+        """What a function gives that blocks, such as one that reads a file."""
+        ...
 
 
 class Effects:

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hardpoint.calls.call import Calls
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.journalled import CallSpec, Search
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
-from hardpoint.runtime.calls import Calls
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.journal import Effect, Search
 from hardpoint.sms.driver import SmsCapability, SmsDriver
 from hardpoint.sms.numbers import checked_number
 from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
@@ -116,7 +116,7 @@ class SmsSender:
                 _SEND,
                 lambda key: self.driver.send(new, idempotency_key=key),
                 idempotency_key,
-                Effect(arguments=new, returns=Message, search=self._search(new)),
+                CallSpec(arguments=new, returns=Message, search=self._search(new)),
             )
         except OptedOutError:
             await self.suppressions.add(sender, number)

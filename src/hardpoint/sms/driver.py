@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Protocol
 
-from hardpoint.runtime.calls import Driver
+from hardpoint.calls.call import Driver
 from hardpoint.sms.types import Message, MessagePage, NewMessage, SmsEvent
 
 

@@ -7,6 +7,8 @@ from typing import IO, Literal, final
 
 import msgspec
 
+from hardpoint.calls.call import Calls
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import (
     InvalidRequestError,
     NotFoundError,
@@ -14,8 +16,6 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.core.outcome import Operation, Repeat
-from hardpoint.runtime.calls import Calls
-from hardpoint.runtime.connection import Connection
 from hardpoint.storage.driver import StorageCapability, StorageDriver
 from hardpoint.storage.files import Data, Target, source_of
 from hardpoint.storage.keys import (

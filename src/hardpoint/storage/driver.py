@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from hardpoint.runtime.calls import Driver
+from hardpoint.calls.call import Driver
 from hardpoint.storage.types import (
     NewObject,
     ObjectInfo,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, final
 
 from hardpoint.core.errors import ConflictError, InvalidRequestError
-from hardpoint.runtime.connection import Runtime
+from hardpoint.runtime.effects import Runtime
 
 _Result = TypeVar("_Result")
 

@@ -12,6 +12,7 @@ from typing import final
 
 import msgspec
 
+from hardpoint.calls.call import Calls
 from hardpoint.core.effects import Ids
 from hardpoint.core.errors import (
     AlreadyExistsError,
@@ -21,7 +22,6 @@ from hardpoint.core.errors import (
     PreconditionFailedError,
 )
 from hardpoint.core.outcome import Operation, Repeat
-from hardpoint.runtime.calls import Calls
 from hardpoint.storage.driver import StorageDriver
 from hardpoint.storage.files import Source
 from hardpoint.storage.keys import MARK

@@ -16,13 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, final
 
+from hardpoint.calls.once import BlockingOnce
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
 from hardpoint.hub.journal import OpeningJournal
-from hardpoint.hub.once import BlockingOnce
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy

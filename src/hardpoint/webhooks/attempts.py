@@ -7,13 +7,14 @@ from typing import ClassVar, TypeVar, cast, final
 
 import msgspec
 
+from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.effects import Clock, Random
 from hardpoint.core.errors import HardpointError, OutcomeUnknownError, StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import Place, place_of, summary_of
-from hardpoint.runtime.occasion import JobName, Occasion, occasion
 from hardpoint.store.driver import Completed, Completion, InboxStore, Lease, Outcome, Write
+from hardpoint.store.journal import JobName
 from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip
 from hardpoint.webhooks.job import CompleteIn, Job
 from hardpoint.webhooks.threads import Threads

@@ -1,5 +1,6 @@
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.blocking import BlockingTransport
@@ -13,7 +14,6 @@ from hardpoint.providers.aws.fake import (
 )
 from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.runtime.blocking import BlockingRuntime, run
-from hardpoint.runtime.connection import Connection
 from hardpoint.storage.api import ObjectStore
 from hardpoint.sync.storage import ObjectStore as BlockingStore
 

@@ -1,11 +1,11 @@
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.filesystem import Filesystem
 from hardpoint.providers.filesystem.calls import DirectCalls
 from hardpoint.providers.filesystem.storage import FilesystemStorage
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.storage.api import ObjectStore
 from hardpoint.sync.storage import ObjectStore as BlockingStore
 

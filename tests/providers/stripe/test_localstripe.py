@@ -13,6 +13,7 @@ import msgspec
 import pytest
 import stripe
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import NotFoundError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
@@ -23,7 +24,6 @@ from hardpoint.providers.stripe import Stripe
 from hardpoint.providers.stripe.fake import SECRET_KEY
 from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 TEN = Money("10", "EUR")

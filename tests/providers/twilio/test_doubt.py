@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import OutcomeUnknownError
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.faults import commit_then_drop, reset
@@ -12,7 +13,6 @@ from hardpoint.providers.twilio import Twilio
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
 from hardpoint.sms.api import SmsSender
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal

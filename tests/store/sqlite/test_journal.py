@@ -4,8 +4,8 @@ import sqlite3
 from contextlib import suppress
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.runtime.journal import Intent, Standing
 from hardpoint.store.events import ResultNotRecorded
+from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.sqlite.journal import SqliteJournal
 
 HELLO = Intent(scope="texts:send", key="k1", fingerprint=b"hello")

@@ -8,9 +8,8 @@ import msgspec
 import pytest
 
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
-from hardpoint.runtime.journal import Intent, Standing
-from hardpoint.runtime.occasion import JobName
 from hardpoint.store.driver import Outcome, State, StoreReader
+from hardpoint.store.journal import Intent, JobName, Standing
 from hardpoint.store.sqlite import SqliteReader
 from hardpoint.store.sqlite.journal import SqliteJournal
 

@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.runtime.journal import Intent, Standing
 from hardpoint.store.driver import Outcome, Refusals, State, Stored
 from hardpoint.store.events import BatchFailed, Retained
+from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.sqlite import Retention
 from hardpoint.store.sqlite.journal import SqliteJournal
 

@@ -8,7 +8,7 @@ from hardpoint.providers.filesystem import Filesystem
 from hardpoint.providers.filesystem.folder import Folder
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Runtime
+from hardpoint.runtime.effects import Runtime
 
 _Result = TypeVar("_Result")
 

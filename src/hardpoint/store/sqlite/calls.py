@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hardpoint.runtime.journal import Entry, Found, Intent, Other, Standing, Unfound
+from hardpoint.store.journal import Entry, Found, Intent, Other, Standing, Unfound
 from hardpoint.store.sqlite.statements import statements
 
 CallName = tuple[str, str]

@@ -5,7 +5,8 @@ from contextlib import suppress
 from typing import final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
-from hardpoint.runtime.journal import (
+from hardpoint.store.events import ResultNotRecorded
+from hardpoint.store.journal import (
     Entry,
     Found,
     Intent,
@@ -14,7 +15,6 @@ from hardpoint.runtime.journal import (
     Unfound,
     UnrecordableError,
 )
-from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.sqlite.calls import Moment
 from hardpoint.store.sqlite.engine import Engine, Request
 from hardpoint.store.sqlite.store import SqliteStore

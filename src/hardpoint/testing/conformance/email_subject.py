@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import InvalidRequestError, UnsupportedError
 from hardpoint.email.addresses import Address
 from hardpoint.email.api import EmailSender
 from hardpoint.email.driver import EmailCapability, EmailDriver
 from hardpoint.email.types import Attachment, DeliveryStatus
-from hardpoint.runtime.connection import Connection
 from hardpoint.sync.email import EmailSender as BlockingSender
 from hardpoint.testing.conformance.modes import (
     Mode,

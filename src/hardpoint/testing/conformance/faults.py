@@ -29,6 +29,8 @@ from typing import Any, ClassVar, Literal, final
 
 import pytest
 
+from hardpoint.calls.call import AttemptEnded
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import (
     AuthenticationError,
     OutcomeUnknownError,
@@ -56,8 +58,6 @@ from hardpoint.http.messages import Transport
 from hardpoint.resilience.backoff import constant
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry
-from hardpoint.runtime.calls import AttemptEnded
-from hardpoint.runtime.connection import Connection
 from hardpoint.testing.clock import ManualClock
 from hardpoint.testing.conformance.modes import MODES, Mode
 

@@ -16,7 +16,7 @@ from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Transport
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Runtime
+from hardpoint.runtime.effects import Runtime
 
 _Test = TypeVar("_Test", bound=Callable[..., None])
 _EXERCISES = "hardpoint_exercises"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import InvalidRequestError, UnsupportedError
 from hardpoint.core.money import Money
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
 from hardpoint.payments.types import Capture, DeclineReason
-from hardpoint.runtime.connection import Connection
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 from hardpoint.testing.conformance.modes import (
     Mode,

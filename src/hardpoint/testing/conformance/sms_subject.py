@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import InvalidRequestError, UnsupportedError
-from hardpoint.runtime.connection import Connection
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability, SmsDriver
 from hardpoint.sms.types import MessageStatus

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import InvalidRequestError, UnsupportedError
-from hardpoint.runtime.connection import Connection
 from hardpoint.storage.api import ObjectStore
 from hardpoint.storage.driver import StorageCapability, StorageDriver
 from hardpoint.sync.storage import ObjectStore as BlockingStore

@@ -13,26 +13,17 @@ from typing import Any, Final, TypeVar, final, overload
 
 import msgspec
 
+from hardpoint.calls.call import Driver
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.journalled import CallSpec, Journalled, recorded, replayed
+from hardpoint.calls.key import Occasion, fingerprint, occasion
 from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import HardpointError, MisuseError
 from hardpoint.core.outcome import checked_key
 from hardpoint.core.secrets import Secret
 from hardpoint.runtime.blocking import run
-from hardpoint.runtime.calls import Driver
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.journal import (
-    Effect,
-    Entry,
-    Intent,
-    Journal,
-    UnrecordableError,
-    fingerprint,
-    recorded,
-    replayed,
-)
-from hardpoint.runtime.journalled import Journalled
-from hardpoint.runtime.occasion import Occasion, occasion
+from hardpoint.store.journal import Entry, Intent, Journal, UnrecordableError
 
 _Result = TypeVar("_Result")
 
@@ -152,7 +143,7 @@ class Once:
         found = await Journalled(
             self._journal,
             intent,
-            Effect(arguments=(), returns=kind),
+            CallSpec(arguments=(), returns=kind),
             _Run(call, arguments, options, intent),
             operation="once",
             harmless=again,

@@ -8,6 +8,9 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hardpoint.calls.call import Calls
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.journalled import CallSpec, Search
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.errors import (
     DeclinedError,
@@ -17,9 +20,6 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.runtime.asynchronous import AsyncRuntime
-from hardpoint.runtime.calls import Calls
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.journal import Effect, Search
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.testing.clock import ManualClock
@@ -109,7 +109,7 @@ class World:
 
     async def send(self, key, fate, lag):
         self.vendor.fate, self.vendor.lag, text = fate, lag, TEXTS[key]
-        effect = Effect(
+        effect = CallSpec(
             arguments=text,
             returns=Thing,
             search=Search(

@@ -8,6 +8,10 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 
+from hardpoint.calls.call import Calls
+from hardpoint.calls.connection import Connection, Unguarded
+from hardpoint.calls.journalled import CallSpec, Search
+from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.errors import (
     AlreadyExistsError,
@@ -21,10 +25,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime, run
-from hardpoint.runtime.calls import Calls
-from hardpoint.runtime.connection import Connection, Unguarded
-from hardpoint.runtime.journal import Effect, Search
-from hardpoint.runtime.occasion import JobName, Occasion, occasion
+from hardpoint.store.journal import JobName
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.testing.clock import ManualClock
@@ -82,7 +83,7 @@ class Sender:
             find=lambda since: self.vendor.find(text, since),
             likes=lambda one: one.text,
         )
-        what = Effect(arguments=text, returns=Thing, search=search if self.askable else None)
+        what = CallSpec(arguments=text, returns=Thing, search=search if self.askable else None)
         return await self.calls.run_keyed(
             SEND, lambda given: self.vendor.send(text, given), key, what if effect else None
         )
@@ -179,7 +180,7 @@ def test_a_refusal_frees_the_key_for_the_next_call(stage, refusal):
 class Shut:
     """A policy that lets nothing through."""
 
-    def with_(self, *, operation):
+    def with_(self, *, repeat):
         return self
 
     def call(self, function):

@@ -5,22 +5,19 @@ can then be known in one way only: the intent is durable before the first send, 
 after. What is found begun and not ended may or may not have happened.
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Protocol
 
 import msgspec
 
-from hardpoint.core.errors import InvalidRequestError
-from hardpoint.core.secrets import Secret
-from hardpoint.runtime.occasion import JobName
 
-RESULT_BYTES_MAX = 1024 * 1024
-"""How large a result may be to be kept; a larger one is given to its caller alone."""
+class JobName(msgspec.Struct, frozen=True):
+    """One attempt of one handler at one event."""
 
-_Result = TypeVar("_Result")
+    event: str
+    handler: str
+    attempt: int
 
 
 class UnrecordableError(Exception):
@@ -147,88 +144,3 @@ class Journal(Protocol):
     def leave(self, intent: Intent) -> None:
         """Nobody knows whether it was done. Since when, is kept from the first time on."""
         ...
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search(Generic[_Result]):
-    """How to ask a provider what became of a call.
-
-    What was done is shown by all that was asked for. That nothing was done is shown only by what
-    the provider cannot have changed: it may shorten a link in a text, or trim it.
-
-    Args:
-        like: what it goes by; a call that looks the same cannot be told apart.
-        find: everything that was made since a time in Unix seconds and may be it, by what the
-            provider cannot have changed, oldest first.
-        likes: what a call went by whose effect this is, as far as this shows it.
-    """
-
-    like: object
-    find: Callable[[float], Awaitable[Sequence[_Result]]]
-    likes: Callable[[_Result], object]
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect(Generic[_Result]):
-    """What a port says of a call that acts, so that a repeat of it can be recognised.
-
-    Args:
-        arguments: all that was asked for, as values msgspec can encode.
-        returns: the type of the result, whose `id` is the provider's.
-        search: how to look for it; None where the provider cannot be asked.
-    """
-
-    arguments: object
-    returns: type[_Result]
-    search: Search[_Result] | None = None
-
-
-def fingerprint(arguments: object) -> bytes:
-    """The same for equal arguments.
-
-    Raises:
-        InvalidRequestError: one of them is of a kind that cannot be compared.
-    """
-    try:
-        text = msgspec.json.encode(arguments, order="deterministic")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequestError(
-            f"cannot be compared with those of a repeat: {error}", field="arguments"
-        ) from error
-    return hashlib.sha256(text).digest()
-
-
-def recorded(result: object, kind: Any) -> bytes:
-    """A result as it is kept; secrets are left out of it.
-
-    Raises:
-        UnrecordableError: it holds what cannot be encoded (an object of an unknown class, half a
-            surrogate pair, itself), is larger than `RESULT_BYTES_MAX`, or is not of its kind.
-    """
-    try:
-        data = msgspec.json.encode(result, enc_hook=_left_out)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise UnrecordableError(f"it cannot be encoded: {error}") from error
-    if len(data) > RESULT_BYTES_MAX:
-        raise UnrecordableError(f"its {len(data)} bytes are more than {RESULT_BYTES_MAX}")
-    replayed(data, kind)
-    return data
-
-
-def replayed(data: bytes, kind: Any) -> Any:
-    """The result that was recorded.
-
-    Raises:
-        UnrecordableError: it is not of this kind (any more).
-    """
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:  # msgspec's errors are
-        raise UnrecordableError(f"it is not of the declared type: {error}") from error
-
-
-def _left_out(value: object) -> None:
-    if not isinstance(value, Secret):
-        raise TypeError(f"{type(value).__name__} cannot be recorded")

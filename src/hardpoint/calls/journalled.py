@@ -10,9 +10,13 @@
   leaves the doubt. So it does where the provider cannot be asked: until a person has looked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, final
 
+import msgspec
+
+from hardpoint.calls.key import fingerprint
 from hardpoint.core.errors import (
     AlreadyExistsError,
     HardpointError,
@@ -20,26 +24,60 @@ from hardpoint.core.errors import (
     OutcomeUnknownError,
     UnavailableError,
 )
-from hardpoint.runtime.journal import (
-    Effect,
+from hardpoint.core.secrets import Secret
+from hardpoint.store.journal import (
     Entry,
     Found,
     Intent,
     Journal,
     Other,
-    Search,
     Standing,
     UnrecordableError,
-    fingerprint,
-    recorded,
-    replayed,
 )
 
 CLOCK_SECONDS = 300.0
 """By how much the provider's clock and ours may differ: as much as signed times may."""
 BUSY_SECONDS = 1.0
+RESULT_BYTES_MAX = 1024 * 1024
+"""How large a result may be to be kept; a larger one is given to its caller alone."""
 _Result_co = TypeVar("_Result_co", covariant=True)
 _Result = TypeVar("_Result")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search(Generic[_Result]):
+    """How to ask a provider what became of a call.
+
+    What was done is shown by all that was asked for. That nothing was done is shown only by what
+    the provider cannot have changed: it may shorten a link in a text, or trim it.
+
+    Args:
+        like: what it goes by; a call that looks the same cannot be told apart.
+        find: everything that was made since a time in Unix seconds and may be it, by what the
+            provider cannot have changed, oldest first.
+        likes: what a call went by whose effect this is, as far as this shows it.
+    """
+
+    like: object
+    find: Callable[[float], Awaitable[Sequence[_Result]]]
+    likes: Callable[[_Result], object]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSpec(Generic[_Result]):
+    """What a port says of a call that acts, so that a repeat of it can be recognised.
+
+    Args:
+        arguments: all that was asked for, as values msgspec can encode.
+        returns: the type of the result, whose `id` is the provider's.
+        search: how to look for it; None where the provider cannot be asked.
+    """
+
+    arguments: object
+    returns: type[_Result]
+    search: Search[_Result] | None = None
 
 
 class Doubtful(Protocol[_Result_co]):
@@ -78,7 +116,7 @@ class Journalled(Generic[_Result]):
         self,
         journal: Journal,
         intent: Intent,
-        effect: Effect[_Result],
+        effect: CallSpec[_Result],
         call: Doubtful[_Result],
         *,
         operation: str,
@@ -239,3 +277,37 @@ class Journalled(Generic[_Result]):
 def _subject(result: Any) -> str:
     """What the provider calls it."""
     return result.id
+
+
+def recorded(result: object, kind: Any) -> bytes:
+    """A result as it is kept; secrets are left out of it.
+
+    Raises:
+        UnrecordableError: it holds what cannot be encoded (an object of an unknown class, half a
+            surrogate pair, itself), is larger than `RESULT_BYTES_MAX`, or is not of its kind.
+    """
+    try:
+        data = msgspec.json.encode(result, enc_hook=_left_out)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UnrecordableError(f"it cannot be encoded: {error}") from error
+    if len(data) > RESULT_BYTES_MAX:
+        raise UnrecordableError(f"its {len(data)} bytes are more than {RESULT_BYTES_MAX}")
+    replayed(data, kind)
+    return data
+
+
+def replayed(data: bytes, kind: Any) -> Any:
+    """The result that was recorded.
+
+    Raises:
+        UnrecordableError: it is not of this kind (any more).
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are
+        raise UnrecordableError(f"it is not of the declared type: {error}") from error
+
+
+def _left_out(value: object) -> None:
+    if not isinstance(value, Secret):
+        raise TypeError(f"{type(value).__name__} cannot be recorded")

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from hardpoint.calls.call import AttemptEnded, CallEnded, Calls
+from hardpoint.calls.connection import Connection
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (
@@ -24,8 +26,6 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime, run
-from hardpoint.runtime.calls import AttemptEnded, CallEnded, Calls
-from hardpoint.runtime.connection import Connection
 from hardpoint.testing.clock import ManualClock
 
 READ = Operation("read", Repeat.SAFE)
@@ -61,8 +61,8 @@ class Persistent:
         self.classes = []
         self.operation = None
 
-    def with_(self, *, operation):
-        self.classes.append(operation)
+    def with_(self, *, repeat):
+        self.classes.append(repeat)
         return self
 
     def call(self, function):
@@ -193,7 +193,7 @@ def test_what_never_was_sent_leaves_no_doubt():
             ask(Vendor(error), PAY)
 
 
-def test_what_the_provider_forbids_to_retry_is_an_answer_to_the_policy_and_doubt_to_the_caller():
+def test_what_the_provider_forbids_to_retry_is_told_as_it_is():
     stored = OutcomeUnknownError(status=500, retryable=False)
     seen = []
 
@@ -207,7 +207,7 @@ def test_what_the_provider_forbids_to_retry_is_an_answer_to_the_policy_and_doubt
 
     with pytest.raises(OutcomeUnknownError) as caught:
         ask(Vendor(stored), PAY, Watching())
-    assert seen == [(True, False)]
+    assert seen == [(False, False)]
     assert not caught.value.outcome_known
 
 

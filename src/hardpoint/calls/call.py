@@ -17,14 +17,15 @@ from typing import Any, Generic, Protocol, TypeVar, final
 
 import msgspec
 
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.journalled import CallSpec, Journalled
+from hardpoint.calls.key import fingerprint, occasion
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (
-    AuthenticationError,
     HardpointError,
     MisuseError,
     OutcomeUnknownError,
-    PermissionDeniedError,
     ProviderError,
     UnavailableError,
     UnexpectedResponseError,
@@ -32,10 +33,8 @@ from hardpoint.core.errors import (
 from hardpoint.core.outcome import Operation, Repeat, checked_key, derived_key
 from hardpoint.resilience.recognition import recognise
 from hardpoint.resilience.repetition import Effect, in_doubt, outcome_unknown
-from hardpoint.runtime.connection import Caller, Connection
-from hardpoint.runtime.journal import Intent, fingerprint
-from hardpoint.runtime.journalled import Journalled
-from hardpoint.runtime.occasion import occasion
+from hardpoint.runtime.effects import Caller
+from hardpoint.store.journal import Intent
 
 _CANCELLED = "cancelled"
 _SAFE = Repeat.SAFE  # to look a member of an Enum up takes 0.1 us, and every attempt does
@@ -136,7 +135,7 @@ class Calls:
         operation: Operation,
         attempt: Callable[[str], Awaitable[_Result]],
         key: Key | str | None,
-        effect: Effect[_Result] | None = None,
+        effect: CallSpec[_Result] | None = None,
     ) -> _Result:
         """A call under an idempotency key; every attempt gets the same, as the provider takes it.
 

@@ -7,16 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from hardpoint.calls.journalled import RESULT_BYTES_MAX, recorded, replayed
+from hardpoint.calls.key import fingerprint
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
-from hardpoint.runtime.journal import (
-    RESULT_BYTES_MAX,
-    UnrecordableError,
-    fingerprint,
-    recorded,
-    replayed,
-)
+from hardpoint.store.journal import UnrecordableError
 
 
 class Colour(enum.StrEnum):

@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from hardpoint.calls.connection import Connection
+from hardpoint.calls.journalled import RESULT_BYTES_MAX
+from hardpoint.calls.once import RECENT_MAX, BlockingOnce
 from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     AlreadyExistsError,
@@ -21,15 +24,12 @@ from hardpoint.core.errors import (
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.hub import Hub
-from hardpoint.hub.once import RECENT_MAX, BlockingOnce
 from hardpoint.hub.settings import Settings, StoreSettings
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.payments.memory import MemoryPayments
 from hardpoint.payments.types import Payment
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.connection import Connection
-from hardpoint.runtime.journal import RESULT_BYTES_MAX
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.memory import MemorySms
 from hardpoint.storage.api import ObjectStore

@@ -1,46 +1,21 @@
 """A connection: one configured account at a provider, and how the calls to it are run."""
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self, TypeVar, final
+from typing import Self, TypeVar, final
 
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.runtime.journal import Journal
+from hardpoint.runtime.effects import Caller, Runtime
+from hardpoint.store.journal import Journal
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _LOCAL = re.compile(r"[A-Za-z0-9._~-]{1,255}", re.ASCII)
 _Result = TypeVar("_Result")
-
-
-class Caller(Protocol):
-    """What runs attempts: a policy. `call` of a `def` blocks; of an `async def` it is awaited."""
-
-    def call(self, function: Callable[[], _Result], /) -> _Result:
-        """Call the function, perhaps several times, perhaps not at all."""
-        ...
-
-    def with_(self, *, repeat: Literal["safe", "idempotent", "needs_key", "never"]) -> "Caller":
-        """The same, sharing all state, for calls of which a repeat does what the class says."""
-        ...
-
-
-class Runtime(Protocol):
-    """How attempts are run under a policy, awaited or stepped, and where what blocks is done."""
-
-    async def call(
-        self, policy: Caller, attempt: Callable[[], Coroutine[Any, Any, _Result]]
-    ) -> _Result:
-        """What the policy makes of the attempts."""
-        ...
-
-    async def work(self, function: Callable[[], _Result]) -> _Result:
-        """What a function gives that blocks, such as one that reads a file."""
-        ...
 
 
 @final

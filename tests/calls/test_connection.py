@@ -1,8 +1,8 @@
 import pytest
 
+from hardpoint.calls.connection import Connection, Unguarded
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.runtime.asynchronous import AsyncRuntime
-from hardpoint.runtime.connection import Connection, Unguarded
 
 SHOP = Connection("shop", AsyncRuntime())
 
@@ -33,4 +33,4 @@ def test_a_connection_needs_a_usable_name(name):
 def test_without_a_policy_a_call_is_one_attempt():
     unguarded = Unguarded()
     assert unguarded.call(lambda: 7) == 7
-    assert unguarded.with_(operation="never") is unguarded
+    assert unguarded.with_(repeat="never") is unguarded

@@ -3,6 +3,7 @@
 A job is one: its handler runs anew after a failure or a crash. So is a call under `hub.once`.
 """
 
+import hashlib
 import threading
 from collections import Counter
 from contextvars import ContextVar
@@ -10,15 +11,10 @@ from typing import final
 
 import msgspec
 
+from hardpoint.core.errors import InvalidRequestError
+from hardpoint.store.journal import JobName
+
 _DIGEST_BYTES = 12
-
-
-class JobName(msgspec.Struct, frozen=True):
-    """One attempt of one handler at one event."""
-
-    event: str
-    handler: str
-    attempt: int
 
 
 @final
@@ -55,3 +51,18 @@ class Occasion:
 
 occasion: ContextVar[Occasion | None] = ContextVar("hardpoint_occasion", default=None)
 """Set while a handler or a call of `hub.once` runs, in whatever it starts too."""
+
+
+def fingerprint(arguments: object) -> bytes:
+    """The same for equal arguments.
+
+    Raises:
+        InvalidRequestError: one of them is of a kind that cannot be compared.
+    """
+    try:
+        text = msgspec.json.encode(arguments, order="deterministic")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(
+            f"cannot be compared with those of a repeat: {error}", field="arguments"
+        ) from error
+    return hashlib.sha256(text).digest()

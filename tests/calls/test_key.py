@@ -1,6 +1,6 @@
 import threading
 
-from hardpoint.runtime.occasion import Occasion
+from hardpoint.calls.key import Occasion
 
 HELLO, BYE = b"h" * 32, b"b" * 32
 
