@@ -227,7 +227,7 @@ class Judgement:
     def _tell_not_judged(self, error: Exception) -> None:
         """Once for each kind of error: nobody said that it may be repeated."""
         kind = type(error)
-        if kind in self._told or not self._listeners or len(self._told) >= _REMEMBERED_MAX:
+        if kind in self._told or len(self._told) >= _REMEMBERED_MAX:
             return
         self._told.add(kind)
         from hardpoint.resilience.events import ErrorNotJudged
@@ -322,7 +322,7 @@ class NextAttempt:
             return "budget"
         call.delay = delay
         state.retried += 1
-        if self._listeners._all:
+        if self._listeners.active:
             kind = type(outcome).__name__ if isinstance(outcome, Exception) else "result"
             self._tell(call, "throttled" if throttled else kind)
         return None

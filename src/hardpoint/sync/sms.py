@@ -55,8 +55,9 @@ class SmsSender:
     def find(self, *, to: str, body: str, since: float) -> tuple[Message, ...]:
         """The messages to a number with this text that were created since a time, newest first.
 
-        One found settles a call whose outcome is unknown: it was sent. None found means that the
-        provider lists none yet; give it a minute, and allow for a difference between the clocks.
+        One found settles a call whose outcome is unknown: it was sent. None found does not mean
+        that nothing was sent: the provider may list it a minute later, its clock may differ, and
+        it may have changed the text (shortened a link, trimmed a blank).
 
         Args:
             to: with its country.
