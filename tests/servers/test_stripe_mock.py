@@ -7,13 +7,13 @@ type, one that is missing. It keeps no state: what it answers are Stripe's own e
 import httpx2
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.payments import Capture, PaymentGateway
 from hardpoint.payments.types import PaymentStatus, RefundReason, RefundStatus
 from hardpoint.providers.stripe import API_VERSION, Stripe
 from hardpoint.providers.stripe.payments import StripePayments
-from hardpoint.runtime.connection import Connection
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 TEN = Money("10", "EUR")

@@ -2,13 +2,13 @@
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import HardpointError
 from hardpoint.core.secrets import Secret
 from hardpoint.email import Attachment, EmailSender
 from hardpoint.providers.sendgrid import SendGrid
 from hardpoint.providers.sendgrid.email import SendGridEmail
 from hardpoint.providers.sendgrid.fake import API_KEY, SENDER, FakeSendGrid
-from hardpoint.runtime.connection import Connection
 from hardpoint.sync.email import EmailSender as BlockingSender
 
 SENT = {

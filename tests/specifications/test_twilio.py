@@ -2,6 +2,7 @@
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import HardpointError
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.twilio import Twilio
@@ -13,7 +14,6 @@ from hardpoint.providers.twilio.fake import (
     FakeTwilio,
 )
 from hardpoint.providers.twilio.sms import TwilioSms
-from hardpoint.runtime.connection import Connection
 from hardpoint.sms import SmsSender
 from hardpoint.sync.sms import SmsSender as BlockingSender
 

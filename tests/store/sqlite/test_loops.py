@@ -8,8 +8,8 @@ import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.runtime.blocking import run
-from hardpoint.runtime.journal import Intent, Standing
 from hardpoint.store.driver import Stored
+from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.journal import SqliteJournal
 

@@ -9,7 +9,7 @@ from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Mapping
 from typing import final
 
-from hardpoint.runtime.journal import Intent
+from hardpoint.store.journal import Intent
 from hardpoint.store.sqlite.calls import CallName, name_of
 
 
