@@ -208,7 +208,8 @@ class Incoming:
         parser = self._parser
         if parser is not None and self._headed:
             self.complete = True
-            self.reusable = not self._raw and parser.should_keep_alive()
+            # an empty line behind it means nothing (RFC 9112, 2.2); the parser passes over it too
+            self.reusable = not self._raw.strip(b"\r\n") and parser.should_keep_alive()
 
     def _frame(self) -> None:
         """How long its body is; it may say so in one way only."""
