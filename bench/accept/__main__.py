@@ -17,7 +17,6 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.accept.servers import ACCEPT, BARE, ROWS, SECRET, TODAY, Server
+from bench.results import results
 
 BASELINE_FACTOR = 30
 WARM_UP = 0.05
@@ -44,8 +44,7 @@ def post(server: Server, events: int, connections: int, name: str) -> dict[str, 
     command = [sys.executable, "-m", "bench.accept.load", server.url]
     command += ["--secret", SECRET, "--name", name, "--events", str(events)]
     command += ["--connections", str(connections)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    result = json.loads(done.stdout)
+    (result,) = results(command)
     if result["refused"]:
         sys.exit(f"{server.row.name} refused {result['refused']} events")
     server.answered += events

@@ -2,7 +2,7 @@
 
     python -m bench.accept.load URL --secret S --name RUN --events 10000 --connections 64
 
-Prints one JSON object. It runs in a process of its own, so that the server's CPU time is its own.
+Tells one result. It runs in a process of its own, so that the server's CPU time is its own.
 """
 
 import argparse
@@ -11,9 +11,10 @@ import gc
 import hashlib
 import hmac
 import json
-import sys
 import time
 from urllib.parse import urlsplit
+
+from bench.results import tell
 
 OBJECT = {
     "id": "@ID@",
@@ -182,7 +183,7 @@ def main() -> None:
         factory = asyncio.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         result = runner.run(play(given.url, made, given.connections))
-    json.dump(result, sys.stdout)
+    tell(result)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.outbound import facade, imports
 from bench.outbound.contenders import Call, Contender
 from bench.outbound.official import CONTENDERS
+from bench.results import told
 
 BARE_RATIO = 1.3
 """A call of ours takes at most so much of a bare one's CPU, and less than the SDK's."""
@@ -35,9 +36,8 @@ Times = dict[Contender, list[float]]
 def vendor() -> Iterator[str]:
     """The server's URL, while it runs."""
     command = [sys.executable, "-m", "bench.outbound.vendor"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    with told(command, stdin=subprocess.PIPE) as (process, found):
+        yield f"http://127.0.0.1:{next(found)}"
         assert process.stdin is not None
         process.stdin.close()
 

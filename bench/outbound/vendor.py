@@ -1,6 +1,6 @@
 """The server that every client talks to: keeps connections alive, answers what the vendors answer.
 
-    python -m bench.outbound.vendor       # prints its port, and serves until its input ends
+    python -m bench.outbound.vendor       # tells its port, and serves until its input ends
 
 A request without what the vendor insists on (credentials, a key, the amount) is answered 400, so
 that nobody saves by sending less.
@@ -9,6 +9,8 @@ that nobody saves by sending less.
 import asyncio
 import json
 import sys
+
+from bench.results import tell
 
 INTENT = {
     "id": "pi_3SyBench0000000000000001",
@@ -175,7 +177,7 @@ class Connection(asyncio.Protocol):
 async def serve() -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Connection, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    tell(server.sockets[0].getsockname()[1])
     await asyncio.to_thread(sys.stdin.read)  # until whoever started it is gone
     server.close()
 

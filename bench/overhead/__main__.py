@@ -1,10 +1,8 @@
 """Run the bench: fresh processes, one after the other, and print the medians of all samples."""
 
 import argparse
-import json
 import logging
 import os
-import subprocess
 import sys
 import warnings
 from importlib import import_module
@@ -13,6 +11,7 @@ from bench.overhead import report
 from bench.overhead.gates import GATES
 from bench.overhead.measure import measure
 from bench.overhead.rows import ROWS, Row
+from bench.results import results, tell
 
 
 def chosen_rows(*, quick: bool, only: str) -> list[Row]:
@@ -46,7 +45,7 @@ def main() -> int:
         logging.disable(logging.CRITICAL)
         warnings.simplefilter("ignore")
         rows = chosen_rows(quick=said.quick, only=said.only)
-        print(json.dumps(measure(rows, said.worker, samples, 8.0)))
+        tell(measure(rows, said.worker, samples, 8.0))
         return 0
 
     found: dict[tuple[str, str, str], list[float]] = {}
@@ -58,8 +57,7 @@ def main() -> int:
         # Measured code must not be traced: a coverage run would start in the child otherwise.
         clean = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
         environment = clean | {"PYTHONHASHSEED": str(seed)}
-        done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=True)
-        for answer in json.loads(done.stdout):
+        for answer in results(command, env=environment)[0]:
             if "missing" in answer:
                 missing.add(answer["missing"])
             else:

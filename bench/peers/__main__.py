@@ -5,7 +5,6 @@ behind, harms no other.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import threading
@@ -15,13 +14,14 @@ from pathlib import Path
 from bench.peers import table
 from bench.peers.libraries import NAMES, load, missing
 from bench.peers.verdict import Verdict, wrong
+from bench.results import tell, told
 
 HANG = 60.0
 """Seconds a library may take for one scenario."""
 
 
 def worker(name: str) -> None:
-    """Play all scenarios for one library; one line of JSON each."""
+    """Play all scenarios for one library; one result each."""
     import logging
     import warnings
 
@@ -31,34 +31,32 @@ def worker(name: str) -> None:
     warnings.simplefilter("ignore")
     threading.excepthook = lambda _: None
     library = load(name)
-    print(json.dumps({"version": library.version()}), flush=True)
+    tell({"version": library.version()})
     for scenario in SCENARIOS:
         try:
             verdict = scenario.verdict(library)
         except Exception as error:  # a defect of the adapter, shown as such
             verdict = wrong(f"adapter: {type(error).__name__}: {error}")
-        print(json.dumps({"number": scenario.number, **asdict(verdict)}), flush=True)
-    sys.stdout.flush()
+        tell({"number": scenario.number, **asdict(verdict)})
 
 
 def judge(name: str) -> tuple[str, dict[int, Verdict]]:
     """Version and verdicts of one library, from a process of its own."""
     command = [sys.executable, "-m", "bench.peers", "--worker", name]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     version, verdicts = "", {}
-    watchdog = threading.Timer(HANG, process.kill)
-    watchdog.start()
-    for line in process.stdout:
-        answer = json.loads(line)
-        if "version" in answer:
-            version = answer["version"]
-        else:
-            verdicts[answer["number"]] = Verdict(answer["mark"], answer["seen"])
-    watchdog.cancel()
-    error = process.stderr.read()
-    process.wait()
-    if process.returncode and not verdicts:
-        raise SystemExit(f"{name}: {error}")
+    try:
+        with told(command) as (process, found):
+            watchdog = threading.Timer(HANG, process.kill)
+            watchdog.start()
+            for answer in found:
+                if "version" in answer:
+                    version = answer["version"]
+                else:
+                    verdicts[answer["number"]] = Verdict(answer["mark"], answer["seen"])
+            watchdog.cancel()
+    except subprocess.CalledProcessError as error:
+        if not verdicts:
+            raise SystemExit(f"{name}: {error}") from None
     return version, verdicts
 
 
