@@ -253,6 +253,7 @@ class Dear:
         ("cheap", [("cheap", False, 9), ("dear", True, 0)]),  # its own hashed the body
         ("hasty", [("dear", True, 9), ("hasty", False, 9)]),  # its own did not
         ("dear", [("dear", False, 9)]),
+        ("near", [("near", False, 9)]),  # a decoy on top would make it the dearest
         ("late", [("late", False, 9)]),  # who can sign knows the source anyway
     ],
 )
@@ -263,6 +264,7 @@ def test_every_refusal_costs_what_the_dearest_scheme_costs(rig, source, work):
         "cheap": Dear(1.0, SignatureMismatchError()),
         "hasty": Dear(1.0, MissingSignatureError()),
         "dear": Dear(9.0, SignatureMismatchError()),
+        "near": Dear(5.0, SignatureMismatchError()),
         "late": Dear(1.0, StaleTimestampError()),
     }
     one.inbox.configure(

@@ -69,7 +69,8 @@ class Sources:
         if dearest is None or isinstance(error, StaleTimestampError):
             return  # there is nothing to hide, or nothing from who can sign
         compared = isinstance(error, SignatureMismatchError)
-        if not compared or source.scheme is not dearest:
+        # One that costs half as much is let be: a whole decoy on top would stand out as well.
+        if not compared or 2 * source.scheme.refusal_us < dearest.refusal_us:
             headers = dearest.decoy(now=now)
             forged = WebhookRequest.raw("POST", "", headers, b"" if compared else body)
             with suppress(Exception):  # it is refused; a defect shows where it matters
