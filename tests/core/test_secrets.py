@@ -76,6 +76,8 @@ def test_an_environment_variable_is_read_anew_each_time(monkeypatch: pytest.Monk
     assert secret.reveal() == "one"
     monkeypatch.setenv("HARDPOINT_TEST_SECRET", "two")
     assert secret.reveal() == "two"
+    monkeypatch.setenv("HARDPOINT_TEST_SECRET", "\ufeffthree")
+    assert secret.reveal() == "three"
 
 
 @pytest.mark.parametrize("name", ["", "A B", "1A", "A=B", "\u00c4", "A-B", "A\n"])
@@ -97,6 +99,7 @@ def test_a_blank_value_is_refused(blank: str) -> None:
         (b"abc\r\n", "abc"),
         (b"abc\n\n", "abc\n"),
         (b"abc\r", "abc\r"),
+        (b"\xef\xbb\xbfabc\n", "abc"),
         (" caf\u00e9 ".encode(), " caf\u00e9 "),
     ],
 )

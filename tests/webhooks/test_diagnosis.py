@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
+from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.diagnosis import Diagnosis, diagnose, rewritten
 
@@ -59,6 +60,13 @@ def test_a_body_that_would_be_quarantined_verifies_and_says_so() -> None:
     assert diagnosis.ok
     assert diagnosis.reason == "malformed_body"
     assert "would be quarantined: the body is not the JSON expected" in diagnosis.message
+
+
+def test_events_of_a_list_that_would_be_quarantined_are_counted() -> None:
+    request = signed("sendgrid", PRIVATE_KEY, b'[{"event":"open"},{"odd":1},7]')
+    diagnosis = diagnose("sendgrid", request, [PRIVATE_KEY + "\n"], now=NOW)
+    assert (diagnosis.ok, diagnosis.reason) == (True, "malformed_body")
+    assert "; 2 of 3 events would be quarantined: the body is not" in diagnosis.message
 
 
 def test_an_unfit_secret_is_the_first_cause() -> None:

@@ -23,6 +23,7 @@ from hardpoint.webhooks.verification import (
     Notification,
     Reply,
     Verified,
+    scheme,
 )
 
 
@@ -588,6 +589,66 @@ def test_an_asserted_id_cannot_defeat_dedupe(rig):
         ("delivery-2", State.QUARANTINED),
     ]
     assert len(one.attempts()) == 1
+
+
+def test_forms_that_share_one_signature_are_handled_once(rig):
+    """Twilio signs names and values with nothing between them: one callback has many readings."""
+    one = rig()
+    texts = scheme("twilio", secrets=["12345"], url="https://shop.example/webhooks/texts")
+    one.inbox.configure({"texts": Source(name="texts", scheme=texts, body_bytes_max=1000)})
+    readings = [
+        b"MessageSid=SM1&MessageStatus=sent",
+        b"MessageStatus=sent&MessageSid=SM1",
+        b"MessageSid=SM1&MessageStatu=ssent",
+        b"MessageSi=dSM1&MessageStatus=sent",
+        b"MessageSidSM1MessageStatus=sent",
+        b"MessageSid=SM1MessageStatussent",
+    ]
+
+    @one.on("*", source="texts", name="handler")
+    async def handler(event, job):
+        pass
+
+    async def scenario():
+        signed = texts.sign(readings[0], now=0, event_id="t-1", event_type="")
+        answers = []
+        for number, body in enumerate(readings * 2):
+            others = [pair for pair in signed if pair[0] != "I-Twilio-Idempotency-Token"]
+            token = ("I-Twilio-Idempotency-Token", f"t-{number}")
+            answers.append(await one.submit("texts", [*others, token], body))
+        await one.until(one.attempts)
+        return answers
+
+    assert set(one.play(scenario)) == {STORED}
+    assert len(one.attempts()) == 1
+    (handled,) = [event for event in events(one) if event.state is State.DONE]
+    assert (handled.vendor_id, handled.type) == ("SM1:sent", "message.sent")
+    assert {event.state for event in events(one)} == {State.DONE, State.QUARANTINED}
+
+
+def test_an_event_of_the_empty_type_is_handled_by_whoever_wants_all(rig):
+    one = rig()
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    bound = scheme("standard", secrets=[secret])
+    one.inbox.configure({"custom": Source(name="custom", scheme=bound, body_bytes_max=1000)})
+
+    @one.on("*", source="custom", name="all")
+    async def handler(event, job):
+        assert event.type == ""
+        assert event.body == b"<event/>"
+
+    @one.on("order.*", source="custom", name="orders")
+    async def orders(event, job):
+        pass
+
+    async def scenario():
+        signed = bound.sign(b"<event/>", now=one.clock.now(), event_id="msg_1", event_type="")
+        answer = await one.submit("custom", signed, b"<event/>")
+        await one.until(one.attempts)
+        return answer
+
+    assert one.play(scenario) is STORED
+    assert [(attempt.handler, attempt.outcome) for attempt in one.attempts()] == [("all", "done")]
 
 
 def test_both_lines_of_the_log_carry_the_correlation_id_and_the_event(rig):

@@ -44,7 +44,7 @@ class Secret:
 
         def read() -> str:
             try:
-                return os.environ[name]
+                return os.environ[name].removeprefix("\ufeff")
             except KeyError:
                 raise ConfigurationError(
                     reference,

@@ -108,6 +108,10 @@ def _passed(verified: Verified, now: float) -> Diagnosis:
     if verified.malformed is not None:
         message = f"{message}; the event would be quarantined: {verified.malformed}"
         return Diagnosis(ok=True, reason="malformed_body", message=message, details=details)
+    odd = [event.malformed for event in verified.events if event.malformed]
+    if odd:
+        message += f"; {len(odd)} of {len(verified.events)} events would be quarantined: {odd[0]}"
+        return Diagnosis(ok=True, reason="malformed_body", message=message, details=details)
     for event in verified.events:
         details |= {"id": event.id, "type": event.type, "account": event.account}
     return Diagnosis(ok=True, reason="verified", message=message, details=details)

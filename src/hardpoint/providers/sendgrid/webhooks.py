@@ -193,7 +193,7 @@ def _notification(item: bytes) -> Notification:
 
 
 def _key(text: str) -> VerificationKey | Unfit:
-    decoded = _from_base64(text.encode("ascii", "replace"))
+    decoded = _from_base64(text.strip().encode("ascii", "replace"))
     if decoded is None:
         return Unfit("is not base64", _FIX)
     try:
