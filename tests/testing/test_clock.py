@@ -97,6 +97,41 @@ def test_under_run_all_of_asyncio_follows_it_and_sleepers_sleep_side_by_side(clo
     assert time.monotonic() - began < 60
 
 
+def test_under_run_time_stands_still_while_a_thread_works(clock):
+    """It is no task that waits: what it takes is the machine's time, not the clock's."""
+    done = threading.Event()
+
+    def work():
+        return done.wait(0.05), clock.monotonic()
+
+    async def scenario():
+        begun = clock.monotonic()
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(work) == (False, begun)
+        assert clock.monotonic() == begun
+
+    clock.run(scenario())
+
+
+def test_under_run_a_thread_that_waits_by_the_clock_holds_nobody_up(clock):
+    waiting = threading.Event()
+
+    class Signal(threading.Event):
+        def wait(self, timeout=None):
+            waiting.set()
+            return super().wait(timeout)
+
+    async def scenario():
+        signal = Signal()
+        work = asyncio.create_task(asyncio.to_thread(clock.wait, signal, 60))
+        while not waiting.is_set():
+            await asyncio.sleep(0)
+        await asyncio.sleep(61)
+        assert await work is False
+
+    clock.run(scenario())
+
+
 def test_under_run_it_may_still_be_moved_by_hand(clock):
     async def scenario():
         sleeping = asyncio.create_task(asyncio.sleep(60))

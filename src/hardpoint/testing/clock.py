@@ -26,7 +26,7 @@ class ManualClock:
         waits: how long each sleep was, in order.
     """
 
-    __slots__ = ("_later", "_lock", "_loop", "_monotonic", "_now", "_order", "waits")
+    __slots__ = ("_later", "_lock", "_loop", "_monotonic", "_now", "_order", "_waiting", "waits")
 
     def __init__(self, now: float = 1_700_000_000.0, monotonic: float = 1_000.0) -> None:
         self._now = now
@@ -35,6 +35,7 @@ class ManualClock:
         self._order = count()
         self._lock = threading.RLock()
         self._loop: VirtualLoop | None = None
+        self._waiting = 0
         self.waits: list[float] = []
 
     def now(self) -> float:
@@ -94,7 +95,11 @@ class ManualClock:
             signal.set()
 
         later = self.call_later(seconds, give_up)
-        signal.wait()
+        self._waits(1)
+        try:
+            signal.wait()
+        finally:
+            self._waits(-1)
         later.cancel()
         return not late.is_set()
 
@@ -107,7 +112,7 @@ class ManualClock:
         Raises:
             RuntimeError: every task waits and no timer is set.
         """
-        loop = VirtualLoop(self.monotonic, self.advance)
+        loop = VirtualLoop(self.monotonic, self.advance, lambda: self._waiting)
         self._loop = loop
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -122,6 +127,10 @@ class ManualClock:
         except RuntimeError:
             return None
         return self._loop if running is self._loop else None
+
+    def _waits(self, more: int) -> None:
+        with self._lock:
+            self._waiting += more
 
     def _move(self, until: float) -> None:
         self._now += until - self._monotonic
