@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import signal
 import threading
@@ -29,6 +30,16 @@ def mode(request):
     mode = MODES[request.param]()
     yield mode
     mode.close()
+
+
+@pytest.fixture(autouse=True)
+def log_as_at_the_start():
+    """A test that sets the log of a service up leaves none of it to the next one."""
+    yield
+    if logging.getLogger("hardpoint").handlers:
+        from hardpoint.telemetry.logs import reset
+
+        reset()
 
 
 FORK_SECONDS = 60.0

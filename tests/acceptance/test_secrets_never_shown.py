@@ -20,7 +20,7 @@ SECRET = f"whsec_{CANARY}"
 @pytest.fixture
 def stream():
     yield io.StringIO()
-    structlog.reset_defaults()
+    logs.reset()
 
 
 def test_promise_9_a_canary_shows_up_nowhere(shop, stream):

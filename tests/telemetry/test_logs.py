@@ -1,11 +1,13 @@
 import io
 import json
+import logging
 
 import msgspec
 import pytest
 import structlog
 
 from hardpoint.core.correlation import correlation_id
+from hardpoint.core.traces import Place
 from hardpoint.store.driver import Outcome
 from hardpoint.telemetry import logs
 from hardpoint.webhooks.attempts import AttemptFinished
@@ -50,7 +52,7 @@ def attempt(**changes):
 @pytest.fixture(autouse=True)
 def restored():
     yield
-    structlog.reset_defaults()
+    logs.reset()
 
 
 def test_an_event_becomes_one_line_of_json_named_after_its_class():
@@ -110,6 +112,34 @@ def test_the_straight_line_is_the_record_structlog_would_have_written():
     assert one == other
     assert one["correlation_id"] == "c-1"
     assert "refused" not in one
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_a_failed_attempt_is_written_with_its_place_and_traceback(json_lines):
+    stream = io.StringIO()
+    try:
+        raise KeyError("sku")
+    except KeyError as error:
+        failed = attempt(exception=error, place=Place("shop.orders", 41, "paid"))
+    logs.configure(stream, json=json_lines)(failed)
+
+    text = stream.getvalue()
+    assert 'raise KeyError("sku")' in text.replace("\\", "")
+    assert "shop.orders" in text
+    if json_lines:
+        record = json.loads(text)
+        assert record["place"] == {"module": "shop.orders", "line": 41, "function": "paid"}
+        assert record["exception"].endswith("KeyError: 'sku'")
+
+
+def test_to_set_it_up_again_replaces_what_was():
+    first, second = io.StringIO(), io.StringIO()
+    logs.configure(first)
+    logs.configure(second)
+    logging.getLogger("hardpoint").warning("once")
+
+    assert first.getvalue() == ""
+    assert len(second.getvalue().splitlines()) == 1
 
 
 @pytest.mark.parametrize("control", ["\x1b[31m", "\x9b31m", "\x7f", "\n", "\x00"])
