@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from hardpoint.hub.asgi import HEADER_BYTES_MAX, HEADERS_MAX, InboxApp, declared_length, source_of
+from hardpoint.hub.bodies import BodyBudget
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
 
 CAP = 100
@@ -105,6 +106,59 @@ def test_a_webhook_reaches_the_receiver_and_its_answer_comes_back_with_its_lengt
 def test_an_answer_without_a_body_by_its_status_has_no_length():
     answer = call(InboxApp(Receiver(Answer(status=204, headers=()))), "POST", "/webhooks/chat")
     assert answer == Answer(status=204, headers=())
+
+
+def test_a_body_gives_way_to_others_when_the_budget_is_spent():
+    receiver = Receiver()
+    bodies = BodyBudget(100)
+    app = InboxApp(receiver, bodies=bodies)
+
+    async def scenario():
+        """The first is half here when two others come whole, which leaves no room for it."""
+        went_on = asyncio.Event()
+        answers = []
+
+        async def slow():
+            yield {"type": "http.request", "body": b"x" * 60, "more_body": True}
+            await went_on.wait()
+            yield {"type": "http.request", "body": b"x" * 10, "more_body": False}
+
+        async def send(message):
+            answers.append(message)
+
+        pieces = slow()
+        scope = {"type": "http", "method": "POST", "path": "/webhooks/slow", "headers": []}
+        first = asyncio.create_task(app(scope, pieces.__anext__, send))
+        await asyncio.sleep(0)
+        assert bodies.used == 60
+        second = await Client(app)("POST", "/webhooks/billing", b"x" * 50)
+        assert bodies.used == 0
+        went_on.set()
+        await first
+        assert second is not None
+        return second.status, answers[0]["status"]
+
+    assert asyncio.run(scenario()) == (200, 503)
+    assert receiver.refusals == [("slow", "bodies")]
+    assert receiver.taken == [("billing", b"x" * 50)]
+
+
+def test_a_body_is_refused_when_those_that_wait_for_their_answer_leave_no_room():
+    receiver = Receiver(None)
+    app = InboxApp(receiver, bodies=BodyBudget(100))
+
+    async def scenario():
+        first = asyncio.create_task(Client(app)("POST", "/webhooks/billing", b"x" * 60))
+        while not receiver.waiting:
+            await asyncio.sleep(0)
+        refused = await Client(app)("POST", "/webhooks/billing", b"x" * 50)
+        receiver.waiting[0](STORED)
+        answered = await first
+        assert answered is not None
+        assert refused is not None
+        return answered.status, refused.status
+
+    assert asyncio.run(scenario()) == (200, 503)
 
 
 @pytest.mark.parametrize("path", ["/webhooks/billing", "/webhooks/billing/"])

@@ -481,12 +481,27 @@ def test_listeners_are_told_how_flows_end_and_nothing_of_the_person(
     provider.answer = Response(status=401, headers={}, body=b'{"error": "invalid_client"}')
     with pytest.raises(ClientRefusedError):
         run(finish(made, provider.visit(begun.url), begun.held))
-    assert told == [
+    assert told[:-1] == [
         FlowFinished(kind="login", provider="acme"),
         FlowRefused(provider="acme", reason="unknown_state"),
         FlowRefused(provider="", reason="unknown_state"),
-        FlowRefused(provider="acme", reason="provider"),
     ]
+    assert {one.severity for one in told[1:-1]} == {"info"}
+    last = told[-1]
+    assert (last.provider, last.reason, last.severity) == ("acme", "provider", "warning")
+    assert "ClientRefusedError" in last.error
+
+
+def test_a_provider_that_refuses_our_client_reaches_the_log_though_nobody_listens(
+    store, clock, authority, provider, caplog
+):
+    made = Flows(store, clock, login={"acme": authority()}, connect={})
+    begun = begin(made)
+    reason_of(finish(made, [("state", "x")], begun.held))
+    provider.answer = Response(status=401, headers={}, body=b'{"error": "invalid_client"}')
+    with pytest.raises(ClientRefusedError):
+        run(finish(made, provider.visit(begun.url), begun.held))
+    assert [record.event for record in caplog.records] == ["flow_refused"]
 
 
 def test_the_same_subject_of_two_issuers_is_two_people():

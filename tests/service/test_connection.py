@@ -181,6 +181,47 @@ def test_too_many_connections_are_told_to_come_again(served, post):
     served(scenario, limits=Limits(connections=5))
 
 
+HTTP = b"POST /webhooks/shop HTTP/1.%d\r\n%bContent-Length: 2\r\n\r\n{}"
+CHUNKS = b"POST /webhooks/shop HTTP/1.%d\r\nHost: h\r\n%b\r\n2\r\n{}\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (HTTP % (1, b""), 400),
+        (HTTP % (1, b"Host: h\r\nHost: h\r\n"), 400),
+        (HTTP % (1, b"Host: h\r\nhost: other\r\n"), 400),
+        (HTTP % (0, b"Host: h\r\nHost: h\r\n"), 400),
+        (HTTP % (0, b""), 200),
+        (HTTP % (0, b"Host: h\r\n"), 200),
+        (CHUNKS % (1, b"Transfer-Encoding: chunked\r\n"), 200),
+        (CHUNKS % (1, b"Transfer-Encoding: Chunked\r\n"), 200),
+        (CHUNKS % (1, b"Transfer-Encoding: gzip, chunked\r\n"), 400),
+        (CHUNKS % (1, b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"), 400),
+        (CHUNKS % (1, b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400),
+        (CHUNKS % (0, b"Transfer-Encoding: chunked\r\n"), 400),
+        (HTTP % (1, b"Host: h\r\nExpect: 100-Continue\r\n"), 100),
+        (HTTP % (1, b"Host: h\r\nExpect: a-miracle\r\n"), 417),
+        (HTTP % (1, b"Host: h\r\nExpect: 100-continue, a-miracle\r\n"), 417),
+        (HTTP % (0, b"Expect: a-miracle\r\n"), 417),
+    ],
+)
+@pytest.mark.parametrize("path", [b"/webhooks/shop", b"/elsewhere"])
+def test_a_head_that_two_servers_may_read_in_two_ways_is_refused(served, said, status, path):
+    """Smuggling begins where a proxy and we disagree on where a request ends, or whose it is."""
+
+    async def scenario(door):
+        client = await door.connect()
+        client.say(said.replace(b"/webhooks/shop", path))
+        known = path == b"/webhooks/shop"
+        assert await client.status() == (404 if status in {100, 200} and not known else status)
+        if status >= 400:
+            assert await client.closed() == b""
+            assert door.receiver.taken == []
+
+    served(scenario)
+
+
 def test_an_upgrade_is_refused_since_its_body_would_be_lost(served, post):
     async def scenario(door):
         client = await door.connect()

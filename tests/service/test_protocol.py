@@ -131,12 +131,12 @@ class Connection:
 
 
 def post(body: bytes = b"{}", *, source: bytes = b"shop", extra: bytes = b"") -> bytes:
-    lines = b"POST /webhooks/%b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n"
+    lines = b"POST /webhooks/%b HTTP/1.1\r\nHost: h\r\n%bContent-Length: %d\r\n\r\n"
     return lines % (source, extra, len(body)) + body
 
 
-CHUNKED = b"POST /webhooks/shop HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-HEALTH = b"GET /healthz HTTP/1.1\r\n\r\n"
+CHUNKED = b"POST /webhooks/shop HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
 
 PHRASES = [
     post(),
@@ -156,6 +156,10 @@ PHRASES = [
     CHUNKED + b"3\r\nabc\r\n0\r\n\r\n",
     CHUNKED + b"1;ext=1\r\na\r\n0\r\nTrailer: x\r\n\r\n",
     CHUNKED + b"ffff\r\n",
+    CHUNKED.replace(b": chunked", b": gzip, chunked"),
+    HEALTH.replace(b"Host: h\r\n", b""),
+    post(extra=b"Host: h\r\n"),
+    post(extra=b"Expect: a-miracle\r\n"),
     CHUNKED,
     HEALTH,
     HEALTH.replace(b"\r\n", b"\r\nConnection: close\r\n", 1),
@@ -194,9 +198,9 @@ def test_whatever_is_said_the_answers_are_whole_and_do_not_depend_on_how_it_was_
         assert statuses_again[:refused] == statuses[:refused]
     else:
         assert (again, statuses_again) == (taken, statuses)
-    assert set(statuses) <= {200, 400, 401, 404, 405, 413, 431}
+    assert set(statuses) <= {200, 400, 401, 404, 405, 413, 417, 431}
     assert all(len(body) <= CAP for _, body in taken)
-    assert ended or not {400, 431} & set(statuses)
+    assert ended or not {400, 417, 431} & set(statuses)
 
 
 @given(
@@ -230,6 +234,70 @@ def test_what_is_kept_of_a_body_is_bounded_by_its_cap(pieces):
             assert len(kept.first) + len(kept.rest or b"") <= CAP
         assert connection.transport.statuses() == [413]
         assert connection.receiver.refusals == [("shop", "too_large")]
+
+    asyncio.run(scenario())
+
+
+def test_many_bodies_under_way_share_one_budget_and_the_oldest_gives_way():
+    """However many clients send large bodies at a time, they take no more than the budget."""
+
+    async def scenario() -> None:
+        connection = Connection(Limits(bodies_bytes=2500))
+        bodies = connection.guard.bodies
+        half = post(b"x" * CAP)[:-100]
+        transports = [Transport() for _ in range(20)]
+        clients = [connection.connect(transport) for transport in transports]
+        for client in clients:
+            client.data_received(half)
+            assert bodies.used <= 2500
+        assert [transport.statuses() for transport in transports] == [[503]] * 18 + [[]] * 2
+        assert all(transport.ended for transport in transports[:18])
+        for client in clients:
+            client.data_received(b"x" * 100)  # what was refused goes on talking, unheard
+        assert [transport.statuses() for transport in transports[18:]] == [[200]] * 2
+        assert bodies.used == 0
+        assert connection.receiver.refusals == [("shop", "bodies")] * 18
+        assert [len(body) for _, body in connection.receiver.taken] == [CAP] * 2
+
+    asyncio.run(scenario())
+
+
+def test_a_body_that_was_taken_counts_until_its_answer_and_gives_way_no_more():
+    async def scenario() -> None:
+        connection = Connection(Limits(bodies_bytes=1500))
+        bodies = connection.guard.bodies
+        await connection.hear(post(b"x" * CAP, source=b"slow"))
+        late = Transport()
+        connection.connect(late).data_received(post(b"x" * CAP))
+        assert late.statuses() == [503]
+        connection.receiver.waiting[0](STORED)
+        assert connection.transport.statuses() == [200]
+        assert bodies.used == 0
+        assert not connection.protocol.cycle.first
+
+    asyncio.run(scenario())
+
+
+def test_one_body_alone_may_be_larger_than_the_budget():
+    async def scenario() -> None:
+        connection = Connection(Limits(bodies_bytes=10))
+        await connection.hear(post(b"x" * CAP))
+        assert connection.transport.statuses() == [200]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("source", [b"shop", b"slow"])
+def test_a_client_that_goes_leaves_nothing_in_the_budget(source):
+    async def scenario() -> None:
+        connection = Connection()
+        said = post(b"x" * CAP, source=source)
+        await connection.hear(said if source == b"slow" else said[:-1])
+        assert connection.guard.bodies.used
+        connection.protocol.connection_lost(None)
+        for done in connection.receiver.waiting:
+            done(STORED)
+        assert connection.guard.bodies.used == 0
 
     asyncio.run(scenario())
 

@@ -49,7 +49,7 @@ def test_the_beginning_of_a_key_is_a_prefix(text):
             assert checked_prefix(beginning) == beginning
 
 
-@pytest.mark.parametrize("prefix", ["/", "a//", "../", "a/../b", "\n", "\ud800", "x" * 1025])
+@pytest.mark.parametrize("prefix", ["\ud800", "x" * 1025])
 def test_what_no_key_begins_with_is_no_prefix(prefix):
     with pytest.raises(InvalidRequestError) as caught:
         checked_prefix(prefix)

@@ -368,6 +368,34 @@ def test_refusals_add_up(any_stage):
     any_stage.play(story)
 
 
+def test_refusals_with_no_hour_between_them_are_one_run(any_stage):
+    async def story(desk):
+        await desk.store.refuse(
+            [
+                *(
+                    Refusals("billing", "signature_mismatch", minute, 2)
+                    for minute in (130, 190, 191)
+                ),
+                Refusals("billing", "signature_mismatch", 68, 5),
+                Refusals("billing", "missing_signature", 130, 1),
+                Refusals("billing", "duplicate", 130, 9),
+                Refusals("billing", "conflict", 130, 9),
+            ]
+        )
+        reader = desk.look()
+        found = [(one.reason, one.count, one.first_at, one.last_at) for one in reader.refused()]
+        since = [one.count for one in reader.refused(since=190 * 60)]
+        reader.close()
+        assert found == [
+            ("signature_mismatch", 6, 130 * 60, 191 * 60),
+            ("missing_signature", 1, 130 * 60, 130 * 60),
+            ("signature_mismatch", 5, 68 * 60, 68 * 60),
+        ]
+        assert since == [4]
+
+    any_stage.play(story)
+
+
 def test_a_retried_dead_letter_begins_a_new_series(any_stage):
     async def story(desk):
         lease = await desk.leased()

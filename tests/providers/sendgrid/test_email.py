@@ -49,11 +49,15 @@ def test_the_least_request_is_the_one_that_sendgrid_documents(scripted):
     assert request.headers["content-type"] == "application/json"
     assert "idempotency-key" not in request.headers
     assert request.json() == {
-        "personalizations": [{"to": [{"email": "ann@customer.example"}]}],
+        "personalizations": [
+            {
+                "to": [{"email": "ann@customer.example"}],
+                "custom_args": {"hardpoint_key": "order-7"},
+            }
+        ],
         "from": {"email": "orders@shop.example", "name": "Shop"},
         "subject": "Hello",
         "content": [{"type": "text/plain", "value": "hi"}],
-        "custom_args": {"hardpoint_key": "order-7"},
     }
     assert (email.id, email.idempotency_key) == ("14c5d75ce93", "order-7")
     (delivery,) = email.deliveries
@@ -98,7 +102,10 @@ def test_all_that_an_email_can_have_goes_along(scripted):
         },
     ]
     assert document["headers"] == {"List-Unsubscribe": "<https://shop.example/out>"}
-    assert document["custom_args"] == {"order": "7", "hardpoint_key": "order-7"}
+    assert document["personalizations"][0]["custom_args"] == {
+        "order": "7",
+        "hardpoint_key": "order-7",
+    }
     assert document["categories"] == ["orders"]
     assert document["mail_settings"] == {"footer": {"enable": False}}
 
@@ -116,7 +123,7 @@ def test_several_addresses_for_replies_are_a_list(scripted):
         ({"extra": {"personalizations": []}}, "extra.sendgrid.personalizations"),
         (
             {"extra": {"custom_args": {"hardpoint_key": "x"}}},
-            "extra.sendgrid.custom_args.hardpoint_key",
+            "extra.sendgrid.custom_args",
         ),
         ({"extra": {"asm": {"group_id": object()}}}, "extra.sendgrid"),
         ({"extra": {"batch_id": "\ud800"}}, "extra.sendgrid"),

@@ -111,6 +111,10 @@ def told(vendor):
         ({**GOOD, "custom_args": {"order": 7}}, "custom_args"),
         ({**GOOD, "custom_args": {"order": "x" * 10_000}}, "custom_args"),
         ({**GOOD, "custom_args": []}, "custom_args"),
+        (
+            {**GOOD, "personalizations": [{"to": [{"email": TO}], "custom_args": {"order": 7}}]},
+            "personalizations.0.custom_args",
+        ),
         ({**GOOD, "categories": list("abcdefghijk")}, "categories"),
         ({**GOOD, "reply_to": {"email": "x"}}, "reply_to.email"),
         ({**GOOD, "reply_to_list": [{"email": TO}, {"email": "x"}]}, "reply_to_list.1.email"),
@@ -186,6 +190,23 @@ def test_the_recipient_says_what_becomes_of_an_email(vendor, email, course, fail
     for one in happened:
         assert (one.email_id, one.to, one.at) == ("fake-000001", email, 1_700_000_000.0)
         assert (one.idempotency_key, one.metadata) == ("k", {"order": "7"})
+
+
+def test_the_arguments_of_a_group_go_over_those_of_all(vendor):
+    document = {
+        **GOOD,
+        "custom_args": {"order": "7", "kind": "all"},
+        "personalizations": [
+            {"to": [{"email": TO}], "custom_args": {"kind": "own"}},
+            {"to": [{"email": "bob@customer.example"}]},
+        ],
+    }
+    ask(vendor, document)
+    happened = {one.to: one.metadata for one in told(vendor)}
+    assert happened == {
+        TO: {"order": "7", "kind": "own"},
+        "bob@customer.example": {"order": "7", "kind": "all"},
+    }
 
 
 def test_who_complains_or_unsubscribes_gets_nothing_more(vendor):

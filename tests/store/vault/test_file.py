@@ -5,6 +5,8 @@ import threading
 import pytest
 
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
+from hardpoint.core.events import Listeners
+from hardpoint.store.events import VaultAvailable
 from hardpoint.store.vault import ClientRow, ConnectionRow, CredentialRow, Key, VaultFile
 
 KEY = Key("t", "c")
@@ -138,6 +140,30 @@ def test_the_first_meaning_of_a_keys_id_stays_while_it_is_used(file):
         assert rows.key_check("k1", b"two") == b"one"
         rows.drop_keys()
         assert rows.key_check("k1", b"two") == b"two"
+
+
+def test_trouble_with_the_file_is_told_once_until_it_is_written_again(tmp_path):
+    told = []
+    file = VaultFile(tmp_path / "vault.db", busy=0.0, listeners=Listeners(told.append))
+    file.open()
+    holder = sqlite3.connect(file.path, isolation_level=None)
+    holder.execute("begin immediate")
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError), file.transaction():
+            pass
+    holder.rollback()
+    holder.close()
+    for _ in range(2):
+        with file.transaction():
+            pass
+    file.path.unlink()
+    with pytest.raises(StoreUnavailableError), file.reading():
+        pass
+
+    locked, again, gone = told
+    assert "locked" in locked.reason
+    assert (locked.severity, again) == ("error", VaultAvailable())
+    assert "moved, deleted or replaced" in gone.reason
 
 
 def test_a_lock_that_somebody_holds_is_waited_for_and_then_told(tmp_path):
