@@ -24,7 +24,7 @@ from hardpoint.store.driver import State
 from hardpoint.store.sqlite import SqliteReader
 
 HERE = Path(__file__).parent
-KILLS = int(os.environ.get("HARDPOINT_KILLS", "60"))
+KILLS = int(os.environ.get("HARDPOINT_KILLS", "30"))
 TABLES = {"pay": "stripe", "text": "texts", "tell": "blind"}
 
 
