@@ -163,7 +163,7 @@ class FakeServer:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether another may follow on this connection."""
-        request = await _read(reader)
+        request = await _read(reader, writer)
         if request is None:
             return False
         if request.path.startswith(CONTROL):
@@ -221,7 +221,7 @@ async def _turns() -> None:
         await asyncio.sleep(0)
 
 
-async def _read(reader: asyncio.StreamReader) -> Received | None:
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Received | None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
@@ -236,6 +236,8 @@ async def _read(reader: asyncio.StreamReader) -> Received | None:
         name.strip().lower(): value.strip()
         for name, _, value in (one.partition(":") for one in lines)
     }
+    if headers.get("expect", "").lower() == "100-continue":
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     if "transfer-encoding" in headers:
         body = await _read_chunks(reader)
     else:

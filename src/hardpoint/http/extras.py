@@ -37,7 +37,7 @@ def text_pairs(given: Mapping[str, str], *, field: str) -> Iterator[tuple[str, s
     for name, value in given.items():
         pair: tuple[object, object] = (name, value)
         own = f"{field}[{name!r:.50}]"
-        odd = [type(one).__name__ for one in pair if not isinstance(one, str)]
+        odd = [type(one).__name__ for one in pair if not isinstance(one, str)]  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
         if odd:
             raise InvalidRequestError(f"holds {odd[0]}, and has to be text: str(...)", field=own)
         yield name, value, own

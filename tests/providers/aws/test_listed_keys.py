@@ -3,6 +3,7 @@
 import pytest
 
 from hardpoint.core.errors import InvalidRequestError, PreconditionFailedError
+from hardpoint.fakes.messages import Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.providers.aws.fake import FakeS3
 from hardpoint.providers.aws.fake_bucket import Held
@@ -68,12 +69,10 @@ def test_none_of_them_is_written(odd, key, tmp_path):
 class Careless(FakeS3):
     """A server that does not heed `If-Match`; the object is replaced after each read."""
 
-    def _read(self, key, request):
+    def _read(self, key, request, query):
         headers = {name: value for name, value in request.headers.items() if name != "if-match"}
-        reply = super()._read(
-            key,
-            type(request)(method=request.method, target=request.target, headers=headers, body=b""),
-        )
+        careless = Received(method=request.method, target=request.target, headers=headers, body=b"")
+        reply = super()._read(key, careless, query)
         held = self.bucket.held(key)
         other = bytes(len(held.data) - 1) + bytes([self._requests % 256])
         self.bucket.store(key, Held(data=other, content_type="a/b", metadata={}), {})

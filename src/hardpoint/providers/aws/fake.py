@@ -5,7 +5,7 @@ has them, read 2026-11-28. It keeps objects and uploads; what it does not know i
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import final
@@ -18,16 +18,27 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import Received, Reply
 from hardpoint.fakes.vendors import Facts
 from hardpoint.providers.aws import wire
+from hardpoint.providers.aws.fake_auth import Doorkeeper, form_of
 from hardpoint.providers.aws.fake_bucket import Bucket, Held, RefusedError
-from hardpoint.providers.aws.signing import Signer
 
 ACCESS_KEY_ID = "AKIAFAKE"
 SECRET_ACCESS_KEY = "fake-secret-access-key"  # noqa: S105 - it opens nothing but this fake
 BUCKET = "fake-bucket"
 REGION = "eu-central-1"
 
+PROOF = frozenset(
+    {
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+    }
+)
+"""What an address carries that proves itself."""
+
 _XML = ("content-type", "application/xml")
-_SKEW_SECONDS = 15 * 60
 
 
 @final
@@ -63,20 +74,13 @@ class FakeS3:
         self.bucket = Bucket(self.ledger, now)
         self._now = now
         self._requests = 0
-        self._signer = Signer(
-            access_key_id=ACCESS_KEY_ID,
-            secret_access_key=Secret.value(SECRET_ACCESS_KEY),
-            session_token=None,
-            region=REGION,
-            service="s3",
-        )
+        self._doorkeeper = Doorkeeper(ACCESS_KEY_ID, Secret.value(SECRET_ACCESS_KEY), REGION, now)
 
     def answer(self, request: Received) -> Reply:
         """Do what the request asks, or refuse as S3 does."""
         self._requests += 1
         identifier = ("x-amz-request-id", f"FAKE{self._requests:012d}")
         try:
-            self._check_signature(request)
             reply = self._routed(request)
         except RefusedError as refused:
             self.ledger.record("refusal", code=refused.code)
@@ -84,35 +88,23 @@ class FakeS3:
             reply = Reply(status=refused.status, headers=reply.headers, body=reply.body)
         return Reply(status=reply.status, headers=(*reply.headers, identifier), body=reply.body)
 
-    def _check_signature(self, request: Received) -> None:
-        headers = request.headers
-        authorization = headers.get("authorization", "")
-        _, _, rest = authorization.partition("SignedHeaders=")
-        names = rest.partition(",")[0].split(";")
-        if not authorization or "x-amz-date" not in headers:
-            raise RefusedError("AccessDenied", 403)
-        stamp = datetime.strptime(f"{headers['x-amz-date']}+0000", "%Y%m%dT%H%M%SZ%z")
-        signed_at = stamp.timestamp()
-        if abs(signed_at - self._now()) > _SKEW_SECONDS:
-            raise RefusedError("RequestTimeTooSkewed", 403)
-        added = {"host", "x-amz-content-sha256", "x-amz-date"}
-        url = f"http://{headers['host']}{request.target}"
-        sent = [(name, headers.get(name, "")) for name in names if name not in added]
-        expected = self._signer.headers(request.method, url, sent, request.body, now=signed_at)
-        if dict(expected)["authorization"] != authorization:
-            raise RefusedError("SignatureDoesNotMatch", 403)
-
     def _routed(self, request: Received) -> Reply:
         _, bucket, *rest = urlsplit(request.target).path.split("/", 2)
+        key = unquote("".join(rest))
+        query = {name: value for name, value in request.query() if name not in PROOF}
+        if bucket == BUCKET and not key and request.method == "POST" and not query:
+            return self._posted(request)
+        self._doorkeeper.check(request)
         if bucket != BUCKET:
             raise RefusedError("NoSuchBucket", 404)
-        key = unquote("".join(rest))
-        query = dict(request.query())
         if not key:
             return self._listed(request.method, query)
+        return self._object(key, request, query)
+
+    def _object(self, key: str, request: Received, query: Mapping[str, str]) -> Reply:
         match request.method, query:
             case "GET" | "HEAD", _:
-                reply = self._read(key, request)
+                reply = self._read(key, request, query)
             case "PUT", {"partNumber": number, "uploadId": upload}:
                 etag = self.bucket.take_part(upload, int(number), request.body)
                 reply = Reply(headers=(("etag", etag),))
@@ -132,7 +124,19 @@ class FakeS3:
                 raise RefusedError("MethodNotAllowed", 405)
         return reply
 
-    def _read(self, key: str, request: Received) -> Reply:
+    def _posted(self, request: Received) -> Reply:
+        """A browser's form, which proves itself."""
+        fields, data = form_of(request)
+        self._doorkeeper.check_form(fields, len(data), BUCKET)
+        held = Held(
+            data=data,
+            content_type=fields.get("content-type", "binary/octet-stream"),
+            metadata=_metadata(fields),
+        )
+        etag = self.bucket.store(fields["key"], held, {})
+        return Reply(status=204, headers=(("etag", etag),))
+
+    def _read(self, key: str, request: Received, query: Mapping[str, str]) -> Reply:
         held = self.bucket.held(key)
         if request.headers.get("if-match") not in {None, held.etag}:
             raise RefusedError("PreconditionFailed", 412)
@@ -140,6 +144,7 @@ class FakeS3:
             ("etag", held.etag),
             ("last-modified", formatdate(held.modified, usegmt=True)),
             ("content-type", held.content_type),
+            *_encoding(query.get("response-content-encoding") or held.content_encoding),
             *((f"{wire.METADATA}{name}", value) for name, value in held.metadata.items()),
         )
         span = request.headers.get("range")
@@ -148,7 +153,7 @@ class FakeS3:
         first, _, last = span.removeprefix("bytes=").partition("-")
         if int(first) >= len(held.data):
             raise RefusedError("InvalidRange", 416)
-        data = held.data[int(first) : int(last) + 1]
+        data = held.data[int(first) : int(last) + 1 if last else None]
         told = f"bytes {first}-{int(first) + len(data) - 1}/{len(held.data)}"
         return Reply(status=206, headers=(*headers, ("content-range", told)), body=data)
 
@@ -161,19 +166,19 @@ class FakeS3:
         if bucket != BUCKET:
             raise RefusedError("NoSuchBucket", 404)
         etag = self.bucket.store(key, self.bucket.held(name), {})
-        return _document("CopyObjectResult", ETag=etag)
+        return _document("CopyObjectResult", ETag=etag, LastModified=_moment(self._now()))
 
     def _begun(self, key: str, request: Received) -> Reply:
         upload = self.bucket.begin(_held(request, b""))
-        return _document("InitiateMultipartUploadResult", Key=key, UploadId=upload)
+        return _document("InitiateMultipartUploadResult", Bucket=BUCKET, Key=key, UploadId=upload)
 
     def _completed(self, key: str, upload: str, request: Received) -> Reply:
         document = wire.Document.read(request.body)
         parts = {int(one.text("PartNumber")): one.text("ETag") for one in document.each("Part")}
         etag = self.bucket.complete(key, upload, parts, request.headers)
-        return _document("CompleteMultipartUploadResult", Key=key, ETag=etag)
+        return _document("CompleteMultipartUploadResult", Bucket=BUCKET, Key=key, ETag=etag)
 
-    def _listed(self, method: str, query: dict[str, str]) -> Reply:
+    def _listed(self, method: str, query: Mapping[str, str]) -> Reply:
         """`ListObjectsV2` with `encoding-type=url`; a page goes on after the last name before."""
         fields = Fields(query)
         if method != "GET" or fields.take("list-type") != "2":
@@ -187,6 +192,7 @@ class FakeS3:
         shown = "".join(_entry(name, found[name]) for name in names[:most])
         more = len(names) > most
         shown += f"<EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>"
+        shown += f"<KeyCount>{min(len(names), most)}</KeyCount><MaxKeys>{most}</MaxKeys>"
         if more:
             token = escape(names[most - 1])
             shown += f"<NextContinuationToken>{token}</NextContinuationToken>"
@@ -197,23 +203,36 @@ class FakeS3:
 def _entry(name: str, held: Held | None) -> str:
     if held is None:
         return f"<CommonPrefixes><Prefix>{quote_plus(name, safe='/')}</Prefix></CommonPrefixes>"
-    modified = datetime.fromtimestamp(int(held.modified), UTC).isoformat()
     return (
         f"<Contents><Key>{quote_plus(name, safe='/')}</Key><Size>{len(held.data)}</Size>"
-        f"<ETag>{escape(held.etag)}</ETag><LastModified>{modified}</LastModified></Contents>"
+        f"<ETag>{escape(held.etag)}</ETag><LastModified>{_moment(held.modified)}</LastModified>"
+        "</Contents>"
     )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
+
+
+def _encoding(name: str | None) -> tuple[tuple[str, str], ...]:
+    return () if name is None else (("content-encoding", name),)
 
 
 def _held(request: Received, data: bytes) -> Held:
     return Held(
         data=data,
         content_type=request.headers.get("content-type", "binary/octet-stream"),
-        metadata={
-            name.removeprefix(wire.METADATA): value
-            for name, value in request.headers.items()
-            if name.startswith(wire.METADATA)
-        },
+        content_encoding=request.headers.get("content-encoding"),
+        metadata=_metadata(request.headers),
     )
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix(wire.METADATA): value
+        for name, value in headers.items()
+        if name.startswith(wire.METADATA)
+    }
 
 
 def _document(name: str, **texts: str) -> Reply:

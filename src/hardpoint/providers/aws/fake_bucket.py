@@ -26,6 +26,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     content_type: str
     metadata: Mapping[str, str]
+    content_encoding: str | None = None
     modified: float = 0.0
 
     @property

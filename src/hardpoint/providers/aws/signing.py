@@ -66,12 +66,17 @@ class Signer:
             signed.append(("x-amz-security-token", self._session_token.reveal()))
         parts = urlsplit(url)
         named = {"host": parts.netloc, **dict(signed)}
-        query = [] if not parts.query else [one.split("=", 1) for one in parts.query.split("&")]
-        canonical = _canonical(method, parts.path, query, named, digest)
-        scope = self._scope(stamp)
+        signature = self.signature(
+            stamp,
+            method=method,
+            path=parts.path,
+            query=parts.query,
+            headers=named,
+            payload=digest,
+        )
         authorization = (
-            f"{ALGORITHM} Credential={self._access_key_id}/{scope},"
-            f"SignedHeaders={_names(named)},Signature={self._signature(stamp, canonical)}"
+            f"{ALGORITHM} Credential={self._access_key_id}/{self._scope(stamp)},"
+            f"SignedHeaders={_names(named)},Signature={signature}"
         )
         return (*signed, ("authorization", authorization))
 
@@ -99,10 +104,16 @@ class Signer:
         ]
         if self._session_token is not None:
             pairs.append(("X-Amz-Security-Token", self._session_token.reveal()))
-        encoded = [(_encoded(name), _encoded(value)) for name, value in pairs]
-        canonical = _canonical(method, parts.path, encoded, named, UNSIGNED)
-        signature = self._signature(stamp, canonical)
-        return f"{url}?{urlencode([*pairs, ('X-Amz-Signature', signature)], quote_via=quote)}"
+        encoded = urlencode(pairs, quote_via=quote, safe="")
+        signature = self.signature(
+            stamp,
+            method=method,
+            path=parts.path,
+            query=encoded,
+            headers=named,
+            payload=UNSIGNED,
+        )
+        return f"{url}?{encoded}&X-Amz-Signature={signature}"
 
     def post(
         self,
@@ -127,16 +138,38 @@ class Signer:
             "conditions": [*conditions, *({name: value} for name, value in own.items())],
         }
         policy = base64.b64encode(json.dumps(document).encode()).decode("ascii")
-        signature = hmac.new(self._key(stamp), policy.encode("ascii"), hashlib.sha256).hexdigest()
-        return {**fields, **own, "policy": policy, "x-amz-signature": signature}
+        return {**fields, **own, "policy": policy, "x-amz-signature": self.seal(stamp, policy)}
+
+    def signature(
+        self,
+        stamp: str,
+        *,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        payload: str,
+    ) -> str:
+        """What proves a request, of which each part is given as it is sent.
+
+        Args:
+            stamp: when, `20261128T120000Z`.
+            method: `PUT`.
+            path: encoded.
+            query: encoded, without a signature.
+            headers: those that are signed, by their names in small letters.
+            payload: the digest of the body, or what stands in its place.
+        """
+        canonical = _canonical(method, path, query, headers, payload)
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        return self.seal(stamp, f"{ALGORITHM}\n{stamp}\n{self._scope(stamp)}\n{digest}")
+
+    def seal(self, stamp: str, text: str) -> str:
+        """The signature of a text on that day."""
+        return hmac.new(self._key(stamp), text.encode(), hashlib.sha256).hexdigest()
 
     def _scope(self, stamp: str) -> str:
         return f"{stamp[:8]}/{self._region}/{self._service}/aws4_request"
-
-    def _signature(self, stamp: str, canonical: str) -> str:
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        text = f"{ALGORITHM}\n{stamp}\n{self._scope(stamp)}\n{digest}"
-        return hmac.new(self._key(stamp), text.encode(), hashlib.sha256).hexdigest()
 
     def _key(self, stamp: str) -> bytes:
         key = f"AWS4{self._secret.reveal()}".encode()
@@ -148,22 +181,19 @@ class Signer:
 def _canonical(
     method: str,
     path: str,
-    query: Sequence[Sequence[str]],
+    query: str,
     headers: Mapping[str, str],
     payload: str,
 ) -> str:
     """The request as both sides write it before they sign."""
-    pairs = "&".join(sorted(f"{one[0]}={one[1] if len(one) > 1 else ''}" for one in query))
+    parted = [one.partition("=") for one in query.split("&") if one]
+    pairs = "&".join(f"{name}={value}" for name, _, value in sorted(parted))
     lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers))
     return f"{method}\n{path or '/'}\n{pairs}\n{lines}\n{_names(headers)}\n{payload}"
 
 
 def _names(headers: Mapping[str, str]) -> str:
     return ";".join(sorted(headers))
-
-
-def _encoded(text: str) -> str:
-    return quote(text, safe="")
 
 
 def _stamp(now: float) -> str:
