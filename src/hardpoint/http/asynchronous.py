@@ -5,7 +5,9 @@ import select
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeAlias, final
@@ -14,6 +16,7 @@ from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVa
 
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response
+from hardpoint.http.wire.aside import aside, told
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake
 from hardpoint.http.wire.connecting import HEAD_START
 from hardpoint.http.wire.failures import UNCONNECTED, no_answer, not_connected
@@ -53,7 +56,8 @@ class AsyncTransport:
         self._limits = limits
         self._remaining = remaining
         self._trust = None if isinstance(tls, ssl.SSLContext) else tls
-        self._context = checked(tls) if isinstance(tls, ssl.SSLContext) else None
+        self._given = checked(tls) if isinstance(tls, ssl.SSLContext) else None
+        self._made: Future[ssl.SSLContext] | None = None
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         register(self)
 
@@ -118,7 +122,7 @@ class AsyncTransport:
 
     def forked(self) -> None:
         """This is a child process: what was inherited is the parent's."""
-        pools, self._pools = self._pools, {}
+        pools, self._pools, self._made = self._pools, {}, None
         for pool in pools.values():
             for line in pool.lines:
                 line.abandon()
@@ -159,14 +163,22 @@ class AsyncTransport:
             prepared(sock)
             if not origin.secure:
                 return sock
-            if self._context is None:
-                self._context = await asyncio.to_thread(context_of, self._trust)
-            sock = secured(sock, self._context, origin.host)
+            sock = secured(sock, await self._context(), origin.host)
             await _shaken(loop, sock)
         except BaseException:
             sock.close()
             raise
         return sock
+
+    async def _context(self) -> ssl.SSLContext:
+        if self._given is None:
+            if self._made is None:
+                self._made = aside("hardpoint-tls", partial(context_of, self._trust))
+            try:
+                self._given = await told(self._made)
+            finally:
+                self._made = None
+        return self._given
 
 
 async def _shaken(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:
