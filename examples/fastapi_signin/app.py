@@ -4,22 +4,25 @@ export HARDPOINT_KEYRING="$(hardpoint oauth new-key)" CLIENT_SECRET=...
 uvicorn app:app --port 8000                     # then open http://localhost:8000/login/calendar
 """
 
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import httpx2
 from fastapi import Depends, FastAPI, HTTPException
 
 from hardpoint import Hub, ReauthorizationRequiredError
+from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.http.messages import Request
 from hardpoint.integrations.starlette import SignIn
 from hardpoint.oauth.identity import Identity
 
 EVENTS = os.environ.get("EVENTS", "https://www.googleapis.com/calendar/v3/calendars/primary/events")
 
 hub = Hub.load(Path(__file__).parent / "hardpoint.toml")
+calendar = AsyncTransport()
 users: dict[tuple[str, str], str] = {}
 addresses: dict[str, str | None] = {}
 
@@ -38,7 +41,7 @@ User = Annotated[str, Depends(signin.user)]
 @asynccontextmanager
 async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """The hub opens and closes with the application."""
-    async with hub:
+    async with hub, calendar:
         yield
 
 
@@ -64,10 +67,9 @@ async def events(user: User) -> list[dict[str, object]]:
         token = await hub.vault.access_token("calendar", tenant=user)
     except ReauthorizationRequiredError as error:
         raise HTTPException(409, "open /connect/calendar") from error
-    bearer = {"authorization": f"Bearer {token.reveal()}"}
-    async with httpx2.AsyncClient() as client:
-        answer = await client.get(EVENTS, headers=bearer)
-    if answer.status_code == 401:
+    bearer = ("authorization", f"Bearer {token.reveal()}")
+    answer = await calendar.send(Request(method="GET", url=EVENTS, headers=(bearer,)))
+    if answer.status == 401:
         await hub.vault.report_rejected("calendar", token, tenant=user)
         raise HTTPException(502, "the calendar does not take its token; try again")
-    return answer.json()["items"]
+    return json.loads(answer.body)["items"]

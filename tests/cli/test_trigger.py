@@ -169,7 +169,7 @@ def test_no_answer_exits_4(cli: Cli, receiver: SimpleNamespace) -> None:
     receiver.status = None
     run = cli(*PAID, "--to", receiver.url)
     assert run.code == 4
-    assert "did not answer (RemoteProtocolError)" in run.err
+    assert "did not answer" in run.err
 
 
 def test_a_server_that_is_just_starting_is_waited_for(

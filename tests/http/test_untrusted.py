@@ -42,13 +42,13 @@ def fetch(url, resolve=None, transport=None):
 
 
 @pytest.mark.parametrize(
-    "address", ["93.184.215.14", "8.8.8.8", "2606:4700::1", "64:ff9b::808:808", "2002:808:808::1"]
+    "address", ["93.184.215.14", "8.8.8.8", "2606:4700::1", "64:ff9b::808:808", "192.31.196.1"]
 )
 def test_a_public_address_is_asked(address):
     recorder = Recorder()
     fetch("https://vendor.example/cert.pem", named(address), recorder)
     (request,) = recorder.sent
-    assert (request.url, request.address) == ("https://vendor.example/cert.pem", address)
+    assert (request.url, request.address) == ("https://vendor.example/cert.pem", (address,))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,9 @@ def test_a_public_address_is_asked(address):
         *("100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
         *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "2001:db8::1"),
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
-        *("2002:7f00:1::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "text", ""),
+        *("2002:7f00:1::1", "2002:808:808::1", "2002:100::", "192.88.99.1", "64:ff9b:1::808:808"),
+        *("100::1", "2001:2::1", "3fff::1", "5f00::1", "4000::1", "2606:4700::1%eth0"),
+        *("2001:0:4136:e378:8000:63bf:3fff:fdd2", "text", ""),
     ],
 )
 def test_an_inner_address_is_not(address):
@@ -142,6 +144,13 @@ def test_tls_asks_for_the_name_not_for_the_address(shells):
             shells.do(untrusted.get(f"https://vendor.example:{port}/"))
         thread.join()
     assert asked == ["vendor.example"]
+
+
+def test_every_checked_address_is_tried_and_none_other(shells, vendor):
+    port = vendor.url.rpartition(":")[2]
+    resolve = named("127.0.0.9", "127.0.0.1")  # nobody listens at the first
+    untrusted = Untrusted(shells(), resolve, permit=lambda address: True, plain=True)
+    assert shells.do(untrusted.get(f"http://localhost:{port}/")).status == 200
 
 
 def test_names_are_looked_up_in_both_modes(shells):

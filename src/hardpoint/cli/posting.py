@@ -6,11 +6,13 @@ from shlex import quote
 from typing import Self, final
 from urllib.parse import urlsplit
 
-import httpx2
-
 from hardpoint.cli.failures import unreachable, usage
 from hardpoint.cli.terminal import Terminal, plain
-from hardpoint.http.limits import LOOPBACK
+from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.limits import LOOPBACK, Limits
+from hardpoint.http.messages import Request
+from hardpoint.runtime.blocking import run
 
 ANSWER_BYTES_MAX = 16 * 1024
 TIMEOUT = 30.0
@@ -40,18 +42,16 @@ class Poster:
     def __init__(self, terminal: Terminal, url: str, *, timeout: float = TIMEOUT) -> None:
         self._terminal = terminal
         self._url = url
-        self._client = httpx2.Client(
-            timeout=timeout,
-            trust_env=False,
-            follow_redirects=False,
-            headers={"accept-encoding": "identity"},
+        limits = Limits(
+            timeout=timeout, exchange=timeout, body_bytes_max=ANSWER_BYTES_MAX, cut=True
         )
+        self._transport = BlockingTransport(limits)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self._transport.close()
 
     def post(self, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
         """Send once; to this machine, as soon as somebody listens.
@@ -60,33 +60,23 @@ class Poster:
             CommandError: nobody answered.
         """
         clock, url = self._terminal.clock, self._url
+        request = Request(method="POST", url=url, headers=headers, body=body)
         patience = STARTUP_SECONDS if urlsplit(url).hostname in LOOPBACK else 0
         begun = clock.monotonic()
         while True:
             started = clock.monotonic()
             try:
-                status, content = self._sent(headers, body)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-                if clock.monotonic() - begun >= patience:
+                response = run(self._transport.send(request))
+            except UnavailableError as error:
+                if not error.retryable or clock.monotonic() - begun >= patience:
                     raise unreachable(f"nobody listens at {url}", hint="hardpoint serve") from error
                 self._terminal.sleep(_PAUSE)
-            except httpx2.HTTPError as error:
-                name = type(error).__name__
-                message = f"{url} did not answer ({name})"
-                raise unreachable(message, hint="hardpoint doctor") from error
+            except OutcomeUnknownError as error:
+                raise unreachable(f"{url} did not answer", hint="hardpoint doctor") from error
             else:
                 milliseconds = round((clock.monotonic() - started) * 1000, 1)
-                text = content.decode(errors="replace")
-                return Answer(status=status, body=text, milliseconds=milliseconds)
-
-    def _sent(self, headers: Sequence[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
-        content = bytearray()
-        with self._client.stream("POST", self._url, headers=list(headers), content=body) as answer:
-            for chunk in answer.iter_raw():
-                content += chunk
-                if len(content) >= ANSWER_BYTES_MAX:
-                    break
-            return answer.status_code, bytes(content[:ANSWER_BYTES_MAX])
+                text = response.body.decode(errors="replace")
+                return Answer(status=response.status, body=text, milliseconds=milliseconds)
 
 
 def curl(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> str:

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import final
 
-import httpx2
+from hardpoint.core.errors import HardpointError
+from hardpoint.demo.visitor import Visitor
 
 READY_SECONDS = 15.0
 POLL_SECONDS = 0.05
@@ -134,13 +135,16 @@ class Shop:
             ShopError: it ended, or was not ready in time.
         """
         self._process = await asyncio.to_thread(self._spawn)
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        visitor = Visitor()
+        try:
             for _ in range(int(self._patience / POLL_SECONDS)):
-                if await _is_ready(client, f"{self.url}/vendors"):
+                if await _is_ready(visitor, f"{self.url}/vendors"):
                     return
                 if self._running().poll() is not None:
                     break
                 await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await visitor.close()
         self.kill()
         raise ShopError(f"the shop did not start:\n{self._tail()}")
 
@@ -186,10 +190,10 @@ class Shop:
         return self._log.read_text(errors="replace")[-2000:]
 
 
-async def _is_ready(client: httpx2.AsyncClient, url: str) -> bool:
+async def _is_ready(visitor: Visitor, url: str) -> bool:
     try:
-        return (await client.get(url)).is_success
-    except httpx2.TransportError:
+        return (await visitor.get(url)).status < 300
+    except HardpointError:
         return False
 
 

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, final
 
-import httpx2
 from rich.console import Console
 
 from hardpoint.demo.counts import COUNTERS, rows, shown
 from hardpoint.demo.customer import EMPTY_CARD, Customer
 from hardpoint.demo.shop import Shop
 from hardpoint.demo.vendors import Vendors
+from hardpoint.demo.visitor import Visitor
 from hardpoint.fakes.emitter import Chaos
 from hardpoint.fakes.faults import Break, Fault, commit_then_drop, status
 
@@ -63,14 +63,17 @@ class Story:
             "and hears back through webhooks. All of them have a bad day.[/]\n"
         )
         await self._step("the shop starts on an empty folder", self.shop.start())
-        async with httpx2.AsyncClient(trust_env=False, timeout=10) as client:
-            customer = Customer(client, self.shop.url)
+        visitor = Visitor()
+        try:
+            customer = Customer(visitor, self.shop.url)
             await self._ordinary(customer)
             await self._failing(customer)
             await self._outage(customer)
-            await self._hostile(client)
+            await self._hostile(visitor)
             await self._crash(customer)
             counts = await self._settled()
+        finally:
+            await visitor.close()
         return self._table(counts)
 
     async def _ordinary(self, customer: Customer) -> None:
@@ -128,22 +131,22 @@ class Story:
         self._say("SendGrid is back", "ok")
         await self._until("the receipt follows", lambda: customer.has("1004", "receipt"))
 
-    async def _hostile(self, client: httpx2.AsyncClient) -> None:
+    async def _hostile(self, visitor: Visitor) -> None:
         self._chapter("Visitors")
         shop, vendors = self.shop.url, self._vendors
-        await self._step("someone forges a payment", vendors.forged(client, shop, "6661"))
+        await self._step("someone forges a payment", vendors.forged(visitor, shop, "6661"))
         await self._step(
             "someone replays one from ten minutes ago",
-            vendors.forged(client, shop, "6662", genuine=True, age=600),
+            vendors.forged(visitor, shop, "6662", genuine=True, age=600),
         )
         await self._step(
             "someone changes the amount on the way",
-            vendors.forged(client, shop, "6663", genuine=True, tampered=True),
+            vendors.forged(visitor, shop, "6663", genuine=True, tampered=True),
         )
-        await self._step("GitHub tells of a push", vendors.push(client, shop, "delivery-1"))
+        await self._step("GitHub tells of a push", vendors.push(visitor, shop, "delivery-1"))
         await self._step(
             "the same push again, under a new id nobody signed",
-            vendors.push(client, shop, "delivery-2"),
+            vendors.push(visitor, shop, "delivery-2"),
         )
 
         async def counted() -> bool:

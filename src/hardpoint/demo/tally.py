@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-import httpx2
-
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.messages import Request
+from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Outcome, State
 from hardpoint.store.sqlite import SqliteReader
 
@@ -40,9 +41,15 @@ def tally(database: str, acknowledged: Sequence[str], ledgers: Mapping[str, str]
         "counters": counters,
         "retried": retried,
         "orders": _orders(database),
-        "vendors": {name: httpx2.get(url).json() for name, url in ledgers.items()},
+        "vendors": _fetched(ledgers),
         "lost": len(set(acknowledged) - present),
     }
+
+
+def _fetched(ledgers: Mapping[str, str]) -> dict[str, Any]:
+    with BlockingTransport() as transport:
+        asked = {name: Request(method="GET", url=url) for name, url in ledgers.items()}
+        return {name: json.loads(run(transport.send(one)).body) for name, one in asked.items()}
 
 
 def _orders(database: str) -> list[dict[str, Any]]:

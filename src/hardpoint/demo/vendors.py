@@ -9,8 +9,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, final
 
-import httpx2
-
+from hardpoint.demo.visitor import Visitor
 from hardpoint.fakes.emitter import Chaos, Delivered, Emitter
 from hardpoint.fakes.server import FakeServer
 from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
@@ -107,7 +106,7 @@ class Vendors:
 
     async def forged(
         self,
-        client: httpx2.AsyncClient,
+        visitor: Visitor,
         shop: str,
         order: str,
         *,
@@ -126,27 +125,27 @@ class Vendors:
         headers = signer.sign(body, now=time.time() - age, event_id=event_id, event_type=kind)
         if tampered:
             body = body.replace(b"4200", b"4201")
-        return await self._post(client, f"{shop}/webhooks/stripe", headers, body, event_id)
+        return await self._post(visitor, f"{shop}/webhooks/stripe", headers, body, event_id)
 
-    async def push(self, client: httpx2.AsyncClient, shop: str, delivery: str) -> int:
+    async def push(self, visitor: Visitor, shop: str, delivery: str) -> int:
         """Post the one push there is, under a delivery id that no signature covers."""
         headers = self._github.sign(
             self._push, now=time.time(), event_id=delivery, event_type="push"
         )
-        return await self._post(client, f"{shop}/webhooks/code", headers, self._push, delivery)
+        return await self._post(visitor, f"{shop}/webhooks/code", headers, self._push, delivery)
 
     async def _post(
         self,
-        client: httpx2.AsyncClient,
+        visitor: Visitor,
         url: str,
         signature: Sequence[tuple[str, str]],
         body: bytes,
         event_id: str,
     ) -> int:
         pairs = [*signature, ("content-type", "application/json")]
-        response = await client.post(url, headers=pairs, content=body)
-        self._note(event_id, response.status_code)
-        return response.status_code
+        status = (await visitor.send_bytes("POST", url, body, pairs)).status
+        self._note(event_id, status)
+        return status
 
     def _note(self, event_id: str, status: int) -> None:
         if 200 <= status < 300 and event_id not in self.acknowledged:

@@ -5,9 +5,7 @@ address that the name resolves to must be public, the connection goes to the one
 (a second answer of the name server cannot change it), and no redirect leads elsewhere.
 """
 
-import asyncio
 import ipaddress
-import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol, final
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ from msgspec.structs import replace
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError, UnavailableError
 from hardpoint.http.limits import Limits, checked_url
 from hardpoint.http.messages import Request, Response, Transport
+from hardpoint.http.wire.names import Address, look_up, look_up_blocking
 
 UNTRUSTED = Limits(
     timeout=5.0,
@@ -27,7 +26,24 @@ UNTRUSTED = Limits(
 )
 """For the transport that is handed to `Untrusted`."""
 
+LOOK_UP_SECONDS = 3.0
+"""How long the name server may take."""
+
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind NAT64 (RFC 6052)
+_UNICAST = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+            *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+            *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+            *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+        ),
+    )
+)
+"""From IANA's registries of special-purpose addresses, read 2026-11-30: ours, since each version of
+Python knows others. Tunnels (6to4, Teredo) lead wherever who wrote the address likes."""
 
 
 class Resolve(Protocol):
@@ -84,7 +100,7 @@ class Untrusted:
             raise UnavailableError(f"{host} resolves to nothing") from error
         if not addresses or not all(self._permit(one) for one in addresses):
             raise InvalidRequestError(f"{host} is not a public address", field="url")
-        return await self._transport.send(replace(request, address=addresses[0]))
+        return await self._transport.send(replace(request, address=tuple(addresses)))
 
     def _host(self, url: str) -> str:
         try:
@@ -103,28 +119,25 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
+        inner = found.ipv4_mapped
         if found in _TRANSLATED:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
         if inner is not None:
             found = inner
-        elif found.teredo is not None:
+        elif found.scope_id is not None or found not in _UNICAST:
             return False
-    return found.is_global and not (found.is_multicast or found.is_reserved)
+    return not any(found in one for one in _NOT_PUBLIC)
 
 
 async def resolve_async(host: str) -> Sequence[str]:
-    """Without blocking the event loop."""
-    loop = asyncio.get_running_loop()
-    return _addresses(await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    """Without blocking the event loop, within `LOOK_UP_SECONDS`."""
+    return _addresses(await look_up(host, 443, LOOK_UP_SECONDS))
 
 
 async def resolve_blocking(host: str) -> Sequence[str]:
-    """Blocking this thread; never suspends."""
-    return _addresses(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    """Blocking this thread as long; never suspends."""
+    return _addresses(look_up_blocking(host, 443, LOOK_UP_SECONDS))
 
 
-def _addresses(
-    found: Sequence[tuple[object, object, object, object, tuple[object, ...]]],
-) -> list[str]:
+def _addresses(found: Sequence[Address]) -> list[str]:
     return list(dict.fromkeys(str(one[4][0]) for one in found))
