@@ -19,6 +19,7 @@ _VERSIONS = frozenset({"1.0", "1.1"})
 _EMPTY = frozenset({204, 304})
 _PLAIN = frozenset({b"", b"identity"})
 _CHUNKED = [b"chunked"]
+_END = b"\r\n\r\n"
 
 
 @final
@@ -43,16 +44,17 @@ class Incoming:
     __slots__ = (
         "_around",
         "_bodiless",
+        "_chunked",
         "_first",
         "_headed",
-        "_length",
+        "_left",
         "_limits",
         "_more",
         "_pairs",
         "_parser",
-        "_raw",
         "_size",
         "_status",
+        "_tail",
         "broken",
         "complete",
         "fed",
@@ -66,13 +68,14 @@ class Incoming:
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._pairs: list[tuple[bytes, bytes]] = []
         self._around = 0  # bytes of the heads so far
+        self._tail = b""  # of what came, to find an end that comes in pieces
+        self._headed = False
+        self._status = 0
+        self._left: int | None = None  # bytes of the body, where its length is told
+        self._chunked = False
         self._first = b""
         self._more: BytesIO | None = None  # the body, if it came in more than one piece
         self._size = 0
-        self._headed = False
-        self._length: int | None = None  # None: it ends when the connection does
-        self._raw = b""  # of a head that is all there is
-        self._status = 0
         self.fed = 0
         self.complete = False
         self.reusable = False
@@ -89,13 +92,13 @@ class Incoming:
         """What it says, once its head has come."""
         return self._status if self._headed else None
 
-    def feed(self, data: bytes | memoryview) -> bool:
+    def feed(self, data: bytes) -> bool:
         """Take what came; true when nothing more is wanted. The attributes tell why."""
         self.fed += len(data)
-        if self._bodiless:
-            self._feed_head(data)
-        else:
-            self._parse(data)
+        if not self._headed:
+            data = self._fed_head(data)
+        if self._headed:
+            self._fed_body(data)
         if self.complete or self.broken or self.refused:
             return True
         around = self.fed - self._size
@@ -106,9 +109,7 @@ class Incoming:
 
     def close(self) -> None:
         """The other side closed the connection: the end of an answer that has no other end."""
-        if self.complete or self.broken:
-            return
-        if self._headed and self._length is None:
+        if self._headed and self._left is None and not self._chunked:
             self.complete = True
         else:
             self.broken = "was cut off" if self.fed else "did not come: the connection was closed"
@@ -130,7 +131,7 @@ class Incoming:
     # Called by the parser
 
     def on_message_begin(self) -> None:
-        """An answer begins; behind a whole one it is nobody's."""
+        """A head begins; behind a whole answer it is nobody's."""
         if self.complete:
             self.reusable = False
         else:
@@ -142,12 +143,12 @@ class Incoming:
             self._pairs.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """See what kind of answer it is."""
+        """See what kind of answer it is, and how long its body is."""
         parser = self._parser
         if self.complete or parser is None:
             return
-        self._around += sum(len(name) + len(value) + 4 for name, value in self._pairs)
         status = parser.get_status_code()
+        self._around += sum(len(name) + len(value) + 4 for name, value in self._pairs)
         if self._around > HEAD_BYTES_MAX:
             self.refused = "has too large a head"
         if parser.get_http_version() not in _VERSIONS or status < 100 or status == 101:
@@ -155,11 +156,55 @@ class Incoming:
         if status >= 200:
             self._headed = True
             self._status = status
-            self._frame()
+            self.reusable = parser.should_keep_alive()
+            if self._bodiless or status in _EMPTY:
+                self._left = 0
+            else:
+                self._frame()
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        if self.complete or self.refused:
+        """A piece of the body, if that is in chunks."""
+        self._take(data)
+
+    def on_message_complete(self) -> None:
+        """The end of the chunks."""
+        if self._chunked:
+            self.complete = True
+
+    # What is behind them
+
+    def _fed_head(self, data: bytes) -> bytes:
+        """Take no more than heads, up to the one of the answer itself; what is behind that."""
+        while not (self._headed or self.broken or self.refused):
+            tail = self._tail
+            end = (tail + data).find(_END) + 4 - len(tail) if tail else data.find(_END) + 4
+            if end < 4 - len(tail):
+                self._parse(data)
+                self._tail = (tail + data)[-3:]
+                return b""
+            self._parse(data[:end])
+            self._tail = b""
+            data = data[end:]
+        return data
+
+    def _fed_body(self, data: bytes) -> None:
+        if self._chunked:
+            self._tail = (self._tail + data)[-5:]
+            self._parse(data)
+            # The parser passes over empty lines behind the end, which is an empty line itself.
+            if self.complete and (self._tail.endswith(b"\n" + _END) or self._tail[-4:] != _END):
+                self.reusable = False
+        elif self._left is None:
+            self._take(data)
+        else:
+            self._take(data[: self._left] if len(data) > self._left else data)
+            self.reusable = self.reusable and len(data) <= self._left
+            self._left -= min(len(data), self._left)
+            if not self._left:
+                self.complete = True
+
+    def _take(self, data: bytes) -> None:
+        if self.complete or self.refused or not data:
             return
         self._size += len(data)
         if self._more is not None:
@@ -171,69 +216,41 @@ class Incoming:
             self._more.write(self._first)
             self._more.write(data)
         if self._size > self._limits.body_bytes_max:
-            if self._limits.cut:
-                self.complete = True
-            else:
-                self._too_large()
+            self._too_large()
 
-    def on_message_complete(self) -> None:
-        """The end of an interim answer, or of the whole one."""
-        if self._headed and not self.complete and self._parser is not None:
-            self.complete = True
-            self.reusable = self._parser.should_keep_alive()
+    def _frame(self) -> None:
+        """It may say in one way only how long its body is."""
+        encodings: list[bytes] = []
+        for name, value in self._pairs:
+            lower = name.lower()
+            if lower == b"content-length":
+                self._left = int(value)
+            elif lower == b"transfer-encoding":
+                encodings.append(value.strip().lower())
+            elif lower == b"content-encoding" and value.strip().lower() not in _PLAIN:
+                self.refused = None if self._limits.cut else "is encoded"
+        if encodings:
+            self._chunked = True
+            if encodings != _CHUNKED:
+                self.broken = "is sent in a way that nobody asked for"
+        elif (self._left or 0) > self._limits.body_bytes_max and not self._limits.cut:
+            self._too_large()
 
-    # What is behind them
-
-    def _parse(self, data: bytes | memoryview) -> None:
+    def _parse(self, data: bytes) -> None:
         parser = self._parser
         if parser is None:
             return
         try:
             parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):  # the second is no kind of the first
+        except (HttpParserError, HttpParserUpgrade):
             if self.complete:
                 self.reusable = False
             else:
                 self.broken = self.broken or "is not HTTP/1.1"
 
-    def _feed_head(self, data: bytes | memoryview) -> None:
-        """No further than the end of a head: behind the last one the parser waits for a body."""
-        self._raw += data
-        while not (self._headed or self.broken):
-            head, end, rest = self._raw.partition(b"\r\n\r\n")
-            if not end:
-                return
-            self._parse(head + end)
-            self._raw = rest
-        parser = self._parser
-        if parser is not None and self._headed:
-            self.complete = True
-            # an empty line behind it means nothing (RFC 9112, 2.2); the parser passes over it too
-            self.reusable = not self._raw.strip(b"\r\n") and parser.should_keep_alive()
-
-    def _frame(self) -> None:
-        """How long its body is; it may say so in one way only."""
-        if self._bodiless or self._status in _EMPTY:
-            return
-        encodings: list[bytes] = []
-        for name, value in self._pairs:
-            lower = name.lower()
-            if lower == b"content-length":
-                self._length = int(value)
-            elif lower == b"transfer-encoding":
-                encodings.append(value.strip().lower())
-            elif (
-                lower == b"content-encoding"
-                and value.strip().lower() not in _PLAIN
-                and not self._limits.cut
-            ):
-                self.refused = "is encoded"
-        if encodings:
-            self._length = 0
-            if encodings != _CHUNKED:
-                self.broken = "is sent in a way that nobody asked for"
-        elif (self._length or 0) > self._limits.body_bytes_max and not self._limits.cut:
-            self._too_large()
-
     def _too_large(self) -> None:
-        self.refused = f"is larger than {self._limits.body_bytes_max} bytes"
+        if self._limits.cut:
+            self.complete = True
+            self.reusable = False
+        else:
+            self.refused = f"is larger than {self._limits.body_bytes_max} bytes"

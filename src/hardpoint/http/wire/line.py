@@ -150,6 +150,8 @@ class Line:
     # Called by the event loop
 
     def _readable(self) -> None:
+        if self.closed:
+            return
         answer = self._answer
         if answer is None:  # unused: the end, or what nobody asked for
             if not self._channel.silent():
