@@ -37,8 +37,7 @@ NEXT = OK + b"content-length: 16\r\n\r\nnobody asked for"
 def read(pieces, limits, *, bodiless=False):
     """What comes of an answer in pieces, and whether its connection may serve on.
 
-    Bytes that are left when it is over are found on the connection, which is then dropped; an
-    empty line before the next answer means nothing.
+    Bytes that are left when it is over are found on the connection, which is then dropped.
     """
     answer = Incoming(limits, bodiless=bodiless)
     left = iter(pieces)
@@ -48,7 +47,7 @@ def read(pieces, limits, *, bodiless=False):
     else:
         answer.close()
     answer.release()
-    surplus = b"".join(left).strip(b"\r\n")
+    surplus = b"".join(left)
     if not answer.whole:
         return "none", False
     response = answer.response()
