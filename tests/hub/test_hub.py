@@ -288,7 +288,7 @@ def test_the_first_failure_is_the_one_that_is_told_and_a_new_start_forgets_it(fo
             await deliver(hub)
             await until(lambda: hub.failure)
             hub.store.break_down("second")
-            await until(lambda: all(task.done() for task in hub._tasks))
+            await until(lambda: all(task.done() for task in hub._life._tasks))
         first = hub.failure
         del hub.store.complete
         async with hub:

@@ -7,8 +7,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.hub import hub as hub_module
-from hardpoint.hub import identity
+from hardpoint.hub import identity, life
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.identity import IssuerUnavailable
 from hardpoint.hub.settings import Settings
@@ -164,7 +163,7 @@ def test_an_issuer_that_is_down_stops_no_webhook_and_is_asked_again(written, mon
 def test_a_start_waits_no_longer_for_a_silent_issuer_than_it_has_patience(
     written, monkeypatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "ISSUER_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(life, "ISSUER_PATIENCE_SECONDS", 0.01)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         issuer = f"[oauth.id]\nissuer = 'http://127.0.0.1:{port}'\nclient_id = 'a'\n"

@@ -164,7 +164,7 @@ def changed(pattern, replacement, text=COMPLETE):
         ("webhooks = 3\n" + changed(r"\[webhooks(.|\n)*", ""), "webhooks", "not a table"),
         ("[store]\nurl = 'sqlite:a.db'\n[webhooks]\nbilling = 3\n", "webhooks.billing", "table"),
         ("[store\n", None, "is not TOML"),
-        ("", "store.url", "is missing"),
+        ("[webhooks.a]\nprovider = 'stripe'\n", "store.url", "is missing"),
     ],
 )
 def test_a_mistake_is_refused_by_the_path_of_its_key(write, text, key, problem):

@@ -130,7 +130,8 @@ class AsyncTransport:
     def _pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
         for other in tuple(self._pools):
             if other.is_closed():
-                self._pools.pop(other).close()
+                with suppress(KeyError):  # another thread's loop clears up as well
+                    self._pools.pop(other).close()
         pool: _Pool = Pool(self._limits)
         return self._pools.setdefault(loop, pool)
 

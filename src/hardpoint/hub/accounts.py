@@ -1,6 +1,5 @@
 """Signing in, sessions and connected accounts of one deployment, put together over one file."""
 
-import asyncio
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,7 @@ from hardpoint.oauth.sessions import Sessions
 from hardpoint.oauth.signin_store import SigninStore
 from hardpoint.oauth.transitions import Timing
 from hardpoint.oauth.vault import Vault
+from hardpoint.runtime.asynchronous import LoopLock
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 from hardpoint.runtime.work import ThreadWork
 from hardpoint.store.vault import VaultFile
@@ -183,7 +183,7 @@ class _Side:
 
     def __init__(self, fetch: Untrusted, transport: Transport, clock: Timekeeper) -> None:
         self.fetch = fetch
-        self.authorities = Authorities(transport, fetch, clock, asyncio.Lock)
+        self.authorities = Authorities(transport, fetch, clock, LoopLock)
 
 
 @final

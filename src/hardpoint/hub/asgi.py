@@ -7,8 +7,10 @@ answers `POST /hooks/<source>`.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any, Final, final
 
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.bodies import BodyBudget
@@ -32,6 +34,11 @@ Effect = Callable[[], Awaitable[None]]
 HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 32 * 1024
 """The target, names and values together."""
+
+ANSWER_SECONDS: Final = 10.0
+"""After so long without a word from the store a vendor is told to come again."""
+TRY_SECONDS: Final = 1.0
+"""Between two tries to start what cannot start now."""
 
 HEALTH_PATH: Final = "/healthz"
 _WEBHOOKS: Final = "/webhooks/"
@@ -96,6 +103,8 @@ class InboxApp:
             mounted application is not told of it); while it fails, webhooks are answered 503 and
             the next one tries again.
         stop: run at the lifespan's end.
+        home: the event loop that `start` made the receiver's, while it runs; webhooks that come in
+            another are handed over to it.
         listeners: told `DoorFailed`.
         bodies: what bodies under way may take together; one of its own by default.
     """
@@ -106,6 +115,7 @@ class InboxApp:
         *,
         start: Effect | None = None,
         stop: Effect | None = None,
+        home: Callable[[], asyncio.AbstractEventLoop | None] | None = None,
         listeners: Listeners | None = None,
         bodies: BodyBudget | None = None,
     ) -> None:
@@ -114,6 +124,8 @@ class InboxApp:
         self._stop = stop
         self._bodies = BodyBudget() if bodies is None else bodies
         self._started = start is None
+        self._home = home or asyncio.get_running_loop
+        self._problem: Exception | None = None
         self._starting: asyncio.Task[bool] | None = None
         self._listeners = Listeners() if listeners is None else listeners
 
@@ -140,7 +152,7 @@ class InboxApp:
         source = _destination(scope)
         if isinstance(source, Answer):
             return source
-        if not self._started and not await self._begin():
+        if not (self._started and self._home()) and not await self._begin():
             return UNAVAILABLE
         headers = scope["headers"]
         cap = self._receiver.body_bytes_max
@@ -186,22 +198,52 @@ class InboxApp:
     async def _submit(self, source: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
         # A future of its own: when the server cancels this task because the client has gone, the
         # commit goes on, and its result falls on deaf ears.
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        here = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = here.create_future()
 
-        def done(answer: Answer) -> None:
+        def resolve(answer: Answer) -> None:
             if not answered.done():
                 answered.set_result(answer)
 
+        home = self._home()
+        if home is None:  # it was stopped meanwhile
+            return UNAVAILABLE
+        if home is here:
+            self._hand_over(source, headers, body, resolve)
+        else:
+
+            def done(answer: Answer) -> None:
+                with suppress(RuntimeError):  # this loop was closed: nobody waits
+                    here.call_soon_threadsafe(resolve, answer)
+
+            try:
+                home.call_soon_threadsafe(self._hand_over, source, headers, body, done)
+            except RuntimeError:
+                return UNAVAILABLE
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answered
+        except TimeoutError:
+            return UNAVAILABLE
+
+    def _hand_over(
+        self,
+        source: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        done: Callable[[Answer], None],
+    ) -> None:
+        """In the receiver's loop."""
         try:
             self._receiver.submit(source, headers, body, done)
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
             self._failed("receive", error, source)
-            return UNAVAILABLE
-        return await answered
+            done(UNAVAILABLE)
 
     async def _begin(self) -> bool:
         """Start once, however many first requests come at a time."""
-        if self._starting is None:
+        here = asyncio.get_running_loop()
+        if self._starting is None or self._starting.get_loop() is not here:
             self._starting = asyncio.create_task(self._run_start())
         return await asyncio.shield(self._starting)
 
@@ -209,22 +251,40 @@ class InboxApp:
         try:
             await (self._start or _nothing)()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered 503
-            self._failed("start", error)
+            if str(error) != str(self._problem):
+                self._failed("start", error)
+            self._problem = error
             return False
         else:
             self._started = True
+            self._problem = None
             return True
         finally:
-            self._starting = None
+            if self._starting is asyncio.current_task():
+                self._starting = None
+
+    async def _keep_trying(self) -> None:
+        """Start as soon as whatever stands in the way has gone: another process, a full disk."""
+        while True:
+            await asyncio.sleep(TRY_SECONDS)
+            if await self._begin():
+                return
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        trying = None
         if not await self._begin():
-            message = "hardpoint could not start; its log says why"
-            await send({"type": "lifespan.startup.failed", "message": message})
-            return
+            if not isinstance(self._problem, StoreUnavailableError):
+                message = "hardpoint could not start; its log says why"
+                await send({"type": "lifespan.startup.failed", "message": message})
+                return
+            # It passes, and the site does not go down for it: webhooks hear 503 until then.
+            trying = asyncio.create_task(self._keep_trying())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if trying is not None:
+            trying.cancel()
+            await asyncio.wait([trying])
         self._started = self._start is None
         try:
             await (self._stop or _nothing)()

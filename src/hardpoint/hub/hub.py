@@ -12,7 +12,6 @@ import asyncio
 import random as chance
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,20 +19,19 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from hardpoint.calls.once import Once
 from hardpoint.core.effects import Clock, Ids, Random
-from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
-from hardpoint.core.traces import summary_of
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
-from hardpoint.hub.events import ConfigurationLoaded, HubFailed
-from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
+from hardpoint.hub.events import ConfigurationLoaded
 from hardpoint.hub.journal import OpeningJournal
+from hardpoint.hub.life import Life
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, load_prepared, prepare
 from hardpoint.resilience.policy import Policy
-from hardpoint.runtime.asynchronous import AsyncRuntime
+from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import StoreReader
 from hardpoint.store.sqlite import (
@@ -61,7 +59,6 @@ if TYPE_CHECKING:
 FORWARD = "forward"
 """The name of the handler that forwards; a source's own handlers may not have it."""
 
-TEND_SECONDS = 1.0
 _Function = TypeVar("_Function", bound=Function)
 
 
@@ -143,10 +140,8 @@ class Hub:
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
         self._accounts: Accounts | None = None
-        self._started = False
-        self._tasks: list[asyncio.Task[None]] = []
-        self._opening = asyncio.Lock()
-        self._reloading = asyncio.Lock()
+        self._life = Life(self)
+        self._reloading = LoopLock()
         self._put_in_force(settings, prepare(settings))
 
     @classmethod
@@ -251,60 +246,36 @@ class Hub:
 
     async def open(self) -> None:
         """Open the store alone, to retry or replay or call out without serving."""
-        async with self._opening:
-            if not self.store.is_open:
-                await self.store.open()
+        await self.store.ensure_open()
 
     async def start(self) -> None:
-        """Open the store, accept and handle; a hub that was started already is left alone.
+        """Accept webhooks and handle them; a hub that was started already is left alone.
+
+        One whose event loop was closed is started anew, here. Without `[webhooks]` the store stays
+        closed until a call has to be written down.
 
         Raises:
             StoreUnavailableError: another process holds it.
             StoreCorruptError: it is not a store of ours, or of a newer version.
         """
-        if self._started:
-            return
-        self._started = True
-        try:
-            await self.open()
-            if self.settings.identity.vault is not None:
-                await self.vault.open()
-        except BaseException:
-            self._started = False
-            raise
-        self.failure = None
-        self._reloading = asyncio.Lock()
-        self._tasks = [asyncio.create_task(self.worker.run()), asyncio.create_task(self._tend())]
-        asked = asyncio.Event()
-        if self.settings.identity.describe_themselves:
-            meeting = meet_issuers(self.accounts, self.listeners, asked)
-            self._tasks.append(asyncio.create_task(meeting))
-        else:
-            asked.set()
-        for task in self._tasks:
-            task.add_done_callback(self._ended)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asked.wait(), ISSUER_PATIENCE_SECONDS)
+        await self._life.start()
 
     async def stop(self, grace: float = 10.0) -> None:
-        """Let running handlers finish for `grace` seconds, release the rest, close the store."""
-        tasks, self._tasks = self._tasks, []
+        """Let running handlers finish for `grace` seconds, release the rest, close the store.
+
+        Any event loop may stop it: one that was started elsewhere is stopped there.
+        """
+        await self._life.stop(grace)
+
+    async def close(self) -> None:
+        """Close what is open, of a hub that was never started."""
         try:
-            if tasks:
-                await self.worker.stop(grace if self.failure is None else 0)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                with suppress(StoreUnavailableError):
-                    await self.receiver.flush()
-        finally:
             for transport in (self._transport, *self._ports.take_transports()):
                 await transport.close()
             if self._accounts is not None:
                 await self._accounts.close()
+        finally:
             await self.store.close()
-            self._opening = asyncio.Lock()
-            self._started = False
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -317,21 +288,6 @@ class Hub:
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
-
-    async def _tend(self) -> None:
-        """Write the counters now and then, and see whether the store can be relied on."""
-        while True:
-            await asyncio.sleep(TEND_SECONDS)
-            with suppress(StoreUnavailableError):
-                await self.receiver.flush()
-            if self.store.broken is not None:
-                raise StoreCorruptError(self.store.broken)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None and self.failure is None:
-            self.failure = error
-            self.listeners.emit(HubFailed(error=summary_of(error), exception=error))
 
     # Configuration
 
@@ -350,6 +306,7 @@ class Hub:
             _refuse_change("worker", self.settings.worker, settings.worker)
             _refuse_change("vault and oauth", self.settings.identity, settings.identity)
             self._put_in_force(settings, prepared)
+            await self._life.receive()
 
     def _put_in_force(self, settings: Settings, prepared: Prepared) -> None:
         """All of it at once."""
@@ -372,7 +329,13 @@ class Hub:
         """The ASGI application: `POST /webhooks/<source>`; mount it, or serve it as it is."""
         from hardpoint.hub.asgi import InboxApp
 
-        return InboxApp(self.receiver, start=self.start, stop=self.stop, listeners=self.listeners)
+        return InboxApp(
+            self.receiver,
+            start=self.start,
+            stop=self.stop,
+            home=lambda: self._life.home,
+            listeners=self.listeners,
+        )
 
     def reader(self) -> StoreReader:
         """Looks into the store without touching it; close it when done."""

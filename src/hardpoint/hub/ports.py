@@ -1,5 +1,6 @@
 """From connections to what users hold: drivers, transports and policies put together, on demand."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, final
 
@@ -7,6 +8,7 @@ from hardpoint.calls.connection import Connection
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
+from hardpoint.core.forks import forget_in_child
 from hardpoint.core.providers import load, provider, provider_names
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
@@ -87,6 +89,12 @@ class Ports:
         self._built: dict[tuple[str, str], Any] = {}
         self._transports: dict[tuple[str, str], Any] = {}
         self._retired: list[Any] = []
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """A forked child uses what its parent has built, and builds the rest itself."""
+        self._building = threading.RLock()
 
     def configure(self, settings: Settings) -> None:
         """Put settings in force: what has changed is opened anew, what has not keeps its state.
@@ -100,13 +108,14 @@ class Ports:
             one.check(status_url=urls[name], vault=settings.identity.vault is not None)
         for name in self._given.keys() - new.keys():
             raise _unknown(name, new)
-        for name, old in self._settings.items():
-            kept = new.get(name)
-            if kept is None or kept.policy != old.policy:
-                self._policies.pop(name, None)
-            if kept != old or urls.get(name) != self._status_urls.get(name):
-                self._retire(name)
-        self._settings, self._status_urls = new, urls
+        with self._building:
+            for name, old in self._settings.items():
+                kept = new.get(name)
+                if kept is None or kept.policy != old.policy:
+                    self._policies.pop(name, None)
+                if kept != old or urls.get(name) != self._status_urls.get(name):
+                    self._retire(name)
+            self._settings, self._status_urls = new, urls
 
     def get(self, port: str, name: str) -> Any:
         """The portable type over a connection.
@@ -116,18 +125,20 @@ class Ports:
             name: the connection's name, or an id that carries it, `billing:pi_3N...`.
         """
         name = name.partition(":")[0]
-        found = self._built.get((port, name))
-        if found is None:
-            found = self._built[port, name] = self._build(port, self._connection(name))
-        return found
+        with self._building:  # once, however many threads ask: each would have its own state
+            found = self._built.get((port, name))
+            if found is None:
+                found = self._built[port, name] = self._build(port, self._connection(name))
+            return found
 
     def policy(self, name: str) -> Policy:
         """What the connection's calls run under; its state lasts as long as its settings."""
         settings = self._connection(name)
-        found = self._given.get(name) or self._policies.get(name)
-        if found is None:
-            found = self._policies[name] = settings.policy.policy(name, self._listeners)
-        return found
+        with self._building:
+            found = self._given.get(name) or self._policies.get(name)
+            if found is None:
+                found = self._policies[name] = settings.policy.policy(name, self._listeners)
+            return found
 
     def open_circuits(self) -> list[str]:
         """The connections whose calls are refused now, each with its key where it has one."""
@@ -141,10 +152,11 @@ class Ports:
 
     def take_transports(self) -> list[Any]:
         """Those to be closed now, because the hub ends or settings have changed."""
-        for name in self._settings:
-            self._retire(name)
-        taken, self._retired = self._retired, []
-        return taken
+        with self._building:
+            for name in self._settings:
+                self._retire(name)
+            taken, self._retired = self._retired, []
+            return taken
 
     def _build(self, port: str, settings: ConnectionSettings) -> Any:
         name = settings.name

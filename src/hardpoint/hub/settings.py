@@ -18,6 +18,8 @@ from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.tables import Table
 from hardpoint.store.sqlite import Retention
 
+STORE_FILE = "hardpoint.db"
+"""Beside the configuration, where nothing is said and no webhooks come; made when it is needed."""
 BODY_BYTES_CEILING = 100 * 1024 * 1024
 KEYS_DAYS_LEAST = 30
 """No vendor tries for so long; a key forgotten sooner would let a repeat in as new."""
@@ -30,9 +32,9 @@ _DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Where events are kept."""
+    """Where events are kept, and calls that have to be written down."""
 
-    path: Path
+    path: Path = Path(STORE_FILE)
     retention: Retention = field(default_factory=Retention)
 
 
@@ -72,7 +74,7 @@ class SourceSettings:
 class Settings:
     """A whole configuration. Build it in code, or load it from a file."""
 
-    store: StoreSettings
+    store: StoreSettings = StoreSettings()
     webhooks: Mapping[str, SourceSettings] = field(default_factory=dict[str, SourceSettings])
     connections: Mapping[str, ConnectionSettings] = field(
         default_factory=dict[str, ConnectionSettings]
@@ -116,7 +118,7 @@ class Settings:
         table = Table("", content, known)
         folder = where.parent
         settings = cls(
-            store=_store(table.table("store", {"url", "retention"}), folder),
+            store=_store(table, folder),
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
             connections={
                 name: ConnectionSettings.read(name, table.table("connections", None), folder)
@@ -159,7 +161,10 @@ def _public_url(table: Table) -> str | None:
     return url.rstrip("/")
 
 
-def _store(table: Table, folder: Path) -> StoreSettings:
+def _store(root: Table, folder: Path) -> StoreSettings:
+    table = root.table("store", {"url", "retention"})
+    if not (root.has("store") or root.has("webhooks")):
+        return StoreSettings(path=folder / STORE_FILE)
     url = table.get("url", str)
     scheme, _, rest = url.partition(":")
     rest = rest.removeprefix("///")  # as SQLAlchemy writes it: three for relative, four for "/"

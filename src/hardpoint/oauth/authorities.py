@@ -29,7 +29,7 @@ class Authorities:
         transport: to token and userinfo endpoints; its limits are their deadline.
         fetch: an `Untrusted`, to where issuers say that their keys are.
         clock: effects.
-        lock: makes locks: `asyncio.Lock`.
+        lock: makes locks: `LoopLock`.
     """
 
     def __init__(self, transport: Transport, fetch: Fetch, clock: Clock, lock: Lock) -> None:

@@ -32,7 +32,7 @@ ISSUERS_MAX = 1000
 _MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})\b", re.ASCII)
 
 Lock = Callable[[], AbstractAsyncContextManager[object]]
-"""Makes a lock: `asyncio.Lock`, or one that blocks."""
+"""Makes a lock: `LoopLock`, or one that blocks."""
 
 
 class Fetch(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, final
+from weakref import WeakKeyDictionary
 
 from hardpoint.runtime.effects import Caller
 
@@ -24,3 +25,30 @@ class AsyncRuntime:
     async def work(self, function: Callable[[], _Result]) -> _Result:
         """Do it in a thread. When the caller is cancelled it still runs to its end there."""
         return await asyncio.to_thread(function)
+
+
+@final
+class LoopLock:
+    """A lock for the tasks of one event loop, in whichever loop they are.
+
+    One that `asyncio.Lock` holds for a loop that was closed would be held for ever.
+    """
+
+    __slots__ = ("_locks",)
+
+    def __init__(self) -> None:
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
+
+    async def __aenter__(self) -> None:
+        here = asyncio.get_running_loop()
+        lock = self._locks.get(here)
+        if lock is None:
+            for loop in [one for one in self._locks if one.is_closed()]:
+                del self._locks[loop]
+            lock = self._locks[here] = asyncio.Lock()
+        await lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._locks[asyncio.get_running_loop()].release()

@@ -10,7 +10,6 @@ plain `def` handlers there is `Hub(hub.settings, store=hub.store)`.
 """
 
 import sqlite3
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +81,6 @@ class Hub:
             listeners=self.listeners,
             retention=settings.store.retention,
         )
-        self._opening = threading.Lock()
         self.journal = OpeningJournal(SqliteJournal(self.store, blocking=True), self._open)
         self.once = BlockingOnce(self.journal, clock)
         self._ports = Ports(
@@ -202,9 +200,8 @@ class Hub:
             self.store.close_blocking()
 
     async def _open(self) -> None:
-        with self._opening:
-            if not (self._borrowed or self.store.is_open):
-                self.store.open_blocking()
+        if not self._borrowed:
+            await self.store.ensure_open()
 
     def __enter__(self) -> Self:
         return self

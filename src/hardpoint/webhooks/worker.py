@@ -155,6 +155,7 @@ class Worker:
             BaseException: a defect of ours or of the store: no attempt can be relied on any more.
         """
         self._begin()
+        threads = self._threads
         try:
             while not self._stopped:
                 self._wake.clear()
@@ -169,8 +170,9 @@ class Worker:
                     raise self._failure
                 await self._sleep(until - self._clock.now())
         finally:
-            self._stopping = True
-            self._threads.close()
+            threads.close()
+            if threads is self._threads:  # else it ended with its loop, and runs in another now
+                self._stopping = True
 
     async def stop(self, grace: float) -> None:
         """Claim no more, give running attempts `grace` seconds, then cancel them.

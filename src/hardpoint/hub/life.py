@@ -1,0 +1,152 @@
+"""A hub's life: what runs while it is started, in one event loop at a time.
+
+A loop may end without a word: `asyncio.run` in a test or a task queue, `async_to_sync`, a test
+client. What ran there runs no more, and whoever needs the hub next starts it where that one is.
+"""
+
+import asyncio
+import threading
+from asyncio import AbstractEventLoop
+from contextlib import suppress
+from typing import TYPE_CHECKING, final
+
+from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
+from hardpoint.core.forks import forget_in_child
+from hardpoint.core.traces import summary_of
+from hardpoint.hub.events import HubFailed
+from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
+
+if TYPE_CHECKING:
+    from hardpoint.hub.hub import Hub
+
+TEND_SECONDS = 1.0
+ELSEWHERE_SECONDS = 10.0
+"""How much longer than its grace a stop in another loop may take."""
+
+
+@final
+class Life:
+    """Starts and stops a hub.
+
+    Args:
+        hub: whose life it is.
+    """
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """A forked child has nothing that runs."""
+        self._mutex = threading.Lock()
+        self._home: AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def home(self) -> AbstractEventLoop | None:
+        """The loop that webhooks are handled in; None while there is none, or it does not run."""
+        home = self._home
+        return home if home is not None and home.is_running() else None
+
+    async def start(self) -> None:
+        """See `Hub.start`."""
+        here = asyncio.get_running_loop()
+        with self._mutex:
+            if self.home is not None:
+                return
+            left, self._home = self._home, here
+        hub = self._hub
+        try:
+            if left is not None:
+                await self._leave(left)
+            if hub.settings.webhooks:
+                await hub.open()
+            if hub.settings.identity.vault is not None:
+                await hub.vault.open()
+        except BaseException:
+            self._home = None
+            raise
+        hub.failure = None
+        if hub.settings.webhooks:
+            self._run(asyncio.create_task(hub.worker.run()))
+        self._run(asyncio.create_task(self._tend()))
+        if hub.settings.identity.describe_themselves:
+            asked = asyncio.Event()
+            self._run(asyncio.create_task(meet_issuers(hub.accounts, hub.listeners, asked)))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), ISSUER_PATIENCE_SECONDS)
+
+    async def receive(self) -> None:
+        """Begin to handle webhooks in a hub that was started when it had no source of them."""
+        hub = self._hub
+        if hub.settings.webhooks and self._tasks and not hub.store.is_open:
+            await hub.open()
+            self._run(asyncio.create_task(hub.worker.run()))
+
+    async def stop(self, grace: float) -> None:
+        """See `Hub.stop`."""
+        home, here = self.home, asyncio.get_running_loop()
+        if home is not None and home is not here:
+            await _elsewhere(home, self, grace)
+            return
+        left, self._home = self._home, None
+        if left is not None and left is not here:
+            await self._leave(left)
+        tasks, self._tasks = self._tasks, []
+        hub = self._hub
+        try:
+            if tasks:
+                await hub.worker.stop(grace if hub.failure is None else 0)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                with suppress(StoreUnavailableError):
+                    await hub.receiver.flush()
+        finally:
+            await hub.close()
+
+    async def _leave(self, loop: AbstractEventLoop) -> None:
+        """Take leave of a loop that runs no more; the store gives back what was leased there."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            if loop.is_closed():
+                with suppress(RuntimeError):  # it may want to wait, for what will never come
+                    task.get_coro().close()  # pyright: ignore[reportOptionalMemberAccess]
+            else:
+                task.cancel()
+        await self._hub.store.close()
+
+    def _run(self, task: asyncio.Task[None]) -> None:
+        self._tasks.append(task)
+        task.add_done_callback(self._ended)
+
+    async def _tend(self) -> None:
+        """Write the counters now and then, and see whether the store can be relied on."""
+        hub = self._hub
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            with suppress(StoreUnavailableError):
+                await hub.receiver.flush()
+            if hub.store.broken is not None:
+                raise StoreCorruptError(hub.store.broken)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task not in self._tasks:
+            return
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._hub.failure is None:
+            self._hub.failure = error
+            self._hub.listeners.emit(HubFailed(error=summary_of(error), exception=error))
+
+
+async def _elsewhere(home: AbstractEventLoop, life: Life, grace: float) -> None:
+    """Stop it where it runs."""
+    stopping = asyncio.run_coroutine_threadsafe(life.stop(grace), home)
+    try:
+        async with asyncio.timeout(grace + ELSEWHERE_SECONDS):
+            await asyncio.wrap_future(stopping)
+    except TimeoutError:
+        raise MisuseError(
+            "the hub was started in another event loop, and that is stuck: stop it there"
+        ) from None
