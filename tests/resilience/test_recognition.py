@@ -185,6 +185,12 @@ def test_a_wrapped_error_is_known_by_its_reason():
         )
 
 
+def test_a_chain_of_causes_that_never_ends_is_left():
+    error = made("requests.exceptions.SSLError", args=())
+    error.__cause__ = error
+    assert recognise(error).effect is UNKNOWN
+
+
 def test_an_sdk_that_says_only_no_connection_is_known_by_its_cause():
     unknown = made("stripe.APIConnectionError")
     assert recognise(unknown).effect is UNKNOWN

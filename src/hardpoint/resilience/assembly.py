@@ -6,11 +6,16 @@ from typing import Any, final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience import runner, runner_blocking
+from hardpoint.resilience.circuit import Outcome
 from hardpoint.resilience.functions import Run
 from hardpoint.resilience.hedge import Hedge, Racer
+from hardpoint.resilience.hints import status_of
+from hardpoint.resilience.judgement import Judgement
 from hardpoint.resilience.keys import Keyed, States
-from hardpoint.resilience.plans import Kind, Plan, plan_of, span_of, view
+from hardpoint.resilience.plans import Kind, Plan, facts_of, plan_of, span_of, view
+from hardpoint.resilience.recognition import Quota
 from hardpoint.resilience.settings import Settings
+from hardpoint.resilience.settlement import observe
 from hardpoint.resilience.state import Parts, State, Stats
 from hardpoint.runtime.effects import AMBIENT, Effects
 
@@ -136,6 +141,29 @@ class Assembly:
         kind = "guard" if once else "attempts"
         return lambda asynchronous: self._run(kind, asynchronous=asynchronous)
 
+    def observe(self, quota: Quota, key: Hashable) -> None:
+        """Heed what the other side says is left of its limit."""
+        now = self.effects.monotonic()
+        state = self.state() if key is None else self.states.at(key, now)
+        observe(state, quota, now)
+
+    def opening(self) -> Run:
+        """What opens a stream: given the function and its arguments."""
+        return self._run("stream", asynchronous=True)
+
+    def state_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State:
+        """The state that a call with these arguments has."""
+        keyed = self.settings.keyed
+        by = self._fixed or (None if keyed is None else keyed.by)
+        key = None if by is None else by(*args, **kwargs)
+        return self.states.at(key, self.effects.monotonic())
+
+    def outcome_of(self, error: Exception) -> Outcome:
+        """What an error says about the other side."""
+        one = self.settings
+        judgement = Judgement(one.name, facts_of(one), one.retry, one.breaker, self.listeners)
+        return judgement.outcome(error, status_of(error), judgement.verdict(error))
+
     def _run(self, kind: Kind, *, asynchronous: bool) -> Run:
         run = self._runs.get((kind, asynchronous))
         if run is None:
@@ -181,18 +209,11 @@ class Assembly:
         return self._racer.run
 
     def _make_racer(self, hedge: Hedge) -> Racer:
-        keyed = self.settings.keyed
-        by = self._fixed or (None if keyed is None else keyed.by)
-
-        def state_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> State:
-            key = None if by is None else by(*args, **kwargs)
-            return self.states.at(key, self.effects.monotonic())
-
         return Racer(
             self.settings.name,
             hedge,
             leg=self._run("leg", asynchronous=True),
-            state_of=state_of,
+            state_of=self.state_for,
             key_name=self.settings.idempotency_key,
             effects=self.effects,
             listeners=self.listeners,

@@ -1,6 +1,6 @@
 """The record of one logical call, made at its first failure."""
 
-from typing import final
+from typing import Any, final
 
 from hardpoint.resilience.hints import NOTHING, Hints
 from hardpoint.resilience.state import State
@@ -38,3 +38,14 @@ class Call:
         self.started = started
         self.until = until
         self.now = now
+
+
+@final
+class Opened:
+    """A stream that was opened, and the breaker's permit that it holds; 0 for none."""
+
+    __slots__ = ("permit", "stream")
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.permit = 0

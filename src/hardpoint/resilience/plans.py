@@ -20,9 +20,9 @@ from hardpoint.runtime.effects import Effects
 if TYPE_CHECKING:
     from hardpoint.runtime.timer import Watch
 
-Kind = Literal["call", "attempts", "guard", "race", "leg"]
+Kind = Literal["call", "attempts", "guard", "race", "leg", "stream"]
 """What is run: a function; a block with retries, or without; the attempts of a hedged function
-around its legs; one of these."""
+around its legs; one of these; the opening of a stream."""
 
 _BARRING = 60.0  # the longest that a Retry-After bars the rate limit of a policy without retries
 
@@ -44,6 +44,8 @@ def view(settings: Settings, kind: Kind) -> Settings:
             return replace(
                 settings, hedge=None, breaker=None, rate=None, bulkhead=None, timeout=None
             )
+        case "stream":
+            return replace(settings, bulkhead=None)  # the stream holds its place itself
         case _:  # "leg"
             return replace(
                 settings,
@@ -146,10 +148,13 @@ def plan_of(
     span = span_of(settings)
     slow_after = _slow_after(settings, None if asynchronous else span)
     window_counted = breaker is not None and breaker.has_window and breaker.last is None
-    results_matter = kind not in ("attempts", "guard") and (
-        (retry is not None and retry.on_result is not None)
-        or (breaker is not None and breaker.on_result is not None)
-        or settings.classify is not None
+    results_matter = kind == "stream" or (
+        kind not in ("attempts", "guard")
+        and (
+            (retry is not None and retry.on_result is not None)
+            or (breaker is not None and breaker.on_result is not None)
+            or settings.classify is not None
+        )
     )
     return Plan(
         asynchronous=asynchronous,
@@ -178,14 +183,19 @@ def plan_of(
     )
 
 
-def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> Settlement:
-    name, retry, breaker = settings.name, settings.retry, settings.breaker
-    facts = Facts(
+def facts_of(settings: Settings) -> Facts:
+    """What the settings say about the calls."""
+    return Facts(
         settings.repeat,
         idempotent=settings.idempotent,
         keyed=settings.idempotency_key is not None,
         classify=settings.classify,
     )
+
+
+def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> Settlement:
+    name, retry, breaker = settings.name, settings.retry, settings.breaker
+    facts = facts_of(settings)
     judgement = Judgement(name, facts, retry, breaker, listeners)
     following = None
     barring = _BARRING

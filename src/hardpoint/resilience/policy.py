@@ -12,8 +12,10 @@ from hardpoint.resilience.circuit import Circuit
 from hardpoint.resilience.composition import MARK, warn_about_itself, warn_about_nesting
 from hardpoint.resilience.fallback import Degraded
 from hardpoint.resilience.functions import is_asynchronous
+from hardpoint.resilience.recognition import Quota
 from hardpoint.resilience.settings import Options, Settings
 from hardpoint.resilience.state import Stats
+from hardpoint.resilience.streams import STABLE_SECONDS, OpenStream
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -144,6 +146,47 @@ class Policy(Generic[F]):
         A block cannot be repeated, so there is one attempt.
         """
         return Guard(self._assembly.block(once=True), self.settings.idempotency_key)
+
+    def open_stream(
+        self,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        stable: float = STABLE_SECONDS,
+        **kwargs: Any,
+    ) -> OpenStream[Any]:
+        """A stream under this policy: `async with policy.open_stream(connect, url) as stream:`.
+
+        The opening is a call: retried, timed and refused like one. While the block lasts it holds
+        its place in the bulkhead; nothing of what is read from it is retried or timed.
+
+        Args:
+            function: gives the stream, an awaitable of it, or an asynchronous context manager.
+            *args: for it, as are `kwargs`.
+            **kwargs: see above.
+            stable: seconds after which the opening counts as a success for the breaker; a stream
+                that breaks before counts as a failure.
+
+        Raises:
+            ConfigurationError: the policy hedges, or `stable` is senseless.
+        """
+        return OpenStream(self._assembly, function, args, kwargs, stable=stable)
+
+    def observe_quota(self, quota: Quota, *, key: Hashable = None) -> None:
+        """Slow down ahead of the other side's limit, as its answer tells of it.
+
+        Args:
+            quota: what it says is left. It never speeds anything up.
+            key: of the state it concerns, where the policy keeps several.
+
+        Raises:
+            ConfigurationError: the policy has no rate limit to slow, or needs a key.
+        """
+        if self.settings.rate is None:
+            raise ConfigurationError(
+                f"{self.name}.rate", "is not set: nothing can be slowed", fix="Give a RateLimit"
+            )
+        self._assembly.observe(quota, key)
 
     def with_(self, **changes: Unpack[Options]) -> "Policy[F]":
         """The same policy with other options. Parts that stay the same share their state."""

@@ -103,11 +103,6 @@ def by_status(status: int | None) -> Verdict:
     return NOT_ADMITTED if status in {401, 403, 407} else ANSWERED
 
 
-def is_refused(error: BaseException) -> bool:
-    """True when the connection was refused, or the name not found: nothing was sent."""
-    return recognise(error).effect is Effect.UNSENT
-
-
 # Ours
 
 

@@ -17,7 +17,7 @@ from hardpoint.core.errors import (
     TimedOutError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.call import Call
+from hardpoint.resilience.call import Call, Opened
 from hardpoint.resilience.circuit import Outcome
 from hardpoint.resilience.fallback import Fallback
 from hardpoint.resilience.hints import NOTHING, hints_of
@@ -189,6 +189,9 @@ class Settlement:
         Returns:
             None when the result stands; else another attempt follows.
         """
+        if type(result) is Opened:  # what it is worth shows while it lives
+            result.permit = permit
+            return None
         now = self._effects.monotonic()
         judgement = self._judgement
         verdict = judgement.verdict_on_result(result)

@@ -11,6 +11,9 @@ import hardpoint.storage.api as asynchronous
 class ObjectStore:
     """Keeps objects through one connection: bytes under a key.
 
+    A key that is written has to mean the same everywhere (`hardpoint.storage.keys`). One that a
+    list shows is taken as it is by whatever reads, copies or deletes: others may have written it.
+
     Args:
         driver: the provider's.
         connection: its name, policy and runtime.
