@@ -1,9 +1,10 @@
-"""The example, as a browser sees it: with our own fake, and with a certified OpenID provider."""
+"""The example, as a browser sees it: with our own fake, a certified provider, and Authlib's."""
 
 import importlib.util
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,19 +30,30 @@ def fake():
         yield server.url, f"{server.url}/api/events"
 
 
-@pytest.fixture(scope="module")
-def certified():
-    """The same of npm's oidc-provider, which `make test` installs."""
-    command = ["node", "server.mjs", json.dumps({"redirect_uris": [BACK]})]
+def peer(*command):
+    """The same of somebody else's provider; it logs as it likes."""
+    told = json.dumps({"redirect_uris": [BACK]})
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=PEER, **pipes) as server:
-        told = server.stdout.readline()
-        if not told:
+    with subprocess.Popen([*command, told], cwd=PEER, **pipes) as server:
+        line = server.stdout.readline()
+        if not line:
             raise AssertionError(f"see `make test`: {server.stderr.read().decode()[-500:]}")
-        issuer = json.loads(told)["issuer"]
+        issuer = json.loads(line)["issuer"]
         yield issuer, f"{issuer}/me"
         server.stdin.close()
         server.stderr.read()
+
+
+@pytest.fixture(scope="module")
+def certified():
+    """npm's oidc-provider, which `make test` installs."""
+    yield from peer("node", "server.mjs")
+
+
+@pytest.fixture(scope="module")
+def authlib():
+    """A provider made of Authlib."""
+    yield from peer(sys.executable, "authlib_server.py")
 
 
 class Browser:
@@ -75,7 +87,7 @@ class Browser:
         return self.shop.portal.call(lambda: getattr(vault, verb)(*names, **facts))
 
 
-@pytest.fixture(params=["fake", "certified"])
+@pytest.fixture(params=["fake", "certified", "authlib"])
 def browser(request, tmp_path, monkeypatch):
     issuer, resource = request.getfixturevalue(request.param)
     folder = shutil.copytree(EXAMPLE, tmp_path / "shop")
