@@ -77,3 +77,8 @@ def test_every_command_line_is_taken() -> None:
             fault_of(text.removeprefix("stripe:"))
         for text in given["chaos"] or []:
             chaos_of(text)
+
+
+def test_every_vendor_stands_there_once() -> None:
+    titles = re.findall(r"^### (.*)$", PAGE.partition("## Vendors")[2], re.MULTILINE)
+    assert titles == sorted(set(titles))

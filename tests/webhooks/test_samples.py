@@ -111,3 +111,38 @@ def test_a_provider_that_has_no_samples_or_is_unknown_is_refused(mute_provider: 
         samples(mute_provider)
     with pytest.raises(ConfigurationError):
         samples("nobody")
+
+
+@pytest.mark.parametrize(
+    ("provider", "event", "path"),
+    [
+        ("stripe", "payment_intent.succeeded", "data.object.metadata.order_id"),
+        ("sendgrid", "delivered", "order_id"),
+        ("sendgrid", "delivered", "0.order_id"),
+    ],
+)
+def test_what_a_vendor_sends_as_text_is_text_in_its_samples(
+    provider: str, event: str, path: str
+) -> None:
+    sample = samples(provider).sample(event, now=NOW, ids=counted(), overrides={path: 1001})
+
+    assert b'"order_id":"1001"' in sample.body.replace(b": ", b":")
+
+
+def test_what_was_text_stays_text_and_what_was_a_number_a_number() -> None:
+    made = samples("stripe").sample(
+        "payment_intent.succeeded",
+        now=NOW,
+        ids=counted(),
+        overrides={"data.object.status": 7, "data.object.amount": 500, "data.object.x": True},
+    )
+    about = json.loads(made.body)["data"]["object"]
+    assert (about["status"], about["amount"], about["x"]) == ("7", 500, True)
+
+
+def test_a_form_holds_flags_as_vendors_write_them() -> None:
+    made = samples("twilio").sample(
+        "message.sent", now=NOW, ids=counted(), overrides={"Own": True, "ErrorCode": 30003}
+    )
+    assert b"Own=true" in made.body
+    assert b"ErrorCode=30003" in made.body

@@ -73,6 +73,7 @@ class Samples:
         event_type: where its type stands, if it does in the document.
         indent: spaces of the vendor's JSON; 0 is compact.
         form: the vendor sends forms: documents of names and texts.
+        text_at: whether the vendor has text and nothing else at a path, as in metadata.
     """
 
     def __init__(
@@ -83,12 +84,14 @@ class Samples:
         event_type: Callable[[Any], str | None] = lambda document: document.get("type"),
         indent: int = 0,
         form: bool = False,
+        text_at: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._documents = documents
         self._event_id = event_id
         self._event_type = event_type
         self._indent = indent
         self._form = form
+        self._text_at = text_at
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -110,7 +113,7 @@ class Samples:
             now: Unix seconds it happened at.
             ids: where its ids come from.
             overrides: values by dotted path, `data.object.amount`; a number is a place in a list.
-                Keys that are not there are added.
+                Keys that are not there are added. What the vendor sends as text becomes text.
 
         Raises:
             ConfigurationError: no such type, or a path that leads nowhere.
@@ -124,7 +127,7 @@ class Samples:
         fresh = Fresh(now, ids)
         document = deepcopy(build(fresh))  # what builders share is not the overrides' to change
         for path, value in (overrides or {}).items():
-            _override(document, path, value)
+            _override(document, path, value, text=self._form or self._text_at(path))
         identifier = self._event_id(fresh, document)
         if self._form:
             form = urlencode(document, errors="replace").encode("ascii")
@@ -168,15 +171,26 @@ def assignment(text: str) -> tuple[str, Any]:
         return path, value
 
 
-def _override(document: Any, path: str, value: Any) -> None:
+def _override(document: Any, path: str, value: Any, *, text: bool) -> None:
     *parents, last = path.split(".")
     place: Any = document
+    if isinstance(place, list) and not path[0].isdigit():  # a list of one event, commonly
+        place = cast("list[Any]", place)[0]
     for step in parents:
         key = _key(place, step, path)
         if isinstance(key, str) and key not in place:
             place[key] = {}
         place = place[key]
-    place[_key(place, last, path)] = value
+    key = _key(place, last, path)
+    there = isinstance(key, int) or key in place
+    if text or (there and isinstance(place[key], str)):
+        value = _text(value)
+    place[key] = value
+
+
+def _text(value: Any) -> Any:
+    """A number or a flag as text, as it would stand in JSON; the rest as it is."""
+    return msgspec.json.encode(value).decode() if isinstance(value, int | float) else value
 
 
 def _key(place: Any, step: str, path: str) -> str | int:

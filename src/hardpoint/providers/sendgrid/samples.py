@@ -6,6 +6,7 @@ An order's confirmation is sent to a customer. Addresses are of a domain kept fo
 import base64
 from typing import Any
 
+from hardpoint.providers.sendgrid.wire import EVENT_FIELDS
 from hardpoint.webhooks.samples import Builder, Document, Fresh, Samples
 
 _TO = "ann@example.com"
@@ -34,6 +35,12 @@ def _short(fresh: Fresh) -> str:
     """22 letters and digits, as SendGrid's ids are."""
     number = bytes.fromhex(fresh.uuid().replace("-", ""))
     return base64.urlsafe_b64encode(number).decode().rstrip("=")
+
+
+def _custom(path: str) -> bool:
+    """Arguments of one's own are text: SendGrid takes nothing else."""
+    steps = path.split(".")
+    return steps[steps[0].isdigit() and len(steps) > 1] not in EVENT_FIELDS
 
 
 def _type(document: list[Document]) -> str | None:
@@ -66,4 +73,5 @@ SAMPLES = Samples(
     },
     event_id=lambda _, document: document[0]["sg_event_id"],
     event_type=_type,
+    text_at=_custom,
 )

@@ -318,5 +318,6 @@ SAMPLES = Samples(
     {name: _event(name, make, **_CHANGED.get(name, {})) for name, make in _ABOUT.items()},
     event_id=lambda _, document: str(document.get("id")),
     indent=2,
+    text_at=lambda path: "metadata" in path.split(".")[:-1],
 )
 """Account events; add `account=acct_...` for one of a connected account."""
