@@ -42,6 +42,13 @@ def test_places_in_addresses_are_filled_and_a_public_client_has_no_secret():
     assert one.client("login", entry, SHOP).entry.client_auth is ClientAuth.NONE
 
 
+@pytest.mark.parametrize("chosen", [ClientAuth.BASIC, ClientAuth.POST])
+def test_how_a_client_proves_itself_can_be_chosen(chosen):
+    one = settings(client_auth=chosen.value)
+    for purpose in ("login", "connect"):
+        assert one.client(purpose, one.entry(purpose), SHOP).entry.client_auth is chosen
+
+
 @pytest.mark.parametrize(
     ("facts", "key"),
     [
@@ -50,6 +57,11 @@ def test_places_in_addresses_are_filled_and_a_public_client_has_no_secret():
         ({"provider": "google", "issuer": "https://id.example"}, "oauth.main.provider"),
         ({"provider": None, "issuer": None}, "oauth.main.provider"),
         ({"login": False, "connect": False}, "oauth.main.login"),
+        ({"client_auth": "basic"}, "oauth.main.client_auth"),
+        (
+            {"client_auth": "client_secret_post", "client_secret": None},
+            "oauth.main.client_auth",
+        ),
     ],
 )
 def test_a_registration_that_cannot_work_is_refused_by_its_key(facts, key):

@@ -140,6 +140,28 @@ def test_a_grant_is_given_back(endpoint, transport) -> None:
     assert transport.sent[0].url == at
 
 
+@pytest.mark.parametrize("body", [b"", b"OK", b"<html>bye</html>", b'{"error": "odd"}', b"null"])
+def test_a_revocation_that_is_answered_with_200_is_done_whatever_else_is_said(
+    endpoint, transport, body
+) -> None:
+    transport.replies = [(200, "text/html", body)]
+    one = endpoint(revocation_url="https://acme.example/revoke")
+    assert run(one.revoke(Secret.value("r1"))) is True
+
+
+def test_who_refuses_with_200_is_read(endpoint, transport) -> None:
+    at = {"revocation_url": "https://acme.example/revoke", "ok_field": "ok"}
+    transport.replies = [
+        (200, "application/json", b'{"ok": false, "error": "invalid_client"}'),
+        (200, "application/json", b'{"ok": true}'),
+        EMPTY,
+    ]
+    with pytest.raises(TokenEndpointError):
+        run(endpoint(**at).revoke(Secret.value("r1")))
+    assert run(endpoint(**at).revoke(Secret.value("r1"))) is True
+    assert run(endpoint(**at).revoke(Secret.value("r1"))) is True
+
+
 def test_a_grant_is_given_back_under_the_token_itself(endpoint, transport) -> None:
     transport.replies = [(200, "application/json", b'{"ok": true}')]
     one = endpoint(revocation_url="https://acme.example/x", revocation=Revocation.BEARER)

@@ -47,7 +47,11 @@ def test_a_person_is_their_issuer_and_subject(read):
     assert "user-1" not in repr(person)
 
 
-@pytest.mark.parametrize("said", ["true", 1, None, "false", [True]])
+def test_the_word_true_may_come_as_text(read):
+    assert read(email="ada@acme.example", email_verified="true").email_verified is True
+
+
+@pytest.mark.parametrize("said", ["True", "yes", 1, None, False, "false", [True]])
 def test_an_address_is_verified_only_by_the_word_true(read, said):
     assert read(email="ada@acme.example", email_verified=said).email_verified is False
 

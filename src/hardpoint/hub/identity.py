@@ -42,6 +42,7 @@ _KEYS = {
     "login",
     "connect",
     "authorize_params",
+    "client_auth",
 }
 
 
@@ -209,6 +210,7 @@ def _oauth(name: str, tables: Table, folder: Path) -> OAuthSettings:
         login=_flag(table, "login"),
         connect=_flag(table, "connect"),
         authorize_params=_texts_by_name(table, "authorize_params"),
+        client_auth=_optional(table, "client_auth"),
     )
 
 

@@ -37,6 +37,8 @@ class OAuthSettings:
         tenants: whose people are taken, where an issuer serves many; `any` for everyone's.
         login, connect: what it is for.
         authorize_params: sent along when a browser goes to connect.
+        client_auth: how we prove who we are, `client_secret_basic` or `client_secret_post`; else
+            as the provider's entry has it, or the issuer says.
 
     Raises:
         ConfigurationError: neither or both of provider and issuer, or a name that fits no path.
@@ -54,6 +56,7 @@ class OAuthSettings:
     login: bool = True
     connect: bool = True
     authorize_params: Mapping[str, str] = field(default_factory=dict[str, str])
+    client_auth: str | None = None
 
     def __post_init__(self) -> None:
         key = f"oauth.{self.name}"
@@ -63,6 +66,16 @@ class OAuthSettings:
             )
         if (self.provider is None) is (self.issuer is None):
             raise ConfigurationError(f"{key}.provider", "or issuer is needed, and one of them only")
+        if self.client_auth is not None:
+            methods = [one.value for one in (ClientAuth.BASIC, ClientAuth.POST)]
+            if self.client_auth not in methods:
+                raise ConfigurationError(
+                    f"{key}.client_auth", "is no method", fix=f"One of {', '.join(methods)}"
+                )
+            if self.client_secret is None:
+                raise ConfigurationError(
+                    f"{key}.client_auth", "is set without client_secret", fix="Set both"
+                )
         if not (self.login or self.connect):
             raise ConfigurationError(f"{key}.login", "is false, and so is connect")
 
@@ -96,6 +109,8 @@ class OAuthSettings:
             entry = replace(entry, authorize_params=params)
         if self.client_secret is None:
             entry = replace(entry, client_auth=ClientAuth.NONE)
+        elif self.client_auth is not None:
+            entry = replace(entry, client_auth=ClientAuth(self.client_auth))
         return Client(
             entry=entry,
             client_id=self.client_id,

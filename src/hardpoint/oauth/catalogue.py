@@ -114,7 +114,8 @@ class Entry:
         refresh_seconds: a refresh token's life from its issue, where an answer does not say.
         refresh_idle_seconds: its life without use; it is refreshed well before.
         errors: its own codes, on top of RFC 6749's, and what they mean.
-        error_field, ok_field: where an answer with status 200 says that it is a refusal.
+        error_field, ok_field: where an answer with status 200 says that it is a refusal. With an
+            `ok_field` that holds for revocations too.
         slots: further credentials of one answer, by the name of the object that holds them.
         account_field: what in the answer names the account, `team.id`.
         revocation: see `Revocation`.

@@ -104,7 +104,9 @@ class TokenEndpoint:
         else:
             request = self._form(entry.revocation_url, {"token": token, "token_type_hint": hint})
         response = await self._send(request)
-        if response.body.strip() or not 200 <= response.status < 300:
+        # A 200 is a success whatever its body says (RFC 7009, 2.2), but for those who refuse so.
+        told = entry.ok_field is not None and response.body.strip()
+        if told or not 200 <= response.status < 300:
             accepted(response, entry, private=self._private(token))
         return True
 

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hardpoint.oauth.identity import Asked, Identity
+from hardpoint.oauth.identity import Asked, Identity, email_verified
 from hardpoint.oauth.jwks import Key
 from hardpoint.oauth.jwt import Expected, Unverified, refused, seconds, text, verified
 
@@ -50,7 +50,7 @@ def id_token(
         authenticated_at=authenticated_at,
         session=text(claims, "sid"),
         email=text(claims, "email"),
-        email_verified=claims.get("email_verified") is True,
+        email_verified=email_verified(claims),
         claims=claims,
     )
 

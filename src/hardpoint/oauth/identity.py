@@ -74,3 +74,9 @@ class Identify(Protocol):
             ProviderError: it could not be asked.
         """
         ...
+
+
+def email_verified(claims: Mapping[str, Any]) -> bool:
+    """Whether the issuer has seen the person read mail there; some write the word as text."""
+    told: object = claims.get("email_verified")
+    return told is True or told == "true"

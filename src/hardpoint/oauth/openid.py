@@ -18,7 +18,7 @@ from hardpoint.oauth.catalogue import ClientAuth, Entry
 from hardpoint.oauth.discovery import Metadata, discovery_url, metadata
 from hardpoint.oauth.documents import json_object
 from hardpoint.oauth.id_token import id_token
-from hardpoint.oauth.identity import Asked, Identity
+from hardpoint.oauth.identity import Asked, Identity, email_verified
 from hardpoint.oauth.jwks import ALGORITHMS
 from hardpoint.oauth.jwt import Expected, check_header, refused, unverified
 from hardpoint.oauth.keycache import Fetch, KeyCache
@@ -98,7 +98,7 @@ class UserinfoIdentity:
         return msgspec.structs.replace(
             identity,
             email=email,
-            email_verified=told.get("email_verified") is True,
+            email_verified=email_verified(told),
             claims={**told, **identity.claims},
         )
 

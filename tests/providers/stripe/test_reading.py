@@ -88,6 +88,28 @@ def test_an_intent_is_read_whole():
 
 
 @pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("redirect_to_url", "url"),
+        ("boleto_display_details", "hosted_voucher_url"),
+        ("konbini_display_details", "hosted_voucher_url"),
+        ("multibanco_display_details", "hosted_voucher_url"),
+        ("oxxo_display_details", "hosted_voucher_url"),
+        ("cashapp_handle_redirect_or_display_qr_code", "hosted_instructions_url"),
+        ("display_bank_transfer_instructions", "hosted_instructions_url"),
+        ("paynow_display_qr_code", "hosted_instructions_url"),
+        ("promptpay_display_qr_code", "hosted_instructions_url"),
+        ("swish_handle_redirect_or_display_qr_code", "hosted_instructions_url"),
+        ("verify_with_microdeposits", "hosted_verification_url"),
+    ],
+)
+def test_the_page_that_the_customer_is_to_see_is_found_under_each_of_its_names(kind, name):
+    details = {name: "https://payments.stripe.com/page", "other": 1}
+    payment = intent(next_action={"type": kind, kind: details})
+    assert payment.next_action.url == "https://payments.stripe.com/page"
+
+
+@pytest.mark.parametrize(
     ("action", "kind"),
     [
         ({"type": "use_stripe_sdk", "use_stripe_sdk": {}}, "use_stripe_sdk"),

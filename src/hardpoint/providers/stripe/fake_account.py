@@ -321,7 +321,14 @@ class Account:
         code, decline_code = declined
         message = "Your card was declined."
         self._fail(intent, code, decline_code, message)
-        raise RefusedError(code, message, status=402, kind="card_error", decline_code=decline_code)
+        raise RefusedError(
+            code,
+            message,
+            status=402,
+            kind="card_error",
+            decline_code=decline_code,
+            payment_intent=self._shown(intent, set()),
+        )
 
     def _charge(self, intent: Intent) -> None:
         charge = Charge(

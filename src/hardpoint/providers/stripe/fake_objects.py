@@ -23,6 +23,7 @@ class RefusedError(Exception):
         kind: str = "invalid_request_error",
         param: str | None = None,
         decline_code: str | None = None,
+        payment_intent: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -32,6 +33,7 @@ class RefusedError(Exception):
             "message": message,
             "param": param,
             "decline_code": decline_code,
+            "payment_intent": payment_intent,
         }
         self.body = {"error": {name: value for name, value in error.items() if value is not None}}
 

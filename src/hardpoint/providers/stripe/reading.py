@@ -56,6 +56,12 @@ _REFUND_STATUSES = {
     "canceled": RefundStatus.FAILED,
 }
 
+_ADDRESSES = ("url", "hosted_voucher_url", "hosted_instructions_url", "hosted_verification_url")
+"""How the kinds of `next_action` call the page that the customer is to see.
+
+https://docs.stripe.com/api/payment_intents/object#payment_intent_object-next_action (2026-11-30).
+"""
+
 
 def event(body: bytes) -> PaymentEvent | None:
     """What an event says about payments, if anything."""
@@ -103,9 +109,10 @@ def payment(intent: wire.PaymentIntent) -> Payment:
 
 def _next_action(action: Mapping[str, Any]) -> NextAction:
     kind = str(action.get("type", ""))
-    details = action.get(kind)
-    url = details.get("url") if isinstance(details, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
-    return NextAction(kind=kind, url=url if isinstance(url, str) else None)
+    found: Any = action.get(kind)
+    details: dict[str, Any] = found if isinstance(found, dict) else {}
+    urls = (details.get(name) for name in _ADDRESSES)
+    return NextAction(kind=kind, url=next((one for one in urls if isinstance(one, str)), None))
 
 
 def _own(metadata: Mapping[str, str]) -> dict[str, str]:
