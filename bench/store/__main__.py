@@ -99,7 +99,7 @@ def floor_of_accepts(
         for n, one in enumerate(events)
     ]
     contents = [(n, one.id, one.headers, one.body) for n, one in enumerate(events)]
-    jobs = [(one.id, HANDLER, one.received_at, 1, 1) for one in events]
+    jobs = [(one.id, HANDLER, HANDLER, one.received_at, 1, 1) for one in events]
     orders = [(one.vendor_id,) for one in events]
     ends = [(one.id, HANDLER, 1, 1) for one in events]
     attempts = [(one.id, HANDLER, 1, 0.0, 0.0, "done", None) for one in events]
@@ -113,8 +113,8 @@ def floor_of_accepts(
         )
         connection.executemany("insert into hardpoint_content values (?, ?, ?, ?)", contents[part])
         connection.executemany(
-            "insert into hardpoint_job (event, handler, run_at, boot, fence)"
-            " values (?, ?, ?, ?, ?)",
+            "insert into hardpoint_job (event, handler, lane, run_at, boot, fence)"
+            " values (?, ?, ?, ?, ?, ?)",
             jobs[part],
         )
         connection.execute("commit")
@@ -245,7 +245,7 @@ async def claims(path: Path, events: list[NewEvent], batch: int) -> Row:
     row, left = Row(f"claim + complete, {batch} a batch"), len(events)
     while left:
         now = time.time()
-        leases = await store.claim([HANDLER], batch, now=now, lease=60)
+        leases = (await store.claim({HANDLER: batch})).leases
         left -= len(leases)
         await asyncio.gather(
             *(

@@ -14,7 +14,7 @@ import pytest
 from hardpoint.hub.hub import Hub
 from hardpoint.store.sqlite import SqliteReader
 from hardpoint.webhooks.answers import Answer
-from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.verification import scheme
 
 _CONFIGURATION = """
@@ -95,9 +95,9 @@ class Shop:
         headers = self.sign("code", body, event_id=delivery, event_type=event_type)
         return self.post("code", headers, body)
 
-    def attempts(self) -> list[AttemptFinished]:
+    def attempts(self) -> list[HandlerFinished]:
         """Those that ended so far."""
-        return [event for event in self.told if isinstance(event, AttemptFinished)]
+        return [event for event in self.told if isinstance(event, HandlerFinished)]
 
     def read(self, question: Callable[[SqliteReader], Any]) -> Any:
         """Looks beside the running hub."""

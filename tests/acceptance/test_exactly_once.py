@@ -140,10 +140,10 @@ def test_one_of_two_claims_wins(shop):
         await shop.hub.open()
         shop.hub.on("billing", name="mark_paid")(lambda event, job: None)
         await shop.pay("1001")  # nobody runs yet: it is left due
-        claims = [shop.hub.store.claim(["mark_paid"], 10, now=4e9, lease=60) for _ in range(2)]
+        claims = [shop.hub.store.claim({"mark_paid": 10}) for _ in range(2)]
         leases = await asyncio.gather(*claims)
         await shop.hub.stop()
-        return sorted(len(lease) for lease in leases)
+        return sorted(len(claim.leases) for claim in leases)
 
     assert asyncio.run(scenario()) == [0, 1]
 
@@ -225,7 +225,7 @@ CHILD = """
 
     async def main():
         async with hub:
-            while hub.worker.running or await hub.store.next_due(hub.handlers.names()):
+            while hub.worker.running or await hub.store.next_due(hub.handlers.names()) is not None:
                 await asyncio.sleep(0.01)
 
     asyncio.run(main())
@@ -237,10 +237,10 @@ CHILD = """
     [
         ("billing", "before the write"),
         ("billing", "in the transaction"),
-        ("billing", "AttemptFinished"),
+        ("billing", "HandlerFinished"),
         ("code", "in the block"),
         ("code", "after the block"),
-        ("code", "AttemptFinished"),
+        ("code", "HandlerFinished"),
     ],
 )
 def test_promise_4_a_process_that_dies_around_the_business_write_makes_it_exactly_once(
@@ -282,7 +282,7 @@ POISON = """
 
     async def main():
         async with hub:
-            while hub.worker.running or await hub.store.next_due(hub.handlers.names()):
+            while hub.worker.running or await hub.store.next_due(hub.handlers.names()) is not None:
                 await asyncio.sleep(0.01)
 
     asyncio.run(main())
@@ -329,7 +329,9 @@ def test_promise_4_a_write_that_lost_its_lease_is_not_made(shop):
     async def scenario():
         await shop.pay("1001")
         await shop.until(lambda: shop.hub.worker.running)
-        (stolen,) = await shop.hub.store.claim(["slow"], 1, now=4e9, lease=-4e9)
+        await shop.hub.store.release_all()
+        (stolen,) = (await shop.hub.store.claim({"slow": 1})).leases
+        await shop.hub.store.release_all()
         shop.hub.worker.notify()
         await shop.until(lambda: len(shop.attempts()) == 1)
         go_on.set()

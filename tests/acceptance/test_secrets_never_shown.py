@@ -65,7 +65,7 @@ def test_promise_9_a_canary_shows_up_nowhere(shop, stream):
     assert shop.open(scenario) == [STORED.status, UNAUTHORIZED.status, UNAUTHORIZED.status]
 
     log = stream.getvalue()
-    for line in ("event_received", "attempt_finished", "requests_refused", "handling"):
+    for line in ("event_received", "handler_finished", "requests_refused", "handling"):
         assert line in log
     assert "failed with ****" in log
     assert leaks(log) == []

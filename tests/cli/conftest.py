@@ -243,7 +243,7 @@ class Filler:
         self, name: str, handler: str, outcome: Outcome, error: str | None = None, again: float = 0
     ) -> None:
         now = self._clock.now()
-        [lease] = await self._store.claim([handler], 1, now=now, lease=60)
+        [lease] = (await self._store.claim({handler: 1})).leases
         assert lease.event.id == self.ids[name]
         await self._store.complete(
             Completion(
@@ -253,7 +253,7 @@ class Filler:
                 started_at=now,
                 ended_at=now + 0.25,
                 outcome=outcome,
-                run_at=now + again if again else None,
+                retry_in=again,
                 error=error,
             )
         )

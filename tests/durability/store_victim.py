@@ -77,7 +77,6 @@ async def handle(store: SqliteStore, lease: Lease) -> None:
             started_at=now,
             ended_at=now,
             outcome=Outcome.FAILED if dice < 0.3 else Outcome.DONE,
-            run_at=now,
             writes=() if dice < 0.3 else (lambda tx: tx.execute(APPLIED, row),),
         )
     )
@@ -94,7 +93,9 @@ def in_my_own_transaction(store: SqliteStore, lease: Lease, row: tuple[str, str]
 
 async def work_for_ever(store: SqliteStore) -> None:
     while True:
-        leases = await store.claim(HANDLERS, 20, now=time.time(), lease=60)
+        leases = list((await store.claim(dict.fromkeys(HANDLERS, 10))).leases)
+        suspect = await store.claim_suspect(HANDLERS)
+        leases += [] if suspect is None else [suspect]
         await asyncio.gather(*(handle(store, lease) for lease in leases))
         if not leases:
             await asyncio.sleep(0.001)

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from hardpoint.store.driver import Completed, Completion, Outcome
+from hardpoint.store.driver import Completed, Completion, Lease, Outcome
 from hardpoint.store.sqlite import Limits, SqliteReader, SqliteStore
 
 VICTIM = Path(__file__).with_name("store_victim.py")
@@ -40,12 +40,19 @@ def killed_at_random(path: Path, round_: int, chance: random.Random) -> set[str]
     return {line.removeprefix("ack ") for line in whole.decode().splitlines()}
 
 
+async def everything(store: SqliteStore) -> list[Lease]:
+    leases = list((await store.claim(dict.fromkeys(HANDLERS, 200))).leases)
+    while (suspect := await store.claim_suspect(HANDLERS)) is not None:
+        leases.append(suspect)
+    return leases
+
+
 async def finish_everything(path: Path) -> int:
     """Do what the killed ones have left; gives how much it was."""
     store = SqliteStore(path, limits=Limits(lock_wait=10))
     await store.open()
     left = 0
-    while leases := await store.claim(HANDLERS, 200, now=time.time() + 1, lease=60):
+    while leases := await everything(store):
         for lease in leases:
             row = (lease.event.id, lease.handler)
             ended = await store.complete(

@@ -14,11 +14,11 @@ from hardpoint.core.errors import (
     StoreUnavailableError,
 )
 from hardpoint.hub.events import ConfigurationLoaded, HubFailed
-from hardpoint.hub.hub import FORWARD, Hub
+from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
-from hardpoint.store.driver import State
+from hardpoint.store.driver import FORWARD, State
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
-from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.inbox import RequestsRefused
 from hardpoint.webhooks.verification import scheme
 
@@ -107,10 +107,10 @@ def test_a_decorated_function_stays_what_it_is_and_handles_its_events(folder):
     async def scenario():
         async with hub:
             assert await deliver(hub) is STORED
-            await until(lambda: told.of(AttemptFinished))
+            await until(lambda: told.of(HandlerFinished))
 
     asyncio.run(scenario())
-    assert told.of(AttemptFinished)[0].handler == "mark_paid"
+    assert told.of(HandlerFinished)[0].handler == "mark_paid"
     assert states(hub) == {"evt_1": State.DONE}
 
 
@@ -162,7 +162,7 @@ def test_a_hub_starts_again_after_it_stopped_in_another_loop_too(folder):
     for number in range(3):
         asyncio.run(scenario(f"evt_{number}"))
 
-    assert len(told.of(AttemptFinished)) == 6
+    assert len(told.of(HandlerFinished)) == 6
 
 
 def test_a_test_client_may_be_used_twice(folder):
@@ -321,21 +321,21 @@ def test_a_dead_letter_can_be_retried_and_a_done_event_replayed(folder):
     async def scenario():
         async with hub:
             await deliver(hub)
-            await until(lambda: len(told.of(AttemptFinished)) == 1)
+            await until(lambda: len(told.of(HandlerFinished)) == 1)
             fixed.set()
-            event = told.of(AttemptFinished)[0].event_id
+            event = told.of(HandlerFinished)[0].event_id
             assert await hub.retry(event, actor="anna", reason="fixed") == 1
-            await until(lambda: len(told.of(AttemptFinished)) == 2)
+            await until(lambda: len(told.of(HandlerFinished)) == 2)
             await until(lambda: states(hub)["evt_1"] is State.DONE)
             assert await hub.replay(event) == 0
             assert await hub.replay(event, force=True, actor="anna") == 1
-            await until(lambda: len(told.of(AttemptFinished)) == 3)
+            await until(lambda: len(told.of(HandlerFinished)) == 3)
             assert await hub.replay(event, "mark_paid", force=True) == 1
-            await until(lambda: len(told.of(AttemptFinished)) == 4)
+            await until(lambda: len(told.of(HandlerFinished)) == 4)
             assert await hub.retry("nothing") == await hub.replay("nothing") == 0
 
     asyncio.run(scenario())
-    assert [attempt.attempt for attempt in told.of(AttemptFinished)] == [1, 2, 3, 4]
+    assert [attempt.attempt for attempt in told.of(HandlerFinished)] == [1, 2, 3, 4]
 
 
 def test_a_handler_that_is_not_there_cannot_replay(folder):
@@ -351,18 +351,18 @@ def test_a_store_opened_alone_takes_orders_which_the_next_start_carries_out(fold
     async def before():
         async with hub:
             await deliver(hub)
-            await until(lambda: told.of(AttemptFinished))
+            await until(lambda: told.of(HandlerFinished))
 
     async def order():
         await hub.open()
         try:
-            return await hub.retry(told.of(AttemptFinished)[0].event_id)
+            return await hub.retry(told.of(HandlerFinished)[0].event_id)
         finally:
             await hub.stop()
 
     async def after():
         async with hub:
-            await until(lambda: len(told.of(AttemptFinished)) == 2)
+            await until(lambda: len(told.of(HandlerFinished)) == 2)
 
     asyncio.run(before())
     fixed.set()
@@ -501,7 +501,7 @@ def test_events_of_a_forwarded_source_go_on_as_long_as_it_is_forwarded(folder):
             hub, told = load(folder, CONFIGURATION + FORWARDING.format(url=url))
             async with hub:
                 await deliver(hub, "evt_1")
-                await until(lambda: told.of(AttemptFinished))
+                await until(lambda: told.of(HandlerFinished))
                 (folder / "hardpoint.toml").write_text(CONFIGURATION)
                 await hub.reload()
                 await deliver(hub, "evt_2")

@@ -10,7 +10,7 @@ from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import Reloader
 from hardpoint.service.runfile import Run
 from hardpoint.testing import ManualClock
-from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.attempts import HandlerFinished
 
 RUN = Run(pid=4711, url="http://127.0.0.1:8001", token="the-t0ken", started_at=12.5)
 KEY = {"authorization": f"Bearer {RUN.token}"}
@@ -173,15 +173,15 @@ def test_an_event_is_retried_and_replayed(admin, hub, signed, told):
 
     async def scenario(client, readiness):
         event = await store(hub, signed)
-        await told.has(AttemptFinished)
+        await told.has(HandlerFinished)
         order = {"handler": None, "actor": "ann", "reason": "fixed"}
         reply = await client.post(f"/api/events/{event}/retry", headers=KEY, json=order)
         assert (reply.status_code, reply.json()) == (200, {"count": 1})
-        await told.has(AttemptFinished, 2)
+        await told.has(HandlerFinished, 2)
         path = f"/api/events/{event}/replay"
         assert (await client.post(path, headers=KEY)).json() == {"count": 0}
         assert (await client.post(path, headers=KEY, json={"force": True})).json() == {"count": 1}
-        await told.has(AttemptFinished, 3)
+        await told.has(HandlerFinished, 3)
         assert handled == ["evt_1"] * 3
         reply = await client.post("/api/events/no-such/retry", headers=KEY)
         assert reply.json() == {"count": 0}

@@ -11,7 +11,16 @@ import pytest
 
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
-from hardpoint.store.driver import Accepted, Completed, Completion, Event, Lease, NewEvent, Outcome
+from hardpoint.store.driver import (
+    Accepted,
+    Completed,
+    Completion,
+    Event,
+    Lease,
+    NewEvent,
+    Outcome,
+    WriteFailedError,
+)
 from hardpoint.store.sqlite import Limits, SqliteReader, SqliteStore
 from hardpoint.testing.clock import ManualClock
 
@@ -64,8 +73,12 @@ class Desk:
             raise result
         return result
 
-    async def claim(self, limit: int = 10, *, handlers=("mark_paid",), lease: float = 60):
-        return await self.store.claim(handlers, limit, now=self.clock.now(), lease=lease)
+    async def claim(self, limit: int = 10, *, lanes=("mark_paid",)) -> list[Lease]:
+        """Claim so many of each lane."""
+        return list((await self.store.claim(dict.fromkeys(lanes, limit))).leases)
+
+    async def suspect(self, *, handlers=("mark_paid",)) -> Lease | None:
+        return await self.store.claim_suspect(handlers)
 
     def ending(self, lease: Lease, outcome: Outcome = Outcome.DONE, **changes: Any) -> Completion:
         plain = {
@@ -81,7 +94,11 @@ class Desk:
     async def complete(
         self, lease: Lease, outcome: Outcome = Outcome.DONE, **changes: Any
     ) -> Completed:
-        return await self.store.complete(self.ending(lease, outcome, **changes))
+        """End it; raises what a write function raised."""
+        try:
+            return await self.store.complete(self.ending(lease, outcome, **changes))
+        except WriteFailedError as failed:
+            raise failed.error from None
 
     async def grouped(self, *work: Coroutine[Any, Any, Any]) -> list[Any]:
         """Do all of this in one group; gives results and exceptions."""
@@ -124,6 +141,7 @@ class Desk:
                 body=event.body,
             ),
             handler="mark_paid",
+            lane="mark_paid",
             fence=1,
         )
 

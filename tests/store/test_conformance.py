@@ -101,11 +101,11 @@ def test_an_event_without_an_id_rests_on_its_body(any_stage):
 def test_each_handler_has_a_job_of_its_own(any_stage):
     async def story(desk):
         await desk.accept("evt_1", handlers=("a", "b"))
-        (lease,) = await desk.claim(handlers=("b",))
+        (lease,) = await desk.claim(lanes=("b",))
         assert lease.handler == "b"
         assert await desk.complete(lease) is Completed.RECORDED
-        assert await desk.claim(handlers=("b",)) == []
-        (other,) = await desk.claim(handlers=("a", "b"))
+        assert await desk.claim(lanes=("b",)) == []
+        (other,) = await desk.claim(lanes=("a", "b"))
         assert other.handler == "a"
 
     any_stage.play(story)
@@ -140,7 +140,7 @@ def test_jobs_are_given_in_the_order_they_are_due(any_stage):
             await desk.accept(f"evt_{number}")
             desk.clock.advance(1)
         (first,) = await desk.claim(1)
-        await desk.complete(first, Outcome.FAILED, run_at=desk.clock.now() + 5, error="later")
+        await desk.complete(first, Outcome.FAILED, retry_in=5, error="later")
         desk.clock.advance(10)
         given = [lease.event.vendor_id for lease in await desk.claim()]
         assert given == ["evt_1", "evt_2", "evt_0"]
@@ -151,10 +151,9 @@ def test_jobs_are_given_in_the_order_they_are_due(any_stage):
 def test_a_failed_job_waits_for_its_time_and_counts_its_failures(any_stage):
     async def story(desk):
         lease = await desk.leased()
-        again = desk.clock.now() + 30
-        await desk.complete(lease, Outcome.FAILED, run_at=again, error="boom")
+        await desk.complete(lease, Outcome.FAILED, retry_in=30, error="boom")
         assert await desk.claim() == []
-        assert await desk.store.next_due(["mark_paid"]) == again
+        assert await desk.store.next_due(["mark_paid"]) == 30
         desk.clock.advance(30)
         (retried,) = await desk.claim()
         assert (retried.fence, retried.failures) == (lease.fence + 1, 1)
@@ -174,7 +173,9 @@ def test_a_failed_job_without_a_time_is_due_when_its_attempt_ended(any_stage):
 def test_a_late_completion_is_refused(any_stage):
     async def story(desk):
         slow = await desk.leased()
-        desk.clock.advance(61)
+        await desk.store.release_all()
+        for outcome in Outcome:
+            assert await desk.complete(slow, outcome, error="late") is Completed.REFUSED
         (taken,) = await desk.claim()
         assert taken.fence == slow.fence + 1
         for outcome in Outcome:
@@ -185,12 +186,71 @@ def test_a_late_completion_is_refused(any_stage):
     any_stage.play(story)
 
 
-def test_an_expired_lease_that_nobody_took_may_still_complete(any_stage):
+@pytest.mark.parametrize("jump", [3_600, -3_600])
+def test_a_lease_lasts_as_long_as_its_process_whatever_the_clock_says(any_stage, jump):
     async def story(desk):
         slow = await desk.leased()
+        desk.clock.jump(jump)
         desk.clock.advance(3_600)
-        assert await desk.complete(slow) is Completed.RECORDED
         assert await desk.claim() == []
+        assert await desk.store.next_due(["mark_paid"]) is None
+        assert await desk.complete(slow) is Completed.RECORDED
+
+    any_stage.play(story)
+
+
+def test_a_deferred_job_waits_for_its_time_and_no_failure_is_counted(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.complete(lease, Outcome.DEFERRED, retry_in=30, error="circuit open")
+        assert await desk.claim() == []
+        desk.clock.advance(30)
+        (again,) = await desk.claim()
+        assert (again.fence, again.failures) == (lease.fence + 1, 0)
+        assert desk.state_of(lease.event.id) == State.PENDING
+
+    any_stage.play(story)
+
+
+def test_each_lane_is_given_what_was_asked_for_it_and_says_when_there_is_more(any_stage):
+    async def story(desk):
+        for number in range(5):
+            await desk.accept(f"evt_{number}", handlers=("busy",))
+        await desk.accept("evt_5", handlers=("quiet",))
+        claim = await desk.store.claim({"busy": 2, "quiet": 2, "idle": 2})
+        given = [(lease.lane, lease.event.vendor_id) for lease in claim.leases]
+        assert given == [("busy", "evt_0"), ("busy", "evt_1"), ("quiet", "evt_5")]
+        assert claim.waits == {"busy": 0}
+        desk.clock.advance(7)
+        assert (await desk.store.claim({"busy": 0})).waits == {"busy": -7}
+
+    any_stage.play(story)
+
+
+def test_forwards_of_each_source_have_a_lane_of_their_own(any_stage):
+    async def story(desk):
+        first = await desk.accept("evt_1", handlers=("forward", "mark_paid"))
+        await desk.accept("evt_1", source="shop", handlers=("forward",))
+        desk.clock.advance(3)
+
+        async def lanes(*handlers):
+            found = await desk.store.waiting(handlers)
+            return [(one.lane, one.handler, one.due_in) for one in found]
+
+        assert await lanes("forward", "mark_paid") == [
+            ("forward/billing", "forward", -3),
+            ("forward/shop", "forward", -3),
+            ("mark_paid", "mark_paid", -3),
+        ]
+        assert await lanes("mark_paid") == [("mark_paid", "mark_paid", -3)]
+        (lease,) = await desk.claim(lanes=("forward/billing",))
+        assert (lease.lane, lease.handler) == ("forward/billing", "forward")
+        await desk.complete(lease, Outcome.DEAD, reason="permanent")
+        assert await desk.store.retry(first.id, "forward") == 1
+        (again,) = await desk.claim(lanes=("forward/billing",))
+        await desk.complete(again)
+        assert await desk.store.replay(first.id, ("forward",), force=True) == 1
+        assert len(await desk.claim(lanes=("forward/billing",))) == 1
 
     any_stage.play(story)
 
@@ -201,7 +261,7 @@ def test_a_redelivery_while_the_job_waits_changes_nothing_about_it(any_stage):
     async def story(desk):
         lease = await desk.leased("evt_1")
         assert (await desk.accept("evt_1")).stored is Stored.DUPLICATE
-        await desk.complete(lease, Outcome.FAILED, run_at=desk.clock.now() + 5, error="boom")
+        await desk.complete(lease, Outcome.FAILED, retry_in=5, error="boom")
         assert (await desk.accept("evt_1")).stored is Stored.DUPLICATE
         desk.clock.advance(5)
         (again,) = await desk.claim()
@@ -213,24 +273,10 @@ def test_a_redelivery_while_the_job_waits_changes_nothing_about_it(any_stage):
     any_stage.play(story)
 
 
-def test_an_extended_lease_is_not_given_to_another(any_stage):
-    async def story(desk):
-        lease = await desk.leased()
-        name = (lease.event.id, lease.handler, lease.fence)
-        await desk.store.extend([name], desk.clock.now() + 300)
-        desk.clock.advance(200)
-        assert await desk.claim() == []
-        assert await desk.store.next_due(["mark_paid"]) == desk.clock.now() + 100
-        await desk.store.extend([(lease.event.id, lease.handler, lease.fence - 1)], 0.0)
-        assert await desk.claim() == []
-
-    any_stage.play(story)
-
-
 def test_a_released_job_is_due_at_once_and_no_attempt_is_counted(any_stage):
     async def story(desk):
         lease = await desk.leased()
-        await desk.store.release([(lease.event.id, lease.handler, lease.fence)])
+        await desk.store.release_all()
         (again,) = await desk.claim()
         assert (again.failures, again.crashes, again.suspect) == (0, 0, False)
         assert await desk.complete(lease) is Completed.REFUSED
@@ -253,7 +299,20 @@ def test_what_a_graceful_end_left_unfinished_is_due_and_not_suspect(any_stage):
     any_stage.play(after)
 
 
-def test_what_a_crash_left_in_flight_runs_alone_fewest_crashes_first(any_stage):
+def test_an_unclean_end_leaves_what_was_in_flight_as_a_crash_would(any_stage):
+    async def before(desk):
+        await desk.leased()
+        await desk.store.close(clean=False)
+
+    async def after(desk):
+        assert await desk.claim() == []
+        assert (await desk.suspect()).event.vendor_id == "evt_1"
+
+    any_stage.play(before)
+    any_stage.play(after)
+
+
+def test_what_a_crash_left_in_flight_is_given_out_apart_fewest_crashes_first(any_stage):
     async def before(desk):
         for name in ("evt_1", "evt_2", "evt_3"):
             await desk.accept(name)
@@ -264,19 +323,51 @@ def test_what_a_crash_left_in_flight_runs_alone_fewest_crashes_first(any_stage):
         any_stage.crash()
 
     async def after(desk):
-        (innocent,) = await desk.claim()
+        desk.clock.advance(2)
+        assert await desk.suspect(handlers=("other",)) is None
+        assert await desk.store.next_due(["mark_paid"]) == -3
+        innocent = await desk.suspect()
         assert (innocent.event.vendor_id, innocent.crashes, innocent.suspect) == ("evt_2", 0, True)
-        # While one suspect is out, the other waits, and what is beyond suspicion does not.
+        # What is beyond suspicion is claimed as ever.
         (other,) = await desk.claim()
         assert (other.event.vendor_id, other.suspect) == ("evt_3", False)
         assert await desk.claim() == []
-        assert await desk.store.next_due(["mark_paid"]) == desk.clock.now() + 60
+        assert await desk.store.next_due(["mark_paid"]) == -2
         await desk.complete(innocent)
-        (marked,) = await desk.claim()
+        marked = await desk.suspect()
         assert (marked.event.vendor_id, marked.crashes, marked.suspect) == ("evt_1", 1, True)
-        await desk.complete(marked, Outcome.FAILED, run_at=desk.clock.now())
+        assert await desk.suspect() is None
+        await desk.complete(marked, Outcome.FAILED)
         (cleared,) = await desk.claim()
         assert (cleared.crashes, cleared.suspect, cleared.failures) == (1, False, 1)
+
+    any_stage.play(before)
+    any_stage.play(after)
+
+
+def test_a_forward_is_never_a_suspect(any_stage):
+    async def before(desk):
+        await desk.accept("evt_1", handlers=("forward",), lease=True)
+        any_stage.crash()
+
+    async def after(desk):
+        assert await desk.suspect(handlers=("forward",)) is None
+        (lease,) = await desk.claim(lanes=("forward/billing",))
+        assert (lease.suspect, lease.crashes, lease.failures) == (False, 0, 0)
+
+    any_stage.play(before)
+    any_stage.play(after)
+
+
+def test_a_mark_that_was_taken_away_counts_no_crash(any_stage):
+    async def before(desk):
+        lease = await desk.leased()
+        assert await desk.store.mark_started(lease)
+        assert await desk.store.mark_started(lease, started=False)
+        any_stage.crash()
+
+    async def after(desk):
+        assert (await desk.suspect()).crashes == 0
 
     any_stage.play(before)
     any_stage.play(after)
@@ -289,17 +380,17 @@ def test_crashes_are_counted_for_marked_jobs_only(any_stage):
         any_stage.crash()
 
     async def marked(desk):
-        (lease,) = await desk.claim()
+        lease = await desk.suspect()
         assert await desk.store.mark_started(lease)
         any_stage.crash()
 
     async def unmarked(desk):
-        (lease,) = await desk.claim()
+        lease = await desk.suspect()
         assert (lease.crashes, lease.suspect) == (1, True)
         any_stage.crash()
 
     async def last(desk):
-        (lease,) = await desk.claim()
+        lease = await desk.suspect()
         assert (lease.crashes, lease.suspect) == (1, True)
         late = desk.lease_of(desk.make("evt_1", id=lease.event.id))
         assert not await desk.store.mark_started(late)
@@ -312,7 +403,7 @@ def test_crashes_are_counted_for_marked_jobs_only(any_stage):
 def test_a_dead_job_is_kept_with_its_reason(any_stage):
     async def story(desk):
         lease = await desk.leased()
-        await desk.complete(lease, Outcome.FAILED, run_at=desk.clock.now(), error="1st")
+        await desk.complete(lease, Outcome.FAILED, error="1st")
         (lease,) = await desk.claim()
         await desk.complete(lease, Outcome.DEAD, reason="attempts", error="2nd")
         assert await desk.claim() == []
@@ -413,12 +504,12 @@ def test_a_retried_dead_letter_begins_a_new_series(any_stage):
 def test_a_retry_makes_waiting_jobs_due_and_leaves_running_ones_alone(any_stage):
     async def story(desk):
         accepted = await desk.accept("evt_1", handlers=("a", "b", "c"))
-        waiting, running, dead = await desk.claim(handlers=("a", "b", "c"))
-        await desk.complete(waiting, Outcome.FAILED, run_at=desk.clock.now() + 900)
+        waiting, running, dead = await desk.claim(lanes=("a", "b", "c"))
+        await desk.complete(waiting, Outcome.FAILED, retry_in=900)
         await desk.complete(dead, Outcome.DEAD)
         assert await desk.store.retry(accepted.id, running.handler) == 0
         assert await desk.store.retry(accepted.id, waiting.handler) == 1
-        (hurried,) = await desk.claim(handlers=("a", "b", "c"))
+        (hurried,) = await desk.claim(lanes=("a", "b", "c"))
         assert (hurried.handler, hurried.failures) == (waiting.handler, 1)
         assert await desk.store.retry(accepted.id) == 1
         assert await desk.store.retry("unknown") == 0
@@ -432,14 +523,14 @@ def test_a_replay_makes_new_jobs_where_the_work_is_not_done(any_stage):
         assert desk.state_of("evt_1") is State.SKIPPED
         assert await desk.store.replay(accepted.id, ["mark_paid", "receipt"]) == 2
         assert await desk.store.replay(accepted.id, ["mark_paid"]) == 0
-        leases = await desk.claim(handlers=("mark_paid", "receipt"))
+        leases = await desk.claim(lanes=("mark_paid", "receipt"))
         await desk.complete(leases[0])
         await desk.complete(leases[1], Outcome.SKIPPED)
         assert desk.state_of("evt_1") is State.DONE
         # The one that was skipped may run again; the one that is done needs force.
         assert await desk.store.replay(accepted.id, ["mark_paid", "receipt"]) == 1
         assert await desk.store.replay(accepted.id, ["mark_paid"], force=True) == 1
-        again = await desk.claim(handlers=("mark_paid", "receipt"))
+        again = await desk.claim(lanes=("mark_paid", "receipt"))
         assert [lease.fence for lease in again] == [2, 2]
         assert await desk.store.replay("unknown", ["mark_paid"], force=True) == 0
 
@@ -508,7 +599,7 @@ def test_next_due_knows_only_the_handlers_asked_for(any_stage):
     async def story(desk):
         assert await desk.store.next_due(["mark_paid"]) is None
         await desk.accept("evt_1")
-        assert await desk.store.next_due(["mark_paid"]) == desk.clock.now()
+        assert await desk.store.next_due(["mark_paid"]) == 0
         assert await desk.store.next_due(["other"]) is None
         assert await desk.store.next_due([]) is None
 

@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 from hardpoint.store.driver import Completed, Outcome, State, Stored
 
 HANDLERS = ("a", "b")
-LEASE = 60.0
 
 
 @dataclass
@@ -92,33 +91,33 @@ class Model:
         for handler in handlers:
             job = Job(run_at=event.received_at)
             if event.lease:
-                job = Job(run_at=event.received_at + LEASE, fence=1, leased=True)
+                job = Job(run_at=event.received_at, fence=1, leased=True)
             self.jobs[event.id, handler] = job
 
     def claim(self, handlers, limit: int, now: float) -> list[tuple[str, str, int]]:
-        due = sorted(
-            (job.run_at, *key)
-            for key, job in self.jobs.items()
-            if job.run_at <= now and key[1] in handlers and not job.suspect
-        )
+        chosen = []
+        for handler in handlers:
+            due = sorted(
+                (job.run_at, *key)
+                for key, job in self.jobs.items()
+                if job.run_at <= now and key[1] == handler and not (job.suspect or job.leased)
+            )
+            chosen += [row[1:] for row in due[:limit]]
+        return [self._lease(key) for key in chosen]
+
+    def claim_suspect(self, handlers) -> tuple[str, str, int] | None:
         suspects = sorted(
             (job.crashes, job.run_at, *key)
             for key, job in self.jobs.items()
-            if job.run_at <= now and key[1] in handlers and job.suspect
+            if key[1] in handlers and job.suspect and not job.leased
         )
-        chosen = [row[1:] for row in due[:limit]]
-        if suspects and not self.suspect_out(now):
-            chosen = [suspects[0][2:]]
-        return [self._lease(key, now) for key in chosen]
+        return self._lease(suspects[0][2:]) if suspects else None
 
-    def _lease(self, key, now: float) -> tuple[str, str, int]:
+    def _lease(self, key) -> tuple[str, str, int]:
         job = self.jobs[key]
-        job.run_at, job.leased, job.started = now + LEASE, True, False
+        job.leased, job.started = True, False
         job.fence += 1
         return (*key, job.fence)
-
-    def suspect_out(self, now: float) -> bool:
-        return any(j.suspect and j.leased and j.run_at > now for j in self.jobs.values())
 
     def held(self, lease) -> Job | None:
         job = self.jobs.get(lease[:2])
@@ -130,9 +129,9 @@ class Model:
             return Completed.REFUSED
         key = lease[:2]
         self.attempts.setdefault(key, []).append((lease[2], outcome))
-        if outcome is Outcome.FAILED:
+        if outcome in {Outcome.FAILED, Outcome.DEFERRED}:
             job.run_at, job.leased, job.suspect, job.started = run_at, False, False, False
-            job.failures += 1
+            job.failures += outcome is Outcome.FAILED
         else:
             del self.jobs[key]
             if outcome in {Outcome.DEAD, Outcome.NEEDS_RECONCILE}:
@@ -191,11 +190,10 @@ class Model:
         return "skipped" if skipped else "done"
 
     def next_due(self, handlers, now: float) -> float | None:
-        out = self.suspect_out(now)
         times = [
-            job.run_at
+            job.run_at - now
             for key, job in self.jobs.items()
-            if key[1] in handlers and (not job.suspect or job.leased or not out)
+            if key[1] in handlers and not job.leased
         ]
         return min(times, default=None)
 
@@ -209,7 +207,7 @@ class StoreMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.stage = self.stage_of(Path(self.folder.name))
-        self.stage.limits |= {"quiet": 3_600.0, "lease": LEASE}
+        self.stage.limits |= {"quiet": 3_600.0}
         self.clock = self.stage.clock
         self.model = Model()
         self.given: list[tuple[str, str, int]] = []
@@ -245,9 +243,19 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.jobs)
     @rule(handlers=st.sampled_from([HANDLERS, ("a",), ("b",)]), limit=st.integers(1, 4))
     def claim(self, handlers, limit):
-        claimed = self.run(self.desk.claim(limit, handlers=handlers, lease=LEASE))
+        claimed = self.run(self.desk.claim(limit, lanes=handlers))
+        assert self.noted(claimed) == self.model.claim(handlers, limit, self.clock.now())
+
+    @precondition(lambda self: any(job.suspect for job in self.model.jobs.values()))
+    @rule(handlers=st.sampled_from([HANDLERS, ("b",)]))
+    def claim_suspect(self, handlers):
+        claimed = self.run(self.desk.suspect(handlers=handlers))
+        expected = self.model.claim_suspect(handlers)
+        assert self.noted([] if claimed is None else [claimed]) == [expected] * bool(expected)
+
+    def noted(self, claimed: Any) -> list[tuple[str, str, int]]:
+        """The names of what was claimed; checked once the model has claimed it too."""
         names = [(lease.event.id, lease.handler, lease.fence) for lease in claimed]
-        assert names == self.model.claim(handlers, limit, self.clock.now())
         for lease, name in zip(claimed, names, strict=True):
             job = self.model.jobs[name[:2]]
             assert (lease.failures, lease.crashes, lease.suspect) == (
@@ -257,6 +265,7 @@ class StoreMachine(RuleBasedStateMachine):
             )
             assert lease.event.body == self.model.events[name[0]]["body"]
         self.given += names
+        return names
 
     def some_lease(self, data: Any) -> tuple[str, str, int]:
         """One that was given at some time: mostly good still, at times long lost."""
@@ -266,7 +275,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def named(self, lease: tuple[str, str, int]):
         made = self.desk.lease_of(self.stage.make("?", id=lease[0]))
-        return type(made)(event=made.event, handler=lease[1], fence=lease[2])
+        return type(made)(event=made.event, handler=lease[1], lane=lease[1], fence=lease[2])
 
     @precondition(lambda self: self.given)
     @rule(
@@ -276,7 +285,7 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def complete(self, data, outcome, delay):
         lease, run_at = self.some_lease(data), self.clock.now() + delay
-        ended = self.run(self.desk.complete(self.named(lease), outcome, run_at=run_at))
+        ended = self.run(self.desk.complete(self.named(lease), outcome, retry_in=delay))
         assert ended is self.model.complete(lease, outcome, run_at)
 
     # The heart of it is drawn more often than the rest.
@@ -292,23 +301,13 @@ class StoreMachine(RuleBasedStateMachine):
         if job is not None:
             job.started = True
 
-    @precondition(lambda self: self.given)
-    @rule(data=st.data(), seconds=st.sampled_from([10.0, 200.0]))
-    def extend(self, data, seconds):
-        lease, until = self.some_lease(data), self.clock.now() + seconds
-        self.run(self.store.extend([lease], until))
-        job = self.model.held(lease)
-        if job is not None:
-            job.run_at = until
-
-    @precondition(lambda self: self.given)
-    @rule(data=st.data())
-    def release(self, data):
-        lease = self.some_lease(data)
-        job = self.model.held(lease)
-        self.run(self.store.release([lease]))
-        if job is not None:
-            job.run_at, job.leased, job.started = self.clock.now(), False, False
+    @precondition(lambda self: any(job.leased for job in self.model.jobs.values()))
+    @rule()
+    def release_all(self):
+        self.run(self.store.release_all())
+        for job in self.model.jobs.values():
+            if job.leased:
+                job.run_at, job.leased, job.started = self.clock.now(), False, False
 
     @rule(seconds=st.sampled_from([1.0, 29.0, 61.0]))
     def wait(self, seconds):

@@ -10,7 +10,7 @@ from hardpoint.core.correlation import correlation_id
 from hardpoint.core.traces import Place
 from hardpoint.store.driver import Outcome
 from hardpoint.telemetry import logs
-from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.attempts import HandlerFinished
 
 
 class OrderShipped(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,7 +46,7 @@ def attempt(**changes):
         "outcome": Outcome.FAILED,
         "seconds": 0.25,
     }
-    return AttemptFinished(**(facts | changes))
+    return HandlerFinished(**(facts | changes))
 
 
 @pytest.fixture(autouse=True)

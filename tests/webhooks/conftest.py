@@ -16,7 +16,7 @@ from hardpoint.core.identifiers import Uuid7
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, complete_in
 from hardpoint.testing.clock import ManualClock
 from hardpoint.webhooks.answers import Answer
-from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.sources import Source
@@ -188,17 +188,16 @@ class Rig:
 
     async def ready(self) -> None:
         """Waits until the worker has seen that nothing is left from before."""
-        lanes = self.worker._lanes
-        await self.until(lambda: not self.worker._alone and not any(one.closed for one in lanes))
+        await self.until(lambda: self.worker._look_at > 0 and not self.worker._suspects.expected)
 
     async def advance(self, seconds: float) -> None:
         """Lets time pass, and the worker notice it."""
         self.clock.advance(seconds)
         self.worker.notify()
 
-    def attempts(self) -> list[AttemptFinished]:
+    def attempts(self) -> list[HandlerFinished]:
         """Those that ended so far."""
-        return [one for one in self.told if isinstance(one, AttemptFinished)]
+        return [one for one in self.told if isinstance(one, HandlerFinished)]
 
     def read(self, question: Callable[[SqliteReader], Any]) -> Any:
         """Asks the database beside the store."""

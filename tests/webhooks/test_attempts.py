@@ -2,13 +2,23 @@ import asyncio
 import contextlib
 import functools
 import math
+import signal
 import sqlite3
 import threading
 
 import pytest
 
 from hardpoint.core.correlation import correlation_id
-from hardpoint.core.errors import LeaseLostError, RateLimitedError, StoreUnavailableError
+from hardpoint.core.errors import (
+    CircuitOpenError,
+    ConfigurationError,
+    LeaseLostError,
+    RateLimitedError,
+    StoreMisuseError,
+    StoreUnavailableError,
+    UnavailableError,
+    UnsupportedError,
+)
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Outcome, State
 from hardpoint.webhooks.attempts import StoreInTheWay
@@ -157,8 +167,8 @@ def test_skip_is_done_and_recorded_as_skipped(rig):
     [
         (RetryAfter(3), 3),
         (RetryAfter(900), 900),
-        (RateLimitedError(retry_after=900), 900),
-        (RateLimitedError(retry_after=3), 60),
+        (UnavailableError(retry_after=900), 900),
+        (UnavailableError(retry_after=3), 60),
         (RateLimitedError(), 60),
         (RateLimitedError(retry_after=math.nan), 60),
         (RateLimitedError(retry_after=math.inf), 60),
@@ -173,6 +183,85 @@ def test_retry_after_is_exact_and_what_a_third_party_asks_for_is_the_least(rig, 
     (attempt,) = handle_one(rig(), fail, retry=[60])
 
     assert (attempt.outcome, attempt.retry_in) == (Outcome.FAILED, wait)
+
+
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [
+        (RateLimitedError(retry_after=3), 3),
+        (RateLimitedError(retry_after=1e9), 3600),
+        (CircuitOpenError("crm", None, 40.0), 40),
+    ],
+)
+def test_a_lane_waits_as_long_as_its_dependency_says_and_no_attempt_is_counted(rig, error, wait):
+    one, seen = rig(), []
+
+    @one.on(name="handler", retry=[])
+    async def asks(event, job):
+        seen.append((event.vendor_id, job.failures))
+        if len(seen) == 1:
+            raise error
+
+    async def scenario():
+        await one.ready()
+        await one.deliver("evt_1")
+        await one.until(one.attempts)
+        await one.deliver("evt_2")  # nothing else of the lane starts meanwhile
+        await one.advance(wait - 0.1)
+        await asyncio.sleep(0.05)
+        assert len(seen) == 1
+        await one.advance(0.2)
+        await one.until(lambda: len(one.attempts()) == 3)
+
+    one.play(scenario)
+    first, *others = one.attempts()
+    assert (first.outcome, first.retry_in, first.severity) == (Outcome.DEFERRED, wait, "warning")
+    assert {other.outcome for other in others} == {Outcome.DONE}
+    assert sorted(seen[1:]) == [("evt_1", 0), ("evt_2", 0)]
+
+
+def test_an_event_that_has_waited_for_days_waits_at_the_cost_of_attempts(rig):
+    one = rig()
+
+    async def limited(event, job):
+        one.clock.advance(49 * 3600)
+        raise RateLimitedError(retry_after=3)
+
+    (attempt,) = handle_one(one, limited, retry=[60])
+
+    assert (attempt.outcome, attempt.retry_in) == (Outcome.FAILED, 60)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigurationError("email.mail", "is not configured"),
+        UnsupportedError(),
+        StoreMisuseError("the connection is on another file"),
+    ],
+)
+def test_what_can_never_succeed_is_a_dead_letter_at_once(rig, error):
+    async def fail(event, job):
+        raise error
+
+    one = rig()
+    (attempt,) = handle_one(one, fail)
+
+    assert attempt.outcome is Outcome.DEAD
+    (dead,) = one.read(lambda reader: reader.dead_letters())
+    assert (dead.reason, dead.failures) == ("permanent", 1)
+
+
+def test_a_transaction_on_another_file_is_a_dead_letter_at_once(rig, tmp_path):
+    def mark(event, job):
+        closing = contextlib.closing(sqlite3.connect(tmp_path / "other.db"))
+        with closing as connection, job.complete_in(connection):
+            pass
+
+    (attempt,) = handle_one(rig(), mark)
+
+    assert attempt.outcome is Outcome.DEAD
+    assert "other.db" in attempt.error
 
 
 def test_retry_after_does_not_add_attempts(rig):
@@ -224,7 +313,11 @@ def test_a_write_that_raises_undoes_them_all_and_the_attempt_has_failed(rig):
 
 
 @pytest.mark.parametrize(
-    "error", [SystemExit(1), BaseException("odd"), asyncio.CancelledError(), StopIteration()]
+    "error",
+    [
+        *(SystemExit(1), KeyboardInterrupt(), GeneratorExit(), BaseException("odd")),
+        *(asyncio.CancelledError(), StopIteration()),
+    ],
 )
 @pytest.mark.parametrize("threaded", [False, True])
 def test_whatever_a_handler_raises_is_a_failed_attempt_and_ends_nothing_else(rig, error, threaded):
@@ -244,19 +337,26 @@ def test_whatever_a_handler_raises_is_a_failed_attempt_and_ends_nothing_else(rig
     assert second.outcome is Outcome.DONE
 
 
-def test_an_interrupt_ends_the_process_and_leaves_the_job_to_the_next_one(rig):
+def test_a_signal_that_asks_to_stop_is_no_failure_of_the_handler_it_interrupts(rig):
     one = rig()
+
+    def leave(number, frame):
+        raise SystemExit(7)
 
     @one.on(name="handler")
     async def interrupted(event, job):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGTERM)
 
     async def scenario():
         await one.deliver()
         await asyncio.sleep(5)
 
-    with pytest.raises(KeyboardInterrupt):
-        one.play(scenario, grace=0)
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        with pytest.raises(SystemExit):
+            one.play(scenario, grace=0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
     assert one.attempts() == []
     assert state(one) is State.PENDING
@@ -302,10 +402,33 @@ class UnspeakableError(Exception):
         raise ValueError("cannot even say so")
 
 
+class ExitingError(Exception):
+    def __str__(self):
+        raise SystemExit
+
+
+class SecretiveError(Exception):
+    @property
+    def __class__(self):
+        raise KeyboardInterrupt
+
+
+class Meta(type):
+    def __getattribute__(cls, name):
+        raise SystemExit
+
+
+class OddlyMadeError(Exception, metaclass=Meta):
+    pass
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (UnspeakableError(), "UnspeakableError"),
+        (ExitingError(), "ExitingError"),
+        (SecretiveError("x"), "SecretiveError: x"),
+        (OddlyMadeError("x"), "OddlyMadeError: x"),
         (ValueError("half \ud800 pair"), "ValueError: half ? pair"),
         (ValueError("x" * 10_000), "ValueError: " + "x" * 4084),
         (ValueError(), "ValueError"),
@@ -321,6 +444,46 @@ def test_any_error_can_be_recorded(rig, error, text):
     assert attempt.error == text
     (dead,) = one.read(lambda reader: reader.dead_letters())
     assert dead.error == text
+
+
+def test_an_error_that_cannot_be_looked_at_is_tried_again_like_any_other(rig):
+    async def fail(event, job):
+        raise SecretiveError
+
+    first, second = handle_one(rig(), fail, retry=[0], attempts=2)
+
+    assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.DEAD)
+
+
+def test_a_handler_that_cancels_its_own_task_has_failed(rig):
+    async def cancels(event, job):
+        if job.failures == 0:
+            asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+
+    first, second = handle_one(rig(), cancels, retry=[0], attempts=2)
+
+    assert (first.outcome, first.error) == (Outcome.FAILED, "CancelledError")
+    assert second.outcome is Outcome.DONE
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), StoreUnavailableError("mine")]
+)
+def test_whatever_a_write_raises_is_a_failed_attempt_and_ends_nothing_else(rig, error):
+    def fail(tx):
+        raise error
+
+    async def mark(event, job):
+        if job.failures == 0:
+            job.write(fail)
+
+    one = rig()
+    first, second = handle_one(one, mark, retry=[0], attempts=2)
+
+    assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.DONE)
+    assert type(error).__name__ in first.error
+    assert not [told for told in one.told if isinstance(told, StoreInTheWay)]
 
 
 def test_a_completion_waits_for_the_store_as_long_as_it_takes_and_is_told_of_once(rig):
@@ -357,7 +520,8 @@ def test_a_lost_lease_refuses_the_late_completion_and_its_writes(rig):
     async def scenario():
         await one.deliver()
         await one.until(lambda: one.worker.running)
-        (stolen,) = await one.store.claim(["handler"], 1, now=one.clock.now() + 61, lease=60)
+        await one.store.release_all()
+        (stolen,) = (await one.store.claim({"handler": 1})).leases
         go_on.set()
         await one.until(one.attempts)
         return stolen

@@ -69,7 +69,7 @@ def forward(one, *, clock=None, **answer):
         ):
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
             forwarder = Forwarder(transport, {"billing": target}.get, clock)
-            lease = Lease(event=one, handler="forward", fence=1)
+            lease = Lease(event=one, handler="forward", lane="forward/billing", fence=1)
             job = Job(lease, None, started_at=clock.now())
             await forwarder(one, job)
             return requests
@@ -172,7 +172,7 @@ def test_a_service_that_is_not_there_is_tried_again():
         async with AsyncTransport(FORWARD_LIMITS) as transport:
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
             forwarder = Forwarder(transport, lambda source: target, ManualClock())
-            lease = Lease(event=event(), handler="forward", fence=1)
+            lease = Lease(event=event(), handler="forward", lane="forward/billing", fence=1)
             await forwarder(event(), Job(lease, None, started_at=0))
 
     with pytest.raises((UnavailableError, OutcomeUnknownError)):
@@ -182,7 +182,7 @@ def test_a_service_that_is_not_there_is_tried_again():
 def test_an_event_whose_source_is_not_forwarded_any_more_waits_for_the_configuration():
     async def scenario():
         forwarder = Forwarder(AsyncTransport(), lambda source: None, ManualClock())
-        lease = Lease(event=event(), handler="forward", fence=1)
+        lease = Lease(event=event(), handler="forward", lane="forward/billing", fence=1)
         await forwarder(event(), Job(lease, None, started_at=0))
 
     with pytest.raises(ForwardRefusedError, match="not forwarded any more"):

@@ -14,7 +14,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import State, Stored
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE
-from hardpoint.webhooks.attempts import AttemptFinished
+from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.delivery import EVENTS_AT_ONCE
 from hardpoint.webhooks.inbox import EventReceived, ReceptionFault, RequestsRefused
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source
@@ -143,7 +143,7 @@ def test_the_same_event_again_is_acknowledged_and_handled_once(rig):
         await one.ready()
         answers = [await one.deliver(), await one.deliver()]
         await one.until(one.attempts)
-        await one.until(lambda: [lane.taken for lane in one.worker._lanes] == [0, 0])
+        await one.until(lambda: [lane.held for lane in one.worker._shares] == [0, 0])
         return answers
 
     assert one.play(scenario) == [STORED, STORED]
@@ -412,8 +412,8 @@ def test_a_store_that_cannot_take_an_event_is_answered_503_and_the_event_can_com
     async def scenario():
         await one.ready()
         refused = await one.deliver()
-        assert one.worker.reserve(["handler"])  # what was kept for it is free again
-        one.worker.unreserve(["handler"])
+        assert one.worker.reserve(["handler"], "billing")  # what was kept for it is free again
+        one.worker.unreserve(["handler"], "billing")
         one.faults.raising.clear()
         stored = await one.deliver()
         await one.until(one.attempts)
@@ -664,7 +664,7 @@ def test_both_lines_of_the_log_carry_the_correlation_id_and_the_event(rig):
         await one.until(one.attempts)
 
     one.play(scenario)
-    (received,), (attempt,) = told(one, EventReceived), told(one, AttemptFinished)
+    (received,), (attempt,) = told(one, EventReceived), told(one, HandlerFinished)
     assert (received.correlation_id, received.event_id) == ("req-7", attempt.event_id)
     assert attempt.correlation_id == "req-7"
     assert received.severity == attempt.severity == "info"

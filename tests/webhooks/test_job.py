@@ -51,7 +51,11 @@ def a_job(store=None, **facts):
         headers={},
         body=b"{}",
     )
-    return Job(Lease(event=event, handler="mark_paid", fence=3, **facts), store, started_at=7)
+    return Job(
+        Lease(event=event, handler="mark_paid", lane="mark_paid", fence=3, **facts),
+        store,
+        started_at=7,
+    )
 
 
 def test_a_job_tells_which_attempt_it_is():

@@ -151,7 +151,7 @@ def test_the_log_has_the_place_and_the_traceback_though_nobody_listens(rig, capl
     (record,) = caplog.records
     assert record.name == "hardpoint"
     assert (record.event, record.outcome, record.handler) == (
-        "attempt_finished",
+        "handler_finished",
         "failed",
         "handler",
     )

@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import subprocess
 import sys
 import threading
@@ -16,7 +17,8 @@ def in_threads(scenario):
     told = []
 
     async def run():
-        threads = Threads(told.append)
+        threads = Threads()
+        threads.call = functools.partial(threads.call, abandoned=told.append)
         try:
             return await scenario(threads)
         finally:
@@ -120,7 +122,7 @@ def test_a_stuck_thread_does_not_keep_the_process_alive():
 import asyncio, threading
 from hardpoint.webhooks.threads import Threads
 async def main():
-    await asyncio.wait_for(Threads(print).call(threading.Event().wait), 0.05)
+    await asyncio.wait_for(Threads().call(threading.Event().wait, abandoned=print), 0.05)
 try:
     asyncio.run(main())
 except TimeoutError:

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.driver import Outcome, State
-from hardpoint.webhooks.attempts import AttemptFinished, StoreInTheWay
+from hardpoint.store.driver import Claim, Outcome, State
+from hardpoint.webhooks.attempts import HandlerFinished, StoreInTheWay
 from hardpoint.webhooks.worker import ThreadsStuck
 
 
@@ -80,8 +80,10 @@ def test_while_there_is_room_an_event_is_handled_without_asking_the_store_for_it
 
     async def scenario():
         await one.ready()
+        await one.deliver("evt_0")
+        await one.until(one.attempts)  # the first shows that it is quick
         claims = one.faults.calls["claim"]
-        for number in range(50):
+        for number in range(1, 50):
             await one.deliver(f"evt_{number}")
         await one.until(lambda: len(one.attempts()) == 50)
         return one.faults.calls["claim"] - claims
@@ -117,31 +119,8 @@ def test_a_job_that_is_due_is_not_starved_by_those_that_keep_arriving(rig):
     assert one.play(scenario) < 100
 
 
-def test_leases_are_prolonged_while_attempts_run(rig):
-    one, go_on = rig(), asyncio.Event()
-
-    @one.on(name="handler")
-    async def slow(event, job):
-        await go_on.wait()
-
-    async def scenario():
-        await one.deliver()
-        await one.until(lambda: one.worker.running)
-        for _ in range(10):
-            await one.advance(21)
-            extended = one.faults.calls["extend"]
-            await one.until(lambda before=extended: one.faults.calls["extend"] > before)
-        await one.until(lambda: jobs(one)[0].run_at > one.clock.now())
-        go_on.set()
-        await one.until(one.attempts)
-
-    one.play(scenario)
-    (attempt,) = one.attempts()
-    assert (attempt.attempt, attempt.refused) == (1, False)
-
-
 @pytest.mark.parametrize("jump", [3600, -3600])
-def test_a_jump_of_the_clock_runs_nothing_twice(rig, jump):
+def test_a_jump_of_the_clock_and_a_long_attempt_run_nothing_twice(rig, jump):
     one, go_on = rig(), asyncio.Event()
 
     @one.on(name="handler")
@@ -152,9 +131,9 @@ def test_a_jump_of_the_clock_runs_nothing_twice(rig, jump):
         await one.deliver()
         await one.until(lambda: one.worker.running)
         one.clock.jump(jump)
-        one.worker.notify()
-        claims = one.faults.calls["claim"]
-        await one.until(lambda: one.faults.calls["claim"] >= claims + 2)
+        looks = one.faults.calls["waiting"]
+        await one.advance(600)
+        await one.until(lambda: one.faults.calls["waiting"] >= looks + 1)
         go_on.set()
         await one.until(one.attempts)
 
@@ -169,18 +148,17 @@ def test_after_a_long_outage_of_the_store_what_was_done_is_recorded_and_not_done
     @one.on(name="handler")
     async def once(event, job):
         runs.append(job.attempt)
-        for name in ("complete", "claim", "extend", "next_due"):
+        for name in ("complete", "claim", "waiting"):
             one.faults.raising[name] = StoreUnavailableError("disk full")
 
     async def scenario():
         await one.deliver()
         await one.until(lambda: one.faults.calls["complete"])
-        await one.advance(600)  # every lease has long run out
-        await one.until(lambda: one.faults.calls["extend"])
-        del one.faults.raising["claim"], one.faults.raising["next_due"]
-        del one.faults.raising["extend"]
-        claims = one.faults.calls["claim"]
-        await one.until(lambda: one.faults.calls["claim"] > claims)
+        looks = one.faults.calls["waiting"]
+        await one.advance(600)
+        await one.until(lambda: one.faults.calls["waiting"] > looks)
+        del one.faults.raising["claim"], one.faults.raising["waiting"]
+        await one.until(lambda: one.faults.calls["waiting"] > looks + 1)
         del one.faults.raising["complete"]
         await one.until(one.attempts)
 
@@ -221,6 +199,8 @@ def test_a_slow_job_at_the_start_holds_up_none_of_those_that_wait(rig):
         await asyncio.gather(*(one.deliver(f"evt_{number}") for number in range(20)))
 
     async def after():
+        await one.until(lambda: one.worker.running)
+        await one.advance(2)  # from then on it is known to be slow, and more may run beside it
         await one.until(lambda: len(one.attempts()) == 19, seconds=5)
 
     slow = None
@@ -236,15 +216,17 @@ def test_a_store_that_calls_due_what_it_does_not_give_out_is_not_asked_without_e
     async def handler(event, job):
         pass
 
-    async def no_claim(*arguments, **options):
+    async def no_claim(lanes):
         one.faults.calls["claim"] += 1
-        return []
+        return Claim([], dict.fromkeys(lanes, 0.0))
 
     async def scenario():
         await one.ready()
         one.faults.claim = no_claim
-        one.worker._lanes[1].closed = True
+        one.worker._suspects.hush = True  # so that it is left in the store
         await one.deliver()
+        one.worker._suspects.hush = False
+        one.worker.notify(["handler"], "billing")
         claims = one.faults.calls["claim"]
         await asyncio.sleep(0.3)
         return one.faults.calls["claim"] - claims
@@ -271,10 +253,10 @@ def test_work_that_arrives_while_the_worker_looks_is_not_missed(rig):
     one.play(scenario)
 
 
-def test_an_attempt_that_someone_else_cancelled_is_made_again_when_its_lease_ends(rig):
+def test_an_attempt_that_someone_else_cancelled_has_failed(rig):
     one, first = rig(), asyncio.Event()
 
-    @one.on(name="handler")
+    @one.on(name="handler", retry=[0])
     async def slow(event, job):
         if job.attempt == 1:
             first.set()
@@ -285,12 +267,13 @@ def test_an_attempt_that_someone_else_cancelled_is_made_again_when_its_lease_end
         await first.wait()
         (task,) = one.worker._running
         task.cancel()
-        await one.until(lambda: not one.worker.running)
-        await one.advance(61)
-        await one.until(one.attempts)
+        await one.until(lambda: len(one.attempts()) == 2)
 
     one.play(scenario)
-    assert [(a.attempt, a.outcome) for a in one.attempts()] == [(2, Outcome.DONE)]
+    assert [(a.attempt, a.outcome, a.error) for a in one.attempts()] == [
+        (1, Outcome.FAILED, "CancelledError"),
+        (2, Outcome.DONE, None),
+    ]
 
 
 def test_a_defect_of_the_store_ends_the_worker_rather_than_pass_unnoticed(rig):
@@ -308,7 +291,7 @@ def test_a_defect_of_the_store_ends_the_worker_rather_than_pass_unnoticed(rig):
         await one.deliver()
         with pytest.raises(ZeroDivisionError):
             await running
-        assert not one.worker.reserve(["handler"])
+        assert not one.worker.reserve(["handler"], "billing")
         await one.store.close()
 
     asyncio.run(scenario())
@@ -317,43 +300,78 @@ def test_a_defect_of_the_store_ends_the_worker_rather_than_pass_unnoticed(rig):
 # Threads
 
 
-def test_stuck_threads_hold_up_neither_async_handlers_nor_the_accept_path(rig):
+def test_a_thread_that_is_stuck_holds_up_its_own_handler_alone(rig):
     one, go_on, ran = rig(threads=2), threading.Event(), []
 
-    @one.on("plain", timeout=0.02, retry=[1000])
-    def plain(event, job):
+    @one.on("hangs", timeout=0.02, retry=[1000])
+    def hangs(event, job):
         ran.append(event.vendor_id)
-        if event.vendor_id.startswith("evt_stuck"):
-            go_on.wait(20)
+        go_on.wait(20)
+
+    @one.on("plain")
+    def plain(event, job):
+        pass
 
     @one.on("async")
     async def awaited(event, job):
         pass
 
     async def scenario():
-        await one.deliver("evt_stuck_1", "plain")
-        await one.deliver("evt_stuck_2", "plain")
-        await one.until(lambda: len(one.attempts()) == 2)
-        await one.deliver("evt_waits", "plain")
-        for number in range(50):
-            await one.deliver(f"evt_{number}", "async")
-        await one.until(lambda: len(one.attempts()) == 52)
+        await one.ready()
+        for number in range(20):
+            await one.deliver(f"evt_hangs_{number}", "hangs")
+        await one.until(lambda: len(one.attempts()) == 1)
+        for number in range(20):
+            await one.deliver(f"evt_plain_{number}", "plain")
+            await one.deliver(f"evt_async_{number}", "async")
+        await one.until(lambda: len(one.attempts()) == 41)
         claims = one.faults.calls["claim"]
-        for number in range(50, 60):
-            await one.deliver(f"evt_{number}", "async")
-        await one.until(lambda: len(one.attempts()) == 62)
+        for number in range(20, 30):
+            await one.deliver(f"evt_async_{number}", "async")
+        await one.until(lambda: len(one.attempts()) == 51)
         assert one.faults.calls["claim"] - claims <= 1
-        assert "evt_waits" not in ran
+        assert ran == ["evt_hangs_0"]
         go_on.set()
-        await one.until(lambda: len(one.attempts()) == 63)
+        await one.until(lambda: len(one.attempts()) == 70)
 
     one.play(scenario)
     assert [told for told in one.told if isinstance(told, ThreadsStuck)] == [
-        ThreadsStuck(threads=2)
+        ThreadsStuck(threads=1)
     ]
-    stuck = [a for a in one.attempts() if a.vendor_id.startswith("evt_stuck")]
-    assert {a.error for a in stuck} == {"TimeoutError: took longer than 0.02 s; its thread goes on"}
-    assert ran == ["evt_stuck_1", "evt_stuck_2", "evt_waits"]
+    stuck = one.attempts()[0]
+    assert stuck.error == "TimeoutError: took longer than 0.02 s; its thread goes on"
+    assert len(ran) == 20
+
+
+def test_an_async_handler_that_does_not_heed_its_cancellation_is_given_up_and_holds_its_place(rig):
+    one, go_on = rig(concurrency=2), asyncio.Event()
+
+    @one.on("hangs", timeout=0.02, retry=[1000])
+    async def hangs(event, job):
+        while not go_on.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await go_on.wait()
+
+    @one.on("quick")
+    async def quick(event, job):
+        pass
+
+    async def scenario():
+        await one.ready()
+        await one.deliver("evt_1", "hangs")
+        await one.until(one.attempts)
+        await one.deliver("evt_2", "hangs")
+        for number in range(10):
+            await one.deliver(f"evt_quick_{number}", "quick")
+        await one.until(lambda: len(one.attempts()) == 11)
+        go_on.set()
+        await one.until(lambda: len(one.attempts()) == 12)
+
+    one.play(scenario)
+    first, *others, last = one.attempts()
+    assert first.error == "TimeoutError: took longer than 0.02 s; it does not heed its cancellation"
+    assert {attempt.type for attempt in others} == {"quick"}
+    assert (last.vendor_id, last.outcome) == ("evt_2", Outcome.DONE)
 
 
 def test_an_event_for_both_kinds_of_handlers_is_taken_up_only_with_room_for_all(rig):
@@ -372,12 +390,12 @@ def test_an_event_for_both_kinds_of_handlers_is_taken_up_only_with_room_for_all(
         await one.ready()
         await one.deliver("evt_1")
         await one.until(lambda: len(one.attempts()) == 1)
-        assert not one.worker.reserve(["awaited", "plain"])
-        assert one.worker.reserve(["awaited"])
-        one.worker.unreserve(["awaited"])
+        assert not one.worker.reserve(["awaited", "plain"], "billing")
+        assert one.worker.reserve(["awaited"], "billing")
+        one.worker.unreserve(["awaited"], "billing")
         both.wait(10)
         await one.until(lambda: len(one.attempts()) == 2)
-        await one.until(lambda: [lane.taken for lane in one.worker._lanes] == [0, 0])
+        await one.until(lambda: [shares.held for shares in one.worker._shares] == [0, 0])
 
     one.play(scenario)
 
@@ -385,30 +403,38 @@ def test_an_event_for_both_kinds_of_handlers_is_taken_up_only_with_room_for_all(
 # Suspects
 
 
-def test_what_was_in_flight_when_the_process_died_runs_alone_one_at_a_time(rig):
-    one, going = rig(), asyncio.Event()
+def leave_jobs(rig, *names):
+    """Leaves jobs as a clean stop would have found them: leased and under way."""
+    one = rig()
 
     @one.on(name="handler")
     async def handler(event, job):
-        await going.wait()
+        await asyncio.sleep(60)
 
-    async def before():
-        for number in range(3):
-            await one.deliver(f"evt_{number}")
-        await one.until(lambda: one.worker.running == 3)
+    async def scenario():
+        await one.ready()
+        for name in names:
+            await one.deliver(name)
 
-    one.play(before, grace=0)
-    crash(one)
+    one.play(scenario, grace=0)
+
+
+def test_suspects_run_one_after_another_each_marked_while_everything_else_goes_on(rig):
+    leave_jobs(rig, "evt_0", "evt_1", "evt_2")
+    crash(rig())
     again, running, most, order = rig(), 0, 0, []
 
     @again.on(name="handler")
-    async def count(event, job):
+    async def handler(event, job):
         nonlocal running, most
+        order.append(event.vendor_id)
+        if event.vendor_id == "evt_new":
+            return
         running += 1
         most = max(most, running)
-        order.append(event.vendor_id)
-        again.deliver("evt_new")
-        await asyncio.sleep(0.005)
+        if len(order) == 1:
+            await again.deliver("evt_new")
+            await again.until(lambda: "evt_new" in order)
         running -= 1
 
     async def after():
@@ -416,10 +442,72 @@ def test_what_was_in_flight_when_the_process_died_runs_alone_one_at_a_time(rig):
 
     again.play(after)
     assert most == 1
-    assert order[-1] == "evt_new"
+    assert order[1] == "evt_new"
     assert again.faults.calls["mark_started"] == 3
     assert states(again) == [State.DONE] * 4
-    assert not again.read(lambda reader: reader.dead_letters())
+
+
+def test_beside_a_suspect_that_was_counted_against_nothing_starts_for_five_seconds(rig):
+    leave_jobs(rig, "evt_1")
+    crash(rig(), marked=1)
+    again, order, go_on = rig(), [], asyncio.Event()
+
+    @again.on(name="handler")
+    async def handler(event, job):
+        order.append(event.vendor_id)
+        if event.vendor_id == "evt_1":
+            await go_on.wait()
+
+    async def after():
+        await again.until(lambda: order)
+        assert (await again.deliver("evt_new")).status == 200
+        await again.advance(4.9)
+        await asyncio.sleep(0.05)
+        assert order == ["evt_1"]
+        assert marks(again) == [(1, 1)]
+        await again.advance(0.2)
+        await again.until(lambda: "evt_new" in order)
+        assert marks(again) == [(0, 1)]  # a death from now on is not held against it
+        go_on.set()
+        await again.until(lambda: len(again.attempts()) == 2)
+
+    again.play(after)
+    assert states(again) == [State.DONE] * 2
+
+
+def test_what_was_reserved_when_a_hush_began_starts_after_it(rig):
+    leave_jobs(rig, "evt_1")
+    crash(rig(), marked=1)
+    again, order, go_on = rig(), [], asyncio.Event()
+
+    @again.on(name="handler")
+    async def handler(event, job):
+        order.append(event.vendor_id)
+        if event.vendor_id == "evt_1":
+            await go_on.wait()
+
+    async def after():
+        again.worker._suspects.hush = False  # as if it were to begin between the two
+        await again.until(lambda: again.worker._look_at > 0)
+        await again.until(lambda: order)
+        again.worker._suspects.hush = False
+        answer = again.deliver("evt_new")
+        again.worker._suspects.hush = True
+        await answer
+        await asyncio.sleep(0.02)
+        assert order == ["evt_1"]
+        go_on.set()
+        await again.until(lambda: len(again.attempts()) == 2)
+
+    again.play(after)
+    assert order == ["evt_1", "evt_new"]
+
+
+def marks(rig):
+    with contextlib.closing(sqlite3.connect(rig.store.path)) as connection:
+        return connection.execute(
+            "select started, crashes from hardpoint_job where suspect = 1"
+        ).fetchall()
 
 
 def leave_one_job(rig):
@@ -454,7 +542,7 @@ def test_a_job_that_took_the_process_down_three_times_alone_is_a_dead_letter(rig
     assert ran == ["evt_harmless"]
     (dead,) = again.read(lambda reader: reader.dead_letters())
     assert (dead.vendor_id, dead.reason) == ("evt_1", "crash")
-    assert dead.error == "the process died 3 times while this ran alone"
+    assert dead.error == "the process died 3 times while this ran"
 
 
 def test_a_crash_is_not_counted_against_a_job_that_had_not_been_marked(rig):
@@ -483,21 +571,24 @@ def test_a_suspect_whose_lease_is_gone_is_not_run(rig):
     def steal(*arguments, **options):
         with contextlib.closing(sqlite3.connect(again.store.path)) as connection, connection:
             connection.execute(
-                "update hardpoint_job set fence = fence + 1, run_at = 0, boot = null"
+                "update hardpoint_job set fence = fence + 1, run_at = 0, boot = null, suspect = 0"
             )
         again.faults.after.clear()
 
     async def scenario():
+        await again.until(lambda: again.faults.calls["mark_started"])
+        again.worker.notify()
         await again.until(again.attempts)
 
-    again.faults.after["claim"] = steal
+    again.faults.after["claim_suspect"] = steal
     again.play(scenario)
     assert [a.attempt for a in again.attempts()] == [4]
 
 
-def test_a_suspect_that_turns_up_later_waits_until_it_is_alone(rig):
-    crash(leave_one_job(rig))
-    again, go_on, order = rig(), asyncio.Event(), []
+def test_suspects_wait_for_room_like_everyone(rig):
+    leave_jobs(rig, "evt_1")
+    crash(rig())
+    again, order, go_on = rig(concurrency=1), [], asyncio.Event()
 
     @again.on(name="handler")
     async def handler(event, job):
@@ -506,29 +597,18 @@ def test_a_suspect_that_turns_up_later_waits_until_it_is_alone(rig):
             await go_on.wait()
 
     async def scenario():
-        await again.ready()
-        await again.deliver("evt_slow")
-        await again.until(lambda: order == ["evt_slow"])
-        again.clock.advance(11)  # now the suspect is due
+        shares = again.worker._shares[1]
+        shares.take(shares.lane("elsewhere"))
         again.worker.notify()
-        await again.until(lambda: again.worker._suspect)
-        assert not again.worker.reserve(["handler"])
-        await again.advance(21)
-        await again.until(lambda: again.faults.calls["extend"])
-        await asyncio.sleep(0.01)
-        assert order == ["evt_slow"]
-        go_on.set()
-        await again.until(lambda: len(again.attempts()) == 2)
-        await again.deliver("evt_next")
-        await again.until(lambda: len(again.attempts()) == 3)
+        await again.until(lambda: again.worker._suspects.expected)
+        await asyncio.sleep(0.02)
+        assert order == []
+        shares.give_back(shares.lane("elsewhere"))
+        again.worker.notify()
+        await again.until(again.attempts)
 
-    with contextlib.closing(sqlite3.connect(again.store.path)) as connection, connection:
-        connection.execute(
-            "update hardpoint_job set suspect = 1, boot = null, run_at = ?",
-            [again.clock.now() + 10],
-        )
     again.play(scenario)
-    assert order == ["evt_slow", "evt_1", "evt_next"]
+    assert order == ["evt_1"]
 
 
 # Stopping
@@ -617,7 +697,7 @@ def test_a_handler_that_ignores_its_cancellation_does_not_hold_up_the_stop(rig):
         await asyncio.sleep(0)
         go_on.set()
         await one.until(one.attempts)
-        await one.until(lambda: [lane.taken for lane in one.worker._lanes] == [0, 0])
+        await one.until(lambda: [shares.held for shares in one.worker._shares] == [0, 0])
         await one.worker.stop(0)
         await asyncio.wait([running])
         await one.store.close()
@@ -659,4 +739,4 @@ def test_threads_given_up_at_a_stop_are_not_told_of_as_stuck(rig):
 
     one.play(scenario, grace=0)
     go_on.set()
-    assert [told for told in one.told if isinstance(told, (ThreadsStuck, AttemptFinished))] == []
+    assert [told for told in one.told if isinstance(told, (ThreadsStuck, HandlerFinished))] == []

@@ -27,7 +27,7 @@ ENDS = {
     "dull": State.SKIPPED,
 }
 WRITTEN = {kind for kind, end in ENDS.items() if end is State.DONE}
-FAULTY = ("claim", "complete", "next_due", "extend", "accept")
+FAULTY = ("claim", "complete", "waiting", "accept")
 
 
 def handle_everything(rig):
@@ -119,7 +119,7 @@ def test_whatever_happens_in_whatever_order_every_event_ends_as_it_must(rig, see
         await one.until(lambda: pending(one) == 0, seconds=60)
         ended = True
         await troubling
-        await one.until(lambda: [lane.free for lane in one.worker._lanes] == [3, 5])
+        await one.until(lambda: [shares.free for shares in one.worker._shares] == [3, 5])
         return kinds
 
     kinds = one.play(scenario)

@@ -24,6 +24,7 @@ docstring line is its default message.
         ReauthorizationRequiredError  TokenRefreshError
       StoreError
         StoreUnavailableError  StoreCorruptError  LeaseLostError  TransactionLostError
+        StoreMisuseError (also MisuseError)
 """
 
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -549,6 +550,10 @@ class StoreCorruptError(StoreError):
 
 class LeaseLostError(StoreError):
     """The lease had passed to another attempt; everything in the block was rolled back."""
+
+
+class StoreMisuseError(StoreError, MisuseError):
+    """The store was used in a way that cannot work; the message says what to do instead."""
 
 
 class TransactionLostError(StoreError):

@@ -13,6 +13,8 @@ from traceback import TracebackException, walk_tb
 from types import FrameType
 from typing import Final, Self, cast
 
+_qualified_name = type.__dict__["__qualname__"].__get__
+"""Of a class, whatever its metaclass does when it is asked."""
 SUMMARY_CHARACTERS_MAX: Final = 4096
 TRACE_CHARACTERS_MAX: Final = 32 * 1024
 NAME_CHARACTERS_MAX: Final = 250
@@ -64,10 +66,10 @@ class Place:
 
 def summary_of(error: BaseException) -> str:
     """Class and message, capped, whatever the error does when it is asked for them."""
-    name = type(error).__qualname__
+    name: str = _qualified_name(type(error))
     try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an error that cannot even say what it is
+        message = str.__str__(str(error))
+    except BaseException:  # noqa: BLE001 - it cannot even say what it is; it is the user's code
         message = ""
     return _whole((f"{name}: {message}" if message else name)[:SUMMARY_CHARACTERS_MAX])
 

@@ -33,7 +33,7 @@ from hardpoint.hub.sources import Prepared, load_prepared, prepare
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.driver import StoreReader
+from hardpoint.store.driver import FORWARD, StoreReader
 from hardpoint.store.sqlite import (
     SqliteReader,
     SqliteStore,
@@ -55,9 +55,6 @@ if TYPE_CHECKING:
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
     from hardpoint.storage.api import ObjectStore
-
-FORWARD = "forward"
-"""The name of the handler that forwards; a source's own handlers may not have it."""
 
 _Function = TypeVar("_Function", bound=Function)
 

@@ -128,7 +128,7 @@ class Readiness:
             return f"no answer in {self._patience:g} s", None
         except StoreError as error:
             return str(error), None
-        backlog = 0.0 if due is None else max(0.0, self._clock.now() - due)
+        backlog = 0.0 if due is None else max(0.0, -due)
         return self._lately(self._failed), backlog
 
     def _lately(self, failed: tuple[float, str] | None) -> str | None:

@@ -34,7 +34,7 @@ from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
 from hardpoint.service.runfile import Run
 from hardpoint.service.sockets import bind, bind_unix, is_loopback, url_of
-from hardpoint.webhooks.worker import CANCEL_SECONDS
+from hardpoint.webhooks.calling import CANCEL_SECONDS
 
 DESCRIPTORS_KEPT = 128
 """File descriptors that connections leave to the store, the handlers and the rest."""

@@ -1,17 +1,27 @@
 """What the inbox asks of a store, and the rows that pass between them.
 
-Times are Unix seconds. Ids are UUIDv7 texts. A job is one handler's work on one event; it exists
-only while unfinished. A lease is held by (event, handler, fence): the fence rises with every
-lease, and a completion under an older fence is refused.
+Times are Unix seconds; what is still to come is said in seconds from now, by the store's clock.
+Ids are UUIDv7 texts. A job is one handler's work on one event; it exists only while unfinished. A
+lease is held by (event, handler, fence): the fence rises with every lease, and a completion under
+an older fence is refused. It belongs to the process: it ends with it, and not before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
 import msgspec
 
+from hardpoint.core.errors import StoreError
 from hardpoint.core.traces import Place
+
+FORWARD = "forward"
+"""The handler that forwards. It runs no code of the user's; each source has a lane of its own."""
+
+
+def lane_of(handler: str, source: str) -> str:
+    """The lane of a job: what fails or is slow together. The statements of a store say the same."""
+    return f"{FORWARD}/{source}" if handler == FORWARD else handler
 
 
 class Stored(StrEnum):
@@ -32,6 +42,8 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     """It will be tried again."""
+    DEFERRED = "deferred"
+    """What it depends on asked to wait: it will be tried again, and this does not count."""
     SKIPPED = "skipped"
     DEAD = "dead"
     NEEDS_RECONCILE = "needs_reconcile"
@@ -134,18 +146,40 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The right to run one handler on one event, once.
 
     Attributes:
+        lane: what it is fair to, see `lane_of`.
         fence: fences the completion; also the attempt's number in the record.
         failures: attempts that failed before this one, in this series.
-        crashes: how often the process died while this job ran alone.
-        suspect: it was in flight when the process died; run it alone, and mark its start first.
+        crashes: how often the process died while the start of this job stood marked.
+        suspect: it was in flight when the process died; mark its start first.
     """
 
     event: Event
     handler: str
+    lane: str
     fence: int
     failures: int = 0
     crashes: int = 0
     suspect: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """What a claim gave.
+
+    Attributes:
+        leases: the oldest due first within each lane.
+        waits: of the lanes asked for, those that have more: seconds until it is due.
+    """
+
+    leases: Sequence[Lease]
+    waits: Mapping[str, float]
+
+
+class WaitingLane(msgspec.Struct, frozen=True, gc=False):
+    """A lane that has something to do, and in how many seconds; negative when it is overdue."""
+
+    lane: str
+    handler: str
+    due_in: float
 
 
 class Transaction(Protocol):
@@ -167,7 +201,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     """The end of one attempt.
 
     Attributes:
-        run_at: when to try again; with `Outcome.FAILED` only.
+        retry_in: seconds from its recording to the next try; with `FAILED` and `DEFERRED` only.
         reason: `attempts`, `permanent` or `crash`; with `Outcome.DEAD` only.
         error: class and message, capped.
         place: where in the user's code it failed.
@@ -181,11 +215,23 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     ended_at: float
     outcome: Outcome
-    run_at: float | None = None
+    retry_in: float = 0.0
     error: str | None = None
     place: Place | None = None
     reason: str | None = None
     writes: tuple[Write, ...] = ()
+
+
+class WriteFailedError(StoreError):
+    """A write function of a completion raised; nothing was written, and the job is still leased.
+
+    Attributes:
+        error: what it raised, whatever that is.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__("a write function failed")
+        self.error = error
 
 
 class Completed(StrEnum):
@@ -222,8 +268,12 @@ class InboxStore(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Finish what was submitted, release every lease, and let the store go."""
+    async def close(self, *, clean: bool = True) -> None:
+        """Finish what was submitted, release every lease, and let the store go.
+
+        Args:
+            clean: False leaves what is leased as a crash would: it was in flight, and is suspect.
+        """
         ...
 
     def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
@@ -239,13 +289,14 @@ class InboxStore(Protocol):
         """Why the store can never be used again in this process; None while it can."""
         ...
 
-    async def claim(
-        self, handlers: Sequence[str], limit: int, *, now: float, lease: float
-    ) -> Sequence[Lease]:
-        """Lease up to `limit` due jobs of these handlers for `lease` seconds, oldest due first.
+    async def claim(self, lanes: Mapping[str, int]) -> Claim:
+        """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
+        ...
 
-        A due suspect comes first and alone, the one with the fewest crashes; while it is leased no
-        other suspect is given out. Finish what runs, `mark_started`, run it, and claim again.
+    async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
+        """Lease a suspect of these handlers, the one with the fewest crashes; None if none waits.
+
+        Call `mark_started` before it runs, and run one at a time.
         """
         ...
 
@@ -253,28 +304,30 @@ class InboxStore(Protocol):
         """Record the end of an attempt, with its writes, in one transaction.
 
         Raises:
-            Exception: what one of the writes raised; the job is still leased.
+            WriteFailedError: one of the writes raised; the job is still leased.
+            TimedOutError: they took too long; likewise.
+            TransactionLostError: one of them ended the transaction; likewise.
         """
         ...
 
-    async def mark_started(self, lease: Lease) -> bool:
-        """Durably mark a suspect as running alone; False when the lease is gone."""
+    async def mark_started(self, lease: Lease, *, started: bool = True) -> bool:
+        """Durably mark a suspect as running, or no longer suspected; False: the lease is gone."""
         ...
 
-    async def extend(self, leases: Sequence[tuple[str, str, int]], until: float) -> None:
-        """Prolong leases named by (event, handler, fence)."""
-        ...
-
-    async def release(self, leases: Sequence[tuple[str, str, int]]) -> None:
-        """Give leases back unused: the jobs are due at once, and no attempt is counted."""
+    async def release_all(self) -> None:
+        """Give back every lease of this process: the jobs are due at once, no attempt counts."""
         ...
 
     async def refuse(self, counts: Sequence[Refusals]) -> None:
         """Add to the counters of refused requests."""
         ...
 
+    async def waiting(self, handlers: Sequence[str]) -> Sequence[WaitingLane]:
+        """The lanes of these handlers that have something to do, suspects apart."""
+        ...
+
     async def next_due(self, handlers: Sequence[str]) -> float | None:
-        """When `claim` will next have a job of these handlers; a lease counts when it ends."""
+        """Seconds until a job of these handlers is due; negative: overdue; None: none waits."""
         ...
 
     async def retry(

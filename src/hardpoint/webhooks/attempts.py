@@ -10,21 +10,50 @@ import msgspec
 from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.effects import Clock, Random
-from hardpoint.core.errors import HardpointError, OutcomeUnknownError, StoreUnavailableError
+from hardpoint.core.errors import (
+    CircuitOpenError,
+    ConfigurationError,
+    HardpointError,
+    MisuseError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    StoreUnavailableError,
+    UnsupportedError,
+)
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import Place, place_of, summary_of
-from hardpoint.store.driver import Completed, Completion, InboxStore, Lease, Outcome, Write
+from hardpoint.store.driver import (
+    Completed,
+    Completion,
+    InboxStore,
+    Lease,
+    Outcome,
+    Write,
+    WriteFailedError,
+)
 from hardpoint.store.journal import JobName
+from hardpoint.webhooks.calling import call
 from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip
 from hardpoint.webhooks.job import CompleteIn, Job
+from hardpoint.webhooks.lanes import Seat
 from hardpoint.webhooks.threads import Threads
 
 STORE_RETRY_SECONDS = 0.5
+
+DEFERRED_SECONDS_MAX = 3600.0
+"""A lane waits no longer for what it depends on before it asks again."""
+
+DEFERRED_AGE_SECONDS_MAX = 48 * 3600.0
+"""An event that is older waits at the cost of attempts, so that it ends some time."""
+
+_HOPELESS = (ConfigurationError, MisuseError, UnsupportedError)
+"""No retry can help: the code or the configuration has to be changed."""
+
 _Result = TypeVar("_Result")
 
 
-class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One attempt ended. `refused` means that its lease had passed to another by then."""
+class HandlerFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A handler's attempt ended. `refused` means that its lease had passed to another by then."""
 
     event_id: str
     source: str
@@ -49,7 +78,7 @@ class AttemptFinished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         if self.outcome in {Outcome.DEAD, Outcome.NEEDS_RECONCILE}:
             return "error"
         raised_late = self.outcome is Outcome.DONE and self.error is not None
-        failed = self.outcome is Outcome.FAILED
+        failed = self.outcome in {Outcome.FAILED, Outcome.DEFERRED}
         return "warning" if self.refused or failed or raised_late else "info"
 
 
@@ -121,6 +150,7 @@ class Attempts:
         clock: Clock,
         random: Random,
         listeners: Listeners,
+        leaving: Callable[[], bool],
     ) -> None:
         self._store = store
         self._handlers = handlers
@@ -129,15 +159,21 @@ class Attempts:
         self._clock = clock
         self._random = random
         self._listeners = listeners
+        self._leaving = leaving
 
-    async def run(self, lease: Lease, threads: Threads) -> float | None:
+    async def run(self, lease: Lease, seat: Seat, threads: Threads) -> float | None:
         """Run a leased job once, and record how it ended.
 
+        Args:
+            lease: which.
+            seat: its place, told when the handler is through.
+            threads: where plain `def` handlers run.
+
         Returns:
-            When it will be due again, if it failed.
+            In how many seconds it will be due again, if it is to be tried again.
 
         Raises:
-            asyncio.CancelledError: from outside; nothing is recorded.
+            asyncio.CancelledError: the run or the loop ends; nothing is recorded.
         """
         correlation_id.set(lease.event.correlation_id)
         name = JobName(lease.event.id, lease.handler, lease.fence)
@@ -145,7 +181,14 @@ class Attempts:
         started = self._clock.now()
         handler = self._handlers[lease.handler]
         job = Job(lease, self._complete_in, started_at=started)
-        verdict = await self._verdict(handler, job, threads)
+        try:
+            error, timed_out = await call(handler, job, threads, abandoned=seat.abandoned)
+        except asyncio.CancelledError as cancelled:
+            if self._leaving() or not _forgive_cancellation():
+                raise
+            error, timed_out = cancelled, False  # somebody cancels tasks that are not theirs
+        seat.handled(self._clock.monotonic(), timed_out=timed_out)
+        verdict = _DONE if error is None else self._judged(handler, lease, error)
         if job.completed:  # and whatever the handler raised after that cannot undo it
             done = msgspec.structs.replace(verdict, outcome=Outcome.DONE, retry_in=None)
             self._report(lease, done, started, Completed.RECORDED)
@@ -153,8 +196,12 @@ class Attempts:
         if verdict is _DONE and job.writes:
             try:
                 return await self.record(lease, verdict, started, tuple(job.writes))
-            except Exception as error:  # noqa: BLE001 - a write of the user's failed: so did the attempt
-                verdict = self._failed(handler, lease, error)
+            except WriteFailedError as failed:
+                verdict = self._judged(handler, lease, failed.error)
+            except Exception as error:  # noqa: BLE001 - its transaction was lost: so was the attempt
+                verdict = self._judged(handler, lease, error)
+        if verdict.outcome is Outcome.DEFERRED:
+            seat.pause(self._clock.monotonic() + (verdict.retry_in or 0.0))
         return await self.record(lease, verdict, started)
 
     async def record(
@@ -163,10 +210,10 @@ class Attempts:
         """Complete the job, waiting for the store as long as it takes; see `run`.
 
         Raises:
-            Exception: what one of the writes raised, or a defect of the store.
+            WriteFailedError: one of the writes failed.
+            Exception: a defect of the store.
         """
         ended = self._clock.now()
-        run_at = None if verdict.retry_in is None else ended + verdict.retry_in
         completion = Completion(
             event=lease.event.id,
             handler=lease.handler,
@@ -174,7 +221,7 @@ class Attempts:
             started_at=started,
             ended_at=ended,
             outcome=verdict.outcome,
-            run_at=run_at,
+            retry_in=verdict.retry_in or 0.0,
             reason=verdict.reason,
             error=verdict.error,
             place=verdict.place,
@@ -182,30 +229,19 @@ class Attempts:
         )
         completed = await self._insistence.on("complete", lambda: self._store.complete(completion))
         self._report(lease, verdict, started, completed)
-        return run_at
+        return verdict.retry_in
 
-    async def _verdict(self, handler: Handler, job: Job, threads: Threads) -> Verdict:
-        lease = job.lease
-        limit = asyncio.timeout(handler.timeout)
+    def _judged(self, handler: Handler, lease: Lease, error: BaseException) -> Verdict:
+        """What an error of the user's code means; whatever it is, it may not become one of ours."""
+        kind = type(error)
         try:
-            async with limit:
-                await _call(handler, job, threads)
-        except Skip as skip:
-            return Verdict(outcome=Outcome.SKIPPED, error=summary_of(skip))
-        except Permanent as error:
-            return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="permanent")
-        except (KeyboardInterrupt, GeneratorExit):
-            raise
-        except BaseException as error:  # what a handler raises is data
-            if isinstance(error, asyncio.CancelledError) and _cancelled_from_outside():
-                raise
-            if isinstance(error, TimeoutError) and limit.expired():
-                waited = error.__cause__  # the cancellation, which knows where it was
-                going_on = "" if handler.asynchronous else "; its thread goes on"
-                error = TimeoutError(f"took longer than {handler.timeout:g} s{going_on}")
-                error.__cause__ = waited
+            if issubclass(kind, Skip):
+                return Verdict(outcome=Outcome.SKIPPED, error=summary_of(error))
+            if issubclass(kind, Permanent):
+                return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="permanent")
             return self._failed(handler, lease, error)
-        return _DONE
+        except BaseException:  # noqa: BLE001 - it raises even when it is looked at
+            return self._tried_again(handler, lease, summary_of(error))
 
     def _failed(self, handler: Handler, lease: Lease, error: BaseException) -> Verdict:
         """Try again, or give up; never again what may have acted and cannot be told from a repeat.
@@ -216,6 +252,13 @@ class Attempts:
         doubts = doubts_in(error)
         if doubts and (delay is None or not all(one.repeatable for one in doubts)):
             return _verdict_of(error, handler, outcome=Outcome.NEEDS_RECONCILE)
+        if not doubts and isinstance(error, _HOPELESS):
+            return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="permanent")
+        if not doubts and isinstance(error, CircuitOpenError | RateLimitedError):
+            asked = min(_asked_for(error), DEFERRED_SECONDS_MAX)
+            age = self._clock.now() - lease.event.received_at
+            if asked > 0 and age < DEFERRED_AGE_SECONDS_MAX:
+                return _verdict_of(error, handler, outcome=Outcome.DEFERRED, retry_in=asked)
         if delay is None:
             return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="attempts")
         if isinstance(error, RetryAfter):
@@ -226,6 +269,12 @@ class Attempts:
         if any(self._forgotten(one, lease, delay) for one in doubts):
             return _verdict_of(error, handler, outcome=Outcome.NEEDS_RECONCILE)
         return _verdict_of(error, handler, outcome=Outcome.FAILED, retry_in=delay)
+
+    def _tried_again(self, handler: Handler, lease: Lease, text: str) -> Verdict:
+        delay = handler.retry.delay(lease.failures + 1, self._random)
+        if delay is None:
+            return Verdict(outcome=Outcome.DEAD, reason="attempts", error=text)
+        return Verdict(outcome=Outcome.FAILED, retry_in=delay, error=text)
 
     def _forgotten(self, doubt: OutcomeUnknownError, lease: Lease, delay: float) -> bool:
         """Whether the provider may have forgotten the key by then; it knows it from now at most."""
@@ -239,7 +288,7 @@ class Attempts:
             return
         event = lease.event
         self._listeners.emit(
-            AttemptFinished(
+            HandlerFinished(
                 event_id=event.id,
                 source=event.source,
                 type=event.type,
@@ -258,20 +307,14 @@ class Attempts:
         )
 
 
-async def _call(handler: Handler, job: Job, threads: Threads) -> None:
-    event = job.lease.event
-    if handler.asynchronous:
-        result = handler.function(event, job)
-    else:
-        result = await threads.call(handler.function, event, job)
-    if hasattr(result, "__await__"):  # a plain function may return a coroutine
-        await result  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
-
-
-def _cancelled_from_outside() -> bool:
-    """Rather than by the handler, which may have awaited something that was cancelled."""
+def _forgive_cancellation() -> bool:
+    """Go on in spite of a cancellation; False when there was none from outside."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    forgiven = False
+    while task is not None and task.cancelling():
+        task.uncancel()
+        forgiven = True
+    return forgiven
 
 
 def doubts_in(error: BaseException) -> list[OutcomeUnknownError]:

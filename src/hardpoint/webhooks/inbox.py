@@ -19,6 +19,7 @@ from hardpoint.store.driver import (
     NewEvent,
     Refusals,
     Stored,
+    lane_of,
 )
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
 from hardpoint.webhooks.delivery import Delivery
@@ -189,7 +190,7 @@ class Inbox:
             body_sha256=verified.covered or hashlib.sha256(body).digest(),
             malformed=malformed,
             handlers=names,
-            lease=bool(names) and self._worker.reserve(names),
+            lease=bool(names) and self._worker.reserve(names, source),
         )
 
     def _settle(self, admission: "_Admission", result: Accepted | Exception) -> None:
@@ -199,9 +200,9 @@ class Inbox:
         if event.lease and new:
             self._worker.start(_leases(event, admission.headers))
         elif event.lease:
-            self._worker.unreserve(event.handlers)
+            self._worker.unreserve(event.handlers, event.source)
         elif event.handlers and new:
-            self._worker.notify()
+            self._worker.notify(event.handlers, event.source)
         if isinstance(result, Accepted):
             if result.stored in _REPEATS:
                 self.refused(event.source, result.stored.value)
@@ -283,7 +284,10 @@ def _leases(event: NewEvent, headers: dict[str, str]) -> list[Lease]:
         headers=headers,
         body=event.body,
     )
-    return [Lease(event=stored, handler=name, fence=1) for name in event.handlers]
+    return [
+        Lease(event=stored, handler=name, lane=lane_of(name, event.source), fence=1)
+        for name in event.handlers
+    ]
 
 
 def _received(event: NewEvent, result: Accepted, secret: int) -> EventReceived:

@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, final
 
+from hardpoint.core.errors import MisuseError
 from hardpoint.store.driver import Lease, Write
 
 
@@ -79,7 +80,7 @@ class Job:
         What it raises undoes the completion: the attempt has failed.
         """
         if self._joining is not None:
-            raise RuntimeError("this job is completed in your own transaction: write there")
+            raise MisuseError("this job is completed in your own transaction: write there")
         self.writes.append(function)
 
     def complete_in(self, target: Any) -> Joining:
@@ -94,6 +95,6 @@ class Job:
             StoreError: it is on another file, or in a transaction already.
         """
         if self.writes or self._joining is not None:
-            raise RuntimeError("a job completes once: by job.write or in one job.complete_in block")
+            raise MisuseError("a job completes once: by job.write or in one job.complete_in block")
         self._joining = self._complete_in(self.lease, target, started_at=self.started_at)
         return self._joining

@@ -17,22 +17,25 @@ Outcome = tuple[Any, BaseException | None]
 
 @final
 class Threads:
-    """Calls functions in threads of one loop; a thread is started when all others are busy.
+    """Calls functions in threads of one loop; a thread is started when all others are busy."""
 
-    Args:
-        abandoned: told 1 when a caller gives up on a call that goes on, and -1 when that call
-            returns after all; in the loop.
-    """
-
-    def __init__(self, abandoned: Callable[[int], None]) -> None:
-        self._abandoned = abandoned
+    def __init__(self) -> None:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._busy = 0
         self._started = 0
 
-    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function with a copy of this task's context; it is started at once."""
-        call = _Call(function, arguments, self._returned)
+    async def call(
+        self, function: Callable[..., Any], *arguments: Any, abandoned: Callable[[int], None]
+    ) -> Any:
+        """Call a function with a copy of this task's context; it is started at once.
+
+        Args:
+            function: what to call.
+            arguments: with what.
+            abandoned: told 1 when this call is cancelled while its thread goes on, and -1 when the
+                thread returns after all; in the loop.
+        """
+        call = _Call(function, arguments, abandoned, self._returned)
         self._busy += 1
         if self._busy > self._started:
             self._started += 1
@@ -43,7 +46,7 @@ class Threads:
             result, error = await call.answer
         except asyncio.CancelledError:
             if call.answer.cancelled():
-                self._abandoned(1)
+                abandoned(1)
             raise
         if error is not None:
             raise error
@@ -54,28 +57,30 @@ class Threads:
         for _ in range(self._started):
             self._calls.put(None)
 
-    def _returned(self, answer: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    def _returned(self, call: "_Call", outcome: Outcome) -> None:
         self._busy -= 1
-        if answer.cancelled():
-            self._abandoned(-1)
+        if call.answer.cancelled():
+            call.abandoned(-1)
         else:
-            answer.set_result(outcome)
+            call.answer.set_result(outcome)
 
 
 @final
 class _Call:
     """One call on its way to a thread and back."""
 
-    __slots__ = ("_arguments", "_context", "_function", "_loop", "_returned", "answer")
+    __slots__ = ("_arguments", "_context", "_function", "_loop", "_returned", "abandoned", "answer")
 
     def __init__(
         self,
         function: Callable[..., Any],
         arguments: tuple[Any, ...],
-        returned: Callable[[asyncio.Future[Outcome], Outcome], None],
+        abandoned: Callable[[int], None],
+        returned: "Callable[[_Call, Outcome], None]",
     ) -> None:
         self._function = function
         self._arguments = arguments
+        self.abandoned = abandoned
         self._returned = returned
         self._context = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
@@ -88,7 +93,7 @@ class _Call:
         except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
             outcome = (None, error)
         with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
-            self._loop.call_soon_threadsafe(self._returned, self.answer, outcome)
+            self._loop.call_soon_threadsafe(self._returned, self, outcome)
 
 
 def _serve(calls: "SimpleQueue[_Call | None]") -> None:

@@ -89,7 +89,7 @@ def test_listings_narrow_by_state_source_and_type(stage):
 def test_states_agree_with_themselves_wherever_they_are_asked_for(stage):
     async def story(desk):
         await one_of_each(desk)
-        lease = (await desk.claim(handlers=("a",)))[0]
+        lease = (await desk.claim(lanes=("a",)))[0]
         await desk.complete(lease, Outcome.DEAD)  # "pending" has a dead job now, and one to do
         reader = desk.look()
         counts = reader.counts()
@@ -144,8 +144,8 @@ def test_an_event_is_found_by_our_id_and_by_every_use_of_the_vendor_s(stage):
 def test_an_event_shows_all_that_is_known_of_it(stage):
     async def story(desk):
         await desk.accept("evt_1", b"body", handlers=("a", "b", "c"), signed_at=7)
-        one, two, _ = await desk.claim(handlers=("a", "b", "c"))
-        await desk.complete(one, Outcome.FAILED, run_at=desk.clock.now() + 9, error="E: x")
+        one, two, _ = await desk.claim(lanes=("a", "b", "c"))
+        await desk.complete(one, Outcome.FAILED, retry_in=9, error="E: x")
         await desk.complete(two, Outcome.DEAD, reason="permanent", error="P: y")
         reader = desk.look()
         (view,) = reader.event("evt_1")
@@ -274,7 +274,7 @@ def test_a_job_in_doubt_is_a_state_of_its_own_and_its_calls_are_shown(stage):
         await journal.begin(doubt)
         journal.leave(doubt)
         await desk.complete(lease, Outcome.NEEDS_RECONCILE, error="look")
-        (other,) = await desk.claim(handlers=("a",))
+        (other,) = await desk.claim(lanes=("a",))
         await desk.complete(other, Outcome.DEAD)
         now = desk.clock.now()
         reader = desk.look()
@@ -311,6 +311,9 @@ def test_a_store_of_a_version_before_can_be_read_and_gets_what_it_lacks_when_it_
         connection.execute("drop table hardpoint_call")
         connection.execute("alter table hardpoint_attempt drop column place")
         connection.execute("alter table hardpoint_dead drop column place")
+        connection.execute("drop index hardpoint_job_lane")
+        connection.execute("alter table hardpoint_job drop column lane")
+        connection.execute("create index hardpoint_job_run_at on hardpoint_job (run_at)")
         connection.execute("update hardpoint_meta set value = 1 where name = 'schema'")
     with contextlib.closing(SqliteReader(stage.path)) as reader:
         (view,) = reader.event("evt_1")

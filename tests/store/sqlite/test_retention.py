@@ -112,7 +112,7 @@ def test_a_key_outlives_its_body_and_then_goes_too(kept):
 def test_unfinished_events_are_never_touched(kept):
     async def story(desk):
         lease = await desk.leased("waiting")
-        await desk.complete(lease, Outcome.FAILED, run_at=desk.clock.now() + 2_000 * DAY)
+        await desk.complete(lease, Outcome.FAILED, retry_in=2_000 * DAY)
         await desk.accept("due")
         desk.clock.advance(1_000 * DAY)
         assert await sweep(desk) == Retained(bodies=0, keys=0)

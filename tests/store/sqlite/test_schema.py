@@ -18,6 +18,28 @@ def test_a_store_is_made_in_one_transaction():
     connection.close()
 
 
+def test_jobs_of_the_version_before_are_put_into_their_lanes():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    lanes = next(n for n, text in enumerate(schema_scripts()) if "column lane" in text)
+    for script in schema_scripts()[:lanes]:
+        connection.executescript(script)
+    connection.execute("insert into hardpoint_meta values ('schema', ?)", [lanes])
+    connection.execute(
+        "insert into hardpoint_event values"
+        " ('e1', 'shop', 'k', null, 't', null, 0, 0, null, 'c', x'', 0, null, 2, 1)"
+    )
+    for handler in ("forward", "mark_paid"):
+        connection.execute(
+            "insert into hardpoint_job (event, handler, run_at, fence, suspect)"
+            " values ('e1', ?, 0, 1, 1)",
+            [handler],
+        )
+    schema.migrate(connection, lanes)
+    found = connection.execute("select handler, lane, suspect from hardpoint_job").fetchall()
+    connection.close()
+    assert found == [("forward", "forward/shop", 0), ("mark_paid", "mark_paid", 1)]
+
+
 def test_every_table_and_index_carries_our_prefix():
     connection = sqlite3.connect(":memory:", isolation_level=None)
     schema.migrate(connection, 0)
@@ -59,9 +81,13 @@ def test_the_hot_statements_use_their_indexes():
         rows = connection.execute(f"explain query plan {text}", [None] * text.count("?"))
         return [row[3] for row in rows]
 
-    assert "SEARCH j USING INDEX hardpoint_job_run_at (run_at<?)" in plan("jobs", "due")
-    assert not any("TEMP B-TREE" in step for step in plan("jobs", "due"))
-    assert "USING INDEX hardpoint_job_suspect" in plan("jobs", "suspect_out")[0]
+    lane = "USING INDEX hardpoint_job_lane (lane"
+    assert f"SEARCH j {lane}=? AND run_at<?)" in plan("jobs", "due")
+    assert f"{lane}=?)" in plan("jobs", "next_of_lane")[0].replace("COVERING ", "")
+    assert f"{lane}>?)" in plan("jobs", "next_lane")[0].replace("COVERING ", "")
+    for name in ("due", "suspect", "next_of_lane", "next_lane"):
+        assert not any("TEMP B-TREE" in step for step in plan("jobs", name))
+    assert "USING INDEX hardpoint_job_suspect" in plan("jobs", "suspect")[0]
     assert "USING INDEX hardpoint_event_key" in plan("accepts", "by_key")[0]
     assert "USING INDEX hardpoint_event_body" in plan("accepts", "by_body")[0]
     assert "hardpoint_event_quarantine" in plan("accepts", "repeats")[0]

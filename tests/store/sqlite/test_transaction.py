@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from hardpoint.core.errors import StoreError
+from hardpoint.core.errors import MisuseError, StoreError
 from hardpoint.store.driver import Completed
 from hardpoint.store.sqlite.statements import MARK, statements
 
@@ -41,7 +41,7 @@ def run(stage, *writes):
         "create table hardpoint_mine (id integer)",
         "create temp table mine (id integer)",
         "create temp view mine as select 1",
-        "drop index hardpoint_job_run_at",
+        "drop index hardpoint_job_lane",
     ],
 )
 def test_a_write_function_may_not(stage, sql):
@@ -79,7 +79,7 @@ def test_an_async_function_is_refused_with_its_name(stage):
     async def mark_paid(tx):
         pass
 
-    with pytest.raises(TypeError, match=r"mark_paid.* is async; a write function is a plain def"):
+    with pytest.raises(MisuseError, match=r"mark_paid.* is async; a write function is a plain def"):
         run(stage, mark_paid)
 
 

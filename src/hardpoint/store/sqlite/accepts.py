@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from hardpoint.core.errors import StoreError
-from hardpoint.store.driver import Accepted, NewEvent, Stored
+from hardpoint.store.driver import Accepted, NewEvent, Stored, lane_of
 from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("accepts")
@@ -52,22 +52,22 @@ class Accepts:
         self._repeats = repeats
         self._seq: int = connection.execute(_SQL["last_content"]).fetchone()[0] or 0
         self._contents: list[tuple[int, str, bytes, bytes]] = []
-        self._jobs: list[tuple[str, str, float, int | None, int]] = []
+        self._jobs: list[tuple[str, str, str, float, int | None, int]] = []
 
-    def store(self, events: Sequence[NewEvent], *, now: float, lease: float) -> list[Accepted]:
-        """Store these events in this order; the jobs of leased ones are ours until `now + lease`.
+    def store(self, events: Sequence[NewEvent], *, now: float) -> list[Accepted]:
+        """Store these events in this order.
 
         Raises:
             StoreError: an id of ours was used twice.
             Exception: a value SQLite cannot hold.
         """
         self._contents, self._jobs = [], []
-        accepted = [self._store(event, now, now + lease) for event in events]
+        accepted = [self._store(event, now) for event in events]
         self._connection.executemany(_SQL["content"], self._contents)
         self._connection.executemany(_SQL["job"], self._jobs)
         return accepted
 
-    def _store(self, event: NewEvent, now: float, until: float) -> Accepted:
+    def _store(self, event: NewEvent, now: float) -> Accepted:
         key = dedupe_key(event)
         if event.malformed is not None:
             if self._insert(event, key, event.malformed, 0):
@@ -76,11 +76,10 @@ class Accepts:
         handlers = event.handlers
         if not self._insert(event, key, None, len(handlers)):
             return self._repeat(event, key) if event.asserted else self._same_id(event, key)
+        holder, fence = (self._boot, 1) if event.lease else (None, 0)
         for handler in handlers:
-            if event.lease:
-                self._jobs.append((event.id, handler, until, self._boot, 1))
-            else:
-                self._jobs.append((event.id, handler, now, None, 0))
+            lane = lane_of(handler, event.source)
+            self._jobs.append((event.id, handler, lane, now, holder, fence))
         return Accepted(Stored.NEW, event.id)
 
     def _insert(self, event: NewEvent, key: str, quarantine: str | None, handlers: int) -> bool:

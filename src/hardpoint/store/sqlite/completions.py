@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import TimedOutError, TransactionLostError
-from hardpoint.store.driver import Completed, Completion, Outcome
+from hardpoint.store.driver import Completed, Completion, Outcome, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.sqlite.faults import Fault, fault_of_write
 from hardpoint.store.sqlite.statements import statements
@@ -20,6 +20,8 @@ RECORD = _SQL["record"]
 
 _BURIED = {Outcome.DEAD: "permanent", Outcome.NEEDS_RECONCILE: "needs_reconcile"}
 """Outcomes that leave a dead letter, and its reason where none is given."""
+
+_AGAIN = {Outcome.FAILED, Outcome.DEFERRED}
 
 CRASH = "crash"
 """The reason of a dead letter whose last attempt did not fail: the process died in it."""
@@ -71,11 +73,11 @@ class Completions:
         if self._attempts:
             self._connection.executemany(RECORD, self._attempts)
 
-    def complete(self, completion: Completion) -> Completed | BaseException:
+    def complete(self, completion: Completion) -> Completed | WriteFailedError:
         """End one attempt; its job, its record and its writes happen together or not at all.
 
         Returns:
-            What became of it, or what a write function raised; then the job is leased still.
+            What became of it, or that a write function raised; then the job is leased still.
 
         Raises:
             TransactionLostError, TimedOutError: a write function took the whole group with it.
@@ -86,7 +88,7 @@ class Completions:
             self._attempts.append(attempt_of(completion))
         return result
 
-    def _guarded(self, completion: Completion) -> Completed | BaseException:
+    def _guarded(self, completion: Completion) -> Completed | WriteFailedError:
         """End it with its writes, in a savepoint. The fence comes first: too late, no write."""
         execute = self._connection.execute
         execute(_SQL["savepoint"])
@@ -103,7 +105,7 @@ class Completions:
                 raise
             execute(_SQL["undo"])
             execute(_SQL["release"])
-            return error
+            return WriteFailedError(error)
         execute(_SQL["release"])
         return result
 
@@ -125,9 +127,10 @@ class Completions:
     def _end(self, completion: Completion) -> Completed:
         lease = (completion.event, completion.handler, completion.fence, self._boot)
         execute = self._connection.execute
-        if completion.outcome is Outcome.FAILED:
-            again = completion.ended_at if completion.run_at is None else completion.run_at
-            ended = execute(_SQL["again"], (again, *lease)).rowcount
+        if completion.outcome in _AGAIN:
+            again = self._clock.now() + completion.retry_in
+            failed = completion.outcome is Outcome.FAILED
+            ended = execute(_SQL["again"], (again, failed, *lease)).rowcount
         elif completion.outcome in _BURIED:
             ended = self._bury(completion, lease)
         else:

@@ -71,7 +71,7 @@ class Engine:
                 slow=limits.write_slow,
                 tell=self._news.append,
             )
-            self.jobs = Jobs(connection, boot=self.boot)
+            self.jobs = Jobs(connection, boot=self.boot, clock=clock)
             self._accepts = Accepts(connection, boot=self.boot, repeats=limits.repeats)
             self._guard = Guard(database)
         except BaseException:
@@ -89,7 +89,7 @@ class Engine:
             if version < VERSION:
                 migrate(database.connection, version)
             boot = next_boot(database.connection)
-            Jobs(database.connection, boot=boot).take_over(self._clock.now())
+            Jobs(database.connection, boot=boot, clock=self._clock).take_over()
             self.calls.take_over()
             return boot
 
@@ -124,7 +124,7 @@ class Engine:
         """Store a group of events; a bad one does not fail the others."""
 
         def store(some: list[NewEvent]) -> list[Accepted]:
-            return self._accepts.store(some, now=self._clock.now(), lease=self._limits.lease)
+            return self._accepts.store(some, now=self._clock.now())
 
         return [_storable(result) for result in self._commit("accept", events, store)]
 
@@ -154,10 +154,10 @@ class Engine:
         self._keep(self._database.check_file)
         self._upkeep()
 
-    def close(self) -> None:
-        """Give all leases back, empty the log, and let the file go."""
-        jobs, now = self.jobs, self._clock.now()
-        self._keep(lambda: self._database.transaction(lambda: jobs.release_all(now)))
+    def close(self, *, clean: bool) -> None:
+        """Give all leases back unless the end is unclean, empty the log, and let the file go."""
+        if clean:
+            self._keep(lambda: self._database.transaction(self.jobs.release_all))
         self._keep(self._checkpoints.finish)
         self._guard.close()
         self._database.close()

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from hardpoint.core.errors import StoreError, StoreUnavailableError
+from hardpoint.core.errors import StoreMisuseError, StoreUnavailableError
 
 
 class Pass:
@@ -41,11 +41,11 @@ def refuse_inside_block() -> None:
     """Keep a block from waiting for the writer.
 
     Raises:
-        StoreError: this runs inside a `complete_in` block.
+        StoreMisuseError: this runs inside a `complete_in` block.
     """
     shown = _shown.get()
     if shown is not None and shown.valid:
-        raise StoreError(
+        raise StoreMisuseError(
             "inside a complete_in block the store cannot be asked anything: it waits for the block "
             "to end. Do it before or after"
         )

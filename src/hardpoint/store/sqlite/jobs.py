@@ -1,12 +1,16 @@
-"""Leases: claimed, marked, prolonged, given back, and taken over from an earlier boot."""
+"""Leases: claimed, marked, given back, and taken over from an earlier boot.
+
+A lease lasts as long as this process has the store: nobody else could take it meanwhile.
+"""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from hardpoint.store.driver import Event, Lease
+from hardpoint.core.effects import Clock
+from hardpoint.store.driver import Claim, Event, Lease, WaitingLane
 from hardpoint.store.sqlite.statements import statements
 
 LeaseName = tuple[str, str, int]
@@ -19,65 +23,80 @@ _headers = msgspec.json.Decoder(dict[str, str])
 class Jobs:
     """Moves leases on the writer's connection, inside its transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, *, boot: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, boot: int, clock: Clock) -> None:
         self._connection = connection
         self._boot = boot
+        self._clock = clock
 
-    def claim(
-        self, handlers: Sequence[str], limit: int, *, now: float, until: float
-    ) -> Sequence[Lease]:
-        """Lease the suspect whose turn it is, alone, or else up to `limit` jobs that are due."""
-        names = msgspec.json.encode(handlers).decode()
-        rows = [] if self._suspect_out(now) else self._rows("suspect", (now, names))
-        rows = rows or self._rows("due", (now, names, limit))
+    def claim(self, lanes: Mapping[str, int]) -> Claim:
+        """Lease what is due in these lanes, so many of each at most; see `InboxStore.claim`."""
+        now = self._clock.now()
+        rows: list[Any] = []
+        for lane, limit in lanes.items():
+            rows += self._execute("due", lane, now, limit).fetchall()
+        leases = self._lease(rows)
+        waits: dict[str, float] = {}
+        for lane in lanes:
+            row = self._execute("next_of_lane", lane).fetchone()
+            if row is not None:
+                waits[lane] = row[0] - now
+        return Claim(leases, waits)
+
+    def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
+        """Lease the suspect whose turn it is."""
+        leases = self._lease(self._execute("suspect", _json(handlers)).fetchall())
+        return leases[0] if leases else None
+
+    def mark_started(self, lease: LeaseName, *, started: bool) -> bool:
+        """Mark it, so that a crash from now on counts against it, or take the mark away."""
+        return bool(self._execute("mark", started, *lease, self._boot).rowcount)
+
+    def release_all(self) -> None:
+        """Give everything back: nothing of it is in flight."""
+        self._execute("give_all_back", self._clock.now())
+
+    def take_over(self) -> None:
+        """Release what an earlier boot left leased: it died, so each of them is suspect.
+
+        Only those that it had marked as started are known to have run when it died.
+        """
+        self._execute("take_over", self._clock.now())
+
+    def waiting(self, handlers: Sequence[str]) -> list[WaitingLane]:
+        """The lanes of these handlers that have something; they are found by leaps in the index."""
+        now, lane = self._clock.now(), ""
+        found: list[WaitingLane] = []
+        while (row := self._execute("next_lane", lane).fetchone()) is not None:
+            lane, handler, run_at = row
+            if handler in handlers:
+                found.append(WaitingLane(lane, handler, run_at - now))
+        return found
+
+    def next_due(self, handlers: Sequence[str]) -> float | None:
+        """Seconds until something is due, a suspect included; negative when it is overdue."""
+        times = [one.due_in for one in self.waiting(handlers)]
+        (suspect,) = self._execute("next_suspect", _json(handlers)).fetchone()
+        if suspect is not None:
+            times.append(suspect - self._clock.now())
+        return min(times, default=None)
+
+    def _lease(self, rows: Sequence[Any]) -> list[Lease]:
         self._connection.executemany(
-            _SQL["lease"], [(until, self._boot, row[2], row[0], row[1]) for row in rows]
+            _SQL["lease"], [(self._boot, row[3], row[0], row[1]) for row in rows]
         )
         return [_lease_of(row) for row in rows]
 
-    def mark_started(self, lease: LeaseName) -> bool:
-        """Mark it, so that a crash from now on counts against it."""
-        return bool(self._connection.execute(_SQL["start"], (*lease, self._boot)).rowcount)
+    def _execute(self, name: str, *parameters: Any) -> sqlite3.Cursor:
+        return self._connection.execute(_SQL[name], parameters)
 
-    def extend(self, leases: Sequence[LeaseName], until: float) -> None:
-        """Prolong those that are ours still."""
-        self._connection.executemany(
-            _SQL["extend"], [(until, *lease, self._boot) for lease in leases]
-        )
 
-    def release(self, leases: Sequence[LeaseName], now: float) -> None:
-        """Give back those that are ours still."""
-        self._connection.executemany(
-            _SQL["give_back"], [(now, *lease, self._boot) for lease in leases]
-        )
-
-    def release_all(self, now: float) -> None:
-        """Give everything back before the store is closed: nothing of it was in flight."""
-        self._connection.execute(_SQL["give_all_back"], (now,))
-
-    def take_over(self, now: float) -> None:
-        """Release what an earlier boot left leased: it died, so each of them is suspect.
-
-        Only those that it had marked as started, alone, are known to have run when it died.
-        """
-        self._connection.execute(_SQL["take_over"], (now,))
-
-    def next_due(self, handlers: Sequence[str], now: float) -> float | None:
-        """When `claim` will next give something; suspects that must wait do not count."""
-        names = msgspec.json.encode(handlers).decode()
-        row = self._connection.execute(_SQL["next_due"], (names, self._suspect_out(now))).fetchone()
-        return None if row is None else row[0]
-
-    def _suspect_out(self, now: float) -> bool:
-        return self._connection.execute(_SQL["suspect_out"], (now,)).fetchone() is not None
-
-    def _rows(self, name: str, parameters: tuple[Any, ...]) -> list[Any]:
-        return self._connection.execute(_SQL[name], parameters).fetchall()
+def _json(names: Sequence[str]) -> str:
+    return msgspec.json.encode(names).decode()
 
 
 def _lease_of(row: Any) -> Lease:
-    event, handler, fence, failures, crashes, suspect = row[:6]
-    source, vendor_id, type_, account, received_at, correlation_id, headers, body = row[6:]
+    event, handler, lane, fence, failures, crashes, suspect = row[:7]
+    source, vendor_id, type_, account, received_at, correlation_id, headers, body = row[7:]
     return Lease(
         event=Event(
             id=event,
@@ -91,6 +110,7 @@ def _lease_of(row: Any) -> Lease:
             body=body,
         ),
         handler=handler,
+        lane=lane,
         fence=fence,
         failures=failures,
         crashes=crashes,

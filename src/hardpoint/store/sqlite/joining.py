@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
-from hardpoint.core.errors import LeaseLostError, StoreError
+from hardpoint.core.errors import LeaseLostError, StoreError, StoreMisuseError
 from hardpoint.store.driver import Lease, Outcome
 from hardpoint.store.events import GateHeldLong
 from hardpoint.store.sqlite.completions import END, RECORD
@@ -46,7 +46,7 @@ def complete_in(
     Raises (when the block is entered or left):
         LeaseLostError: the job had passed to another attempt; everything was rolled back.
         StoreUnavailableError: the store is closed or broken.
-        StoreError: the target does not fit.
+        StoreMisuseError: the target does not fit.
     """
     return CompleteIn(store, lease, target, started_at)
 
@@ -72,9 +72,9 @@ class CompleteIn:
 
     def __enter__(self) -> Any:
         if self._side.is_async:
-            raise StoreError("write `async with` for an AsyncSession")
+            raise StoreMisuseError("write `async with` for an AsyncSession")
         if _in_event_loop():
-            raise StoreError(
+            raise StoreMisuseError(
                 "a blocking connection would hold up the event loop: use it in a plain def handler"
             )
         return _stepped(self._enter())
@@ -86,7 +86,7 @@ class CompleteIn:
 
     async def __aenter__(self) -> Any:
         if not self._side.is_async:
-            raise StoreError(
+            raise StoreMisuseError(
                 "`async with` takes an AsyncSession; a blocking connection belongs in a plain def "
                 "handler, with `with`"
             )
@@ -175,7 +175,7 @@ class CompleteIn:
     def _refuse_other_file(self, databases: list[Any]) -> None:
         files = {row[1]: row[2] for row in databases}
         if inode_of(files["main"]) != self._store.inode:
-            raise StoreError(
+            raise StoreMisuseError(
                 f"the connection is on {files['main'] or 'a database in memory'}, not on the "
                 f"store's file {self._store.path}"
             )

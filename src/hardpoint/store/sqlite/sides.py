@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hardpoint.core.errors import StoreError
+from hardpoint.core.errors import StoreMisuseError
 from hardpoint.store.sqlite.gate import Gate, Turn
 
 _ROLLBACK = "rollback"
@@ -53,7 +53,7 @@ def side_of(target: object) -> Side:
     """The side for a target.
 
     Raises:
-        StoreError: it is none of the three.
+        StoreMisuseError: it is none of the three.
     """
     if isinstance(target, sqlite3.Connection):
         return _Plain(target)
@@ -61,7 +61,7 @@ def side_of(target: object) -> Side:
         return _Session(target)
     if _is_a(target, "sqlalchemy.ext.asyncio", "AsyncSession"):
         return _AsyncSession(target)
-    raise StoreError(
+    raise StoreMisuseError(
         "complete_in takes a sqlite3.Connection, or SQLAlchemy's Session or AsyncSession, not "
         f"{type(target).__qualname__}"
     )
@@ -74,7 +74,7 @@ def _is_a(target: object, module: str, name: str) -> bool:
 
 def _refuse_open_transaction(in_transaction: bool) -> None:
     if in_transaction:
-        raise StoreError(
+        raise StoreMisuseError(
             "the connection is in a transaction already: complete_in begins its own, so that it "
             "has the write lock from the start. Commit first"
         )

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from asyncio import _get_running_loop
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,19 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.driver import Accepted, Completed, Completion, Lease, NewEvent, Refusals
+from hardpoint.store.driver import (
+    Accepted,
+    Claim,
+    Completed,
+    Completion,
+    Lease,
+    NewEvent,
+    Refusals,
+    WaitingLane,
+)
 from hardpoint.store.sqlite.engine import Engine, Request
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.guard import refuse_inherited
-from hardpoint.store.sqlite.jobs import LeaseName
 from hardpoint.store.sqlite.limits import Limits, Retention
 from hardpoint.store.sqlite.lock import LockFile
 from hardpoint.store.sqlite.underway import UnderWay
@@ -161,11 +169,11 @@ class SqliteStore:
                 self._writer = None
             raise
 
-    async def close(self) -> None:
-        """Finish what was submitted, release every lease, and let the store go."""
+    async def close(self, *, clean: bool = True) -> None:
+        """Finish what was submitted, release every lease if `clean`, and let the store go."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            await writer.stop()
+            await writer.stop(clean=clean)
 
     def forget(self) -> None:
         """Begin anew in a forked child, to whom nothing of the open file may matter."""
@@ -184,13 +192,13 @@ class SqliteStore:
         """
         self._running().accept(event, done, self.clock.monotonic())
 
-    async def claim(
-        self, handlers: Sequence[str], limit: int, *, now: float, lease: float
-    ) -> Sequence[Lease]:
-        """Lease up to `limit` due jobs of these handlers; a suspect comes first, and alone."""
-        return await self.ask(
-            lambda engine: engine.jobs.claim(handlers, limit, now=now, until=now + lease)
-        )
+    async def claim(self, lanes: Mapping[str, int]) -> Claim:
+        """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
+        return await self.ask(lambda engine: engine.jobs.claim(lanes))
+
+    async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
+        """Lease a suspect of these handlers, the one with the fewest crashes, if one waits."""
+        return await self.ask(lambda engine: engine.jobs.claim_suspect(handlers))
 
     async def complete(self, completion: Completion) -> Completed:
         """Record the end of an attempt, with its writes, in one transaction.
@@ -198,32 +206,32 @@ class SqliteStore:
         Write functions run on the writer's thread, perhaps more than once before they commit.
 
         Raises:
-            Exception: what one of the writes raised; the job is still leased.
+            WriteFailedError: one of the writes raised; the job is still leased.
+            TimedOutError: they took too long; likewise.
+            TransactionLostError: one of them ended the transaction; likewise.
         """
         return await self.ask(lambda engine: engine.completions.complete(completion))
 
-    async def mark_started(self, lease: Lease) -> bool:
-        """Durably mark a suspect as running alone; False when the lease is gone."""
+    async def mark_started(self, lease: Lease, *, started: bool = True) -> bool:
+        """Durably mark a suspect as running, or no longer suspected; False: the lease is gone."""
         name = (lease.event.id, lease.handler, lease.fence)
-        return await self.ask(lambda engine: engine.jobs.mark_started(name))
+        return await self.ask(lambda engine: engine.jobs.mark_started(name, started=started))
 
-    async def extend(self, leases: Sequence[LeaseName], until: float) -> None:
-        """Prolong leases named by (event, handler, fence)."""
-        await self.ask(lambda engine: engine.jobs.extend(leases, until))
-
-    async def release(self, leases: Sequence[LeaseName]) -> None:
-        """Give leases back unused: the jobs are due at once, and no attempt is counted."""
-        now = self.clock.now()
-        await self.ask(lambda engine: engine.jobs.release(leases, now))
+    async def release_all(self) -> None:
+        """Give back every lease of this process: the jobs are due at once, no attempt counts."""
+        await self.ask(lambda engine: engine.jobs.release_all())
 
     async def refuse(self, counts: Sequence[Refusals]) -> None:
         """Add to the counters of refused requests."""
         await self.ask(lambda engine: engine.operations.refuse(counts))
 
     async def next_due(self, handlers: Sequence[str]) -> float | None:
-        """When `claim` will next have a job of these handlers; a lease counts when it ends."""
-        now = self.clock.now()
-        return await self.ask(lambda engine: engine.jobs.next_due(handlers, now))
+        """Seconds until a job of these handlers is due; negative: overdue; None: none waits."""
+        return await self.ask(lambda engine: engine.jobs.next_due(handlers))
+
+    async def waiting(self, handlers: Sequence[str]) -> Sequence[WaitingLane]:
+        """The lanes of these handlers that have something to do, suspects apart."""
+        return await self.ask(lambda engine: engine.jobs.waiting(handlers))
 
     async def retry(
         self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import StoreError, TimedOutError, TransactionLostError
+from hardpoint.core.errors import StoreMisuseError, TimedOutError, TransactionLostError
 from hardpoint.store.driver import Write
 from hardpoint.store.sqlite.faults import interrupted
 from hardpoint.store.sqlite.statements import MARK
@@ -99,7 +99,9 @@ def _is_ours(name: str | None) -> bool:
 def _refuse_coroutine(result: object, write: Write) -> None:
     if inspect.iscoroutine(result):
         result.close()
-        raise TypeError(f"{write!r} is async; a write function is a plain def that runs SQL only")
+        raise StoreMisuseError(
+            f"{write!r} is async; a write function is a plain def that runs SQL only"
+        )
 
 
 class SqliteTransaction:
@@ -136,11 +138,13 @@ class SqliteTransaction:
 
     def _check(self, sql: str) -> None:
         if not self._open:
-            raise StoreError("this transaction has ended; it is valid only during the call")
+            raise StoreMisuseError("this transaction has ended; it is valid only during the call")
         if not self._connection.in_transaction:
             raise TransactionLostError
         if MARK in sql:
-            raise StoreError("the SQL of a write function may not contain hardpoint's own mark")
+            raise StoreMisuseError(
+                "the SQL of a write function may not contain hardpoint's own mark"
+            )
 
     def _keep(self, cursor: sqlite3.Cursor) -> "Rows":
         rows = Rows(cursor)
@@ -190,7 +194,7 @@ class Rows:
 
 def _explained(error: sqlite3.DatabaseError) -> Exception:
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_AUTH:
-        return StoreError(
+        return StoreMisuseError(
             "a write function may run SQL on your own tables only: no transaction control, PRAGMA, "
             "ATTACH or temporary table, and no change to hardpoint's tables"
         )

@@ -67,6 +67,7 @@ class Writer:
         self._mutex = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
+        self._clean = True
         self._over = False
         self._thread = threading.Thread(target=self._run, name="hardpoint-store", daemon=True)
         self._opened: concurrent.futures.Future[Engine] = concurrent.futures.Future()
@@ -130,8 +131,9 @@ class Writer:
         if not (home is not None and home.is_running() and _posted(home, self._told, news)):
             self._told(news)
 
-    async def stop(self) -> None:
+    async def stop(self, *, clean: bool = True) -> None:
         """Do all that was queued, close the store, and end the thread."""
+        self._clean = clean
         self._closing = True
         self._wake.set()
         await _result(self._ended)
@@ -155,7 +157,7 @@ class Writer:
             self._wake.clear()
             if not (self._turn(engine) or self._rest(engine)):
                 break
-        engine.close()
+        engine.close(clean=self._clean)
         self._closed()
         self.tell(engine.news())
         self._ended.set_result(None)

@@ -9,7 +9,7 @@ on conflict do nothing
 insert into hardpoint_content (seq, event, headers, body) values (?, ?, ?, ?)
 
 -- name: job
-insert into hardpoint_job (event, handler, run_at, boot, fence) values (?, ?, ?, ?, ?)
+insert into hardpoint_job (event, handler, lane, run_at, boot, fence) values (?, ?, ?, ?, ?, ?)
 
 -- name: last_content
 select max(seq) from hardpoint_content

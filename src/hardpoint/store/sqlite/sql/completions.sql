@@ -3,7 +3,7 @@ delete from hardpoint_job where event = ? and handler = ? and fence = ? and boot
 
 -- name: again
 update hardpoint_job
-set run_at = ?, boot = null, failures = failures + 1, suspect = 0, started = 0
+set run_at = ?, boot = null, failures = failures + ?, suspect = 0, started = 0
 where event = ? and handler = ? and fence = ? and boot = ?
 
 -- name: tally

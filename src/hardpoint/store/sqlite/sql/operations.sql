@@ -3,8 +3,11 @@ update hardpoint_job set run_at = ?
 where event = ? and handler = coalesce(?, handler) and boot is null and run_at > ?
 
 -- name: revive
-insert into hardpoint_job (event, handler, run_at, fence)
-select d.event, d.handler, ?, d.fence
+insert into hardpoint_job (event, handler, lane, run_at, fence)
+select
+    d.event, d.handler,
+    case d.handler when 'forward' then 'forward/' || e.source else d.handler end,
+    ?, d.fence
 from hardpoint_dead d
 join hardpoint_event e on e.id = d.event
 join hardpoint_content c on c.seq = e.content and c.event = e.id
@@ -12,9 +15,11 @@ where d.event = ? and d.handler = coalesce(?, d.handler)
 on conflict do nothing
 
 -- name: replay
-insert into hardpoint_job (event, handler, run_at, fence)
+insert into hardpoint_job (event, handler, lane, run_at, fence)
 select
-    e.id, h.value, ?,
+    e.id, h.value,
+    case h.value when 'forward' then 'forward/' || e.source else h.value end,
+    ?,
     coalesce((select max(number) from hardpoint_attempt where event = e.id and handler = h.value), 0)
 from json_each(?) h
 join hardpoint_event e on e.id = ?

@@ -1,0 +1,125 @@
+"""Calls a handler so that nothing gets out of it: whatever it raises is an answer.
+
+It runs in a task of its own. So a handler that cancels its task, swallows a cancellation, or
+raises what would end the loop (`SystemExit`, `KeyboardInterrupt`, `GeneratorExit`) does it to
+itself alone.
+"""
+
+import asyncio
+import functools
+import signal
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import CodeType
+from typing import Any
+
+from hardpoint.webhooks.handlers import Handler
+from hardpoint.webhooks.job import Job
+from hardpoint.webhooks.threads import Threads
+
+CANCEL_SECONDS = 1.0
+"""How long a handler may take to heed its cancellation."""
+
+in_handler: ContextVar[bool] = ContextVar("hardpoint_in_handler", default=False)
+"""Whether this runs in a handler, or in what one has started."""
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def call(
+    handler: Handler, job: Job, threads: Threads, *, abandoned: Callable[[int], None]
+) -> tuple[BaseException | None, bool]:
+    """Call a handler once, for no longer than its time limit.
+
+    Args:
+        handler: whom.
+        job: with what.
+        threads: for plain `def` handlers.
+        abandoned: told 1 when the handler is given up and goes on all the same, -1 when it ends.
+
+    Returns:
+        What it raised, and whether its time was up.
+
+    Raises:
+        asyncio.CancelledError: from outside, or because the process was asked to stop.
+    """
+    task = asyncio.create_task(_guarded(handler, job, threads, abandoned))
+    timed_out = False
+    try:
+        await asyncio.wait((task,), timeout=handler.timeout)
+        if not task.done():
+            timed_out = True
+            await _cancelled(task)
+    except asyncio.CancelledError:
+        await _cancelled(task)
+        raise
+    if not task.done():
+        abandoned(1)
+        task.add_done_callback(lambda _: abandoned(-1))
+        return _too_long(handler, "; it does not heed its cancellation"), True
+    if task.exception() is not None:  # a request to stop: the loop is being left
+        raise asyncio.CancelledError
+    error = task.result()
+    if timed_out and issubclass(type(error), asyncio.CancelledError):
+        cancelled, going_on = error, "" if handler.asynchronous else "; its thread goes on"
+        error = _too_long(handler, going_on)
+        error.__cause__ = cancelled  # which knows where it was
+    return error, timed_out
+
+
+async def _guarded(
+    handler: Handler, job: Job, threads: Threads, abandoned: Callable[[int], None]
+) -> BaseException | None:
+    """What the handler raised, whatever it is."""
+    in_handler.set(True)
+    event = job.lease.event
+    try:
+        if handler.asynchronous:
+            result: Any = handler.function(event, job)
+        else:
+            result = await threads.call(handler.function, event, job, abandoned=abandoned)
+        if hasattr(result, "__await__"):  # a plain function may return a coroutine
+            await result
+    except BaseException as error:
+        if asked_to_stop(error):
+            raise
+        return error
+    return None
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.wait((task,), timeout=CANCEL_SECONDS)
+
+
+def _too_long(handler: Handler, more: str) -> TimeoutError:
+    return TimeoutError(f"took longer than {handler.timeout:g} s{more}")
+
+
+def asked_to_stop(error: BaseException) -> bool:
+    """Whether a signal has raised this, rather than the code that it came out of.
+
+    Python runs signal handlers in the main thread, in the midst of whatever runs there.
+    """
+    if not issubclass(type(error), KeyboardInterrupt | SystemExit):
+        return False
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    handlers = [signal.getsignal(number) for number in _STOP_SIGNALS]
+    # Python's own handler leaves no trace; but whoever runs a loop mostly replaces it.
+    if issubclass(type(error), KeyboardInterrupt) and signal.default_int_handler in handlers:
+        return True
+    codes = {_code_of(handler) for handler in handlers} - {None}
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in codes:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _code_of(handler: Any) -> CodeType | None:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return getattr(handler, "__code__", None)
