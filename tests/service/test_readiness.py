@@ -17,7 +17,6 @@ from hardpoint.service.reload import Reloader
 from hardpoint.store.driver import Refusals
 from hardpoint.store.events import BatchCommitted, BatchFailed, VaultAvailable, VaultUnavailable
 from hardpoint.testing import ManualClock
-from hardpoint.webhooks.attempts import AttemptFinished
 
 Look = Callable[[], Awaitable[State]]
 
@@ -139,26 +138,15 @@ def test_a_refused_configuration_is_told_but_the_old_one_serves(judged):
     judged(scenario)
 
 
-def test_the_backlog_is_as_old_as_its_oldest_due_job(judged, signed, told):
+def test_the_backlog_is_as_old_as_its_oldest_due_job(judged):
     async def scenario(judged):
-        hub = judged.hub
+        for due_in, backlog in ((None, 0), (1800.0, 0), (-3600.0, 3600)):
 
-        async def fail(event, job) -> None:
-            raise RuntimeError("later")
+            async def next_due(names, due_in=due_in):
+                return due_in
 
-        hub.on("shop", retry=[3600.0])(fail)
-        now = hub._clock.now()
-        body, headers = signed("evt_1", now=now)
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        answered = asyncio.get_running_loop().create_future()
-        hub.receiver.submit("shop", raw, body, answered.set_result)
-        assert (await answered).status == 200
-        await told.has(AttemptFinished)
-        judged.clock.jump(now - judged.clock.now())
-        assert (await judged.look()).backlog_seconds == 0
-        judged.clock.jump(2 * 3600.0)
-        # Jitter moves the hour by up to a fifth.
-        assert 2800 < (await judged.look()).backlog_seconds < 4400
+            judged.hub.store.next_due = next_due
+            assert (await judged.look()).backlog_seconds == backlog
 
     judged(scenario)
 

@@ -402,33 +402,10 @@ class UnspeakableError(Exception):
         raise ValueError("cannot even say so")
 
 
-class ExitingError(Exception):
-    def __str__(self):
-        raise SystemExit
-
-
-class SecretiveError(Exception):
-    @property
-    def __class__(self):
-        raise KeyboardInterrupt
-
-
-class Meta(type):
-    def __getattribute__(cls, name):
-        raise SystemExit
-
-
-class OddlyMadeError(Exception, metaclass=Meta):
-    pass
-
-
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (UnspeakableError(), "UnspeakableError"),
-        (ExitingError(), "ExitingError"),
-        (SecretiveError("x"), "SecretiveError: x"),
-        (OddlyMadeError("x"), "OddlyMadeError: x"),
         (ValueError("half \ud800 pair"), "ValueError: half ? pair"),
         (ValueError("x" * 10_000), "ValueError: " + "x" * 4084),
         (ValueError(), "ValueError"),
@@ -446,13 +423,66 @@ def test_any_error_can_be_recorded(rig, error, text):
     assert dead.error == text
 
 
-def test_an_error_that_cannot_be_looked_at_is_tried_again_like_any_other(rig):
+def exits_when_printed():
+    class ExitingError(Exception):
+        def __str__(self):
+            raise SystemExit
+
+    return ExitingError()
+
+
+def has_an_attribute_that_raises():
+    class SecretDelayError(RateLimitedError):
+        @property
+        def retry_after(self):
+            raise ValueError
+
+    return SecretDelayError()
+
+
+def interrupts_when_classified():
+    class SecretiveError(Exception):
+        @property
+        def __class__(self):
+            raise KeyboardInterrupt
+
+    return SecretiveError("x")
+
+
+def has_an_odd_class():
+    class Meta(type):
+        def __getattribute__(cls, name):
+            raise SystemExit
+
+    class OddlyMadeError(Exception, metaclass=Meta):
+        pass
+
+    return OddlyMadeError("x")
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (exits_when_printed, "ExitingError"),
+        (interrupts_when_classified, "SecretiveError: x"),
+        (has_an_odd_class, "OddlyMadeError: x"),
+        (has_an_attribute_that_raises, "SecretDelayError"),
+    ],
+)
+def test_an_error_that_cannot_be_looked_at_is_tried_again_like_any_other(rig, made, text):
     async def fail(event, job):
-        raise SecretiveError
+        if job.failures:
+            job.write(write)
+        else:
+            raise made()
+
+    def write(tx):
+        raise made()
 
     first, second = handle_one(rig(), fail, retry=[0], attempts=2)
 
     assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.DEAD)
+    assert text in first.error
 
 
 def test_a_handler_that_cancels_its_own_task_has_failed(rig):
@@ -467,8 +497,12 @@ def test_a_handler_that_cancels_its_own_task_has_failed(rig):
     assert second.outcome is Outcome.DONE
 
 
+class MineError(StoreUnavailableError):
+    retry_after = None
+
+
 @pytest.mark.parametrize(
-    "error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), StoreUnavailableError("mine")]
+    "error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), MineError("mine")]
 )
 def test_whatever_a_write_raises_is_a_failed_attempt_and_ends_nothing_else(rig, error):
     def fail(tx):

@@ -5,6 +5,7 @@ Never the values of variables: they hold bodies, headers and keys.
 
 import site
 import sysconfig
+from abc import ABCMeta
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,8 @@ from traceback import TracebackException, walk_tb
 from types import FrameType
 from typing import Final, Self, cast
 
+_LOOKED_AT = {"__class__", "__getattribute__", "__cause__", "__context__", "__traceback__"}
+_traceback = BaseException.__dict__["__traceback__"].__get__
 _qualified_name = type.__dict__["__qualname__"].__get__
 """Of a class, whatever its metaclass does when it is asked."""
 SUMMARY_CHARACTERS_MAX: Final = 4096
@@ -72,6 +75,21 @@ def summary_of(error: BaseException) -> str:
     except BaseException:  # noqa: BLE001 - it cannot even say what it is; it is the user's code
         message = ""
     return _whole((f"{name}: {message}" if message else name)[:SUMMARY_CHARACTERS_MAX])
+
+
+class StrangeError(Exception):
+    """Stands for an error of the user's that runs code when it is merely looked at."""
+
+
+def tamed(error: BaseException) -> BaseException:
+    """The error, or what stands for it where looking at it would run code of its class."""
+    kind = type(error)
+    bases = type.__dict__["__mro__"].__get__(kind)
+    own = bases[: bases.index(BaseException)]
+    odd = any(_LOOKED_AT & type.__dict__["__dict__"].__get__(base).keys() for base in own)
+    if type(kind) in {type, ABCMeta} and not odd:
+        return error
+    return StrangeError(summary_of(error)).with_traceback(_traceback(error))
 
 
 def trace_of(error: BaseException) -> str:

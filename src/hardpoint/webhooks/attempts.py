@@ -21,7 +21,7 @@ from hardpoint.core.errors import (
     UnsupportedError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.core.traces import Place, place_of, summary_of
+from hardpoint.core.traces import Place, place_of, summary_of, tamed
 from hardpoint.store.driver import (
     Completed,
     Completion,
@@ -197,7 +197,7 @@ class Attempts:
             try:
                 return await self.record(lease, verdict, started, tuple(job.writes))
             except WriteFailedError as failed:
-                verdict = self._judged(handler, lease, failed.error)
+                verdict = self._judged(handler, lease, tamed(failed.error))
             except Exception as error:  # noqa: BLE001 - its transaction was lost: so was the attempt
                 verdict = self._judged(handler, lease, error)
         if verdict.outcome is Outcome.DEFERRED:
@@ -240,7 +240,7 @@ class Attempts:
             if issubclass(kind, Permanent):
                 return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="permanent")
             return self._failed(handler, lease, error)
-        except BaseException:  # noqa: BLE001 - it raises even when it is looked at
+        except Exception:  # noqa: BLE001 - an attribute of it raised
             return self._tried_again(handler, lease, summary_of(error))
 
     def _failed(self, handler: Handler, lease: Lease, error: BaseException) -> Verdict:

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from types import CodeType
 from typing import Any
 
+from hardpoint.core.traces import tamed
 from hardpoint.webhooks.handlers import Handler
 from hardpoint.webhooks.job import Job
 from hardpoint.webhooks.threads import Threads
@@ -60,7 +61,8 @@ async def call(
         return _too_long(handler, "; it does not heed its cancellation"), True
     if task.exception() is not None:  # a request to stop: the loop is being left
         raise asyncio.CancelledError
-    error = task.result()
+    raised = task.result()
+    error = None if raised is None else tamed(raised)
     if timed_out and issubclass(type(error), asyncio.CancelledError):
         cancelled, going_on = error, "" if handler.asynchronous else "; its thread goes on"
         error = _too_long(handler, going_on)

@@ -72,4 +72,7 @@ def interrupted(error: BaseException) -> bool:
 
 
 def _code(error: BaseException) -> int:
-    return getattr(error, "sqlite_errorcode", 0) if isinstance(error, sqlite3.Error) else 0
+    ours = issubclass(
+        type(error), sqlite3.Error
+    )  # what the error says of itself is the user's code
+    return getattr(error, "sqlite_errorcode", 0) if ours else 0
