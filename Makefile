@@ -8,7 +8,7 @@ WORKERS ?= auto
 GO     ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-pythons conformance durability check bench fmt lock clean
+.PHONY: help demo test test-servers test-pythons conformance durability fuzz check bench fmt lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,6 +74,12 @@ MEGABYTES ?= 2048
 durability: $(VENV)/dev.stamp ## long kills and big transfers (KILLS=300 MEGABYTES=2048; some twenty minutes)
 	HARDPOINT_KILLS=$(KILLS) HARDPOINT_MEGABYTES=$(MEGABYTES) PYTEST_TIMEOUT=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7500 tests/durability tests/acceptance/test_large_files.py -n $(WORKERS) $(ARGS)
 
+# Inputs for each fuzzer, and the seed; `test` tries fewer, always the same.
+COUNT ?= 100000
+SEED  ?= 0
+fuzz: $(VENV)/dev.stamp ## mutated answers, webhooks, tokens: COUNT of each (100000, about a minute), from SEED
+	HARDPOINT_FUZZ=$(COUNT) HARDPOINT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz -n $(WORKERS) $(ARGS)
+
 test-pythons: $(PEER) ## run every test on each supported Python that is found (PYTHONS="3.13" chooses)
 	$(PYTHON) scripts/test-pythons $(PYTHONS) -- -n $(WORKERS) $(ARGS)
 
@@ -96,6 +102,8 @@ bench: $(VENV)/bench.stamp ## measure ours beside the peers and the floors (minu
 	$(BIN)/python -m bench.accept
 	$(BIN)/python -m bench.vault
 	$(BIN)/python -m bench.outbound
+	$(BIN)/python -m bench.wire
+	$(BIN)/python -m bench.forward
 
 fmt: $(VENV)/dev.stamp ## format and fix what can be fixed
 	$(BIN)/ruff check --fix-only --quiet .

@@ -100,7 +100,9 @@ def our_blocking(base: str, folder: Path) -> Post:
 def httpx2_async(base: str, folder: Path) -> Post:
     import httpx2
 
-    limits = httpx2.Limits(ROOM, ROOM, keepalive_expiry=60)
+    limits = httpx2.Limits(
+        max_connections=ROOM, max_keepalive_connections=ROOM, keepalive_expiry=60
+    )
     client = httpx2.AsyncClient(verify=trusting(folder), limits=limits, timeout=10)
 
     async def post(path: str) -> bytes:
@@ -113,7 +115,9 @@ def httpx2_async(base: str, folder: Path) -> Post:
 def httpx2_blocking(base: str, folder: Path) -> Post:
     import httpx2
 
-    limits = httpx2.Limits(ROOM, ROOM, keepalive_expiry=60)
+    limits = httpx2.Limits(
+        max_connections=ROOM, max_keepalive_connections=ROOM, keepalive_expiry=60
+    )
     client = httpx2.Client(verify=trusting(folder), limits=limits, timeout=10)
     return lambda path: client.post(base + path, headers=HEADERS, content=BODY).content
 
