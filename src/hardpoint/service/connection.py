@@ -7,7 +7,6 @@ Nothing raises inside a parser callback.
 """
 
 import asyncio
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 from urllib.parse import unquote
@@ -26,6 +25,8 @@ MALFORMED = Answer(status=400, body=b'{"error":"malformed_request"}')
 UPGRADE_REFUSED = Answer(status=400, body=b'{"error":"upgrade_not_supported"}')
 EXPECTATION_FAILED = Answer(status=417, body=b'{"error":"expectation_failed"}')
 TIMED_OUT = Answer(status=408, body=b'{"error":"timeout"}')
+
+_FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
 
 IDLE, HEAD, BODY, LEAVING = range(4)
 """What a connection reads: nothing yet, a request's head, its body, no more requests."""
@@ -55,6 +56,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._patience = guard.limits.header_seconds
         """How long it may say nothing: less before the first request than between two."""
         self._version = ""
+        self._length = 0
+        """What Content-Length says of the body at hand."""
+        self._expects = False
+        """The client waits for a word before it sends that."""
         self._fed = 0
         """Bytes read since the last piece of a body, or the last end of a request."""
         self._unanswered = 0
@@ -136,7 +141,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url = url
         self.headers.extend(headers)
-        self.expect_100_continue = any(name == b"expect" for name, _ in headers)
+        self.expect_100_continue = self._expects
         super().on_headers_complete()
         self.cycle.keep_alive = self.cycle.keep_alive and not self._guard.draining
         self.headers = []
@@ -159,7 +164,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(UPGRADE_REFUSED, "upgrade")
         elif self._version not in {"1.1", "1.0"} or request_path(self.url) is None:
             self._refuse(MALFORMED, "malformed")
-        elif (flaw := flaw_of(self.headers, self._version)) is not None:
+        elif (flaw := self._flaw()) is not None:
             self._refuse(flaw, "malformed")
         else:
             self._stage = BODY
@@ -168,6 +173,32 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unanswered += 1
             return True
         return False
+
+    def _flaw(self) -> Answer | None:
+        """What to answer where a proxy may read this head in another way than we do; else None.
+
+        RFC 9112, 3.2 and 6: one Host (HTTP/1.0 may do without), and chunks alone, of HTTP/1.1
+        alone. RFC 9110, 10.1.1: there is one expectation.
+        """
+        old = self._version == "1.0"
+        hosts, chunked = 0, False
+        self._length, self._expects = 0, False
+        for name, value in self.headers:
+            if name not in _FRAMING:
+                continue
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length":
+                self._length = int(value)  # the parser takes nothing but digits, once
+            elif name == b"expect":
+                self._expects = not old
+                if value.lower() != b"100-continue":
+                    return EXPECTATION_FAILED
+            elif chunked or old or value.lower() != b"chunked":
+                return MALFORMED
+            else:
+                chunked = True
+        return None if hosts == 1 or (old and not hosts) else MALFORMED
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -243,25 +274,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stage = LEAVING
         self._since = self._guard.now
         self.transport.close()
-
-
-def flaw_of(headers: Sequence[tuple[bytes, bytes]], version: str) -> Answer | None:
-    """What to answer where proxies may have read a head in another way than we do; else None.
-
-    RFC 9112, 3.2 and 6: one Host (HTTP/1.0 may do without), and chunks alone, of HTTP/1.1 alone.
-    RFC 9110, 10.1.1: there is one expectation.
-    """
-    hosts, chunked = 0, False
-    for name, value in headers:
-        if name == b"host":
-            hosts += 1
-        elif name == b"transfer-encoding":
-            if chunked or version == "1.0" or value.lower() != b"chunked":
-                return MALFORMED
-            chunked = True
-        elif name == b"expect" and value.lower() != b"100-continue":
-            return EXPECTATION_FAILED
-    return None if hosts == 1 or (version == "1.0" and not hosts) else MALFORMED
 
 
 @lru_cache(maxsize=128)

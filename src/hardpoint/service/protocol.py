@@ -66,15 +66,9 @@ class InboxProtocol(GuardedProtocol):
             keep_alive=self.parser.should_keep_alive() and self._version == "1.1",
             protocol=self,
         )
-        length, waits = 0, False
-        for name, value in headers:
-            if name == b"content-length":
-                length = int(value)  # the parser takes nothing but digits, once
-            elif name == b"expect":
-                waits = self._version == "1.1"
-        if length > webhook.body_bytes_max:
+        if self._length > webhook.body_bytes_max:
             self._refuse(TOO_LARGE, "too_large")
-        elif waits:
+        elif self._expects:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:

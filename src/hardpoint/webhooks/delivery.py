@@ -55,6 +55,9 @@ class Delivery:
         Args:
             one: stores an event; its callback takes the answer it alone would have.
         """
+        if len(self._left) == 1:  # as nearly always
+            one(self._left[0], self.done)
+            return
         some, self._left = self._left[:EVENTS_AT_ONCE], self._left[EVENTS_AT_ONCE:]
 
         def go_on(answer: Answer) -> None:
@@ -63,9 +66,7 @@ class Delivery:
             else:
                 self.done(answer)
 
-        settle = go_on if self._left else self.done
-        if len(some) > 1:
-            settle = _Tally(len(some), settle)
+        settle = _Tally(len(some), go_on if self._left else self.done)
         for notification in some:
             one(notification, settle)
 
