@@ -56,22 +56,22 @@ if TYPE_CHECKING:
     from hardpoint.core.secrets import Secret as Secret
     from hardpoint.hub.hub import Hub as Hub
     from hardpoint.hub.settings import Settings as Settings
-    from hardpoint.resilience.backoff import constant as constant
-    from hardpoint.resilience.backoff import decorrelated as decorrelated
-    from hardpoint.resilience.backoff import exponential as exponential
-    from hardpoint.resilience.backoff import linear as linear
     from hardpoint.resilience.breaker import Breaker as Breaker
     from hardpoint.resilience.budget import Budget as Budget
     from hardpoint.resilience.bulkhead import Bulkhead as Bulkhead
-    from hardpoint.resilience.composition import PolicyWarning as PolicyWarning
-    from hardpoint.resilience.fallback import Degraded as Degraded
+    from hardpoint.resilience.call import Degraded as Degraded
     from hardpoint.resilience.hedge import Hedge as Hedge
-    from hardpoint.resilience.keys import Keyed as Keyed
     from hardpoint.resilience.policy import Policy as Policy
     from hardpoint.resilience.ratelimit import RateLimit as RateLimit
     from hardpoint.resilience.retry import Retry as Retry
+    from hardpoint.resilience.retry import constant as constant
+    from hardpoint.resilience.retry import decorrelated as decorrelated
+    from hardpoint.resilience.retry import exponential as exponential
+    from hardpoint.resilience.retry import linear as linear
     from hardpoint.resilience.selection import refused as refused
     from hardpoint.resilience.selection import transient as transient
+    from hardpoint.resilience.settings import PolicyWarning as PolicyWarning
+    from hardpoint.resilience.state import Keyed as Keyed
     from hardpoint.resilience.timeout import remaining as remaining
     from hardpoint.store.driver import Event as Event
     from hardpoint.store.driver import Transaction as Transaction
@@ -89,17 +89,17 @@ _HOMES = {
     "Bulkhead": "hardpoint.resilience.bulkhead",
     "Breaker": "hardpoint.resilience.breaker",
     "Budget": "hardpoint.resilience.budget",
-    "Degraded": "hardpoint.resilience.fallback",
+    "Degraded": "hardpoint.resilience.call",
     "Hedge": "hardpoint.resilience.hedge",
-    "Keyed": "hardpoint.resilience.keys",
+    "Keyed": "hardpoint.resilience.state",
     "Policy": "hardpoint.resilience.policy",
-    "PolicyWarning": "hardpoint.resilience.composition",
+    "PolicyWarning": "hardpoint.resilience.settings",
     "RateLimit": "hardpoint.resilience.ratelimit",
     "Retry": "hardpoint.resilience.retry",
-    "constant": "hardpoint.resilience.backoff",
-    "decorrelated": "hardpoint.resilience.backoff",
-    "exponential": "hardpoint.resilience.backoff",
-    "linear": "hardpoint.resilience.backoff",
+    "constant": "hardpoint.resilience.retry",
+    "decorrelated": "hardpoint.resilience.retry",
+    "exponential": "hardpoint.resilience.retry",
+    "linear": "hardpoint.resilience.retry",
     "refused": "hardpoint.resilience.selection",
     "remaining": "hardpoint.resilience.timeout",
     "transient": "hardpoint.resilience.selection",

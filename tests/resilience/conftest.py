@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.composition import PolicyWarning
 from hardpoint.resilience.policy import Policy
+from hardpoint.resilience.settings import PolicyWarning
 from hardpoint.runtime.effects import Effects
 from hardpoint.testing import ManualClock
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.resilience.backoff import constant, decorrelated, exponential, linear
+from hardpoint.resilience.retry import constant, decorrelated, exponential, linear
 
 CHANCES = st.floats(0, 1, exclude_max=True)
 

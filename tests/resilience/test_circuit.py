@@ -277,24 +277,6 @@ def test_an_observing_circuit_tells_but_refuses_nothing(make, clock, heard):
     assert [event.after for event in heard] == ["open", "half_open", "closed"]
 
 
-def test_advice_opens_a_closed_circuit_for_a_bounded_time(make, clock):
-    circuit = make(recovery_max=600)
-    circuit.advise(30)
-    assert circuit.retry_after == 30
-    circuit.advise(500)
-    assert circuit.retry_after == 30, "advice does not prolong"
-    circuit.reset()
-    circuit.advise(1e9)
-    assert circuit.retry_after == 600
-
-
-def test_orders_of_people_win_over_advice(make):
-    circuit = make()
-    circuit.disable()
-    circuit.advise(30)
-    assert circuit.state is State.DISABLED
-
-
 def test_every_change_is_told_with_its_reason(make, clock, heard):
     circuit = make(failures=2, successes=1, jitter=0)
     trip(circuit, clock)

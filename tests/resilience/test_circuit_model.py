@@ -199,12 +199,6 @@ class Machine(RuleBasedStateMachine):
         self.model.enter(state, self.now)
         getattr(self.circuit, order)()
 
-    @rule(seconds=st.sampled_from([1.0, 100.0]))
-    def advise(self, seconds):
-        if self.model.state == "closed":
-            self.model.open(self.now, min(seconds, self.model.options.recovery_max))
-        self.circuit.advise(seconds)
-
     @invariant()
     def it_stands_where_the_model_stands(self):
         expected = self.model.state

@@ -3,9 +3,9 @@ import warnings
 import pytest
 
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.composition import PolicyWarning
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.settings import PolicyWarning
 
 
 def charge():

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.resilience.functions import is_asynchronous, name_of
+from hardpoint.resilience.options import is_asynchronous, name_of
 
 
 def plain():

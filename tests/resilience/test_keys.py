@@ -7,9 +7,8 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.keys import Keyed, States
 from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.state import Parts
+from hardpoint.resilience.state import Keyed, Parts, States
 
 
 def by(key):
@@ -106,29 +105,6 @@ def test_a_derived_policy_takes_the_parts_that_stayed_the_same(parts):
     derived = States(parts, Keyed(by), donor=donor)
     assert derived.at("a", 1000.0).circuit is donor.at("a", 1000.0).circuit
     assert derived.at("a", 1000.0) is not donor.at("a", 1000.0)
-
-
-def test_whoever_shares_state_is_told_of_every_circuit(parts):
-    class Shared:
-        def __init__(self):
-            self.attached = []
-
-        def attach(self, policy, key, circuit):
-            self.attached.append((policy, key, circuit))
-
-    shared = Shared()
-    states = States(parts, Keyed(by), shared)
-    circuits = [states.at(key, 1000.0).circuit for key in ("a", "b", "a")]
-    assert shared.attached == [("crm", "a", circuits[0]), ("crm", "b", circuits[1])]
-
-
-def test_a_policy_without_a_breaker_attaches_nothing(effects):
-    class Shared:
-        def attach(self, policy, key, circuit):
-            raise AssertionError
-
-    plain = Parts(name="crm", effects=effects, listeners=Listeners())
-    assert States(plain, None, Shared()).at(None, 1000.0).key is None
 
 
 def test_eight_threads_asking_for_the_same_keys_get_the_same_states(parts):

@@ -5,12 +5,11 @@ from math import inf, nan
 import pytest
 
 from hardpoint.core.errors import RateLimitedError
-from hardpoint.resilience.backoff import exponential
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.events import GaveUp, OptionFailed, RetryScheduled
 from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.retry import Retry, exponential
 
 
 class BusyError(Exception):

@@ -13,10 +13,10 @@ from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.keys import Keyed
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.state import Keyed
 from hardpoint.testing import ManualClock
 
 

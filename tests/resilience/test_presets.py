@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from hardpoint import CircuitOpenError, ConfigurationError, Policy, Retry, UnavailableError
-from hardpoint.resilience.presets import WAITS, preset_options
+from hardpoint.resilience.settings import WAITS, preset_options
 from hardpoint.testing import ManualClock
 
 WAITS_AT_LEAST = {

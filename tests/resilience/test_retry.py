@@ -3,8 +3,7 @@ from math import inf, nan
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.resilience.backoff import exponential
-from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.retry import Retry, exponential
 
 
 def test_plain_seconds_are_a_constant_wait():

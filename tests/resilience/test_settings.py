@@ -5,12 +5,11 @@ import pytest
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.keys import Keyed
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.presets import preset_options
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.settings import Settings
+from hardpoint.resilience.settings import Settings, preset_options
+from hardpoint.resilience.state import Keyed
 
 NO_DURATIONS = (0, -1, nan, inf, "5", True, 10**400)
 

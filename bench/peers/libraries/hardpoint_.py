@@ -9,14 +9,13 @@ from typing import Any
 from bench.peers.library import Boom, Function, Guard, Library, Mode
 from bench.peers.trial import until
 from hardpoint.core.errors import AttemptTimeoutError, CircuitOpenError, ConfigurationError
-from hardpoint.resilience.backoff import exponential
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.circuit import Circuit
 from hardpoint.resilience.events import AttemptFinished, RetryScheduled
 from hardpoint.resilience.hedge import Hedge
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.retry import Retry, exponential
 from hardpoint.testing import ManualClock
 
 

@@ -19,8 +19,8 @@ from hardpoint.hub.tables import Table
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.presets import Preset, preset_options
 from hardpoint.resilience.ratelimit import RateLimit
+from hardpoint.resilience.settings import Preset, preset_options
 
 QUEUE_PER_CALL = 4
 """How many calls may wait for each that may be under way."""

@@ -7,16 +7,15 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience import runner, runner_blocking
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.functions import Run
 from hardpoint.resilience.hedge import Hedge, Racer
 from hardpoint.resilience.hints import status_of
 from hardpoint.resilience.judgement import Judgement
-from hardpoint.resilience.keys import Keyed, States
+from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Kind, Plan, facts_of, plan_of, span_of, view
 from hardpoint.resilience.recognition import Quota
 from hardpoint.resilience.settings import Settings
 from hardpoint.resilience.settlement import observe
-from hardpoint.resilience.state import Parts, State, Stats
+from hardpoint.resilience.state import Keyed, Parts, State, States, Stats
 from hardpoint.runtime.effects import AMBIENT, Effects
 
 
@@ -247,10 +246,10 @@ class Assembly:
         one, parts = self.settings, self._parts()
         same = parent is not None and one.key is parent.settings.key
         if parent is None or not same or self.effects is not parent.effects:
-            return States(parts, one.keyed, one.shared)
+            return States(parts, one.keyed)
         if _same(parts.present, parent.states.parts.present):
             return parent.states
-        return States(parts, one.keyed, one.shared, donor=parent.states)
+        return States(parts, one.keyed, donor=parent.states)
 
 
 def _same(one: dict[str, object], other: dict[str, object]) -> bool:

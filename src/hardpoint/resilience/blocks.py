@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from types import TracebackType, coroutine
 from typing import Any, Self, final
 
-from hardpoint.resilience.functions import Run
+from hardpoint.resilience.options import Run
 
 Start = Callable[[bool], Run]
 """Given whether the block is asynchronous, the runner."""

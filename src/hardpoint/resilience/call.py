@@ -1,6 +1,8 @@
 """The record of one logical call, made at its first failure."""
 
-from typing import Any, final
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, final
 
 from hardpoint.resilience.hints import NOTHING, Hints
 from hardpoint.resilience.state import State
@@ -49,3 +51,35 @@ class Opened:
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self.permit = 0
+
+
+Fallback = Callable[[Exception, tuple[Any, ...], dict[str, Any]], Any]
+"""Gives the substitute for an error, or an awaitable of it, from the call's arguments."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """The answer of a policy with `critical=False` whose call failed. It is false.
+
+    Attributes:
+        reason: the class of the error, `CircuitOpenError`.
+        policy: the policy's name.
+    """
+
+    reason: str
+    policy: str = ""
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+def fallback_of(option: Any, *, critical: bool, policy: str) -> Fallback | None:
+    """The fallback that the options mean: a function of the error and the arguments, or a value."""
+    if callable(option):
+        return lambda error, args, kwargs: option(error, *args, **kwargs)
+    if option is not None:
+        return lambda _error, _args, _kwargs: option
+    if critical:
+        return None
+    return lambda error, _args, _kwargs: Degraded(type(error).__name__, policy)

@@ -8,8 +8,7 @@ from typing import Any, final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.budget import Budget
-from hardpoint.resilience.functions import Run
-from hardpoint.resilience.options import seconds, share
+from hardpoint.resilience.options import Run, seconds, share
 from hardpoint.resilience.state import State
 from hardpoint.runtime.effects import Effects
 

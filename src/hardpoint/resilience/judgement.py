@@ -20,14 +20,13 @@ from hardpoint.core.errors import (
     UnsupportedError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.backoff import Backoff, Curve
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.call import Call
 from hardpoint.resilience.circuit import Outcome
 from hardpoint.resilience.hints import NOTHING, status_of
 from hardpoint.resilience.recognition import NOT_RECOGNISED, Verdict, by_status, recognise
 from hardpoint.resilience.repetition import Effect, RepeatClass, may_repeat
-from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.retry import Backoff, Curve, Retry
 from hardpoint.resilience.selection import On, Predicate, predicate_of, transient
 from hardpoint.resilience.timeout import LIMIT, outer_limit
 from hardpoint.runtime.effects import Effects

@@ -8,13 +8,12 @@ from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.fallback import fallback_of
+from hardpoint.resilience.call import fallback_of
 from hardpoint.resilience.judgement import Facts, Judgement, NextAttempt
-from hardpoint.resilience.keys import Keyed, States
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.settings import Settings
 from hardpoint.resilience.settlement import Settlement
-from hardpoint.resilience.state import State
+from hardpoint.resilience.state import Keyed, State, States
 from hardpoint.runtime.effects import Effects
 
 if TYPE_CHECKING:

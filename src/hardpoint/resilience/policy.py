@@ -8,12 +8,17 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listener
 from hardpoint.resilience.assembly import Assembly
 from hardpoint.resilience.blocks import Attempts, Guard
+from hardpoint.resilience.call import Degraded
 from hardpoint.resilience.circuit import Circuit
-from hardpoint.resilience.composition import MARK, warn_about_itself, warn_about_nesting
-from hardpoint.resilience.fallback import Degraded
-from hardpoint.resilience.functions import is_asynchronous
+from hardpoint.resilience.options import is_asynchronous
 from hardpoint.resilience.recognition import Quota
-from hardpoint.resilience.settings import Options, Settings
+from hardpoint.resilience.settings import (
+    MARK,
+    Options,
+    Settings,
+    warn_about_itself,
+    warn_about_nesting,
+)
 from hardpoint.resilience.state import Stats
 from hardpoint.resilience.streams import STABLE_SECONDS, OpenStream
 

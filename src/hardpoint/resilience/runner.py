@@ -18,7 +18,7 @@ from typing import Any
 
 from hardpoint.core.errors import CircuitOpenError
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.functions import Run
+from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of

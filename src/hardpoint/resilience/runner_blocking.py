@@ -5,7 +5,7 @@ from math import inf, nan
 from typing import Any
 from hardpoint.core.errors import CircuitOpenError
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.functions import Run
+from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of

@@ -1,8 +1,9 @@
 """The options of a policy as a whole, checked together."""
 
+import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
-from typing import Any, TypedDict, final
+from typing import Any, Literal, TypedDict, final, get_args
 
 from hardpoint.core.effects import Ids, Random
 from hardpoint.core.errors import ConfigurationError
@@ -12,14 +13,47 @@ from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.hedge import Hedge
 from hardpoint.resilience.judgement import Classify
-from hardpoint.resilience.keys import Keyed
-from hardpoint.resilience.options import seconds
-from hardpoint.resilience.presets import Preset, preset_options
+from hardpoint.resilience.options import name_of, seconds
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.repetition import REPEAT_CLASSES, RepeatClass
-from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.shared import SharedState
+from hardpoint.resilience.retry import Retry, exponential
+from hardpoint.resilience.state import Keyed
 from hardpoint.runtime.clocks import Timekeeper
+
+Preset = Literal["no_retry", "two_retries", "four_retries", "five_retries"]
+"""Up to so many retries: two while a user waits (3 attempts), four by default (5 attempts), five in
+the background (6 attempts, all five waits)."""
+
+WAITS = exponential(1.0, factor=2.0, cap=16.0, jitter="added")
+
+
+def preset_options(preset: object) -> dict[str, Any]:
+    """The options of a preset.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+    """
+    if preset not in _ATTEMPTS:
+        known = ", ".join(get_args(Preset))
+        raise ConfigurationError("preset", f"{preset!r} is not known", fix=f"Known: {known}")
+    attempts = _ATTEMPTS[preset]
+    return {
+        "timeout": 10.0,
+        "breaker": Breaker(failures=5, recovery=60.0),
+        "retry": None if attempts == 1 else _retry(attempts),
+    }
+
+
+def _retry(attempts: int) -> Retry:
+    return Retry(attempts, backoff=WAITS, throttled=WAITS, budget=Budget())
+
+
+_ATTEMPTS: dict[object, int] = {
+    "no_retry": 1,
+    "two_retries": 3,
+    "four_retries": 5,
+    "five_retries": 6,
+}
 
 
 class Options(TypedDict, total=False):
@@ -39,7 +73,6 @@ class Options(TypedDict, total=False):
     idempotency_key: str | None
     key: Callable[..., Hashable] | Keyed | None
     listeners: Listeners | None
-    shared: SharedState | None
     clock: Timekeeper | None
     random: Random | None
     ids: Ids | None
@@ -71,7 +104,6 @@ class Settings:
             once per call where the caller gives none.
         key: state per key of the call's arguments.
         listeners: who is told what happens.
-        shared: breaker state that several processes share.
         clock: time and waiting.
         random: chance.
         ids: where idempotency keys come from.
@@ -93,7 +125,6 @@ class Settings:
     idempotency_key: str | None = None
     key: Callable[..., Hashable] | Keyed | None = None
     listeners: Listeners | None = None
-    shared: SharedState | None = None
     clock: Timekeeper | None = None
     random: Random | None = None
     ids: Ids | None = None
@@ -182,3 +213,47 @@ _KINDS: dict[str, type] = {
     "idempotency_key": str,
     "listeners": Listeners,
 }
+
+
+MARK = "__hardpoint_settings__"
+"""Where a guarded function keeps its policy's settings."""
+
+
+class PolicyWarning(UserWarning):
+    """The composition works, but not as one would think."""
+
+
+def warn_about_itself(settings: Settings) -> None:
+    """Warn about parts that do not go well together."""
+    if settings.retry is not None and settings.timeout is None and settings.deadline is None:
+        _warn(
+            f"{settings.name}: retries without a time limit: an attempt that hangs is never "
+            "retried. Set `timeout`, or `deadline`"
+        )
+
+
+def warn_about_nesting(outer: Settings, function: Callable[..., Any]) -> None:
+    """Warn when the function is under a policy already, and the two do not go well together."""
+    inner = getattr(function, MARK, None)
+    if not isinstance(inner, Settings):
+        return
+    where = f"{outer.name} around {inner.name}, at {name_of(function)}"
+    if outer.retry is not None and inner.retry is not None:
+        most = outer.retry.attempts * inner.retry.attempts
+        _warn(f"{where}: retries within retries make up to {most} attempts. Retry in one place")
+    if outer.breaker is not None and inner.retry is not None:
+        _warn(
+            f"{where}: a breaker outside of retries sees one failure where several were. "
+            "Give both to one policy"
+        )
+    bounded = inner.timeout is not None or inner.deadline is not None
+    replaced = inner.fallback is not None or not inner.critical
+    if outer.timeout is not None and replaced and not bounded:
+        _warn(
+            f"{where}: a timeout outside of a fallback only: what hangs is never replaced. "
+            "Set `timeout` on the inner policy"
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, PolicyWarning, stacklevel=4)

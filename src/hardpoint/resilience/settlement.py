@@ -17,9 +17,8 @@ from hardpoint.core.errors import (
     TimedOutError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.call import Call, Opened
+from hardpoint.resilience.call import Call, Fallback, Opened
 from hardpoint.resilience.circuit import Outcome
-from hardpoint.resilience.fallback import Fallback
 from hardpoint.resilience.hints import NOTHING, hints_of
 from hardpoint.resilience.judgement import Facts, Judgement, NextAttempt
 from hardpoint.resilience.ratelimit import Meter

@@ -55,9 +55,8 @@ from hardpoint.fakes.messages import App
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Transport
-from hardpoint.resilience.backoff import constant
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.retry import Retry, constant
 from hardpoint.testing.clock import ManualClock
 from hardpoint.testing.conformance.modes import MODES, Mode
 

@@ -3,11 +3,10 @@
 import asyncio
 from random import Random
 
-from hardpoint.resilience.backoff import exponential
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.retry import Retry
+from hardpoint.resilience.retry import Retry, exponential
 from hardpoint.testing.clock import ManualClock
 from hardpoint.testing.simulate.world import Call, Protect, World
 
