@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import contextlib
+import sqlite3
 import threading
 import time
 
@@ -525,3 +526,63 @@ def test_a_store_that_is_unavailable_at_the_end_does_not_keep_a_hub_from_stoppin
 
     asyncio.run(scenario())
     assert told.of(RequestsRefused) == []
+
+
+# What a handler may not do
+
+
+def test_a_handler_that_cancels_every_task_is_suspect_at_the_next_start(folder):
+    hub, told = load(folder)
+
+    @hub.on("billing", name="cancels")
+    async def cancels(event, job):
+        for task in asyncio.all_tasks() - {main}:
+            task.cancel()
+        await asyncio.sleep(10)
+
+    async def scenario():
+        nonlocal main
+        main = asyncio.current_task()
+        async with hub:
+            await deliver(hub)
+            await until(lambda: told.of(HubFailed))
+
+    main = None
+    asyncio.run(scenario())
+    assert "cancelled tasks of hardpoint's" in told.of(HubFailed)[0].error
+    assert not told.of(HandlerFinished)
+    with contextlib.closing(sqlite3.connect(hub.settings.store.path)) as connection:
+        rows = connection.execute("select boot is not null from hardpoint_job").fetchall()
+    assert rows == [(1,)]  # as a crash would have left it
+
+
+def test_a_hundred_lanes_that_hang_do_not_hold_up_a_healthy_one(folder):
+    hub, _ = load(folder)
+    waited, hanging = [], 100
+
+    async def hang(event, job):
+        await asyncio.sleep(30)
+
+    for number in range(hanging):
+        hub.on("billing", f"hang.{number}", name=f"hang_{number}")(hang)
+
+    @hub.on("billing", "healthy")
+    async def healthy(event, job):
+        waited.append(time.monotonic() - sent[event.vendor_id])
+
+    sent = {}
+
+    async def scenario():
+        async with hub:
+            for number in range(hanging * 4):
+                deliver(hub, f"hang_{number}", f"hang.{number % hanging}")
+            for number in range(100):
+                name = f"healthy_{number}"
+                sent[name] = time.monotonic()
+                deliver(hub, name, "healthy")
+                await asyncio.sleep(0.03)
+            await until(lambda: len(waited) == 100)
+            await hub.stop(grace=0)
+
+    asyncio.run(scenario())
+    assert sorted(waited)[-2] < 1  # a bound for a busy machine; 50 ms is measured in durability

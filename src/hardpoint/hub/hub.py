@@ -272,7 +272,8 @@ class Hub:
             if self._accounts is not None:
                 await self._accounts.close()
         finally:
-            await self.store.close()
+            # After a failure what was in flight is suspect, as it is after a crash.
+            await self.store.close(clean=self.failure is None)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub
 
 TEND_SECONDS = 1.0
+CANCELLED_SECONDS = 0.1
+"""How long a loop may take to end after it has cancelled everything."""
 ELSEWHERE_SECONDS = 10.0
 """How much longer than its grace a stop in another loop may take."""
 
@@ -134,7 +136,18 @@ class Life:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task not in self._tasks:
             return
-        error = None if task.cancelled() else task.exception()
+        if task.cancelled():
+            # At the end of a loop everything is cancelled. Should it go on, then somebody has
+            # cancelled what is not theirs, and nobody handles webhooks any more.
+            task.get_loop().call_later(CANCELLED_SECONDS, self._cancelled, task)
+            return
+        self._failed(task.exception())
+
+    def _cancelled(self, task: asyncio.Task[None]) -> None:
+        if task in self._tasks:
+            self._failed(MisuseError("code in this event loop has cancelled tasks of hardpoint's"))
+
+    def _failed(self, error: BaseException | None) -> None:
         if error is not None and self._hub.failure is None:
             self._hub.failure = error
             self._hub.listeners.emit(HubFailed(error=summary_of(error), exception=error))

@@ -137,3 +137,19 @@ def test_an_ordinary_mistake_in_sql_is_the_library_s_own_error(stage):
         run(stage, lambda tx: tx.execute("select * from nowhere"))
     with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
         run(stage, lambda tx: tx.executemany("insert into nowhere values (?)", [(1,)]))
+
+
+def test_one_value_has_a_bound_and_the_store_s_own_have_none(stage):
+    stage.limits["write_bytes"] = 50_000
+
+    def write(tx):
+        tx.execute("create table files (body)")
+        tx.execute("insert into files values (zeroblob(900000000))")
+
+    with pytest.raises(sqlite3.DataError, match="too big"):
+        run(stage, write)
+
+    async def story(desk):
+        await desk.accept("evt_2", bytes(100_000))
+
+    stage.play(story)

@@ -65,7 +65,12 @@ class Engine:
             self.boot = self._take(database)
             self.completions = Completions(
                 connection,
-                UserWrites(connection, clock=clock, seconds=limits.write_seconds),
+                UserWrites(
+                    connection,
+                    clock=clock,
+                    seconds=limits.write_seconds,
+                    value_bytes=limits.write_bytes,
+                ),
                 boot=self.boot,
                 clock=clock,
                 slow=limits.write_slow,

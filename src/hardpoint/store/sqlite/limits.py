@@ -20,6 +20,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         gate: seconds to wait for a block of the application that has the file.
         busy: seconds to wait for a lock that a program outside holds on the file.
         write_seconds: SQL time of one completion's write functions.
+        write_bytes: of one value that a write function stores or makes.
         write_slow: seconds from which they are reported.
         wal_pages: pages in the log after which it is copied into the database.
         wal_bytes: size of the log's file from which readers are made to wait for that.
@@ -37,6 +38,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     gate: float = 5.0
     busy: float = 1.0
     write_seconds: float = 1.0
+    write_bytes: int = 16 << 20
     write_slow: float = 0.005
     wal_pages: int = 4_000
     wal_bytes: int = 64 << 20

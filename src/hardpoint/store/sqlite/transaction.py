@@ -51,8 +51,12 @@ class UserWrites:
     statement anew. It looks only while a write function runs.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, clock: Clock, seconds: float) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, *, clock: Clock, seconds: float, value_bytes: int
+    ) -> None:
         self._connection = connection
+        self._value_bytes = value_bytes
+        self._value_bytes_else = connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
         self._clock = clock
         self._seconds = seconds
         self._until: float | None = None
@@ -68,6 +72,8 @@ class UserWrites:
         """
         transaction = SqliteTransaction(self._connection)
         self._until = self._clock.monotonic() + self._seconds
+        # No look at the time comes between the bytes of one value: zeroblob(900000000).
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._value_bytes)
         try:
             for write in writes:
                 _refuse_coroutine(write(transaction), write)
@@ -79,6 +85,7 @@ class UserWrites:
             raise
         finally:
             self._until = None
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._value_bytes_else)
             transaction.end()
 
     def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
