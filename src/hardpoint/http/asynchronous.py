@@ -53,12 +53,12 @@ class AsyncTransport:
         remaining: Callable[[], float | None] = remaining,
         tls: Trust | ssl.SSLContext | None = None,
     ) -> None:
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._limits = limits
         self._remaining = remaining
         self._trust = None if isinstance(tls, ssl.SSLContext) else tls
         self._given = checked(tls) if isinstance(tls, ssl.SSLContext) else None
         self._made: Future[ssl.SSLContext] | None = None
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
         register(self)
 
     async def send(self, request: Request) -> Response:

@@ -45,12 +45,12 @@ class BlockingTransport:
         remaining: Callable[[], float | None] = remaining,
         tls: Trust | ssl.SSLContext | None = None,
     ) -> None:
+        self._pool: _Pool = Pool(limits)
         self._limits = limits
         self._remaining = remaining
         self._trust = None if isinstance(tls, ssl.SSLContext) else tls
         self._context = checked(tls) if isinstance(tls, ssl.SSLContext) else None
         self._lock = threading.Lock()
-        self._pool: _Pool = Pool(limits)
         register(self)
 
     async def send(self, request: Request) -> Response:

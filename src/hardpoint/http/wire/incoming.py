@@ -65,7 +65,7 @@ class Incoming:
     def __init__(self, limits: Limits, *, bodiless: bool) -> None:
         self._limits = limits
         self._bodiless = bodiless
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
+        self._parser = HttpResponseParser(self)
         self._pairs: list[tuple[bytes, bytes]] = []
         self._around = 0  # bytes of the heads so far
         self._tail = b""  # of what came, to find an end that comes in pieces
@@ -116,7 +116,7 @@ class Incoming:
 
     def release(self) -> None:
         """Let go of the parser; nothing can be fed any more."""
-        self._parser = None
+        del self._parser
 
     def response(self) -> Response:
         """The whole answer."""
@@ -144,9 +144,9 @@ class Incoming:
 
     def on_headers_complete(self) -> None:
         """See what kind of answer it is, and how long its body is."""
-        parser = self._parser
-        if self.complete or parser is None:
+        if self.complete:
             return
+        parser = self._parser
         status = parser.get_status_code()
         self._around += sum(len(name) + len(value) + 4 for name, value in self._pairs)
         if self._around > HEAD_BYTES_MAX:
@@ -237,11 +237,8 @@ class Incoming:
             self._too_large()
 
     def _parse(self, data: bytes) -> None:
-        parser = self._parser
-        if parser is None:
-            return
         try:
-            parser.feed_data(data)
+            self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade):
             if self.complete:
                 self.reusable = False

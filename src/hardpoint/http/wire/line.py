@@ -165,8 +165,7 @@ class Line:
             return
         if over:
             self._tell(in_time=True)
-            return
-        if answer.fed != fed:
+        elif answer.fed != fed:
             self._moved = monotonic()
         if over is None:
             self._loop.call_soon(self._readable)

@@ -18,7 +18,7 @@ from hardpoint.http.redaction import redacted_url
 JOINED_BYTES_MAX = 64 * 1024
 """A body up to this size leaves together with its head, in one piece."""
 
-_URL = re.compile(r"([A-Za-z]+://[^/?#\\]*)([!-\"$-~]*)(?:#[!-~]*)?", re.ASCII)
+_URL = re.compile(r"([A-Za-z]+://[^/?#\\]*)((?:[/?][!-\"$-~]*)?)(?:#[!-~]*)?", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _TEXT = bytes({9, *range(0x20, 0x7F), *range(0x80, 0x100)})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
