@@ -113,5 +113,10 @@ def test_a_name_has_a_bound():
 def test_an_address_is_shown_in_part():
     address = Address(email="ann@shop.example", name="Ann Lee")
     assert repr(address) == "Address(email='a****@shop.example', name=<7 characters>)"
-    assert str(address) == repr(address)
     assert masked("nonsense") == "****nonsense"
+
+
+def test_the_text_of_an_address_is_the_address_and_its_repr_is_masked():
+    address = Address(email="ann@shop.example", name="Lee, Ann")
+    assert str(address) == f"{address}" == '"Lee, Ann" <ann@shop.example>'
+    assert "ann@" not in repr(address)

@@ -62,3 +62,14 @@ def test_other_addresses_are_refused_by_the_settings_name(url, problem):
     with pytest.raises(ConfigurationError, match=problem) as caught:
         checked_url(url, key="billing.base_url")
     assert caught.value.key == "billing.base_url"
+
+
+@pytest.mark.parametrize("host", ["localhost", "shop.localhost", "127.0.0.1", "[::1]"])
+def test_this_machine_may_be_asked_in_plain_http(host):
+    assert checked_url(f"http://{host}:8000/x", key="k") == f"http://{host}:8000/x"
+
+
+@pytest.mark.parametrize("host", ["localhost.example", "notlocalhost", "shop.localhost.example"])
+def test_what_only_looks_like_it_may_not(host):
+    with pytest.raises(ConfigurationError):
+        checked_url(f"http://{host}/", key="k")

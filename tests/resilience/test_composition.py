@@ -73,3 +73,17 @@ def test_policies_that_do_not_go_well_together_are_warned_about(outer, inner, pa
 )
 def test_policies_that_go_well_together_are_not(outer, inner):
     assert around(outer, inner) == []
+
+
+def test_one_attempt_is_no_retry_and_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        single = Policy("single", retry=Retry(attempts=1))
+        outer = Policy("outer", timeout=5, retry=Retry(attempts=3), breaker=Breaker(failures=5))
+
+        @outer
+        @single
+        def call():
+            return 1
+
+    assert call() == 1

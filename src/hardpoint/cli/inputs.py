@@ -92,11 +92,11 @@ def name_from(option: str, text: str) -> str:
 
 def address_from(url: str, *, live: bool, option: str = "--to") -> str:
     """Where a signed request may go: this machine, or with `--live` an https address."""
-    from hardpoint.http.limits import LOOPBACK, checked_url
+    from hardpoint.http.limits import checked_url, on_loopback
 
     try:
         host = urlsplit(url).hostname if _URL.fullmatch(url) else None
-        if host is not None and host not in LOOPBACK and not live:
+        if host is not None and not on_loopback(host) and not live:
             raise refused(
                 f"{host} is not this machine; whoever answers there takes the event for real",
                 hint="repeat with --live if that is meant",

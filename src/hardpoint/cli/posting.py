@@ -10,7 +10,7 @@ from hardpoint.cli.failures import unreachable, usage
 from hardpoint.cli.terminal import Terminal, plain
 from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
 from hardpoint.http.blocking import BlockingTransport
-from hardpoint.http.limits import LOOPBACK, Limits
+from hardpoint.http.limits import Limits, on_loopback
 from hardpoint.http.messages import Request
 from hardpoint.runtime.blocking import run
 
@@ -61,7 +61,7 @@ class Poster:
         """
         clock, url = self._terminal.clock, self._url
         request = Request(method="POST", url=url, headers=headers, body=body)
-        patience = STARTUP_SECONDS if urlsplit(url).hostname in LOOPBACK else 0
+        patience = STARTUP_SECONDS if on_loopback(urlsplit(url).hostname) else 0
         begun = clock.monotonic()
         while True:
             started = clock.monotonic()

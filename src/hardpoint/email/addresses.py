@@ -45,6 +45,10 @@ class Address(Discreet, frozen=True, kw_only=True):
         "name": length,
     }
 
+    def __str__(self) -> str:
+        """The address itself: what is sent. In a log write `repr`, which masks it."""
+        return self.formatted()
+
     def formatted(self) -> str:
         """As it is written where one text holds both; `checked_address` reads it back."""
         if self.name is None:

@@ -24,7 +24,7 @@ from hardpoint.fakes.faults import Faults
 from hardpoint.fakes.messages import App, Exchange, Received, Reply
 from hardpoint.fakes.orders import chaos_of, fault_of
 from hardpoint.fakes.vendors import emitter_of
-from hardpoint.http.limits import LOOPBACK
+from hardpoint.http.limits import on_loopback
 
 CONTROL = "/_hardpoint/"
 
@@ -93,7 +93,7 @@ class Control:
         if self._emitter is None:
             return _refused(f"{self._app.name} sends no webhooks", 404)
         wanted = _delivery(body)
-        if urlsplit(wanted.url).hostname not in LOOPBACK:
+        if not on_loopback(urlsplit(wanted.url).hostname):
             return _refused("webhooks go to this machine only")
         chaos = chaos_of(wanted.chaos, seed=wanted.seed)
         # On a thread: the receiver may ask the fake something before it answers.

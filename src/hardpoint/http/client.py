@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.http.auth import Authorization
-from hardpoint.http.limits import LOOPBACK, checked_url
+from hardpoint.http.limits import checked_url, on_loopback
 from hardpoint.http.messages import Request, Response, Transport
 
 _TARGET = re.compile(r"/[!-\[\]-~]*", re.ASCII)  # visible ASCII without the backslash
@@ -39,13 +39,13 @@ class ApiClient:
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         parts = urlsplit(checked_url(base_url, key="base_url"))
-        if parts.hostname not in hosts and parts.hostname not in LOOPBACK:
+        if parts.hostname not in hosts and not on_loopback(parts.hostname):
             raise ConfigurationError(
                 "base_url",
                 "is not a host of the provider",
                 fix=f"Leave it out, or name {', '.join(sorted(hosts))} or loopback",
             )
-        if parts.hostname not in LOOPBACK and not authorization.permits(parts.hostname or ""):
+        if not on_loopback(parts.hostname) and not authorization.permits(parts.hostname or ""):
             raise ConfigurationError(
                 "base_url", "is not a host that these credentials may be sent to"
             )

@@ -60,6 +60,11 @@ class Bounds(NamedTuple):
     whole: float
 
 
+def on_loopback(host: str | None) -> bool:
+    """Whether a host is this machine: `*.localhost` is too (RFC 6761, 6.3)."""
+    return host in LOOPBACK or (host is not None and host.endswith(".localhost"))
+
+
 def checked_url(url: str, *, key: str) -> str:
     """A URL we are willing to send to: https, or http on loopback; no user-info.
 
@@ -78,6 +83,6 @@ def checked_url(url: str, *, key: str) -> str:
         raise ConfigurationError(key, "is not an http or https URL")
     if "@" in parts.netloc:
         raise ConfigurationError(key, "holds credentials", fix="They do not belong in a URL")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and not on_loopback(parts.hostname):
         raise ConfigurationError(key, "is not https", fix="Only loopback may be plain http")
     return url

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from hardpoint.core.events import Listeners
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
-from hardpoint.http.limits import LOOPBACK, Limits, checked_url
+from hardpoint.http.limits import Limits, checked_url, on_loopback
 from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async, resolve_blocking
 from hardpoint.hub.oauth import OAuthSettings, Purpose
@@ -173,7 +173,7 @@ class Accounts:
 
     def _side(self, one: OAuthSettings) -> "_Side":
         """Whose addresses to trust: our own catalogue's, and an issuer's that is in our network."""
-        local = one.issuer is not None and urlsplit(one.issuer).hostname in LOOPBACK
+        local = one.issuer is not None and on_loopback(urlsplit(one.issuer).hostname)
         return self._inside if one.provider or one.internal or local else self._outside
 
 

@@ -23,7 +23,7 @@ from typing import Self, final
 from urllib.parse import urlsplit, urlunsplit
 
 from hardpoint.core.errors import ConfigurationError, Verdict
-from hardpoint.http.limits import LOOPBACK, checked_url
+from hardpoint.http.limits import checked_url, on_loopback
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -203,7 +203,7 @@ class Entry:
             ConfigurationError: that is not loopback.
         """
         base = urlsplit(checked_url(base_url, key=f"oauth.{self.name}.base_url"))
-        if base.hostname not in LOOPBACK:
+        if not on_loopback(base.hostname):
             raise ConfigurationError(f"oauth.{self.name}.base_url", "is not on loopback")
         moved = {
             name: urlunsplit((base.scheme, base.netloc, *urlsplit(url)[2:]))

@@ -225,7 +225,7 @@ class PolicyWarning(UserWarning):
 
 def warn_about_itself(settings: Settings) -> None:
     """Warn about parts that do not go well together."""
-    if settings.retry is not None and settings.timeout is None and settings.deadline is None:
+    if _retries(settings) and settings.timeout is None and settings.deadline is None:
         _warn(
             f"{settings.name}: retries without a time limit: an attempt that hangs is never "
             "retried. Set `timeout`, or `deadline`"
@@ -238,10 +238,10 @@ def warn_about_nesting(outer: Settings, function: Callable[..., Any]) -> None:
     if not isinstance(inner, Settings):
         return
     where = f"{outer.name} around {inner.name}, at {name_of(function)}"
-    if outer.retry is not None and inner.retry is not None:
+    if outer.retry is not None and inner.retry is not None and _retries(outer) and _retries(inner):
         most = outer.retry.attempts * inner.retry.attempts
         _warn(f"{where}: retries within retries make up to {most} attempts. Retry in one place")
-    if outer.breaker is not None and inner.retry is not None:
+    if outer.breaker is not None and _retries(inner):
         _warn(
             f"{where}: a breaker outside of retries sees one failure where several were. "
             "Give both to one policy"
@@ -253,6 +253,11 @@ def warn_about_nesting(outer: Settings, function: Callable[..., Any]) -> None:
             f"{where}: a timeout outside of a fallback only: what hangs is never replaced. "
             "Set `timeout` on the inner policy"
         )
+
+
+def _retries(settings: Settings) -> bool:
+    """Whether there is a second attempt; `attempts` counts the first."""
+    return settings.retry is not None and settings.retry.attempts > 1
 
 
 def _warn(text: str) -> None:

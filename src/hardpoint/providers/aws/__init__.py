@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
-from hardpoint.http.limits import LOOPBACK, checked_url
+from hardpoint.http.limits import checked_url, on_loopback
 
 PROVIDER = Provider(
     name="aws",
@@ -91,7 +91,7 @@ class S3:
             raise ConfigurationError(
                 "endpoint_url", "holds more than a host", fix="The bucket has a setting of its own"
             )
-        own = host.endswith(_DOMAINS) or host in LOOPBACK
+        own = host.endswith(_DOMAINS) or on_loopback(host)
         if not own and host != self.compatible_host:
             raise ConfigurationError(
                 "endpoint_url",

@@ -1,7 +1,7 @@
 """Stripe's objects read into the port's values; a status we do not know is never a success."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -110,7 +110,7 @@ def payment(intent: wire.PaymentIntent) -> Payment:
 def _next_action(action: Mapping[str, Any]) -> NextAction:
     kind = str(action.get("type", ""))
     found: Any = action.get(kind)
-    details: dict[str, Any] = found if isinstance(found, dict) else {}
+    details = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     urls = (details.get(name) for name in _ADDRESSES)
     return NextAction(kind=kind, url=next((one for one in urls if isinstance(one, str)), None))
 
