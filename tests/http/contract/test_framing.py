@@ -261,3 +261,12 @@ def test_what_two_readers_could_read_in_two_ways_is_no_answer(shell, listen, nam
     one = shell.outcome(Request(method="POST", url=f"{peer.url}/1"), timeout=0.3)
     assert isinstance(one, HardpointError)
     assert not one.outcome_known
+
+
+def test_repeated_headers_are_kept_in_order(shell, serve):
+    head = b"set-cookie: a=1\r\nLink: </a>\r\nSet-Cookie: b=2\r\n"
+    peer = serve(lambda line: (line.request(), line.answer(headers=head)))
+    headers = shell.send(Request(method="GET", url=peer.url)).headers
+    assert list(headers.all("set-cookie")) == ["a=1", "b=2"]
+    assert headers["set-cookie"] == "b=2"
+    assert not headers.all("absent")

@@ -6,8 +6,9 @@ import warnings
 
 import pytest
 
-from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
+from hardpoint.core.errors import ConfigurationError, OutcomeUnknownError, UnavailableError
 from hardpoint.http.messages import Request
+from hardpoint.http.wire.trust import Trust
 
 
 def get(url, path="/", **fields):
@@ -209,3 +210,33 @@ def test_a_name_written_in_capitals_is_the_same_name(shell, listen, authority):
     for name in ("vendor.example", "VENDOR.Example"):
         shell.send(get(named(peer, name), address="127.0.0.1"), transport)
     assert peer.connections == 1
+
+
+def test_authorities_and_a_certificate_are_named_by_files(shell, listen, authority):
+    server = authority.serving("127.0.0.1")
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_verify_locations(str(authority.file))
+    trust = Trust(authorities=authority.file, certificate=authority.issued("client.example"))
+    assert shell.send(get(listen(tls=server).url, "/a"), tls=trust).body == b"/a"
+
+
+@pytest.mark.parametrize("loose", ["unverified", "nameless", "old"])
+def test_a_context_that_verifies_less_is_refused(shell, authority, loose):
+    context = authority.trusting()
+    if loose == "old":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1_1
+    else:
+        context.check_hostname = False
+        if loose == "unverified":
+            context.verify_mode = ssl.CERT_NONE
+    with pytest.raises(ConfigurationError, match="tls"):
+        shell.open(tls=context)
+
+
+def test_every_pinned_address_is_tried_within_the_time_to_connect(shell, listen):
+    peer = listen(address="127.0.0.2")
+    url = f"http://localhost:{peer.port}"
+    answer = shell.send(get(url, "/a", address=("127.0.0.1", "127.0.0.2")))
+    assert answer.body == b"/a"
