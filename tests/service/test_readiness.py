@@ -91,8 +91,12 @@ def test_a_store_that_is_closed_is_not_writable(hub):
 
 def test_a_store_that_does_not_answer_is_not_writable(judged):
     async def scenario(judged):
-        with judged.hub.store.gate:
+        gate = judged.hub.store.gate
+        turn = gate.acquire()
+        try:
             state = await Readiness(judged.hub, judged.reloader, judged.clock, patience=0.1).look()
+        finally:
+            gate.release(turn)
         assert state.reasons == ("store: no answer in 0.1 s",)
 
     judged(scenario)

@@ -27,5 +27,7 @@ def test_a_sample_is_changed_by_its_place_in_the_list():
     assert sample.type == "bounce"
     (event,) = events(sample.body)
     assert (event.vendor_status, event.metadata) == ("bounce", {"order": "7"})
+    named = SAMPLES.sample("delivered", now=0, ids=Uuid7(), overrides={"event": "bounce"})
+    assert named.type == "bounce"
     with pytest.raises(ConfigurationError):
-        SAMPLES.sample("delivered", now=0, ids=Uuid7(), overrides={"email": "x"})
+        SAMPLES.sample("delivered", now=0, ids=Uuid7(), overrides={"1.email": "x"})
