@@ -58,12 +58,12 @@ def test_a_handler_that_fails_under_a_mounted_hub_is_in_the_log(shop, hub, caplo
 
     async def scenario():
         assert await post(app, shop, "/hooks/billing") == 200
-        await until(lambda: named(caplog, "attempt_finished"))
+        await until(lambda: named(caplog, "handler_finished"))
         await hub.stop()
 
     asyncio.run(scenario())
 
-    (record,) = named(caplog, "attempt_finished")
+    (record,) = named(caplog, "handler_finished")
     assert (record.name, record.levelname) == ("hardpoint", "WARNING")
     assert record.place["function"].endswith("mark_paid")
     assert record.exc_info[0] is KeyError
@@ -202,7 +202,7 @@ def test_no_secret_reaches_the_standard_logger(shop, caplog):
         app = hub.asgi()
         assert await post(app, shop, Authorization=f"Bearer {CANARY}") == 200
         assert await post(app, shop, **{"Stripe-Signature": f"t=1,v1={CANARY}"}) == 401
-        await until(lambda: named(caplog, "attempt_finished"))
+        await until(lambda: named(caplog, "handler_finished"))
         await until(lambda: named(caplog, "requests_refused"))
         await hub.stop()
 

@@ -331,8 +331,11 @@ def test_a_thread_that_is_stuck_holds_up_its_own_handler_alone(rig):
         await one.until(lambda: len(one.attempts()) == 51)
         assert one.faults.calls["claim"] - claims <= 1
         assert ran == ["evt_hangs_0"]
+        (told,) = one.worker.hindrances()
+        assert told.startswith("threads: 1 are held by handlers beyond their time limit")
         go_on.set()
         await one.until(lambda: len(one.attempts()) == 70)
+        assert one.worker.hindrances() == []
 
     one.play(scenario)
     assert [told for told in one.told if isinstance(told, ThreadsStuck)] == [
@@ -465,9 +468,11 @@ def test_beside_a_suspect_that_was_counted_against_nothing_starts_for_five_secon
         await asyncio.sleep(0.05)
         assert order == ["evt_1"]
         assert marks(again) == [(1, 1)]
+        assert again.worker.hindrances()[0].startswith("suspect: handler runs alone on ")
         await again.advance(0.2)
         await again.until(lambda: "evt_new" in order)
         assert marks(again) == [(0, 1)]  # a death from now on is not held against it
+        assert again.worker.hindrances() == []
         go_on.set()
         await again.until(lambda: len(again.attempts()) == 2)
 

@@ -170,6 +170,7 @@ class Readiness:
 
     def _hindrances(self) -> Iterator[str]:
         """What keeps events from being handled."""
+        yield from self._hub.worker.hindrances()
         circuits = self._hub.open_circuits()
         for name in circuits[:CIRCUITS_MAX]:
             yield f"circuit: {name} is open"

@@ -58,6 +58,11 @@ class Suspects:
         """Whether it is time to claim one."""
         return self.expected and self._current is None
 
+    @property
+    def alone(self) -> Lease | None:
+        """The one that nothing may start beside."""
+        return self._current if self.hush else None
+
     async def claim(self, handlers: Sequence[str], *, all_there_are: bool) -> Lease | None:
         """The next one of these handlers, which must be run; None when there is none."""
         lease = await self._store.claim_suspect(handlers)

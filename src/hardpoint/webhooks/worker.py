@@ -155,6 +155,20 @@ class Worker:
         """Attempts under way."""
         return len(self._running)
 
+    def hindrances(self) -> list[str]:
+        """What keeps events from being handled now, in words: threads that are stuck, a suspect."""
+        found: list[str] = []
+        threads = self._shares[0]
+        if threads.stuck >= max(1, threads.limit // 2):
+            found.append(
+                f"threads: {threads.stuck} are held by handlers beyond their time limit, "
+                "as many as slow ones may have"
+            )
+        alone = self._suspects.alone
+        if alone is not None:
+            found.append(f"suspect: {alone.handler} runs alone on {alone.event.id}")
+        return found
+
     # The loop
 
     async def run(self) -> None:
