@@ -120,3 +120,19 @@ def test_the_text_of_an_address_is_the_address_and_its_repr_is_masked():
     address = Address(email="ann@shop.example", name="Lee, Ann")
     assert str(address) == f"{address}" == '"Lee, Ann" <ann@shop.example>'
     assert "ann@" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    "email",
+    ['"a..b."@docomo.ne.jp', '".a"@ezweb.ne.jp', r'"a\"b"@shop.example', '"a@b"@shop.example'],
+)
+def test_a_quoted_local_part_is_taken_as_it_is(email):
+    assert checked_address(email, field="to") == Address(email=email)
+    named = checked_address(f"Ann <{email}>", field="to")
+    assert checked_address(named.formatted(), field="to") == named
+
+
+@pytest.mark.parametrize("local", ['""', '"a', 'a"', '"a b"', '"a\n"', '"a"b"', '"a\\"', '"ü"'])
+def test_what_is_no_quoted_local_part_is_refused(local):
+    with pytest.raises(InvalidRequestError):
+        checked_address(f"{local}@shop.example", field="to")

@@ -1,9 +1,9 @@
 """Addresses, `ann@shop.example` or `"Lee, Ann" <ann@shop.example>`: checked, shown only in part.
 
-What providers take, not all that RFC 5322 allows: no comments, groups, quoted local parts or IP
-addresses. A local part is ASCII, for few mail servers take more (RFC 6531). A domain may be in any
-script where IDNA 2003 and 2008 agree on it, and becomes `xn--...`; where they do not (`ß`, `ς`),
-mail might go to another's domain, so the caller has to write the ASCII form.
+What providers take, not all that RFC 5322 allows: no comments, groups or IP addresses, and no
+blanks in a quoted local part. A local part is ASCII, for few mail servers take more (RFC 6531). A
+domain may be in any script where IDNA 2003 and 2008 agree on it, and becomes `xn--...`; where they
+do not (`ß`, `ς`), mail might go to another's domain, so the caller has to write the ASCII form.
 """
 
 import re
@@ -21,6 +21,8 @@ NAME_CHARACTERS_MAX = 255
 ADDRESS_CHARACTERS_MAX = 2 * NAME_CHARACTERS_MAX + EMAIL_CHARACTERS_MAX + 8
 
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+_QUOTED_LOCAL = re.compile(r'"(?:[!#-\[\]-~]|\\[!-~])+"', re.ASCII)
+"""RFC 5321, 4.1.2, without blanks: `"a..b."@docomo.ne.jp` is somebody's address."""
 _LOCAL_CHARACTERS_MAX = 64
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}", re.ASCII)
@@ -79,7 +81,8 @@ def checked_address(given: str | Address, *, field: str) -> Address:
         fits = len(local) <= _LOCAL_CHARACTERS_MAX and len(local) + len(domain) < (
             EMAIL_CHARACTERS_MAX
         )
-        if fits and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain):
+        known = _LOCAL.fullmatch(local) or _QUOTED_LOCAL.fullmatch(local)
+        if fits and known and _DOMAIN.fullmatch(domain):
             return Address(email=f"{local}@{domain}", name=name)
     raise InvalidRequestError("is not an email address", field=field)
 
