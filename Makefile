@@ -70,8 +70,8 @@ conformance: test-servers $(PEER) ## independent suites: servers, OpenID provide
 
 # Kills, and megabytes of a transfer; `test` does the same with fewer.
 KILLS     ?= 300
-MEGABYTES ?= 2048
-durability: $(VENV)/dev.stamp ## long kills and big transfers (KILLS=300 MEGABYTES=2048; some twenty minutes)
+MEGABYTES ?= 1024
+durability: $(VENV)/dev.stamp ## long kills and big transfers (KILLS=300 MEGABYTES=1024; some twenty minutes)
 	HARDPOINT_KILLS=$(KILLS) HARDPOINT_MEGABYTES=$(MEGABYTES) PYTEST_TIMEOUT=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7500 tests/durability tests/acceptance/test_large_files.py -n $(WORKERS) $(ARGS)
 
 # Inputs for each fuzzer, and the seed; `test` tries fewer, always the same.

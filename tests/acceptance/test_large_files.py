@@ -18,6 +18,7 @@ from hardpoint.calls.connection import Connection
 from hardpoint.core.secrets import Secret
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.limits import Limits
 from hardpoint.providers.aws import S3
 from hardpoint.providers.aws.fake import ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY
 from hardpoint.providers.aws.storage import S3Storage
@@ -32,6 +33,7 @@ from hardpoint.sync.storage import ObjectStore as BlockingStore
 MEGABYTE = 1024 * 1024
 SIZE = int(os.environ.get("HARDPOINT_MEGABYTES", "64")) * MEGABYTE
 MEMORY_MAX = 48 * MEGABYTE
+PATIENT = Limits(timeout=10 + SIZE / (16 * MEGABYTE))  # the fake puts all pieces together at once
 PAUSE_SECONDS_MAX = 1.0
 
 SERVER = """
@@ -99,7 +101,7 @@ async def there_and_back(store, source, target):
 
 def test_over_http(s3, source, tmp_path):
     async def scenario():
-        async with AsyncTransport() as transport:
+        async with AsyncTransport(PATIENT) as transport:
             store = ObjectStore(S3Storage(transport, s3), Connection("files", AsyncRuntime()))
             return await there_and_back(store, source, tmp_path / "target")
 
@@ -110,7 +112,7 @@ def test_over_http(s3, source, tmp_path):
 
 
 def test_over_http_without_an_event_loop(s3, source, tmp_path):
-    with BlockingTransport() as transport:
+    with BlockingTransport(PATIENT) as transport:
         connection = Connection("files", BlockingRuntime())
         store = BlockingStore(ObjectStore(S3Storage(transport, s3), connection))
         tracemalloc.start()

@@ -43,6 +43,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         work.add_done_callback(self._thread_ended)
         return work
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Wait for its threads: by no clock, since a virtual limit would be over at once."""
+        await super().shutdown_default_executor()
+
     def _thread_ended(self, _work: object) -> None:
         self._threads -= 1
 
