@@ -17,7 +17,7 @@ from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILA
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.delivery import EVENTS_AT_ONCE
 from hardpoint.webhooks.inbox import EventReceived, ReceptionFault, RequestsRefused
-from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source
+from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
 from hardpoint.webhooks.verification import (
     BODY_BYTES_MAX,
     Notification,
@@ -297,6 +297,7 @@ def test_without_any_source_there_is_nothing_to_hide(rig):
     one.inbox.submit("nobody", [], b"{}", answers.append)
     assert answers == [UNAUTHORIZED]
     assert one.inbox.body_bytes_max == BODY_BYTES_MAX
+    assert Sources({})["nobody"].scheme.decoy(now=0) == ()
 
 
 def test_there_is_one_cap_before_and_the_sources_own_after_the_signature(rig):
