@@ -1,0 +1,296 @@
+"""Lines, pools and look-ups where time, a second caller or a hang-up meets them."""
+
+import asyncio
+import gc
+import socket
+import struct
+import threading
+from time import monotonic
+
+import pytest
+
+from hardpoint.core.errors import InvalidRequestError, UnavailableError
+from hardpoint.http import asynchronous
+from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.http.limits import Limits
+from hardpoint.http.messages import Request
+from hardpoint.http.wire import names
+from hardpoint.http.wire.blocking_line import BlockingLine
+from hardpoint.http.wire.channel import Channel, prepared
+from hardpoint.http.wire.incoming import Incoming
+from hardpoint.http.wire.line import Line
+from hardpoint.http.wire.outgoing import outgoing
+from hardpoint.http.wire.pool import Pool
+from hardpoint.http.wire.trust import Trust
+
+KEY = ("https://vendor.example:443", ())
+OUT = outgoing(Request(method="GET", url="https://vendor.example/"))
+FOREVER = float("inf")
+
+
+@pytest.fixture
+def ends():
+    listener = socket.create_server(("127.0.0.1", 0))
+    ours = socket.create_connection(listener.getsockname())
+    theirs, _ = listener.accept()
+    listener.close()
+    yield Channel(prepared(ours)), theirs
+    ours.close()
+    theirs.close()
+
+
+def on_a_line(ends, scenario):
+    channel, theirs = ends
+
+    async def play():
+        line = Line(asyncio.get_running_loop(), channel, KEY, 0.05, lambda _: None)
+        try:
+            async with asyncio.timeout(30):
+                await scenario(line, theirs)
+        finally:
+            line.close()
+
+    asyncio.run(play())
+
+
+def answer():
+    return Incoming(Limits(), bodiless=False)
+
+
+def test_a_connection_that_nobody_uses_is_closed_in_time(ends):
+    async def scenario(line, theirs):
+        done = line.start(OUT, answer(), 0.01, FOREVER)
+        theirs.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        assert await done
+        assert line.end()
+        line.since = monotonic()
+        line._readable()  # nothing came
+        assert line.fresh()
+        while not line.closed:
+            await asyncio.sleep(0.01)
+
+    on_a_line(ends, scenario)
+
+
+def test_whoever_takes_what_was_sent_is_waited_for(ends):
+    async def scenario(line, theirs):
+        done = line.start(OUT, answer(), 5.0, FOREVER)
+        line._moved, line._queued = 0.0, 10
+        line._tick()  # less is on the way than there was
+        assert not done.done()
+        line._moved = 0.0
+        line._tick()  # no less than before
+        assert await done is False
+
+    on_a_line(ends, scenario)
+
+
+def test_a_shorter_time_than_the_last_one_is_kept(ends):
+    async def scenario(line, theirs):
+        done = line.start(OUT, answer(), 20.0, FOREVER)
+        theirs.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await done
+        line.end()
+        assert await line.start(OUT, answer(), 0.01, FOREVER) is False
+
+    on_a_line(ends, scenario)
+
+
+def hang_up(theirs):
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+
+
+def test_a_connection_that_was_reset_is_not_silent(ends):
+    channel, theirs = ends
+    hang_up(theirs)
+    assert channel.wait(5.0, writing=False)
+    assert not channel.silent()
+
+
+LARGE = outgoing(Request(method="POST", url="https://vendor.example/", body=b"x" * 30_000_000))
+
+
+def test_a_hang_up_in_an_upload_is_told(ends):
+    channel, theirs = ends
+    line = BlockingLine(channel, KEY, lambda _: None)
+    threading.Timer(0.05, hang_up, (theirs,)).start()
+    assert line.exchange(LARGE, answer(), 5.0, FOREVER)
+    assert line.error is not None
+    assert line.sent
+
+
+def test_a_hang_up_in_an_upload_is_told_on_an_event_loop(ends):
+    async def scenario(line, theirs):
+        asyncio.get_running_loop().call_later(0.05, hang_up, theirs)
+        assert await line.start(LARGE, answer(), 5.0, FOREVER)
+        assert line.error is not None
+        assert not line.end()
+
+    on_a_line(ends, scenario)
+
+
+class Refusing:
+    """A channel that takes a beginning, and breaks then; its last words can still be read."""
+
+    plain = True
+
+    def start(self, head, body):
+        return [memoryview(body)]
+
+    def push(self, left):
+        raise BrokenPipeError
+
+    def wait(self, seconds, *, writing):
+        return True
+
+    def pull(self, answer):
+        return answer.feed(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+
+
+def test_an_early_answer_is_read_though_nothing_more_can_be_sent():
+    line, early = BlockingLine(Refusing(), KEY, lambda _: None), answer()
+    assert line.exchange(LARGE, early, 5.0, FOREVER)
+    assert early.whole
+    assert not line.reusable(early)
+
+
+def test_whoever_waits_in_a_thread_is_told_that_the_transport_was_closed(ends):
+    channel, theirs = ends
+    pool = Pool(Limits())
+    pool.lines.add(BlockingLine(channel, KEY, pool.gone))
+    pool.close()
+    assert theirs.recv(1) == b""
+    assert channel.receive() == b""
+
+
+def test_all_who_ask_for_a_name_share_one_look_up(monkeypatch):
+    asked, release = [], threading.Event()
+
+    def slow(*arguments, **options):
+        asked.append(arguments)
+        release.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    first, second = names._asked("vendor.example", 443), names._asked("vendor.example", 443)
+    assert first is second
+    release.set()
+    assert first.result(10) == []
+    assert len(asked) == 1
+
+
+def test_a_slow_name_server_has_its_time(monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **o: release.wait(10))
+    with pytest.raises(TimeoutError):
+        names.look_up_blocking("slow.example", 443, 0.01)
+    with pytest.raises(TimeoutError):
+        asyncio.run(names.look_up("slow.example", 443, 0.01))
+    release.set()
+
+
+def test_a_host_ends_where_its_url_says_so():
+    with pytest.raises(InvalidRequestError):
+        outgoing(Request(method="GET", url="https://vendor.example\\x/"))
+
+
+def test_a_context_is_made_once_for_all_who_wait_for_it():
+    async def scenario():
+        transport = AsyncTransport(tls=Trust())
+        one, other = await asyncio.gather(transport._context(), transport._context())
+        assert one is other is await transport._context()
+
+    asyncio.run(scenario())
+
+
+def test_a_transport_that_is_dropped_leaves_a_running_loop_its_connections(vendor):
+    async def scenario():
+        transport = AsyncTransport(Limits(idle_seconds=0.01))
+        await transport.send(Request(method="GET", url=vendor.url, timeout=0.05))
+        (pool,) = transport._pools.values()
+        del transport
+        gc.collect()
+        async with asyncio.timeout(30):
+            while pool.lines:  # until its timer ends it
+                await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+
+def test_a_place_that_comes_as_its_waiter_gives_up_goes_to_the_next():
+    async def scenario():
+        pool = Pool(Limits(connections=1))
+        assert pool.enter()
+        request = Request(method="GET", url="http://127.0.0.1:1/")
+        first = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
+        second = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
+        await asyncio.sleep(0)
+        asynchronous._left(pool)  # to the first
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await second
+        third = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
+        await asyncio.sleep(0)
+        pool.waiters[0].cancel()
+        pool.waiters.append(asyncio.get_running_loop().create_future())
+        asynchronous._left(pool)
+        assert not pool.waiters
+        await asyncio.gather(third, return_exceptions=True)
+        with pytest.raises(UnavailableError):
+            await asynchronous._entered(pool, request, 0.01)
+
+    asyncio.run(scenario())
+
+
+def test_a_second_word_of_readiness_changes_nothing():
+    async def scenario():
+        woken = asyncio.get_running_loop().create_future()
+        asynchronous._wake(woken)
+        asynchronous._wake(woken)
+        await woken
+
+    asyncio.run(scenario())
+
+
+class Slow:
+    """A channel on which nothing comes for a while, though what was sent is being taken."""
+
+    plain = True
+
+    def __init__(self):
+        self.queue = [30, 20, 20]
+
+    def start(self, head, body):
+        return [memoryview(body)]
+
+    def push(self, left):
+        left.clear()
+        return True
+
+    def unsent(self):
+        return self.queue.pop(0)
+
+    def wait(self, seconds, *, writing):
+        return False
+
+    def pull(self, answer):
+        return False
+
+
+def test_a_thread_waits_for_whoever_takes_what_was_sent():
+    channel = Slow()
+    line = BlockingLine(channel, KEY, lambda _: None)
+    assert line.exchange(LARGE, answer(), 5.0, FOREVER) is False
+    assert not channel.queue
+
+
+def test_where_there_is_no_room_nothing_moves(ends):
+    async def scenario(line, theirs):
+        done = line.start(LARGE, answer(), 30.0, FOREVER)
+        line._moved = 0.0
+        line._write()
+        assert line._moved == 0.0
+        assert not done.done()
+
+    on_a_line(ends, scenario)
