@@ -272,3 +272,15 @@ def test_a_server_that_refuses_is_quoted(cli: Cli, events: Events, server: Simpl
     run = cli("events", "replay", "evt_paid", "evt_nobody")
     assert run.code == 4
     assert "the disk is full" in run.out
+
+
+def test_an_event_that_is_not_through_yet_is_retried_rather_than_replayed(
+    cli: Cli, events: Events
+) -> None:
+    pending = next(
+        one["id"] for one in cli("events", "list", "--state=pending", "--json").data["events"]
+    )
+    run = cli("events", "replay", pending, "--handler=mark_paid")
+
+    assert run.code == 1
+    assert "hardpoint events retry" in run.out

@@ -8,6 +8,7 @@ import pytest
 
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.events import Listeners
+from hardpoint.store.driver import Outcome
 
 
 class OrderLost(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,3 +131,17 @@ def test_no_escape_sequence_of_a_vendor_reaches_a_terminal(log):
     Listeners().emit(OrderLost(event="0198", note="before\x1b[2J\nafter"))
 
     assert "note='before [2J after'" in log.records[0].getMessage()
+
+
+def test_lists_enums_and_values_within_values_are_told_as_plain_ones(log):
+    @dataclass(frozen=True)
+    class Told:
+        severity = "error"
+        sources: tuple[str, ...]
+        outcome: Outcome
+        within: Refused
+
+    Listeners().emit(Told(("a", "b"), Outcome.DEAD, Refused("k")))
+
+    (record,) = log.records
+    assert (record.sources, record.outcome, record.within) == (["a", "b"], "dead", {"key": "k"})

@@ -79,3 +79,17 @@ def test_an_unknown_name_is_refused_before_anything_is_imported(name: str) -> No
 
 def test_a_reference_loads_the_object_it_names() -> None:
     assert load("hardpoint.core.providers:Provider") is Provider
+
+
+def test_both_refusals_of_a_provider_say_what_it_is_for():
+    from hardpoint.hub.connections import _settings_class
+    from hardpoint.webhooks.verification import scheme
+
+    said = []
+    for ask in (lambda: scheme("slack", secrets=["x"]), lambda: _settings_class("slack")):
+        with pytest.raises(ConfigurationError) as caught:
+            ask()
+        said.append(str(caught.value).partition(": it ")[2])
+    assert said[0] == said[1]
+    assert "signing in" in said[0]
+    assert Provider(name="x", title="X").serves() == "is for nothing yet"

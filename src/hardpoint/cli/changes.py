@@ -89,7 +89,7 @@ def _ordered(
             jobs = operator.replay(event, change.handler, force=change.force, actor=actor)
     except HardpointError as error:
         return _failed(given, event, error)
-    return _made(given, event, jobs, change)
+    return _made(given, view, jobs, change)
 
 
 async def _alone(
@@ -115,7 +115,7 @@ async def _changed(
     else:
         names = (change.handler,) if change.handler else _known_handlers(view)
         jobs = await store.replay(event, names, force=change.force, actor=actor)
-    return _made(given, event, jobs, change)
+    return _made(given, view, jobs, change)
 
 
 def _known_handlers(view: EventView) -> tuple[str, ...]:
@@ -127,13 +127,16 @@ def _actor() -> str:
     return f"command line, uid {os.getuid()}"
 
 
-def _made(given: str, event: str, jobs: int, change: Change) -> _Result:
+def _made(given: str, view: EventView, jobs: int, change: Change) -> _Result:
+    event = view.summary.id
     if jobs:
         return _Result(given=given, event=event, jobs=jobs)
-    problem = _NOTHING[change.action]
+    waits = change.action == "replay" and view.jobs
+    problem = _WAITS if waits else _NOTHING[change.action]
     return _Result(given=given, event=event, problem=problem, exit_code=Exit.NO)
 
 
+_WAITS = "it is not through yet; to have it tried now: hardpoint events retry"
 _NOTHING = {
     "retry": "no job waits or was given up; to have it handled again: hardpoint events replay",
     "replay": "no handler to run: add --force where it is done, or name one with --handler",

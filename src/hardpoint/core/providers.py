@@ -60,6 +60,20 @@ class Provider:
     identity: str | None = None
     starter: str | None = None
 
+    def serves(self) -> str:
+        """What it is good for here, as a sentence of an error ends: `is for webhooks`."""
+        able = [
+            word
+            for word, has in (
+                ("webhooks", self.webhooks),
+                ("calls", self.settings),
+                ("signing in", self.login),
+                ("connected accounts", self.connect),
+            )
+            if has
+        ]
+        return f"is for {', '.join(able) or 'nothing yet'}"
+
 
 def provider_names() -> tuple[str, ...]:
     """Every provider that can be asked for, sorted."""

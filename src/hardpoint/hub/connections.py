@@ -184,10 +184,10 @@ def _below(path: str, make: Callable[[], _Made]) -> _Made:
 
 
 def _settings_class(name: str) -> Any:
-    reference = provider(name).settings
-    if reference is None:
-        raise ConfigurationError("provider", f"{name} takes no calls, it only sends webhooks")
-    return load(reference)
+    found = provider(name)
+    if found.settings is None:
+        raise ConfigurationError("provider", f"{name} takes no calls: it {found.serves()}")
+    return load(found.settings)
 
 
 def _key_of(one: Field[Any]) -> str:

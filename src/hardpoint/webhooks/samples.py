@@ -174,8 +174,8 @@ def assignment(text: str) -> tuple[str, Any]:
 def _override(document: Any, path: str, value: Any, *, text: bool) -> None:
     *parents, last = path.split(".")
     place: Any = document
-    if isinstance(place, list) and not path[0].isdigit():  # a list of one event, commonly
-        place = cast("list[Any]", place)[0]
+    if isinstance(document, list) and not path[0].isdigit():  # a list of one event, commonly
+        place = cast("list[Any]", document)[0]
     for step in parents:
         key = _key(place, step, path)
         if isinstance(key, str) and key not in place:

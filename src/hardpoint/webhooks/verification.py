@@ -284,7 +284,8 @@ def scheme_type(name: str) -> SchemeType:
     """
     reference = PROTOCOLS.get(name)
     if reference is None:
-        reference = provider(name).webhooks
-    if reference is None:
-        raise ConfigurationError("provider", f"{name} has no webhooks")
+        found = provider(name)
+        reference = found.webhooks
+        if reference is None:
+            raise ConfigurationError("provider", f"{name} has no webhooks: it {found.serves()}")
     return load(reference)
