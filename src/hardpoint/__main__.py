@@ -1,7 +1,5 @@
 """`python -m hardpoint` is `hardpoint`."""
 
-import sys
+from hardpoint.cli.main import script
 
-from hardpoint.cli.main import main
-
-sys.exit(main())
+script()

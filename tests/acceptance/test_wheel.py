@@ -35,7 +35,7 @@ def test_the_wheel_brings_the_command_and_the_pytest_plugin(wheel):
     [entries] = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
     declared = archive.read(entries).decode()
 
-    assert "[console_scripts]\nhardpoint = hardpoint.cli.main:main" in declared
+    assert "[console_scripts]\nhardpoint = hardpoint.cli.main:script" in declared
     assert "[pytest11]\nhardpoint = hardpoint.testing.plugin" in declared
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import uvloop
 
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, TimedOutError
 from hardpoint.hub.events import HubFailed
@@ -431,11 +432,11 @@ def test_connections_leave_descriptors_for_the_rest():
 
 def test_without_uvloop_the_standard_loop_serves(monkeypatch):
     loop = new_event_loop()
-    assert type(loop).__module__.startswith("uvloop")
+    assert isinstance(loop, uvloop.Loop)
     loop.close()
     monkeypatch.setitem(sys.modules, "uvloop", None)
     loop = new_event_loop()
-    assert type(loop).__module__.startswith("asyncio")
+    assert isinstance(loop, asyncio.SelectorEventLoop)
     loop.close()
 
 
@@ -453,12 +454,13 @@ def test_a_server_is_served_in_a_loop_of_its_own(hub, told):
 
 
 CHILD = """
-import json, sys
+import asyncio, contextlib, json, sys, threading, time
 from pathlib import Path
+import hardpoint.cli.main
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings, SourceSettings, StoreSettings
-from hardpoint.service.server import Server, serve
+from hardpoint.service.server import Patience, Server, serve
 
 source = SourceSettings(name="shop", provider="standard", secrets=(Secret.value(sys.argv[2]),))
 store = StoreSettings(path=Path(sys.argv[1]))
@@ -468,13 +470,27 @@ blocked = "--block" in sys.argv
 @hub.on("shop")
 async def handle(event, job):
     if blocked:
-        import asyncio
         await asyncio.sleep(3600)
+    if "--stop-loop" in sys.argv and job.failures == 0:
+        asyncio.get_running_loop().stop()
+    if "--deaf" in sys.argv:
+        threading.Thread(target=time.sleep, args=[3600]).start()
+        asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
+        print("deaf", flush=True)
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
 
 def ready(state):
     print(json.dumps({"url": state.url, "admin_url": state.admin_url}), flush=True)
 
-serve(Server(hub, port=0, ready=ready))
+def main():
+    soon = Patience(soft_seconds=0.1, drain_seconds=0.2, handler_seconds=0.2)
+    serve(Server(hub, port=0, ready=ready, **({"patience": soon} if "--deaf" in sys.argv else {})))
+    return 0
+
+hardpoint.cli.main.main = main
+hardpoint.cli.main.script()
 """
 
 
@@ -554,3 +570,38 @@ def test_a_second_signal_ends_the_process_at_once(child, signed):
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 128 + signal.SIGTERM
+
+
+def send_one(urls, signed) -> None:
+    body, headers = signed("evt_1", now=time.time())
+    reply = httpx2.post(
+        f"{urls['url']}/webhooks/shop", content=body, headers=headers, trust_env=False
+    )
+    assert reply.status_code == 200
+
+
+def test_the_process_ends_after_one_more_wait_whatever_still_runs_in_it(child, signed):
+    process, urls = child("--deaf")
+    send_one(urls, signed)
+    assert process.stdout.readline() == "deaf\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def test_a_handler_that_stops_the_loop_has_failed_and_the_server_goes_on(child, hub, signed):
+    process, urls = child("--stop-loop")
+    send_one(urls, signed)
+    deadline = time.monotonic() + 20
+    while not (letters := dead_letters(hub)):
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert "may not stop the event loop" in letters[0].error
+
+
+def dead_letters(hub):
+    reader = hub.reader()
+    try:
+        return reader.dead_letters()
+    finally:
+        reader.close()

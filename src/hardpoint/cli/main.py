@@ -2,11 +2,16 @@
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of, usage
 from hardpoint.cli.terminal import ReaderGoneError, Terminal
+
+THREADS_SECONDS = 1.0
+"""How long the end of the process waits for threads that are still at work."""
 
 
 def main(argv: Sequence[str] | None = None, terminal: Terminal | None = None) -> int:
@@ -26,6 +31,24 @@ def main(argv: Sequence[str] | None = None, terminal: Terminal | None = None) ->
         return _run(arguments, terminal)
     except ReaderGoneError:
         return _reader_gone(terminal)
+
+
+def script() -> None:
+    """What the installed command is: `main`, and an end that waits for nobody's threads for long.
+
+    Handlers may have left threads behind that Python would wait for without a bound.
+    """
+    code = main()
+    until = time.monotonic() + THREADS_SECONDS
+    others = [one for one in threading.enumerate() if one is not threading.main_thread()]
+    for thread in others:
+        if not thread.daemon:
+            thread.join(max(0.0, until - time.monotonic()))
+    if any(one.is_alive() and not one.daemon for one in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(arguments: list[str], terminal: Terminal) -> int:

@@ -18,7 +18,7 @@ from typing import final
 import msgspec
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import ConfigurationError, TimedOutError
+from hardpoint.core.errors import ConfigurationError, MisuseError, TimedOutError
 from hardpoint.hub.asgi import InboxApp
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
@@ -34,7 +34,7 @@ from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
 from hardpoint.service.runfile import Run
 from hardpoint.service.sockets import bind, bind_unix, is_loopback, url_of
-from hardpoint.webhooks.calling import CANCEL_SECONDS
+from hardpoint.webhooks.calling import CANCEL_SECONDS, in_handler
 
 DESCRIPTORS_KEPT = 128
 """File descriptors that connections leave to the store, the handlers and the rest."""
@@ -254,25 +254,57 @@ class Server:
 
 
 def serve(server: Server) -> None:
-    """Run a server in a loop of its own, on uvloop where it is installed; raises as it does."""
+    """Run a server in a loop of its own, on uvloop where it is installed; raises as it does.
+
+    What handlers have left running in the loop or in its threads is waited for a second each. What
+    runs on after that is left behind: whoever ends the process does not wait for it either.
+    """
     # What is loaded now stays: the collector need not walk it again and again, which would take
     # a twelfth of an accept.
     gc.collect()
     gc.freeze()
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner = asyncio.Runner(loop_factory=new_event_loop)
+        try:
             runner.run(server.run())
+        finally:
+            loop = runner.get_loop()
+            if loop.run_until_complete(_wind_up(loop)):
+                runner.close()
     finally:
         gc.unfreeze()
 
 
+async def _wind_up(loop: asyncio.AbstractEventLoop) -> bool:
+    """Cancel what is left, and wait for it and for the loop's threads; False if in vain."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=CANCEL_SECONDS)
+    threads = asyncio.ensure_future(loop.shutdown_default_executor())
+    await asyncio.wait({threads}, timeout=CANCEL_SECONDS)
+    return threads.done() and all(task.done() for task in left)
+
+
+class _Unstopped(asyncio.AbstractEventLoop):
+    """What keeps a handler from stopping the loop that others run in."""
+
+    def stop(self) -> None:
+        if in_handler.get():
+            raise MisuseError("a handler may not stop the event loop: others run in it")
+        super().stop()
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """A loop of uvloop, or of the standard library."""
+    """A loop of uvloop, or of the standard library, that no handler can stop."""
+    kind: type[asyncio.AbstractEventLoop]
     try:
-        import uvloop
+        from uvloop import Loop as kind
     except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+        kind = asyncio.SelectorEventLoop
+    loop: asyncio.AbstractEventLoop = type("ServingLoop", (_Unstopped, kind), {})()
+    return loop
 
 
 def affordable(limits: Limits, descriptors: int | None = None) -> Limits:
