@@ -293,16 +293,17 @@ class _Unstopped(asyncio.AbstractEventLoop):
     def stop(self) -> None:
         if in_handler.get():
             raise MisuseError("a handler may not stop the event loop: others run in it")
-        super().stop()
+        super().stop()  # pyright: ignore[reportAbstractUsage] - of the loop it is mixed into
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A loop of uvloop, or of the standard library, that no handler can stop."""
-    kind: type[asyncio.AbstractEventLoop]
     try:
-        from uvloop import Loop as kind
+        import uvloop
     except ImportError:
         kind = asyncio.SelectorEventLoop
+    else:
+        kind = uvloop.Loop
     loop: asyncio.AbstractEventLoop = type("ServingLoop", (_Unstopped, kind), {})()
     return loop
 
