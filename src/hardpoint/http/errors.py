@@ -150,6 +150,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
         seconds = (until - now).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last: a year with twenty digits
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)

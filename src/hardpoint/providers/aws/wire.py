@@ -120,7 +120,7 @@ def info(key: str, size: int, reply: Response) -> ObjectInfo:
                 if name.startswith(METADATA)
             },
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         raise UnreadableError from error
 
 

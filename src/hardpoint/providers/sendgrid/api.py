@@ -71,6 +71,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return retry_after(headers)
     try:
         now = parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(float(reset) - now, 0.0), RETRY_AFTER_SECONDS_MAX)

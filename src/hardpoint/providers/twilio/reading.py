@@ -126,7 +126,7 @@ def _consent(found: wire.Inbound) -> Consent | None:
 def _seconds(text: str) -> float:
     try:
         return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise UnexpectedResponseError(
             "the message has no time that we can read", outcome_known=False
         ) from error
