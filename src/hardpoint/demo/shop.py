@@ -136,17 +136,21 @@ class Shop:
         """
         self._process = await asyncio.to_thread(self._spawn)
         visitor = Visitor()
-        try:
-            for _ in range(int(self._patience / POLL_SECONDS)):
-                if await _is_ready(visitor, f"{self.url}/vendors"):
-                    return
-                if self._running().poll() is not None:
-                    break
-                await asyncio.sleep(POLL_SECONDS)
-        finally:
-            await visitor.close()
+        ready = await self._ready(visitor)
+        await visitor.close()
+        if ready:
+            return
         self.kill()
         raise ShopError(f"the shop did not start:\n{self._tail()}")
+
+    async def _ready(self, visitor: Visitor) -> bool:
+        """Whether it answers before it ends, or time is up."""
+        for _ in range(int(self._patience / POLL_SECONDS)):
+            if await _answers(visitor, f"{self.url}/vendors"):
+                return True
+            if self._running().poll() is not None:
+                break
+        return False
 
     def kill(self) -> None:
         """End it with SIGKILL: no clean-up of any kind."""
@@ -190,10 +194,12 @@ class Shop:
         return self._log.read_text(errors="replace")[-2000:]
 
 
-async def _is_ready(visitor: Visitor, url: str) -> bool:
+async def _answers(visitor: Visitor, url: str) -> bool:
+    """Whether it does; if not, after a pause."""
     try:
         return (await visitor.get(url)).status < 300
     except HardpointError:
+        await asyncio.sleep(POLL_SECONDS)
         return False
 
 
