@@ -1,13 +1,10 @@
-import os
 import threading
 from itertools import pairwise
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.core import identifiers
 from hardpoint.core.effects import Ids
 from hardpoint.core.identifiers import Uuid7, milliseconds_of
 
@@ -83,26 +80,7 @@ def test_threads_never_get_the_same_id_and_each_sees_its_own_rise() -> None:
     assert all(earlier < later for mine in made for earlier, later in pairwise(mine))
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_draws_chance_of_its_own() -> None:
+def test_a_forked_child_draws_chance_of_its_own(forked) -> None:
     make = Uuid7(now=lambda: 1.0)
     make()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover - its data is not collected
-        os.write(writing, make().encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert os.read(reading, 36).decode()[19:] != make()[19:]
-    os.close(reading)
-    os.close(writing)
-
-
-def test_what_a_fork_does_in_the_child_is_to_draw_anew() -> None:
-    drawn = []
-    make = Uuid7(entropy=lambda size: drawn.append(size) or bytes(size))
-    make()
-    make()
-    identifiers._forked()
-    make()
-    assert len(drawn) == 2
+    assert forked(make)[19:] != make()[19:]

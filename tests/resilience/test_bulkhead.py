@@ -9,21 +9,24 @@ from hardpoint.core.errors import BulkheadFullError, ConfigurationError, Deadlin
 from hardpoint.resilience.bulkhead import Bulkhead, Room
 from hardpoint.resilience.events import CallQueued
 from hardpoint.runtime.effects import AMBIENT
-from hardpoint.runtime.waiting import TaskWaiter
+from hardpoint.runtime.waiting import THREADS, TaskWaiter
 
 
 async def enter(room, effects, until=inf):
     """As the runner does."""
     if room.free > 0:
         room.free -= 1
+        if room.home is not asyncio.get_running_loop():
+            room.settle(asyncio.get_running_loop())
         return effects.monotonic()
     return await room.wait(effects.monotonic(), until)
 
 
 def leave(room):
     """As the runner does."""
-    if room.line:
-        room.give_back()
+    home = asyncio._get_running_loop() or room.home
+    if room.line or room.home is not home:
+        room.give_back(home)
     else:
         room.free += 1
 
@@ -181,7 +184,7 @@ def test_an_interrupted_thread_leaves_the_line_or_passes_its_place_on(effects):
     assert not room.line
 
     def given_then_interrupted(_signal, _seconds):
-        room.give_back()
+        room.give_back(THREADS)
         raise KeyboardInterrupt
 
     effects.wait = given_then_interrupted
@@ -219,7 +222,7 @@ def test_a_place_is_not_lost_on_a_loop_that_is_closed(effects):
     room = Room(Bulkhead(1, queue=5), effects)
     room.free -= 1
     room.line.append(waiter_of_a_closed_loop(effects))
-    room.give_back()
+    room.give_back(THREADS)
     assert (room.free, len(room.line)) == (1, 0)
 
 
@@ -281,7 +284,7 @@ def test_eight_threads_never_exceed_the_places_and_lose_none():
                 served += 1
             with lock:
                 inside -= 1
-            room.give_back()
+            room.give_back(THREADS)
 
     threads = [threading.Thread(target=hammer) for _ in range(8)]
     for thread in threads:

@@ -88,7 +88,7 @@ def test_keys_with_calls_under_way_or_in_line_are_not_forgotten(effects):
     )
     states = States(parts, Keyed(by, limit=2))
     states.at("inside", 1000.0).room.free -= 1
-    states.at("in line", 1000.0).meter.waiting += 1
+    states.at("in line", 1000.0).meter._starts.append(1001.0)
     for number in range(100):
         states.at(number, 1001.0 + number)
     assert {"inside", "in line"} <= keys_of(states)

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from hardpoint.core.forks import forget_in_child
+
 
 class Uuid7:
     """Makes UUIDv7 texts that rise strictly within a process; safe across threads.
@@ -15,9 +17,9 @@ class Uuid7:
     """
 
     __slots__ = (
+        "__weakref__",
         "_counter",
         "_entropy",
-        "_forks",
         "_lock",
         "_milliseconds",
         "_now",
@@ -32,10 +34,14 @@ class Uuid7:
     ) -> None:
         self._now = now
         self._entropy = entropy
-        self._lock = threading.Lock()
         self._milliseconds = 0
         self._counter = 0
-        self._forks = 0
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """A forked child draws chance of its own, or it would make its parent's ids again."""
+        self._lock = threading.Lock()
         self._pool = b""
         self._used = 0
 
@@ -58,29 +64,19 @@ class Uuid7:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def _random(self) -> int:
-        """80 bits of chance, drawn for many ids at a time, and anew in a forked child.
+        """80 bits of chance, drawn for many ids at a time.
 
         Each draw is a system call, and gives the interpreter's lock away.
         """
-        if self._used >= len(self._pool) or self._forks != _forks:
+        if self._used >= len(self._pool):
             self._pool = self._entropy(_BYTES * _DRAWN)
             self._used = 0
-            self._forks = _forks
         self._used += _BYTES
         return int.from_bytes(self._pool[self._used - _BYTES : self._used], "big")
 
 
 _BYTES = 10
 _DRAWN = 64
-_forks = 0
-
-
-def _forked() -> None:
-    global _forks  # noqa: PLW0603 - there is one process to count for
-    _forks += 1
-
-
-os.register_at_fork(after_in_child=_forked)
 
 
 def milliseconds_of(identifier: str) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import final
 
 from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.options import amount
 
 
@@ -41,7 +42,7 @@ class Budget:
 class Purse:
     """What a budget holds at the moment. The runner adds to `tokens` on each first attempt."""
 
-    __slots__ = ("_at", "_floor", "_lock", "capacity", "ratio", "tokens")
+    __slots__ = ("__weakref__", "_at", "_floor", "_lock", "capacity", "ratio", "tokens")
 
     def __init__(self, budget: Budget, now: float) -> None:
         self.ratio = budget.ratio
@@ -49,6 +50,11 @@ class Purse:
         self.tokens = min(max(1.0, budget.floor), self.capacity)
         self._floor = budget.floor
         self._at = now
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child: another thread may have had the lock."""
         self._lock = threading.Lock()
 
     def spend(self, now: float) -> bool:

@@ -8,6 +8,7 @@ from typing import final
 
 from hardpoint.core.errors import CircuitOpenError
 from hardpoint.core.events import Listeners
+from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.runtime.effects import Effects
 
@@ -147,6 +148,7 @@ class Circuit:
     """
 
     __slots__ = (
+        "__weakref__",
         "_effects",
         "_key",
         "_lease",
@@ -203,6 +205,13 @@ class Circuit:
         self._trips = 0
         self.until = 0.0
         self._enter(State.CLOSED)
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child: the probes that are out are its parent's, and so may the lock be."""
+        self._lock = threading.Lock()
+        self._probes = {}
+        self.shut = self._state is not State.CLOSED
 
     # What people ask and order
 

@@ -7,9 +7,11 @@ from typing import final
 
 from hardpoint.core.errors import DeadlineTooShortError, LimitExceededError
 from hardpoint.core.events import Listeners
+from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.options import amount, count, seconds
 from hardpoint.runtime.effects import Effects
 
+_LATE = 5.0  # a call whose moment is so long past waits no more, whatever became of it
 _EARLY = 1e-9  # sums of floats must not make a call wait for a nanosecond
 
 
@@ -55,6 +57,7 @@ class Meter:
     """
 
     __slots__ = (
+        "__weakref__",
         "_barred",
         "_effects",
         "_given_back",
@@ -63,10 +66,10 @@ class Meter:
         "_lock",
         "_name",
         "_queue",
+        "_starts",
         "arrival",
         "interval",
         "tolerance",
-        "waiting",
     )
 
     def __init__(
@@ -81,7 +84,7 @@ class Meter:
         self.interval = options.per / options.calls
         self.tolerance = (options.burst - 1) * self.interval + _EARLY
         self.arrival = effects.monotonic()
-        self.waiting = 0
+        self._starts: list[float] = []
         self._barred = self.arrival
         self._given_back: list[float] = []
         self._queue = options.queue
@@ -90,6 +93,19 @@ class Meter:
         self._key = key
         self._listeners = Listeners() if listeners is None else listeners
         self._lock = threading.Lock()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child nobody waits for the moments that its parent's calls reserved."""
+        self._lock = threading.Lock()
+        self.arrival -= self.waiting * self.interval
+        self._starts = []
+        self._given_back = []
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their moment."""
+        return len(self._starts)
 
     def bar(self, now: float, seconds: float) -> None:
         """Let nothing go for so long, because the other side asked for it."""
@@ -129,8 +145,7 @@ class Meter:
             except BaseException:
                 self._leave(start)
                 raise
-            self.waiting -= 1
-            now = self._effects.monotonic()
+            now = self._arrive(start)
             if start >= self._barred:
                 break
         return now
@@ -143,8 +158,7 @@ class Meter:
             except BaseException:
                 self._leave(start)
                 raise
-            self.waiting -= 1
-            now = self._effects.monotonic()
+            now = self._arrive(start)
             if start >= self._barred:
                 break
         return now
@@ -157,7 +171,7 @@ class Meter:
                 heapq.heappop(given_back)
             start = given_back[0] if given_back else self.arrival - self.tolerance
             if start > now:
-                if self.waiting >= self._queue:
+                if self._crowded(now):
                     raise LimitExceededError(self._name, self._key, start - now)
                 if start >= until:
                     raise DeadlineTooShortError(
@@ -173,7 +187,7 @@ class Meter:
                 self.arrival = arrival + self.interval
                 start = arrival - self.tolerance
             if start > now:
-                self.waiting += 1
+                self._starts.append(start)
         if start <= now:
             return now
         if self._listeners.active:
@@ -182,7 +196,20 @@ class Meter:
             self._listeners.emit(CallQueued(self._name, self._key, "rate"))
         return start
 
+    def _crowded(self, now: float) -> bool:
+        """Whether the line is full; those of closed loops do not leave it by themselves."""
+        if self.waiting >= self._queue:
+            self._starts = [one for one in self._starts if one > now - _LATE]
+        return self.waiting >= self._queue
+
     def _leave(self, start: float) -> None:
         with self._lock:
-            self.waiting -= 1
+            if start in self._starts:
+                self._starts.remove(start)
             heapq.heappush(self._given_back, start)
+
+    def _arrive(self, start: float) -> float:
+        with self._lock:
+            if start in self._starts:
+                self._starts.remove(start)
+        return self._effects.monotonic()

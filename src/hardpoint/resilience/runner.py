@@ -22,6 +22,7 @@ from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
+from hardpoint.runtime.waiting import THREADS
 
 
 def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noqa: C901, PLR0915 - one closure; what makes it long is what makes it fast
@@ -43,6 +44,11 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
     fallback = plan.fallback
     admission = breaker is not None or rate is not None or bulkhead is not None
     tasks = plan.tasks
+    running_loop: Any = None
+    if asynchronous:
+        from asyncio import _get_running_loop  # plain functions do without asyncio
+
+        running_loop = _get_running_loop
     current_task: Any = getattr(watch, "current_task", None)
 
     async def run(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912, PLR0915 - see above
@@ -83,7 +89,8 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
         mine: Any = None
         live: Any = None
         permit = cancelling = mark = 0
-        held = sent = False
+        held: object = None
+        sent = False
         limit = inf
         try:
             while True:
@@ -107,8 +114,14 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                                     began = now = meter.wait_blocking(now, bound)
                         if bulkhead is not None:
                             room = here.room
+                            if asynchronous:  # noqa: SIM108 - the blocking twin has one branch
+                                home = running_loop() or THREADS
+                            else:
+                                home = THREADS
                             if room.free > 0:
                                 room.free -= 1
+                                if room.home is not home:
+                                    room.settle(home)
                             else:
                                 if not start_time_needed:
                                     now = monotonic()
@@ -117,7 +130,7 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                                     began = now = await room.wait(now, bound)
                                 else:
                                     began = now = room.wait_blocking(now, bound)
-                            held = True
+                            held = home
                         if breaker is not None:
                             circuit = here.circuit
                             permit = circuit.claim(now) if circuit.shut else circuit.generation
@@ -182,8 +195,8 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                 else:
                     if bulkhead is not None:
                         room = here.room
-                        if room.line:
-                            room.give_back()
+                        if room.line or room.home is not held:
+                            room.give_back(held)
                         else:
                             room.free += 1
                     if span is not None:
@@ -237,7 +250,8 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                     return substitute
                 mine = live = handle = None
                 permit = 0
-                held = sent = False
+                held = None
+                sent = False
                 if call.delay > 0:
                     if asynchronous:
                         await effects.sleep(call.delay)

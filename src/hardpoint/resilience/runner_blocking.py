@@ -9,6 +9,7 @@ from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
+from hardpoint.runtime.waiting import THREADS
 
 def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
     """Make the function that makes calls.
@@ -28,6 +29,7 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
     fallback = plan.fallback
     admission = breaker is not None or rate is not None or bulkhead is not None
     tasks = plan.tasks
+    running_loop: Any = None
     current_task: Any = getattr(watch, 'current_task', None)
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -67,7 +69,8 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
         mine: Any = None
         live: Any = None
         permit = cancelling = mark = 0
-        held = sent = False
+        held: object = None
+        sent = False
         limit = inf
         try:
             while True:
@@ -88,14 +91,17 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                                 began = now = meter.wait_blocking(now, bound)
                         if bulkhead is not None:
                             room = here.room
+                            home = THREADS
                             if room.free > 0:
                                 room.free -= 1
+                                if room.home is not home:
+                                    room.settle(home)
                             else:
                                 if not start_time_needed:
                                     now = monotonic()
                                 bound = until if span is not None else outer_limit(effects, now)
                                 began = now = room.wait_blocking(now, bound)
-                            held = True
+                            held = home
                         if breaker is not None:
                             circuit = here.circuit
                             permit = circuit.claim(now) if circuit.shut else circuit.generation
@@ -122,8 +128,8 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                 else:
                     if bulkhead is not None:
                         room = here.room
-                        if room.line:
-                            room.give_back()
+                        if room.line or room.home is not held:
+                            room.give_back(held)
                         else:
                             room.free += 1
                     if span is not None:
@@ -157,7 +163,8 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                     return substitute
                 mine = live = handle = None
                 permit = 0
-                held = sent = False
+                held = None
+                sent = False
                 if call.delay > 0:
                     effects.pause(call.delay)
                 now = monotonic()

@@ -98,7 +98,7 @@ class Settlement:
         state: State,
         error: BaseException,
         permit: int,
-        held: bool,
+        held: object,
         sent: bool,
         expired: bool,
         started: float,
@@ -113,7 +113,7 @@ class Settlement:
             state: the key's state.
             error: what came out of the attempt, or of its admission.
             permit: the breaker's permit; 0 for none.
-            held: whether it held a place in the bulkhead.
+            held: where it held a place in the bulkhead: its loop, or `THREADS`; else None.
             sent: whether the function was reached.
             expired: whether our timer ended it.
             started: when the call began.
@@ -122,8 +122,8 @@ class Settlement:
             until: when the call has to be over.
         """
         now = self._effects.monotonic()
-        if held:
-            state.room.give_back()
+        if held is not None:
+            state.room.give_back(held)
         if call is None:
             call = Call(state, started, until, now)
         else:

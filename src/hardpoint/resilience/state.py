@@ -7,6 +7,7 @@ from typing import final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
+from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget, Purse
 from hardpoint.resilience.bulkhead import Bulkhead, Room
@@ -192,7 +193,7 @@ class Keyed:
 class States:
     """All states of one policy, and of those derived from it by `with_`."""
 
-    __slots__ = ("_donor", "_idle", "_limit", "_lock", "_states", "parts")
+    __slots__ = ("__weakref__", "_donor", "_idle", "_limit", "_lock", "_states", "parts")
 
     def __init__(
         self,
@@ -208,8 +209,13 @@ class States:
         self._limit = keyed.limit if keyed else 1
         self._idle = keyed.idle if keyed else 0.0
         self._donor = donor
-        self._lock = threading.Lock()
         self._states: dict[Hashable, State] = {}
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child: another thread may have had the lock."""
+        self._lock = threading.Lock()
 
     def at(self, key: Hashable, now: float) -> State:
         """The state of this key, made when it is first asked for."""

@@ -20,6 +20,7 @@ import threading
 from typing import Any, final
 from weakref import WeakKeyDictionary
 
+from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.clocks import Cancellable
 from hardpoint.runtime.effects import Effects
 
@@ -81,7 +82,7 @@ class Watch:
     the loop of the latest lane still runs in this thread, and that loop's current task.
     """
 
-    __slots__ = ("_effects", "_lanes", "_lock", "latest", "seconds")
+    __slots__ = ("__weakref__", "_effects", "_lanes", "_lock", "latest", "seconds")
 
     current_task = staticmethod(asyncio.current_task)
     tasks = _tasks() if sys.version_info < (3, 12) else None
@@ -90,9 +91,14 @@ class Watch:
     def __init__(self, seconds: float, effects: Effects) -> None:
         self.seconds = seconds
         self._effects = effects
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child the loop that ran in this thread runs no more, though it looks so."""
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        self.latest: tuple[Any, Lane] = (_Nowhere(), Lane(effects))
+        self.latest: tuple[Any, Lane] = (_Nowhere(), Lane(self._effects))
         """The loop that asked last, and its lane: read both at once."""
 
     def here(self) -> tuple[Any, Lane]:
@@ -101,6 +107,9 @@ class Watch:
         with self._lock:
             lane = self._lanes.get(loop)
             if lane is None:
+                # What was under way in a loop that was closed keeps that loop alive, and itself.
+                for other in [one for one in self._lanes if one.is_closed()]:
+                    del self._lanes[other]
                 lane = self._lanes[loop] = Lane(self._effects)
         # A loop of another make does not say in which thread it runs, so it is asked for each time.
         known = self.tasks is None or hasattr(loop, "_thread_id")

@@ -1,7 +1,7 @@
 """Waiting in line for something that another task or thread hands over."""
 
 import threading
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, cast, final
 
 from hardpoint.runtime.effects import Effects
 
@@ -9,10 +9,29 @@ if TYPE_CHECKING:
     import asyncio
 
 
+THREADS: Final = object()
+"""Where calls are that no event loop runs."""
+
+
+def closed(home: object) -> bool:
+    """Whether an event loop was closed; `THREADS` never are."""
+    return home is not THREADS and cast("asyncio.AbstractEventLoop", home).is_closed()
+
+
 class Waiter(Protocol):
     """One who waits. `granted` is written under the line's lock; `notify` is called outside it."""
 
     granted: bool
+
+    @property
+    def home(self) -> object:
+        """The event loop it waits in, or `THREADS`."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether that loop was closed."""
+        ...
 
     def notify(self) -> bool:
         """Wake it, from any thread; False when nobody is there any more."""
@@ -33,6 +52,16 @@ class TaskWaiter:
         self._future: asyncio.Future[None] = self._loop.create_future()
         self.granted = False
 
+    @property
+    def home(self) -> object:
+        """Its event loop."""
+        return self._loop
+
+    @property
+    def gone(self) -> bool:
+        """Whether that was closed."""
+        return self._loop.is_closed()
+
     def notify(self) -> bool:
         """Wake the task."""
         try:
@@ -47,6 +76,8 @@ class TaskWaiter:
 
     async def wait(self, seconds: float | None) -> None:
         """Wait to be woken, or for so long."""
+        if self._future.done() and not self.granted:
+            self._future = self._loop.create_future()  # it waits for another while
         if seconds is None:
             await self._future
             return
@@ -67,6 +98,16 @@ class ThreadWaiter:
         self._effects = effects
         self._event = threading.Event()
         self.granted = False
+
+    @property
+    def home(self) -> object:
+        """No event loop."""
+        return THREADS
+
+    @property
+    def gone(self) -> bool:
+        """Threads stay until they leave."""
+        return False
 
     def notify(self) -> bool:
         """Wake the thread."""
