@@ -32,7 +32,7 @@ def test_a_bare_state_has_no_parts_to_tell_of(make):
 def test_it_tells_who_is_inside_who_waits_and_how_the_circuit_stands(make):
     state = make("eu", breaker=Breaker(), rate=RateLimit(1), bulkhead=Bulkhead(3))
     state.room.free -= 2
-    state.meter.waiting += 1
+    state.meter._starts.append(1.0)
     state.room.line.append(object())
     state.circuit.force_open()
     stats = state.stats()
@@ -45,7 +45,7 @@ def test_it_tells_who_is_inside_who_waits_and_how_the_circuit_stands(make):
     [
         lambda state: setattr(state.room, "free", 0),
         lambda state: state.room.line.append(object()),
-        lambda state: setattr(state.meter, "waiting", 1),
+        lambda state: state.meter._starts.append(1.0),
         lambda state: state.circuit.disable(),
     ],
 )

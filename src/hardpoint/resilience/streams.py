@@ -58,7 +58,7 @@ class OpenStream(Generic[_Stream]):
         *,
         stable: float,
     ) -> None:
-        self._held = False
+        self._held: object = None
         self._proof: Cancellable | None = None
         name = assembly.settings.name
         seconds(f"{name}.stable", stable, zero=True)
@@ -103,7 +103,7 @@ class OpenStream(Generic[_Stream]):
             self._end(error)
 
     def __del__(self) -> None:
-        if self._held or self._proof is not None:
+        if self._held is not None or self._proof is not None:
             import warnings
 
             self._end(GeneratorExit())
@@ -131,16 +131,21 @@ class OpenStream(Generic[_Stream]):
             state.circuit.check(now)
         deadline = assembly.settings.deadline
         until = min(outer_limit(assembly.effects, now), inf if deadline is None else now + deadline)
+        from asyncio import get_running_loop  # plain functions do without asyncio
+
+        home = get_running_loop()
         if state.room.free > 0:
             state.room.free -= 1
+            if state.room.home is not home:
+                state.room.settle(home)
         else:
             await state.room.wait(now, until)
-        self._held = True
+        self._held = home
 
     def _give_back(self) -> None:
-        if self._held:
-            self._held = False
-            self._state.room.give_back()
+        held, self._held = self._held, None
+        if held is not None:
+            self._state.room.give_back(held)
 
     def _prove(self) -> None:
         """It has lived long enough for its opening to count as a success."""
