@@ -4,13 +4,18 @@ import threading
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
-from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.errors import ConfigurationError, FlowError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub import identity, life
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.identity import IssuerUnavailable
 from hardpoint.hub.settings import Settings
+from hardpoint.integrations.starlette import SignIn
+from hardpoint.oauth.flow import Kind
+from hardpoint.oauth.tokens import Tokens
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
 from hardpoint.sync.hub import Hub as BlockingHub
@@ -174,3 +179,25 @@ def test_a_start_waits_no_longer_for_a_silent_issuer_than_it_has_patience(
                 await hub.vault.put_key("k", Secret.value("canary-key"))
 
         asyncio.run(story())
+
+
+def test_what_a_hub_that_was_not_started_cannot_do_says_so(written) -> None:
+    issuer = "[oauth.id]\nissuer = 'http://127.0.0.1:9'\nclient_id = 'a'\n"
+    hub = Hub(Settings.load(written(PUBLIC, STORE, VAULT, issuer)))
+
+    async def scene():
+        with pytest.raises(ConfigurationError, match="Start the hub") as caught:
+            await hub.vault.put("id", Tokens(access=Secret.value("t"), issued_at=0.0), client="id")
+        with pytest.raises(FlowError) as refused:
+            await hub.accounts.flows.begin(Kind.LOGIN, "id")
+        await hub.stop()
+        return str(caught.value), refused.value.reason
+
+    said, reason = asyncio.run(scene())
+    assert "Configured clients" not in said
+    assert reason == "not_started"
+    app = Starlette(routes=SignIn(hub.accounts, on_login=str).routes())
+    with TestClient(app) as client:
+        assert client.get("/login/id").status_code == 503
+        assert client.get("/login/other").status_code == 404
+    asyncio.run(hub.stop())

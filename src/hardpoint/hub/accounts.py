@@ -68,6 +68,7 @@ class Accounts:
         self.public_url = checked_url(public_url, key="public_url").rstrip("/")
         self._registrations = registrations
         self._clients: dict[str, Client] = {}
+        self._unmet = {one.name for one in registrations if one.issuer is not None}
         self._login: dict[str, Authority] = {}
         self._connect: dict[str, Authority] = {}
         clock = clock or SystemClock()
@@ -89,6 +90,7 @@ class Accounts:
             path,
             keyring,
             self._clients,
+            unmet=self._unmet,
             transport=_ByHost(
                 self._led, Untrusted(self._refreshing, resolve_blocking), self._refreshing
             ),
@@ -105,6 +107,7 @@ class Accounts:
             clock,
             login=self._login,
             connect=self._connect,
+            unmet=self._unmet,
             origins=origins,
             listeners=listeners,
         )
@@ -120,6 +123,7 @@ class Accounts:
             if one.issuer is not None and one.name not in {*self._login, *self._connect}:
                 entry = await discovered(one.name, one.issuer, self._side(one).fetch)
                 self._add(one, lambda _, found=entry: found)
+                self._unmet.discard(one.name)
         await self.vault.open()
 
     async def close(self) -> None:

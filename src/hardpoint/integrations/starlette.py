@@ -42,7 +42,12 @@ from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.sessions import Session, Sessions, form_token, is_own_request, origin_of
 
 _PRIVATE: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
-_STATUSES: Final = {"unknown_provider": 404, "not_signed_in": 401, "access_denied": 403}
+_STATUSES: Final = {
+    "unknown_provider": 404,
+    "not_signed_in": 401,
+    "access_denied": 403,
+    "not_started": 503,
+}
 
 OnLogin = Callable[[Identity], str | Awaitable[str]]
 """Gets or creates the user that somebody is, by `identity.key`; gives our name of them."""

@@ -59,6 +59,7 @@ class Flows:
         store: where they are kept.
         clock: for how long.
         login, connect: the providers, by the names that stand in our paths.
+        unmet: those of issuers that were not asked yet what they are.
         origins: other sites of ours that one may return to.
         listeners: told `FlowFinished` and `FlowRefused`.
         entropy: where states and salts come from.
@@ -71,6 +72,7 @@ class Flows:
         *,
         login: Mapping[str, Authority],
         connect: Mapping[str, Authority],
+        unmet: Collection[str] = (),
         origins: Collection[str] = (),
         listeners: Listeners | None = None,
         entropy: Entropy = ENTROPY,
@@ -83,6 +85,7 @@ class Flows:
         self._clock = clock
         self._login = login
         self._connect = connect
+        self._unmet = unmet
         self._origins = origins
         self._listeners = Listeners() if listeners is None else listeners
         self._entropy = entropy
@@ -262,6 +265,11 @@ class Flows:
 
     def _authority(self, kind: Kind, provider: str) -> Authority:
         found = (self._login if kind is Kind.LOGIN else self._connect).get(provider)
+        if found is None and provider in self._unmet:
+            raise FlowError(
+                f"{provider} has not said yet what it is: it is asked when the hub starts",
+                reason="not_started",
+            )
         if found is None:
             raise FlowError("There is no such provider", reason="unknown_provider")
         return found

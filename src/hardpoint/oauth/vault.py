@@ -63,6 +63,7 @@ class Vault:
         path: the file; made with mode 0600 when missing.
         keyring: the keys its credentials are sealed under.
         clients: our registrations, by the name of their `[oauth.<name>]`.
+        unmet: those of issuers that were not asked yet what they are.
         transport: reaches token endpoints and never suspends; its own unless given.
         work: where blocking work is done: in threads, or with `BlockingWork()` in the caller's.
         clock, random, ids: effects, for tests.
@@ -83,6 +84,7 @@ class Vault:
         keyring: Keyring,
         clients: Mapping[str, Client] | None = None,
         *,
+        unmet: Collection[str] = (),
         transport: Transport | None = None,
         work: Work | None = None,
         clock: Timekeeper | None = None,
@@ -95,6 +97,7 @@ class Vault:
         self.listeners = Listeners() if listeners is None else listeners
         # Not a copy: those that describe themselves are added once they were asked.
         self._clients: Mapping[str, Client] = {} if clients is None else clients
+        self._unmet = unmet
         self._work = work or ThreadWork()
         self._clock = clock or SystemClock()
         random = random or chance.random
@@ -381,6 +384,12 @@ class Vault:
 
     def _client(self, name: str) -> Client:
         found = self._clients.get(name)
+        if found is None and name in self._unmet:
+            raise ConfigurationError(
+                f"oauth.{name}",
+                "is an issuer that has not said yet what it is",
+                fix="Start the hub (`async with hub`), which asks it; the log says if it is silent",
+            )
         if found is None:
             known = ", ".join(sorted(self._clients)) or "none"
             raise ConfigurationError(

@@ -23,6 +23,7 @@ class Vault:
         path: the file; made with mode 0600 when missing.
         keyring: the keys its credentials are sealed under.
         clients: our registrations, by the name of their `[oauth.<name>]`.
+        unmet: those of issuers that were not asked yet what they are.
         transport: reaches token endpoints and never suspends; its own unless given.
         work: where blocking work is done: in threads, or with `BlockingWork()` in the caller's.
         clock, random, ids: effects, for tests.
