@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.envelope import Envelope, Place
+from hardpoint.oauth.envelope import Envelope, SlotPlace
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.blocking import run
@@ -16,7 +16,7 @@ from hardpoint.runtime.work import BlockingWork
 
 KEYRING = "k1:" + "A" * 43 + "="
 PLAIN = os.urandom(1500)
-PLACE = Place("tenant-1", "connection-1", "main", 7)
+PLACE = SlotPlace("tenant-1", "connection-1", "main", 7)
 BATCH = 2000
 LOOKUP_US = 5.0
 SEAL_RATIO = OPEN_RATIO = 2.0

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.server import FakeServer
-from hardpoint.oauth.catalogue import Entry, Rotation
+from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
 from hardpoint.oauth.client import Client
 
 CLIENT = "client"
@@ -34,12 +34,12 @@ class World:
         return f"{self.http.url}/resource"
 
     def client(self):
-        entry = Entry(
+        entry = ProviderEntry(
             name="acme",
             authorize_url=f"{self.http.url}/authorize",
             token_url=self.token_url,
             api_hosts=frozenset(),
-            rotation=Rotation.STRICT,
+            rotation=RefreshRotation.STRICT,
             verified_on=date(2026, 11, 28),
             sources=(),
         )

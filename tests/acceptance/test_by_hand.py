@@ -33,7 +33,7 @@ from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.faults import commit_then_drop
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
-from hardpoint.oauth.catalogue import Entry, Rotation
+from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.tokens import Tokens
@@ -546,12 +546,12 @@ class Login:
         return reply.json()
 
     def vault(self, folder):
-        entry = Entry(
+        entry = ProviderEntry(
             name="acme",
             authorize_url=self.url,
             token_url=self.url,
             api_hosts=frozenset({"api.acme.example"}),
-            rotation=Rotation.STRICT,
+            rotation=RefreshRotation.STRICT,
             verified_on=date(2026, 11, 28),
             sources=("https://www.rfc-editor.org/rfc/rfc9700",),
         )

@@ -8,7 +8,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.settings import Settings
-from hardpoint.oauth.catalogue import Entry, Rotation
+from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.providers.github import oauth
 
@@ -60,13 +60,13 @@ def deployment(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CLIENT_SECRET", "client-secret")
     server = FakeAuthorization(prefix="canary-")
     with FakeServer(server) as http:
-        entry = Entry(
+        entry = ProviderEntry(
             name="github",
             authorize_url=f"{http.url}/authorize",
             token_url=f"{http.url}/token",
             revocation_url=f"{http.url}/revoke",
             api_hosts=frozenset(),
-            rotation=Rotation.STRICT,
+            rotation=RefreshRotation.STRICT,
             verified_on=oauth.CONNECT.verified_on,
             sources=(),
         )

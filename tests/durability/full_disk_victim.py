@@ -13,7 +13,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
-from hardpoint.oauth.flow import Kind
+from hardpoint.oauth.flow import FlowKind
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service.readiness import Readiness
@@ -69,7 +69,7 @@ async def act(hub: Hub, part: str) -> str:
         if part == "store":
             return str(await deliver(hub))
         if part == "flows":
-            await hub.accounts.flows.begin(Kind.LOGIN, "github")
+            await hub.accounts.flows.begin(FlowKind.LOGIN, "github")
         else:
             tokens = Tokens(access=Secret.value("x" * 100_000), issued_at=0.0)
             await hub.vault.put("github", tokens, client="github", tenant="u")

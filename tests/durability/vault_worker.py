@@ -19,7 +19,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
-from hardpoint.oauth.catalogue import Entry, Rotation
+from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.states import TokenRefreshed, TokenSpooled
@@ -49,12 +49,12 @@ class Ahead:
 
 
 def entry_at(url, rotation):
-    return Entry(
+    return ProviderEntry(
         name="acme",
         authorize_url=f"{url}/authorize",
         token_url=f"{url}/token",
         api_hosts=frozenset(),
-        rotation=Rotation(rotation),
+        rotation=RefreshRotation(rotation),
         reuse_grace=600.0 if rotation == "grace" else 0.0,
         verified_on=date(2026, 11, 28),
         sources=(),

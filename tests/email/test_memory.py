@@ -5,7 +5,7 @@ import pytest
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.email.addresses import Address
 from hardpoint.email.memory import INVALID, SENDER, MemoryEmail
-from hardpoint.email.types import DeliveryStatus, FailureReason, NewEmail
+from hardpoint.email.types import DeliveryStatus, EmailFailure, NewEmail
 
 TO = Address(email="ann@customer.example")
 NEW = NewEmail(key="order-7", from_=SENDER, to=(TO,), subject="Hello", text="hi")
@@ -15,9 +15,9 @@ def test_what_was_sent_can_be_read_by_a_test():
     driver = MemoryEmail(now=lambda: 5.0)
     email = asyncio.run(driver.send(NEW, idempotency_key="k"))
     assert driver.emails == {email.id: NEW}
-    driver.carry(email.id, TO.email, DeliveryStatus.BOUNCED, FailureReason.MAILBOX)
+    driver.carry(email.id, TO.email, DeliveryStatus.BOUNCED, EmailFailure.MAILBOX)
     (event,) = driver.events
-    assert (event.failure, event.at, event.to) == (FailureReason.MAILBOX, 5.0, TO.email)
+    assert (event.failure, event.at, event.to) == (EmailFailure.MAILBOX, 5.0, TO.email)
 
 
 def test_a_refusal_is_repeated_under_its_key():

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from hardpoint.email.addresses import Address
 from hardpoint.email.types import (
     Attachment,
-    Consent,
     ConsentChanged,
     Delivery,
     DeliveryStatus,
     Email,
     EmailChanged,
+    EmailConsent,
     EmailEngaged,
+    EmailFailure,
     Engagement,
-    FailureReason,
     NewEmail,
     merge,
 )
@@ -83,7 +83,7 @@ def test_no_value_shows_an_address_in_full_or_a_text():
         **about,
         status=DeliveryStatus.BOUNCED,
         vendor_status="bounce",
-        failure=FailureReason.MAILBOX,
+        failure=EmailFailure.MAILBOX,
         reason=f"canary {ann}",
     )
     values = [
@@ -106,7 +106,7 @@ def test_no_value_shows_an_address_in_full_or_a_text():
         ),
         changed,
         EmailEngaged(**about, engagement=Engagement.CLICKED, url="https://canary.example/"),
-        ConsentChanged(**about, consent=Consent.COMPLAINED),
+        ConsentChanged(**about, consent=EmailConsent.COMPLAINED),
     ]
     for value in values:
         assert ann not in repr(value)

@@ -1,7 +1,7 @@
 import pytest
 
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.fakes.server import FakeServer
 
 
@@ -17,7 +17,7 @@ class Echo:
     def answer(self, request):
         self.received.append(request)
         self.ledger.record("asked", path=request.path, method=request.method)
-        return Reply.json({"path": request.path, "body": request.body.decode()})
+        return FakeReply.json({"path": request.path, "body": request.body.decode()})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Chaos, Emitter
 from hardpoint.fakes.faults import latency
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.fakes.server import FakeServer
 from hardpoint.webhooks import WebhookRequest
 from hardpoint.webhooks.standard import StandardWebhooks
@@ -39,9 +39,9 @@ class Receiver:
             verified = SCHEME.verify(webhook, now=NOW)
         except WebhookError as error:
             self.ledger.record("refused", reason=error.reason)
-            return Reply(status=401)
+            return FakeReply(status=401)
         self.ledger.record("believed", id=verified.events[0].id)
-        return Reply(status=204)
+        return FakeReply(status=204)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_webhook_may_overtake_a_late_answer(receiver, server):
     answers = []
     emitter = Emitter(SCHEME, now=lambda: NOW)
     emitter.follow(receiver.url, told=told.put)
-    server.app.answer = lambda request: (say(emitter, "a"), Reply())[1]
+    server.app.answer = lambda request: (say(emitter, "a"), FakeReply())[1]
     server.faults.next(latency(3600))
 
     def ask():

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.messages import FakeReply, Received
 
 
 def received(target="/", body=b""):
@@ -18,6 +18,6 @@ def test_a_request_is_read_as_what_it_is():
 
 
 def test_a_json_reply_says_so():
-    reply = Reply.json({"a": 1}, 201, ("x", "y"))
+    reply = FakeReply.json({"a": 1}, 201, ("x", "y"))
     assert (reply.status, reply.body) == (201, b'{"a":1}')
     assert reply.headers == (("content-type", "application/json"), ("x", "y"))

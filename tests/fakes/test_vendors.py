@@ -4,7 +4,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import provider, provider_names
-from hardpoint.fakes.vendors import Facts, emitter_of, facts_of, fake, fake_names
+from hardpoint.fakes.vendors import VendorFacts, emitter_of, facts_of, fake, fake_names
 
 
 def test_whoever_has_a_fake_in_its_manifest_can_be_imitated() -> None:
@@ -32,5 +32,5 @@ def test_a_fake_need_not_say_anything_of_itself() -> None:
     class Plain:
         name = "plain"
 
-    assert facts_of(Plain()) == Facts()
+    assert facts_of(Plain()) == VendorFacts()
     assert emitter_of(Plain()) is None

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
@@ -66,7 +66,7 @@ class Scripted:
 
     def answer(self, request):
         self.received.append(request)
-        return self.replies.pop(0) if self.replies else Reply.json({"path": request.path})
+        return self.replies.pop(0) if self.replies else FakeReply.json({"path": request.path})
 
 
 @pytest.fixture

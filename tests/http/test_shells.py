@@ -16,7 +16,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.fakes.faults import hang, latency, reset, truncate
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import Request
@@ -29,7 +29,7 @@ def post(url, path="/v1/things?token=t", headers=(), body=b"a=1"):
 
 def test_a_request_goes_out_as_it_is_and_its_answer_comes_back_whole(shells, vendor):
     vendor.app.replies.append(
-        Reply(status=201, headers=(("X-One", "1"), ("x-one", "2")), body=b"!")
+        FakeReply(status=201, headers=(("X-One", "1"), ("x-one", "2")), body=b"!")
     )
     answer = shells.send(post(vendor.url, headers=(("x-two", "zwei"),)))
     assert (answer.status, answer.headers["x-one"], answer.body) == (201, "2", b"!")
@@ -116,7 +116,7 @@ def test_nothing_is_sent_when_no_time_is_left(shells, vendor):
 
 
 def test_an_answer_over_the_cap_is_refused(shells, vendor):
-    vendor.app.replies += [Reply(body=b"x" * 10), Reply(body=b"x" * 11)]
+    vendor.app.replies += [FakeReply(body=b"x" * 10), FakeReply(body=b"x" * 11)]
     assert len(shells.send(post(vendor.url), body_bytes_max=10).body) == 10
     with pytest.raises(UnexpectedResponseError, match="larger than 10 bytes") as caught:
         shells.send(post(vendor.url), body_bytes_max=10)
@@ -124,18 +124,18 @@ def test_an_answer_over_the_cap_is_refused(shells, vendor):
 
 
 def test_an_answer_over_the_cap_may_be_cut(shells, vendor):
-    vendor.app.replies.append(Reply(body=b"x" * 1_000_000))
+    vendor.app.replies.append(FakeReply(body=b"x" * 1_000_000))
     answer = shells.send(post(vendor.url), body_bytes_max=10, cut=True)
     assert (answer.status, answer.body) == (200, b"x" * 10)
 
 
 def test_an_encoded_answer_is_taken_as_it_came_where_it_may_be_cut(shells, vendor):
-    vendor.app.replies.append(Reply(headers=(("content-encoding", "gzip"),), body=b"\x1f\x8b"))
+    vendor.app.replies.append(FakeReply(headers=(("content-encoding", "gzip"),), body=b"\x1f\x8b"))
     assert shells.send(post(vendor.url), cut=True).body == b"\x1f\x8b"
 
 
 def test_an_encoded_answer_is_refused(shells, vendor):
-    vendor.app.replies.append(Reply(headers=(("content-encoding", "gzip"),), body=b"\x1f\x8b"))
+    vendor.app.replies.append(FakeReply(headers=(("content-encoding", "gzip"),), body=b"\x1f\x8b"))
     with pytest.raises(UnexpectedResponseError, match="is encoded"):
         shells.send(post(vendor.url))
 
@@ -143,7 +143,7 @@ def test_an_encoded_answer_is_refused(shells, vendor):
 def test_no_redirect_is_followed_and_no_cookie_kept(shells, vendor):
     transport = shells()
     moved = (("location", "/elsewhere"), ("set-cookie", "a=1"))
-    vendor.app.replies.append(Reply(status=302, headers=moved))
+    vendor.app.replies.append(FakeReply(status=302, headers=moved))
     assert shells.do(transport.send(post(vendor.url))).status == 302
     shells.do(transport.send(post(vendor.url)))
     assert [received.path for received in vendor.app.received] == ["/v1/things"] * 2

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import InvalidRequestError, UnavailableError
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.http.messages import Response
 from hardpoint.http.untrusted import (
     Untrusted,
@@ -117,7 +117,7 @@ def test_a_name_without_an_address_is_not_asked():
 
 def test_the_connection_goes_to_the_checked_address_under_the_name(shells, vendor):
     port = vendor.url.rpartition(":")[2]
-    vendor.app.replies.append(Reply(status=302, headers=(("location", "http://127.0.0.1/"),)))
+    vendor.app.replies.append(FakeReply(status=302, headers=(("location", "http://127.0.0.1/"),)))
     untrusted = Untrusted(shells(), named("127.0.0.1"), permit=lambda address: True, plain=True)
     answer = shells.do(untrusted.get(f"http://localhost:{port}/cert.pem"))
     assert answer.status == 302

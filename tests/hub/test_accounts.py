@@ -19,7 +19,7 @@ from hardpoint.http.messages import Response
 from hardpoint.http.untrusted import Untrusted
 from hardpoint.hub.accounts import Accounts
 from hardpoint.hub.oauth import OAuthSettings
-from hardpoint.oauth.flow import Kind
+from hardpoint.oauth.flow import FlowKind
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.tokens import Tokens
 
@@ -64,10 +64,10 @@ def test_a_described_provider_needs_no_question_and_one_that_describes_itself_is
 
         async def both():
             async with made:
-                one = await made.flows.begin(Kind.LOGIN, "google")
-                other = await made.flows.begin(Kind.CONNECT, "acme", user="ada")
+                one = await made.flows.begin(FlowKind.LOGIN, "google")
+                other = await made.flows.begin(FlowKind.CONNECT, "acme", user="ada")
             async with made:  # opened again, nobody is asked again
-                await made.flows.begin(Kind.LOGIN, "acme")
+                await made.flows.begin(FlowKind.LOGIN, "acme")
             return one, other
 
         one, other = asyncio.run(both())
@@ -81,7 +81,7 @@ def test_what_a_registration_is_not_for_it_does_not_do(accounts):
         registered("a", provider="google", connect=False),
         registered("b", provider="google", login=False),
     )
-    for kind, name in ((Kind.CONNECT, "a"), (Kind.LOGIN, "b")):
+    for kind, name in ((FlowKind.CONNECT, "a"), (FlowKind.LOGIN, "b")):
         with pytest.raises(FlowError):
             asyncio.run(begin(made, kind, name, user="ada"))
 
@@ -90,20 +90,20 @@ def test_an_issuer_that_is_away_is_said_at_the_start(accounts):
     with FakeServer(FakeIssuer()) as server:
         url = server.url
     with pytest.raises(UnavailableError):
-        asyncio.run(begin(accounts(registered(issuer=url)), Kind.LOGIN, "acme"))
+        asyncio.run(begin(accounts(registered(issuer=url)), FlowKind.LOGIN, "acme"))
 
 
 @pytest.mark.parametrize("issuer", ["https://10.0.0.7", "https://169.254.169.254"])
 def test_an_issuer_in_our_own_network_is_not_asked(accounts, issuer):
     made = accounts(registered(issuer=issuer))
     with pytest.raises(InvalidRequestError, match="not a public address"):
-        asyncio.run(begin(made, Kind.LOGIN, "acme"))
+        asyncio.run(begin(made, FlowKind.LOGIN, "acme"))
 
 
 def test_an_internal_issuer_is_asked_at_any_address_and_port(accounts, closed_port):
     made = accounts(registered(issuer=f"https://0.0.0.0:{closed_port}", internal=True))
     with pytest.raises(UnavailableError, match="no connection"):
-        asyncio.run(begin(made, Kind.LOGIN, "acme"))
+        asyncio.run(begin(made, FlowKind.LOGIN, "acme"))
 
 
 def test_an_issuer_outside_cannot_send_our_secret_into_our_own_network(accounts, monkeypatch):
@@ -142,7 +142,7 @@ def test_other_sites_of_ours_may_be_returned_to(accounts):
     google = registered("google", provider="google")
     made = accounts(google, origins=["https://app.acme.example"])
     there = {"return_to": "https://app.acme.example/orders"}
-    assert asyncio.run(begin(made, Kind.LOGIN, "google", **there)).url
+    assert asyncio.run(begin(made, FlowKind.LOGIN, "google", **there)).url
 
 
 @pytest.mark.parametrize(

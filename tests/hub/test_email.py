@@ -9,7 +9,7 @@ from hardpoint.core.errors import ConfigurationError, InvalidRequestError, Outco
 from hardpoint.email import DeliveryStatus, EmailChanged, merge
 from hardpoint.fakes.emitter import Chaos
 from hardpoint.fakes.faults import commit_then_drop
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
 from hardpoint.providers.sendgrid.fake import API_KEY, VERIFICATION_KEY, FakeSendGrid
@@ -89,7 +89,7 @@ class Door:
         self._hub, self._loop = hub, loop
 
     def answer(self, request):
-        return Reply(
+        return FakeReply(
             status=asyncio.run_coroutine_threadsafe(self._take(request), self._loop).result().status
         )
 

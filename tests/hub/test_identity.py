@@ -14,7 +14,7 @@ from hardpoint.hub.hub import Hub
 from hardpoint.hub.identity import IssuerUnavailable
 from hardpoint.hub.settings import Settings
 from hardpoint.integrations.starlette import SignIn
-from hardpoint.oauth.flow import Kind
+from hardpoint.oauth.flow import FlowKind
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
@@ -189,7 +189,7 @@ def test_what_a_hub_that_was_not_started_cannot_do_says_so(written) -> None:
         with pytest.raises(ConfigurationError, match="Start the hub") as caught:
             await hub.vault.put("id", Tokens(access=Secret.value("t"), issued_at=0.0), client="id")
         with pytest.raises(FlowError) as refused:
-            await hub.accounts.flows.begin(Kind.LOGIN, "id")
+            await hub.accounts.flows.begin(FlowKind.LOGIN, "id")
         await hub.stop()
         return str(caught.value), refused.value.reason
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.fakes.faults import status
 from hardpoint.integrations.starlette import SignIn
-from hardpoint.oauth.flow import Kind
+from hardpoint.oauth.flow import FlowKind
 
 SHOP = "https://shop.example"
 
@@ -40,7 +40,7 @@ def test_a_user_connects_an_account(browser, shop):
     browser.sign_in()
     browser.sign_in("/connect/acme?return_to=/settings")
     (done,) = shop.connected
-    assert (done.kind, done.user, done.account) == (Kind.CONNECT, "user-1", "id-of-ada")
+    assert (done.kind, done.user, done.account) == (FlowKind.CONNECT, "user-1", "id-of-ada")
     assert done.tokens.refresh is not None
 
 
@@ -270,7 +270,7 @@ def test_a_route_of_ones_own_asks_for_more(browser, shop):
     async def more(request):
         return await shop.signin.begin(
             request,
-            Kind.UPGRADE,
+            FlowKind.UPGRADE,
             "acme",
             scopes=["calendar"],
             connection="c-1",

@@ -14,7 +14,7 @@ from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.messages import Received
 from hardpoint.http.messages import Response
 from hardpoint.oauth.authorization import challenge
-from hardpoint.oauth.catalogue import Entry, Rotation
+from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.keyring import Keyring
@@ -28,7 +28,7 @@ from hardpoint.testing.clock import ManualClock
 
 
 def _entry(**facts):
-    return Entry(
+    return ProviderEntry(
         **{
             "name": "acme",
             "authorize_url": "https://acme.example/oauth/authorize",
@@ -274,7 +274,7 @@ class World:
         self.server = FakeAuthorization(
             rotation=rotation, now=clock.now, prefix="canary-", **server
         )
-        facts = {"rotation": Rotation(rotation), **(entry_facts or {})}
+        facts = {"rotation": RefreshRotation(rotation), **(entry_facts or {})}
         if rotation == "grace":
             facts.setdefault("reuse_grace", self.server.reuse_grace)
         self.entry = entry(

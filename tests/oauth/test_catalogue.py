@@ -2,7 +2,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import ClientAuth, Rotation
+from hardpoint.oauth.catalogue import ClientAuth, RefreshRotation
 from hardpoint.oauth.client import Client
 
 SHOP = {
@@ -38,8 +38,8 @@ def test_nothing_else_gets_into_a_url(entry, inputs: dict[str, str], problem: st
         ({"token_url": "http://acme.example/token"}, "is not https"),
         ({"revocation_url": "https://u:p@acme.example/"}, "holds credentials"),
         ({"token_url": "https://{shop}.acme.example/token"}, "places without a pattern"),
-        ({"rotation": Rotation.GRACE}, "reuse_grace"),
-        ({"rotation": Rotation.STRICT, "reuse_grace": 5.0}, "reuse_grace"),
+        ({"rotation": RefreshRotation.GRACE}, "reuse_grace"),
+        ({"rotation": RefreshRotation.STRICT, "reuse_grace": 5.0}, "reuse_grace"),
     ],
 )
 def test_an_entry_that_cannot_be_right_is_refused(entry, facts: dict, problem: str) -> None:

@@ -12,7 +12,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import ClientAuth, Encoding, Revocation
+from hardpoint.oauth.catalogue import BodyEncoding, ClientAuth, Revocation
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.runtime.blocking import run
 
@@ -79,7 +79,7 @@ def test_a_json_endpoint_gets_json(endpoint, transport) -> None:
     transport.replies = [GRANTED]
     run(
         endpoint(
-            encoding=Encoding.JSON, token_params={"expiring": "1"}, token_headers={"x-v": "2"}
+            encoding=BodyEncoding.JSON, token_params={"expiring": "1"}, token_headers={"x-v": "2"}
         ).refresh(Secret.value("r1"))
     )
     (request,) = transport.sent

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from hardpoint.core.errors import StoreCorruptError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.envelope import Envelope, Place, Sealed
+from hardpoint.oauth.envelope import Envelope, Sealed, SlotPlace
 from hardpoint.oauth.keyring import Keyring
 
 K1 = "k1:" + "A" * 43 + "="
 K2 = "k2:" + "B" * 43 + "="
-HERE = Place("t1", "c1", "main", 3)
+HERE = SlotPlace("t1", "c1", "main", 3)
 
 
 def envelope(*entries):
@@ -30,11 +30,11 @@ def test_what_is_sealed_opens_where_it_was_sealed_for(plain):
 @pytest.mark.parametrize(
     "there",
     [
-        Place("t2", "c1", "main", 3),
-        Place("t1", "c2", "main", 3),
-        Place("t1", "c1", "user", 3),
-        Place("t1", "c1", "main", 4),
-        Place("t1c1", "", "main", 3),
+        SlotPlace("t2", "c1", "main", 3),
+        SlotPlace("t1", "c2", "main", 3),
+        SlotPlace("t1", "c1", "user", 3),
+        SlotPlace("t1", "c1", "main", 4),
+        SlotPlace("t1c1", "", "main", 3),
     ],
 )
 def test_it_opens_nowhere_else(there):
@@ -83,7 +83,7 @@ def test_a_new_key_rewraps_the_data_key_and_nothing_else():
 def test_what_cannot_be_opened_is_not_rewrapped():
     sealed = envelope().seal(b"token", HERE)
     with pytest.raises(StoreCorruptError):
-        envelope(K2, K1).rewrapped(sealed, Place("t2", "c1", "main", 3))
+        envelope(K2, K1).rewrapped(sealed, SlotPlace("t2", "c1", "main", 3))
 
 
 def test_no_nonce_and_no_data_key_is_used_twice():

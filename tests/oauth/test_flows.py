@@ -19,7 +19,7 @@ from hardpoint.http.messages import Response
 from hardpoint.oauth.catalogue import Pkce
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.endpoint import TokenEndpoint
-from hardpoint.oauth.flow import Authority, FlowFinished, FlowRefused, Kind
+from hardpoint.oauth.flow import Authority, FlowFinished, FlowKind, FlowRefused
 from hardpoint.oauth.flows import FLOWS_MAX, Flows
 from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.jwt import Expected
@@ -89,8 +89,8 @@ def reason_of(outcome):
     return caught.value.reason
 
 
-def begin(flows, kind=Kind.LOGIN, **facts):
-    facts = facts if kind is Kind.LOGIN else {"user": "ada", **facts}
+def begin(flows, kind=FlowKind.LOGIN, **facts):
+    facts = facts if kind is FlowKind.LOGIN else {"user": "ada", **facts}
     return run(flows.begin(kind, "acme", **facts))
 
 
@@ -164,7 +164,7 @@ def test_a_person_signs_in(flows, provider):
     made = flows()
     begun = begin(made, return_to="/orders?page=2")
     done = run(finish(made, provider.visit(begun.url), begun.held))
-    assert (done.kind, done.provider, done.return_to) == (Kind.LOGIN, "acme", "/orders?page=2")
+    assert (done.kind, done.provider, done.return_to) == (FlowKind.LOGIN, "acme", "/orders?page=2")
     assert done.identity.key == (ISSUER, "user-1")
     assert (done.account, done.user, done.connection, done.missing) == ("user-1", None, None, ())
     assert done.tokens.access.reveal() == "canary-access"
@@ -174,12 +174,12 @@ def test_a_person_signs_in(flows, provider):
 
 def test_a_user_connects_an_account(flows, provider):
     made = flows()
-    begun = begin(made, Kind.CONNECT, scopes=["calendar"])
+    begun = begin(made, FlowKind.CONNECT, scopes=["calendar"])
     done = run(finish(made, provider.visit(begun.url), begun.held, user="ada"))
-    assert (done.kind, done.user, done.account) == (Kind.CONNECT, "ada", "user-1")
+    assert (done.kind, done.user, done.account) == (FlowKind.CONNECT, "ada", "user-1")
 
 
-@pytest.mark.parametrize("kind", [Kind.UPGRADE, Kind.RECONNECT])
+@pytest.mark.parametrize("kind", [FlowKind.UPGRADE, FlowKind.RECONNECT])
 def test_a_connection_is_renewed_by_the_same_account_only(flows, provider, kind):
     made = flows()
     for account, same in (("user-1", True), ("user-2", False)):
@@ -195,7 +195,7 @@ def test_a_provider_that_tells_nothing_of_the_person_connects_all_the_same(
     store, clock, authority, provider
 ):
     made = Flows(store, clock, login={}, connect={"acme": authority(reads=False, issuer=None)})
-    begun = begin(made, Kind.CONNECT)
+    begun = begin(made, FlowKind.CONNECT)
     done = run(finish(made, provider.visit(begun.url), begun.held, user="ada"))
     assert (done.identity, done.account) == (None, None)
 
@@ -213,7 +213,7 @@ def test_a_provider_that_tells_nothing_of_the_person_connects_all_the_same(
 def test_the_answer_may_name_the_account(flows, provider, field, account):
     made = flows(account_field=field)
     provider.more = {"team": {"id": "T1"}, "number": 7, "flag": True}
-    begun = begin(made, Kind.CONNECT)
+    begun = begin(made, FlowKind.CONNECT)
     done = run(finish(made, provider.visit(begun.url), begun.held, user="ada"))
     assert done.account == account
 
@@ -221,7 +221,7 @@ def test_the_answer_may_name_the_account(flows, provider, field, account):
 def test_scopes_that_the_user_unticked_are_told(flows, provider):
     made = flows()
     provider.more = {"scope": "openid email"}
-    begun = begin(made, Kind.CONNECT, scopes=["calendar"])
+    begun = begin(made, FlowKind.CONNECT, scopes=["calendar"])
     done = run(finish(made, provider.visit(begun.url), begun.held, user="ada"))
     assert done.missing == ("calendar",)
 
@@ -240,7 +240,7 @@ def test_an_attackers_code_and_state_do_not_work_in_the_victims_browser(flows, p
 
 def test_an_attackers_account_is_not_connected_to_the_victim(flows, provider):
     made = flows()
-    begun = begin(made, Kind.CONNECT, user="mallory")
+    begun = begin(made, FlowKind.CONNECT, user="mallory")
     query = provider.visit(begun.url)
     assert reason_of(finish(made, query, begun.held, user="ada")) == "other_user"
     assert reason_of(finish(made, query, begun.held, user=None)) == "other_user"
@@ -314,7 +314,7 @@ def test_one_browser_has_so_many_flows_and_no_more(flows, store, provider):
         begin(made, held=first.held)
     assert len(store._flows) == FLOWS_MAX + 1
     assert reason_of(finish(made, provider.visit(first.url), first.held)) == "unknown_state"
-    assert run(finish(made, provider.visit(other.url), other.held)).kind is Kind.LOGIN
+    assert run(finish(made, provider.visit(other.url), other.held)).kind is FlowKind.LOGIN
 
 
 def test_what_a_browser_claims_to_hold_is_taken_only_in_our_own_shape(flows):
@@ -514,18 +514,24 @@ def test_the_same_subject_of_two_issuers_is_two_people():
 
 def test_an_unknown_provider_is_refused_by_name(flows):
     made = flows()
-    for kind, name in ((Kind.LOGIN, "nobody"), (Kind.CONNECT, "other"), (Kind.LOGIN, "../acme")):
+    for kind, name in (
+        (FlowKind.LOGIN, "nobody"),
+        (FlowKind.CONNECT, "other"),
+        (FlowKind.LOGIN, "../acme"),
+    ):
         assert reason_of(made.begin(kind, name, user="ada")) == "unknown_provider"
 
 
 def test_a_connection_is_made_by_somebody_and_renewed_by_name(flows):
     made = flows()
-    assert reason_of(made.begin(Kind.CONNECT, "acme")) == "not_signed_in"
-    assert reason_of(made.begin(Kind.UPGRADE, "acme", user="ada")) == "connection"
+    assert reason_of(made.begin(FlowKind.CONNECT, "acme")) == "not_signed_in"
+    assert reason_of(made.begin(FlowKind.UPGRADE, "acme", user="ada")) == "connection"
 
 
 def test_a_place_to_return_to_that_leads_elsewhere_is_refused_before_anything_is_kept(flows, store):
-    assert reason_of(flows().begin(Kind.LOGIN, "acme", return_to="//evil.example")) == "return_to"
+    assert (
+        reason_of(flows().begin(FlowKind.LOGIN, "acme", return_to="//evil.example")) == "return_to"
+    )
     assert store._flows == {}
 
 

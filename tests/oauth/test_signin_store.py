@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from hardpoint.oauth.flow import Flow, Kind
+from hardpoint.oauth.flow import Flow, FlowKind
 from hardpoint.oauth.memory import MemoryIdentityStore
 from hardpoint.oauth.sessions import Session
 from hardpoint.oauth.signin_store import SigninStore
@@ -31,7 +31,7 @@ def flow(key, browser="b-1", expires_at=NOW + 600, **facts):
     return Flow(
         **{
             "key": key,
-            "kind": Kind.CONNECT,
+            "kind": FlowKind.CONNECT,
             "provider": "acme",
             "browser": browser,
             "salt": b"\x00\xff" * 16,
@@ -58,7 +58,7 @@ def put(store, *flows, most=20, now=NOW):
 
 
 def test_a_flow_is_found_as_it_was_put(store):
-    whole, bare = flow("k-1"), flow("k-2", kind=Kind.LOGIN, scopes=(), user=None, age_max=None)
+    whole, bare = flow("k-1"), flow("k-2", kind=FlowKind.LOGIN, scopes=(), user=None, age_max=None)
     put(store, whole, bare)
     assert run(store.find_flow("k-1")) == whole
     assert run(store.find_flow("k-2")) == bare

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from hardpoint.core.errors import TokenEndpointError
-from hardpoint.oauth.catalogue import Rotation
+from hardpoint.oauth.catalogue import RefreshRotation
 from hardpoint.oauth.transitions import Next, failed, given_up, harmless, next_step, takes
 from hardpoint.store.vault import ConnectionRow
 
@@ -37,8 +37,8 @@ def row(**facts):
 
 @pytest.fixture
 def step(entry):
-    def step(the_row, *, rotation=Rotation.STRICT, now=NOW, seen=3, facts=None, **asked):
-        grace = {"reuse_grace": 600.0} if rotation is Rotation.GRACE else {}
+    def step(the_row, *, rotation=RefreshRotation.STRICT, now=NOW, seen=3, facts=None, **asked):
+        grace = {"reuse_grace": 600.0} if rotation is RefreshRotation.GRACE else {}
         return next_step(
             the_row,
             entry(rotation=rotation, **grace, **(facts or {})),
@@ -86,16 +86,16 @@ def test_a_provider_that_can_tell_is_asked_in_its_turn(step):
 @pytest.mark.parametrize(
     ("rotation", "since", "expected"),
     [
-        (Rotation.STATIC, 1e9, True),
-        (Rotation.GRACE, 0, True),
-        (Rotation.GRACE, 589, True),
-        (Rotation.GRACE, 590, False),
-        (Rotation.GRACE, -1, False),
-        (Rotation.STRICT, 0, False),
+        (RefreshRotation.STATIC, 1e9, True),
+        (RefreshRotation.GRACE, 0, True),
+        (RefreshRotation.GRACE, 589, True),
+        (RefreshRotation.GRACE, 590, False),
+        (RefreshRotation.GRACE, -1, False),
+        (RefreshRotation.STRICT, 0, False),
     ],
 )
 def test_when_a_token_can_be_sent_again(entry, rotation, since, expected):
-    grace = {"reuse_grace": 600.0} if rotation is Rotation.GRACE else {}
+    grace = {"reuse_grace": 600.0} if rotation is RefreshRotation.GRACE else {}
     assert harmless(entry(rotation=rotation, **grace), NOW - since, NOW) is expected
 
 
@@ -117,7 +117,7 @@ def test_a_failure_with_a_known_outcome_leaves_an_earlier_doubt_as_it_was(entry)
     error = TokenEndpointError(retry_after=99.0)
     after = failed(before, error, entry(), NOW, before=NOW - 50, chance=1.0)
     assert (after.attempt_at, after.lease_until, after.state) == (NOW - 50, None, "needs_reauth")
-    static = entry(rotation=Rotation.STATIC)
+    static = entry(rotation=RefreshRotation.STATIC)
     after = failed(before, error, static, NOW, before=None, chance=1.0)
     assert (after.attempt_at, after.state, after.retry_at) == (None, "degraded", NOW + 99)
 

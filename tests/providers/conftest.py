@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
 
@@ -35,7 +35,7 @@ class Scripted:
 
     def __init__(self):
         self.ledger = Ledger()
-        self.reply = Reply()
+        self.reply = FakeReply()
         self.received = []
 
     def answer(self, request):

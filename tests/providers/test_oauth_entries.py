@@ -8,7 +8,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import load, provider, provider_names
-from hardpoint.oauth.catalogue import Entry, Pkce, Rotation
+from hardpoint.oauth.catalogue import Pkce, ProviderEntry, RefreshRotation
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference" / "providers"
 CALLBACK = "`<public_url>/auth/callback/<name>`"
@@ -24,8 +24,8 @@ by_entry = pytest.mark.parametrize(
 )
 
 ROTATIONS = {
-    Rotation.STATIC: "stays; sending it twice harms nothing",
-    Rotation.STRICT: "works once; a second use may end the grant",
+    RefreshRotation.STATIC: "stays; sending it twice harms nothing",
+    RefreshRotation.STRICT: "works once; a second use may end the grant",
 }
 
 
@@ -33,7 +33,7 @@ def days(seconds):
     return "not said" if seconds is None else f"{seconds / 86_400:g} days"
 
 
-def facts_of(entry: Entry) -> list[tuple[str, str]]:
+def facts_of(entry: ProviderEntry) -> list[tuple[str, str]]:
     """What a page says of an entry."""
     return [
         ("authorize", f"`{entry.authorize_url}`"),

@@ -6,56 +6,56 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.resilience.budget import Budget, Purse
+from hardpoint.resilience.budget import Budget, BudgetAccount
 
 
-def earn(purse, calls=1):
+def earn(account, calls=1):
     """As the runner does on each first attempt."""
     for _ in range(calls):
-        if purse.tokens < purse.capacity:
-            purse.tokens += purse.ratio
+        if account.tokens < account.capacity:
+            account.tokens += account.ratio
 
 
-def test_a_new_purse_holds_a_second_of_its_floor():
-    purse = Purse(Budget(ratio=0.2, floor=10), 0.0)
-    assert [purse.spend(0.0) for _ in range(12)] == [True] * 10 + [False] * 2
+def test_a_new_account_holds_a_second_of_its_floor():
+    account = BudgetAccount(Budget(ratio=0.2, floor=10), 0.0)
+    assert [account.spend(0.0) for _ in range(12)] == [True] * 10 + [False] * 2
 
 
 def test_one_retry_may_always_be_the_first():
-    assert Purse(Budget(ratio=0.1, floor=0), 0.0).spend(0.0)
-    assert Purse(Budget(ratio=0.1, floor=0.5), 0.0).spend(0.0)
+    assert BudgetAccount(Budget(ratio=0.1, floor=0), 0.0).spend(0.0)
+    assert BudgetAccount(Budget(ratio=0.1, floor=0.5), 0.0).spend(0.0)
 
 
 def test_five_calls_earn_one_retry_at_a_ratio_of_a_fifth():
-    purse = Purse(Budget(ratio=0.25, floor=0), 0.0)
-    assert purse.spend(0.0)
-    earn(purse, 3)
-    assert not purse.spend(0.0)
-    earn(purse)
-    assert purse.spend(0.0)
-    assert not purse.spend(0.0)
+    account = BudgetAccount(Budget(ratio=0.25, floor=0), 0.0)
+    assert account.spend(0.0)
+    earn(account, 3)
+    assert not account.spend(0.0)
+    earn(account)
+    assert account.spend(0.0)
+    assert not account.spend(0.0)
 
 
 def test_the_floor_earns_with_time():
-    purse = Purse(Budget(ratio=0, floor=2, burst=2), 0.0)
-    assert [purse.spend(0.0) for _ in range(3)] == [True, True, False]
-    assert not purse.spend(0.25)
-    assert purse.spend(0.5)
-    assert not purse.spend(0.5)
+    account = BudgetAccount(Budget(ratio=0, floor=2, burst=2), 0.0)
+    assert [account.spend(0.0) for _ in range(3)] == [True, True, False]
+    assert not account.spend(0.25)
+    assert account.spend(0.5)
+    assert not account.spend(0.5)
 
 
 def test_no_more_is_saved_than_the_burst():
-    purse = Purse(Budget(ratio=0, floor=2, burst=3), 0.0)
-    assert [purse.spend(1000.0) for _ in range(4)] == [True] * 3 + [False]
+    account = BudgetAccount(Budget(ratio=0, floor=2, burst=3), 0.0)
+    assert [account.spend(1000.0) for _ in range(4)] == [True] * 3 + [False]
 
 
 def test_time_that_stands_still_or_runs_back_earns_nothing_twice():
-    purse = Purse(Budget(ratio=0, floor=1, burst=1), 10.0)
-    assert purse.spend(10.0)
-    assert not purse.spend(9.0)
-    assert purse.spend(11.0)
-    assert not purse.spend(10.0)
-    assert not purse.spend(11.0)
+    account = BudgetAccount(Budget(ratio=0, floor=1, burst=1), 10.0)
+    assert account.spend(10.0)
+    assert not account.spend(9.0)
+    assert account.spend(11.0)
+    assert not account.spend(10.0)
+    assert not account.spend(11.0)
 
 
 @pytest.mark.parametrize(
@@ -78,24 +78,24 @@ def test_the_capacity_is_the_burst_or_what_is_usual(budget, capacity):
 )
 def test_retries_never_exceed_the_share_the_floor_and_the_start(ratio, floor, steps):
     budget = Budget(ratio=ratio, floor=floor)
-    purse, now, calls, spent = Purse(budget, 0.0), 0.0, 0, 0
-    start = purse.tokens
+    account, now, calls, spent = BudgetAccount(budget, 0.0), 0.0, 0, 0
+    start = account.tokens
     for is_call, wait in steps:
         now += wait
         if is_call:
-            earn(purse)
+            earn(account)
             calls += 1
-        spent += purse.spend(now)
+        spent += account.spend(now)
         assert spent <= start + ratio * calls + floor * now + 1e-6
-        assert 0 <= purse.tokens <= budget.capacity + ratio
+        assert 0 <= account.tokens <= budget.capacity + ratio
 
 
 def test_eight_threads_spend_each_token_once():
-    purse = Purse(Budget(ratio=0, floor=1000, burst=1000), 0.0)
+    account = BudgetAccount(Budget(ratio=0, floor=1000, burst=1000), 0.0)
     spent = []
 
     def hammer():
-        spent.append(sum(purse.spend(0.0) for _ in range(500)))
+        spent.append(sum(account.spend(0.0) for _ in range(500)))
 
     threads = [threading.Thread(target=hammer) for _ in range(8)]
     for thread in threads:

@@ -6,7 +6,7 @@ from math import inf
 import pytest
 
 from hardpoint.core.errors import BulkheadFullError, ConfigurationError, DeadlineTooShortError
-from hardpoint.resilience.bulkhead import Bulkhead, Room
+from hardpoint.resilience.bulkhead import Bulkhead, BulkheadRoom
 from hardpoint.resilience.events import CallQueued
 from hardpoint.runtime.effects import AMBIENT
 from hardpoint.runtime.waiting import THREADS, TaskWaiter
@@ -39,7 +39,7 @@ def until(condition, limit=10.0):
 
 
 def test_so_many_are_inside_at_once_and_the_rest_follows_in_order(effects, clock, listeners, heard):
-    room = Room(Bulkhead(2, queue=10), effects, name="crm", key="eu", listeners=listeners)
+    room = BulkheadRoom(Bulkhead(2, queue=10), effects, name="crm", key="eu", listeners=listeners)
     inside, most, order = 0, 0, []
 
     async def call(number):
@@ -63,7 +63,7 @@ def test_so_many_are_inside_at_once_and_the_rest_follows_in_order(effects, clock
 
 
 def test_a_full_line_refuses(effects, clock):
-    room = Room(Bulkhead(1, queue=1), effects, name="crm", key="eu")
+    room = BulkheadRoom(Bulkhead(1, queue=1), effects, name="crm", key="eu")
 
     async def scenario():
         await enter(room, effects)
@@ -81,14 +81,14 @@ def test_a_full_line_refuses(effects, clock):
 
 
 def test_without_a_line_a_full_room_refuses_at_once(effects):
-    room = Room(Bulkhead(1), effects)
+    room = BulkheadRoom(Bulkhead(1), effects)
     room.free -= 1
     with pytest.raises(BulkheadFullError):
         room.wait_blocking(1000.0, inf)
 
 
 def test_a_place_that_came_free_before_standing_in_line_is_taken(effects, clock):
-    room = Room(Bulkhead(1), effects)
+    room = BulkheadRoom(Bulkhead(1), effects)
     assert room.wait_blocking(1000.0, inf) == 1000.0
     assert room.free == 0
     leave(room)
@@ -97,7 +97,7 @@ def test_a_place_that_came_free_before_standing_in_line_is_taken(effects, clock)
 
 
 def test_a_task_that_waits_past_the_deadline_is_refused_and_leaves_the_line(effects, clock):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.free -= 1
     with pytest.raises(DeadlineTooShortError, match="no place came free in time"):
         clock.run(room.wait(1000.0, 1003.0))
@@ -108,7 +108,7 @@ def test_a_task_that_waits_past_the_deadline_is_refused_and_leaves_the_line(effe
 
 
 def test_a_thread_that_waits_past_the_deadline_is_refused_and_leaves_the_line(effects, clock):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.free -= 1
 
     def let_time_pass():
@@ -124,7 +124,7 @@ def test_a_thread_that_waits_past_the_deadline_is_refused_and_leaves_the_line(ef
 
 
 def test_who_is_cancelled_in_line_leaves_it_and_loses_no_place(effects, clock):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
 
     async def scenario():
         await enter(room, effects)
@@ -143,7 +143,7 @@ def test_who_is_cancelled_in_line_leaves_it_and_loses_no_place(effects, clock):
 
 
 def test_who_is_cancelled_when_the_place_is_already_given_passes_it_on(effects, clock):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
 
     async def scenario():
         await enter(room, effects)
@@ -160,7 +160,7 @@ def test_who_is_cancelled_when_the_place_is_already_given_passes_it_on(effects, 
 
 
 def test_a_place_given_at_the_very_deadline_is_kept(effects, clock):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
 
     async def scenario():
         await enter(room, effects)
@@ -172,7 +172,7 @@ def test_a_place_given_at_the_very_deadline_is_kept(effects, clock):
 
 
 def test_an_interrupted_thread_leaves_the_line_or_passes_its_place_on(effects):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.free -= 1
 
     def interrupt(_signal, _seconds):
@@ -194,7 +194,7 @@ def test_an_interrupted_thread_leaves_the_line_or_passes_its_place_on(effects):
 
 
 def test_a_place_put_down_while_somebody_waits_goes_to_the_first_in_line(effects, clock):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
 
     async def scenario():
         await enter(room, effects)
@@ -219,7 +219,7 @@ def waiter_of_a_closed_loop(effects):
 
 
 def test_a_place_is_not_lost_on_a_loop_that_is_closed(effects):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.free -= 1
     room.line.append(waiter_of_a_closed_loop(effects))
     room.give_back(THREADS)
@@ -227,14 +227,14 @@ def test_a_place_is_not_lost_on_a_loop_that_is_closed(effects):
 
 
 def test_who_comes_gets_the_place_that_one_on_a_closed_loop_cannot_take(effects):
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.line.append(waiter_of_a_closed_loop(effects))
     assert room.wait_blocking(1000.0, inf) == 1000.0
     assert (room.free, len(room.line)) == (0, 0)
 
 
 def test_a_task_and_a_thread_stand_in_one_line():
-    room = Room(Bulkhead(1, queue=5), AMBIENT)
+    room = BulkheadRoom(Bulkhead(1, queue=5), AMBIENT)
     room.free -= 1
     order = []
 
@@ -260,7 +260,7 @@ def test_a_task_and_a_thread_stand_in_one_line():
 
 
 def test_eight_threads_never_exceed_the_places_and_lose_none():
-    room = Room(Bulkhead(3, queue=8), AMBIENT)
+    room = BulkheadRoom(Bulkhead(3, queue=8), AMBIENT)
     lock, inside, most, served = threading.Lock(), 0, 0, 0
 
     def hammer():

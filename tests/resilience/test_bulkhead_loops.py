@@ -11,7 +11,7 @@ from hardpoint.core.errors import BulkheadFullError, LimitExceededError
 from hardpoint.resilience import bulkhead
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.ratelimit import Meter, RateLimit
+from hardpoint.resilience.ratelimit import RateLimit, RateMeter
 
 
 async def hang() -> None:
@@ -139,7 +139,7 @@ def test_those_who_waited_in_a_closed_loop_take_no_room_in_the_line():
 
 
 def test_those_who_waited_for_their_moment_in_a_closed_loop_do_not_fill_the_line(effects, clock):
-    meter = Meter(RateLimit(1, per=1, queue=2), effects)
+    meter = RateMeter(RateLimit(1, per=1, queue=2), effects)
     meter._reserve(clock.monotonic(), inf)
     abandoned_at = [meter._reserve(clock.monotonic(), inf) for _ in range(2)]
     with pytest.raises(LimitExceededError):

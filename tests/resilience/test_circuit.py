@@ -9,12 +9,12 @@ import pytest
 from hardpoint.core.errors import CircuitOpenError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.circuit import STALE, Circuit, Outcome, State
+from hardpoint.resilience.circuit import STALE, Circuit, CircuitOutcome, CircuitState
 from hardpoint.resilience.events import CircuitChanged
 from hardpoint.runtime.effects import Effects
 from hardpoint.testing import ManualClock
 
-SUCCESS, FAILURE, NEUTRAL = Outcome.SUCCESS, Outcome.FAILURE, Outcome.NEUTRAL
+SUCCESS, FAILURE, NEUTRAL = CircuitOutcome.SUCCESS, CircuitOutcome.FAILURE, CircuitOutcome.NEUTRAL
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def attempt(circuit, clock, outcome, took=0.0, error="OSError"):
 
 
 def trip(circuit, clock):
-    while circuit.state is State.CLOSED:
+    while circuit.state is CircuitState.CLOSED:
         attempt(circuit, clock, FAILURE)
 
 
@@ -53,9 +53,9 @@ def test_failures_in_a_row_open_it_and_a_success_ends_the_row(make, clock):
     circuit = make(failures=3)
     for outcome in (FAILURE, FAILURE, SUCCESS, FAILURE, FAILURE):
         attempt(circuit, clock, outcome)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
     assert refused(circuit, clock)
 
 
@@ -63,9 +63,9 @@ def test_a_neutral_outcome_neither_adds_to_the_row_nor_ends_it(make, clock):
     circuit = make(failures=3)
     for outcome in (FAILURE, NEUTRAL, FAILURE, NEUTRAL):
         attempt(circuit, clock, outcome)
-    assert (circuit.state, circuit.consecutive) == (State.CLOSED, 2)
+    assert (circuit.state, circuit.consecutive) == (CircuitState.CLOSED, 2)
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
 
 
 def test_a_refusal_says_who_when_and_why_and_is_new_each_time(make, clock):
@@ -88,11 +88,11 @@ def test_a_failure_rate_opens_it_once_there_are_calls_enough(make, clock):
     circuit = make(rate=0.5, min_calls=4, window=10)
     for outcome in (FAILURE, FAILURE, FAILURE):
         attempt(circuit, clock, outcome)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
     attempt(circuit, clock, SUCCESS)
-    assert circuit.state is State.CLOSED, "what opens it is a call that fails"
+    assert circuit.state is CircuitState.CLOSED, "what opens it is a call that fails"
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
 
 
 def test_failures_that_left_the_window_do_not_count(make, clock):
@@ -101,7 +101,7 @@ def test_failures_that_left_the_window_do_not_count(make, clock):
         attempt(circuit, clock, FAILURE)
     clock.advance(11)
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
 
 
 def test_a_rate_over_the_last_calls_knows_no_time(make, clock):
@@ -109,16 +109,16 @@ def test_a_rate_over_the_last_calls_knows_no_time(make, clock):
     for outcome in (FAILURE, FAILURE, SUCCESS, SUCCESS, SUCCESS, FAILURE):
         clock.advance(1000)
         attempt(circuit, clock, outcome)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
 
 
 def test_slow_successes_open_it_too(make, clock, heard):
     circuit = make(slow=(2.0, 0.5), min_calls=4)
     for took in (0.1, 1.9, 2.0, 5.0):
         attempt(circuit, clock, SUCCESS, took)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
     assert heard[-1].reason == "2 of 4 calls were slow"
 
 
@@ -128,7 +128,7 @@ def test_an_open_circuit_asks_after_its_recovery_with_one_call(make, clock):
     clock.advance(59.9)
     assert refused(circuit, clock)
     clock.advance(0.1)
-    assert circuit.state is State.HALF_OPEN
+    assert circuit.state is CircuitState.HALF_OPEN
     assert circuit.claim(clock.monotonic()) != STALE
     assert refused(circuit, clock)
     assert circuit.retry_after is None
@@ -139,11 +139,11 @@ def test_good_probes_close_it_and_start_a_fresh_window(make, clock):
     trip(circuit, clock)
     clock.advance(60)
     attempt(circuit, clock, SUCCESS)
-    assert circuit.state is State.HALF_OPEN
+    assert circuit.state is CircuitState.HALF_OPEN
     attempt(circuit, clock, SUCCESS)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
 
 
 def test_bad_probes_make_it_wait_longer_each_time_up_to_a_cap(make, clock):
@@ -174,7 +174,7 @@ def test_a_slow_probe_is_a_bad_one(make, clock, heard):
     attempt(circuit, clock, SUCCESS, took=3)
     clock.advance(60)
     attempt(circuit, clock, SUCCESS, took=3)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
     assert heard[-1].reason == "a probe was slow"
 
 
@@ -183,9 +183,9 @@ def test_a_cancelled_probe_frees_its_permit_and_changes_no_count(make, clock):
     trip(circuit, clock)
     clock.advance(60)
     attempt(circuit, clock, NEUTRAL)
-    assert circuit.state is State.HALF_OPEN
+    assert circuit.state is CircuitState.HALF_OPEN
     attempt(circuit, clock, SUCCESS)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
 
 
 def test_a_slow_success_from_before_the_trip_does_not_close_it(make, clock):
@@ -193,15 +193,15 @@ def test_a_slow_success_from_before_the_trip_does_not_close_it(make, clock):
     slow = circuit.claim(clock.monotonic())
     trip(circuit, clock)
     circuit.record(slow, SUCCESS, 1000.0, clock.monotonic())
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
     clock.advance(60)
     probe = circuit.claim(clock.monotonic())
     circuit.record(slow, SUCCESS, 1000.0, clock.monotonic())
     circuit.record(slow, FAILURE, 1000.0, clock.monotonic())
-    assert circuit.state is State.HALF_OPEN
+    assert circuit.state is CircuitState.HALF_OPEN
     circuit.record(probe, SUCCESS, 1000.0, clock.monotonic())
     circuit.record(slow, FAILURE, 1000.0, clock.monotonic())
-    assert (circuit.state, circuit.consecutive) == (State.CLOSED, 0)
+    assert (circuit.state, circuit.consecutive) == (CircuitState.CLOSED, 0)
 
 
 def test_a_permit_counts_once(make, clock):
@@ -211,7 +211,7 @@ def test_a_permit_counts_once(make, clock):
     probe = circuit.claim(clock.monotonic())
     for _ in range(3):
         circuit.record(probe, SUCCESS, 0.0, clock.monotonic())
-    assert circuit.state is State.HALF_OPEN
+    assert circuit.state is CircuitState.HALF_OPEN
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_probe_that_never_reports_is_given_to_another(make, clock, timeout, op
     assert not refused_by_check(circuit, clock)
     attempt(circuit, clock, NEUTRAL)
     circuit.record(lost, FAILURE, 0.0, clock.monotonic())
-    assert circuit.state is State.HALF_OPEN, "the lost probe's result is stale"
+    assert circuit.state is CircuitState.HALF_OPEN, "the lost probe's result is stale"
 
 
 def refused_by_check(circuit, clock):
@@ -247,9 +247,9 @@ def test_forced_open_refuses_until_reset_and_names_no_time(make, clock):
     with pytest.raises(CircuitOpenError) as caught:
         circuit.check(clock.monotonic())
     assert caught.value.retry_after is None
-    assert (circuit.state, circuit.until, circuit.idle) == (State.FORCED_OPEN, inf, False)
+    assert (circuit.state, circuit.until, circuit.idle) == (CircuitState.FORCED_OPEN, inf, False)
     circuit.reset()
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
     assert not refused(circuit, clock)
 
 
@@ -258,22 +258,22 @@ def test_disabled_refuses_and_records_nothing_until_reset(make, clock):
     circuit.disable()
     for _ in range(5):
         attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.DISABLED
+    assert circuit.state is CircuitState.DISABLED
     circuit.reset()
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
 
 
 def test_an_observing_circuit_tells_but_refuses_nothing(make, clock, heard):
     circuit = make(failures=1, observe=True, successes=1)
     trip(circuit, clock)
-    assert circuit.state is State.OPEN
+    assert circuit.state is CircuitState.OPEN
     circuit.check(clock.monotonic())
     assert circuit.claim(clock.monotonic()) == STALE
     attempt(circuit, clock, SUCCESS)
     clock.advance(60)
     attempt(circuit, clock, SUCCESS)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
     assert [event.after for event in heard] == ["open", "half_open", "closed"]
 
 
@@ -299,12 +299,12 @@ def test_a_listener_may_ask_and_order_the_circuit_it_hears_of(effects, clock):
     circuit = None
 
     def reset(_event):
-        if circuit.state is State.OPEN:
+        if circuit.state is CircuitState.OPEN:
             circuit.reset()
 
     circuit = Circuit(Breaker(failures=1), effects, listeners=Listeners(reset))
     attempt(circuit, clock, FAILURE)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
 
 
 def test_eight_threads_never_hold_more_probes_than_allowed():
@@ -335,7 +335,7 @@ def test_eight_threads_never_hold_more_probes_than_allowed():
     assert claimed > 100
     assert most <= 3
     assert not circuit._probes
-    assert circuit.state is State.HALF_OPEN
+    assert circuit.state is CircuitState.HALF_OPEN
 
 
 def test_eight_threads_failing_open_it_once_and_no_count_is_lost():
@@ -363,7 +363,7 @@ def test_a_success_that_ends_the_row_before_the_lock_is_taken_keeps_it_closed(ma
             time.sleep(0.001)
         circuit.consecutive = 0  # as the runner does
     failing.join(10)
-    assert circuit.state is State.CLOSED
+    assert circuit.state is CircuitState.CLOSED
 
 
 def in_threads(function, number=8):

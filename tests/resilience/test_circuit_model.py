@@ -8,7 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from hardpoint.core.errors import CircuitOpenError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.circuit import Circuit, Outcome, State
+from hardpoint.resilience.circuit import Circuit, CircuitOutcome, CircuitState
 from hardpoint.resilience.events import CircuitChanged
 from hardpoint.runtime.effects import Effects
 from hardpoint.testing import ManualClock
@@ -85,8 +85,8 @@ class Model:
     def record(self, permit, outcome, slow, now):
         if permit is None or permit["era"] is not self.era:
             return
-        if permit["state"] == "closed" and outcome is not Outcome.NEUTRAL:
-            self.count(outcome is Outcome.FAILURE, slow, now)
+        if permit["state"] == "closed" and outcome is not CircuitOutcome.NEUTRAL:
+            self.count(outcome is CircuitOutcome.FAILURE, slow, now)
         elif permit["state"] == "half_open" and any(one is permit for one in self.probes):
             self.probes = [one for one in self.probes if one is not permit]
             self.judge(outcome, slow, now)
@@ -114,9 +114,9 @@ class Model:
 
     def judge(self, outcome, slow, now):
         options = self.options
-        if outcome is Outcome.NEUTRAL:
+        if outcome is CircuitOutcome.NEUTRAL:
             return
-        if outcome is Outcome.FAILURE or slow:
+        if outcome is CircuitOutcome.FAILURE or slow:
             wait = min(options.recovery * options.growth**self.trips, options.recovery_max)
             self.open(now, wait * (1 + options.jitter / 2))
             return
@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
         else:
             assert admitted
 
-    @rule(permit=permits, outcome=st.sampled_from(Outcome))
+    @rule(permit=permits, outcome=st.sampled_from(CircuitOutcome))
     def record(self, permit, outcome):
         """Now, late, or again: the same permit may be drawn more than once."""
         number, expected, began = permit
@@ -173,7 +173,7 @@ class Machine(RuleBasedStateMachine):
         self.model.record(expected, outcome, slow, self.now)
         self.circuit.record(number, outcome, began, self.now, "OSError")
 
-    @rule(outcomes=st.lists(st.sampled_from(Outcome), min_size=1, max_size=4))
+    @rule(outcomes=st.lists(st.sampled_from(CircuitOutcome), min_size=1, max_size=4))
     def attempt(self, outcomes):
         for outcome in outcomes:
             expected = self.model.claim(self.now)
@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
         expected = self.model.state
         assert self.circuit._state.value == expected
         ready = expected == "open" and self.now >= self.model.until
-        assert self.circuit.state is (State.HALF_OPEN if ready else State(expected))
+        assert self.circuit.state is (CircuitState.HALF_OPEN if ready else CircuitState(expected))
         assert self.circuit.shut == (expected != "closed")
         if expected == "open":
             left = max(0.0, self.model.until - self.now)

@@ -12,7 +12,7 @@ from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.ratelimit import Meter, RateLimit
+from hardpoint.resilience.ratelimit import RateLimit, RateMeter
 from hardpoint.resilience.retry import Retry
 from hardpoint.runtime.timer import Watch
 
@@ -49,7 +49,7 @@ def test_places_moments_and_locks_of_other_threads_are_not_inherited(forked):
     thread.start()
     inside.wait(30)
     state = guarded._assembly.state()
-    locks = [state.room._lock, state.meter._lock, state.circuit._lock, state.purse._lock]
+    locks = [state.room._lock, state.meter._lock, state.circuit._lock, state.account._lock]
     locks.append(guarded._assembly.states._lock)
     for lock in locks:
         lock.acquire()
@@ -68,7 +68,7 @@ def test_places_moments_and_locks_of_other_threads_are_not_inherited(forked):
 
 
 def test_moments_that_the_parents_calls_wait_for_are_not_waited_for_in_the_child(effects, clock):
-    meter = Meter(RateLimit(1, per=10), effects)
+    meter = RateMeter(RateLimit(1, per=10), effects)
     now = clock.monotonic()
     for _ in range(4):
         meter._reserve(now, inf)

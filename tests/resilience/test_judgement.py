@@ -13,9 +13,9 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.events import ErrorNotJudged, OptionFailed
-from hardpoint.resilience.judgement import Facts, Judgement
+from hardpoint.resilience.judgement import CallFacts, Judgement
 from hardpoint.resilience.recognition import Verdict
 from hardpoint.resilience.repetition import Effect
 from hardpoint.resilience.retry import Retry
@@ -43,7 +43,7 @@ class Judge:
 
 def judge(retry=None, breaker=None, listeners=None, **facts):
     listeners = Listeners() if listeners is None else listeners
-    return Judge(Judgement("crm", Facts(**facts), retry, breaker, listeners))
+    return Judge(Judgement("crm", CallFacts(**facts), retry, breaker, listeners))
 
 
 def raises(_about):
@@ -53,15 +53,15 @@ def raises(_about):
 @pytest.mark.parametrize(
     ("error", "status", "outcome"),
     [
-        (CircuitOpenError(), None, Outcome.NEUTRAL),
-        (AttemptTimeoutError(), None, Outcome.FAILURE),
-        (UnavailableError(), 503, Outcome.FAILURE),
-        (OutcomeUnknownError(), None, Outcome.FAILURE),
-        (RateLimitedError(), 429, Outcome.NEUTRAL),
-        (DeclinedError(reason="card"), 402, Outcome.NEUTRAL),
-        (ValueError(), None, Outcome.FAILURE),
-        (ValueError(), 429, Outcome.NEUTRAL),
-        (ValueError(), 500, Outcome.FAILURE),
+        (CircuitOpenError(), None, CircuitOutcome.NEUTRAL),
+        (AttemptTimeoutError(), None, CircuitOutcome.FAILURE),
+        (UnavailableError(), 503, CircuitOutcome.FAILURE),
+        (OutcomeUnknownError(), None, CircuitOutcome.FAILURE),
+        (RateLimitedError(), 429, CircuitOutcome.NEUTRAL),
+        (DeclinedError(reason="card"), 402, CircuitOutcome.NEUTRAL),
+        (ValueError(), None, CircuitOutcome.FAILURE),
+        (ValueError(), 429, CircuitOutcome.NEUTRAL),
+        (ValueError(), 500, CircuitOutcome.FAILURE),
     ],
 )
 def test_by_default_a_breaker_counts_what_is_no_answer(error, status, outcome):
@@ -70,17 +70,17 @@ def test_by_default_a_breaker_counts_what_is_no_answer(error, status, outcome):
 
 def test_only_chosen_errors_count_if_some_were_chosen():
     judgement = judge(breaker=Breaker(on=OSError))
-    assert judgement.outcome(ConnectionResetError(), None) is Outcome.FAILURE
-    assert judgement.outcome(ValueError(), None) is Outcome.NEUTRAL
-    assert judgement.outcome(AttemptTimeoutError(), None) is Outcome.FAILURE
-    assert judgement.outcome(CircuitOpenError(), None) is Outcome.NEUTRAL
+    assert judgement.outcome(ConnectionResetError(), None) is CircuitOutcome.FAILURE
+    assert judgement.outcome(ValueError(), None) is CircuitOutcome.NEUTRAL
+    assert judgement.outcome(AttemptTimeoutError(), None) is CircuitOutcome.FAILURE
+    assert judgement.outcome(CircuitOpenError(), None) is CircuitOutcome.NEUTRAL
 
 
 def test_a_result_may_count_as_a_failure():
     judgement = judge(breaker=Breaker(on_result=lambda result: result == "bad"))
-    assert judgement.outcome_of_result("bad") is Outcome.FAILURE
-    assert judgement.outcome_of_result("good") is Outcome.SUCCESS
-    assert judge(breaker=Breaker()).outcome_of_result("bad") is Outcome.SUCCESS
+    assert judgement.outcome_of_result("bad") is CircuitOutcome.FAILURE
+    assert judgement.outcome_of_result("good") is CircuitOutcome.SUCCESS
+    assert judge(breaker=Breaker()).outcome_of_result("bad") is CircuitOutcome.SUCCESS
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_decline_and_a_wrong_set_up_are_never_repeated_nor_counted_whatever_wa
     judgement = judge(Retry(on=Exception), Breaker(on=Exception), idempotent=True)
     for error in (DeclinedError(reason="card"), ConfigurationError("key", "is missing")):
         assert not judgement.repeatable(error)
-        assert judgement.outcome(error, None) is Outcome.NEUTRAL
+        assert judgement.outcome(error, None) is CircuitOutcome.NEUTRAL
 
 
 def test_a_class_decides_by_facts_and_a_choice_consents_for_what_nobody_knows():
@@ -137,10 +137,10 @@ def test_an_answer_never_counts_by_its_status_and_an_outage_does():
     judgement = judge(breaker=Breaker())
     counted = {status: judgement.outcome(ValueError(), status) for status in (402, 404, 408, 500)}
     assert counted == {
-        402: Outcome.NEUTRAL,
-        404: Outcome.NEUTRAL,
-        408: Outcome.FAILURE,
-        500: Outcome.FAILURE,
+        402: CircuitOutcome.NEUTRAL,
+        404: CircuitOutcome.NEUTRAL,
+        408: CircuitOutcome.FAILURE,
+        500: CircuitOutcome.FAILURE,
     }
 
 
@@ -177,9 +177,9 @@ def test_what_the_user_says_of_an_error_goes_before_everything_else():
     assert not judge(Retry(), classify=lambda _: again, repeat="never").repeatable(ValueError())
     assert judge(Retry(), classify=lambda _: None).repeatable(ConnectionRefusedError())
     watching = judge(classify=lambda _: outage, breaker=Breaker())
-    assert watching.outcome(DeclinedError(reason="card"), None) is Outcome.NEUTRAL
-    assert watching.outcome(KeyError(), 404) is Outcome.FAILURE
-    assert watching.outcome_of_result("bad") is Outcome.FAILURE
+    assert watching.outcome(DeclinedError(reason="card"), None) is CircuitOutcome.NEUTRAL
+    assert watching.outcome(KeyError(), 404) is CircuitOutcome.FAILURE
+    assert watching.outcome_of_result("bad") is CircuitOutcome.FAILURE
     assert judge(Retry(), classify=lambda _: again).result_repeatable("bad")
 
 
@@ -210,8 +210,8 @@ def test_a_predicate_that_raises_is_taken_for_a_no_and_told(listeners, heard):
     )
     assert not judgement.repeatable(ValueError())
     assert not judgement.result_repeatable("result")
-    assert judgement.outcome(ValueError(), None) is Outcome.NEUTRAL
-    assert judgement.outcome_of_result("result") is Outcome.SUCCESS
+    assert judgement.outcome(ValueError(), None) is CircuitOutcome.NEUTRAL
+    assert judgement.outcome_of_result("result") is CircuitOutcome.SUCCESS
     options = ["Retry.on", "Retry.on_result", "Breaker.on", "Breaker.on_result"]
     told = [event for event in heard if event.option != "classify"]
     assert told == [OptionFailed("crm", None, option, "LookupError") for option in options]
@@ -223,6 +223,6 @@ def test_a_predicate_that_raises_unheard_changes_nothing_either():
 
 
 def test_only_what_changes_something_has_an_outcome_in_doubt():
-    mutating = {repeat: Facts(repeat).mutating for repeat in ("safe", "idempotent")}
+    mutating = {repeat: CallFacts(repeat).mutating for repeat in ("safe", "idempotent")}
     assert mutating == {"safe": False, "idempotent": True}
-    assert not Facts().mutating
+    assert not CallFacts().mutating

@@ -8,7 +8,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.state import Keyed, Parts, States
+from hardpoint.resilience.state import Keyed, PolicyParts, PolicyStates
 
 
 def by(key):
@@ -17,7 +17,9 @@ def by(key):
 
 @pytest.fixture
 def parts(effects):
-    return Parts(name="crm", effects=effects, listeners=Listeners(), breaker=Breaker(failures=1))
+    return PolicyParts(
+        name="crm", effects=effects, listeners=Listeners(), breaker=Breaker(failures=1)
+    )
 
 
 def keys_of(states):
@@ -25,7 +27,7 @@ def keys_of(states):
 
 
 def test_a_state_is_made_when_first_asked_for_and_kept(parts):
-    states = States(parts, Keyed(by))
+    states = PolicyStates(parts, Keyed(by))
     assert states.all() == ()
     state = states.at("a", 1000.0)
     assert states.at("a", 1001.0) is state
@@ -34,7 +36,7 @@ def test_a_state_is_made_when_first_asked_for_and_kept(parts):
 
 
 def test_beyond_the_limit_the_one_not_used_for_longest_goes(parts):
-    states = States(parts, Keyed(by, limit=3))
+    states = PolicyStates(parts, Keyed(by, limit=3))
     for second, key in enumerate(["a", "b", "c"], 1):
         states.at(key, 1000.0 + second)
     states.at("a", 1004.0)
@@ -43,7 +45,7 @@ def test_beyond_the_limit_the_one_not_used_for_longest_goes(parts):
 
 
 def test_a_flood_of_keys_stays_within_the_limit(parts):
-    states = States(parts, Keyed(by, limit=50))
+    states = PolicyStates(parts, Keyed(by, limit=50))
     for number in range(2000):
         states.at(number, 1000.0 + number)
         states.at("busy", 1000.0 + number)
@@ -52,7 +54,7 @@ def test_a_flood_of_keys_stays_within_the_limit(parts):
 
 
 def test_idle_keys_are_forgotten_as_new_ones_come(parts):
-    states = States(parts, Keyed(by, idle=60))
+    states = PolicyStates(parts, Keyed(by, idle=60))
     for number in range(10):
         states.at(number, 1000.0)
     for number in range(10):
@@ -61,7 +63,7 @@ def test_idle_keys_are_forgotten_as_new_ones_come(parts):
 
 
 def test_keys_used_within_the_idle_time_stay(parts):
-    states = States(parts, Keyed(by, idle=60))
+    states = PolicyStates(parts, Keyed(by, idle=60))
     for number in range(10):
         states.at(number, 1000.0)
     for number in range(10):
@@ -70,7 +72,7 @@ def test_keys_used_within_the_idle_time_stay(parts):
 
 
 def test_an_open_circuit_is_not_forgotten_however_many_keys_come(parts):
-    states = States(parts, Keyed(by, limit=5, idle=60))
+    states = PolicyStates(parts, Keyed(by, limit=5, idle=60))
     states.at("broken", 1000.0).circuit.force_open()
     for number in range(200):
         states.at(number, 5000.0 + number)
@@ -79,14 +81,14 @@ def test_an_open_circuit_is_not_forgotten_however_many_keys_come(parts):
 
 
 def test_keys_with_calls_under_way_or_in_line_are_not_forgotten(effects):
-    parts = Parts(
+    parts = PolicyParts(
         name="crm",
         effects=effects,
         listeners=Listeners(),
         rate=RateLimit(1, per=10),
         bulkhead=Bulkhead(1, queue=5),
     )
-    states = States(parts, Keyed(by, limit=2))
+    states = PolicyStates(parts, Keyed(by, limit=2))
     states.at("inside", 1000.0).room.free -= 1
     states.at("in line", 1000.0).meter._starts.append(1001.0)
     for number in range(100):
@@ -96,19 +98,19 @@ def test_keys_with_calls_under_way_or_in_line_are_not_forgotten(effects):
 
 
 def test_without_keys_there_is_one_state(parts):
-    states = States(parts)
+    states = PolicyStates(parts)
     assert states.at(None, 1000.0) is states.at(None, 1e9)
 
 
 def test_a_derived_policy_takes_the_parts_that_stayed_the_same(parts):
-    donor = States(parts, Keyed(by))
-    derived = States(parts, Keyed(by), donor=donor)
-    assert derived.at("a", 1000.0).circuit is donor.at("a", 1000.0).circuit
-    assert derived.at("a", 1000.0) is not donor.at("a", 1000.0)
+    origin = PolicyStates(parts, Keyed(by))
+    derived = PolicyStates(parts, Keyed(by), origin=origin)
+    assert derived.at("a", 1000.0).circuit is origin.at("a", 1000.0).circuit
+    assert derived.at("a", 1000.0) is not origin.at("a", 1000.0)
 
 
 def test_eight_threads_asking_for_the_same_keys_get_the_same_states(parts):
-    states, start, seen = States(parts, Keyed(by)), threading.Barrier(8), []
+    states, start, seen = PolicyStates(parts, Keyed(by)), threading.Barrier(8), []
 
     def ask():
         start.wait()
@@ -124,7 +126,7 @@ def test_eight_threads_asking_for_the_same_keys_get_the_same_states(parts):
 
 
 def test_who_comes_second_for_a_new_key_gets_the_state_of_the_first(parts):
-    states = States(parts, Keyed(by))
+    states = PolicyStates(parts, Keyed(by))
     assert states._add("a", 1000.0) is states._add("a", 1000.0)
 
 

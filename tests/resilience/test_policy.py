@@ -92,7 +92,7 @@ def test_a_derived_policy_shares_the_parts_that_stayed_the_same(policy, script):
     other = crm.with_(breaker=Breaker(failures=9))
     assert other.breaker is not crm.breaker
     assert other._assembly.state().meter is crm._assembly.state().meter
-    assert other._assembly.state().purse is crm._assembly.state().purse
+    assert other._assembly.state().account is crm._assembly.state().account
     assert other.with_(breaker=None, bulkhead=Bulkhead(1))._assembly.state().meter.interval == 0.2
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hardpoint.core.errors import ConfigurationError, DeadlineTooShortError, LimitExceededError
 from hardpoint.resilience.events import CallQueued
-from hardpoint.resilience.ratelimit import Meter, RateLimit
+from hardpoint.resilience.ratelimit import RateLimit, RateMeter
 from hardpoint.runtime.effects import Effects
 from hardpoint.testing import ManualClock
 
@@ -28,7 +28,7 @@ async def enter(meter, effects, until=inf):
 
 
 def test_calls_are_evenly_spaced(effects, clock):
-    meter = Meter(RateLimit(4), effects)
+    meter = RateMeter(RateLimit(4), effects)
     assert admitted(meter, 1000.0)
     assert not admitted(meter, 1000.2)
     assert admitted(meter, 1000.25)
@@ -36,20 +36,20 @@ def test_calls_are_evenly_spaced(effects, clock):
 
 
 def test_a_burst_may_go_at_once_after_a_pause(effects, clock):
-    meter = Meter(RateLimit(4, burst=3), effects)
+    meter = RateMeter(RateLimit(4, burst=3), effects)
     assert [admitted(meter, 1010.0) for _ in range(4)] == [True, True, True, False]
     assert [admitted(meter, 1010.25) for _ in range(2)] == [True, False]
 
 
 def test_sums_of_floats_make_nobody_wait_for_a_nanosecond(effects):
-    meter, now = Meter(RateLimit(10), effects), 1000.0
+    meter, now = RateMeter(RateLimit(10), effects), 1000.0
     for _ in range(10_000):
         assert admitted(meter, now)
         now += 0.1
 
 
 def test_who_waits_in_line_goes_at_the_reserved_moments(effects, clock, listeners, heard):
-    meter = Meter(RateLimit(4), effects, name="crm", key="eu", listeners=listeners)
+    meter = RateMeter(RateLimit(4), effects, name="crm", key="eu", listeners=listeners)
 
     async def scenario():
         return await asyncio.gather(*(enter(meter, effects) for _ in range(4)))
@@ -60,7 +60,7 @@ def test_who_waits_in_line_goes_at_the_reserved_moments(effects, clock, listener
 
 
 def test_a_full_line_refuses_and_says_when_to_come_again(effects, clock):
-    meter = Meter(RateLimit(1, per=10, queue=1), effects, name="crm", key="eu")
+    meter = RateMeter(RateLimit(1, per=10, queue=1), effects, name="crm", key="eu")
 
     async def scenario():
         assert await enter(meter, effects) == 1000
@@ -78,7 +78,7 @@ def test_a_full_line_refuses_and_says_when_to_come_again(effects, clock):
 
 
 def test_without_a_line_the_limit_refuses_at_once(effects, clock):
-    meter = Meter(RateLimit(2, queue=0), effects)
+    meter = RateMeter(RateLimit(2, queue=0), effects)
     assert admitted(meter, clock.monotonic())
     with pytest.raises(LimitExceededError) as caught:
         meter.wait_blocking(clock.monotonic(), inf)
@@ -87,7 +87,7 @@ def test_without_a_line_the_limit_refuses_at_once(effects, clock):
 
 
 def test_a_wait_past_the_deadline_is_refused_without_waiting_and_takes_no_turn(effects, clock):
-    meter = Meter(RateLimit(1, per=10), effects)
+    meter = RateMeter(RateLimit(1, per=10), effects)
     assert admitted(meter, 1000.0)
     with pytest.raises(DeadlineTooShortError, match="the rate limit would make it too late"):
         meter.wait_blocking(1000.0, 1009.0)
@@ -96,14 +96,14 @@ def test_a_wait_past_the_deadline_is_refused_without_waiting_and_takes_no_turn(e
 
 
 def test_threads_wait_in_the_same_line(effects, clock):
-    meter = Meter(RateLimit(4), effects)
+    meter = RateMeter(RateLimit(4), effects)
     assert admitted(meter, 1000.0)
     assert meter.wait_blocking(1000.0, inf) == pytest.approx(1000.25)
     assert meter.wait_blocking(1000.25, inf) == pytest.approx(1000.5)
 
 
 def test_a_turn_that_has_come_by_itself_is_taken_without_waiting(effects, clock):
-    meter = Meter(RateLimit(4), effects)
+    meter = RateMeter(RateLimit(4), effects)
     assert meter.wait_blocking(1000.0, inf) == 1000.0
     clock.advance(7)
     assert clock.run(meter.wait(1007.0, inf)) == 1007.0
@@ -112,7 +112,7 @@ def test_a_turn_that_has_come_by_itself_is_taken_without_waiting(effects, clock)
 
 
 def test_the_moment_of_a_cancelled_call_goes_to_the_next(effects, clock):
-    meter = Meter(RateLimit(1, per=10), effects)
+    meter = RateMeter(RateLimit(1, per=10), effects)
 
     async def scenario():
         await enter(meter, effects)
@@ -130,7 +130,7 @@ def test_the_moment_of_a_cancelled_call_goes_to_the_next(effects, clock):
 
 
 def test_a_moment_given_back_and_gone_by_is_not_used_for_a_burst(effects, clock):
-    meter = Meter(RateLimit(1, per=10), effects)
+    meter = RateMeter(RateLimit(1, per=10), effects)
 
     async def scenario():
         await enter(meter, effects)
@@ -146,7 +146,7 @@ def test_a_moment_given_back_and_gone_by_is_not_used_for_a_burst(effects, clock)
 
 
 def test_an_interrupted_thread_gives_its_moment_back(effects, clock):
-    meter = Meter(RateLimit(1, per=10), effects)
+    meter = RateMeter(RateLimit(1, per=10), effects)
     assert admitted(meter, 1000.0)
 
     def interrupt(_seconds):
@@ -161,7 +161,7 @@ def test_an_interrupted_thread_gives_its_moment_back(effects, clock):
 
 
 def test_a_barred_limit_lets_nothing_go_until_then(effects, clock):
-    meter = Meter(RateLimit(4, burst=8), effects)
+    meter = RateMeter(RateLimit(4, burst=8), effects)
     meter.bar(1000.0, 30.0)
     assert not admitted(meter, 1029.0)
     assert admitted(meter, 1030.0)
@@ -169,7 +169,7 @@ def test_a_barred_limit_lets_nothing_go_until_then(effects, clock):
 
 
 def test_a_shorter_bar_does_not_lift_a_longer_one(effects, clock):
-    meter = Meter(RateLimit(4), effects)
+    meter = RateMeter(RateLimit(4), effects)
     meter.bar(1000.0, 30.0)
     meter.bar(1000.0, 5.0)
     assert not admitted(meter, 1029.0)
@@ -177,7 +177,7 @@ def test_a_shorter_bar_does_not_lift_a_longer_one(effects, clock):
 
 @pytest.mark.parametrize("blocking", [False, True])
 def test_who_waits_already_when_the_limit_is_barred_waits_on(effects, clock, blocking):
-    meter = Meter(RateLimit(1, per=4), effects)
+    meter = RateMeter(RateLimit(1, per=4), effects)
     assert admitted(meter, 1000.0)
     clock.call_later(2, lambda: meter.bar(clock.monotonic(), 30))
     wait = meter.wait_blocking if blocking else lambda *when: asyncio.run(meter.wait(*when))
@@ -193,7 +193,7 @@ ARRIVALS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), min_size=
 def test_in_no_period_go_more_than_the_limit_and_its_burst(calls, burst, arrivals):
     clock = ManualClock()
     effects = Effects(clock, lambda: 0.5, lambda: "id")
-    meter = Meter(RateLimit(calls, per=1.0, burst=burst), effects)
+    meter = RateMeter(RateLimit(calls, per=1.0, burst=burst), effects)
     went = []
 
     async def one(after, patience):

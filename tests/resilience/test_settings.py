@@ -8,7 +8,7 @@ from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.retry import Retry
-from hardpoint.resilience.settings import Settings, preset_options
+from hardpoint.resilience.settings import PolicySettings, preset_options
 from hardpoint.resilience.state import Keyed
 
 NO_DURATIONS = (0, -1, nan, inf, "5", True, 10**400)
@@ -60,28 +60,30 @@ def test_a_derived_policy_is_checked_alike():
 
 
 def test_the_timeout_may_be_the_whole_deadline():
-    assert Settings(name="crm", timeout=5, deadline=5).timeout == 5
+    assert PolicySettings(name="crm", timeout=5, deadline=5).timeout == 5
 
 
 def test_a_function_is_a_key_with_the_usual_bounds():
     def host(url):
         return url
 
-    assert Settings(name="crm", key=host).keyed == Keyed(host)
-    assert Settings(name="crm", key=Keyed(host, limit=3)).keyed == Keyed(host, limit=3)
-    assert Settings(name="crm").keyed is None
+    assert PolicySettings(name="crm", key=host).keyed == Keyed(host)
+    assert PolicySettings(name="crm", key=Keyed(host, limit=3)).keyed == Keyed(host, limit=3)
+    assert PolicySettings(name="crm").keyed is None
 
 
 def test_what_is_said_beside_a_preset_takes_precedence():
-    settings = Settings(name="crm").changed({"preset": "two_retries", "timeout": 3, "retry": None})
+    settings = PolicySettings(name="crm").changed(
+        {"preset": "two_retries", "timeout": 3, "retry": None}
+    )
     assert (settings.timeout, settings.retry, settings.breaker.failures) == (3, None, 5)
 
 
 def test_a_change_keeps_everything_else():
     rate, bulkhead, breaker = RateLimit(5), Bulkhead(5), Breaker()
-    settings = Settings(name="crm", rate=rate, bulkhead=bulkhead, breaker=breaker, deadline=9)
+    settings = PolicySettings(name="crm", rate=rate, bulkhead=bulkhead, breaker=breaker, deadline=9)
     changed = settings.changed({"deadline": None, "preset": None})
-    assert changed == Settings(name="crm", rate=rate, bulkhead=bulkhead, breaker=breaker)
+    assert changed == PolicySettings(name="crm", rate=rate, bulkhead=bulkhead, breaker=breaker)
 
 
 @pytest.mark.parametrize(

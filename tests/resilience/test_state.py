@@ -5,22 +5,24 @@ from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.state import Parts, State, Stats
+from hardpoint.resilience.state import PolicyParts, PolicyState, Stats
 
 
 @pytest.fixture
 def make(effects):
     def state(key=None, **options):
-        return State(Parts(name="crm", effects=effects, listeners=Listeners(), **options), key)
+        return PolicyState(
+            PolicyParts(name="crm", effects=effects, listeners=Listeners(), **options), key
+        )
 
     return state
 
 
 def test_only_the_parts_that_the_policy_has_are_there(make):
     bare = make()
-    assert not any(hasattr(bare, part) for part in ("circuit", "meter", "room", "purse"))
+    assert not any(hasattr(bare, part) for part in ("circuit", "meter", "room", "account"))
     full = make(breaker=Breaker(), rate=RateLimit(1), bulkhead=Bulkhead(1), budget=Budget())
-    assert all(hasattr(full, part) for part in ("circuit", "meter", "room", "purse"))
+    assert all(hasattr(full, part) for part in ("circuit", "meter", "room", "account"))
 
 
 def test_a_bare_state_has_no_parts_to_tell_of(make):

@@ -10,13 +10,13 @@ from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import InvalidRequestError, OutcomeUnknownError, UnexpectedResponseError
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.sms import (
-    Consent,
-    FailureReason,
     MemorySuppressions,
     MessageChanged,
     MessageReceived,
     MessageStatus,
     OptedOutError,
+    SmsConsent,
+    SmsFailure,
     SmsSender,
 )
 from hardpoint.sms.api import PAGES_MAX
@@ -78,7 +78,7 @@ def changed(**facts):
         vendor_status="failed",
         to=TO,
         from_=None,
-        failure=FailureReason.OPTED_OUT,
+        failure=SmsFailure.OPTED_OUT,
     )
     return msgspec.structs.replace(event, **facts)
 
@@ -91,17 +91,17 @@ def test_events_about_consent_are_heeded():
     async def scenario():
         port = sender()
         holds = port.suppressions.holds
-        await port.heed(changed(failure=FailureReason.FILTERED))
+        await port.heed(changed(failure=SmsFailure.FILTERED))
         await port.heed(received(None))
-        await port.heed(received(Consent.HELP))
+        await port.heed(received(SmsConsent.HELP))
         assert not await holds(SENDER, TO)
         await port.heed(changed())
         assert await holds(SENDER, TO)
         await port.heed(changed(from_="+14155550100"))
         assert await holds("+14155550100", TO)
-        await port.heed(received(Consent.START))
+        await port.heed(received(SmsConsent.START))
         assert not await holds(SENDER, TO)
-        await port.heed(received(Consent.STOP))
+        await port.heed(received(SmsConsent.STOP))
         assert await holds(SENDER, TO)
         assert await holds("12345", TO)
 
@@ -112,7 +112,7 @@ def test_consent_concerns_the_number_alone_where_no_sender_is_set():
     async def scenario():
         port = sender(MemorySms(sender=None))
         await port.heed(changed())
-        await port.heed(received(Consent.STOP))
+        await port.heed(received(SmsConsent.STOP))
         assert await port.suppressions.holds("12345", TO)
         assert not await port.suppressions.holds(SENDER, TO)
 

@@ -4,7 +4,7 @@ import pytest
 
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.sms.memory import INVALID, MemorySms
-from hardpoint.sms.types import FailureReason, MessageStatus, NewMessage
+from hardpoint.sms.types import MessageStatus, NewMessage, SmsFailure
 
 NEW = NewMessage(to="+4917012345678", body="hello")
 
@@ -12,10 +12,10 @@ NEW = NewMessage(to="+4917012345678", body="hello")
 def test_what_was_sent_can_be_read_by_a_test():
     driver = MemorySms()
     message = asyncio.run(driver.send(NEW, idempotency_key="k"))
-    driver.carry(message.id, MessageStatus.FAILED, FailureReason.FILTERED)
-    assert driver.messages[message.id].failure is FailureReason.FILTERED
+    driver.carry(message.id, MessageStatus.FAILED, SmsFailure.FILTERED)
+    assert driver.messages[message.id].failure is SmsFailure.FILTERED
     (event,) = driver.events
-    assert event.failure is FailureReason.FILTERED
+    assert event.failure is SmsFailure.FILTERED
 
 
 def test_a_refusal_is_repeated_under_its_key():

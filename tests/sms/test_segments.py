@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.sms.segments import Encoding, Segments, segments
+from hardpoint.sms.segments import Segments, SmsEncoding, segments
 
-GSM, UCS = Encoding.GSM_7, Encoding.UCS_2
+GSM, UCS = SmsEncoding.GSM_7, SmsEncoding.UCS_2
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.sms.types import (
-    FailureReason,
     Message,
     MessageChanged,
     MessageReceived,
     MessageStatus,
     NewMessage,
+    SmsFailure,
     merge,
 )
 
@@ -76,7 +76,7 @@ def test_no_value_shows_a_number_in_full_or_a_text():
             body=text,
             created=0.0,
             from_=None,
-            failure=FailureReason.FILTERED,
+            failure=SmsFailure.FILTERED,
         ),
         MessageChanged(
             message_id="texts:SM1",

@@ -6,7 +6,7 @@ import pytest
 
 from hardpoint.core.errors import ConflictError, InvalidRequestError
 from hardpoint.runtime.blocking import BlockingRuntime, run
-from hardpoint.storage.files import Target, source_of
+from hardpoint.storage.files import ContentTarget, source_of
 
 RUNTIME = BlockingRuntime()
 
@@ -76,7 +76,7 @@ def test_a_closed_file_object_is_refused(tmp_path):
 def test_a_target_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"old")
-    target = Target(RUNTIME, path, "id")
+    target = ContentTarget(RUNTIME, path, "id")
     run(target.write(b"he"))
     assert path.read_bytes() == b"old"
     run(target.write(b"llo"))
@@ -90,7 +90,7 @@ def test_a_target_is_there_whole_or_not_at_all(tmp_path):
 def test_a_target_follows_the_umask_as_any_new_file(tmp_path):
     before = os.umask(0o027)
     try:
-        target = Target(RUNTIME, tmp_path / "a", "id")
+        target = ContentTarget(RUNTIME, tmp_path / "a", "id")
         run(target.keep())
         run(target.discard())
     finally:
@@ -99,7 +99,7 @@ def test_a_target_follows_the_umask_as_any_new_file(tmp_path):
 
 
 def test_a_disk_that_does_not_write_is_told_and_nothing_is_left(tmp_path):
-    target = Target(RUNTIME, tmp_path / "a", "id")
+    target = ContentTarget(RUNTIME, tmp_path / "a", "id")
     run(target.write(b""))
     real, target._descriptor = target._descriptor, os.open(tmp_path, os.O_RDONLY)
     try:
@@ -115,7 +115,10 @@ def test_a_disk_that_does_not_write_is_told_and_nothing_is_left(tmp_path):
 def test_a_thread_that_is_late_opens_nothing_any_more(tmp_path):
     """Its caller was cancelled, and what closes came first."""
     (tmp_path / "a").write_bytes(b"hello")
-    source, target = source_of(RUNTIME, tmp_path / "a"), Target(RUNTIME, tmp_path / "b", "id")
+    source, target = (
+        source_of(RUNTIME, tmp_path / "a"),
+        ContentTarget(RUNTIME, tmp_path / "b", "id"),
+    )
     run(source.close())
     run(target.discard())
     with pytest.raises(InvalidRequestError, match="given up"):

@@ -85,7 +85,7 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @final
-class Key(msgspec.Struct, frozen=True):
+class CallKey(msgspec.Struct, frozen=True):
     """The idempotency key of one call.
 
     Attributes:
@@ -134,7 +134,7 @@ class Calls:
         self,
         operation: Operation,
         attempt: Callable[[str], Awaitable[_Result]],
-        key: Key | str | None,
+        key: CallKey | str | None,
         effect: CallSpec[_Result] | None = None,
     ) -> _Result:
         """A call under an idempotency key; every attempt gets the same, as the provider takes it.
@@ -151,7 +151,7 @@ class Calls:
             IdempotencyConflictError: the journal knows the key with other arguments.
             StoreUnavailableError: the journal cannot be written to; nothing was sent.
         """
-        if not isinstance(key, Key):
+        if not isinstance(key, CallKey):
             key = self.key(operation, key, None if effect is None else effect.arguments)
         length_max = self._driver.capabilities.key_length_max
         derived = derived_key(operation.name, key.text, length_max=length_max)
@@ -187,7 +187,7 @@ class Calls:
             operation=operation.name,
         ).finish()
 
-    def key(self, operation: Operation, key: str | None, arguments: object) -> Key:
+    def key(self, operation: Operation, key: str | None, arguments: object) -> CallKey:
         """The key of one call, which counts as made: the caller's, the job's, or one for it alone.
 
         Args:
@@ -202,11 +202,11 @@ class Calls:
         """
         self._check_open(operation)
         if key is not None:
-            return Key(checked_key(key), lasting=True)
+            return CallKey(checked_key(key), lasting=True)
         at = occasion.get()
         if at is None or arguments is None:
-            return Key(self._connection.ids(), lasting=False)
-        return Key(at.key(self._scope(operation), fingerprint(arguments)), lasting=True)
+            return CallKey(self._connection.ids(), lasting=False)
+        return CallKey(at.key(self._scope(operation), fingerprint(arguments)), lasting=True)
 
     def _check_open(self, operation: Operation) -> None:
         at = occasion.get()

@@ -24,7 +24,7 @@ from hardpoint.store.sqlite import SqliteStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ChangeOption:
     """What is asked for, the same for every event."""
 
     action: Literal["retry", "replay"]
@@ -43,7 +43,9 @@ class _Result:
     exit_code: Exit = Exit.OK
 
 
-def carry_out(terminal: Terminal, config: Path, identifiers: Sequence[str], change: Change) -> int:
+def carry_out(
+    terminal: Terminal, config: Path, identifiers: Sequence[str], change: ChangeOption
+) -> int:
     """Change every event named, tell what became of each, and give the exit code."""
     settings = Settings.load(config, secrets=False)
     with store_of(config) as reader:
@@ -76,7 +78,7 @@ def _resolved(reader: StoreReader, identifier: str) -> EventView | CommandError:
 
 
 def _ordered(
-    operator: Operator, given: str, view: EventView | CommandError, change: Change
+    operator: Operator, given: str, view: EventView | CommandError, change: ChangeOption
 ) -> _Result:
     """By the server's hand."""
     if isinstance(view, CommandError):
@@ -93,7 +95,7 @@ def _ordered(
 
 
 async def _alone(
-    settings: Settings, views: Mapping[str, EventView | CommandError], change: Change
+    settings: Settings, views: Mapping[str, EventView | CommandError], change: ChangeOption
 ) -> list[_Result]:
     """By our own hand, under the store's lock."""
     store = SqliteStore(settings.store.path, retention=settings.store.retention)
@@ -105,7 +107,7 @@ async def _alone(
 
 
 async def _changed(
-    store: SqliteStore, given: str, view: EventView | CommandError, change: Change
+    store: SqliteStore, given: str, view: EventView | CommandError, change: ChangeOption
 ) -> _Result:
     if isinstance(view, CommandError):
         return _failed(given, None, view)
@@ -127,7 +129,7 @@ def _actor() -> str:
     return f"command line, uid {os.getuid()}"
 
 
-def _made(given: str, view: EventView, jobs: int, change: Change) -> _Result:
+def _made(given: str, view: EventView, jobs: int, change: ChangeOption) -> _Result:
     event = view.summary.id
     if jobs:
         return _Result(given=given, event=event, jobs=jobs)
@@ -148,7 +150,7 @@ def _failed(given: str, event: str | None, error: Exception) -> _Result:
     return _Result(given=given, event=event, problem=failure.message, exit_code=failure.exit_code)
 
 
-def _report(terminal: Terminal, change: Change, results: Sequence[_Result]) -> int:
+def _report(terminal: Terminal, change: ChangeOption, results: Sequence[_Result]) -> int:
     wrong = [one for one in results if one.exit_code]
     rows = [(one.given, str(one.jobs), one.problem or "ok") for one in results]
     data = {

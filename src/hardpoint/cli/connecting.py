@@ -19,7 +19,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.hub.accounts import Accounts
 from hardpoint.hub.identity import IdentitySettings
-from hardpoint.oauth.flow import CALLBACK, Done, Kind
+from hardpoint.oauth.flow import CALLBACK, FlowDone, FlowKind
 
 PORT: Final = 8765
 """Where answers come, unless told otherwise: the redirect URI has to be registered with it."""
@@ -38,7 +38,7 @@ async def connected(
     port: int = PORT,
     seconds: float = 300.0,
     show: Callable[[str], object],
-) -> Done:
+) -> FlowDone:
     """Connect an account and put it into the vault.
 
     Args:
@@ -72,7 +72,7 @@ async def connected(
         alone = replace(identity, oauth={name: one})
         async with alone.accounts(f"http://{here}") as accounts:
             begun = await accounts.flows.begin(
-                Kind.CONNECT, name, user=tenant, connection=connection
+                FlowKind.CONNECT, name, user=tenant, connection=connection
             )
             listener = _Listener(here, accounts, begun.held, name, tenant)
             server = await asyncio.start_server(listener.converse, sock=own, limit=_HEAD_BYTES_MAX)
@@ -91,9 +91,9 @@ class _Listener:
         self._held = held
         self._name = name
         self._tenant = tenant
-        self._outcomes: asyncio.Queue[Done | HardpointError] = asyncio.Queue()
+        self._outcomes: asyncio.Queue[FlowDone | HardpointError] = asyncio.Queue()
 
-    async def outcome(self, seconds: float) -> Done:
+    async def outcome(self, seconds: float) -> FlowDone:
         try:
             found = await asyncio.wait_for(self._outcomes.get(), seconds)
         except TimeoutError:

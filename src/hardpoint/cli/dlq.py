@@ -5,7 +5,7 @@ import typer
 
 from hardpoint.cli.failures import Exit
 from hardpoint.cli.looking import store_of
-from hardpoint.cli.options import CONFIG, Config, Json, Limit, commands, terminal_of
+from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
 from hardpoint.cli.views import dead_list
 from hardpoint.store.driver import Outcome
 
@@ -19,7 +19,7 @@ def dlq() -> None:
 
 @app.command("list")
 def list_(
-    context: typer.Context, *, config: Config = CONFIG, limit: Limit = 50, json: Json = False
+    context: typer.Context, *, config: Config = CONFIG, limit: LimitOption = 50, json: Json = False
 ) -> int:
     """List dead letters, the newest first. Bring one back with `hardpoint events retry ID`."""
     terminal = terminal_of(context, json=json)

@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hardpoint.cli.changes import Change, carry_out
+from hardpoint.cli.changes import ChangeOption, carry_out
 from hardpoint.cli.failures import Exit
 from hardpoint.cli.looking import found, store_of
-from hardpoint.cli.options import CONFIG, Config, Json, Limit, commands, terminal_of
+from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.cli.views import event_data, event_list, event_page
 from hardpoint.store.driver import State
@@ -19,7 +19,7 @@ Identifier = Annotated[str, typer.Argument(metavar="ID", help="Our id, or the ve
 Identifiers = Annotated[
     list[str], typer.Argument(metavar="ID...", help="Our ids, or the vendor's.")
 ]
-Handler = Annotated[str | None, typer.Option(help="Only this handler.")]
+HandlerOption = Annotated[str | None, typer.Option(help="Only this handler.")]
 
 
 @app.callback()
@@ -37,7 +37,7 @@ def list_(
         str | None, typer.Option("--type", help="Only of this type, or matching this glob.")
     ] = None,
     state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
-    limit: Limit = 50,
+    limit: LimitOption = 50,
     before: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on after this id of ours.")
     ] = None,
@@ -81,14 +81,14 @@ def retry(
     identifiers: Identifiers,
     *,
     config: Config = CONFIG,
-    handler: Handler = None,
+    handler: HandlerOption = None,
     json: Json = False,
 ) -> int:
     """Have waiting jobs run now, and jobs that were given up run again.
 
     Of a job in needs_reconcile it says that you have looked: what cannot be found is done again.
     """
-    change = Change(action="retry", handler=handler)
+    change = ChangeOption(action="retry", handler=handler)
     return carry_out(terminal_of(context, json=json), config, identifiers, change)
 
 
@@ -98,12 +98,12 @@ def replay(
     identifiers: Identifiers,
     *,
     config: Config = CONFIG,
-    handler: Handler = None,
+    handler: HandlerOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Even where it was handled already.")
     ] = False,
     json: Json = False,
 ) -> int:
     """Have events handled anew, by one handler or by all that match now."""
-    change = Change(action="replay", handler=handler, force=force)
+    change = ChangeOption(action="replay", handler=handler, force=force)
     return carry_out(terminal_of(context, json=json), config, identifiers, change)

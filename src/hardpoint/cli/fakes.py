@@ -15,7 +15,7 @@ import typer
 
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.inputs import address_from
-from hardpoint.cli.options import Json, Live, commands, terminal_of
+from hardpoint.cli.options import Json, LiveOption, commands, terminal_of
 from hardpoint.cli.snippets import snippet_of
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError
@@ -71,7 +71,7 @@ def fakes(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
-    live: Live = False,
+    live: LiveOption = False,
     json: Json = False,
 ) -> int:
     """Imitate vendors over HTTP on this machine, until Ctrl-C.

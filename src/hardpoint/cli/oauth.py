@@ -19,7 +19,7 @@ from hardpoint.cli.tables import Table
 from hardpoint.cli.views import moment
 from hardpoint.hub.settings import Settings
 from hardpoint.oauth.keyring import new_key as entry_of_a_keyring
-from hardpoint.oauth.states import ConnectionStatus, State
+from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.vault import SLOT, TENANT, Vault
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
@@ -27,9 +27,9 @@ from hardpoint.runtime.work import BlockingWork
 app = commands()
 
 _Result = TypeVar("_Result")
-_HELPLESS: Final = frozenset({State.NEEDS_REAUTH, State.IN_DOUBT})
+_HELPLESS: Final = frozenset({ConnectionState.NEEDS_REAUTH, ConnectionState.IN_DOUBT})
 
-Connection = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its name.")]
+ConnectionOption = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its name.")]
 Tenant = Annotated[str, typer.Option(help="Whose it is.")]
 
 
@@ -102,7 +102,7 @@ def connect(
 @app.command()
 def refresh(
     context: typer.Context,
-    connection: Connection,
+    connection: ConnectionOption,
     *,
     config: Config = CONFIG,
     tenant: Tenant = TENANT,
@@ -130,7 +130,7 @@ def refresh(
 @app.command()
 def revoke(
     context: typer.Context,
-    connection: Connection,
+    connection: ConnectionOption,
     *,
     config: Config = CONFIG,
     tenant: Tenant = TENANT,
@@ -233,7 +233,7 @@ def _failure(bad: list[ConnectionStatus]) -> Failure:
     first = bad[0]
     if first.client_refused:
         hint = f"renew the secret of [oauth.{first.client}]"
-    elif first.state is State.IN_DOUBT:
+    elif first.state is ConnectionState.IN_DOUBT:
         hint = f"hardpoint oauth refresh {first.connection} --tenant {first.tenant} --resend"
     else:
         hint = f"have the user connect {first.connection} again"

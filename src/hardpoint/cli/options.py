@@ -13,7 +13,9 @@ CONFIG: Final = Path("hardpoint.toml")
 ProviderName = Annotated[
     str, typer.Argument(metavar="PROVIDER", help="Whose scheme; `standard` is Standard Webhooks.")
 ]
-Body = Annotated[str, typer.Argument(metavar="FILE", help="The body, byte for byte; - is stdin.")]
+BodyOption = Annotated[
+    str, typer.Argument(metavar="FILE", help="The body, byte for byte; - is stdin.")
+]
 SecretRefs = Annotated[
     list[str] | None,
     typer.Option(
@@ -22,8 +24,10 @@ SecretRefs = Annotated[
         help="env:NAME or file:PATH, never the secret itself; asked for when left out.",
     ),
 ]
-Live = Annotated[bool, typer.Option("--live", help="Allow an address that is not this machine.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
+LiveOption = Annotated[
+    bool, typer.Option("--live", help="Allow an address that is not this machine.")
+]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
 
 
 def commands() -> typer.Typer:

@@ -22,7 +22,7 @@ _PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PostedAnswer:
     """What came back; `milliseconds` from sending to the last byte read."""
 
     status: int
@@ -53,7 +53,7 @@ class Poster:
     def __exit__(self, *_: object) -> None:
         self._transport.close()
 
-    def post(self, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
+    def post(self, headers: Sequence[tuple[str, str]], body: bytes) -> PostedAnswer:
         """Send once; to this machine, as soon as somebody listens.
 
         Raises:
@@ -76,7 +76,7 @@ class Poster:
             else:
                 milliseconds = round((clock.monotonic() - started) * 1000, 1)
                 text = response.body.decode(errors="replace")
-                return Answer(status=response.status, body=text, milliseconds=milliseconds)
+                return PostedAnswer(status=response.status, body=text, milliseconds=milliseconds)
 
 
 def curl(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> str:

@@ -13,7 +13,15 @@ from hardpoint.cli.inputs import (
     name_from,
     secrets_from,
 )
-from hardpoint.cli.options import Body, Json, Live, ProviderName, SecretRefs, commands, terminal_of
+from hardpoint.cli.options import (
+    BodyOption,
+    Json,
+    LiveOption,
+    ProviderName,
+    SecretRefs,
+    commands,
+    terminal_of,
+)
 from hardpoint.webhooks.verification import Scheme, scheme
 
 app = commands()
@@ -23,7 +31,7 @@ app = commands()
 def sign(
     context: typer.Context,
     provider: ProviderName,
-    file: Body,
+    file: BodyOption,
     *,
     secret: SecretRefs = None,
     timestamp: Annotated[
@@ -41,7 +49,7 @@ def sign(
     to: Annotated[
         str | None, typer.Option(metavar="URL", help="Where it will be sent, if elsewhere.")
     ] = None,
-    live: Live = False,
+    live: LiveOption = False,
     json: Json = False,
 ) -> int:
     """Sign a body as the vendor would.

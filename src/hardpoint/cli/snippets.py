@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import App
-from hardpoint.fakes.vendors import Facts, facts_of
+from hardpoint.fakes.vendors import VendorFacts, facts_of
 from hardpoint.webhooks.verification import settings_of
 
 RECEIVER = "http://127.0.0.1:8000/webhooks/"
@@ -49,7 +49,7 @@ def snippet_of(app: App, url: str, receiver: str | None) -> Snippet:
 
 
 def _connection(
-    name: str, kind: Any, facts: Facts, url: str, environment: dict[str, str]
+    name: str, kind: Any, facts: VendorFacts, url: str, environment: dict[str, str]
 ) -> Iterator[str]:
     yield f"[connections.{name}]"
     yield f"provider = {json.dumps(name)}"

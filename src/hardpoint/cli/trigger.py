@@ -17,13 +17,13 @@ from hardpoint.cli.options import (
     CONFIG,
     Config,
     Json,
-    Live,
+    LiveOption,
     ProviderName,
     SecretRefs,
     commands,
     terminal_of,
 )
-from hardpoint.cli.posting import TIMEOUT, Answer, Poster, curl
+from hardpoint.cli.posting import TIMEOUT, PostedAnswer, Poster, curl
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.core.secrets import Secret
@@ -64,7 +64,7 @@ def trigger(
     ] = 1,
     secret: SecretRefs = None,
     timeout: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait.")] = TIMEOUT,
-    live: Live = False,
+    live: LiveOption = False,
     print_curl: Annotated[
         bool, typer.Option("--print-curl", help="Print the command instead of sending.")
     ] = False,
@@ -130,7 +130,7 @@ class _Shot:
             *signing.sign(sample.body, now=now, event_id=sample.id, event_type=sample.type),
         ]
 
-    def fire(self, poster: Poster) -> Answer:
+    def fire(self, poster: Poster) -> PostedAnswer:
         headers = self.headers()
         self.terminal.say(f"POST {self.url}")
         for name, value in headers:
@@ -201,7 +201,7 @@ def _leave_out(document: Any, path: str) -> None:
         raise usage(f"--unset {path}: the sample has no such field") from None
 
 
-def _report(shot: _Shot, answers: Sequence[Answer]) -> int:
+def _report(shot: _Shot, answers: Sequence[PostedAnswer]) -> int:
     identifier = shot.event_id()
     refusal = next((answer for answer in answers if not answer.accepted), None)
     data = {
@@ -229,7 +229,7 @@ _HINTS = {
 }
 
 
-def _not_accepted(answer: Answer) -> Failure:
+def _not_accepted(answer: PostedAnswer) -> Failure:
     return Failure(
         code="not_accepted",
         message=f"the receiver answered {answer.status}",

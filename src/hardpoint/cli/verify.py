@@ -7,7 +7,7 @@ import typer
 
 from hardpoint.cli.failures import Exit, Failure
 from hardpoint.cli.inputs import addressed, body_from, headers_from, moment_from, secrets_from
-from hardpoint.cli.options import Body, Json, ProviderName, SecretRefs, commands, terminal_of
+from hardpoint.cli.options import BodyOption, Json, ProviderName, SecretRefs, commands, terminal_of
 from hardpoint.webhooks.diagnosis import Diagnosis, diagnose
 from hardpoint.webhooks.verification import WebhookRequest
 
@@ -18,7 +18,7 @@ app = commands()
 def verify(
     context: typer.Context,
     provider: ProviderName,
-    file: Body,
+    file: BodyOption,
     *,
     headers: Annotated[
         str, typer.Option(metavar="FILE", help="The request's headers, 'Name: value' lines.")

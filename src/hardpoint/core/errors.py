@@ -461,7 +461,7 @@ class InvalidTokenError(OAuthError):
         self.reason = reason
 
 
-Verdict = Literal["grant", "client", "interaction", "transient"]
+RefusalConcern = Literal["grant", "client", "interaction", "transient"]
 """What a refusal concerns: this grant is gone, our client is misconfigured, a person has to do
 something at the provider, or nobody: it may pass."""
 
@@ -479,14 +479,14 @@ class TokenEndpointError(OAuthError):
         self,
         message: str | None = None,
         *,
-        verdict: Verdict = "transient",
+        verdict: RefusalConcern = "transient",
         status: int | None = None,
         vendor_code: str | None = None,
         retry_after: float | None = None,
         outcome_known: bool = True,
     ) -> None:
         super().__init__(message)
-        self.verdict: Verdict = verdict
+        self.verdict: RefusalConcern = verdict
         self.status = status
         self.vendor_code = vendor_code
         self.retry_after = retry_after

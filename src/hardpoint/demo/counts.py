@@ -13,10 +13,10 @@ DECLINED: Final = "1002"
 PARKED: Final = "1005"
 """Nobody can say whether its receipt was sent: it is for a person to look."""
 
-Row = tuple[str, Any, Any]
+CountRow = tuple[str, Any, Any]
 
 
-def rows(counts: dict[str, Any]) -> list[Row]:
+def rows(counts: dict[str, Any]) -> list[CountRow]:
     """Label, expected and found; see `hardpoint.demo.tally` for the counts."""
     refusals = counts["counters"].get("stripe", {})
     orders = {order["id"]: order for order in counts["orders"]}
@@ -55,7 +55,7 @@ def rows(counts: dict[str, Any]) -> list[Row]:
     ]
 
 
-def shown(found: list[Row]) -> Table:
+def shown(found: list[CountRow]) -> Table:
     """The rows as people read them."""
     table = Table(
         title="\nWhat a separate process finds in the database and at the vendors",

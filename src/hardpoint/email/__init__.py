@@ -5,34 +5,34 @@ from hardpoint.email.api import EmailSender
 from hardpoint.email.driver import EmailCapability, EmailDriver
 from hardpoint.email.types import (
     Attachment,
-    Consent,
     ConsentChanged,
     Delivery,
     DeliveryStatus,
     Email,
     EmailChanged,
+    EmailConsent,
     EmailEngaged,
     EmailEvent,
+    EmailFailure,
     Engagement,
-    FailureReason,
     merge,
 )
 
 __all__ = [
     "Address",
     "Attachment",
-    "Consent",
     "ConsentChanged",
     "Delivery",
     "DeliveryStatus",
     "Email",
     "EmailCapability",
     "EmailChanged",
+    "EmailConsent",
     "EmailDriver",
     "EmailEngaged",
     "EmailEvent",
+    "EmailFailure",
     "EmailSender",
     "Engagement",
-    "FailureReason",
     "merge",
 ]

@@ -23,7 +23,7 @@ from hardpoint.email.types import (
     Email,
     EmailChanged,
     EmailEvent,
-    FailureReason,
+    EmailFailure,
     NewEmail,
 )
 from hardpoint.fakes.answers import Answers
@@ -95,7 +95,7 @@ class MemoryEmail:
         identifier: str,
         to: str,
         status: DeliveryStatus,
-        failure: FailureReason | None = None,
+        failure: EmailFailure | None = None,
     ) -> None:
         """The recipient's server reports how far it is."""
         new = self._emails[identifier]
@@ -133,5 +133,5 @@ def _delivery(to: str) -> Delivery:
         to=to,
         status=status,
         vendor_status=status.value,
-        failure=FailureReason.UNSUBSCRIBED if suppressed else None,
+        failure=EmailFailure.UNSUBSCRIBED if suppressed else None,
     )

@@ -57,7 +57,7 @@ def merge(old: DeliveryStatus, new: DeliveryStatus) -> DeliveryStatus:
     return max(old, new, key=_RANKS.__getitem__)
 
 
-class FailureReason(StrEnum):
+class EmailFailure(StrEnum):
     """Why an email did not arrive."""
 
     INVALID_ADDRESS = "invalid_address"
@@ -146,7 +146,7 @@ class Delivery(Discreet, frozen=True, kw_only=True):
     to: str
     status: DeliveryStatus
     vendor_status: str
-    failure: FailureReason | None = None
+    failure: EmailFailure | None = None
 
     masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {"to": lambda to: repr(masked(to))}
 
@@ -213,7 +213,7 @@ class EmailChanged(_Told, frozen=True, kw_only=True):
 
     status: DeliveryStatus
     vendor_status: str
-    failure: FailureReason | None = None
+    failure: EmailFailure | None = None
     reason: str | None = None
 
 
@@ -231,7 +231,7 @@ class EmailEngaged(_Told, frozen=True, kw_only=True):
     url: str | None = None
 
 
-class Consent(StrEnum):
+class EmailConsent(StrEnum):
     """What a recipient says about being written to."""
 
     COMPLAINED = "complained"
@@ -247,7 +247,7 @@ class ConsentChanged(_Told, frozen=True, kw_only=True):
         group: the provider's group of subscriptions; None for all email.
     """
 
-    consent: Consent
+    consent: EmailConsent
     group: str | None = None
 
 

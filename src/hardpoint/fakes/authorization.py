@@ -18,9 +18,9 @@ from typing import Any, Literal, final
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.messages import FakeReply, Received
 
-Rotation = Literal["static", "grace", "strict"]
+FakeRotation = Literal["static", "grace", "strict"]
 Quirk = Literal[
     "errors_with_200",
     "form_answers",
@@ -87,7 +87,7 @@ class FakeAuthorization:
     def __init__(
         self,
         *,
-        rotation: Rotation = "strict",
+        rotation: FakeRotation = "strict",
         reuse_grace: float = 600.0,
         life: float = 3600.0,
         client_id: str = "client",
@@ -100,7 +100,7 @@ class FakeAuthorization:
         paths: Mapping[str, str] | None = None,
     ) -> None:
         self.ledger = Ledger()
-        self.rotation: Rotation = rotation
+        self.rotation: FakeRotation = rotation
         self.reuse_grace = reuse_grace
         self.life = life
         self.client_id = client_id
@@ -111,7 +111,7 @@ class FakeAuthorization:
         self._issuer = issuer
         self._id_token = id_token
         at = {name: f"/{name}" for name in _ENDPOINTS} | dict(paths or {})
-        self._routes: dict[tuple[str, str], Callable[[Received], Reply]] = {
+        self._routes: dict[tuple[str, str], Callable[[Received], FakeReply]] = {
             ("GET", at["authorize"]): self._authorize,
             ("POST", at["token"]): self._token,
             ("POST", at["revoke"]): self._revoke,
@@ -134,11 +134,11 @@ class FakeAuthorization:
         """Whether a grant lives."""
         return self._grants[number - 1].alive
 
-    def answer(self, request: Received) -> Reply:
+    def answer(self, request: Received) -> FakeReply:
         """One endpoint's answer."""
         try:
             route = self._routes.get((request.method, request.path))
-            return Reply.json({}, 404) if route is None else route(request)
+            return FakeReply.json({}, 404) if route is None else route(request)
         except _RefusedError as error:
             self.ledger.record("refused", code=error.code, path=request.path)
             status = 200 if "errors_with_200" in self.quirks else error.status
@@ -146,7 +146,7 @@ class FakeAuthorization:
 
     # Endpoints
 
-    def _authorize(self, request: Received) -> Reply:
+    def _authorize(self, request: Received) -> FakeReply:
         query = dict(request.query())
         grant = self._new(query.get("scope", ""))
         grant.redirect_uri = query.get("redirect_uri", "")
@@ -157,9 +157,11 @@ class FakeAuthorization:
         back = {"code": code, "state": query.get("state", "")}
         if self._issuer is not None:
             back["iss"] = self._issuer
-        return Reply(status=302, headers=(("location", f"{grant.redirect_uri}?{urlencode(back)}"),))
+        return FakeReply(
+            status=302, headers=(("location", f"{grant.redirect_uri}?{urlencode(back)}"),)
+        )
 
-    def _token(self, request: Received) -> Reply:
+    def _token(self, request: Received) -> FakeReply:
         return self._answered(self._granted(self._known_client(request)))
 
     def _granted(self, fields: Mapping[str, str]) -> dict[str, Any]:
@@ -206,28 +208,28 @@ class FakeAuthorization:
             document["refresh_token"] = None
         return document
 
-    def _revoke(self, request: Received) -> Reply:
+    def _revoke(self, request: Received) -> FakeReply:
         token = self._known_client(request).get("token", "")
         for grant in self._grants:
             if token == grant.refresh or token in grant.access:
                 grant.alive = False
         self.ledger.record("revoke", token=token)
-        return Reply() if "empty_revocation" in self.quirks else Reply.json({})
+        return FakeReply() if "empty_revocation" in self.quirks else FakeReply.json({})
 
-    def _introspect(self, request: Received) -> Reply:
+    def _introspect(self, request: Received) -> FakeReply:
         token = self._known_client(request).get("token", "")
         found = self._by_refresh(token)
         active = found is not None and found.refresh == token and found.alive
         self.ledger.record("introspect", active=active)
-        return Reply.json({"active": active})
+        return FakeReply.json({"active": active})
 
-    def _resource(self, request: Received) -> Reply:
+    def _resource(self, request: Received) -> FakeReply:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         living = any(
             grant.alive and self._now() < grant.access.get(token, 0.0) for grant in self._grants
         )
         self.ledger.record("resource", token=token, living=living)
-        return Reply.json({}, 200 if living else 401)
+        return FakeReply.json({}, 200 if living else 401)
 
     # Inside
 
@@ -283,10 +285,10 @@ class FakeAuthorization:
             document["id_token"] = self._id_token(claims)
         return document
 
-    def _answered(self, document: Mapping[str, Any], status: int = 200) -> Reply:
+    def _answered(self, document: Mapping[str, Any], status: int = 200) -> FakeReply:
         if "form_answers" not in self.quirks:
-            return Reply.json(document, status)
-        return Reply(
+            return FakeReply.json(document, status)
+        return FakeReply(
             status=status,
             headers=(("content-type", "application/x-www-form-urlencoded"),),
             body=urlencode(document).encode(),

@@ -21,7 +21,7 @@ import msgspec
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.fakes.emitter import Emission
 from hardpoint.fakes.faults import Faults
-from hardpoint.fakes.messages import App, Exchange, Received, Reply
+from hardpoint.fakes.messages import App, Exchange, FakeReply, Received
 from hardpoint.fakes.orders import chaos_of, fault_of
 from hardpoint.fakes.vendors import emitter_of
 from hardpoint.http.limits import on_loopback
@@ -55,7 +55,7 @@ class Control:
         self._faults = faults
         self._exchanges = exchanges
         self._emitter = emitter_of(app)
-        self._controls: Mapping[tuple[str, str], Callable[[bytes], Awaitable[Reply]]] = {
+        self._controls: Mapping[tuple[str, str], Callable[[bytes], Awaitable[FakeReply]]] = {
             ("GET", "ledger"): self._ledger,
             ("GET", "requests"): self._requests,
             ("GET", "webhooks"): self._waiting,
@@ -64,7 +64,7 @@ class Control:
             ("POST", "clear"): self._clear,
         }
 
-    async def answer(self, request: Received) -> Reply:
+    async def answer(self, request: Received) -> FakeReply:
         """Do it, or say why not."""
         if "origin" in request.headers:
             return _refused("a page in a browser may not steer a fake", 403)
@@ -78,18 +78,18 @@ class Control:
         except ValueError as error:  # no UTF-8, not the JSON we take, no URL
             return _refused(str(error))
 
-    async def _ledger(self, _: bytes) -> Reply:
+    async def _ledger(self, _: bytes) -> FakeReply:
         entries = self._app.ledger.entries()
-        return Reply.json([{"kind": one.kind, **one.facts} for one in entries])
+        return FakeReply.json([{"kind": one.kind, **one.facts} for one in entries])
 
-    async def _requests(self, _: bytes) -> Reply:
-        return Reply.json(list(self._exchanges))
+    async def _requests(self, _: bytes) -> FakeReply:
+        return FakeReply.json(list(self._exchanges))
 
-    async def _waiting(self, _: bytes) -> Reply:
+    async def _waiting(self, _: bytes) -> FakeReply:
         waiting = self._emitter.waiting() if self._emitter else ()
-        return Reply.json([_shown(one) for one in waiting])
+        return FakeReply.json([_shown(one) for one in waiting])
 
-    async def _deliver(self, body: bytes) -> Reply:
+    async def _deliver(self, body: bytes) -> FakeReply:
         if self._emitter is None:
             return _refused(f"{self._app.name} sends no webhooks", 404)
         wanted = _delivery(body)
@@ -98,21 +98,21 @@ class Control:
         chaos = chaos_of(wanted.chaos, seed=wanted.seed)
         # On a thread: the receiver may ask the fake something before it answers.
         delivered = await asyncio.to_thread(self._emitter.deliver, wanted.url, chaos)
-        return Reply.json(delivered)
+        return FakeReply.json(delivered)
 
-    async def _plan(self, body: bytes) -> Reply:
+    async def _plan(self, body: bytes) -> FakeReply:
         orders = [fault_of(line) for line in body.decode().splitlines() if line.strip()]
         for order in orders:
             order.place(self._faults)
-        return Reply.json({"planned": len(orders)})
+        return FakeReply.json({"planned": len(orders)})
 
-    async def _clear(self, _: bytes) -> Reply:
+    async def _clear(self, _: bytes) -> FakeReply:
         self._faults.clear()
         self._app.ledger.clear()
         self._exchanges.clear()
         if self._emitter is not None:
             self._emitter.pending()
-        return Reply.json({})
+        return FakeReply.json({})
 
 
 def _shown(emission: Emission) -> dict[str, str]:
@@ -124,5 +124,5 @@ def _shown(emission: Emission) -> dict[str, str]:
     }
 
 
-def _refused(why: str, status: int = 400) -> Reply:
-    return Reply.json({"error": why}, status)
+def _refused(why: str, status: int = 400) -> FakeReply:
+    return FakeReply.json({"error": why}, status)

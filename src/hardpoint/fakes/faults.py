@@ -16,7 +16,7 @@ from typing import final
 
 import msgspec
 
-from hardpoint.fakes.messages import JSON, Reply
+from hardpoint.fakes.messages import JSON, FakeReply
 
 
 class Break(Enum):
@@ -48,7 +48,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     name: str = "none"
     acts: bool = True
     delay: float = 0.0
-    reply: Reply | None = None
+    reply: FakeReply | None = None
     breaks: Break | None = None
 
 
@@ -59,7 +59,7 @@ def latency(seconds: float) -> Fault:
 
 def status(code: int, *, body: bytes = b"{}", headers: tuple[tuple[str, str], ...] = ()) -> Fault:
     """A status, and nothing done."""
-    reply = Reply(status=code, headers=(*JSON, *headers), body=body)
+    reply = FakeReply(status=code, headers=(*JSON, *headers), body=body)
     return Fault(name="status", acts=False, reply=reply)
 
 
@@ -87,13 +87,13 @@ def truncate() -> Fault:
 
 def bad_json() -> Fault:
     """All done, but the answer is no JSON."""
-    return Fault(name="bad_json", reply=Reply(headers=JSON, body=b'{"id": "'))
+    return Fault(name="bad_json", reply=FakeReply(headers=JSON, body=b'{"id": "'))
 
 
 def html_500() -> Fault:
     """The error page of something in between; nothing done."""
     page = b"<html><body><h1>500 Internal Server Error</h1></body></html>"
-    reply = Reply(status=500, headers=(("content-type", "text/html"),), body=page)
+    reply = FakeReply(status=500, headers=(("content-type", "text/html"),), body=page)
     return Fault(name="html_500", acts=False, reply=reply)
 
 

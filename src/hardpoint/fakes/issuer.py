@@ -17,7 +17,7 @@ import msgspec
 
 from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.messages import FakeReply, Received
 
 EVENTS: Final = ({"summary": "Stand-up", "start": "09:30"}, {"summary": "Lunch", "start": "12:00"})
 _DISCOVERY: Final = "/.well-known/openid-configuration"
@@ -63,7 +63,7 @@ class FakeIssuer:
         new = ECKey.generate_key("P-256", {"kid": f"key-{self._made}", "use": "sig"})
         self._keys = [new, *self._keys[:1]]
 
-    def answer(self, request: Received) -> Reply:
+    def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse."""
         self._issuer = f"http://{request.headers.get('host', '')}"
         own = {
@@ -74,9 +74,9 @@ class FakeIssuer:
         }.get(request.path)
         return self.server.answer(request) if own is None else own(request)
 
-    def _metadata(self, _: Received) -> Reply:
+    def _metadata(self, _: Received) -> FakeReply:
         at = self._issuer
-        return Reply.json(
+        return FakeReply.json(
             {
                 "issuer": at,
                 "authorization_endpoint": f"{at}/authorize",
@@ -89,10 +89,10 @@ class FakeIssuer:
             }
         )
 
-    def _published(self, _: Received) -> Reply:
-        return Reply.json({"keys": [key.as_dict(private=False) for key in self._keys]})
+    def _published(self, _: Received) -> FakeReply:
+        return FakeReply.json({"keys": [key.as_dict(private=False) for key in self._keys]})
 
-    def _authorize(self, request: Received) -> Reply:
+    def _authorize(self, request: Received) -> FakeReply:
         asked = dict(request.query())
         person = asked.get("login_hint", "ada")
         more = {"iss": self._issuer} if self.says_issuer else {}
@@ -103,7 +103,7 @@ class FakeIssuer:
             self._people[asked.get("nonce")] = person
             where = dict(self.server.answer(request).headers)["location"]
             where += f"&{urlencode(more)}" if more else ""
-        return Reply(status=302, headers=(("location", where),))
+        return FakeReply(status=302, headers=(("location", where),))
 
     def _id_token(self, facts: Mapping[str, Any]) -> str:
         from joserfc import jwt
@@ -116,8 +116,8 @@ class FakeIssuer:
         key = self._keys[0]
         return jwt.encode({"alg": "ES256", "kid": key.kid}, told, key, ["ES256"])
 
-    def _events(self, request: Received) -> Reply:
-        return Reply.json({"items": EVENTS}) if self._resource(request) else _UNKNOWN
+    def _events(self, request: Received) -> FakeReply:
+        return FakeReply.json({"items": EVENTS}) if self._resource(request) else _UNKNOWN
 
     def _resource(self, request: Received) -> bool:
         """Whether it comes with an access token that lives."""
@@ -125,7 +125,7 @@ class FakeIssuer:
         return self.server.answer(asked).status == 200
 
 
-_UNKNOWN = Reply(status=401, headers=(("www-authenticate", "Bearer"),), body=b"{}")
+_UNKNOWN = FakeReply(status=401, headers=(("www-authenticate", "Bearer"),), body=b"{}")
 
 
 def _person(name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, final
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened: `charge` with its facts."""
 
     kind: str
@@ -25,15 +25,15 @@ class Ledger:
     """An append-only list, safe to read from any thread."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[LedgerEntry] = []
         self._lock = threading.Lock()
 
     def record(self, kind: str, **facts: Any) -> None:
         """Something happened."""
         with self._lock:
-            self._entries.append(Entry(kind=kind, facts=facts))
+            self._entries.append(LedgerEntry(kind=kind, facts=facts))
 
-    def entries(self, kind: str | None = None, **facts: Any) -> tuple[Entry, ...]:
+    def entries(self, kind: str | None = None, **facts: Any) -> tuple[LedgerEntry, ...]:
         """What happened so far, of one kind and with these facts, in order."""
         with self._lock:
             entries = tuple(self._entries)

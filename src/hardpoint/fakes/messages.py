@@ -41,7 +41,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(self.body)
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class FakeReply(msgspec.Struct, frozen=True, kw_only=True):
     """An answer."""
 
     status: int = 200
@@ -49,7 +49,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
 
     @classmethod
-    def json(cls, document: Any, status: int = 200, *headers: tuple[str, str]) -> "Reply":
+    def json(cls, document: Any, status: int = 200, *headers: tuple[str, str]) -> "FakeReply":
         """An answer with a JSON body."""
         return cls(status=status, headers=(*JSON, *headers), body=msgspec.json.encode(document))
 
@@ -86,6 +86,6 @@ class App(Protocol):
         """What it did."""
         ...
 
-    def answer(self, request: Received) -> Reply:
+    def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse."""
         ...

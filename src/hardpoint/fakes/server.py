@@ -21,7 +21,7 @@ from hardpoint.core.errors import MisuseError
 from hardpoint.fakes.control import CONTROL, Control
 from hardpoint.fakes.faults import Break, Fault, Faults
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import App, Exchange, Received, Reply
+from hardpoint.fakes.messages import App, Exchange, FakeReply, Received
 
 EXCHANGES_KEPT = 10_000
 _HEAD_BYTES_MAX = 64 * 1024
@@ -152,7 +152,7 @@ class FakeServer:
             while await self._exchange(reader, writer):
                 pass
         except BadRequestError as error:
-            writer.write(_encoded(Reply(status=400, body=str(error).encode())))
+            writer.write(_encoded(FakeReply(status=400, body=str(error).encode())))
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the other side went away, or sends no end of headers
         finally:
@@ -177,7 +177,7 @@ class FakeServer:
         return request.headers.get("connection", "").lower() != "close"
 
     async def _answer(self, request: Received, fault: Fault, writer: asyncio.StreamWriter) -> bool:
-        reply = self._acted(request) if fault.acts else Reply()
+        reply = self._acted(request) if fault.acts else FakeReply()
         if fault.delay:
             await asyncio.sleep(fault.delay)
         reply = fault.reply or reply
@@ -197,13 +197,15 @@ class FakeServer:
             _reset(writer)
         return False
 
-    def _acted(self, request: Received) -> Reply:
+    def _acted(self, request: Received) -> FakeReply:
         try:
             return self.app.answer(request)
         except Exception as error:  # noqa: BLE001 - a fake's own mistake is told, not left unanswered
-            return Reply.json({"error": f"the fake failed: {type(error).__name__}: {error}"}, 500)
+            return FakeReply.json(
+                {"error": f"the fake failed: {type(error).__name__}: {error}"}, 500
+            )
 
-    def _tell(self, request: Received, reply: Reply, fault: Fault) -> None:
+    def _tell(self, request: Received, reply: FakeReply, fault: Fault) -> None:
         silent = fault.breaks in {Break.CONNECT, Break.HEADERS, Break.HANG}
         exchange = Exchange(
             method=request.method,
@@ -263,7 +265,7 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
             return bytes(body)
 
 
-def _encoded(reply: Reply) -> bytes:
+def _encoded(reply: FakeReply) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Status')}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
     lines += [f"content-length: {len(reply.body)}", "", ""]

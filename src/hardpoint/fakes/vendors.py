@@ -3,8 +3,8 @@
     app = fake("stripe")
     facts_of(app).settings          # {"secret_key": "sk_test_fake"}
 
-A fake is an `App` that is built without arguments. It may have `facts`, a `Facts`, and where the
-vendor calls back an `emitter`, an `Emitter`; it needs neither to be served.
+A fake is an `App` that is built without arguments. It may have `facts`, a `VendorFacts`, and where
+the vendor calls back an `emitter`, an `Emitter`; it needs neither to be served.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class VendorFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller has to know of a fake. The credentials open nothing but it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     triggers: tuple[Trigger, ...] = ()
 
 
-_NOTHING = Facts()
+_NOTHING = VendorFacts()
 
 
 def fake_names() -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def fake(name: str) -> App:
     return load(reference)()
 
 
-def facts_of(app: App) -> Facts:
+def facts_of(app: App) -> VendorFacts:
     """What it says of itself; nothing where it says nothing."""
     return getattr(app, "facts", _NOTHING)
 

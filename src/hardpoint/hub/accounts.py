@@ -14,9 +14,9 @@ from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async, resolve_blocking
 from hardpoint.hub.oauth import OAuthSettings, Purpose
 from hardpoint.oauth.authorities import Authorities
-from hardpoint.oauth.catalogue import Entry
+from hardpoint.oauth.catalogue import ProviderEntry
 from hardpoint.oauth.client import Client
-from hardpoint.oauth.flow import Authority, Done
+from hardpoint.oauth.flow import Authority, FlowDone
 from hardpoint.oauth.flows import Flows
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.openid import discovered
@@ -134,7 +134,7 @@ class Accounts:
         await self._looking.close()
         self._refreshing.close()
 
-    async def keep(self, done: Done) -> None:
+    async def keep(self, done: FlowDone) -> None:
         """Put a connected account into the vault: of the user, under the provider's name.
 
         `vault.access_token("google", tenant=user)` finds its token then.
@@ -162,7 +162,7 @@ class Accounts:
     ) -> None:
         await self.close()
 
-    def _add(self, one: OAuthSettings, entry: Callable[[Purpose], Entry]) -> None:
+    def _add(self, one: OAuthSettings, entry: Callable[[Purpose], ProviderEntry]) -> None:
         side = self._side(one)
         if one.login:
             client = one.client("login", entry("login"), self.public_url)

@@ -11,7 +11,7 @@ from typing import Literal, final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import ClientAuth, Entry
+from hardpoint.oauth.catalogue import ClientAuth, ProviderEntry
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.flow import CALLBACK
 
@@ -79,7 +79,7 @@ class OAuthSettings:
         if not (self.login or self.connect):
             raise ConfigurationError(f"{key}.login", "is false, and so is connect")
 
-    def entry(self, purpose: Purpose) -> Entry:
+    def entry(self, purpose: Purpose) -> ProviderEntry:
         """The provider's entry for signing in, or for connecting.
 
         Raises:
@@ -91,10 +91,10 @@ class OAuthSettings:
             raise ConfigurationError(
                 f"oauth.{self.name}.{purpose}", f"{owner} has no way to", fix=f"{purpose} = false"
             )
-        found: Entry = load(reference)
+        found: ProviderEntry = load(reference)
         return found.filled(self.inputs)
 
-    def client(self, purpose: Purpose, entry: Entry, public_url: str) -> Client:
+    def client(self, purpose: Purpose, entry: ProviderEntry, public_url: str) -> Client:
         """Our registration, for signing in or for connecting.
 
         Args:

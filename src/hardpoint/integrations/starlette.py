@@ -36,7 +36,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.http.limits import checked_url
 from hardpoint.oauth.cookies import Cookie
-from hardpoint.oauth.flow import CALLBACK, Done, Kind
+from hardpoint.oauth.flow import CALLBACK, FlowDone, FlowKind
 from hardpoint.oauth.flows import FLOW_SECONDS, Flows
 from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.sessions import Session, Sessions, form_token, is_own_request, origin_of
@@ -51,13 +51,13 @@ _STATUSES: Final = {
 
 OnLogin = Callable[[Identity], str | Awaitable[str]]
 """Gets or creates the user that somebody is, by `identity.key`; gives our name of them."""
-OnConnect = Callable[[Done], Awaitable[None] | None]
+OnConnect = Callable[[FlowDone], Awaitable[None] | None]
 """Keeps a connected account: its tokens, account and user."""
 OnRefused = Callable[[Request, OAuthError | ProviderError | StoreUnavailableError, int], Response]
 """Makes the page for a flow that was refused, with the status it should have."""
 
 
-class Parts(Protocol):
+class RequestParts(Protocol):
     """What the routes work with; `hub.accounts` has it all.
 
     Attributes:
@@ -70,7 +70,7 @@ class Parts(Protocol):
     sessions: Sessions
     public_url: str
 
-    async def keep(self, done: Done, /) -> None:
+    async def keep(self, done: FlowDone, /) -> None:
         """Keep a connected account."""
         ...
 
@@ -91,7 +91,7 @@ class SignIn:
 
     def __init__(
         self,
-        accounts: Parts,
+        accounts: RequestParts,
         *,
         on_login: OnLogin,
         on_connect: OnConnect | None = None,
@@ -159,7 +159,7 @@ class SignIn:
     async def begin(
         self,
         request: Request,
-        kind: Kind,
+        kind: FlowKind,
         provider: str,
         *,
         return_to: str = "/",
@@ -195,7 +195,7 @@ class SignIn:
     async def _login(self, request: Request) -> Response:
         return await self.begin(
             request,
-            Kind.LOGIN,
+            FlowKind.LOGIN,
             request.path_params["provider"],
             return_to=request.query_params.get("return_to", "/"),
         )
@@ -203,7 +203,7 @@ class SignIn:
     async def _connect(self, request: Request) -> Response:
         return await self.begin(
             request,
-            Kind.CONNECT,
+            FlowKind.CONNECT,
             request.path_params["provider"],
             return_to=request.query_params.get("return_to", "/"),
         )
@@ -222,7 +222,7 @@ class SignIn:
                 user=session and session.user,
             )
             answer = RedirectResponse(done.return_to, 303, _PRIVATE)
-            if done.kind is Kind.LOGIN and done.identity is not None:
+            if done.kind is FlowKind.LOGIN and done.identity is not None:
                 user = await _called(self._on_login, done.identity)
                 started = await self._sessions.start(user, identity=done.identity, instead_of=held)
                 cookie = self._session_cookie.set(started.held, seconds=self._sessions.absolute)

@@ -19,7 +19,7 @@ from hardpoint.http.errors import retry_after
 from hardpoint.http.forms import FORM
 from hardpoint.http.messages import Response
 from hardpoint.http.redaction import MASK, redacted
-from hardpoint.oauth.catalogue import Entry, Expiry
+from hardpoint.oauth.catalogue import Expiry, ProviderEntry
 from hardpoint.oauth.tokens import Tokens
 
 ANSWER_BYTES_MAX = 256 * 1024
@@ -60,7 +60,7 @@ def document_of(response: Response) -> Mapping[str, Any] | None:
 
 
 def tokens_from(
-    response: Response, entry: Entry, *, sent_at: float, private: Sequence[Secret] = ()
+    response: Response, entry: ProviderEntry, *, sent_at: float, private: Sequence[Secret] = ()
 ) -> Tokens:
     """The tokens an answer gives.
 
@@ -81,7 +81,7 @@ def tokens_from(
 
 
 def accepted(
-    response: Response, entry: Entry, *, private: Sequence[Secret] = ()
+    response: Response, entry: ProviderEntry, *, private: Sequence[Secret] = ()
 ) -> Mapping[str, Any]:
     """The object of an answer that is no refusal.
 
@@ -95,7 +95,7 @@ def accepted(
 
 
 def _failure(
-    response: Response, entry: Entry, private: Sequence[Secret]
+    response: Response, entry: ProviderEntry, private: Sequence[Secret]
 ) -> TokenEndpointError | None:
     status = response.status
     if status >= 500 or status in {408, 429}:
@@ -125,7 +125,7 @@ def _failure(
     )
 
 
-def _unreadable(response: Response, entry: Entry) -> TokenEndpointError:
+def _unreadable(response: Response, entry: ProviderEntry) -> TokenEndpointError:
     """Neither tokens nor a refusal. A 2xx may hide that the server did what was asked."""
     return TokenEndpointError(
         f"the answer of {entry.name} is none we can read (status {response.status})",
@@ -141,7 +141,7 @@ def _shown(text: str, private: Sequence[str]) -> str:
     return redacted(_LIKE_A_TOKEN.sub(MASK, text))
 
 
-def _tokens(document: Mapping[str, Any], entry: Entry, sent_at: float) -> Tokens | None:
+def _tokens(document: Mapping[str, Any], entry: ProviderEntry, sent_at: float) -> Tokens | None:
     access = _secret(document, "access_token")
     if access is None:
         return None
@@ -178,7 +178,7 @@ def _secret(document: Mapping[str, Any], name: str) -> Secret | None:
     return Secret.value(value) if usable and value and " " not in value else None
 
 
-def _scope(value: object, entry: Entry) -> tuple[str, ...] | None:
+def _scope(value: object, entry: ProviderEntry) -> tuple[str, ...] | None:
     match value:
         case str():
             return tuple(value.replace(entry.granted_separator, " ").split())
@@ -188,7 +188,7 @@ def _scope(value: object, entry: Entry) -> tuple[str, ...] | None:
             return None
 
 
-def _ends(document: Mapping[str, Any], entry: Entry, sent_at: float) -> float | None:
+def _ends(document: Mapping[str, Any], entry: ProviderEntry, sent_at: float) -> float | None:
     if entry.expiry is Expiry.DATE:
         at = _instant(document.get("expires_at"))
         if at is not None and at - sent_at <= LIFE_SECONDS_MAX:

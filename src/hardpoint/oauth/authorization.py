@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from hardpoint.core.errors import FlowError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import Entry, Pkce
+from hardpoint.oauth.catalogue import Pkce, ProviderEntry
 from hardpoint.oauth.client import Client
 
 CHARACTERS_MAX = 8192
@@ -90,7 +90,7 @@ def parameters(query: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     return found
 
 
-def check_issuer(entry: Entry, said: str | None) -> None:
+def check_issuer(entry: ProviderEntry, said: str | None) -> None:
     """See that the answer is this provider's own (RFC 9207).
 
     Raises:
@@ -104,7 +104,7 @@ def check_issuer(entry: Entry, said: str | None) -> None:
     raise FlowError("The answer is another provider's", reason="issuer")
 
 
-def code_of(entry: Entry, said: Mapping[str, str]) -> Secret:
+def code_of(entry: ProviderEntry, said: Mapping[str, str]) -> Secret:
     """The code that an answer brings.
 
     Raises:

@@ -6,13 +6,13 @@ from typing import Protocol, final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.sealing import Held
+from hardpoint.oauth.sealing import HeldCredential
 
 
-class Source(Protocol):
+class TokenSource(Protocol):
     """What credentials come from: the vault."""
 
-    async def current(self, connection: str, *, tenant: str, slot: str) -> Held:
+    async def current(self, connection: str, *, tenant: str, slot: str) -> HeldCredential:
         """The one that is valid now."""
         ...
 
@@ -40,7 +40,7 @@ class ConnectionAuthorization:
 
     def __init__(
         self,
-        source: Source,
+        source: TokenSource,
         connection: str,
         *,
         tenant: str,

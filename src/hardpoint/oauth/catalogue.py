@@ -22,13 +22,13 @@ from enum import Enum
 from typing import Self, final
 from urllib.parse import urlsplit, urlunsplit
 
-from hardpoint.core.errors import ConfigurationError, Verdict
+from hardpoint.core.errors import ConfigurationError, RefusalConcern
 from hardpoint.http.limits import checked_url, on_loopback
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-class Rotation(Enum):
+class RefreshRotation(Enum):
     """What may be done with a refresh token that may have been used up."""
 
     STATIC = "static"
@@ -56,7 +56,7 @@ class ClientAuth(Enum):
     """A public client: its id alone."""
 
 
-class Encoding(Enum):
+class BodyEncoding(Enum):
     """How the token endpoint wants its requests."""
 
     FORM = "form"
@@ -88,7 +88,7 @@ class Revocation(Enum):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ProviderEntry:
     """One authorization server.
 
     Attributes:
@@ -107,7 +107,7 @@ class Entry:
         pkce, client_auth, encoding: how it is spoken to.
         authorize_params, token_params, token_headers: sent along.
         code_parameter: the callback's name for the code.
-        rotation, reuse_grace: see `Rotation`; the grace in seconds.
+        rotation, reuse_grace: see `RefreshRotation`; the grace in seconds.
         expiry: see `Expiry`.
         access_seconds: an access token's life where an answer does not say; None when it has no
             end, or nobody knows.
@@ -145,18 +145,18 @@ class Entry:
     granted_separator: str = " "
     pkce: Pkce = Pkce.S256
     client_auth: ClientAuth = ClientAuth.BASIC
-    encoding: Encoding = Encoding.FORM
+    encoding: BodyEncoding = BodyEncoding.FORM
     authorize_params: Mapping[str, str] = field(default_factory=dict[str, str])
     token_params: Mapping[str, str] = field(default_factory=dict[str, str])
     token_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     code_parameter: str = "code"
-    rotation: Rotation = Rotation.STRICT
+    rotation: RefreshRotation = RefreshRotation.STRICT
     reuse_grace: float = 0.0
     expiry: Expiry = Expiry.SECONDS
     access_seconds: float | None = None
     refresh_seconds: float | None = None
     refresh_idle_seconds: float | None = None
-    errors: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
+    errors: Mapping[str, RefusalConcern] = field(default_factory=dict[str, RefusalConcern])
     error_field: str = "error"
     ok_field: str | None = None
     slots: tuple[str, ...] = ()
@@ -172,9 +172,10 @@ class Entry:
                 raise ConfigurationError(
                     f"oauth.{self.name}.{name}", f"has places without a pattern: {sorted(unknown)}"
                 )
-        if (self.rotation is Rotation.GRACE) is not (self.reuse_grace > 0):
+        if (self.rotation is RefreshRotation.GRACE) is not (self.reuse_grace > 0):
             raise ConfigurationError(
-                f"oauth.{self.name}.reuse_grace", "belongs to Rotation.GRACE, and to it alone"
+                f"oauth.{self.name}.reuse_grace",
+                "belongs to RefreshRotation.GRACE, and to it alone",
             )
 
     def filled(self, inputs: Mapping[str, str]) -> Self:
@@ -211,7 +212,7 @@ class Entry:
         }
         return replace(self, **moved)  # pyright: ignore[reportArgumentType]
 
-    def verdict(self, code: str) -> Verdict | None:
+    def verdict(self, code: str) -> RefusalConcern | None:
         """What an error code means: the provider's own list goes before RFC 6749's."""
         return self.errors.get(code) or STANDARD_ERRORS.get(code)
 
@@ -223,7 +224,7 @@ class Entry:
         ]
 
 
-STANDARD_ERRORS: Mapping[str, Verdict] = {
+STANDARD_ERRORS: Mapping[str, RefusalConcern] = {
     "invalid_grant": "grant",
     "invalid_client": "client",
     "unauthorized_client": "client",

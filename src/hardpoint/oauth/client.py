@@ -5,7 +5,7 @@ from typing import final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import ClientAuth, Entry
+from hardpoint.oauth.catalogue import ClientAuth, ProviderEntry
 
 
 @final
@@ -24,7 +24,7 @@ class Client:
         ConfigurationError: the entry wants a secret, or has places left to fill.
     """
 
-    entry: Entry
+    entry: ProviderEntry
     client_id: str
     client_secret: Secret | None = None
     redirect_uri: str | None = None

@@ -5,13 +5,13 @@ from contextlib import suppress
 from typing import final
 
 from hardpoint.core.errors import StoreError, TokenEndpointError
-from hardpoint.oauth.effects import Effects
-from hardpoint.oauth.sealing import Held, held, sealed
+from hardpoint.oauth.effects import OAuthEffects
+from hardpoint.oauth.sealing import HeldCredential, held, sealed
 from hardpoint.oauth.spool import Spooled
 from hardpoint.oauth.states import (
     ClientAccepted,
     ConnectionChanged,
-    State,
+    ConnectionState,
     TokenRefreshed,
     TokenSpooled,
 )
@@ -27,10 +27,10 @@ _RETRY_SECONDS = 0.5
 class Commits:
     """Writes rows and credentials, each change with its event."""
 
-    def __init__(self, effects: Effects) -> None:
+    def __init__(self, effects: OAuthEffects) -> None:
         self._by = effects
 
-    def look(self, key: Key) -> Held | None:
+    def look(self, key: Key) -> HeldCredential | None:
         """The credential as it stands."""
         with self._by.file.reading() as rows:
             row = rows.connection(key)
@@ -44,7 +44,7 @@ class Commits:
             rows.save(after)
         return lambda: self._tell(before, after)
 
-    def keep(self, row: ConnectionRow, tokens: Tokens, started: float) -> Held | None:
+    def keep(self, row: ConnectionRow, tokens: Tokens, started: float) -> HeldCredential | None:
         """Commit new tokens, else spool them, else try again while the lease lasts."""
         by = self._by
         now = by.clock.now()
@@ -71,7 +71,7 @@ class Commits:
                         error=str(failure),
                     )
                 )
-                return Held(row=after, tokens=tokens)
+                return HeldCredential(row=after, tokens=tokens)
 
     def _committed(
         self,
@@ -80,7 +80,7 @@ class Commits:
         credential: CredentialRow,
         tokens: Tokens,
         started: float,
-    ) -> Held | None:
+    ) -> HeldCredential | None:
         """Write new tokens where `row` is still what stands there; tell what has changed."""
         by = self._by
         recovered = False
@@ -107,11 +107,11 @@ class Commits:
                 seconds=by.clock.monotonic() - started,
             )
         )
-        return Held(row=after, tokens=tokens)
+        return HeldCredential(row=after, tokens=tokens)
 
     def _give_back(self, row: ConnectionRow, tokens: Tokens, current: ConnectionRow | None) -> None:
         """Revoke what came for a connection that was disconnected meanwhile."""
-        if current is None or current.state == State.DISCONNECTED.value:
+        if current is None or current.state == ConnectionState.DISCONNECTED.value:
             with suppress(TokenEndpointError):
                 step(self._by.endpoint(row.client).give_back(tokens))
 
@@ -151,8 +151,8 @@ class Commits:
                     tenant=after.tenant,
                     connection=after.name,
                     slot=after.slot,
-                    before=None if before is None else State(before.state),
-                    after=State(after.state),
+                    before=None if before is None else ConnectionState(before.state),
+                    after=ConnectionState(after.state),
                     reason=after.reason,
                     at=after.state_since,
                 )

@@ -19,7 +19,7 @@ from hardpoint.store.vault import VaultFile
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effects:
+class OAuthEffects:
     """A file and its keys, clients and the way to their providers, time and chance."""
 
     file: VaultFile

@@ -21,11 +21,11 @@ from hardpoint.http.client import USER_AGENT
 from hardpoint.http.forms import FORM
 from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.oauth.answers import accepted, tokens_from
-from hardpoint.oauth.catalogue import ClientAuth, Encoding, Revocation
+from hardpoint.oauth.catalogue import BodyEncoding, ClientAuth, Revocation
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.tokens import Tokens
 
-Fields = Mapping[str, str | Secret]
+FormFields = Mapping[str, str | Secret]
 
 
 @final
@@ -128,7 +128,7 @@ class TokenEndpoint:
             raise TokenEndpointError(f"{entry.name} does not say whether the token is active")
         return active
 
-    async def _tokens(self, fields: Fields) -> Tokens:
+    async def _tokens(self, fields: FormFields) -> Tokens:
         entry = self.client.entry
         sent_at = self._clock.now()
         request = self._form(entry.token_url, {**entry.token_params, **fields})
@@ -148,7 +148,7 @@ class TokenEndpoint:
             )
         raise failure  # out here, where the transport's frames do not follow it
 
-    def _form(self, url: str, fields: Fields) -> Request:
+    def _form(self, url: str, fields: FormFields) -> Request:
         """Fields with the proof of who the client is, in a header or among them."""
         client, secret = self.client, self.client.client_secret
         entry = client.entry
@@ -160,7 +160,7 @@ class TokenEndpoint:
             own["client_id"] = client.client_id
         if entry.client_auth is ClientAuth.POST and secret is not None:
             own["client_secret"] = secret
-        form = entry.encoding is Encoding.FORM
+        form = entry.encoding is BodyEncoding.FORM
         headers.append(("content-type", FORM if form else "application/json"))
         return self._request(url, _encoded({**fields, **own}, form=form), *headers)
 
@@ -205,7 +205,7 @@ def _bearer(token: Secret) -> tuple[str, str]:
     return "authorization", f"Bearer {token.reveal()}"
 
 
-def _encoded(fields: Fields, *, form: bool) -> bytes:
+def _encoded(fields: FormFields, *, form: bool) -> bytes:
     pairs = {
         name: value.reveal() if isinstance(value, Secret) else value
         for name, value in fields.items()

@@ -21,7 +21,7 @@ _KEY_BYTES = 32
 _DRAWN = _KEY_BYTES + _NONCE_BYTES
 
 
-class Place(NamedTuple):
+class SlotPlace(NamedTuple):
     """Where a credential is kept. No name holds a control character."""
 
     tenant: str
@@ -57,7 +57,7 @@ class Envelope:
         self.keyring = keyring
         self._entropy = entropy
 
-    def seal(self, plain: bytes, place: Place) -> Sealed:
+    def seal(self, plain: bytes, place: SlotPlace) -> Sealed:
         """Seal it under a new data key, for this place alone."""
         chance = self._entropy(_KEY_BYTES + 2 * _NONCE_BYTES)  # one draw: each is a system call
         data_key, nonce = chance[:_KEY_BYTES], chance[_KEY_BYTES:_DRAWN]
@@ -65,7 +65,7 @@ class Envelope:
         sealed = nonce + AESGCM(data_key).encrypt(nonce, plain, bound)
         return _wrapped(self.keyring.primary, data_key, chance[_DRAWN:], sealed, bound)
 
-    def open(self, sealed: Sealed, place: Place) -> bytes:
+    def open(self, sealed: Sealed, place: SlotPlace) -> bytes:
         """What was sealed for this place.
 
         Raises:
@@ -82,7 +82,7 @@ class Envelope:
             "sealed with another key of the same id"
         )
 
-    def rewrapped(self, sealed: Sealed, place: Place) -> Sealed:
+    def rewrapped(self, sealed: Sealed, place: SlotPlace) -> Sealed:
         """The same with its data key wrapped by the primary.
 
         Raises:
@@ -95,7 +95,7 @@ class Envelope:
         return _wrapped(self.keyring.primary, data_key, nonce, sealed.sealed, bound)
 
 
-def _bound(place: Place) -> bytes:
+def _bound(place: SlotPlace) -> bytes:
     """What is authenticated along; names hold no NUL, so no two places look alike."""
     return ("hp1\0%s\0%s\0%s\0%d\0" % place).encode()  # noqa: UP031 - the fastest way
 

@@ -16,7 +16,7 @@ CALLBACK = "/auth/callback/"
 """Where answers come, before the name of the provider they are of."""
 
 
-class Kind(Enum):
+class FlowKind(Enum):
     """What a flow is for."""
 
     LOGIN = "login"
@@ -45,7 +45,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     key: str
-    kind: Kind
+    kind: FlowKind
     provider: str
     browser: str
     salt: bytes
@@ -115,7 +115,7 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
         return "Begun(****)"
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
+class FlowDone(msgspec.Struct, frozen=True, kw_only=True):
     """A flow that came back with proof.
 
     Attributes:
@@ -128,7 +128,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
         missing: scopes that were asked for and not granted; users may untick some.
     """
 
-    kind: Kind
+    kind: FlowKind
     provider: str
     return_to: str
     tokens: Tokens

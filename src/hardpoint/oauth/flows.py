@@ -27,17 +27,17 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.core.traces import summary_of
 from hardpoint.oauth.authorization import authorize_url, check_issuer, code_of, parameters
-from hardpoint.oauth.catalogue import Entry, Pkce
+from hardpoint.oauth.catalogue import Pkce, ProviderEntry
 from hardpoint.oauth.chance import ENTROPY, Entropy, digest, equal, secret
 from hardpoint.oauth.flow import (
     Authority,
     Begun,
-    Done,
     Flow,
+    FlowDone,
     FlowFinished,
+    FlowKind,
     FlowRefused,
     FlowStore,
-    Kind,
 )
 from hardpoint.oauth.identity import Asked, Identity
 from hardpoint.oauth.return_to import checked_return
@@ -92,7 +92,7 @@ class Flows:
 
     async def begin(
         self,
-        kind: Kind,
+        kind: FlowKind,
         provider: str,
         *,
         held: str | None = None,
@@ -122,9 +122,9 @@ class Flows:
             FlowError: no such provider, nobody is signed in, or `return_to` leads elsewhere.
         """
         authority = self._authority(kind, provider)
-        if kind is not Kind.LOGIN and user is None:
+        if kind is not FlowKind.LOGIN and user is None:
             raise FlowError("Sign in first", reason="not_signed_in")
-        if kind in {Kind.UPGRADE, Kind.RECONNECT} and connection is None:
+        if kind in {FlowKind.UPGRADE, FlowKind.RECONNECT} and connection is None:
             raise FlowError("connection: is missing", reason="connection")
         if held is None or len(held) != _HELD_CHARACTERS:
             held = secret(self._entropy)
@@ -139,7 +139,7 @@ class Flows:
             salt=self._entropy(32),
             return_to=checked_return(return_to, self._origins),
             scopes=tuple(dict.fromkeys((*(client.scopes or client.entry.scopes), *scopes))),
-            user=user if kind is not Kind.LOGIN else None,
+            user=user if kind is not FlowKind.LOGIN else None,
             connection=connection,
             account=account,
             age_max=age_max,
@@ -166,7 +166,7 @@ class Flows:
         *,
         held: str | None,
         user: str | None = None,
-    ) -> Done:
+    ) -> FlowDone:
         """Take what the browser brings back.
 
         Args:
@@ -205,7 +205,7 @@ class Flows:
 
     async def _finished(
         self, provider: str, query: Sequence[tuple[str, str]], held: str | None, user: str | None
-    ) -> Done:
+    ) -> FlowDone:
         """The checks, in this order; each is there for an attack that the tests name."""
         said = parameters(query)
         flow = await self._store.find_flow(digest(said.get("state", "")))
@@ -215,7 +215,7 @@ class Flows:
             raise FlowError("This sign-in began in another browser", reason="other_browser")
         if flow.provider != provider:
             raise FlowError("This sign-in began at another provider", reason="other_provider")
-        if flow.kind is not Kind.LOGIN and user != flow.user:
+        if flow.kind is not FlowKind.LOGIN and user != flow.user:
             raise FlowError("Somebody else has signed in meanwhile", reason="other_user")
         authority = self._authority(flow.kind, provider)
         entry = authority.endpoint.client.entry
@@ -224,7 +224,9 @@ class Flows:
             raise FlowError("This sign-in is not under way any more", reason="unknown_state")
         return await self._exchanged(authority, flow, code_of(entry, said), held)
 
-    async def _exchanged(self, authority: Authority, flow: Flow, code: Secret, held: str) -> Done:
+    async def _exchanged(
+        self, authority: Authority, flow: Flow, code: Secret, held: str
+    ) -> FlowDone:
         entry = authority.endpoint.client.entry
         verifier = Secret.value(flow.verifier(held)) if entry.pkce is Pkce.S256 else None
         try:
@@ -251,7 +253,7 @@ class Flows:
             raise FlowError(
                 "That is another account than the one connected", reason="other_account"
             )
-        return Done(
+        return FlowDone(
             kind=flow.kind,
             provider=flow.provider,
             return_to=flow.return_to,
@@ -263,8 +265,8 @@ class Flows:
             missing=_missing(flow, tokens),
         )
 
-    def _authority(self, kind: Kind, provider: str) -> Authority:
-        found = (self._login if kind is Kind.LOGIN else self._connect).get(provider)
+    def _authority(self, kind: FlowKind, provider: str) -> Authority:
+        found = (self._login if kind is FlowKind.LOGIN else self._connect).get(provider)
         if found is None and provider in self._unmet:
             raise FlowError(
                 f"{provider} has not said yet what it is: it is asked when the hub starts",
@@ -287,7 +289,7 @@ def _refuse_shared_redirects(*groups: Mapping[str, Authority]) -> None:
                 )
 
 
-def _account(entry: Entry, tokens: Tokens, identity: Identity | None) -> str | None:
+def _account(entry: ProviderEntry, tokens: Tokens, identity: Identity | None) -> str | None:
     """The account's name at the provider: what its answer says, else whose it is."""
     value: object = tokens.details if entry.account_field else None
     for step in (entry.account_field or "").split("."):

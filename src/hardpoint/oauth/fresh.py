@@ -5,7 +5,7 @@ from typing import Final, final
 
 from hardpoint.core.effects import Clock, Random
 from hardpoint.oauth.refresh import serving
-from hardpoint.oauth.sealing import Held
+from hardpoint.oauth.sealing import HeldCredential
 from hardpoint.oauth.transitions import Timing
 from hardpoint.store.vault import ConnectionRow, Key
 
@@ -18,13 +18,13 @@ KNOWN_MOST: Final = 10_000
 class _Known:
     """A credential, by the wall clock until when it is fresh, and until when not to look again."""
 
-    held: Held
+    held: HeldCredential
     fresh_until: float
     looked_until: float
 
 
 @final
-class Fresh:
+class FreshToken:
     """Fresh tokens by key. What another process changes shows within `Timing.cached` seconds."""
 
     def __init__(self, timing: Timing, clock: Clock, random: Random) -> None:
@@ -34,7 +34,7 @@ class Fresh:
         self._random = random
         self._known: dict[Key, _Known] = {}
 
-    def known(self, key: Key) -> Held | None:
+    def known(self, key: Key) -> HeldCredential | None:
         """A credential that needs no look; the way every call takes, so it does little."""
         known = self._known.get(key)
         if (
@@ -53,7 +53,7 @@ class Fresh:
             return True
         return row.expires_at is not None and self._now() >= row.expires_at - self._early(row)
 
-    def remember(self, key: Key, current: Held) -> Held:
+    def remember(self, key: Key, current: HeldCredential) -> HeldCredential:
         """Hand it out without another look, at most as long as it is to be used."""
         row = current.row
         if not serving(current, self._now()):

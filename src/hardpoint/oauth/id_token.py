@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hardpoint.oauth.identity import Asked, Identity, email_verified
-from hardpoint.oauth.jwks import Key
+from hardpoint.oauth.jwks import PublicKey
 from hardpoint.oauth.jwt import Expected, Unverified, refused, seconds, text, verified
 
 ISSUED_SECONDS_MAX = 600.0
@@ -17,7 +17,7 @@ _HASHES: Final = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.s
 
 
 def id_token(
-    token: Unverified, key: Key, expected: Expected, asked: Asked, *, now: float
+    token: Unverified, key: PublicKey, expected: Expected, asked: Asked, *, now: float
 ) -> Identity:
     """The person behind an ID token that is what we asked for.
 

@@ -37,7 +37,7 @@ _RSA_BITS_LEAST = 2048
 
 
 @final
-class Key:
+class PublicKey:
     """One public key.
 
     Attributes:
@@ -67,16 +67,16 @@ class KeySet:
 
     __slots__ = ("keys",)
 
-    def __init__(self, keys: Sequence[Key] = ()) -> None:
+    def __init__(self, keys: Sequence[PublicKey] = ()) -> None:
         self.keys = tuple(keys)
 
-    def find(self, kid: str | None, algorithm: str) -> Key | None:
+    def find(self, kid: str | None, algorithm: str) -> PublicKey | None:
         """The key of that name for that algorithm; without a name, the only one for it.
 
         Raises:
             InvalidTokenError: there are several, so that the token does not say which.
         """
-        found: Key | None = None
+        found: PublicKey | None = None
         for key in self.keys:
             if (kid is None or key.kid == kid) and algorithm in key.algorithms:
                 if found is not None:
@@ -127,7 +127,7 @@ class _Jwk(msgspec.Struct, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in ("kty", *names)}
 
 
-def _key(member: object) -> Key | None:
+def _key(member: object) -> PublicKey | None:
     try:
         jwk = msgspec.convert(member, _Jwk)
     except msgspec.ValidationError:
@@ -152,7 +152,7 @@ def require_joserfc() -> None:
         ) from None
 
 
-def _imported(jwk: _Jwk, public: dict[str, str]) -> Key | None:
+def _imported(jwk: _Jwk, public: dict[str, str]) -> PublicKey | None:
     from joserfc.errors import JoseError
     from joserfc.jwk import JWKRegistry
     from joserfc.jws import JWSRegistry
@@ -170,4 +170,4 @@ def _imported(jwk: _Jwk, public: dict[str, str]) -> Key | None:
             continue
         if jwk.alg in {None, name}:
             models[name] = JWSRegistry.algorithms[name]
-    return Key(jwk.kid, key, models) if models else None
+    return PublicKey(jwk.kid, key, models) if models else None

@@ -17,7 +17,7 @@ from typing import Any, Final, cast, final
 
 from hardpoint.core.errors import ConfigurationError, InvalidTokenError
 from hardpoint.oauth.documents import json_object
-from hardpoint.oauth.jwks import ALGORITHMS, Key
+from hardpoint.oauth.jwks import ALGORITHMS, PublicKey
 
 TOKEN_BYTES_MAX = 16 * 1024
 HEADER_BYTES_MAX = 2 * 1024
@@ -116,7 +116,9 @@ def unverified(token: str | bytes) -> Unverified:
     )
 
 
-def verified(token: Unverified, key: Key, expected: Expected, *, now: float) -> Mapping[str, Any]:
+def verified(
+    token: Unverified, key: PublicKey, expected: Expected, *, now: float
+) -> Mapping[str, Any]:
     """The claims of a token that is what we expect.
 
     Args:

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from hardpoint.core.errors import FlowError
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.commits import Commits
-from hardpoint.oauth.effects import Effects
-from hardpoint.oauth.sealing import Held, held, sealed
-from hardpoint.oauth.states import ConnectionStatus, State
+from hardpoint.oauth.effects import OAuthEffects
+from hardpoint.oauth.sealing import HeldCredential, held, sealed
+from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.tokens import Tokens, same
 from hardpoint.oauth.transitions import REJECTED_SECONDS, leased, moved, renewed
 from hardpoint.runtime.blocking import step
@@ -21,7 +21,7 @@ from hardpoint.store.vault import ConnectionRow, Key, Rows
 class Keeper:
     """Changes connections by hand; a refresh under way notices by the version."""
 
-    def __init__(self, effects: Effects, commits: Commits) -> None:
+    def __init__(self, effects: OAuthEffects, commits: Commits) -> None:
         self._by = effects
         self._commits = commits
 
@@ -64,7 +64,7 @@ class Keeper:
             if current is None or not same(current.tokens.access, token):
                 return current is not None  # it was replaced before
             if not row.refreshable:
-                after = moved(row, State.DEGRADED, "rejected", now)
+                after = moved(row, ConnectionState.DEGRADED, "rejected", now)
             elif 0 <= now - row.issued_at < REJECTED_SECONDS:
                 return False
             else:
@@ -73,22 +73,24 @@ class Keeper:
         tell()
         return bool(row.refreshable)
 
-    def cut_off(self, tenant: str, name: str) -> dict[Key, Held | None]:
+    def cut_off(self, tenant: str, name: str) -> dict[Key, HeldCredential | None]:
         """Let nobody have a token of any slot from now on; gives what is kept yet."""
         by = self._by
-        cut: dict[Key, Held | None] = {}
+        cut: dict[Key, HeldCredential | None] = {}
         tells: list[Callable[[], None]] = []
         with by.file.transaction() as rows:
             for row in rows.connections(tenant):
                 if row.name == name:
                     cut[row.key] = held(by.envelope, rows, row)
-                    after = moved(row, State.DISCONNECTED, "revocation_pending", by.clock.now())
+                    after = moved(
+                        row, ConnectionState.DISCONNECTED, "revocation_pending", by.clock.now()
+                    )
                     tells.append(self._commits.save(rows, row, after))
         for tell in tells:
             tell()
         return cut
 
-    def give_back(self, current: Held | None) -> bool:
+    def give_back(self, current: HeldCredential | None) -> bool:
         """Revoke the grant at the provider; whether it has a way to.
 
         Raises:
@@ -104,9 +106,9 @@ class Keeper:
         by = self._by
         with by.file.transaction() as rows:
             row = rows.connection(key)
-            if row is not None and row.state == State.DISCONNECTED.value:
+            if row is not None and row.state == ConnectionState.DISCONNECTED.value:
                 rows.drop_credentials(key, before=row.version + 1)
-                after = moved(row, State.DISCONNECTED, None, by.clock.now())
+                after = moved(row, ConnectionState.DISCONNECTED, None, by.clock.now())
                 rows.save(replace(after, refreshable=0, attempt_at=None, scope=None))
                 by.spool.remove(key, row.version + 1)
 
@@ -129,7 +131,7 @@ class Keeper:
             kind=row.kind,
             client=row.client,
             account=row.account,
-            state=State(row.state),
+            state=ConnectionState(row.state),
             reason=row.reason,
             since=row.state_since,
             version=row.version,
@@ -144,7 +146,7 @@ class Keeper:
 
 
 def _of_another(row: ConnectionRow, account: str | None) -> bool:
-    live = row.state != State.DISCONNECTED.value
+    live = row.state != ConnectionState.DISCONNECTED.value
     return live and row.account is not None and account is not None and row.account != account
 
 

@@ -17,7 +17,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.http.messages import Response
-from hardpoint.oauth.jwks import Key, KeySet, key_set, require_joserfc
+from hardpoint.oauth.jwks import KeySet, PublicKey, key_set, require_joserfc
 
 LIFE_LEAST, LIFE_MOST, LIFE_UNSAID = 300.0, 86_400.0, 3_600.0
 """Seconds that keys are kept: what `Cache-Control` says, within reason."""
@@ -76,7 +76,7 @@ class KeyCache:
         self._lock = lock
         self._kept: dict[str, _Kept] = {}
 
-    async def find(self, url: str, kid: str | None, algorithm: str) -> Key:
+    async def find(self, url: str, kid: str | None, algorithm: str) -> PublicKey:
         """The key for a token.
 
         Args:
@@ -102,11 +102,11 @@ class KeyCache:
                 )
         return key
 
-    def _known(self, kept: _Kept, kid: str | None, algorithm: str) -> Key | None:
+    def _known(self, kept: _Kept, kid: str | None, algorithm: str) -> PublicKey | None:
         now = self._clock.monotonic()
         return kept.set.find(kid, algorithm) if now < kept.expires_at else None
 
-    async def _asked(self, url: str, kept: _Kept, kid: str | None, algorithm: str) -> Key:
+    async def _asked(self, url: str, kept: _Kept, kid: str | None, algorithm: str) -> PublicKey:
         """Ask the issuer if it is time to; then what we have has to do."""
         now = self._clock.monotonic()
         wait = UNKNOWN_SECONDS if kept.failed is None else FAILED_SECONDS

@@ -14,7 +14,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.http.limits import checked_url
 from hardpoint.http.messages import Request, Transport
-from hardpoint.oauth.catalogue import ClientAuth, Entry
+from hardpoint.oauth.catalogue import ClientAuth, ProviderEntry
 from hardpoint.oauth.discovery import Metadata, discovery_url, metadata
 from hardpoint.oauth.documents import json_object
 from hardpoint.oauth.id_token import id_token
@@ -103,7 +103,7 @@ class UserinfoIdentity:
         )
 
 
-async def discovered(name: str, issuer: str, fetch: Fetch) -> Entry:
+async def discovered(name: str, issuer: str, fetch: Fetch) -> ProviderEntry:
     """The entry of an OpenID provider that says of itself what it is.
 
     Args:
@@ -129,12 +129,12 @@ async def discovered(name: str, issuer: str, fetch: Fetch) -> Entry:
     return _entry(name, said)
 
 
-def _entry(name: str, said: Metadata) -> Entry:
+def _entry(name: str, said: Metadata) -> ProviderEntry:
     auth = next((one for one in _PREFERRED if one.value in said.client_auths), None)
     if auth is None:
         raise UnexpectedResponseError(f"{said.issuer} takes no client secret, and no public client")
     hosts = {urlsplit(url).hostname for url in (said.userinfo_url or said.issuer, said.issuer)}
-    return Entry(
+    return ProviderEntry(
         name=name,
         authorize_url=said.authorize_url,
         token_url=said.token_url,

@@ -20,11 +20,11 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.commits import Commits
-from hardpoint.oauth.effects import Effects
-from hardpoint.oauth.sealing import Held, held
+from hardpoint.oauth.effects import OAuthEffects
+from hardpoint.oauth.sealing import HeldCredential, held
 from hardpoint.oauth.states import (
     ClientRefused,
-    State,
+    ConnectionState,
 )
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import (
@@ -52,7 +52,7 @@ class _Claim:
     """What is to be done, under the lease where there is one."""
 
     step: Next
-    held: Held
+    held: HeldCredential
     before: float | None = None
     """Since when an earlier attempt is in doubt."""
 
@@ -61,13 +61,13 @@ class _Claim:
 class Refresher:
     """Renews credentials, one at a time for each."""
 
-    def __init__(self, effects: Effects, commits: Commits) -> None:
+    def __init__(self, effects: OAuthEffects, commits: Commits) -> None:
         self._by = effects
         self._commits = commits
 
     def renew(
         self, key: Key, seen: int, *, asked: bool = False, resend: bool = False
-    ) -> Held | None:
+    ) -> HeldCredential | None:
         """The credential after version `seen`, or as it stands where it cannot be had now.
 
         Args:
@@ -159,7 +159,7 @@ class Refresher:
         tell()
         return _Claim(
             step=what,
-            held=Held(row=after, tokens=current.tokens, refused=refused),
+            held=HeldCredential(row=after, tokens=current.tokens, refused=refused),
             before=row.attempt_at,
         )
 
@@ -169,7 +169,7 @@ class Refresher:
         still = found is not None and now < found.retry_at <= now + CLIENT_RETRY_SECONDS
         return found if still else None
 
-    def _sent(self, claim: _Claim) -> Held | None:
+    def _sent(self, claim: _Claim) -> HeldCredential | None:
         """Send the refresh token, once, and keep what comes."""
         row, old = claim.held.row, claim.held.tokens
         started = self._by.clock.monotonic()
@@ -179,7 +179,7 @@ class Refresher:
             return self._refused(claim, error)
         return self._commits.keep(row, old.succeeded_by(tokens), started)
 
-    def _refused(self, claim: _Claim, error: TokenEndpointError) -> Held | None:
+    def _refused(self, claim: _Claim, error: TokenEndpointError) -> HeldCredential | None:
         """Note what came in place of tokens; nothing when the credential has moved on meanwhile."""
         by = self._by
         row = claim.held.row
@@ -205,7 +205,7 @@ class Refresher:
         if first:
             by.listeners.emit(ClientRefused(client=refused.name, reason=refused.reason))
         client = refused if error.verdict == "client" else None
-        return Held(row=after, tokens=claim.held.tokens, refused=client)
+        return HeldCredential(row=after, tokens=claim.held.tokens, refused=client)
 
     def _unused(self, claim: _Claim) -> bool:
         """Whether the provider says that the refresh token was not used up; notes what it says."""
@@ -222,9 +222,11 @@ class Refresher:
                 return True
             now = by.clock.now()
             if active:
-                after = replace(moved(current, State.DEGRADED, "asked", now), attempt_at=None)
+                after = replace(
+                    moved(current, ConnectionState.DEGRADED, "asked", now), attempt_at=None
+                )
             else:
-                after = moved(current, State.NEEDS_REAUTH, "lost_answer", now)
+                after = moved(current, ConnectionState.NEEDS_REAUTH, "lost_answer", now)
             tell = self._commits.save(rows, current, after)
         tell()
         return bool(active)
@@ -235,10 +237,13 @@ def _ours(current: ConnectionRow, row: ConnectionRow) -> bool:
     return takes(current, row.version) and current.lease_owner in {row.lease_owner, None}
 
 
-def serving(credential: Held, now: float) -> bool:
+def serving(credential: HeldCredential, now: float) -> bool:
     """Whether its access token can be used now."""
     row = credential.row
-    usable = row.state not in {State.NEEDS_REAUTH.value, State.DISCONNECTED.value}
+    usable = row.state not in {
+        ConnectionState.NEEDS_REAUTH.value,
+        ConnectionState.DISCONNECTED.value,
+    }
     return usable and row.rejected != row.version and credential.tokens.fresh_at(now)
 
 

@@ -10,8 +10,8 @@ from hardpoint.core.errors import (
     ReauthorizationRequiredError,
     TokenRefreshError,
 )
-from hardpoint.oauth.sealing import Held
-from hardpoint.oauth.states import State
+from hardpoint.oauth.sealing import HeldCredential
+from hardpoint.oauth.states import ConnectionState
 from hardpoint.store.vault import Key
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}", re.ASCII)
@@ -38,10 +38,10 @@ def unknown(key: Key) -> ReauthorizationRequiredError:
     )
 
 
-def refusal(current: Held, now: float) -> OAuthError:
+def refusal(current: HeldCredential, now: float) -> OAuthError:
     """Why a credential that is there gives no token."""
     row = current.row
-    if row.state == State.NEEDS_REAUTH.value or not row.refreshable:
+    if row.state == ConnectionState.NEEDS_REAUTH.value or not row.refreshable:
         return ReauthorizationRequiredError(
             f"{row.name} has to be connected again: {row.reason or 'its token has ended'}",
             connection=row.name,

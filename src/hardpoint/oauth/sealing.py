@@ -6,7 +6,7 @@ from typing import Any, final
 import msgspec
 
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.envelope import Envelope, Place, Sealed
+from hardpoint.oauth.envelope import Envelope, Sealed, SlotPlace
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.store.vault import ClientRow, ConnectionRow, CredentialRow, Key, Rows
 
@@ -23,7 +23,7 @@ class _Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldCredential:
     """A credential as it was read: where it stands, and its tokens.
 
     Attributes:
@@ -47,14 +47,14 @@ def sealed(envelope: Envelope, row: ConnectionRow, tokens: Tokens, now: float) -
     )
 
 
-def held(envelope: Envelope, rows: Rows, row: ConnectionRow) -> Held | None:
+def held(envelope: Envelope, rows: Rows, row: ConnectionRow) -> HeldCredential | None:
     """The row with its tokens; None when they were erased.
 
     Raises:
         StoreCorruptError, ConfigurationError: see `Envelope.open`.
     """
     found = rows.credential(row.key, row.version)
-    return None if found is None else Held(row=row, tokens=opened(envelope, row, found))
+    return None if found is None else HeldCredential(row=row, tokens=opened(envelope, row, found))
 
 
 def opened(envelope: Envelope, row: ConnectionRow, found: CredentialRow) -> Tokens:
@@ -89,8 +89,8 @@ def box_of(found: CredentialRow) -> Sealed:
     return Sealed(key_id=found.key_id, wrapped=found.wrapped, sealed=found.sealed)
 
 
-def _place(key: Key, version: int) -> Place:
-    return Place(key.tenant, key.name, key.slot, version)
+def _place(key: Key, version: int) -> SlotPlace:
+    return SlotPlace(key.tenant, key.name, key.slot, version)
 
 
 def _encoded(tokens: Tokens) -> bytes:

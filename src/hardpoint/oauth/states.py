@@ -15,7 +15,7 @@ from typing import ClassVar
 import msgspec
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """Where a connection stands."""
 
     ACTIVE = "active"
@@ -32,7 +32,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
         kind: `oauth`, `api_key` or `basic`.
         client: what refreshes it.
         account: whose it is at the provider.
-        state, reason, since: see `State`; a stable word says why.
+        state, reason, since: see `ConnectionState`; a stable word says why.
         expires_at: when its access token ends; None when nobody knows.
         refreshing: whether a process refreshes it now.
         failures, retry_at: refreshes that failed in a row, and when the next is due.
@@ -45,7 +45,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     client: str | None
     account: str | None
-    state: State
+    state: ConnectionState
     reason: str | None
     since: float
     version: int
@@ -64,15 +64,19 @@ class ConnectionChanged(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     connection: str
     slot: str
-    before: State | None
-    after: State
+    before: ConnectionState | None
+    after: ConnectionState
     reason: str | None
     at: float
 
     @property
     def severity(self) -> str:
         """How loud to say it."""
-        return "warning" if self.after in {State.NEEDS_REAUTH, State.IN_DOUBT} else "info"
+        return (
+            "warning"
+            if self.after in {ConnectionState.NEEDS_REAUTH, ConnectionState.IN_DOUBT}
+            else "info"
+        )
 
 
 class TokenRefreshed(msgspec.Struct, frozen=True, kw_only=True):

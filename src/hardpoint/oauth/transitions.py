@@ -7,8 +7,8 @@ from typing import final
 from msgspec.structs import replace
 
 from hardpoint.core.errors import ConfigurationError, TokenEndpointError
-from hardpoint.oauth.catalogue import Entry, Rotation
-from hardpoint.oauth.states import State
+from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
+from hardpoint.oauth.states import ConnectionState
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.store.vault import ConnectionRow
 
@@ -70,7 +70,7 @@ class Next(Enum):
 
 def next_step(
     row: ConnectionRow,
-    entry: Entry,
+    entry: ProviderEntry,
     now: float,
     *,
     seen: int,
@@ -89,8 +89,8 @@ def next_step(
         asked: somebody asked for it, so that a back-off is no reason to wait.
         resend: somebody takes it upon himself to send what may have been used up.
     """
-    settled = row.state in {State.NEEDS_REAUTH.value, State.DISCONNECTED.value}
-    lost = row.state == State.NEEDS_REAUTH.value and row.attempt_at is not None
+    settled = row.state in {ConnectionState.NEEDS_REAUTH.value, ConnectionState.DISCONNECTED.value}
+    lost = row.state == ConnectionState.NEEDS_REAUTH.value and row.attempt_at is not None
     if row.version != seen or not row.refreshable or (settled and not (lost and resend)):
         return Next.NOTHING
     if leased(row, now, lease):
@@ -109,11 +109,11 @@ def leased(row: ConnectionRow, now: float, lease: float) -> bool:
     return row.lease_until is not None and now < row.lease_until <= now + lease
 
 
-def harmless(entry: Entry, attempt_at: float, now: float) -> bool:
+def harmless(entry: ProviderEntry, attempt_at: float, now: float) -> bool:
     """Whether a refresh token that was sent at a time, and perhaps used up, can be sent again."""
-    if entry.rotation is Rotation.GRACE:
+    if entry.rotation is RefreshRotation.GRACE:
         return 0 <= now - attempt_at < entry.reuse_grace - _GRACE_MARGIN
-    return entry.rotation is Rotation.STATIC
+    return entry.rotation is RefreshRotation.STATIC
 
 
 def claimed(row: ConnectionRow, now: float, *, owner: str, lease: float) -> ConnectionRow:
@@ -130,7 +130,7 @@ def asking(row: ConnectionRow, now: float, *, owner: str, lease: float) -> Conne
 def renewed(row: ConnectionRow, tokens: Tokens, now: float) -> ConnectionRow:
     """The row with new tokens."""
     return replace(
-        moved(row, State.ACTIVE, None, now),
+        moved(row, ConnectionState.ACTIVE, None, now),
         version=row.version + 1,
         scope=None if tokens.scope is None else " ".join(tokens.scope),
         issued_at=tokens.issued_at,
@@ -146,7 +146,7 @@ def renewed(row: ConnectionRow, tokens: Tokens, now: float) -> ConnectionRow:
 def failed(
     row: ConnectionRow,
     error: TokenEndpointError,
-    entry: Entry,
+    entry: ProviderEntry,
     now: float,
     *,
     before: float | None,
@@ -167,16 +167,16 @@ def failed(
     if error.verdict == "interaction":
         return _gone(row, "interaction_required", now)
     if error.verdict == "client":
-        return replace(moved(row, State(row.state), row.reason, now), attempt_at=before)
+        return replace(moved(row, ConnectionState(row.state), row.reason, now), attempt_at=before)
     failures = row.failures + 1
     wait = min(RETRY_SECONDS * 2.0 ** min(failures - 1, 20), RETRY_SECONDS_MAX)
     wait = max(wait * (1 + chance / 4), error.retry_after or 0.0)
     unknown = not error.outcome_known
-    doubtful = (unknown or before is not None) and entry.rotation is Rotation.STRICT
+    doubtful = (unknown or before is not None) and entry.rotation is RefreshRotation.STRICT
     if not doubtful:
-        after = moved(row, State.DEGRADED, "refresh_failed", now)
+        after = moved(row, ConnectionState.DEGRADED, "refresh_failed", now)
     elif entry.introspection_url is not None:
-        after = moved(row, State.IN_DOUBT, "lost_answer", now)
+        after = moved(row, ConnectionState.IN_DOUBT, "lost_answer", now)
     else:
         after = given_up(row, now)
     return replace(
@@ -188,7 +188,7 @@ def failed(
 
 
 def _gone(row: ConnectionRow, reason: str, now: float) -> ConnectionRow:
-    return replace(moved(row, State.NEEDS_REAUTH, reason, now), attempt_at=None)
+    return replace(moved(row, ConnectionState.NEEDS_REAUTH, reason, now), attempt_at=None)
 
 
 def _why_gone(row: ConnectionRow, now: float, before: float | None) -> str:
@@ -205,11 +205,13 @@ def given_up(row: ConnectionRow, now: float) -> ConnectionRow:
     that comes late after all is still taken.
     """
     alive = row.expires_at is not None and now < row.expires_at and row.rejected != row.version
-    state = State.IN_DOUBT if alive else State.NEEDS_REAUTH
+    state = ConnectionState.IN_DOUBT if alive else ConnectionState.NEEDS_REAUTH
     return moved(row, state, "lost_answer", now)
 
 
-def moved(row: ConnectionRow, state: State, reason: str | None, now: float) -> ConnectionRow:
+def moved(
+    row: ConnectionRow, state: ConnectionState, reason: str | None, now: float
+) -> ConnectionRow:
     """The row in a state, its lease over."""
     same = row.state == state.value and row.reason == reason
     return replace(
@@ -224,4 +226,8 @@ def moved(row: ConnectionRow, state: State, reason: str | None, now: float) -> C
 
 def takes(row: ConnectionRow | None, version: int) -> bool:
     """Whether an answer to the refresh of `version`, however late, is still the next one."""
-    return row is not None and row.version == version and row.state != State.DISCONNECTED.value
+    return (
+        row is not None
+        and row.version == version
+        and row.state != ConnectionState.DISCONNECTED.value
+    )

@@ -29,17 +29,17 @@ from hardpoint.http.messages import Transport
 from hardpoint.oauth.bearer import ConnectionAuthorization
 from hardpoint.oauth.client import Client
 from hardpoint.oauth.commits import Commits
-from hardpoint.oauth.effects import Effects
+from hardpoint.oauth.effects import OAuthEffects
 from hardpoint.oauth.envelope import Envelope
-from hardpoint.oauth.fresh import Fresh
+from hardpoint.oauth.fresh import FreshToken
 from hardpoint.oauth.keeping import Keeper
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.refresh import Refresher, serving
 from hardpoint.oauth.refusals import checked, refusal, unknown
 from hardpoint.oauth.rotation import Rotated, check_keys, rotate
-from hardpoint.oauth.sealing import Held
+from hardpoint.oauth.sealing import HeldCredential
 from hardpoint.oauth.spool import Spool
-from hardpoint.oauth.states import ConnectionStatus, State
+from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
@@ -111,7 +111,7 @@ class Vault:
                 exchange=timing.exchange, body_bytes_max=_ANSWER_BYTES_MAX, idle_connections=0
             )
             transport = self._own = BlockingTransport(limits, remaining=lambda: None)
-        effects = Effects(
+        effects = OAuthEffects(
             file=self._file,
             envelope=self._envelope,
             spool=Spool(self._file.path),
@@ -126,7 +126,7 @@ class Vault:
         self._commits = Commits(effects)
         self._refresher = Refresher(effects, self._commits)
         self._keeper = Keeper(effects, self._commits)
-        self._fresh = Fresh(timing, self._clock, random)
+        self._fresh = FreshToken(timing, self._clock, random)
 
     # Its life
 
@@ -175,7 +175,9 @@ class Vault:
             return known.tokens.access
         return (await self.current(connection, tenant=tenant, slot=slot)).tokens.access
 
-    async def current(self, connection: str, *, tenant: str = TENANT, slot: str = SLOT) -> Held:
+    async def current(
+        self, connection: str, *, tenant: str = TENANT, slot: str = SLOT
+    ) -> HeldCredential:
         """All that is kept of a credential that is valid now: its details and ID token too.
 
         Raises:
@@ -404,7 +406,7 @@ class Vault:
         await self._work.do(job)
         self._fresh.forget(key)
 
-    async def _current(self, key: Key) -> Held:
+    async def _current(self, key: Key) -> HeldCredential:
         """The credential, renewed where that is due and somebody can."""
         looked = self._found(key, await self._work.do(partial(self._commits.look, key)))
         if not self._fresh.due(looked.row):
@@ -420,13 +422,13 @@ class Vault:
             raise
         return self._fresh.remember(key, current)
 
-    def _granted(self, current: Held) -> Held:
+    def _granted(self, current: HeldCredential) -> HeldCredential:
         now = self._clock.now()
         if not serving(current, now):
             raise refusal(current, now)
         return current
 
-    def _found(self, key: Key, current: Held | None) -> Held:
-        if current is None or current.row.state == State.DISCONNECTED.value:
+    def _found(self, key: Key, current: HeldCredential | None) -> HeldCredential:
+        if current is None or current.row.state == ConnectionState.DISCONNECTED.value:
             raise unknown(key)
         return current

@@ -6,16 +6,16 @@ from typing import Any, final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience import runner, runner_blocking
-from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.hedge import Hedge, Racer
 from hardpoint.resilience.hints import status_of
 from hardpoint.resilience.judgement import Judgement
 from hardpoint.resilience.options import Run
-from hardpoint.resilience.plans import Kind, Plan, facts_of, plan_of, span_of, view
+from hardpoint.resilience.plans import Plan, RunKind, facts_of, plan_of, span_of, view
 from hardpoint.resilience.recognition import Quota
-from hardpoint.resilience.settings import Settings
+from hardpoint.resilience.settings import PolicySettings
 from hardpoint.resilience.settlement import observe
-from hardpoint.resilience.state import Keyed, Parts, State, States, Stats
+from hardpoint.resilience.state import Keyed, PolicyParts, PolicyState, PolicyStates, Stats
 from hardpoint.runtime.effects import AMBIENT, Effects
 
 
@@ -36,14 +36,14 @@ class Assembly:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: PolicySettings,
         parent: "Assembly | None" = None,
         fixed: Callable[..., Hashable] | None = None,
     ) -> None:
         self.settings = settings
         self._fixed = fixed
         self._racer: Racer | None = None
-        self._runs: dict[tuple[Kind, bool], Run] = {}
+        self._runs: dict[tuple[RunKind, bool], Run] = {}
         self._watches: dict[float, Any] = {}
         self.effects = _effects(settings, parent)
         inherited = Listeners() if parent is None else parent.listeners
@@ -52,7 +52,7 @@ class Assembly:
 
     # Deriving
 
-    def changed(self, settings: Settings) -> "Assembly":
+    def changed(self, settings: PolicySettings) -> "Assembly":
         """An assembly that shares what stayed the same."""
         return Assembly(settings, self, self._fixed)
 
@@ -70,7 +70,7 @@ class Assembly:
 
     # Looking
 
-    def state(self) -> State:
+    def state(self) -> PolicyState:
         """The one state.
 
         Raises:
@@ -150,20 +150,20 @@ class Assembly:
         """What opens a stream: given the function and its arguments."""
         return self._run("stream", asynchronous=True)
 
-    def state_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State:
+    def state_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PolicyState:
         """The state that a call with these arguments has."""
         keyed = self.settings.keyed
         by = self._fixed or (None if keyed is None else keyed.by)
         key = None if by is None else by(*args, **kwargs)
         return self.states.at(key, self.effects.monotonic())
 
-    def outcome_of(self, error: Exception) -> Outcome:
+    def outcome_of(self, error: Exception) -> CircuitOutcome:
         """What an error says about the other side."""
         one = self.settings
         judgement = Judgement(one.name, facts_of(one), one.retry, one.breaker, self.listeners)
         return judgement.outcome(error, status_of(error), judgement.verdict(error))
 
-    def _run(self, kind: Kind, *, asynchronous: bool) -> Run:
+    def _run(self, kind: RunKind, *, asynchronous: bool) -> Run:
         run = self._runs.get((kind, asynchronous))
         if run is None:
             # A block needs a coroutine that it can pause, also where nothing waits.
@@ -174,7 +174,7 @@ class Assembly:
             )
         return run
 
-    def _plan(self, kind: Kind, *, asynchronous: bool) -> Plan:
+    def _plan(self, kind: RunKind, *, asynchronous: bool) -> Plan:
         settings = view(self.settings, kind)
         keyed = settings.keyed
         if keyed is not None and self._fixed is not None:
@@ -182,7 +182,10 @@ class Assembly:
         span = span_of(settings)
         states, listeners = self.states, self.listeners
         if kind == "leg":  # it shares the parts; the race counts the calls and tells of them
-            states, listeners = States(self._parts(), settings.keyed, donor=states), Listeners()
+            states, listeners = (
+                PolicyStates(self._parts(), settings.keyed, origin=states),
+                Listeners(),
+            )
         return plan_of(
             settings,
             kind,
@@ -229,9 +232,9 @@ class Assembly:
 
     # Making
 
-    def _parts(self) -> Parts:
+    def _parts(self) -> PolicyParts:
         one = self.settings
-        return Parts(
+        return PolicyParts(
             name=one.name,
             effects=self.effects,
             listeners=self.listeners,
@@ -242,21 +245,21 @@ class Assembly:
             lease=one.timeout,
         )
 
-    def _make_states(self, parent: "Assembly | None") -> States:
+    def _make_states(self, parent: "Assembly | None") -> PolicyStates:
         one, parts = self.settings, self._parts()
         same = parent is not None and one.key is parent.settings.key
         if parent is None or not same or self.effects is not parent.effects:
-            return States(parts, one.keyed)
+            return PolicyStates(parts, one.keyed)
         if _same(parts.present, parent.states.parts.present):
             return parent.states
-        return States(parts, one.keyed, donor=parent.states)
+        return PolicyStates(parts, one.keyed, origin=parent.states)
 
 
 def _same(one: dict[str, object], other: dict[str, object]) -> bool:
     return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
-def _effects(settings: Settings, parent: Assembly | None) -> Effects:
+def _effects(settings: PolicySettings, parent: Assembly | None) -> Effects:
     """The policy's own effects, if it was given any; else those that tests can exchange."""
     mine = (settings.clock, settings.random, settings.ids)
     if parent is not None:

@@ -39,7 +39,7 @@ class Budget:
 
 
 @final
-class Purse:
+class BudgetAccount:
     """What a budget holds at the moment. The runner adds to `tokens` on each first attempt."""
 
     __slots__ = ("__weakref__", "_at", "_floor", "_lock", "capacity", "ratio", "tokens")

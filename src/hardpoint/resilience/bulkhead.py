@@ -38,7 +38,7 @@ class Bulkhead:
 
 
 @final
-class Room:
+class BulkheadRoom:
     """One bulkhead's state. Tasks of any event loop and threads stand in the same line.
 
     The runner takes a free place by itself (`free -= 1`), and gives it back (`free += 1`) while

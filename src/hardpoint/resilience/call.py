@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, final
 
 from hardpoint.resilience.hints import NOTHING, Hints
-from hardpoint.resilience.state import State
+from hardpoint.resilience.state import PolicyState
 
 
 @final
-class Call:
+class CallRecord:
     """One logical call, from its first failure on.
 
     Attributes:
@@ -35,7 +35,7 @@ class Call:
     last: Exception | None = None
     in_doubt = False
 
-    def __init__(self, state: State, started: float, until: float, now: float) -> None:
+    def __init__(self, state: PolicyState, started: float, until: float, now: float) -> None:
         self.state = state
         self.started = started
         self.until = until

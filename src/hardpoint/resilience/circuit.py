@@ -14,10 +14,10 @@ from hardpoint.runtime.effects import Effects
 
 BUCKETS = 10
 
-Tally = tuple[int, int, int]
+WindowTally = tuple[int, int, int]
 """Outcomes counted: (calls, failed, slow)."""
 
-_NONE: Tally = (0, 0, 0)
+_NONE: WindowTally = (0, 0, 0)
 
 
 @final
@@ -36,7 +36,7 @@ class TimeWindow:
 
     def clear(self, now: float) -> None:
         """Forget everything."""
-        self._past: deque[Tally] = deque(maxlen=BUCKETS - 1)
+        self._past: deque[WindowTally] = deque(maxlen=BUCKETS - 1)
         self._sum = _NONE
         self.calls = self.failed = self.slow = 0
         self.rolls_at = now + self._width
@@ -66,7 +66,7 @@ class TimeWindow:
         self.failed += failed
         self.slow += slow
 
-    def tally(self, now: float) -> Tally:
+    def tally(self, now: float) -> WindowTally:
         """What the window holds."""
         self.roll(now)
         calls, failed, slow = self._sum
@@ -102,12 +102,12 @@ class CountWindow:
         self._failed += failed
         self._slow += slow
 
-    def tally(self, _now: float) -> Tally:
+    def tally(self, _now: float) -> WindowTally:
         """What the window holds."""
         return len(self._ring), self._failed, self._slow
 
 
-class State(Enum):
+class CircuitState(Enum):
     """Where a circuit stands."""
 
     CLOSED = "closed"
@@ -117,7 +117,7 @@ class State(Enum):
     DISABLED = "disabled"
 
 
-class Outcome(Enum):
+class CircuitOutcome(Enum):
     """What an attempt says about the other side."""
 
     SUCCESS = "success"
@@ -126,9 +126,12 @@ class Outcome(Enum):
     """Nothing: cancelled from outside, refused by us, or an error that does not count."""
 
 
-_NEUTRAL, _FAILURE = Outcome.NEUTRAL, Outcome.FAILURE  # a member's look-up is not free
+_NEUTRAL, _FAILURE = (
+    CircuitOutcome.NEUTRAL,
+    CircuitOutcome.FAILURE,
+)  # a member's look-up is not free
 
-Change = tuple[State, State, str, float | None]
+CircuitTransition = tuple[CircuitState, CircuitState, str, float | None]
 """(before, after, reason, seconds for which it is open)"""
 
 STALE = 0
@@ -204,47 +207,49 @@ class Circuit:
         self._successes = 0
         self._trips = 0
         self.until = 0.0
-        self._enter(State.CLOSED)
+        self._enter(CircuitState.CLOSED)
         forget_in_child(self)
 
     def forget(self) -> None:
         """In a forked child: the probes that are out are its parent's, and so may the lock be."""
         self._lock = threading.Lock()
         self._probes = {}
-        self.shut = self._state is not State.CLOSED
+        self.shut = self._state is not CircuitState.CLOSED
 
     # What people ask and order
 
     @property
-    def state(self) -> State:
+    def state(self) -> CircuitState:
         """Where it stands; open and ready to be asked again reads as half-open."""
-        if self._state is State.OPEN and self._effects.monotonic() >= self.until:
-            return State.HALF_OPEN
+        if self._state is CircuitState.OPEN and self._effects.monotonic() >= self.until:
+            return CircuitState.HALF_OPEN
         return self._state
 
     @property
     def retry_after(self) -> float | None:
         """Seconds until an open circuit may be asked again."""
         return (
-            max(0.0, self.until - self._effects.monotonic()) if self._state is State.OPEN else None
+            max(0.0, self.until - self._effects.monotonic())
+            if self._state is CircuitState.OPEN
+            else None
         )
 
     @property
     def idle(self) -> bool:
         """True when forgetting it loses nothing but counts: closed, and nobody gave orders."""
-        return self._state is State.CLOSED
+        return self._state is CircuitState.CLOSED
 
     def force_open(self, reason: str = "by order") -> None:
         """Refuse everything until `reset`."""
-        self._order(State.FORCED_OPEN, reason)
+        self._order(CircuitState.FORCED_OPEN, reason)
 
     def disable(self, reason: str = "by order") -> None:
         """Refuse and record nothing until `reset`."""
-        self._order(State.DISABLED, reason)
+        self._order(CircuitState.DISABLED, reason)
 
     def reset(self, reason: str = "by order") -> None:
         """Close it and start afresh."""
-        self._order(State.CLOSED, reason)
+        self._order(CircuitState.CLOSED, reason)
 
     # What the runner asks, once the circuit is shut
 
@@ -267,15 +272,15 @@ class Circuit:
         Raises:
             CircuitOpenError: the circuit is open, or half-open with all its probes out.
         """
-        change: Change | None = None
+        change: CircuitTransition | None = None
         with self._lock:
             permit = STALE
             admitted = self._admits(now)
-            if admitted and self._state is not State.DISABLED:
-                if self._state is State.OPEN:
-                    change = self._enter(State.HALF_OPEN, "recovery is over")
+            if admitted and self._state is not CircuitState.DISABLED:
+                if self._state is CircuitState.OPEN:
+                    change = self._enter(CircuitState.HALF_OPEN, "recovery is over")
                 permit = self.generation
-                if self._state is State.HALF_OPEN:
+                if self._state is CircuitState.HALF_OPEN:
                     self._serial += 1
                     permit = self._serial
                     self._probes[permit] = now + self._lease
@@ -285,7 +290,7 @@ class Circuit:
         return permit
 
     def record(
-        self, permit: int, outcome: Outcome, began: float, now: float, error: str = ""
+        self, permit: int, outcome: CircuitOutcome, began: float, now: float, error: str = ""
     ) -> None:
         """Report how the attempt under this permit ended, and the name of its error."""
         failed = outcome is _FAILURE
@@ -299,7 +304,7 @@ class Circuit:
                 return
             else:
                 self.consecutive = 0
-        change: Change | None = None
+        change: CircuitTransition | None = None
         with self._lock:
             slow = now - began >= self._slow_after
             if permit == self.generation and not self.shut:
@@ -316,18 +321,18 @@ class Circuit:
 
     def _admits(self, now: float) -> bool:
         match self._state:
-            case State.CLOSED | State.DISABLED:
+            case CircuitState.CLOSED | CircuitState.DISABLED:
                 return True
-            case State.OPEN:
+            case CircuitState.OPEN:
                 return now >= self.until
-            case State.HALF_OPEN:
+            case CircuitState.HALF_OPEN:
                 for permit in [one for one, until in self._probes.items() if until <= now]:
                     del self._probes[permit]  # never came back; its result, if any, is stale
                 return len(self._probes) < self.options.probes
             case _:  # FORCED_OPEN
                 return False
 
-    def _trip(self, now: float, error: str) -> Change | None:
+    def _trip(self, now: float, error: str) -> CircuitTransition | None:
         """Open, if a rule is broken."""
         if self.consecutive >= self._row:
             reason = f"{self.consecutive} failures in a row"
@@ -351,51 +356,55 @@ class Circuit:
             return f"{slow} of {calls} calls were slow"
         return None
 
-    def _judge_probe(self, outcome: Outcome, slow: bool, now: float, error: str) -> Change | None:
+    def _judge_probe(
+        self, outcome: CircuitOutcome, slow: bool, now: float, error: str
+    ) -> CircuitTransition | None:
         if outcome is _NEUTRAL:
             return None
-        if outcome is Outcome.SUCCESS and not slow:
+        if outcome is CircuitOutcome.SUCCESS and not slow:
             self._successes += 1
             enough = self._successes >= self.options.successes
-            return self._enter(State.CLOSED, "probes succeeded") if enough else None
+            return self._enter(CircuitState.CLOSED, "probes succeeded") if enough else None
         self.last_error = error
         options = self.options
         wait = min(options.recovery * options.growth**self._trips, options.recovery_max)
         wait *= 1 + options.jitter * self._effects.random()  # many processes must not ask at once
         return self._open(now, wait, "a probe failed" if not slow else "a probe was slow")
 
-    def _open(self, now: float, open_for: float, reason: str) -> Change:
+    def _open(self, now: float, open_for: float, reason: str) -> CircuitTransition:
         self.until = now + open_for
         self._trips += 1
-        return self._enter(State.OPEN, reason, open_for)
+        return self._enter(CircuitState.OPEN, reason, open_for)
 
-    def _enter(self, state: State, reason: str = "", open_for: float | None = None) -> Change:
+    def _enter(
+        self, state: CircuitState, reason: str = "", open_for: float | None = None
+    ) -> CircuitTransition:
         before = self._state if self._serial else state
         self._serial += 1
         self.generation = self._serial
         self._state = state
         self._probes.clear()
         self._successes = 0
-        self.shut = state is not State.CLOSED
-        if state is not State.OPEN:
-            self.until = inf if state is State.FORCED_OPEN else 0.0
-        if state is State.CLOSED:
+        self.shut = state is not CircuitState.CLOSED
+        if state is not CircuitState.OPEN:
+            self.until = inf if state is CircuitState.FORCED_OPEN else 0.0
+        if state is CircuitState.CLOSED:
             self._trips = 0
             self.consecutive = 0
             if self._window is not None:
                 self._window.clear(self._effects.monotonic())
         return before, state, reason, open_for
 
-    def _order(self, state: State, reason: str) -> None:
+    def _order(self, state: CircuitState, reason: str) -> None:
         with self._lock:
             change = self._enter(state, reason)
         self._tell(change)
 
     def _refusal(self, now: float) -> CircuitOpenError:
-        wait = max(0.0, self.until - now) if self._state is State.OPEN else None
+        wait = max(0.0, self.until - now) if self._state is CircuitState.OPEN else None
         return CircuitOpenError(self.name, self._key, wait, self.last_error)
 
-    def _tell(self, change: Change | None) -> None:
+    def _tell(self, change: CircuitTransition | None) -> None:
         if change is not None:
             from hardpoint.resilience.events import CircuitChanged
 

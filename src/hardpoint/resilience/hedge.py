@@ -9,15 +9,15 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.options import Run, seconds, share
-from hardpoint.resilience.state import State
+from hardpoint.resilience.state import PolicyState
 from hardpoint.runtime.effects import Effects
 
 _SAMPLES = 128  # how many latencies the quantile is taken from
 _ENOUGH = 32  # and how many it takes to be worth something
 _EVERY = 16  # it is taken anew after so many
 
-Fresh = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
-StateOf = Callable[[tuple[Any, ...], dict[str, Any]], State]
+FreshArguments = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
+StateOf = Callable[[tuple[Any, ...], dict[str, Any]], PolicyState]
 
 
 @final
@@ -40,7 +40,7 @@ class Hedge:
     after: float | None = None
     quantile: float = 0.95
     budget: Budget = Budget(ratio=0.05, floor=1.0)  # noqa: RUF009 - a frozen value
-    fresh: Fresh | None = None
+    fresh: FreshArguments | None = None
 
     def __post_init__(self) -> None:
         if self.after is not None:
@@ -137,7 +137,7 @@ class Racer:
 
     def _second(
         self,
-        state: State,
+        state: PolicyState,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -157,7 +157,7 @@ class Racer:
             if self._key_name is not None:
                 fresh_kwargs[self._key_name] = kwargs[self._key_name]
         now = self._effects.monotonic()
-        if not state.purse.spend(now):
+        if not state.account.spend(now):
             return None
         state.hedged += 1
         if self._listeners.active:

@@ -21,8 +21,8 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.call import Call
-from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.call import CallRecord
+from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.hints import NOTHING, status_of
 from hardpoint.resilience.recognition import NOT_RECOGNISED, Verdict, by_status, recognise
 from hardpoint.resilience.repetition import Effect, RepeatClass, may_repeat
@@ -37,7 +37,10 @@ _FINAL = (DeclinedError, ConfigurationError, UnsupportedError)
 """Never repeated and never counted, whatever was chosen: a decline is an answer, and a wrong set-up
 stays wrong."""
 
-_FAILURE, _NEUTRAL = Outcome.FAILURE, Outcome.NEUTRAL  # a member's look-up is not free
+_FAILURE, _NEUTRAL = (
+    CircuitOutcome.FAILURE,
+    CircuitOutcome.NEUTRAL,
+)  # a member's look-up is not free
 
 
 Classify = Callable[[Any], Verdict | None]
@@ -48,7 +51,7 @@ _REMEMBERED_MAX = 100
 
 @final
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CallFacts:
     """What the caller says about the call.
 
     Attributes:
@@ -89,7 +92,7 @@ class Judgement:
     def __init__(
         self,
         name: str,
-        facts: Facts,
+        facts: CallFacts,
         retry: Retry | None,
         breaker: Breaker | None,
         listeners: Listeners,
@@ -118,7 +121,7 @@ class Judgement:
         """What a result means; mostly nothing in particular."""
         return self._own(result) or NOT_RECOGNISED
 
-    def outcome(self, error: Exception, status: int | None, verdict: Verdict) -> Outcome:
+    def outcome(self, error: Exception, status: int | None, verdict: Verdict) -> CircuitOutcome:
         """What an error, with its HTTP status, says about the other side.
 
         By default every error counts but an answer (a provider's, or a status from 400 to 499) and
@@ -142,12 +145,12 @@ class Judgement:
             counts = verdict.effect is not Effect.ANSWERED
         return _FAILURE if counts else _NEUTRAL
 
-    def outcome_of_result(self, result: object, verdict: Verdict) -> Outcome:
+    def outcome_of_result(self, result: object, verdict: Verdict) -> CircuitOutcome:
         """What a result says about the other side."""
         fails = self._result_fails
         if fails is not None and self.ask("Breaker.on_result", fails, result):
-            return Outcome.FAILURE
-        return Outcome.FAILURE if verdict.counts else Outcome.SUCCESS
+            return CircuitOutcome.FAILURE
+        return CircuitOutcome.FAILURE if verdict.counts else CircuitOutcome.SUCCESS
 
     def repeatable(self, error: Exception, verdict: Verdict) -> bool:
         """Whether another attempt is allowed, as far as its harm goes."""
@@ -278,7 +281,7 @@ class NextAttempt:
         self._effects = effects
         self._listeners = listeners
 
-    def after_refusal(self, call: Call, refusal: RejectedError) -> str | None:
+    def after_refusal(self, call: CallRecord, refusal: RejectedError) -> str | None:
         """A refusal is waited for only when it names a time, and that fits the deadline.
 
         That of a circuit never is: it is there to fail at once, and when it may be asked again,
@@ -293,7 +296,7 @@ class NextAttempt:
         return None
 
     def after(  # noqa: PLR0911 - each return is a reason
-        self, call: Call, outcome: object
+        self, call: CallRecord, outcome: object
     ) -> str | None:
         """An error or a result that may be repeated."""
         if call.tries >= self._attempts:
@@ -317,7 +320,7 @@ class NextAttempt:
         state = call.state
         if self._breaks and again < state.circuit.until and not state.circuit.observing:
             return "circuit open"
-        if self._budgeted and not state.purse.spend(call.now):
+        if self._budgeted and not state.account.spend(call.now):
             return "budget"
         call.delay = delay
         state.retried += 1
@@ -326,7 +329,7 @@ class NextAttempt:
             self._tell(call, "throttled" if throttled else kind)
         return None
 
-    def _delay(self, call: Call, curve: Backoff) -> float | None:
+    def _delay(self, call: CallRecord, curve: Backoff) -> float | None:
         try:
             own = curve(call.sent, call.delay, self._effects.random)
             if not (isfinite(own) and own >= 0):
@@ -341,7 +344,7 @@ class NextAttempt:
         exact = isinstance(curve, Curve) and curve.jitter == "none"
         return max(hint, own) if exact else hint + own
 
-    def _tell(self, call: Call, why: str) -> None:
+    def _tell(self, call: CallRecord, why: str) -> None:
         from hardpoint.resilience.events import RetryScheduled
 
         event = RetryScheduled(self._name, call.state.key, call.sent, call.delay, why)

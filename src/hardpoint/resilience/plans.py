@@ -9,24 +9,24 @@ from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.call import fallback_of
-from hardpoint.resilience.judgement import Facts, Judgement, NextAttempt
+from hardpoint.resilience.judgement import CallFacts, Judgement, NextAttempt
 from hardpoint.resilience.ratelimit import RateLimit
-from hardpoint.resilience.settings import Settings
+from hardpoint.resilience.settings import PolicySettings
 from hardpoint.resilience.settlement import Settlement
-from hardpoint.resilience.state import Keyed, State, States
+from hardpoint.resilience.state import Keyed, PolicyState, PolicyStates
 from hardpoint.runtime.effects import Effects
 
 if TYPE_CHECKING:
     from hardpoint.runtime.timer import Watch
 
-Kind = Literal["call", "attempts", "guard", "race", "leg", "stream"]
+RunKind = Literal["call", "attempts", "guard", "race", "leg", "stream"]
 """What is run: a function; a block with retries, or without; the attempts of a hedged function
 around its legs; one of these; the opening of a stream."""
 
 _BARRING = 60.0  # the longest that a Retry-After bars the rate limit of a policy without retries
 
 
-def view(settings: Settings, kind: Kind) -> Settings:
+def view(settings: PolicySettings, kind: RunKind) -> PolicySettings:
     """The settings as far as they concern this kind of run.
 
     A block has no result to replace, and a guard cannot be repeated. Of a hedged call, what
@@ -57,7 +57,7 @@ def view(settings: Settings, kind: Kind) -> Settings:
             )
 
 
-def span_of(settings: Settings) -> float | None:
+def span_of(settings: PolicySettings) -> float | None:
     """Seconds for an attempt."""
     return settings.deadline if settings.timeout is None else settings.timeout
 
@@ -94,7 +94,7 @@ class Plan:
 
     asynchronous: bool
     state: Any
-    states: States
+    states: PolicyStates
     keyed: Keyed | None
     effects: Effects
     listeners: Listeners
@@ -117,12 +117,12 @@ class Plan:
 
 
 def plan_of(
-    settings: Settings,
-    kind: Kind,
+    settings: PolicySettings,
+    kind: RunKind,
     *,
     asynchronous: bool,
-    states: States,
-    state: State | None,
+    states: PolicyStates,
+    state: PolicyState | None,
     keyed: Keyed | None,
     budget: Budget | None,
     effects: Effects,
@@ -182,9 +182,9 @@ def plan_of(
     )
 
 
-def facts_of(settings: Settings) -> Facts:
+def facts_of(settings: PolicySettings) -> CallFacts:
     """What the settings say about the calls."""
-    return Facts(
+    return CallFacts(
         settings.repeat,
         idempotent=settings.idempotent,
         keyed=settings.idempotency_key is not None,
@@ -192,7 +192,7 @@ def facts_of(settings: Settings) -> Facts:
     )
 
 
-def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> Settlement:
+def _settlement(settings: PolicySettings, effects: Effects, listeners: Listeners) -> Settlement:
     name, retry, breaker = settings.name, settings.retry, settings.breaker
     facts = facts_of(settings)
     judgement = Judgement(name, facts, retry, breaker, listeners)
@@ -216,7 +216,7 @@ def _settlement(settings: Settings, effects: Effects, listeners: Listeners) -> S
     )
 
 
-def _slow_after(settings: Settings, blocking_span: float | None) -> float:
+def _slow_after(settings: PolicySettings, blocking_span: float | None) -> float:
     """Seconds from which on the breaker itself has to count a success.
 
     It counts all when its window counts calls, and those of blocking calls that came too late.

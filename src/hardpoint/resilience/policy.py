@@ -14,8 +14,8 @@ from hardpoint.resilience.options import is_asynchronous
 from hardpoint.resilience.recognition import Quota
 from hardpoint.resilience.settings import (
     MARK,
-    Options,
-    Settings,
+    PolicyOptions,
+    PolicySettings,
     warn_about_itself,
     warn_about_nesting,
 )
@@ -39,8 +39,9 @@ P = ParamSpec("P")
 class Policy(Generic[F]):
     """What makes the calls to a third party safe. It is immutable; what it remembers is its own.
 
-    One object guards plain and coroutine functions alike, as a decorator or by `call`. `Settings`
-    describes the options. `F` is what its fallback gives: `Degraded` with `critical=False`.
+    One object guards plain and coroutine functions alike, as a decorator or by `call`.
+    `PolicySettings` describes the options. `F` is what its fallback gives: `Degraded` with
+    `critical=False`.
     """
 
     __slots__ = ("__weakref__", "_assembly", "_call_async", "_call_plain")
@@ -54,7 +55,7 @@ class Policy(Generic[F]):
             *,
             fallback: None = None,
             critical: Literal[True] = True,
-            **options: Unpack[Options],
+            **options: Unpack[PolicyOptions],
         ) -> None: ...
         @overload
         def __init__(
@@ -63,7 +64,7 @@ class Policy(Generic[F]):
             *,
             fallback: None = None,
             critical: bool,
-            **options: Unpack[Options],
+            **options: Unpack[PolicyOptions],
         ) -> None: ...
         @overload
         def __init__(
@@ -72,7 +73,7 @@ class Policy(Generic[F]):
             *,
             fallback: Callable[..., Coroutine[Any, Any, F]],
             critical: bool = True,
-            **options: Unpack[Options],
+            **options: Unpack[PolicyOptions],
         ) -> None: ...
         @overload
         def __init__(
@@ -81,15 +82,15 @@ class Policy(Generic[F]):
             *,
             fallback: Callable[..., F],
             critical: bool = True,
-            **options: Unpack[Options],
+            **options: Unpack[PolicyOptions],
         ) -> None: ...
         @overload
         def __init__(
-            self, name: str, *, fallback: F, critical: bool = True, **options: Unpack[Options]
+            self, name: str, *, fallback: F, critical: bool = True, **options: Unpack[PolicyOptions]
         ) -> None: ...
 
     def __init__(self, name: str, **options: Any) -> None:
-        settings = Settings(name=name).changed(options)
+        settings = PolicySettings(name=name).changed(options)
         self._take(Assembly(settings))
         warn_about_itself(settings)
 
@@ -193,7 +194,7 @@ class Policy(Generic[F]):
             )
         self._assembly.observe(quota, key)
 
-    def with_(self, **changes: Unpack[Options]) -> "Policy[F]":
+    def with_(self, **changes: Unpack[PolicyOptions]) -> "Policy[F]":
         """The same policy with other options. Parts that stay the same share their state."""
         return self._derived(self._assembly.changed(self.settings.changed(dict(changes))))
 
@@ -211,7 +212,7 @@ class Policy(Generic[F]):
         return self._assembly.settings.name
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> PolicySettings:
         """Its options."""
         return self._assembly.settings
 

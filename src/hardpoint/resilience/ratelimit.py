@@ -44,7 +44,7 @@ class RateLimit:
 
 
 @final
-class Meter:
+class RateMeter:
     """One limit's state: when the next call would arrive if all came evenly spaced.
 
     The runner itself admits a call that conforms:

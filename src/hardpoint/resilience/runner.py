@@ -17,7 +17,7 @@ from threading import get_ident
 from typing import Any
 
 from hardpoint.core.errors import CircuitOpenError
-from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
@@ -69,9 +69,9 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                 retry_after = wait if wait < inf else None
                 raise CircuitOpenError(circuit.name, here.key, retry_after, circuit.last_error)
         if budget is not None:
-            purse = here.purse
-            if purse.tokens < purse.capacity:
-                purse.tokens += purse.ratio
+            account = here.account
+            if account.tokens < account.capacity:
+                account.tokens += account.ratio
         if idempotency_key is not None and not kwargs.get(idempotency_key):
             kwargs[idempotency_key] = effects.ids()
         outer = None
@@ -227,7 +227,7 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                             end_time_needed and now - began >= slow_after
                         ):
                             late = not asynchronous and now > limit
-                            outcome = Outcome.FAILURE if late else Outcome.SUCCESS
+                            outcome = CircuitOutcome.FAILURE if late else CircuitOutcome.SUCCESS
                             circuit.record(permit, outcome, began, now)
                         else:
                             circuit.consecutive = 0
@@ -236,7 +236,7 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                                 if now < window.rolls_at:
                                     window.calls += 1
                                 else:
-                                    circuit.record(permit, Outcome.SUCCESS, began, now)
+                                    circuit.record(permit, CircuitOutcome.SUCCESS, began, now)
                     if again is None:
                         here.succeeded += 1
                         if listeners.active:

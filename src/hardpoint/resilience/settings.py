@@ -56,8 +56,8 @@ _ATTEMPTS: dict[object, int] = {
 }
 
 
-class Options(TypedDict, total=False):
-    """The options that `Policy` takes by name; `Settings` says what they mean."""
+class PolicyOptions(TypedDict, total=False):
+    """The options that `Policy` takes by name; `PolicySettings` says what they mean."""
 
     preset: Preset | None
     deadline: float | None
@@ -80,7 +80,7 @@ class Options(TypedDict, total=False):
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class PolicySettings:
     """What a policy was told.
 
     Attributes:
@@ -186,7 +186,7 @@ class Settings:
             return self.retry.budget
         return None if self.hedge is None else self.hedge.budget
 
-    def changed(self, changes: dict[str, Any]) -> "Settings":
+    def changed(self, changes: dict[str, Any]) -> "PolicySettings":
         """These settings with others in part; a preset gives way to what is said beside it."""
         preset = changes.get("preset")
         named = {name: value for name, value in changes.items() if name != "preset"}
@@ -195,7 +195,7 @@ class Settings:
         for option in changes:
             if option not in known or option == "name":
                 raise self._wrong(option, "is not an option of a policy")
-        return Settings(**{name: getattr(self, name) for name in known} | changes)
+        return PolicySettings(**{name: getattr(self, name) for name in known} | changes)
 
     def _wrong(self, option: str, problem: str, fix: str | None = None) -> ConfigurationError:
         return ConfigurationError(f"{self.name}.{option}", problem, fix=fix)
@@ -223,7 +223,7 @@ class PolicyWarning(UserWarning):
     """The composition works, but not as one would think."""
 
 
-def warn_about_itself(settings: Settings) -> None:
+def warn_about_itself(settings: PolicySettings) -> None:
     """Warn about parts that do not go well together."""
     if _retries(settings) and settings.timeout is None and settings.deadline is None:
         _warn(
@@ -232,10 +232,10 @@ def warn_about_itself(settings: Settings) -> None:
         )
 
 
-def warn_about_nesting(outer: Settings, function: Callable[..., Any]) -> None:
+def warn_about_nesting(outer: PolicySettings, function: Callable[..., Any]) -> None:
     """Warn when the function is under a policy already, and the two do not go well together."""
     inner = getattr(function, MARK, None)
-    if not isinstance(inner, Settings):
+    if not isinstance(inner, PolicySettings):
         return
     where = f"{outer.name} around {inner.name}, at {name_of(function)}"
     if outer.retry is not None and inner.retry is not None and _retries(outer) and _retries(inner):
@@ -255,7 +255,7 @@ def warn_about_nesting(outer: Settings, function: Callable[..., Any]) -> None:
         )
 
 
-def _retries(settings: Settings) -> bool:
+def _retries(settings: PolicySettings) -> bool:
     """Whether there is a second attempt; `attempts` counts the first."""
     return settings.retry is not None and settings.retry.attempts > 1
 

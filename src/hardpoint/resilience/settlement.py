@@ -17,14 +17,14 @@ from hardpoint.core.errors import (
     TimedOutError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.call import Call, Fallback, Opened
-from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.call import CallRecord, Fallback, Opened
+from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.hints import NOTHING, hints_of
-from hardpoint.resilience.judgement import Facts, Judgement, NextAttempt
-from hardpoint.resilience.ratelimit import Meter
+from hardpoint.resilience.judgement import CallFacts, Judgement, NextAttempt
+from hardpoint.resilience.ratelimit import RateMeter
 from hardpoint.resilience.recognition import NOT_RECOGNISED, Quota, Verdict
 from hardpoint.resilience.repetition import Effect, in_doubt, outcome_unknown
-from hardpoint.resilience.state import State
+from hardpoint.resilience.state import PolicyState
 from hardpoint.runtime.effects import Effects
 
 PLAIN: set[type] = {type(None)}
@@ -33,7 +33,7 @@ PLAIN: set[type] = {type(None)}
 _PLAIN_MAX = 1000
 _NOTE = "hardpoint: "
 _FINAL = "not repeatable"
-_FAILURE = Outcome.FAILURE  # a member's look-up is not free
+_FAILURE = CircuitOutcome.FAILURE  # a member's look-up is not free
 
 
 @final
@@ -59,7 +59,7 @@ class Settlement:
         *,
         effects: Effects,
         listeners: Listeners,
-        facts: Facts,
+        facts: CallFacts,
         judgement: Judgement,
         next_attempt: NextAttempt | None,
         deadline: float | None,
@@ -94,8 +94,8 @@ class Settlement:
 
     def failed(  # noqa: C901, PLR0912, PLR0917 - on the path of every failure: calls cost
         self,
-        call: Call | None,
-        state: State,
+        call: CallRecord | None,
+        state: PolicyState,
         error: BaseException,
         permit: int,
         held: object,
@@ -105,7 +105,7 @@ class Settlement:
         began: float,
         limit: float,
         until: float,
-    ) -> Call:
+    ) -> CallRecord:
         """Count an attempt that raised, and decide.
 
         Args:
@@ -125,7 +125,7 @@ class Settlement:
         if held is not None:
             state.room.give_back(held)
         if call is None:
-            call = Call(state, started, until, now)
+            call = CallRecord(state, started, until, now)
         else:
             call.now = now
         # A blocking call cannot be interrupted; its own socket timeout speaks for ours.
@@ -135,7 +135,7 @@ class Settlement:
             failure, outcome = error, None
         else:  # cancelled, interrupted or closed: it says nothing about the other side
             if permit:
-                state.circuit.record(permit, Outcome.NEUTRAL, began, now)
+                state.circuit.record(permit, CircuitOutcome.NEUTRAL, began, now)
             call.failure = error
             return call
         call.hints = hints = hints_of(failure, self._effects.now)
@@ -173,8 +173,8 @@ class Settlement:
 
     def returned(
         self,
-        call: Call | None,
-        state: State,
+        call: CallRecord | None,
+        state: PolicyState,
         result: object,
         *,
         permit: int,
@@ -182,7 +182,7 @@ class Settlement:
         started: float,
         began: float,
         until: float,
-    ) -> Call | None:
+    ) -> CallRecord | None:
         """Count an attempt that returned, where results are judged.
 
         Returns:
@@ -202,7 +202,7 @@ class Settlement:
         if self._next is None or not judgement.result_repeatable(result, verdict):
             return None
         if call is None:
-            call = Call(state, started, until, now)
+            call = CallRecord(state, started, until, now)
         call.now = now
         call.tries += 1
         call.sent += 1
@@ -219,13 +219,13 @@ class Settlement:
             self._tell_attempt(state, call.sent, now - began, "result")
         return call
 
-    def succeeded(self, call: Call | None, state: State, began: float) -> None:
+    def succeeded(self, call: CallRecord | None, state: PolicyState, began: float) -> None:
         """Tell the listeners of a success."""
         sent = 1 if call is None else call.sent + 1
         self._tell_attempt(state, sent, self._effects.monotonic() - began, None)
 
     def conclude(
-        self, call: Call, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, call: CallRecord, state: PolicyState, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Raise what is to be raised, or give the fallback: a value or an awaitable of it."""
         failure = call.failure
@@ -245,13 +245,13 @@ class Settlement:
         finally:
             del failure
 
-    def tell_refused(self, state: State, by: str = "CircuitOpenError") -> None:
+    def tell_refused(self, state: PolicyState, by: str = "CircuitOpenError") -> None:
         """Tell the listeners that a call was refused."""
         from hardpoint.resilience.events import CallRejected
 
         self._listeners.emit(CallRejected(self._name, state.key, by))
 
-    def refuse_late(self, state: State) -> NoReturn:
+    def refuse_late(self, state: PolicyState) -> NoReturn:
         """Refuse to send what could not be answered in time."""
         raise DeadlineTooShortError(self._name, state.key)
 
@@ -279,26 +279,28 @@ class Settlement:
     # What it was
 
     def _timed_out(
-        self, call: Call, error: BaseException, began: float, limit: float
-    ) -> tuple[TimedOutError, Outcome | None]:
+        self, call: CallRecord, error: BaseException, began: float, limit: float
+    ) -> tuple[TimedOutError, CircuitOutcome | None]:
         """Our timeout in place of what came out, and what it says about the other side."""
         if isinstance(error, TimedOutError):
             return error, None
         key, timeout = call.state.key, self._timeout
         if timeout is not None and limit == began + timeout:
             failure = AttemptTimeoutError(policy=self._name, key=key, seconds=timeout)
-            outcome = Outcome.FAILURE
+            outcome = CircuitOutcome.FAILURE
         else:
             failure = DeadlineExceededError(policy=self._name, key=key, seconds=self._deadline)
             # Cut short by what was left of somebody's time: that proves nothing. Without a timeout
             # of its own, though, a call that hangs until our deadline is the only sign there is.
             whole = self._deadline is not None and limit == call.started + self._deadline
-            outcome = Outcome.FAILURE if whole and timeout is None else Outcome.NEUTRAL
+            outcome = (
+                CircuitOutcome.FAILURE if whole and timeout is None else CircuitOutcome.NEUTRAL
+            )
         failure.__cause__ = error
         return failure, outcome
 
     def _reason_to_stop(
-        self, call: Call, failure: Exception, verdict: Verdict, *, sent: bool
+        self, call: CallRecord, failure: Exception, verdict: Verdict, *, sent: bool
     ) -> str | None:
         """Why there is no further attempt; None when there is one, after `call.delay`."""
         following = self._next
@@ -314,21 +316,21 @@ class Settlement:
         repeatable = self._judgement.repeatable(failure, verdict)
         return following.after(call, failure) if repeatable else _FINAL
 
-    def _heed(self, call: Call, verdict: Verdict) -> None:
+    def _heed(self, call: CallRecord, verdict: Verdict) -> None:
         """What the verdict says of the other side's wishes."""
         if verdict.wait is not None:
             call.hints = (max(verdict.wait, call.hints[0] or 0.0), call.hints[1])
         if verdict.quota is not None:
             observe(call.state, verdict.quota, call.now)
 
-    def _bar(self, call: Call) -> None:
+    def _bar(self, call: CallRecord) -> None:
         asked = call.hints[0]
         if asked is not None and self._barring is not None:
             call.state.meter.bar(call.now, min(asked, self._barring))
 
     # How it ends
 
-    def _final(self, call: Call, failure: Exception, reason: str) -> Exception:
+    def _final(self, call: CallRecord, failure: Exception, reason: str) -> Exception:
         """What the caller gets: the last real error, or that the outcome is unknown."""
         state = call.state
         if call.sent:
@@ -352,12 +354,14 @@ class Settlement:
             _annotate(failure, f"{attempts}{took}, stopped: {reason}")
         return failure
 
-    def _tell_attempt(self, state: State, attempt: int, elapsed: float, error: str | None) -> None:
+    def _tell_attempt(
+        self, state: PolicyState, attempt: int, elapsed: float, error: str | None
+    ) -> None:
         from hardpoint.resilience.events import AttemptFinished
 
         self._listeners.emit(AttemptFinished(self._name, state.key, attempt, elapsed, error))
 
-    def _tell_end(self, call: Call, reason: str) -> None:
+    def _tell_end(self, call: CallRecord, reason: str) -> None:
         if self._listeners.active:
             from hardpoint.resilience.events import GaveUp
 
@@ -366,9 +370,9 @@ class Settlement:
             self._listeners.emit(event)
 
 
-def observe(state: State, quota: Quota, now: float) -> None:
+def observe(state: PolicyState, quota: Quota, now: float) -> None:
     """Slow down ahead of the other side's limit; nothing where there is no rate limit to slow."""
-    meter: Meter | None = getattr(state, "meter", None)
+    meter: RateMeter | None = getattr(state, "meter", None)
     if meter is not None:
         meter.thin(now, quota.remaining, quota.reset_in)
 

@@ -9,11 +9,11 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.budget import Budget, Purse
-from hardpoint.resilience.bulkhead import Bulkhead, Room
+from hardpoint.resilience.budget import Budget, BudgetAccount
+from hardpoint.resilience.bulkhead import Bulkhead, BulkheadRoom
 from hardpoint.resilience.circuit import Circuit
 from hardpoint.resilience.options import count, seconds
-from hardpoint.resilience.ratelimit import Meter, RateLimit
+from hardpoint.resilience.ratelimit import RateLimit, RateMeter
 from hardpoint.runtime.effects import Effects
 
 
@@ -59,7 +59,7 @@ class Stats:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class PolicyParts:
     """The options of those parts that remember something, and what they are made with."""
 
     name: str
@@ -78,16 +78,17 @@ class Parts:
             "circuit": self.breaker,
             "meter": self.rate,
             "room": self.bulkhead,
-            "purse": self.budget,
+            "account": self.budget,
         }
         return {name: option for name, option in options.items() if option is not None}
 
 
 @final
-class State:
+class PolicyState:
     """One key's parts and counts. Only the parts that the policy has are set."""
 
     __slots__ = (
+        "account",
         "attempts_failed",
         "circuit",
         "degraded",
@@ -95,7 +96,6 @@ class State:
         "hedged",
         "key",
         "meter",
-        "purse",
         "queued",
         "refused",
         "retried",
@@ -106,11 +106,11 @@ class State:
     )
 
     circuit: Circuit
-    meter: Meter
-    room: Room
-    purse: Purse
+    meter: RateMeter
+    room: BulkheadRoom
+    account: BudgetAccount
 
-    def __init__(self, parts: Parts, key: Hashable) -> None:
+    def __init__(self, parts: PolicyParts, key: Hashable) -> None:
         self.key = key
         self.used = self.queued = now = parts.effects.monotonic()
         self.succeeded = self.failed = self.refused = self.degraded = 0
@@ -122,17 +122,19 @@ class State:
                 parts.breaker, effects, name=name, key=key, lease=lease, listeners=listeners
             )
         if parts.rate is not None:
-            self.meter = Meter(parts.rate, effects, name=name, key=key, listeners=listeners)
+            self.meter = RateMeter(parts.rate, effects, name=name, key=key, listeners=listeners)
         if parts.bulkhead is not None:
-            self.room = Room(parts.bulkhead, effects, name=name, key=key, listeners=listeners)
+            self.room = BulkheadRoom(
+                parts.bulkhead, effects, name=name, key=key, listeners=listeners
+            )
         if parts.budget is not None:
-            self.purse = Purse(parts.budget, now)
+            self.account = BudgetAccount(parts.budget, now)
 
     @property
     def idle(self) -> bool:
         """True when forgetting it loses counts only: nobody is inside, and no order stands."""
-        room: Room | None = getattr(self, "room", None)
-        meter: Meter | None = getattr(self, "meter", None)
+        room: BulkheadRoom | None = getattr(self, "room", None)
+        meter: RateMeter | None = getattr(self, "meter", None)
         circuit: Circuit | None = getattr(self, "circuit", None)
         return (
             (room is None or (room.free == room.calls and not room.line))
@@ -142,8 +144,8 @@ class State:
 
     def stats(self) -> Stats:
         """The counts now."""
-        room: Room | None = getattr(self, "room", None)
-        meter: Meter | None = getattr(self, "meter", None)
+        room: BulkheadRoom | None = getattr(self, "room", None)
+        meter: RateMeter | None = getattr(self, "meter", None)
         circuit: Circuit | None = getattr(self, "circuit", None)
         return Stats(
             succeeded=self.succeeded,
@@ -190,26 +192,26 @@ class Keyed:
 
 
 @final
-class States:
+class PolicyStates:
     """All states of one policy, and of those derived from it by `with_`."""
 
-    __slots__ = ("__weakref__", "_donor", "_idle", "_limit", "_lock", "_states", "parts")
+    __slots__ = ("__weakref__", "_idle", "_limit", "_lock", "_origin", "_states", "parts")
 
     def __init__(
         self,
-        parts: Parts,
+        parts: PolicyParts,
         keyed: Keyed | None = None,
-        donor: "States | None" = None,
+        origin: "PolicyStates | None" = None,
     ) -> None:
-        """Keep states of these parts; those that `donor` also has, it shares.
+        """Keep states of these parts; those that `origin` also has, it shares.
 
         Parts are the same when their options are the same object.
         """
         self.parts = parts
         self._limit = keyed.limit if keyed else 1
         self._idle = keyed.idle if keyed else 0.0
-        self._donor = donor
-        self._states: dict[Hashable, State] = {}
+        self._origin = origin
+        self._states: dict[Hashable, PolicyState] = {}
         self.forget()
         forget_in_child(self)
 
@@ -217,7 +219,7 @@ class States:
         """In a forked child: another thread may have had the lock."""
         self._lock = threading.Lock()
 
-    def at(self, key: Hashable, now: float) -> State:
+    def at(self, key: Hashable, now: float) -> PolicyState:
         """The state of this key, made when it is first asked for."""
         state = self._states.get(key)
         if state is None:
@@ -225,12 +227,12 @@ class States:
         state.used = now
         return state
 
-    def all(self) -> tuple[State, ...]:
+    def all(self) -> tuple[PolicyState, ...]:
         """Those remembered now."""
         with self._lock:
             return tuple(self._states.values())
 
-    def _add(self, key: Hashable, now: float) -> State:
+    def _add(self, key: Hashable, now: float) -> PolicyState:
         with self._lock:
             state = self._states.get(key)
             if state is not None:
@@ -239,10 +241,10 @@ class States:
             state = self._states[key] = self._make(key, now)
         return state
 
-    def _make(self, key: Hashable, now: float) -> State:
-        state = State(self.parts, key)
-        if self._donor is not None:
-            old, theirs = self._donor.at(key, now), self._donor.parts.present
+    def _make(self, key: Hashable, now: float) -> PolicyState:
+        state = PolicyState(self.parts, key)
+        if self._origin is not None:
+            old, theirs = self._origin.at(key, now), self._origin.parts.present
             for name, option in self.parts.present.items():
                 if theirs.get(name) is option:
                     setattr(state, name, getattr(old, name))

@@ -11,9 +11,9 @@ from weakref import proxy
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.resilience.call import Opened
-from hardpoint.resilience.circuit import Outcome
+from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.options import seconds
-from hardpoint.resilience.state import State
+from hardpoint.resilience.state import PolicyState
 from hardpoint.resilience.timeout import outer_limit
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class OpenStream(Generic[_Stream]):
             self._leave = leave
         return Opened(stream)
 
-    async def _take_place(self, state: State) -> None:
+    async def _take_place(self, state: PolicyState) -> None:
         assembly = self._assembly
         if assembly.settings.bulkhead is None:
             return
@@ -150,7 +150,7 @@ class OpenStream(Generic[_Stream]):
     def _prove(self) -> None:
         """It has lived long enough for its opening to count as a success."""
         self._proof = None
-        self._record(Outcome.SUCCESS)
+        self._record(CircuitOutcome.SUCCESS)
 
     def _end(self, error: BaseException | None) -> None:
         self._give_back()
@@ -159,12 +159,12 @@ class OpenStream(Generic[_Stream]):
         self._proof.cancel()
         self._proof = None
         if error is None:
-            self._record(Outcome.SUCCESS)
+            self._record(CircuitOutcome.SUCCESS)
         elif isinstance(error, Exception):
             self._record(self._assembly.outcome_of(error), type(error).__name__)
         else:
-            self._record(Outcome.NEUTRAL)
+            self._record(CircuitOutcome.NEUTRAL)
 
-    def _record(self, outcome: Outcome, error: str = "") -> None:
+    def _record(self, outcome: CircuitOutcome, error: str = "") -> None:
         now = self._assembly.effects.monotonic()
         self._state.circuit.record(self._permit, outcome, now, now, error)

@@ -6,14 +6,14 @@ from typing import Any, cast, overload
 
 from hardpoint.runtime.effects import Effects
 
-Limit = list[Any]
+AttemptLimit = list[Any]
 """[when the attempt under way must be over, the effects by whose clock, the limit around it].
 
 The first is None once the attempt is over: that ends it in every task and thread it reached, costs
 less than to reset the variable, and works wherever a coroutine happens to be closed.
 """
 
-LIMIT: ContextVar[Limit | None] = ContextVar("hardpoint_limit", default=None)
+LIMIT: ContextVar[AttemptLimit | None] = ContextVar("hardpoint_limit", default=None)
 
 _LEAST = 0.001  # a socket timeout of 0 would mean "do not block"
 
@@ -40,14 +40,14 @@ def remaining(most: float | None = None) -> float | None:
     return max(left, 0.0) if most is None else max(min(left, most), _LEAST)
 
 
-def current(limit: Limit | None) -> Limit | None:
+def current(limit: AttemptLimit | None) -> AttemptLimit | None:
     """The innermost limit that is not over."""
     while limit is not None and limit[0] is None:
         limit = limit[2]
     return limit
 
 
-def until_of(limit: Limit | None, effects: Effects, now: float) -> float:
+def until_of(limit: AttemptLimit | None, effects: Effects, now: float) -> float:
     """When the limit is reached, by one's own clock."""
     if limit is None:
         return inf

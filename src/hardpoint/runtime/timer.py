@@ -25,7 +25,7 @@ from hardpoint.runtime.clocks import Cancellable
 from hardpoint.runtime.effects import Effects
 
 Task = asyncio.Task[Any]
-Live = dict[int, tuple[float, Task]]
+LiveAttempts = dict[int, tuple[float, Task]]
 """The running attempts by their mark: when each must be over, and the task it runs in."""
 
 _EARLY = 1e-9  # an event loop, too, fires within its clock's resolution
@@ -33,14 +33,14 @@ _SOONEST = 1e-3  # below this some loops fire at once and would spin
 
 
 @final
-class Lane:
+class TimerLane:
     """The running attempts of one duration on one event loop, the oldest first."""
 
     __slots__ = ("_effects", "armed", "live", "mark")
 
     def __init__(self, effects: Effects) -> None:
         self._effects = effects
-        self.live: Live = {}
+        self.live: LiveAttempts = {}
         self.mark = 0
         self.armed = False
 
@@ -96,12 +96,12 @@ class Watch:
 
     def forget(self) -> None:
         """In a forked child the loop that ran in this thread runs no more, though it looks so."""
-        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()
+        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, TimerLane] = WeakKeyDictionary()
         self._lock = threading.Lock()
-        self.latest: tuple[Any, Lane] = (_Nowhere(), Lane(self._effects))
+        self.latest: tuple[Any, TimerLane] = (_Nowhere(), TimerLane(self._effects))
         """The loop that asked last, and its lane: read both at once."""
 
-    def here(self) -> tuple[Any, Lane]:
+    def here(self) -> tuple[Any, TimerLane]:
         """The running event loop and its lane."""
         loop: Any = asyncio.get_running_loop()
         with self._lock:
@@ -110,15 +110,15 @@ class Watch:
                 # What was under way in a loop that was closed keeps that loop alive, and itself.
                 for other in [one for one in self._lanes if one.is_closed()]:
                     del self._lanes[other]
-                lane = self._lanes[loop] = Lane(self._effects)
+                lane = self._lanes[loop] = TimerLane(self._effects)
         # A loop of another make does not say in which thread it runs, so it is asked for each time.
         known = self.tasks is None or hasattr(loop, "_thread_id")
         self.latest = (loop if known else _Nowhere(), lane)
         return loop, lane
 
-    def once(self, limit: float, seconds: float, task: Task) -> tuple[Live, Cancellable]:
+    def once(self, limit: float, seconds: float, task: Task) -> tuple[LiveAttempts, Cancellable]:
         """A timer of its own (mark 0), for an attempt whose deadline comes before its timeout."""
-        live: Live = {0: (limit, task)}
+        live: LiveAttempts = {0: (limit, task)}
 
         def fire() -> None:
             live.clear()
@@ -128,7 +128,7 @@ class Watch:
 
     @staticmethod
     def expired(
-        live: Live,
+        live: LiveAttempts,
         mark: int,
         handle: Cancellable | None,
         *,

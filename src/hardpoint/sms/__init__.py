@@ -2,23 +2,20 @@
 
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability, SmsDriver
-from hardpoint.sms.segments import Encoding, Segments, segments
+from hardpoint.sms.segments import Segments, SmsEncoding, segments
 from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
 from hardpoint.sms.types import (
-    Consent,
-    FailureReason,
     Message,
     MessageChanged,
     MessageReceived,
     MessageStatus,
+    SmsConsent,
     SmsEvent,
+    SmsFailure,
     merge,
 )
 
 __all__ = [
-    "Consent",
-    "Encoding",
-    "FailureReason",
     "MemorySuppressions",
     "Message",
     "MessageChanged",
@@ -27,8 +24,11 @@ __all__ = [
     "OptedOutError",
     "Segments",
     "SmsCapability",
+    "SmsConsent",
     "SmsDriver",
+    "SmsEncoding",
     "SmsEvent",
+    "SmsFailure",
     "SmsSender",
     "Suppressions",
     "merge",

@@ -16,13 +16,13 @@ from hardpoint.sms.driver import SmsCapability, SmsDriver
 from hardpoint.sms.numbers import checked_number
 from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
 from hardpoint.sms.types import (
-    Consent,
-    FailureReason,
     Message,
     MessageChanged,
     MessagePage,
     NewMessage,
+    SmsConsent,
     SmsEvent,
+    SmsFailure,
 )
 
 PAGES_MAX = 100
@@ -175,11 +175,11 @@ class SmsSender:
         """Take what an event says about consent into the suppressions; do it in your handler."""
         if isinstance(event, MessageChanged):
             sender = event.from_ or self.driver.sender
-            if event.failure is FailureReason.OPTED_OUT and sender is not None:
+            if event.failure is SmsFailure.OPTED_OUT and sender is not None:
                 await self._suppress({sender}, event.to)
-        elif event.consent is Consent.STOP:
+        elif event.consent is SmsConsent.STOP:
             await self._suppress(self._senders(event.to), event.from_)
-        elif event.consent is Consent.START:
+        elif event.consent is SmsConsent.START:
             for sender in self._senders(event.to):
                 await self.suppressions.remove(sender, event.from_)
 

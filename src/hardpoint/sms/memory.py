@@ -21,13 +21,13 @@ from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.segments import segments
 from hardpoint.sms.suppressions import OptedOutError
 from hardpoint.sms.types import (
-    FailureReason,
     Message,
     MessageChanged,
     MessagePage,
     MessageStatus,
     NewMessage,
     SmsEvent,
+    SmsFailure,
 )
 
 SENDER = "+15005550006"
@@ -109,7 +109,7 @@ class MemorySms:
         return self.events[msgspec.json.decode(body, type=int)]
 
     def carry(
-        self, identifier: str, status: MessageStatus, failure: FailureReason | None = None
+        self, identifier: str, status: MessageStatus, failure: SmsFailure | None = None
     ) -> None:
         """The carrier reports how far it is."""
         changed = msgspec.structs.replace(

@@ -14,7 +14,7 @@ _BASIC = frozenset(
 _EXTENSION = frozenset("\f^{}\\[~]|€")
 
 
-class Encoding(StrEnum):
+class SmsEncoding(StrEnum):
     """How the characters are written on the air."""
 
     GSM_7 = "gsm_7"
@@ -30,7 +30,7 @@ class Segments(msgspec.Struct, frozen=True, kw_only=True):
         count: parts; 0 for no text.
     """
 
-    encoding: Encoding
+    encoding: SmsEncoding
     units: int
     count: int
 
@@ -43,12 +43,12 @@ def segments(text: str) -> Segments:
     """
     if _EXTENSION.union(_BASIC).issuperset(text):
         widths = [2 if one in _EXTENSION else 1 for one in text]
-        return _counted(Encoding.GSM_7, widths, alone=160, each=153)
+        return _counted(SmsEncoding.GSM_7, widths, alone=160, each=153)
     widths = [2 if ord(one) > 0xFFFF else 1 for one in text]
-    return _counted(Encoding.UCS_2, widths, alone=70, each=67)
+    return _counted(SmsEncoding.UCS_2, widths, alone=70, each=67)
 
 
-def _counted(encoding: Encoding, widths: list[int], *, alone: int, each: int) -> Segments:
+def _counted(encoding: SmsEncoding, widths: list[int], *, alone: int, each: int) -> Segments:
     units = sum(widths)
     if units <= alone:
         return Segments(encoding=encoding, units=units, count=min(units, 1))

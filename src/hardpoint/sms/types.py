@@ -67,7 +67,7 @@ def merge(old: MessageStatus, new: MessageStatus) -> MessageStatus:
     return max(old, new, key=_RANKS.__getitem__)
 
 
-class FailureReason(StrEnum):
+class SmsFailure(StrEnum):
     """Why a message did not arrive."""
 
     UNREACHABLE = "unreachable"
@@ -130,7 +130,7 @@ class Message(_Discreet, frozen=True, kw_only=True):
     created: float
     from_: str | None = None
     segments: int | None = None
-    failure: FailureReason | None = None
+    failure: SmsFailure | None = None
     vendor_code: str | None = None
 
 
@@ -141,7 +141,7 @@ class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
-class Consent(StrEnum):
+class SmsConsent(StrEnum):
     """What a recipient's word says about being texted."""
 
     STOP = "stop"
@@ -160,7 +160,7 @@ class MessageChanged(_Discreet, frozen=True, kw_only=True):
     vendor_status: str
     to: str
     from_: str | None
-    failure: FailureReason | None = None
+    failure: SmsFailure | None = None
     vendor_code: str | None = None
 
 
@@ -172,7 +172,7 @@ class MessageReceived(_Discreet, frozen=True, kw_only=True):
     to: str
     body: str
     media: tuple[str, ...] = ()
-    consent: Consent | None = None
+    consent: SmsConsent | None = None
 
 
 SmsEvent = MessageChanged | MessageReceived

@@ -17,7 +17,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.storage.driver import StorageCapability, StorageDriver
-from hardpoint.storage.files import Data, Target, source_of
+from hardpoint.storage.files import ContentTarget, Data, source_of
 from hardpoint.storage.keys import (
     RESERVED,
     checked_content_type,
@@ -176,7 +176,7 @@ class ObjectStore:
             PreconditionFailedError: it was replaced while it was read.
         """
         known_key(key)
-        target = Target(self.connection.runtime, path, self.connection.ids())
+        target = ContentTarget(self.connection.runtime, path, self.connection.ids())
         try:
             await target.write(b"")
             info = await self._fetch(key, None, 0, target)
@@ -313,7 +313,7 @@ class ObjectStore:
                 return
 
     async def _fetch(
-        self, key: str, whole: ObjectInfo | None, start: int, target: Target
+        self, key: str, whole: ObjectInfo | None, start: int, target: ContentTarget
     ) -> ObjectInfo:
         """A piece into a file; nothing holds its bytes afterwards."""
         piece = await self._read(_DOWNLOAD, key, whole, start)

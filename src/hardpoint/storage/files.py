@@ -17,7 +17,7 @@ from hardpoint.runtime.effects import Runtime
 _Result = TypeVar("_Result")
 
 
-class Source(Protocol):
+class ContentSource(Protocol):
     """Where an object's bytes come from, once, in order."""
 
     async def read(self, size: int) -> bytes:
@@ -133,7 +133,7 @@ class LocalFile:
                 self._file.close()
 
 
-def source_of(runtime: Runtime, source: str | PathLike[str] | IO[bytes]) -> Source:
+def source_of(runtime: Runtime, source: str | PathLike[str] | IO[bytes]) -> ContentSource:
     """What is to be stored; nothing is opened yet."""
     if isinstance(source, str | PathLike):
         return LocalFile(runtime, Path(source))
@@ -141,7 +141,7 @@ def source_of(runtime: Runtime, source: str | PathLike[str] | IO[bytes]) -> Sour
 
 
 @final
-class Target:
+class ContentTarget:
     """A file that is to be replaced as a whole: written beside it, then renamed over it.
 
     Args:

@@ -23,7 +23,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.storage.driver import StorageDriver
-from hardpoint.storage.files import Source
+from hardpoint.storage.files import ContentSource
 from hardpoint.storage.keys import MARK
 from hardpoint.storage.types import NewObject, ObjectInfo
 
@@ -48,7 +48,7 @@ class Writing:
         self._piece_bytes = driver.capabilities.limits["piece_bytes"]
         self._pieces = driver.capabilities.limits["pieces"]
 
-    async def store(self, new: NewObject, source: Source) -> ObjectInfo:
+    async def store(self, new: NewObject, source: ContentSource) -> ObjectInfo:
         """All that the source gives; in pieces where it is more than one."""
         first = await source.read(self._piece_bytes)
         following = await source.read(self._piece_bytes) if len(first) == self._piece_bytes else b""
@@ -63,7 +63,7 @@ class Writing:
         )
 
     async def _in_pieces(
-        self, new: NewObject, source: Source, piece: bytes, following: bytes
+        self, new: NewObject, source: ContentSource, piece: bytes, following: bytes
     ) -> ObjectInfo:
         upload = await self._calls.run(_START, lambda: self._driver.start_upload(new))
         try:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.bearer import ConnectionAuthorization
 from hardpoint.oauth.rotation import Rotated
-from hardpoint.oauth.sealing import Held
+from hardpoint.oauth.sealing import HeldCredential
 from hardpoint.oauth.states import ConnectionStatus
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.vault import SLOT, TENANT
@@ -72,7 +72,7 @@ class Vault:
         """
         return run(self.asynchronous.access_token(connection, tenant=tenant, slot=slot))
 
-    def current(self, connection: str, *, tenant: str=TENANT, slot: str=SLOT) -> Held:
+    def current(self, connection: str, *, tenant: str=TENANT, slot: str=SLOT) -> HeldCredential:
         """All that is kept of a credential that is valid now: its details and ID token too.
 
         Raises:

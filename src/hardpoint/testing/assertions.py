@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus
 
 from hardpoint.core.errors import MisuseError
 from hardpoint.core.secrets import Secret
-from hardpoint.fakes.ledger import Entry, Ledger
+from hardpoint.fakes.ledger import Ledger, LedgerEntry
 from hardpoint.fakes.messages import Exchange
 from hardpoint.fakes.server import FakeServer
 
@@ -28,7 +28,7 @@ _AROUND = 30
 _ROWS_MAX = 20
 
 
-def assert_exactly_once(vendor: FakeServer | Ledger, kind: str, /, **facts: Any) -> Entry:
+def assert_exactly_once(vendor: FakeServer | Ledger, kind: str, /, **facts: Any) -> LedgerEntry:
     """It happened once at the vendor, no more and no less; gives its entry.
 
     Args:
@@ -47,7 +47,7 @@ def assert_exactly_once(vendor: FakeServer | Ledger, kind: str, /, **facts: Any)
         return found[0]
     cause = _repeated(found, exchanges) if found else _missing(ledger, kind, facts, exchanges)
     raise AssertionError(
-        f"{Entry(kind=kind, facts=facts)} happened {len(found)} times, not once: {cause}\n"
+        f"{LedgerEntry(kind=kind, facts=facts)} happened {len(found)} times, not once: {cause}\n"
         f"The ledger:\n{_rows(ledger.entries())}"
     )
 
@@ -97,7 +97,7 @@ def assert_no_secret_in(where: object, secrets: Iterable[Secret | str]) -> None:
                     raise AssertionError(f"{name} stands in {place}, {how}: {_excerpt(text, form)}")
 
 
-def _repeated(found: Sequence[Entry], exchanges: Sequence[Exchange]) -> str:
+def _repeated(found: Sequence[LedgerEntry], exchanges: Sequence[Exchange]) -> str:
     first, *others = (one.facts for one in found)
     differing = [name for name in first if any(one.get(name) != first[name] for one in others)]
     cause = "it was asked for again, under another idempotency key or none"
@@ -122,7 +122,7 @@ def _missing(
     return "the vendor did nothing at all; look whether base_url leads to it"
 
 
-def _differing(entry: Entry, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _differing(entry: LedgerEntry, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry says instead."""
     had = {name: entry.facts.get(name) for name in facts}
     return {name: value for name, value in had.items() if value != facts[name]}

@@ -3,7 +3,7 @@
 from hardpoint.core.errors import NotFoundError
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.aws import S3, fake
-from hardpoint.providers.aws.fake_bucket import Held
+from hardpoint.providers.aws.fake_bucket import HeldObject
 from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.storage import ObjectStore
 from hardpoint.sync.storage import ObjectStore as BlockingStore
@@ -12,7 +12,7 @@ from hardpoint.testing.conformance.faults import Adapter, FaultConformance
 
 def with_an_object():
     vendor = fake.FakeS3()
-    vendor.bucket.store("a", Held(data=b"hello", content_type="text/plain", metadata={}), {})
+    vendor.bucket.store("a", HeldObject(data=b"hello", content_type="text/plain", metadata={}), {})
     return vendor
 
 

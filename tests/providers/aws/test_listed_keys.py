@@ -6,7 +6,7 @@ from hardpoint.core.errors import InvalidRequestError, PreconditionFailedError
 from hardpoint.fakes.messages import Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.providers.aws.fake import FakeS3
-from hardpoint.providers.aws.fake_bucket import Held
+from hardpoint.providers.aws.fake_bucket import HeldObject
 from hardpoint.providers.aws.storage import PIECE_BYTES
 
 KEYS = ["invoices/", "/abs/file.txt", "a//b.txt", "//", " led", "  two led/", "trailed ", "a\nb"]
@@ -16,7 +16,7 @@ KEYS = ["invoices/", "/abs/file.txt", "a//b.txt", "//", " led", "  two led/", "t
 def odd(vendor, store):
     """A store with objects that no verb of ours would have written."""
     for key in KEYS:
-        held = Held(data=key.encode(), content_type="text/plain", metadata={})
+        held = HeldObject(data=key.encode(), content_type="text/plain", metadata={})
         vendor.bucket.store(key, held, {})
     return store()
 
@@ -75,7 +75,7 @@ class Careless(FakeS3):
         reply = super()._read(key, careless, query)
         held = self.bucket.held(key)
         other = bytes(len(held.data) - 1) + bytes([self._requests % 256])
-        self.bucket.store(key, Held(data=other, content_type="a/b", metadata={}), {})
+        self.bucket.store(key, HeldObject(data=other, content_type="a/b", metadata={}), {})
         return reply
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.aws import S3
 from hardpoint.providers.aws.api import encoded
-from hardpoint.providers.aws.signing import Signer
+from hardpoint.providers.aws.signing import SigV4Signer
 from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.runtime.blocking import run
 from hardpoint.storage.types import PostPolicy
@@ -35,7 +35,7 @@ visible = st.from_regex(re.compile(r"[!-~]([ -~]{0,20}[!-~])?", re.ASCII), fullm
 
 
 def ours(token=None):
-    return Signer(
+    return SigV4Signer(
         access_key_id=ACCESS_KEY,
         secret_access_key=Secret.value(SECRET),
         session_token=None if token is None else Secret.value(token),
@@ -172,7 +172,7 @@ def test_a_form_is_signed_as_the_official_library_signs_it(token, content_type, 
 
 def test_a_secret_rotates_without_a_new_signer(monkeypatch):
     monkeypatch.setenv("HP_S3", SECRET)
-    signer = Signer(
+    signer = SigV4Signer(
         access_key_id=ACCESS_KEY,
         secret_access_key=Secret.env("HP_S3"),
         session_token=None,

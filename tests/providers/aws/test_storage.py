@@ -18,7 +18,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.faults import Fault, commit_then_drop, status
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.http.messages import Response
 from hardpoint.providers.aws.storage import PIECE_BYTES
 from hardpoint.storage.types import NewObject
@@ -94,7 +94,7 @@ def test_a_bucket_that_is_not_there_is_told(store):
 
 
 def test_a_head_has_no_code_and_its_status_decides(server, store):
-    server.faults.next(Fault(acts=False, reply=Reply(status=403)))
+    server.faults.next(Fault(acts=False, reply=FakeReply(status=403)))
     with pytest.raises(PermissionDeniedError):
         store().exists("a")
 
@@ -301,8 +301,8 @@ def test_blanks_around_a_key_are_part_of_it(scripted):
 
 
 def test_a_bucket_by_its_own_host_is_listed_at_its_root(scripted, settings):
-    from hardpoint.providers.aws.api import Api
+    from hardpoint.providers.aws.api import S3Api
     from hardpoint.runtime.clocks import SystemClock
 
-    api = Api(None, settings(endpoint_url=None), SystemClock())
+    api = S3Api(None, settings(endpoint_url=None), SystemClock())
     assert api.bucket_url == "https://fake-bucket.s3.eu-central-1.amazonaws.com/"

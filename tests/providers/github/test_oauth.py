@@ -1,4 +1,4 @@
-from hardpoint.oauth.catalogue import Rotation
+from hardpoint.oauth.catalogue import RefreshRotation
 from hardpoint.providers.github.oauth import CONNECT, LOGIN
 
 
@@ -8,7 +8,7 @@ def test_there_are_no_id_tokens_but_callbacks_name_their_issuer():
 
 
 def test_a_refresh_token_works_once_for_six_months():
-    assert CONNECT.rotation is Rotation.STRICT
+    assert CONNECT.rotation is RefreshRotation.STRICT
     assert CONNECT.refresh_seconds == 15_897_600
 
 

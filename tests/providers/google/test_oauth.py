@@ -1,4 +1,4 @@
-from hardpoint.oauth.catalogue import Rotation
+from hardpoint.oauth.catalogue import RefreshRotation
 from hardpoint.providers.google.oauth import CONNECT, LOGIN
 
 
@@ -17,5 +17,5 @@ def test_connecting_asks_for_a_refresh_token_and_keeps_what_was_granted_before()
 
 
 def test_refresh_tokens_stay_and_the_issuer_has_two_spellings():
-    assert CONNECT.rotation is Rotation.STATIC
+    assert CONNECT.rotation is RefreshRotation.STATIC
     assert LOGIN.issuer_aliases == ("accounts.google.com",)

@@ -1,7 +1,7 @@
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.oauth.catalogue import Rotation
+from hardpoint.oauth.catalogue import RefreshRotation
 from hardpoint.providers.microsoft.oauth import CONNECT, LOGIN
 
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -25,5 +25,5 @@ def test_what_is_no_tenant_fills_none(tenant):
 def test_connecting_asks_for_a_refresh_token_whose_predecessor_keeps_working():
     assert "offline_access" in CONNECT.scopes
     assert "offline_access" not in LOGIN.scopes
-    assert CONNECT.rotation is Rotation.STATIC
+    assert CONNECT.rotation is RefreshRotation.STATIC
     assert CONNECT.revocation_url is None

@@ -16,12 +16,12 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.email import Address, Attachment, DeliveryStatus
 from hardpoint.email.types import NewEmail
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.sendgrid.fake import API_KEY
 
 TO = Address(email="ann@customer.example")
 FROM = Address(email="orders@shop.example", name="Shop")
-TAKEN = Reply(status=202, headers=(("x-message-id", "14c5d75ce93"),))
+TAKEN = FakeReply(status=202, headers=(("x-message-id", "14c5d75ce93"),))
 
 
 def new(**facts):
@@ -142,7 +142,7 @@ def test_what_is_the_ports_or_sendgrids_is_refused_before_any_request(scripted, 
 
 @pytest.mark.parametrize("options", [{"sandbox": True}, {}])
 def test_in_a_sandbox_nothing_is_queued(scripted, options):
-    scripted.vendor.reply = Reply(status=200)
+    scripted.vendor.reply = FakeReply(status=200)
     extra = {} if options else {"mail_settings": {"sandbox_mode": {"enable": True}}}
     email = send(scripted, new(extra=extra), **options)
     document = scripted.vendor.received[0].json()
@@ -156,7 +156,7 @@ def test_in_a_sandbox_nothing_is_queued(scripted, options):
     "extra", [{}, {"mail_settings": {}}, {"mail_settings": {"sandbox_mode": 1}}]
 )
 def test_an_answer_that_is_not_understood_is_no_success(scripted, extra):
-    scripted.vendor.reply = Reply(status=200, body=b"{}")
+    scripted.vendor.reply = FakeReply(status=200, body=b"{}")
     with pytest.raises(UnexpectedResponseError) as caught:
         send(scripted, new(extra=extra))
     assert not caught.value.outcome_known
@@ -164,7 +164,7 @@ def test_an_answer_that_is_not_understood_is_no_success(scripted, extra):
 
 @pytest.mark.parametrize("identifier", ["", "a b", "x" * 256, "ü"])
 def test_an_id_that_is_none_is_not_passed_on(scripted, identifier):
-    scripted.vendor.reply = Reply(status=202, headers=(("x-message-id", identifier),))
+    scripted.vendor.reply = FakeReply(status=202, headers=(("x-message-id", identifier),))
     assert send(scripted).id is None
 
 
@@ -174,7 +174,7 @@ def test_a_refusal_carries_its_facts_and_no_private_ones(scripted):
         "field": "personalizations.0.to.0.email",
         "help": "http://sendgrid.com/docs",
     }
-    scripted.vendor.reply = Reply.json({"errors": [fault]}, 400)
+    scripted.vendor.reply = FakeReply.json({"errors": [fault]}, 400)
     with pytest.raises(InvalidRequestError) as caught:
         send(scripted)
     assert caught.value.vendor_code == "personalizations.to.email"
@@ -185,11 +185,11 @@ def test_a_refusal_carries_its_facts_and_no_private_ones(scripted):
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"errors":[]}', b'{"errors":["no"]}'])
 def test_a_refusal_without_words_goes_by_its_status(scripted, body):
-    scripted.vendor.reply = Reply(status=403, body=body)
+    scripted.vendor.reply = FakeReply(status=403, body=body)
     with pytest.raises(PermissionDeniedError) as caught:
         send(scripted)
     assert caught.value.vendor_code == "forbidden"
-    scripted.vendor.reply = Reply(status=502, body=body)
+    scripted.vendor.reply = FakeReply(status=502, body=body)
     with pytest.raises(OutcomeUnknownError):
         send(scripted)
 
@@ -214,7 +214,7 @@ DATE = ("date", "Fri, 14 Jul 2023 02:40:00 GMT")  # 1689302400
 def test_the_time_to_wait_is_measured_from_the_answers_own_date(scripted, headers, seconds):
     headers = [(name, value.encode().decode("latin-1")) for name, value in headers]
     body = json.dumps({"errors": [{"field": None, "message": "too many requests"}]}).encode()
-    scripted.vendor.reply = Reply(status=429, headers=tuple(headers), body=body)
+    scripted.vendor.reply = FakeReply(status=429, headers=tuple(headers), body=body)
     with pytest.raises(RateLimitedError) as caught:
         send(scripted)
     assert caught.value.retry_after == seconds

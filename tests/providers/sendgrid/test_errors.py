@@ -8,7 +8,7 @@ from hardpoint.core.errors import (
     RateLimitedError,
     UnexpectedResponseError,
 )
-from hardpoint.email import FailureReason
+from hardpoint.email import EmailFailure
 from hardpoint.http.errors import Problem
 from hardpoint.providers.sendgrid.errors import ERRORS, FAILURES, argument, code, failure
 from hardpoint.providers.sendgrid.wire import Fault
@@ -108,15 +108,15 @@ def test_every_code_is_explained():
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (("Bounced Address",), FailureReason.BOUNCED_BEFORE),
-        (("Unsubscribed Address",), FailureReason.UNSUBSCRIBED),
-        (("Spam Reporting Address",), FailureReason.COMPLAINED),
-        (("Invalid",), FailureReason.INVALID_ADDRESS),
-        (("Mailbox Unavailable", "blocked"), FailureReason.MAILBOX),
-        ((None, "expired"), FailureReason.EXPIRED),
-        ((None, "bounce"), FailureReason.OTHER),
-        ((None, None), FailureReason.OTHER),
-        (("New Reason",), FailureReason.OTHER),
+        (("Bounced Address",), EmailFailure.BOUNCED_BEFORE),
+        (("Unsubscribed Address",), EmailFailure.UNSUBSCRIBED),
+        (("Spam Reporting Address",), EmailFailure.COMPLAINED),
+        (("Invalid",), EmailFailure.INVALID_ADDRESS),
+        (("Mailbox Unavailable", "blocked"), EmailFailure.MAILBOX),
+        ((None, "expired"), EmailFailure.EXPIRED),
+        ((None, "bounce"), EmailFailure.OTHER),
+        ((None, None), EmailFailure.OTHER),
+        (("New Reason",), EmailFailure.OTHER),
     ],
 )
 def test_what_an_event_says_is_a_reason(said, reason):

@@ -3,10 +3,10 @@ import threading
 import msgspec
 import pytest
 
-from hardpoint.email import DeliveryStatus, FailureReason, merge
+from hardpoint.email import DeliveryStatus, EmailFailure, merge
 from hardpoint.fakes.emitter import Chaos
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.providers.sendgrid.fake import API_KEY, VERIFICATION_KEY, FakeSendGrid
 from hardpoint.providers.sendgrid.reading import events
@@ -175,10 +175,10 @@ def test_in_a_sandbox_nothing_happens(vendor):
     ("email", "course", "failure"),
     [
         (TO, ["processed", "delivered"], None),
-        ("bounced@fake.example", ["processed", "bounce"], FailureReason.INVALID_ADDRESS),
-        ("blocked@fake.example", ["processed", "bounce"], FailureReason.MAILBOX),
+        ("bounced@fake.example", ["processed", "bounce"], EmailFailure.INVALID_ADDRESS),
+        ("blocked@fake.example", ["processed", "bounce"], EmailFailure.MAILBOX),
         ("deferred@fake.example", ["processed", "deferred", "delivered"], None),
-        ("suppressed@fake.example", ["dropped"], FailureReason.UNSUBSCRIBED),
+        ("suppressed@fake.example", ["dropped"], EmailFailure.UNSUBSCRIBED),
     ],
 )
 def test_the_recipient_says_what_becomes_of_an_email(vendor, email, course, failure):
@@ -239,14 +239,14 @@ class Endpoint:
             verified = self._scheme.verify(received, now=1_700_000_000.0)
         except WebhookError as error:
             self.ledger.record("refusal", reason=error.reason)
-            return Reply(status=401)
+            return FakeReply(status=401)
         for notification in verified.events:
             (event,) = events(notification.body)
             assert (event.event_id, event.vendor_status) == (notification.id, notification.type)
             known = self.statuses.get(event.to, DeliveryStatus.UNKNOWN)
             self.statuses[event.to] = merge(known, event.status)
         self.heard.set()
-        return Reply()
+        return FakeReply()
 
 
 def test_events_are_signed_and_their_order_does_not_matter(vendor):

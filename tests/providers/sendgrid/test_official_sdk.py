@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hardpoint.email import Address, Attachment
 from hardpoint.email.types import NewEmail
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.sendgrid.fake import API_KEY, PRIVATE_KEY, VERIFICATION_KEY
 from hardpoint.webhooks import scheme
 
@@ -85,7 +85,7 @@ def alike(document):
 
 
 def test_it_sends_what_we_send(scripted):
-    scripted.vendor.reply = Reply(status=202)
+    scripted.vendor.reply = FakeReply(status=202)
     sdk(scripted.server.url).send(their_message())
     scripted.do(scripted.driver().send(OURS, idempotency_key="k"))
     theirs, ours = scripted.vendor.received

@@ -3,13 +3,13 @@ import json
 import pytest
 
 from hardpoint.email import (
-    Consent,
     ConsentChanged,
     DeliveryStatus,
     EmailChanged,
+    EmailConsent,
     EmailEngaged,
+    EmailFailure,
     Engagement,
-    FailureReason,
 )
 from hardpoint.providers.sendgrid.reading import events
 
@@ -58,24 +58,24 @@ def test_an_event_says_how_far_a_delivery_is():
         (
             {"event": "bounce", "type": "bounce", "bounce_classification": "Invalid Address"},
             DeliveryStatus.BOUNCED,
-            FailureReason.INVALID_ADDRESS,
+            EmailFailure.INVALID_ADDRESS,
         ),
         (
             {"event": "bounce", "type": "blocked", "bounce_classification": "Reputation"},
             DeliveryStatus.BOUNCED,
-            FailureReason.REPUTATION,
+            EmailFailure.REPUTATION,
         ),
-        ({"event": "bounce", "type": "expired"}, DeliveryStatus.BOUNCED, FailureReason.EXPIRED),
-        ({"event": "bounce"}, DeliveryStatus.BOUNCED, FailureReason.OTHER),
+        ({"event": "bounce", "type": "expired"}, DeliveryStatus.BOUNCED, EmailFailure.EXPIRED),
+        ({"event": "bounce"}, DeliveryStatus.BOUNCED, EmailFailure.OTHER),
         (
             {"event": "dropped", "reason": "Bounced Address"},
             DeliveryStatus.REJECTED,
-            FailureReason.BOUNCED_BEFORE,
+            EmailFailure.BOUNCED_BEFORE,
         ),
         (
             {"event": "dropped", "reason": "Invalid"},
             DeliveryStatus.INVALID,
-            FailureReason.INVALID_ADDRESS,
+            EmailFailure.INVALID_ADDRESS,
         ),
         ({"event": "teleported"}, DeliveryStatus.UNKNOWN, None),
         ({"event": "unknown"}, DeliveryStatus.UNKNOWN, None),
@@ -100,10 +100,10 @@ def test_an_event_says_what_the_recipient_did():
 @pytest.mark.parametrize(
     ("event", "group", "consent"),
     [
-        ("spamreport", None, Consent.COMPLAINED),
-        ("unsubscribe", None, Consent.UNSUBSCRIBED),
-        ("group_unsubscribe", 10, Consent.UNSUBSCRIBED),
-        ("group_resubscribe", 10, Consent.SUBSCRIBED),
+        ("spamreport", None, EmailConsent.COMPLAINED),
+        ("unsubscribe", None, EmailConsent.UNSUBSCRIBED),
+        ("group_unsubscribe", 10, EmailConsent.UNSUBSCRIBED),
+        ("group_resubscribe", 10, EmailConsent.SUBSCRIBED),
     ],
 )
 def test_an_event_says_whether_the_recipient_wants_more(event, group, consent):

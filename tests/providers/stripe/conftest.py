@@ -2,7 +2,7 @@ import pytest
 
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.providers.stripe import Stripe
@@ -37,10 +37,10 @@ class Recorder:
             return self.replies.pop(0)
         if request.path == "/v1/refunds":
             refund = {"object": "refund", "payment_intent": "pi_1", "status": "succeeded"}
-            return Reply.json({**INTENT, **refund, "id": "re_1"})
+            return FakeReply.json({**INTENT, **refund, "id": "re_1"})
         if request.method == "GET" and request.path == "/v1/payment_intents":
-            return Reply.json({"object": "list", "data": [INTENT], "has_more": False})
-        return Reply.json(INTENT)
+            return FakeReply.json({"object": "list", "data": [INTENT], "has_more": False})
+        return FakeReply.json(INTENT)
 
 
 class Driver:

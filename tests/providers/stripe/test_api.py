@@ -9,13 +9,13 @@ from hardpoint.core.errors import (
     RateLimitedError,
     UnexpectedResponseError,
 )
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.stripe.fake import SECRET_KEY
 
 
 def refuse(recorder, status, *headers, **error):
     body = {"error": {"type": "invalid_request_error", **error}}
-    recorder.app.replies.append(Reply.json(body, status, ("request-id", "req_1"), *headers))
+    recorder.app.replies.append(FakeReply.json(body, status, ("request-id", "req_1"), *headers))
 
 
 def test_a_refusal_names_the_parameter_and_the_request(recorder, recorded):
@@ -69,7 +69,7 @@ def test_a_wait_is_passed_on(recorder, recorded):
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "text"}', b"[]"])
 def test_a_refusal_in_no_shape_is_known_by_its_status(recorder, recorded, body):
-    recorder.app.replies.append(Reply(status=502, body=body))
+    recorder.app.replies.append(FakeReply(status=502, body=body))
     with pytest.raises(OutcomeUnknownError) as caught:
         recorded.get_payment("pi_1")
     assert (caught.value.status, caught.value.vendor_code) == (502, None)
@@ -77,7 +77,7 @@ def test_a_refusal_in_no_shape_is_known_by_its_status(recorder, recorded, body):
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"id": 5}', b'{"id": "pi_1"}', b"\xff"])
 def test_a_success_in_no_shape_is_none(recorder, recorded, body):
-    recorder.app.replies.append(Reply(body=body))
+    recorder.app.replies.append(FakeReply(body=body))
     with pytest.raises(UnexpectedResponseError) as caught:
         recorded.get_payment("pi_1")
     assert not caught.value.outcome_known
@@ -85,7 +85,7 @@ def test_a_success_in_no_shape_is_none(recorder, recorded, body):
 
 @pytest.mark.parametrize("status", [201, 204, 302])
 def test_a_status_that_stripe_does_not_use_is_no_success(recorder, recorded, status):
-    recorder.app.replies.append(Reply(status=status))
+    recorder.app.replies.append(FakeReply(status=status))
     with pytest.raises(UnexpectedResponseError) as caught:
         recorded.get_payment("pi_1")
     assert not caught.value.outcome_known

@@ -14,7 +14,7 @@ from hardpoint.core.errors import (
 from hardpoint.http.errors import Problem
 from hardpoint.providers.twilio.errors import ERRORS, FAILURES, failure
 from hardpoint.sms.suppressions import OptedOutError
-from hardpoint.sms.types import FailureReason
+from hardpoint.sms.types import SmsFailure
 
 TABLE = [
     # status, code, error, field
@@ -83,14 +83,14 @@ def test_every_code_is_explained():
     ("code", "reason"),
     [
         (None, None),
-        ("30003", FailureReason.UNREACHABLE),
-        ("30005", FailureReason.UNKNOWN_NUMBER),
-        ("30006", FailureReason.NOT_MOBILE),
-        ("30007", FailureReason.FILTERED),
-        ("30034", FailureReason.NOT_REGISTERED),
-        ("21610", FailureReason.OPTED_OUT),
-        ("21614", FailureReason.NOT_MOBILE),
-        ("12345", FailureReason.OTHER),
+        ("30003", SmsFailure.UNREACHABLE),
+        ("30005", SmsFailure.UNKNOWN_NUMBER),
+        ("30006", SmsFailure.NOT_MOBILE),
+        ("30007", SmsFailure.FILTERED),
+        ("30034", SmsFailure.NOT_REGISTERED),
+        ("21610", SmsFailure.OPTED_OUT),
+        ("21614", SmsFailure.NOT_MOBILE),
+        ("12345", SmsFailure.OTHER),
     ],
 )
 def test_a_callbacks_code_says_why(code, reason):

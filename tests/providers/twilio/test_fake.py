@@ -14,7 +14,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Chaos
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
+from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.providers.twilio import Twilio
@@ -23,7 +23,7 @@ from hardpoint.providers.twilio.reading import event
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.providers.twilio.webhooks import TwilioWebhooks
 from hardpoint.sms.suppressions import OptedOutError
-from hardpoint.sms.types import Consent, FailureReason, MessageStatus, NewMessage
+from hardpoint.sms.types import MessageStatus, NewMessage, SmsConsent, SmsFailure
 from hardpoint.webhooks import WebhookError, WebhookRequest
 
 TO = "+4917012345678"
@@ -91,10 +91,10 @@ def test_a_failure_is_shown_and_told(account):
     message = send(account, {"status_url": URL})
     account.vendor.carry(message.id, "sent", "undelivered", error_code=30006)
     read = account.do(account.driver().get_message(message.id))
-    assert read.failure is FailureReason.NOT_MOBILE
+    assert read.failure is SmsFailure.NOT_MOBILE
     first, second = account.vendor.emitter.pending()
     assert event(first.body).failure is None
-    assert event(second.body).failure is FailureReason.NOT_MOBILE
+    assert event(second.body).failure is SmsFailure.NOT_MOBILE
 
 
 def test_without_a_callback_nothing_is_told(account):
@@ -172,12 +172,12 @@ class Endpoint:
         try:
             result = self._scheme.verify(received, now=0)
         except WebhookError:
-            return Reply(status=401)
+            return FakeReply(status=401)
         finally:
             self.two.release()
         self.told += [one.id.partition(":")[2] for one in result.events]
         assert request.headers["content-type"] == "application/x-www-form-urlencoded"
-        return Reply(status=200)
+        return FakeReply(status=200)
 
 
 def test_callbacks_are_signed_for_the_address_that_was_asked_for(account):
@@ -215,7 +215,12 @@ def test_who_texts_stop_is_not_texted_until_they_text_start(account):
     account.vendor.receive(TO, "START", url=URL)
     send(account)
     told = [event(one.body) for one in account.vendor.emitter.pending()]
-    assert [one.consent for one in told] == [Consent.STOP, Consent.HELP, None, Consent.START]
+    assert [one.consent for one in told] == [
+        SmsConsent.STOP,
+        SmsConsent.HELP,
+        None,
+        SmsConsent.START,
+    ]
     assert told[2].media == ("https://a.example/cat.png",)
     assert (told[0].from_, told[0].to, told[0].body) == (TO, SENDER, "Stop")
 

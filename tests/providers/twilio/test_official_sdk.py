@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, SERVICE_SID
 from hardpoint.sms.types import NewMessage
 from hardpoint.webhooks import WebhookRequest, scheme
@@ -60,7 +60,7 @@ def test_it_signs_every_form_as_we_do(url, form, spell):
 
 
 def test_it_sends_what_we_send(scripted):
-    scripted.vendor.reply = Reply.json({"sid": "SM1"}, 201)
+    scripted.vendor.reply = FakeReply.json({"sid": "SM1"}, 201)
     media = ["https://a.example/1", "https://a.example/2"]
     sdk(scripted.server.url).messages.create(
         to=TO, from_=SENDER, body="a&b ü", media_url=media, status_callback="https://a.example/s"

@@ -4,11 +4,11 @@ import pytest
 
 from hardpoint.providers.twilio.reading import event
 from hardpoint.sms.types import (
-    Consent,
-    FailureReason,
     MessageChanged,
     MessageReceived,
     MessageStatus,
+    SmsConsent,
+    SmsFailure,
 )
 
 SENT = {"MessageSid": "SM1", "To": "+14155550123", "From": "+14155550100", "SmsStatus": "sent"}
@@ -25,7 +25,7 @@ def test_a_status_callback_says_how_far_a_message_is():
         vendor_status="undelivered",
         to="+14155550123",
         from_="+14155550100",
-        failure=FailureReason.UNREACHABLE,
+        failure=SmsFailure.UNREACHABLE,
         vendor_code="30003",
     )
     changed = read(**SENT, MessageStatus="teleported", ErrorCode="")
@@ -42,7 +42,7 @@ def test_a_text_that_came_brings_its_media_and_what_it_says_about_consent():
         to="+14155550123",
         body="stop + ü",
         media=("https://a/0", "https://a/1"),
-        consent=Consent.STOP,
+        consent=SmsConsent.STOP,
     )
     plain = read(MessageSid="SM1", To="+1", From="+2")
     assert (plain.body, plain.media, plain.consent) == ("", (), None)
@@ -51,12 +51,12 @@ def test_a_text_that_came_brings_its_media_and_what_it_says_about_consent():
 @pytest.mark.parametrize(
     ("body", "consent"),
     [
-        ("STOP", Consent.STOP),
-        (" stop\n", Consent.STOP),
-        *((word, Consent.STOP) for word in ("Stopall", "unsubscribe", "CANCEL", "end", "quit")),
-        *((word, Consent.STOP) for word in ("REVOKE", "OPTOUT")),
-        *((word, Consent.START) for word in ("START", "yes", "Unstop")),
-        *((word, Consent.HELP) for word in ("HELP", "info")),
+        ("STOP", SmsConsent.STOP),
+        (" stop\n", SmsConsent.STOP),
+        *((word, SmsConsent.STOP) for word in ("Stopall", "unsubscribe", "CANCEL", "end", "quit")),
+        *((word, SmsConsent.STOP) for word in ("REVOKE", "OPTOUT")),
+        *((word, SmsConsent.START) for word in ("START", "yes", "Unstop")),
+        *((word, SmsConsent.HELP) for word in ("HELP", "info")),
         ("stop it", None),
         ("", None),
     ],
@@ -64,7 +64,7 @@ def test_a_text_that_came_brings_its_media_and_what_it_says_about_consent():
 def test_the_word_itself_says_it_where_advanced_opt_out_is_not_set_up(body, consent):
     fields = {"MessageSid": "SM1", "From": "+14155550123", "To": "+14155550100", "Body": body}
     assert read(**fields).consent is consent
-    assert read(**fields, OptOutType="HELP").consent is Consent.HELP
+    assert read(**fields, OptOutType="HELP").consent is SmsConsent.HELP
     assert read(**fields, OptOutType="").consent is consent
     assert read(**fields, OptOutType="NEW").consent is None
 

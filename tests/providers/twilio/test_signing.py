@@ -8,7 +8,7 @@ from hardpoint.core.errors import ConfigurationError, MalformedRequestError
 from hardpoint.providers.twilio.signing import (
     FIELDS_MAX,
     FORM_BYTES_MAX,
-    Address,
+    SignedAddress,
     TokenKey,
     form,
     parameters,
@@ -35,7 +35,7 @@ DIGEST = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
     ],
 )
 def test_an_address_is_signed_with_its_port_or_without(url, spellings):
-    assert Address(url).signed("", b"") == tuple(one.encode() for one in spellings)
+    assert SignedAddress(url).signed("", b"") == tuple(one.encode() for one in spellings)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_address_is_signed_with_its_port_or_without(url, spellings):
 )
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(ConfigurationError) as caught:
-        Address(url)
+        SignedAddress(url)
     assert caught.value.key == "url"
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_address_is_refused(url):
     ],
 )
 def test_of_a_request_only_the_query_counts(received, signed):
-    plain, _ = Address("https://a.example/x?own=1").signed(received, b"")
+    plain, _ = SignedAddress("https://a.example/x?own=1").signed(received, b"")
     assert plain == signed.encode("utf-8", "surrogatepass")
 
 
@@ -86,7 +86,7 @@ def test_of_a_request_only_the_query_counts(received, signed):
     ],
 )
 def test_a_json_bodys_hash_stands_in_the_query(url, received, query):
-    assert Address(url).signed(received, JSON)[0].decode() == f"https://a.example/x?{query}"
+    assert SignedAddress(url).signed(received, JSON)[0].decode() == f"https://a.example/x?{query}"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_json_bodys_hash_stands_in_the_query(url, received, query):
 )
 def test_a_query_that_does_not_state_the_hash_is_refused(query):
     with pytest.raises(MalformedRequestError):
-        Address("https://a.example/x").signed(f"/x?{query}", JSON)
+        SignedAddress("https://a.example/x").signed(f"/x?{query}", JSON)
 
 
 @pytest.mark.parametrize(

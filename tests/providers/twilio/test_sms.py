@@ -12,9 +12,9 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.fakes.messages import Reply
+from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, SERVICE_SID
-from hardpoint.sms.types import FailureReason, MessageStatus, NewMessage
+from hardpoint.sms.types import MessageStatus, NewMessage, SmsFailure
 
 TO = "+4917012345678"
 SHOWN = {
@@ -35,7 +35,7 @@ def send(account, new=None, **options):
 
 
 def test_the_request_is_the_one_that_twilio_documents(scripted):
-    scripted.vendor.reply = Reply.json(SHOWN, 201)
+    scripted.vendor.reply = FakeReply.json(SHOWN, 201)
     new = NewMessage(
         to=TO,
         body="a&b ü",
@@ -66,7 +66,7 @@ def test_the_request_is_the_one_that_twilio_documents(scripted):
 
 
 def test_an_api_key_stands_in_the_place_of_the_account(scripted):
-    scripted.vendor.reply = Reply.json(SHOWN, 201)
+    scripted.vendor.reply = FakeReply.json(SHOWN, 201)
     key = "SK" + "a" * 32
     send(scripted, api_key_sid=key, secret=Secret.value("hush"))
     (request,) = scripted.vendor.received
@@ -82,7 +82,7 @@ def test_an_api_key_stands_in_the_place_of_the_account(scripted):
     ],
 )
 def test_a_messaging_service_sends_unless_the_call_says_who(scripted, from_, fields):
-    scripted.vendor.reply = Reply.json(SHOWN, 201)
+    scripted.vendor.reply = FakeReply.json(SHOWN, 201)
     new = NewMessage(to=TO, body="hello", from_=from_)
     send(scripted, new, messaging_service_sid=SERVICE_SID)
     (request,) = scripted.vendor.received
@@ -109,7 +109,7 @@ def test_an_extra_may_not_set_what_the_port_sets(scripted):
     ],
 )
 def test_every_status_is_read_and_an_unknown_one_is_no_success(scripted, status, facts):
-    scripted.vendor.reply = Reply.json(SHOWN | {"status": status}, 201)
+    scripted.vendor.reply = FakeReply.json(SHOWN | {"status": status}, 201)
     message = send(scripted)
     known = status in {one.value for one in MessageStatus}
     assert message.status is (MessageStatus(status) if known else MessageStatus.UNKNOWN)
@@ -126,11 +126,11 @@ def test_every_status_is_read_and_an_unknown_one_is_no_success(scripted, status,
         ({"from": None}, {"from_": None}),
         ({"body": None}, {"body": ""}),
         ({"body": "Sent from your Twilio trial account - hello"}, {"body": "hello"}),
-        ({"error_code": 30007}, {"failure": FailureReason.FILTERED, "vendor_code": "30007"}),
+        ({"error_code": 30007}, {"failure": SmsFailure.FILTERED, "vendor_code": "30007"}),
     ],
 )
 def test_what_twilio_leaves_open_is_left_open(scripted, facts, expected):
-    scripted.vendor.reply = Reply.json(SHOWN | facts, 201)
+    scripted.vendor.reply = FakeReply.json(SHOWN | facts, 201)
     message = send(scripted)
     assert {name: getattr(message, name) for name in expected} == expected
 
@@ -146,14 +146,14 @@ def test_what_twilio_leaves_open_is_left_open(scripted, facts, expected):
     ],
 )
 def test_an_answer_that_is_not_understood_is_no_success(scripted, body):
-    scripted.vendor.reply = Reply(status=201, body=body)
+    scripted.vendor.reply = FakeReply(status=201, body=body)
     with pytest.raises(UnexpectedResponseError) as caught:
         send(scripted)
     assert not caught.value.outcome_known
 
 
 def test_a_refusal_carries_its_facts_and_no_private_ones(scripted):
-    scripted.vendor.reply = Reply.json(
+    scripted.vendor.reply = FakeReply.json(
         {"code": 21211, "message": f"no {TO} with {AUTH_TOKEN}", "status": 400},
         400,
         ("twilio-request-id", "RQ7"),
@@ -166,7 +166,7 @@ def test_a_refusal_carries_its_facts_and_no_private_ones(scripted):
 
 
 def test_a_page_in_between_says_nothing_about_the_outcome(scripted):
-    scripted.vendor.reply = Reply(status=502, body=b"<html>")
+    scripted.vendor.reply = FakeReply(status=502, body=b"<html>")
     with pytest.raises(OutcomeUnknownError):
         send(scripted)
 
@@ -183,7 +183,7 @@ def listed(account, cursor=None, since=0.0):
 
 def test_the_next_page_is_taken_by_its_token_and_never_by_an_address(scripted):
     away = "https://evil.example/x?Page=1&PageToken=PASM1&To=other"
-    scripted.vendor.reply = Reply.json({"messages": [SHOWN], "next_page_uri": away})
+    scripted.vendor.reply = FakeReply.json({"messages": [SHOWN], "next_page_uri": away})
     page = listed(scripted)
     assert page.cursor == "Page=1&PageToken=PASM1"
     listed(scripted, page.cursor)
@@ -196,13 +196,13 @@ def test_the_next_page_is_taken_by_its_token_and_never_by_an_address(scripted):
 
 
 def test_a_next_page_without_a_token_is_not_taken_for_the_end(scripted):
-    scripted.vendor.reply = Reply.json({"messages": [], "next_page_uri": "/x?Page=1"})
+    scripted.vendor.reply = FakeReply.json({"messages": [], "next_page_uri": "/x?Page=1"})
     with pytest.raises(UnexpectedResponseError):
         listed(scripted)
 
 
 def test_pages_older_than_asked_for_are_not_read(scripted):
     reply = {"messages": [SHOWN], "next_page_uri": "/x?PageToken=PA"}
-    scripted.vendor.reply = Reply.json(reply)
+    scripted.vendor.reply = FakeReply.json(reply)
     assert listed(scripted, since=1281930301.0).cursor == "PageToken=PA"
     assert listed(scripted, since=1281930302.0).cursor is None

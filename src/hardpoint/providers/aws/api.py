@@ -12,11 +12,11 @@ from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.http.redaction import redacted
 from hardpoint.providers.aws import S3, wire
 from hardpoint.providers.aws.errors import ERRORS
-from hardpoint.providers.aws.signing import Signer
+from hardpoint.providers.aws.signing import SigV4Signer
 
 
 @final
-class Api:
+class S3Api:
     """One bucket's requests."""
 
     def __init__(self, transport: Transport, settings: S3, clock: Clock) -> None:
@@ -24,7 +24,7 @@ class Api:
         self._settings = settings
         self._clock = clock
         self._base = settings.base_url
-        self.signer = Signer(
+        self.signer = SigV4Signer(
             access_key_id=settings.access_key_id,
             secret_access_key=settings.secret_access_key,
             session_token=settings.session_token,

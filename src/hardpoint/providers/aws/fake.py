@@ -15,11 +15,11 @@ from xml.sax.saxutils import escape
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
-from hardpoint.fakes.vendors import Facts
+from hardpoint.fakes.messages import FakeReply, Received
+from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.aws import wire
 from hardpoint.providers.aws.fake_auth import Doorkeeper, form_of
-from hardpoint.providers.aws.fake_bucket import Bucket, Held, RefusedError
+from hardpoint.providers.aws.fake_bucket import Bucket, BucketRefusedError, HeldObject
 
 ACCESS_KEY_ID = "AKIAFAKE"
 SECRET_ACCESS_KEY = "fake-secret-access-key"  # noqa: S105 - it opens nothing but this fake
@@ -50,7 +50,7 @@ class FakeS3:
     """
 
     name = "aws"
-    facts = Facts(
+    facts = VendorFacts(
         settings={
             "bucket": BUCKET,
             "region": REGION,
@@ -62,7 +62,7 @@ class FakeS3:
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.ledger = Ledger()
         """`object` for each that is new or other than before, `refusal` with its code."""
-        self.facts = Facts(
+        self.facts = VendorFacts(
             settings={
                 "bucket": BUCKET,
                 "region": REGION,
@@ -76,19 +76,19 @@ class FakeS3:
         self._requests = 0
         self._doorkeeper = Doorkeeper(ACCESS_KEY_ID, Secret.value(SECRET_ACCESS_KEY), REGION, now)
 
-    def answer(self, request: Received) -> Reply:
+    def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse as S3 does."""
         self._requests += 1
         identifier = ("x-amz-request-id", f"FAKE{self._requests:012d}")
         try:
             reply = self._routed(request)
-        except RefusedError as refused:
+        except BucketRefusedError as refused:
             self.ledger.record("refusal", code=refused.code)
             reply = _document("Error", Code=refused.code, Message="The fake refuses.")
-            reply = Reply(status=refused.status, headers=reply.headers, body=reply.body)
-        return Reply(status=reply.status, headers=(*reply.headers, identifier), body=reply.body)
+            reply = FakeReply(status=refused.status, headers=reply.headers, body=reply.body)
+        return FakeReply(status=reply.status, headers=(*reply.headers, identifier), body=reply.body)
 
-    def _routed(self, request: Received) -> Reply:
+    def _routed(self, request: Received) -> FakeReply:
         _, bucket, *rest = urlsplit(request.target).path.split("/", 2)
         key = unquote("".join(rest))
         query = {name: value for name, value in request.query() if name not in PROOF}
@@ -96,18 +96,18 @@ class FakeS3:
             return self._posted(request)
         self._doorkeeper.check(request)
         if bucket != BUCKET:
-            raise RefusedError("NoSuchBucket", 404)
+            raise BucketRefusedError("NoSuchBucket", 404)
         if not key:
             return self._listed(request.method, query)
         return self._object(key, request, query)
 
-    def _object(self, key: str, request: Received, query: Mapping[str, str]) -> Reply:
+    def _object(self, key: str, request: Received, query: Mapping[str, str]) -> FakeReply:
         match request.method, query:
             case "GET" | "HEAD", _:
                 reply = self._read(key, request, query)
             case "PUT", {"partNumber": number, "uploadId": upload}:
                 etag = self.bucket.take_part(upload, int(number), request.body)
-                reply = Reply(headers=(("etag", etag),))
+                reply = FakeReply(headers=(("etag", etag),))
             case "PUT", {}:
                 reply = self._stored(key, request)
             case "POST", {"uploads": ""}:
@@ -116,30 +116,30 @@ class FakeS3:
                 reply = self._completed(key, upload, request)
             case "DELETE", {"uploadId": upload}:
                 self.bucket.abort(upload)
-                reply = Reply(status=204)
+                reply = FakeReply(status=204)
             case "DELETE", {}:
                 self.bucket.delete(key)
-                reply = Reply(status=204)
+                reply = FakeReply(status=204)
             case _:
-                raise RefusedError("MethodNotAllowed", 405)
+                raise BucketRefusedError("MethodNotAllowed", 405)
         return reply
 
-    def _posted(self, request: Received) -> Reply:
+    def _posted(self, request: Received) -> FakeReply:
         """A browser's form, which proves itself."""
         fields, data = form_of(request)
         self._doorkeeper.check_form(fields, len(data), BUCKET)
-        held = Held(
+        held = HeldObject(
             data=data,
             content_type=fields.get("content-type", "binary/octet-stream"),
             metadata=_metadata(fields),
         )
         etag = self.bucket.store(fields["key"], held, {})
-        return Reply(status=204, headers=(("etag", etag),))
+        return FakeReply(status=204, headers=(("etag", etag),))
 
-    def _read(self, key: str, request: Received, query: Mapping[str, str]) -> Reply:
+    def _read(self, key: str, request: Received, query: Mapping[str, str]) -> FakeReply:
         held = self.bucket.held(key)
         if request.headers.get("if-match") not in {None, held.etag}:
-            raise RefusedError("PreconditionFailed", 412)
+            raise BucketRefusedError("PreconditionFailed", 412)
         headers = (
             ("etag", held.etag),
             ("last-modified", formatdate(held.modified, usegmt=True)),
@@ -149,44 +149,44 @@ class FakeS3:
         )
         span = request.headers.get("range")
         if span is None:
-            return Reply(headers=headers, body=held.data)
+            return FakeReply(headers=headers, body=held.data)
         first, _, last = span.removeprefix("bytes=").partition("-")
         if int(first) >= len(held.data):
-            raise RefusedError("InvalidRange", 416)
+            raise BucketRefusedError("InvalidRange", 416)
         data = held.data[int(first) : int(last) + 1 if last else None]
         told = f"bytes {first}-{int(first) + len(data) - 1}/{len(held.data)}"
-        return Reply(status=206, headers=(*headers, ("content-range", told)), body=data)
+        return FakeReply(status=206, headers=(*headers, ("content-range", told)), body=data)
 
-    def _stored(self, key: str, request: Received) -> Reply:
+    def _stored(self, key: str, request: Received) -> FakeReply:
         source = request.headers.get("x-amz-copy-source")
         if source is None:
             etag = self.bucket.store(key, _held(request, request.body), request.headers)
-            return Reply(headers=(("etag", etag),))
+            return FakeReply(headers=(("etag", etag),))
         bucket, _, name = unquote(source).removeprefix("/").partition("/")
         if bucket != BUCKET:
-            raise RefusedError("NoSuchBucket", 404)
+            raise BucketRefusedError("NoSuchBucket", 404)
         etag = self.bucket.store(key, self.bucket.held(name), {})
         return _document("CopyObjectResult", ETag=etag, LastModified=_moment(self._now()))
 
-    def _begun(self, key: str, request: Received) -> Reply:
+    def _begun(self, key: str, request: Received) -> FakeReply:
         upload = self.bucket.begin(_held(request, b""))
         return _document("InitiateMultipartUploadResult", Bucket=BUCKET, Key=key, UploadId=upload)
 
-    def _completed(self, key: str, upload: str, request: Received) -> Reply:
+    def _completed(self, key: str, upload: str, request: Received) -> FakeReply:
         document = wire.Document.read(request.body)
         parts = {int(one.text("PartNumber")): one.text("ETag") for one in document.each("Part")}
         etag = self.bucket.complete(key, upload, parts, request.headers)
         return _document("CompleteMultipartUploadResult", Bucket=BUCKET, Key=key, ETag=etag)
 
-    def _listed(self, method: str, query: Mapping[str, str]) -> Reply:
+    def _listed(self, method: str, query: Mapping[str, str]) -> FakeReply:
         """`ListObjectsV2` with `encoding-type=url`; a page goes on after the last name before."""
         fields = Fields(query)
         if method != "GET" or fields.take("list-type") != "2":
-            raise RefusedError("MethodNotAllowed", 405)
+            raise BucketRefusedError("MethodNotAllowed", 405)
         prefix, delimiter = fields.take("prefix") or "", fields.take("delimiter")
         most, after = int(fields.take("max-keys") or 1000), fields.take("continuation-token") or ""
         if fields.take("encoding-type") != "url" or fields.left():
-            raise RefusedError("InvalidArgument", 400)
+            raise BucketRefusedError("InvalidArgument", 400)
         found = self.bucket.starting(prefix, delimiter)
         names = [name for name in found if name.encode() > after.encode()]
         shown = "".join(_entry(name, found[name]) for name in names[:most])
@@ -197,10 +197,10 @@ class FakeS3:
             token = escape(names[most - 1])
             shown += f"<NextContinuationToken>{token}</NextContinuationToken>"
         body = f"<ListBucketResult>{shown}</ListBucketResult>"
-        return Reply(headers=(_XML,), body=body.encode())
+        return FakeReply(headers=(_XML,), body=body.encode())
 
 
-def _entry(name: str, held: Held | None) -> str:
+def _entry(name: str, held: HeldObject | None) -> str:
     if held is None:
         return f"<CommonPrefixes><Prefix>{quote_plus(name, safe='/')}</Prefix></CommonPrefixes>"
     return (
@@ -218,8 +218,8 @@ def _encoding(name: str | None) -> tuple[tuple[str, str], ...]:
     return () if name is None else (("content-encoding", name),)
 
 
-def _held(request: Received, data: bytes) -> Held:
-    return Held(
+def _held(request: Received, data: bytes) -> HeldObject:
+    return HeldObject(
         data=data,
         content_type=request.headers.get("content-type", "binary/octet-stream"),
         content_encoding=request.headers.get("content-encoding"),
@@ -235,6 +235,6 @@ def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _document(name: str, **texts: str) -> Reply:
+def _document(name: str, **texts: str) -> FakeReply:
     inner = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in texts.items())
-    return Reply(headers=(_XML,), body=f"<{name}>{inner}</{name}>".encode())
+    return FakeReply(headers=(_XML,), body=f"<{name}>{inner}</{name}>".encode())

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import Received
-from hardpoint.providers.aws.fake_bucket import RefusedError
-from hardpoint.providers.aws.signing import ALGORITHM, UNSIGNED, Signer
+from hardpoint.providers.aws.fake_bucket import BucketRefusedError
+from hardpoint.providers.aws.signing import ALGORITHM, UNSIGNED, SigV4Signer
 
 SKEW_SECONDS = 15 * 60
 EXPIRES_SECONDS_MAX = 7 * 24 * 3600
@@ -47,7 +47,7 @@ class Doorkeeper:
         self._access_key_id = access_key_id
         self._region = region
         self._now = now
-        self._signer = Signer(
+        self._signer = SigV4Signer(
             access_key_id=access_key_id,
             secret_access_key=secret,
             session_token=None,
@@ -79,7 +79,7 @@ class Doorkeeper:
             RefusedError: as S3 says it.
         """
         if fields.get("x-amz-algorithm") != ALGORITHM or "policy" not in fields:
-            raise RefusedError("AccessDenied", 403)
+            raise BucketRefusedError("AccessDenied", 403)
         self._check_credential(fields.get("x-amz-credential", ""))
         text = fields["policy"]
         self._compare(
@@ -88,25 +88,25 @@ class Doorkeeper:
         )
         policy: dict[str, Any] = json.loads(b64decode(text))
         if datetime.fromisoformat(policy["expiration"]).timestamp() <= self._now():
-            raise RefusedError("AccessDenied", 403)
+            raise BucketRefusedError("AccessDenied", 403)
         given = {**fields, "bucket": bucket}
         named: set[str] = set()
         for condition in policy["conditions"]:
             named |= _held(condition, given, size)
         if set(given) - named - _UNCHECKED - {"bucket"}:
-            raise RefusedError("AccessDenied", 403)  # a field that no condition allows
+            raise BucketRefusedError("AccessDenied", 403)  # a field that no condition allows
 
     def _check_header(self, request: Received) -> None:
         found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
         if found is None:
-            raise RefusedError("AccessDenied", 403)
+            raise BucketRefusedError("AccessDenied", 403)
         self._check_credential(found["credential"])
         stamp = request.headers.get("x-amz-date", "")
         if abs(_seconds(stamp) - self._now()) > SKEW_SECONDS:
-            raise RefusedError("RequestTimeTooSkewed", 403)
+            raise BucketRefusedError("RequestTimeTooSkewed", 403)
         payload = request.headers.get("x-amz-content-sha256", "")
         if payload not in {UNSIGNED, hashlib.sha256(request.body).hexdigest()}:
-            raise RefusedError("XAmzContentSHA256Mismatch", 400)
+            raise BucketRefusedError("XAmzContentSHA256Mismatch", 400)
         expected = self._signature(
             request, stamp, found["names"], query=urlsplit(request.target).query, payload=payload
         )
@@ -114,13 +114,13 @@ class Doorkeeper:
 
     def _check_address(self, request: Received, query: Mapping[str, str]) -> None:
         if query.get("X-Amz-Algorithm") != ALGORITHM:
-            raise RefusedError("AuthorizationQueryParametersError", 400)
+            raise BucketRefusedError("AuthorizationQueryParametersError", 400)
         self._check_credential(query.get("X-Amz-Credential", ""))
         stamp, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
         if not expires.isdecimal() or not 1 <= int(expires) <= EXPIRES_SECONDS_MAX:
-            raise RefusedError("AuthorizationQueryParametersError", 400)
+            raise BucketRefusedError("AuthorizationQueryParametersError", 400)
         if not -SKEW_SECONDS <= self._now() - _seconds(stamp) <= int(expires):
-            raise RefusedError("AccessDenied", 403)  # not yet, or no more
+            raise BucketRefusedError("AccessDenied", 403)  # not yet, or no more
         raw = urlsplit(request.target).query
         names = query.get("X-Amz-SignedHeaders", "")
         rest = _SIGNATURE.sub("", raw).lstrip("&")
@@ -130,9 +130,9 @@ class Doorkeeper:
     def _check_credential(self, credential: str) -> None:
         access_key_id, _, scope = credential.partition("/")
         if access_key_id != self._access_key_id:
-            raise RefusedError("InvalidAccessKeyId", 403)
+            raise BucketRefusedError("InvalidAccessKeyId", 403)
         if not re.fullmatch(rf"[0-9]{{8}}/{self._region}/s3/aws4_request", scope):
-            raise RefusedError("AuthorizationHeaderMalformed", 400)
+            raise BucketRefusedError("AuthorizationHeaderMalformed", 400)
 
     def _signature(
         self, request: Received, stamp: str, names: str, *, query: str, payload: str
@@ -140,7 +140,7 @@ class Doorkeeper:
         """What it should be, over the headers that are named."""
         signed = names.split(";")
         if "host" not in signed or any(name not in request.headers for name in signed):
-            raise RefusedError("AccessDenied", 403)
+            raise BucketRefusedError("AccessDenied", 403)
         return self._signer.signature(
             stamp,
             method=request.method,
@@ -152,7 +152,7 @@ class Doorkeeper:
 
     def _compare(self, expected: str, given: str) -> None:
         if not hmac.compare_digest(expected, given):
-            raise RefusedError("SignatureDoesNotMatch", 403)
+            raise BucketRefusedError("SignatureDoesNotMatch", 403)
 
 
 def form_of(request: Received) -> tuple[dict[str, str], bytes]:
@@ -164,7 +164,7 @@ def form_of(request: Received) -> tuple[dict[str, str], bytes]:
     content_type = request.headers.get("content-type", "")
     found = re.search(r'boundary="?([^";]+)', content_type)
     if not content_type.startswith("multipart/form-data") or found is None:
-        raise RefusedError("PreconditionFailed", 412)
+        raise BucketRefusedError("PreconditionFailed", 412)
     fields: dict[str, str] = {}
     for part in request.body.split(b"--" + found[1].encode())[1:-1]:
         head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
@@ -173,7 +173,7 @@ def form_of(request: Received) -> tuple[dict[str, str], bytes]:
         if name == "file":
             return fields, content  # what comes after it does not count
         fields[name.lower()] = content.decode()
-    raise RefusedError("InvalidArgument", 400)
+    raise BucketRefusedError("InvalidArgument", 400)
 
 
 def _held(condition: Any, given: Mapping[str, str], size: int) -> set[str]:
@@ -186,12 +186,12 @@ def _held(condition: Any, given: Mapping[str, str], size: int) -> set[str]:
     if kind == "content-length-range":
         if not int(name) <= size <= int(wanted):
             code = "EntityTooLarge" if size > int(wanted) else "EntityTooSmall"
-            raise RefusedError(code, 400)
+            raise BucketRefusedError(code, 400)
         return set()
     field = str(name).removeprefix("$").lower()
     value = given.get(field, "")
     if not (value.startswith(wanted) if kind == "starts-with" else value == wanted):
-        raise RefusedError("AccessDenied", 403)
+        raise BucketRefusedError("AccessDenied", 403)
     return {field}
 
 
@@ -199,4 +199,4 @@ def _seconds(stamp: str) -> float:
     try:
         return datetime.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%SZ%z").timestamp()
     except ValueError:
-        raise RefusedError("AccessDenied", 403) from None
+        raise BucketRefusedError("AccessDenied", 403) from None

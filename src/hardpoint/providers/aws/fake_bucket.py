@@ -11,7 +11,7 @@ from hardpoint.fakes.ledger import Ledger
 _PART_BYTES_MIN = 5 * 1024 * 1024
 
 
-class RefusedError(Exception):
+class BucketRefusedError(Exception):
     """S3 says no."""
 
     def __init__(self, code: str, status: int) -> None:
@@ -20,7 +20,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class HeldObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object."""
 
     data: bytes
@@ -36,7 +36,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Upload(msgspec.Struct):
-    held: Held
+    held: HeldObject
     parts: dict[int, bytes]
 
 
@@ -47,7 +47,7 @@ class Bucket:
     def __init__(self, ledger: Ledger, now: Callable[[], float]) -> None:
         self._ledger = ledger
         self._now = now
-        self._objects: dict[str, Held] = {}
+        self._objects: dict[str, HeldObject] = {}
         self._uploads: dict[str, _Upload] = {}
         self._begun = 0
 
@@ -56,15 +56,15 @@ class Bucket:
         """Those that are neither completed nor aborted."""
         return tuple(self._uploads)
 
-    def held(self, key: str) -> Held:
+    def held(self, key: str) -> HeldObject:
         """An object."""
         if key not in self._objects:
-            raise RefusedError("NoSuchKey", 404)
+            raise BucketRefusedError("NoSuchKey", 404)
         return self._objects[key]
 
-    def starting(self, prefix: str, delimiter: str | None) -> dict[str, Held | None]:
+    def starting(self, prefix: str, delimiter: str | None) -> dict[str, HeldObject | None]:
         """Those whose keys start so, in order; None for what they have in common."""
-        found: dict[str, Held | None] = {}
+        found: dict[str, HeldObject | None] = {}
         for key in sorted(self._objects, key=str.encode):
             if not key.startswith(prefix):
                 continue
@@ -75,16 +75,16 @@ class Bucket:
                 found[key] = self._objects[key]
         return found
 
-    def store(self, key: str, held: Held, conditions: Mapping[str, str]) -> str:
+    def store(self, key: str, held: HeldObject, conditions: Mapping[str, str]) -> str:
         """Put it under the key; its etag."""
         known = self._objects.get(key)
         if conditions.get("if-none-match") == "*" and known is not None:
-            raise RefusedError("PreconditionFailed", 412)
+            raise BucketRefusedError("PreconditionFailed", 412)
         wanted = conditions.get("if-match")
         if wanted is not None and known is None:
-            raise RefusedError("NoSuchKey", 404)
+            raise BucketRefusedError("NoSuchKey", 404)
         if wanted is not None and known is not None and known.etag != wanted:
-            raise RefusedError("PreconditionFailed", 412)
+            raise BucketRefusedError("PreconditionFailed", 412)
         if known is None or (known.data, known.metadata) != (held.data, held.metadata):
             self._ledger.record("object", key=key, size=len(held.data))
         self._objects[key] = msgspec.structs.replace(held, modified=self._now())
@@ -94,7 +94,7 @@ class Bucket:
         """See that there is none."""
         self._objects.pop(key, None)
 
-    def begin(self, held: Held) -> str:
+    def begin(self, held: HeldObject) -> str:
         """An upload's id."""
         self._begun += 1
         upload = f"upload-{self._begun}"
@@ -112,12 +112,12 @@ class Bucket:
         """Put the parts together; the object's etag."""
         found = self._upload(upload)
         if list(parts) != sorted(parts):
-            raise RefusedError("InvalidPartOrder", 400)
+            raise BucketRefusedError("InvalidPartOrder", 400)
         if any(_etag(found.parts.get(number, b"")) != etag for number, etag in parts.items()):
-            raise RefusedError("InvalidPart", 400)
+            raise BucketRefusedError("InvalidPart", 400)
         chosen = [found.parts[number] for number in parts]
         if any(len(one) < _PART_BYTES_MIN for one in chosen[:-1]):
-            raise RefusedError("EntityTooSmall", 400)
+            raise BucketRefusedError("EntityTooSmall", 400)
         held = msgspec.structs.replace(found.held, data=b"".join(chosen))
         etag = self.store(key, held, conditions)
         del self._uploads[upload]
@@ -130,7 +130,7 @@ class Bucket:
 
     def _upload(self, upload: str) -> _Upload:
         if upload not in self._uploads:
-            raise RefusedError("NoSuchUpload", 404)
+            raise BucketRefusedError("NoSuchUpload", 404)
         return self._uploads[upload]
 
 

@@ -21,7 +21,7 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
 @final
-class Signer:
+class SigV4Signer:
     """Signs for one region's service; secrets are read at each use, so that they can rotate."""
 
     __slots__ = ("_access_key_id", "_region", "_secret", "_service", "_session_token")

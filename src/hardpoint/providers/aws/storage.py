@@ -14,7 +14,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.http.messages import Response, Transport
 from hardpoint.providers.aws import S3, wire
-from hardpoint.providers.aws.api import Api, encoded
+from hardpoint.providers.aws.api import S3Api, encoded
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.storage.driver import StorageCapability
 from hardpoint.storage.types import (
@@ -55,7 +55,7 @@ class S3Storage:
         self, transport: Transport, settings: S3, clock: Clock | None = None, *, page: int = 1000
     ) -> None:
         self._page = page
-        self._api = Api(transport, settings, clock or SystemClock())
+        self._api = S3Api(transport, settings, clock or SystemClock())
         self._bucket = settings.bucket
 
     async def put(self, new: NewObject, data: bytes) -> ObjectInfo:

@@ -14,7 +14,7 @@ from hardpoint.storage.types import BYTES, NewObject
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Facts(msgspec.Struct, frozen=True):
+class FileFacts(msgspec.Struct, frozen=True):
     """Of a file that others put there nothing is known."""
 
     content_type: str = BYTES
@@ -32,7 +32,7 @@ class FactFiles:
         """Keep them, on the disk."""
         folder = self._folder(new.key)
         folder.mkdir(mode=0o700, exist_ok=True)
-        facts = Facts(new.content_type, dict(new.metadata))
+        facts = FileFacts(new.content_type, dict(new.metadata))
         with opened(folder / version, _NEW) as file:
             os.write(file, msgspec.json.encode(facts))
             os.fsync(file)
@@ -40,10 +40,10 @@ class FactFiles:
             with opened(one, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as descriptor:
                 os.fsync(descriptor)
 
-    def read(self, key: str, version: str) -> Facts | None:
+    def read(self, key: str, version: str) -> FileFacts | None:
         """Those of a version, if there are any."""
         try:
-            return msgspec.json.decode((self._folder(key) / version).read_bytes(), type=Facts)
+            return msgspec.json.decode((self._folder(key) / version).read_bytes(), type=FileFacts)
         except FileNotFoundError:
             return None
 

@@ -23,7 +23,7 @@ from hardpoint.core.errors import (
     NotFoundError,
     PreconditionFailedError,
 )
-from hardpoint.providers.filesystem.facts import FactFiles, Facts
+from hardpoint.providers.filesystem.facts import FactFiles, FileFacts
 from hardpoint.providers.filesystem.paths import (
     OWN,
     file_of,
@@ -185,7 +185,7 @@ class Folder:
                 facts = self._facts.read(key, version)
                 if facts is None and self._version(key) != version:
                     continue
-                known = facts or Facts()
+                known = facts or FileFacts()
                 yield (
                     file,
                     ObjectInfo(

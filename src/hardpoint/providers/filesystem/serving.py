@@ -33,9 +33,9 @@ _SAFE = (
     (b"referrer-policy", b"no-referrer"),
 )
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ServedScope = MutableMapping[str, Any]
+ServedReceive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+ServedSend = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class _GoneError(Exception):
@@ -76,7 +76,7 @@ class FileServer:
         self._body_bytes_max = body_bytes_max
         self._clock = clock or SystemClock()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: ServedScope, receive: ServedReceive, send: ServedSend) -> None:
         """One request."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
@@ -88,7 +88,7 @@ class FileServer:
         except _GoneError:
             return
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: ServedScope, receive: ServedReceive, send: ServedSend) -> None:
         key, method = _key(scope), str(scope["method"])
         try:
             checked_key(key)
@@ -115,7 +115,7 @@ class FileServer:
         except ConflictError:
             await _answer(send, 409)
 
-    async def _get(self, key: str, send: Send, *, body: bool) -> None:
+    async def _get(self, key: str, send: ServedSend, *, body: bool) -> None:
         info = await self._driver.head(key)
         await send({"type": "http.response.start", "status": 200, "headers": _headers(info)})
         sent = 0
@@ -128,7 +128,7 @@ class FileServer:
         if not body or not info.size:
             await send({"type": "http.response.body", "body": b""})
 
-    async def _put(self, key: str, signed: str, scope: Scope, receive: Receive) -> None:
+    async def _put(self, key: str, signed: str, scope: ServedScope, receive: ServedReceive) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         content_type = headers.get(b"content-type", BYTES)
         if signed and content_type != signed:
@@ -143,7 +143,7 @@ class FileServer:
         finally:
             await self._driver.abort_upload(new, upload)
 
-    async def _take(self, new: NewObject, upload: str, receive: Receive) -> int:
+    async def _take(self, new: NewObject, upload: str, receive: ServedReceive) -> int:
         """Write down what comes; how much it was."""
         written, waiting, more = 0, bytearray(), True
         while more:
@@ -161,7 +161,7 @@ class FileServer:
         return written
 
 
-def _key(scope: Scope) -> str:
+def _key(scope: ServedScope) -> str:
     """The path below where it is mounted."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(root).removeprefix("/")
@@ -176,13 +176,13 @@ def _headers(info: ObjectInfo) -> list[tuple[bytes, bytes]]:
     ]
 
 
-async def _answer(send: Send, status: int) -> None:
+async def _answer(send: ServedSend, status: int) -> None:
     headers = [(b"content-length", b"0"), *_SAFE]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: ServedReceive, send: ServedSend) -> None:
     """There is nothing to open or to close."""
     for step in ("startup", "shutdown"):
         await receive()

@@ -8,7 +8,7 @@ import msgspec
 from hardpoint.core.errors import InvalidTokenError, UnexpectedResponseError
 from hardpoint.http.client import USER_AGENT
 from hardpoint.http.messages import Request, Transport
-from hardpoint.oauth.catalogue import Entry
+from hardpoint.oauth.catalogue import ProviderEntry
 from hardpoint.oauth.identity import Asked, Identity
 from hardpoint.oauth.tokens import Tokens
 
@@ -39,7 +39,7 @@ class GitHubIdentity:
         entry: where; its `userinfo_url` with `/emails` below it.
     """
 
-    def __init__(self, transport: Transport, entry: Entry) -> None:
+    def __init__(self, transport: Transport, entry: ProviderEntry) -> None:
         self._transport = transport
         self._url = entry.userinfo_url or ""
         self._issuer = entry.issuer or ""

@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from hardpoint.oauth.catalogue import ClientAuth, Entry, Revocation, Rotation
+from hardpoint.oauth.catalogue import ClientAuth, ProviderEntry, RefreshRotation, Revocation
 
-LOGIN = Entry(
+LOGIN = ProviderEntry(
     name="github",
     authorize_url="https://github.com/login/oauth/authorize",
     token_url="https://github.com/login/oauth/access_token",
@@ -18,7 +18,7 @@ LOGIN = Entry(
     granted_separator=",",
     client_auth=ClientAuth.POST,
     revocation=Revocation.DELETE,
-    rotation=Rotation.STRICT,
+    rotation=RefreshRotation.STRICT,
     refresh_seconds=15_897_600,
     errors={
         "bad_verification_code": "grant",

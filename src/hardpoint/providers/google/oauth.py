@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import date
 
-from hardpoint.oauth.catalogue import ClientAuth, Entry, Rotation
+from hardpoint.oauth.catalogue import ClientAuth, ProviderEntry, RefreshRotation
 
-LOGIN = Entry(
+LOGIN = ProviderEntry(
     name="google",
     authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
     token_url="https://oauth2.googleapis.com/token",
@@ -27,7 +27,7 @@ LOGIN = Entry(
         "https://www.googleapis.com/auth/userinfo.profile",
     ),
     client_auth=ClientAuth.POST,
-    rotation=Rotation.STATIC,
+    rotation=RefreshRotation.STATIC,
     access_seconds=3600,
     refresh_idle_seconds=180 * 86_400,
     errors={

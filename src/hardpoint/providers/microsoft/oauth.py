@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import date
 
-from hardpoint.oauth.catalogue import ClientAuth, Entry, Rotation
+from hardpoint.oauth.catalogue import ClientAuth, ProviderEntry, RefreshRotation
 
 _BASE = "https://login.microsoftonline.com/{tenant}"
 
-LOGIN = Entry(
+LOGIN = ProviderEntry(
     name="microsoft",
     authorize_url=f"{_BASE}/oauth2/v2.0/authorize",
     token_url=f"{_BASE}/oauth2/v2.0/token",
@@ -25,7 +25,7 @@ LOGIN = Entry(
     api_hosts=frozenset({"graph.microsoft.com"}),
     scopes=("openid", "email", "profile"),
     client_auth=ClientAuth.POST,
-    rotation=Rotation.STATIC,
+    rotation=RefreshRotation.STATIC,
     refresh_idle_seconds=90 * 86_400,
     quirks=(
         "An access token lasts 60 to 90 minutes, by chance; the answer says how long.",

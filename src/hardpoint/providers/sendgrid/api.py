@@ -17,7 +17,7 @@ from hardpoint.providers.sendgrid.errors import ERRORS, code
 
 
 @final
-class Api:
+class SendGridApi:
     """One account's Web API, version 3."""
 
     def __init__(self, transport: Transport, settings: SendGrid) -> None:

@@ -26,7 +26,7 @@ from hardpoint.email.types import (
 from hardpoint.http.extras import merged
 from hardpoint.http.messages import Response, Transport
 from hardpoint.providers.sendgrid import SendGrid, reading
-from hardpoint.providers.sendgrid.api import Api
+from hardpoint.providers.sendgrid.api import SendGridApi
 from hardpoint.providers.sendgrid.wire import EVENT_FIELDS
 
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,255}", re.ASCII)
@@ -52,7 +52,7 @@ class SendGridEmail:
     )
 
     def __init__(self, transport: Transport, settings: SendGrid) -> None:
-        self._api = Api(transport, settings)
+        self._api = SendGridApi(transport, settings)
         self._sandbox = settings.sandbox
         self._sender = (
             checked_address(settings.from_, field="from_") if settings.from_ is not None else None

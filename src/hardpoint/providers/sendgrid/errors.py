@@ -15,80 +15,80 @@ from hardpoint.core.errors import (
     ProviderError,
     RateLimitedError,
 )
-from hardpoint.email.types import FailureReason
+from hardpoint.email.types import EmailFailure
 from hardpoint.http.errors import ErrorTable, Known, Make, Problem
 from hardpoint.providers.sendgrid.wire import Fault
 
-FAILURES: dict[str, tuple[FailureReason, str, str]] = {
+FAILURES: dict[str, tuple[EmailFailure, str, str]] = {
     # Of `dropped`: SendGrid itself did not send it.
     "bounced address": (
-        FailureReason.BOUNCED_BEFORE,
+        EmailFailure.BOUNCED_BEFORE,
         "An earlier email to it bounced.",
         "Ask for another address; take it off Suppressions, Bounces only if it works again.",
     ),
     "invalid": (
-        FailureReason.INVALID_ADDRESS,
+        EmailFailure.INVALID_ADDRESS,
         "There is no such address.",
         "Ask for another address.",
     ),
     "recipient list over package quota": (
-        FailureReason.VOLUME,
+        EmailFailure.VOLUME,
         "The plan's emails are used up.",
         "Wait until they renew, or raise the plan.",
     ),
     "spam content": (
-        FailureReason.CONTENT,
+        EmailFailure.CONTENT,
         "The spam checker took it for spam.",
         "Change the text, or the checker's threshold.",
     ),
     "spam reporting address": (
-        FailureReason.COMPLAINED,
+        EmailFailure.COMPLAINED,
         "The recipient called an earlier one spam.",
         "Do not write to them again.",
     ),
     "unsubscribed address": (
-        FailureReason.UNSUBSCRIBED,
+        EmailFailure.UNSUBSCRIBED,
         "The recipient has unsubscribed.",
         "Do not write to them until they subscribe again.",
     ),
     # Of `bounce`: how SendGrid classifies what the recipient's server said.
     "content": (
-        FailureReason.CONTENT,
+        EmailFailure.CONTENT,
         "The recipient's server took it for spam, or for too large.",
         "Change the text or the attachments.",
     ),
     "expired": (
-        FailureReason.EXPIRED,
+        EmailFailure.EXPIRED,
         "It was put off for three days.",
         "Send it once more later.",
     ),
     "frequency or volume too high": (
-        FailureReason.VOLUME,
+        EmailFailure.VOLUME,
         "Too many for the recipient's server in too short a time.",
         "Send more slowly.",
     ),
     "invalid address": (
-        FailureReason.INVALID_ADDRESS,
+        EmailFailure.INVALID_ADDRESS,
         "There is no such mailbox or domain.",
         "Ask for another address.",
     ),
     "mailbox unavailable": (
-        FailureReason.MAILBOX,
+        EmailFailure.MAILBOX,
         "The mailbox is full, or closed for now.",
         "Send it once more later.",
     ),
     "reputation": (
-        FailureReason.REPUTATION,
+        EmailFailure.REPUTATION,
         "The recipient's server does not trust the sender.",
         "Check the domain's authentication, and block lists.",
     ),
     "technical failure": (
-        FailureReason.TECHNICAL,
+        EmailFailure.TECHNICAL,
         "Something between the servers failed.",
         "Send it once more later.",
     ),
     "unclassified": (
-        FailureReason.OTHER,
+        EmailFailure.OTHER,
         "The recipient's server gave no reason that is known.",
         "Read the event's own reason.",
     ),
@@ -123,12 +123,12 @@ _FIELDS = {
 """The beginnings of SendGrid's paths, and what the port calls them."""
 
 
-def failure(*said: str | None) -> FailureReason:
+def failure(*said: str | None) -> EmailFailure:
     """Why an email did not arrive, from what an event says, the plainest first."""
     for one in said:
         if one is not None and (known := FAILURES.get(one.lower())):
             return known[0]
-    return FailureReason.OTHER
+    return EmailFailure.OTHER
 
 
 def code(status: int, fault: Fault) -> str | None:

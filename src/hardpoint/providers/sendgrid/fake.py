@@ -21,9 +21,9 @@ import msgspec
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
-from hardpoint.fakes.vendors import Facts, Trigger
-from hardpoint.providers.sendgrid.fake_mail import INVALID, Mail, RefusedError, mail
+from hardpoint.fakes.messages import FakeReply, Received
+from hardpoint.fakes.vendors import Trigger, VendorFacts
+from hardpoint.providers.sendgrid.fake_mail import INVALID, Mail, MailRefusedError, mail
 from hardpoint.providers.sendgrid.webhooks import SendGridWebhooks
 
 API_KEY = "SG.fake"
@@ -101,7 +101,7 @@ class FakeSendGrid:
         self.delivers = delivers
         self._optional_fields = optional_fields
         self.emitter = Emitter(SendGridWebhooks(secrets=[Secret.value(PRIVATE_KEY)]), now=now)
-        self.facts = Facts(
+        self.facts = VendorFacts(
             settings={"api_key": api_key, "from_": SENDER},
             webhook_secret=VERIFICATION_KEY,
             triggers=TRIGGERS,
@@ -117,22 +117,22 @@ class FakeSendGrid:
         """What was taken, by its id, oldest first."""
         return self._mails
 
-    def answer(self, request: Received) -> Reply:
+    def answer(self, request: Received) -> FakeReply:
         """Take an email, or refuse it as SendGrid does."""
         try:
             taken = self._taken(request)
-        except RefusedError as refused:
+        except MailRefusedError as refused:
             self.ledger.record("refusal", status=refused.status, field=refused.field)
-            return Reply.json(refused.body, refused.status)
+            return FakeReply.json(refused.body, refused.status)
         if taken.sandbox:
-            return Reply(status=200)
+            return FakeReply(status=200)
         identifier = f"fake-{len(self._mails) + 1:06d}"
         self._mails[identifier] = taken
         self.ledger.record(
             "email", id=identifier, recipients=list(taken.recipients), subject=taken.subject
         )
         self._process(identifier, taken)
-        return Reply(status=202, headers=(("x-message-id", identifier),))
+        return FakeReply(status=202, headers=(("x-message-id", identifier),))
 
     def carry(self, identifier: str, to: str, *events: str, **facts: Any) -> None:
         """Something happens to one recipient's email; `facts` stand in each event.
@@ -148,21 +148,21 @@ class FakeSendGrid:
 
     def _taken(self, request: Received) -> Mail:
         if request.headers.get("authorization") != f"Bearer {self._api_key}":
-            raise RefusedError(
+            raise MailRefusedError(
                 "The provided authorization grant is invalid, expired, or revoked", status=401
             )
         if request.path != "/v3/mail/send":
-            raise RefusedError("Not Found", status=404)
+            raise MailRefusedError("Not Found", status=404)
         if request.method != "POST":
-            raise RefusedError("Method Not Allowed", status=405)
+            raise MailRefusedError("Method Not Allowed", status=405)
         if request.headers.get("content-type") != "application/json":
-            raise RefusedError("Content-Type should be application/json.", status=415)
+            raise MailRefusedError("Content-Type should be application/json.", status=415)
         if len(request.body) > _BYTES_MAX:
-            raise RefusedError("Payload too large", status=413)
+            raise MailRefusedError("Payload too large", status=413)
         try:
             document = request.json()
         except msgspec.DecodeError:
-            raise RefusedError("Bad Request") from None
+            raise MailRefusedError("Bad Request") from None
         return mail(document, {"shop.example"})
 
     def _process(self, identifier: str, taken: Mail) -> None:

@@ -40,7 +40,7 @@ _BREAKS = re.compile(r"[\r\n]")
 _TYPE_BREAKS = re.compile(r"[;\r\n]")
 
 
-class RefusedError(Exception):
+class MailRefusedError(Exception):
     """SendGrid says no."""
 
     def __init__(self, message: str, field: str | None = None, status: int = 400) -> None:
@@ -79,7 +79,7 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
         RefusedError: what SendGrid would not take, or this fake does not know.
     """
     if not isinstance(document, dict):
-        raise RefusedError("Bad Request")
+        raise MailRefusedError("Bad Request")
     fields = Fields(cast("dict[str, Any]", document))
     arguments = _arguments(fields.take("custom_args"), "custom_args")
     found = {
@@ -87,12 +87,12 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     }
     from_ = _email(fields.take("from"), "from")
     if from_.partition("@")[2] not in domains:
-        raise RefusedError(
+        raise MailRefusedError(
             "The from address does not match a verified Sender Identity.", "from", 403
         )
     subject = fields.take("subject")
     if not isinstance(subject, str) or not subject:
-        raise RefusedError("The subject is required.", "subject")
+        raise MailRefusedError("The subject is required.", "subject")
     content = _content(fields.take("content"))
     _check_replies(fields)
     for name in _WITHOUT_EFFECT:
@@ -115,7 +115,7 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
 def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Each, with the custom arguments of its group."""
     if not isinstance(found, list) or not found:
-        raise RefusedError("You must have at least one personalization.", "personalizations")
+        raise MailRefusedError("You must have at least one personalization.", "personalizations")
     seen: set[str] = set()
     for number, one in enumerate(cast("list[Any]", found)):
         path = f"personalizations.{number}"
@@ -124,12 +124,12 @@ def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
         arguments = _arguments(fields.take("custom_args"), f"{path}.custom_args")
         _finish(fields, f"{path}.")
         if not groups["to"]:
-            raise RefusedError("The to array is required.", f"{path}.to")
+            raise MailRefusedError("The to array is required.", f"{path}.to")
         for name, group in groups.items():
             for place, who in enumerate(group or []):
                 email = _email(who, f"{path}.{name}.{place}")
                 if email.casefold() in seen:
-                    raise RefusedError(
+                    raise MailRefusedError(
                         "Each email address in the personalization block should be unique between"
                         f" to, cc, and bcc. We found the first duplicate instance of [{email}]"
                         f" in the {path}.{name} field.",
@@ -138,7 +138,7 @@ def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
                 seen.add(email.casefold())
                 yield email, arguments
     if len(seen) > _RECIPIENTS_MAX:
-        raise RefusedError("There is a limit of 1000 total recipients.", "personalizations")
+        raise MailRefusedError("There is a limit of 1000 total recipients.", "personalizations")
 
 
 def _email(found: Any, path: str) -> str:
@@ -146,16 +146,16 @@ def _email(found: Any, path: str) -> str:
     email, name = fields.take("email"), fields.take("name")
     _finish(fields, f"{path}.")
     if not isinstance(email, str) or not _EMAIL.fullmatch(email) or email == INVALID:
-        raise RefusedError("Does not contain a valid address.", f"{path}.email")
+        raise MailRefusedError("Does not contain a valid address.", f"{path}.email")
     if name is not None and (not isinstance(name, str) or _BREAKS.search(name)):
-        raise RefusedError("The name cannot contain CRLF characters.", f"{path}.name")
+        raise MailRefusedError("The name cannot contain CRLF characters.", f"{path}.name")
     return email
 
 
 def _check_replies(fields: Fields) -> None:
     one, several = fields.take("reply_to"), fields.take("reply_to_list")
     if one is not None and several is not None:
-        raise RefusedError("reply_to is mutually exclusive with reply_to_list.", "reply_to")
+        raise MailRefusedError("reply_to is mutually exclusive with reply_to_list.", "reply_to")
     if one is not None:
         _email(one, "reply_to")
     for place, who in enumerate(several or []):
@@ -164,7 +164,7 @@ def _check_replies(fields: Fields) -> None:
 
 def _content(found: Any) -> dict[str, str]:
     if not isinstance(found, list) or not found:
-        raise RefusedError("The content param is required.", "content")
+        raise MailRefusedError("The content param is required.", "content")
     content: dict[str, str] = {}
     for place, one in enumerate(cast("list[Any]", found)):
         path = f"content.{place}"
@@ -172,11 +172,11 @@ def _content(found: Any) -> dict[str, str]:
         kind, value = fields.take("type"), fields.take("value")
         _finish(fields, f"{path}.")
         if not isinstance(kind, str) or not kind or _TYPE_BREAKS.search(kind):
-            raise RefusedError("Cannot contain ';', or CRLF characters.", f"{path}.type")
+            raise MailRefusedError("Cannot contain ';', or CRLF characters.", f"{path}.type")
         if not isinstance(value, str) or not value:
-            raise RefusedError("The content value must be a string.", f"{path}.value")
+            raise MailRefusedError("The content value must be a string.", f"{path}.value")
         if kind == "text/plain" and content:
-            raise RefusedError("text/plain needs to be first.", f"{path}.value")
+            raise MailRefusedError("text/plain needs to be first.", f"{path}.value")
         content[kind] = value
     return content
 
@@ -190,17 +190,21 @@ def _attachments(found: Any) -> Iterator[str]:
         content_id = fields.take("content_id")
         _finish(fields, f"{path}.")
         if not _base64(content):
-            raise RefusedError("The attachment content must be base64 encoded.", f"{path}.content")
+            raise MailRefusedError(
+                "The attachment content must be base64 encoded.", f"{path}.content"
+            )
         if not isinstance(name, str) or _BREAKS.search(name):
-            raise RefusedError("The filename cannot contain CRLF characters.", f"{path}.filename")
+            raise MailRefusedError(
+                "The filename cannot contain CRLF characters.", f"{path}.filename"
+            )
         if kind is not None and (not kind or _TYPE_BREAKS.search(kind)):
-            raise RefusedError("The type cannot contain ';', or CRLF.", f"{path}.type")
+            raise MailRefusedError("The type cannot contain ';', or CRLF.", f"{path}.type")
         if disposition not in {None, "attachment", "inline"}:
-            raise RefusedError(
+            raise MailRefusedError(
                 "The disposition can be inline or attachment.", f"{path}.disposition"
             )
         if content_id is not None and _BREAKS.search(content_id):
-            raise RefusedError("The content ID cannot contain CRLF.", f"{path}.content_id")
+            raise MailRefusedError("The content ID cannot contain CRLF.", f"{path}.content_id")
         yield name
 
 
@@ -208,7 +212,7 @@ def _headers(found: Any) -> dict[str, str]:
     headers = _texts(found, "headers", "The header values must be strings.")
     for name in headers:
         if name.lower() in _RESERVED or not name.isascii() or " " in name:
-            raise RefusedError("Header can not be one of the reserved keys.", "headers")
+            raise MailRefusedError("Header can not be one of the reserved keys.", "headers")
     return headers
 
 
@@ -217,14 +221,14 @@ def _arguments(found: Any, path: str) -> dict[str, str]:
     if sum(len((name + value).encode()) for name, value in arguments.items()) >= (
         _ARGUMENTS_BYTES_MAX
     ):
-        raise RefusedError("The total length of custom arguments is limited.", path)
+        raise MailRefusedError("The total length of custom arguments is limited.", path)
     return arguments
 
 
 def _categories(found: Any) -> tuple[str, ...]:
     categories = cast("list[str]", found or [])
     if len(categories) > _CATEGORIES_MAX:
-        raise RefusedError("There is a limit of 10 categories for each email.", "categories")
+        raise MailRefusedError("There is a limit of 10 categories for each email.", "categories")
     return tuple(categories)
 
 
@@ -236,20 +240,22 @@ def _sandbox(found: Any) -> bool:
     enable = _object(fields.take("sandbox_mode"), path).get("enable")
     _finish(fields, "mail_settings.")
     if not isinstance(enable, bool):
-        raise RefusedError("The sandbox mode enable param should be a boolean.", f"{path}.enable")
+        raise MailRefusedError(
+            "The sandbox mode enable param should be a boolean.", f"{path}.enable"
+        )
     return enable
 
 
 def _texts(found: Any, path: str, problem: str) -> dict[str, str]:
     texts = {} if found is None else _object(found, path)
     if not all(isinstance(one, str) for one in texts.values()):
-        raise RefusedError(problem, path)
+        raise MailRefusedError(problem, path)
     return texts
 
 
 def _object(found: Any, path: str) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise RefusedError("Bad Request", path)
+        raise MailRefusedError("Bad Request", path)
     return cast("dict[str, Any]", found)
 
 
@@ -262,4 +268,4 @@ def _base64(content: Any) -> bool:
 
 def _finish(fields: Fields, path: str) -> None:
     if left := fields.left():
-        raise RefusedError("This fake does not know the field.", f"{path}{left[0]}")
+        raise MailRefusedError("This fake does not know the field.", f"{path}{left[0]}")

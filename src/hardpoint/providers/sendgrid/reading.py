@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 
 from hardpoint.email.types import (
-    Consent,
     ConsentChanged,
     DeliveryStatus,
     EmailChanged,
+    EmailConsent,
     EmailEngaged,
     EmailEvent,
+    EmailFailure,
     Engagement,
-    FailureReason,
 )
 from hardpoint.providers.sendgrid.errors import failure
 from hardpoint.providers.sendgrid.wire import EVENT_FIELDS, Event
@@ -29,10 +29,10 @@ _STATUSES = {
 }
 _ENGAGEMENTS = {"open": Engagement.OPENED, "click": Engagement.CLICKED}
 _CONSENTS = {
-    "spamreport": Consent.COMPLAINED,
-    "unsubscribe": Consent.UNSUBSCRIBED,
-    "group_unsubscribe": Consent.UNSUBSCRIBED,
-    "group_resubscribe": Consent.SUBSCRIBED,
+    "spamreport": EmailConsent.COMPLAINED,
+    "unsubscribe": EmailConsent.UNSUBSCRIBED,
+    "group_unsubscribe": EmailConsent.UNSUBSCRIBED,
+    "group_resubscribe": EmailConsent.SUBSCRIBED,
 }
 _Item = dict[str, Any]
 _one = msgspec.json.Decoder(_Item).decode
@@ -73,7 +73,7 @@ def _read(one: Event, item: _Item, to: str) -> EmailEvent:
         return ConsentChanged(**about, consent=consent, group=group)
     status = _STATUSES.get(one.event, DeliveryStatus.UNKNOWN)
     why = _failure(one, status)
-    if why is FailureReason.INVALID_ADDRESS and status is DeliveryStatus.REJECTED:
+    if why is EmailFailure.INVALID_ADDRESS and status is DeliveryStatus.REJECTED:
         status = DeliveryStatus.INVALID
     return EmailChanged(
         **about,
@@ -84,7 +84,7 @@ def _read(one: Event, item: _Item, to: str) -> EmailEvent:
     )
 
 
-def _failure(one: Event, status: DeliveryStatus) -> FailureReason | None:
+def _failure(one: Event, status: DeliveryStatus) -> EmailFailure | None:
     if status is DeliveryStatus.BOUNCED:
         # Older accounts have no classification; "expired" stands in the type.
         return failure(one.bounce_classification, one.type)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import date
 
-from hardpoint.core.errors import Verdict
-from hardpoint.oauth.catalogue import ClientAuth, Entry, Pkce, Revocation, Rotation
+from hardpoint.core.errors import RefusalConcern
+from hardpoint.oauth.catalogue import ClientAuth, Pkce, ProviderEntry, RefreshRotation, Revocation
 
-_REFUSALS: Mapping[str, Verdict] = {
+_REFUSALS: Mapping[str, RefusalConcern] = {
     "invalid_code": "grant",
     "code_already_used": "grant",
     "invalid_refresh_token": "grant",
@@ -27,7 +27,7 @@ _REFUSALS: Mapping[str, Verdict] = {
     "request_timeout": "transient",
 }
 
-LOGIN = Entry(
+LOGIN = ProviderEntry(
     name="slack",
     authorize_url="https://slack.com/openid/connect/authorize",
     token_url="https://slack.com/api/openid.connect.token",
@@ -40,7 +40,7 @@ LOGIN = Entry(
     scopes=("openid", "email", "profile"),
     pkce=Pkce.NONE,
     client_auth=ClientAuth.POST,
-    rotation=Rotation.STRICT,
+    rotation=RefreshRotation.STRICT,
     errors=_REFUSALS,
     ok_field="ok",
     quirks=(
@@ -56,7 +56,7 @@ LOGIN = Entry(
 )
 """For signing in."""
 
-CONNECT = Entry(
+CONNECT = ProviderEntry(
     name="slack",
     authorize_url="https://slack.com/oauth/v2/authorize",
     token_url="https://slack.com/api/oauth.v2.access",
@@ -67,7 +67,7 @@ CONNECT = Entry(
     granted_separator=",",
     pkce=Pkce.NONE,
     client_auth=ClientAuth.BASIC,
-    rotation=Rotation.STRICT,
+    rotation=RefreshRotation.STRICT,
     errors=_REFUSALS,
     ok_field="ok",
     slots=("authed_user",),

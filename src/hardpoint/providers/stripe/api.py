@@ -24,7 +24,7 @@ _Wire = TypeVar("_Wire")
 
 
 @final
-class Api:
+class StripeApi:
     """One account's API."""
 
     def __init__(self, transport: Transport, settings: Stripe) -> None:

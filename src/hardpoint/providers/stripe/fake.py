@@ -16,11 +16,11 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.fields import Fields, nested, without_empty
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
-from hardpoint.fakes.vendors import Facts
+from hardpoint.fakes.messages import FakeReply, Received
+from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.stripe import API_VERSION
 from hardpoint.providers.stripe.fake_account import TRIGGERS, Account
-from hardpoint.providers.stripe.fake_objects import RefusedError
+from hardpoint.providers.stripe.fake_objects import ObjectRefusedError
 from hardpoint.providers.stripe.webhooks import StripeWebhooks
 
 SECRET_KEY = "sk_test_fake"  # noqa: S105 - it opens nothing but this fake
@@ -33,7 +33,7 @@ class _Stored(msgspec.Struct, frozen=True):
     """The first answer under a key."""
 
     fingerprint: tuple[str, str, bytes]
-    reply: Reply
+    reply: FakeReply
     at: float
 
 
@@ -63,7 +63,7 @@ class FakeStripe:
         """`charge`, `capture`, `refund`, `void` and `decline`, amounts in minor units."""
         self.emitter = Emitter(StripeWebhooks(secrets=[Secret.value(webhook_secret)]), now=now)
         self.account = Account(self.ledger, now, self._tell)
-        self.facts = Facts(
+        self.facts = VendorFacts(
             settings={"secret_key": secret_key}, webhook_secret=webhook_secret, triggers=TRIGGERS
         )
         self.keys_under_way: set[str] = set()
@@ -77,28 +77,28 @@ class FakeStripe:
         self._requests = 0
         self._events = 0
 
-    def answer(self, request: Received) -> Reply:
+    def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse as Stripe does."""
         self._requests += 1
         try:
             self._check_headers(request)
             reply = self._stored_or_new(request) if request.method == "POST" else self._do(request)
-        except RefusedError as refused:
-            reply = Reply.json(refused.body, refused.status)
+        except ObjectRefusedError as refused:
+            reply = FakeReply.json(refused.body, refused.status)
         return _with(reply, ("request-id", f"req_fake{self._requests:06d}"))
 
     def _check_headers(self, request: Received) -> None:
         if request.headers.get("authorization") != f"Bearer {self._secret_key}":
-            raise RefusedError(None, "Invalid API Key provided: sk_test_****", status=401)
+            raise ObjectRefusedError(None, "Invalid API Key provided: sk_test_****", status=401)
         if request.headers.get("stripe-version") != API_VERSION:
-            raise RefusedError(None, f"This fake speaks {API_VERSION} only.")
+            raise ObjectRefusedError(None, f"This fake speaks {API_VERSION} only.")
         if request.method == "POST" and not request.headers.get("idempotency-key"):
-            raise RefusedError(None, "This fake takes no POST without Idempotency-Key.")
+            raise ObjectRefusedError(None, "This fake takes no POST without Idempotency-Key.")
 
-    def _stored_or_new(self, request: Received) -> Reply:
+    def _stored_or_new(self, request: Received) -> FakeReply:
         key = request.headers["idempotency-key"]
         if key in self.keys_under_way:
-            raise RefusedError(
+            raise ObjectRefusedError(
                 "idempotency_key_in_use",
                 "There is currently another in-progress request using this key.",
                 status=409,
@@ -107,7 +107,7 @@ class FakeStripe:
         stored = self._stored.get(key)
         if stored is not None and self._now() - stored.at < KEY_SECONDS:
             if stored.fingerprint != _fingerprint(request):
-                raise RefusedError(
+                raise ObjectRefusedError(
                     None,
                     "Keys for idempotent requests can only be used with the same parameters.",
                     kind="idempotency_error",
@@ -115,20 +115,20 @@ class FakeStripe:
             return _with(stored.reply, ("idempotent-replayed", "true"))
         try:
             reply = self._do(request)
-        except RefusedError as refused:
-            reply = Reply.json(refused.body, refused.status)
+        except ObjectRefusedError as refused:
+            reply = FakeReply.json(refused.body, refused.status)
             if "param" in refused.body["error"]:
                 return reply  # its parameters were found wanting before anything began
         self._stored[key] = _Stored(_fingerprint(request), reply, self._now())
         return reply
 
-    def _do(self, request: Received) -> Reply:
+    def _do(self, request: Received) -> FakeReply:
         if request.method == "POST" and self.failures:
             self.failures -= 1
             body = {"error": {"type": "api_error", "message": "An unknown error occurred"}}
-            return Reply.json(body, 500, ("stripe-should-retry", "false"))
+            return FakeReply.json(body, 500, ("stripe-should-retry", "false"))
         document = self._routed(request)
-        return Reply.json(document if self._optional_fields else without_empty(document))
+        return FakeReply.json(document if self._optional_fields else without_empty(document))
 
     def _routed(self, request: Received) -> dict[str, Any]:
         post = request.method == "POST"
@@ -140,7 +140,7 @@ class FakeStripe:
         found = _INTENT.fullmatch(request.path)
         verb = found[2] if found else None
         if found is None or post is (verb is None):
-            raise RefusedError(None, "Unrecognized request URL.", status=404)
+            raise ObjectRefusedError(None, "Unrecognized request URL.", status=404)
         do = getattr(self.account, verb or "get")
         return do(found[1], fields)
 
@@ -167,5 +167,5 @@ def _fingerprint(request: Received) -> tuple[str, str, bytes]:
     return request.method, request.target, request.body
 
 
-def _with(reply: Reply, *headers: tuple[str, str]) -> Reply:
+def _with(reply: FakeReply, *headers: tuple[str, str]) -> FakeReply:
     return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))

@@ -11,9 +11,9 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.vendors import Trigger
 from hardpoint.providers.stripe.fake_objects import (
     Charge,
-    Intent,
-    Refund,
-    RefusedError,
+    FakeIntent,
+    FakeRefund,
+    ObjectRefusedError,
     amount_of,
     currency_of,
     expanded,
@@ -74,9 +74,9 @@ class Account:
         self._ledger = ledger
         self._now = now
         self._tell = tell
-        self._intents: dict[str, Intent] = {}
+        self._intents: dict[str, FakeIntent] = {}
         self._charges: dict[str, Charge] = {}
-        self._refunds: dict[str, Refund] = {}
+        self._refunds: dict[str, FakeRefund] = {}
         self._on_page: set[str] = set()
         self._count = 0
 
@@ -91,7 +91,7 @@ class Account:
         return_url = fields.take("return_url")
         expand = expanded(fields)
         identifier = self._id("pi")
-        intent = Intent(
+        intent = FakeIntent(
             id=identifier,
             amount=amount,
             currency=currency,
@@ -143,7 +143,7 @@ class Account:
         expect(intent, "capture", "requires_capture")
         amount = intent.amount_capturable if asked is None else amount_of(asked, intent.currency)
         if amount > intent.amount_capturable:
-            raise RefusedError(
+            raise ObjectRefusedError(
                 "amount_too_large", "More than was authorized.", param="amount_to_capture"
             )
         charge = self._charges[intent.latest_charge or ""]
@@ -178,20 +178,20 @@ class Account:
         metadata = fields.texts("metadata")
         finish(fields)
         if intent.amount_received == 0:
-            raise RefusedError(
+            raise ObjectRefusedError(
                 "payment_intent_unexpected_state", "It has no successful charge to refund."
             )
         charge = self._charges[intent.latest_charge or ""]
         left = charge.amount_captured - charge.amount_refunded
         if not left:
-            raise RefusedError("charge_already_refunded", "It has already been refunded.")
+            raise ObjectRefusedError("charge_already_refunded", "It has already been refunded.")
         amount = left if asked is None else amount_of(asked, intent.currency)
         if amount > left:
-            raise RefusedError("amount_too_large", "More than is left.", param="amount")
+            raise ObjectRefusedError("amount_too_large", "More than is left.", param="amount")
         before = charge.amount_refunded
         charge.amount_refunded += amount
         charge.refunded = charge.amount_refunded == charge.amount_captured
-        refund = Refund(
+        refund = FakeRefund(
             id=self._id("re"),
             amount=amount,
             charge=charge.id,
@@ -285,29 +285,29 @@ class Account:
 
     # How it comes about
 
-    def _attach(self, intent: Intent, method: str | None) -> None:
+    def _attach(self, intent: FakeIntent, method: str | None) -> None:
         if method is None:
             return
         if method not in _METHODS and method != CHALLENGED:
-            raise RefusedError(
+            raise ObjectRefusedError(
                 "resource_missing", "No such PaymentMethod.", status=404, param="payment_method"
             )
         intent.payment_method = method
         intent.status = "requires_confirmation"
 
-    def _check_confirmable(self, intent: Intent, return_url: str | None) -> None:
+    def _check_confirmable(self, intent: FakeIntent, return_url: str | None) -> None:
         if intent.payment_method is None:
-            raise RefusedError(
+            raise ObjectRefusedError(
                 "parameter_missing", "You cannot confirm without one.", param="payment_method"
             )
         if return_url is None and intent.id not in self._on_page:
-            raise RefusedError(
+            raise ObjectRefusedError(
                 None,
                 "This PaymentIntent may redirect your customer; you must provide a return_url.",
                 param="return_url",
             )
 
-    def _confirm(self, intent: Intent, return_url: str | None) -> None:
+    def _confirm(self, intent: FakeIntent, return_url: str | None) -> None:
         method = intent.payment_method or ""
         if method == CHALLENGED:
             intent.status = "requires_action"
@@ -321,7 +321,7 @@ class Account:
         code, decline_code = declined
         message = "Your card was declined."
         self._fail(intent, code, decline_code, message)
-        raise RefusedError(
+        raise ObjectRefusedError(
             code,
             message,
             status=402,
@@ -330,7 +330,7 @@ class Account:
             payment_intent=self._shown(intent, set()),
         )
 
-    def _charge(self, intent: Intent) -> None:
+    def _charge(self, intent: FakeIntent) -> None:
         charge = Charge(
             id=self._id("ch"),
             amount=intent.amount,
@@ -355,12 +355,12 @@ class Account:
             intent.status, intent.amount_capturable = "requires_capture", intent.amount
             self._say("payment_intent.amount_capturable_updated", intent)
 
-    def _take(self, intent: Intent, charge: Charge, amount: int) -> None:
+    def _take(self, intent: FakeIntent, charge: Charge, amount: int) -> None:
         charge.amount_captured = amount
         intent.status, intent.amount_received, intent.amount_capturable = "succeeded", amount, 0
         self._say("payment_intent.succeeded", intent)
 
-    def _fail(self, intent: Intent, code: str, decline_code: str | None, message: str) -> None:
+    def _fail(self, intent: FakeIntent, code: str, decline_code: str | None, message: str) -> None:
         intent.status, intent.payment_method = "requires_payment_method", None
         intent.last_payment_error = {
             "type": "card_error",
@@ -371,19 +371,19 @@ class Account:
         self._ledger.record("decline", payment=intent.id, code=decline_code or code)
         self._say("payment_intent.payment_failed", intent)
 
-    def _say(self, event_type: str, intent: Intent) -> None:
+    def _say(self, event_type: str, intent: FakeIntent) -> None:
         self._tell(event_type, self._shown(intent, set()), {})
 
-    def _shown(self, intent: Intent, expand: set[str]) -> dict[str, Any]:
+    def _shown(self, intent: FakeIntent, expand: set[str]) -> dict[str, Any]:
         shown = plain(intent)
         if "latest_charge" in expand and intent.latest_charge is not None:
             shown["latest_charge"] = plain(self._charges[intent.latest_charge])
         return shown
 
-    def _intent(self, identifier: str) -> Intent:
+    def _intent(self, identifier: str) -> FakeIntent:
         intent = self._intents.get(identifier)
         if intent is None:
-            raise RefusedError(
+            raise ObjectRefusedError(
                 "resource_missing", "No such payment_intent.", status=404, param="intent"
             )
         return intent

@@ -11,7 +11,7 @@ SMALLEST = 50
 """Minor units of EUR or USD; other currencies have smallest amounts too, which are not imitated."""
 
 
-class RefusedError(Exception):
+class ObjectRefusedError(Exception):
     """What Stripe answers instead."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Charge(msgspec.Struct):
     status: str = "succeeded"
 
 
-class Intent(msgspec.Struct):
+class FakeIntent(msgspec.Struct):
     """A payment."""
 
     id: str
@@ -77,7 +77,7 @@ class Intent(msgspec.Struct):
     livemode: bool = False
 
 
-class Refund(msgspec.Struct):
+class FakeRefund(msgspec.Struct):
     """Money that goes back."""
 
     id: str
@@ -92,10 +92,10 @@ class Refund(msgspec.Struct):
     failure_reason: str | None = None
 
 
-def expect(intent: Intent, verb: str, *statuses: str) -> None:
+def expect(intent: FakeIntent, verb: str, *statuses: str) -> None:
     """Refuse a verb that the status does not allow."""
     if intent.status not in statuses:
-        raise RefusedError(
+        raise ObjectRefusedError(
             "payment_intent_unexpected_state",
             f"You cannot {verb} this PaymentIntent because it has a status of {intent.status}.",
         )
@@ -104,25 +104,25 @@ def expect(intent: Intent, verb: str, *statuses: str) -> None:
 def currency_of(text: str | None) -> str:
     """A currency that is taken."""
     if text is None:
-        raise RefusedError("parameter_missing", "Missing required param.", param="currency")
+        raise ObjectRefusedError("parameter_missing", "Missing required param.", param="currency")
     if text != text.lower() or text.upper() not in MONEY.exponents:
-        raise RefusedError(None, "Invalid currency.", param="currency")
+        raise ObjectRefusedError(None, "Invalid currency.", param="currency")
     return text
 
 
 def amount_of(text: str | None, currency: str) -> int:
     """A number of minor units that the currency allows."""
     if text is None:
-        raise RefusedError("parameter_missing", "Missing required param.", param="amount")
+        raise ObjectRefusedError("parameter_missing", "Missing required param.", param="amount")
     if not text.isdecimal():
-        raise RefusedError("parameter_invalid_integer", "Invalid integer.", param="amount")
+        raise ObjectRefusedError("parameter_invalid_integer", "Invalid integer.", param="amount")
     amount = int(text)
     if amount < SMALLEST and currency in {"eur", "usd"}:
-        raise RefusedError("amount_too_small", "Amount is too small.", param="amount")
+        raise ObjectRefusedError("amount_too_small", "Amount is too small.", param="amount")
     if amount > MONEY.exceptions.get(currency.upper(), MONEY.most):
-        raise RefusedError("amount_too_large", "Amount is too large.", param="amount")
+        raise ObjectRefusedError("amount_too_large", "Amount is too large.", param="amount")
     if amount % MONEY.steps.get(currency.upper(), 1):
-        raise RefusedError(
+        raise ObjectRefusedError(
             "invalid_charge_amount_no_decimal_compatible", "Invalid amount.", param="amount"
         )
     return amount
@@ -136,7 +136,9 @@ def expanded(fields: Fields) -> set[str]:
 def finish(fields: Fields) -> None:
     """Refuse what nobody took."""
     for name in fields.left():
-        raise RefusedError("parameter_unknown", f"Received unknown parameter: {name}", param=name)
+        raise ObjectRefusedError(
+            "parameter_unknown", f"Received unknown parameter: {name}", param=name
+        )
 
 
 def plain(value: msgspec.Struct) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from hardpoint.payments.types import (
     RefundReason,
 )
 from hardpoint.providers.stripe import Stripe, reading, wire
-from hardpoint.providers.stripe.api import Api
+from hardpoint.providers.stripe.api import StripeApi
 from hardpoint.providers.stripe.money import MONEY
 
 _PAGE = 100
@@ -49,7 +49,7 @@ class StripePayments:
     money = MONEY
 
     def __init__(self, transport: Transport, settings: Stripe) -> None:
-        self._api = Api(transport, settings)
+        self._api = StripeApi(transport, settings)
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
         """Create it; with a method, confirm it at once."""

@@ -20,7 +20,7 @@ _Wire = TypeVar("_Wire")
 
 
 @final
-class Api:
+class TwilioApi:
     """One account's API, the version of 2010-04-01, which is the one there is for messages."""
 
     def __init__(self, transport: Transport, settings: Twilio) -> None:

@@ -16,7 +16,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.http.errors import ErrorTable, Known, Problem
 from hardpoint.sms.suppressions import OptedOutError
-from hardpoint.sms.types import FailureReason
+from hardpoint.sms.types import SmsFailure
 
 OPTED_OUT = "21610"
 
@@ -25,74 +25,74 @@ _CHECK = "Ask the recipient for the number."
 _CONTENT = "Change the text, and register the sender for this use."
 _REGISTER = "Register the sender in the console, Trust Hub."
 
-FAILURES: dict[str, tuple[FailureReason, str, str]] = {
-    "30001": (FailureReason.TEMPORARY, "The queue of the sender overflowed.", "Send more slowly."),
+FAILURES: dict[str, tuple[SmsFailure, str, str]] = {
+    "30001": (SmsFailure.TEMPORARY, "The queue of the sender overflowed.", "Send more slowly."),
     "30002": (
-        FailureReason.OTHER,
+        SmsFailure.OTHER,
         "The account was suspended between queue and sending.",
         "Write to Twilio's support.",
     ),
     "30003": (
-        FailureReason.UNREACHABLE,
+        SmsFailure.UNREACHABLE,
         "The handset is switched off or out of reach.",
         _LATER,
     ),
     "30004": (
-        FailureReason.BLOCKED,
+        SmsFailure.BLOCKED,
         "The recipient, or their carrier, blocks messages.",
         "Use another channel.",
     ),
-    "30005": (FailureReason.UNKNOWN_NUMBER, "The number is not known, or inactive.", _CHECK),
+    "30005": (SmsFailure.UNKNOWN_NUMBER, "The number is not known, or inactive.", _CHECK),
     "30006": (
-        FailureReason.NOT_MOBILE,
+        SmsFailure.NOT_MOBILE,
         "A landline, or a carrier that cannot be reached.",
         "Use voice, or ask for a mobile number.",
     ),
-    "30007": (FailureReason.FILTERED, "A carrier or Twilio took it for spam.", _CONTENT),
-    "30008": (FailureReason.OTHER, "The carrier gave no reason.", _LATER),
-    "30009": (FailureReason.TEMPORARY, "A part of the message was lost inbound.", _LATER),
+    "30007": (SmsFailure.FILTERED, "A carrier or Twilio took it for spam.", _CONTENT),
+    "30008": (SmsFailure.OTHER, "The carrier gave no reason.", _LATER),
+    "30009": (SmsFailure.TEMPORARY, "A part of the message was lost inbound.", _LATER),
     "30010": (
-        FailureReason.OTHER,
+        SmsFailure.OTHER,
         "It costs more than the maximum price that was set.",
         "Raise MaxPrice, or leave it out.",
     ),
     "30011": (
-        FailureReason.MEDIA,
+        SmsFailure.MEDIA,
         "The recipient's network takes no media.",
         "Send a link in the text.",
     ),
-    "30019": (FailureReason.MEDIA, "The media is larger than the carrier takes.", "Shrink it."),
+    "30019": (SmsFailure.MEDIA, "The media is larger than the carrier takes.", "Shrink it."),
     "30022": (
-        FailureReason.TEMPORARY,
+        SmsFailure.TEMPORARY,
         "More than the carrier allows the registered campaign.",
         "Send more slowly.",
     ),
-    "30023": (FailureReason.TEMPORARY, "The carrier's daily limit is used up.", "Go on tomorrow."),
+    "30023": (SmsFailure.TEMPORARY, "The carrier's daily limit is used up.", "Go on tomorrow."),
     "30024": (
-        FailureReason.NOT_REGISTERED,
+        SmsFailure.NOT_REGISTERED,
         "The sender is not yet provisioned at the carriers.",
         "Wait until the console says that it is.",
     ),
-    "30032": (FailureReason.NOT_REGISTERED, "The toll-free number is not verified.", _REGISTER),
+    "30032": (SmsFailure.NOT_REGISTERED, "The toll-free number is not verified.", _REGISTER),
     "30034": (
-        FailureReason.NOT_REGISTERED,
+        SmsFailure.NOT_REGISTERED,
         "The number belongs to no registered A2P 10DLC campaign.",
         _REGISTER,
     ),
-    "30036": (FailureReason.EXPIRED, "Its validity period passed in the queue.", _LATER),
-    "30410": (FailureReason.TEMPORARY, "The provider's network timed out.", _LATER),
+    "30036": (SmsFailure.EXPIRED, "Its validity period passed in the queue.", _LATER),
+    "30410": (SmsFailure.TEMPORARY, "The provider's network timed out.", _LATER),
     "30450": (
-        FailureReason.BLOCKED,
+        SmsFailure.BLOCKED,
         "The destination looks like SMS pumping.",
         "Check the request that led to it; see SMS Pumping Protection.",
     ),
     "30453": (
-        FailureReason.BLOCKED,
+        SmsFailure.BLOCKED,
         "The destination looks like SMS pumping.",
         "Check the request that led to it; see SMS Pumping Protection.",
     ),
     "30454": (
-        FailureReason.BLOCKED,
+        SmsFailure.BLOCKED,
         "Too many messages to one destination.",
         "Send less to it.",
     ),
@@ -100,21 +100,21 @@ FAILURES: dict[str, tuple[FailureReason, str, str]] = {
 """Why, in our words; meaning; action."""
 
 _REFUSED = {
-    OPTED_OUT: FailureReason.OPTED_OUT,
-    "21211": FailureReason.UNKNOWN_NUMBER,
-    "21408": FailureReason.BLOCKED,
-    "21612": FailureReason.UNREACHABLE,
-    "21614": FailureReason.NOT_MOBILE,
+    OPTED_OUT: SmsFailure.OPTED_OUT,
+    "21211": SmsFailure.UNKNOWN_NUMBER,
+    "21408": SmsFailure.BLOCKED,
+    "21612": SmsFailure.UNREACHABLE,
+    "21614": SmsFailure.NOT_MOBILE,
 }
 """Codes of the API that a messaging service reports by callback, since it checks later."""
 
 
-def failure(code: str | None) -> FailureReason | None:
+def failure(code: str | None) -> SmsFailure | None:
     """Why a message did not arrive; None where Twilio names no code."""
     if code is None:
         return None
     known = FAILURES.get(code)
-    return known[0] if known else _REFUSED.get(code, FailureReason.OTHER)
+    return known[0] if known else _REFUSED.get(code, SmsFailure.OTHER)
 
 
 def _wrong(field: str) -> Callable[[Problem], ProviderError]:

@@ -15,10 +15,10 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.fields import without_empty
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import Received, Reply
-from hardpoint.fakes.vendors import Facts
+from hardpoint.fakes.messages import FakeReply, Received
+from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.http.forms import FORM
-from hardpoint.providers.twilio.fake_messages import TRIGGERS, Mailbox, RefusedError, Text
+from hardpoint.providers.twilio.fake_messages import TRIGGERS, Mailbox, MessageRefusedError, Text
 from hardpoint.providers.twilio.webhooks import TwilioWebhooks
 
 ACCOUNT_SID = "AC" + "f" * 32
@@ -61,7 +61,7 @@ class FakeTwilio:
         self._optional_fields = optional_fields
         self._callbacks: dict[str, str] = {}
         self.emitter = Emitter(_Signer(auth_token, self._callbacks), now=now)
-        self.facts = Facts(
+        self.facts = VendorFacts(
             settings={"account_sid": ACCOUNT_SID, "secret": auth_token, "from_": SENDER},
             webhook_secret=auth_token,
             triggers=TRIGGERS,
@@ -74,17 +74,17 @@ class FakeTwilio:
         self._requests = 0
         self._told = 0
 
-    def answer(self, request: Received) -> Reply:
+    def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse as Twilio does."""
         self._requests += 1
         identifier = ("twilio-request-id", f"RQ{self._requests:032x}")
         try:
             document, status = self._routed(request)
-        except RefusedError as refused:
+        except MessageRefusedError as refused:
             self.ledger.record("refusal", code=refused.code)
             document, status = refused.body, refused.status
         shown = document if self._optional_fields else without_empty(document)
-        return Reply.json(shown, status, identifier)
+        return FakeReply.json(shown, status, identifier)
 
     def carry(self, sid: str, *statuses: str, error_code: int | None = None) -> None:
         """The carrier reports how far a message is; `error_code` goes with the last report."""
@@ -110,18 +110,20 @@ class FakeTwilio:
     def _routed(self, request: Received) -> tuple[dict[str, Any], int]:
         scheme, _, pair = request.headers.get("authorization", "").partition(" ")
         if scheme != "Basic" or pair not in self._basic:
-            raise RefusedError(20003, "Authenticate", status=401)
+            raise MessageRefusedError(20003, "Authenticate", status=401)
         found = _PATH.fullmatch(request.path)
         if found is None or found[1] != ACCOUNT_SID:
-            raise RefusedError(20404, f"The requested resource {request.path} was not found", 404)
+            raise MessageRefusedError(
+                20404, f"The requested resource {request.path} was not found", 404
+            )
         if request.method == "GET":
             if found[2] is not None:
                 return self.mailbox.text(found[2]).shown(), 200
             return self.mailbox.page(request.query()), 200
         if request.method != "POST" or found[2] is not None:
-            raise RefusedError(20004, "Method not allowed", status=405)
+            raise MessageRefusedError(20004, "Method not allowed", status=405)
         if request.headers.get("content-type") != FORM:
-            raise RefusedError(20001, "This fake takes forms only.", status=415)
+            raise MessageRefusedError(20001, "This fake takes forms only.", status=415)
         return self._create(request.form()), 201
 
     def _create(self, form: list[tuple[str, str]]) -> dict[str, Any]:

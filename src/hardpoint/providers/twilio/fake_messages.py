@@ -12,7 +12,7 @@ from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.vendors import Trigger
 from hardpoint.providers.twilio.reading import WORDS
 from hardpoint.sms.segments import segments
-from hardpoint.sms.types import Consent
+from hardpoint.sms.types import SmsConsent
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", re.ASCII)
@@ -39,7 +39,7 @@ _MEDIA_MAX = 10
 _PAGE_SIZE_MAX = 1000
 
 
-class RefusedError(Exception):
+class MessageRefusedError(Exception):
     """Twilio says no."""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
@@ -128,7 +128,9 @@ class Mailbox:
         """`GET Messages/:sid`."""
         text = self._texts.get(sid)
         if text is None:
-            raise RefusedError(20404, f"The requested resource {sid} was not found", status=404)
+            raise MessageRefusedError(
+                20404, f"The requested resource {sid} was not found", status=404
+            )
         return text
 
     def create(self, form: list[tuple[str, str]]) -> Text:
@@ -145,7 +147,9 @@ class Mailbox:
         self._check_recipient(to)
         _check_content(body, media)
         if callback is not None and not urlsplit(callback).hostname:
-            raise RefusedError(21609, f"The 'StatusCallback' URL {callback} is not a valid URL.")
+            raise MessageRefusedError(
+                21609, f"The 'StatusCallback' URL {callback} is not a valid URL."
+            )
         return self._kept(
             to=to,
             from_=sender,
@@ -165,7 +169,7 @@ class Mailbox:
         token = fields.take("PageToken")
         _finish(fields)
         if number and token is None:
-            raise RefusedError(20001, "Page number needs its PageToken.")
+            raise MessageRefusedError(20001, "Page number needs its PageToken.")
         found = [
             one
             for one in reversed(self._texts.values())
@@ -194,9 +198,9 @@ class Mailbox:
     def consent(self, number: str, body: str) -> str | None:
         """What a word does to the number's consent: `STOP`, `START`, `HELP` or nothing."""
         consent = WORDS.get(body.strip().upper())
-        if consent is Consent.STOP:
+        if consent is SmsConsent.STOP:
             self._opted_out.add(number)
-        elif consent is Consent.START:
+        elif consent is SmsConsent.START:
             self._opted_out.discard(number)
         return consent and consent.name
 
@@ -214,45 +218,47 @@ class Mailbox:
     def _sender(self, service: str | None, from_: str | None) -> str:
         if service is not None:
             if service not in self._services:
-                raise RefusedError(21701, "The messaging service does not exist.")
+                raise MessageRefusedError(21701, "The messaging service does not exist.")
             return from_ or self._services[service]
         if not from_:
-            raise RefusedError(21603, "A 'From' phone number is required.")
+            raise MessageRefusedError(21603, "A 'From' phone number is required.")
         if from_ in _FROM:
-            raise RefusedError(*_FROM[from_], status=429 if from_.endswith("8") else 400)
+            raise MessageRefusedError(*_FROM[from_], status=429 if from_.endswith("8") else 400)
         if from_ not in self._numbers and not _NAME.fullmatch(from_):
-            raise RefusedError(21606, f"The 'From' phone number {from_} is not yours.")
+            raise MessageRefusedError(21606, f"The 'From' phone number {from_} is not yours.")
         return from_
 
     def _check_recipient(self, to: str | None) -> None:
         if not to:
-            raise RefusedError(21604, "A 'To' phone number is required.")
+            raise MessageRefusedError(21604, "A 'To' phone number is required.")
         if to in self._opted_out:
-            raise RefusedError(*_TO["+15005550004"])
+            raise MessageRefusedError(*_TO["+15005550004"])
         if to in _TO:
-            raise RefusedError(*_TO[to])
+            raise MessageRefusedError(*_TO[to])
         if not _NUMBER.fullmatch(to):
-            raise RefusedError(21211, f"The 'To' number {to} is not a valid phone number.")
+            raise MessageRefusedError(21211, f"The 'To' number {to} is not a valid phone number.")
 
 
 def _single(pairs: list[tuple[str, str]]) -> Fields:
     doubled = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if doubled:
-        raise RefusedError(20001, f"This fake takes {doubled[0]} once only.")
+        raise MessageRefusedError(20001, f"This fake takes {doubled[0]} once only.")
     return Fields(dict(pairs))
 
 
 def _finish(fields: Fields) -> None:
     if left := fields.left():
-        raise RefusedError(20001, f"This fake knows no parameter {', '.join(left)}.")
+        raise MessageRefusedError(20001, f"This fake knows no parameter {', '.join(left)}.")
 
 
 def _check_content(body: str, media: list[str]) -> None:
     if not body and not media:
-        raise RefusedError(21602, "Message body is required.")
+        raise MessageRefusedError(21602, "Message body is required.")
     if len(body) > _CHARACTERS_MAX:
-        raise RefusedError(21617, "The concatenated message body exceeds the 1600 character limit.")
+        raise MessageRefusedError(
+            21617, "The concatenated message body exceeds the 1600 character limit."
+        )
     if len(media) > _MEDIA_MAX:
-        raise RefusedError(21623, "Number of media files exceeds allowed limit.")
+        raise MessageRefusedError(21623, "Number of media files exceeds allowed limit.")
     if any(urlsplit(one).scheme not in {"http", "https"} for one in media):
-        raise RefusedError(21620, "Invalid media URL(s).")
+        raise MessageRefusedError(21620, "Invalid media URL(s).")

@@ -10,25 +10,25 @@ from hardpoint.providers.twilio import wire
 from hardpoint.providers.twilio.errors import failure
 from hardpoint.providers.twilio.signing import FIELDS_MAX
 from hardpoint.sms.types import (
-    Consent,
     Message,
     MessageChanged,
     MessageReceived,
     MessageStatus,
+    SmsConsent,
     SmsEvent,
 )
 
 _TRIAL = "Sent from your Twilio trial account - "
 """What a trial account puts before every text."""
 _STATUSES = {one.value: one for one in MessageStatus if one is not MessageStatus.UNKNOWN}
-_CONSENTS = {one.name: one for one in Consent}
+_CONSENTS = {one.name: one for one in SmsConsent}
 WORDS = {
     **dict.fromkeys(
         ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"),
-        Consent.STOP,
+        SmsConsent.STOP,
     ),
-    **dict.fromkeys(("START", "YES", "UNSTOP"), Consent.START),
-    **dict.fromkeys(("HELP", "INFO"), Consent.HELP),
+    **dict.fromkeys(("START", "YES", "UNSTOP"), SmsConsent.START),
+    **dict.fromkeys(("HELP", "INFO"), SmsConsent.HELP),
 }
 """What Twilio itself acts on, a message of one word in any case, unless Advanced Opt-Out is set up.
 
@@ -116,7 +116,7 @@ def _received(found: wire.Inbound, media: list[str]) -> MessageReceived:
     )
 
 
-def _consent(found: wire.Inbound) -> Consent | None:
+def _consent(found: wire.Inbound) -> SmsConsent | None:
     """Twilio says it where Advanced Opt-Out is set up; else the word itself does, as for Twilio."""
     if found.opt_out_type:
         return _CONSENTS.get(found.opt_out_type)

@@ -28,7 +28,7 @@ Field = tuple[bytes, bytes]
 
 
 @final
-class Address:
+class SignedAddress:
     """The URL that Twilio is told to call, in the spellings it may sign it in.
 
     It drops or adds the standard port as it likes, and tells nobody which (twilio-python#392).

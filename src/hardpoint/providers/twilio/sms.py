@@ -13,7 +13,7 @@ from hardpoint.http.client import segment
 from hardpoint.http.extras import merged
 from hardpoint.http.messages import Transport
 from hardpoint.providers.twilio import Twilio, reading, wire
-from hardpoint.providers.twilio.api import Api
+from hardpoint.providers.twilio.api import TwilioApi
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.types import Message, MessagePage, NewMessage, SmsEvent
 
@@ -32,7 +32,7 @@ class TwilioSms:
     )
 
     def __init__(self, transport: Transport, settings: Twilio) -> None:
-        self._api = Api(transport, settings)
+        self._api = TwilioApi(transport, settings)
         self._settings = settings
 
     @property

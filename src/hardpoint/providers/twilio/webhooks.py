@@ -16,8 +16,8 @@ import msgspec
 from hardpoint.core.errors import MalformedRequestError, SignatureMismatchError
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.twilio.signing import (
-    Address,
     Field,
+    SignedAddress,
     TokenKey,
     form,
     is_json,
@@ -105,7 +105,7 @@ class TwilioWebhooks:
 
     def __init__(self, *, secrets: Sequence[Secret], url: str) -> None:
         self._keys = prepare(secrets, _key)
-        self._address = Address(url)
+        self._address = SignedAddress(url)
         self.refusal_us = _REFUSAL_US * len(self._keys)
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:

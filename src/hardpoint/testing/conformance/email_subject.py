@@ -23,15 +23,15 @@ TO = "ann.lee@customer.example"
 OTHER = "Bob@customer.example"
 FILE = Attachment(name="Rechnung März.pdf", content=b"%PDF-\0", content_type="application/pdf")
 IMAGE = Attachment(name="logo.png", content=b"\x89PNG", content_type="image/png", content_id="logo")
-Call = Callable[[Any], Any]
+EmailVerb = Callable[[Any], Any]
 
 
-def _send(**options: Any) -> Call:
+def _send(**options: Any) -> EmailVerb:
     asked = {"to": TO, "subject": "Your order", "text": "hello"} | options
     return lambda port: port.send(**asked)
 
 
-_REFUSED: dict[EmailCapability, Call] = {
+_REFUSED: dict[EmailCapability, EmailVerb] = {
     EmailCapability.ATTACHMENTS: _send(attachments=[FILE]),
     EmailCapability.INLINE: _send(html='<img src="cid:logo">', attachments=[IMAGE]),
     EmailCapability.HEADERS: _send(headers={"X-Order": "1"}),
@@ -73,7 +73,7 @@ _NO_ADDRESS = (
     '"Ann\n" <ann@shop.example>',
 )
 _INJECTIONS = ("a\r\nBcc: eve@evil.example", "a\nb", "a\rb", "a\0b", "a\x1bb", "a\x7fb", "a\x85b")
-_BAD: list[tuple[str, Call]] = [
+_BAD: list[tuple[str, EmailVerb]] = [
     *(("to", _send(to=one)) for one in _NO_ADDRESS),
     *(("to[1]", _send(to=[TO, one])) for one in _NO_ADDRESS),
     *(("from_", _send(from_=one)) for one in _NO_ADDRESS),
@@ -173,7 +173,7 @@ class EmailRefusals:
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: EmailSubject, field: str, call: Call
+        self, subject: EmailSubject, field: str, call: EmailVerb
     ) -> None:
         refused(subject, field, call)
 
@@ -261,7 +261,7 @@ class EmailRefusals:
         subject.send(attachments=[nearly])
 
 
-def refused(subject: EmailSubject, field: str, call: Call) -> None:
+def refused(subject: EmailSubject, field: str, call: EmailVerb) -> None:
     """A call is refused by us, naming the field, and reaches nobody."""
     before = subject.requests()
     with pytest.raises(InvalidRequestError) as caught:

@@ -61,8 +61,8 @@ from hardpoint.testing.clock import ManualClock
 from hardpoint.testing.conformance.modes import MODES, Mode
 
 ATTEMPTS = 3
-Kind = Literal["read", "keyed", "unkeyed"]
-Outcome = tuple[type[Exception] | None, int]
+FaultKind = Literal["read", "keyed", "unkeyed"]
+FaultOutcome = tuple[type[Exception] | None, int]
 """An error class, or None for success, and the number of attempts."""
 
 _PATIENT = Limits(timeout=10.0)
@@ -89,7 +89,7 @@ class Adapter:
     vendor: Callable[[], App]
     port: Callable[[Transport, str, Connection], Any]
     facade: Callable[[Any], Any]
-    calls: Mapping[Kind, Callable[[Any], Any]]
+    calls: Mapping[FaultKind, Callable[[Any], Any]]
     effects: str
     refused: tuple[Callable[[Any], Any], type[Exception]]
     found: Callable[[Any], Any] | None = None
@@ -98,7 +98,7 @@ class Adapter:
 
 @final
 @dataclass(frozen=True)
-class Row:
+class FaultRow:
     """A fault, how often it strikes, and what becomes of each kind of call.
 
     `effects` is how often a keyed, and an unkeyed call took effect in the end; `waited` the seconds
@@ -108,9 +108,9 @@ class Row:
     name: str
     fault: Fault | Literal["refused", "full"]
     times: int
-    read: Outcome
-    keyed: Outcome
-    unkeyed: Outcome
+    read: FaultOutcome
+    keyed: FaultOutcome
+    unkeyed: FaultOutcome
     effects: tuple[int, int]
     waited: float = 0.0
     in_body: bool = False
@@ -123,38 +123,38 @@ class Row:
         )
         return _HASTY if silent else _PATIENT
 
-    def outcome(self, kind: Kind) -> Outcome:
+    def outcome(self, kind: FaultKind) -> FaultOutcome:
         """What becomes of a call of this kind."""
         return {"read": self.read, "keyed": self.keyed, "unkeyed": self.unkeyed}[kind]
 
 
-_UNKNOWN: Outcome = (OutcomeUnknownError, 1)
-_GIVEN_UP: Outcome = (OutcomeUnknownError, ATTEMPTS)
-_DOWN: Outcome = (UnavailableError, ATTEMPTS)
-_SECOND: Outcome = (None, 2)
-_SLOWED: Outcome = (RateLimitedError, ATTEMPTS)
-_WHO: Outcome = (AuthenticationError, 1)
-_MALFORMED: Outcome = (UnexpectedResponseError, ATTEMPTS)
+_UNKNOWN: FaultOutcome = (OutcomeUnknownError, 1)
+_GIVEN_UP: FaultOutcome = (OutcomeUnknownError, ATTEMPTS)
+_DOWN: FaultOutcome = (UnavailableError, ATTEMPTS)
+_SECOND: FaultOutcome = (None, 2)
+_SLOWED: FaultOutcome = (RateLimitedError, ATTEMPTS)
+_WHO: FaultOutcome = (AuthenticationError, 1)
+_MALFORMED: FaultOutcome = (UnexpectedResponseError, ATTEMPTS)
 ROWS = (
-    Row("connect refused", "refused", 1, _DOWN, _DOWN, _DOWN, (0, 0)),
-    Row("connect timeout", "full", 1, _DOWN, _DOWN, _DOWN, (0, 0)),
-    Row("timeout after send", hang(), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (0, 0)),
-    Row("timeout, then ok", hang(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
-    Row("429 with delay", rate_limit("7"), 1, _SECOND, _SECOND, _SECOND, (1, 1), waited=7.0),
-    Row("429 without delay", rate_limit(), 1, _SECOND, _SECOND, _SECOND, (1, 1)),
-    Row("429 always", rate_limit(), ATTEMPTS, _SLOWED, _SLOWED, _SLOWED, (0, 0)),
-    Row("500, then ok", status(500), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
-    Row("500 always", status(500), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (0, 0)),
-    Row("503, then ok", status(503), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
-    Row("html 500, then ok", html_500(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
-    Row("malformed, then ok", bad_json(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1)),
-    Row("malformed always", bad_json(), ATTEMPTS, _MALFORMED, _GIVEN_UP, _UNKNOWN, (1, 1)),
-    Row("401", status(401), 1, _WHO, _WHO, _WHO, (0, 0)),
-    Row("commit then drop", commit_then_drop(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1)),
-    Row("drop always", commit_then_drop(), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (1, 1)),
-    Row("reset in the headers", reset("headers"), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
-    Row("reset in it", reset("mid_body"), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1), in_body=True),
-    Row("half of it", truncate(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1), in_body=True),
+    FaultRow("connect refused", "refused", 1, _DOWN, _DOWN, _DOWN, (0, 0)),
+    FaultRow("connect timeout", "full", 1, _DOWN, _DOWN, _DOWN, (0, 0)),
+    FaultRow("timeout after send", hang(), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (0, 0)),
+    FaultRow("timeout, then ok", hang(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    FaultRow("429 with delay", rate_limit("7"), 1, _SECOND, _SECOND, _SECOND, (1, 1), waited=7.0),
+    FaultRow("429 without delay", rate_limit(), 1, _SECOND, _SECOND, _SECOND, (1, 1)),
+    FaultRow("429 always", rate_limit(), ATTEMPTS, _SLOWED, _SLOWED, _SLOWED, (0, 0)),
+    FaultRow("500, then ok", status(500), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    FaultRow("500 always", status(500), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (0, 0)),
+    FaultRow("503, then ok", status(503), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    FaultRow("html 500, then ok", html_500(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    FaultRow("malformed, then ok", bad_json(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1)),
+    FaultRow("malformed always", bad_json(), ATTEMPTS, _MALFORMED, _GIVEN_UP, _UNKNOWN, (1, 1)),
+    FaultRow("401", status(401), 1, _WHO, _WHO, _WHO, (0, 0)),
+    FaultRow("commit then drop", commit_then_drop(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1)),
+    FaultRow("drop always", commit_then_drop(), ATTEMPTS, _DOWN, _GIVEN_UP, _UNKNOWN, (1, 1)),
+    FaultRow("reset in the headers", reset("headers"), 1, _SECOND, _SECOND, _UNKNOWN, (1, 0)),
+    FaultRow("reset in it", reset("mid_body"), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1), in_body=True),
+    FaultRow("half of it", truncate(), 1, _SECOND, _SECOND, _UNKNOWN, (1, 1), in_body=True),
 )
 
 
@@ -172,7 +172,9 @@ class FaultConformance:
 
     @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
     @pytest.mark.parametrize("kind", ["read", "keyed", "unkeyed"])
-    def test_every_fault_ends_as_the_table_says(self, kind: Kind, row: Row, mode: Mode) -> None:
+    def test_every_fault_ends_as_the_table_says(
+        self, kind: FaultKind, row: FaultRow, mode: Mode
+    ) -> None:
         """The table is `ROWS`."""
         adapter = self.adapter
         if kind not in adapter.calls or (adapter.bodiless and row.in_body):

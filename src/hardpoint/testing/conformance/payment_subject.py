@@ -21,8 +21,8 @@ from hardpoint.testing.conformance.modes import (
 )
 
 TEN = Money("10.00", "EUR")
-Call = Callable[[Any], Any]
-_REFUSED: dict[PaymentCapability, Call] = {
+PaymentVerb = Callable[[Any], Any]
+_REFUSED: dict[PaymentCapability, PaymentVerb] = {
     PaymentCapability.MANUAL_CAPTURE: lambda port: port.create_payment(
         TEN, payment_method="any", capture=Capture.MANUAL
     ),
@@ -39,7 +39,7 @@ _REFUSED: dict[PaymentCapability, Call] = {
 }
 
 
-_BAD: list[tuple[str, Call]] = [
+_BAD: list[tuple[str, PaymentVerb]] = [
     ("amount", lambda port: port.create_payment(Money("0", "EUR"), payment_method="m")),
     ("amount", lambda port: port.create_payment(Money("-1", "EUR"), payment_method="m")),
     ("amount", lambda port: port.create_payment(Money("1.001", "EUR"), payment_method="m")),
@@ -153,7 +153,7 @@ class PaymentRefusals:
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: PaymentSubject, field: str, call: Call
+        self, subject: PaymentSubject, field: str, call: PaymentVerb
     ) -> None:
         with pytest.raises(InvalidRequestError) as caught:
             subject.do(call(subject.port))

@@ -19,20 +19,20 @@ from hardpoint.testing.conformance.modes import (
 )
 
 TO = "+4917012345678"
-Call = Callable[[Any], Any]
+SmsVerb = Callable[[Any], Any]
 
 
-def _send(**options: Any) -> Call:
+def _send(**options: Any) -> SmsVerb:
     asked = {"to": TO, "body": "hello"} | options
     return lambda port: port.send(**asked)
 
 
-_REFUSED: dict[SmsCapability, Call] = {
+_REFUSED: dict[SmsCapability, SmsVerb] = {
     SmsCapability.MEDIA: _send(media=["https://shop.example/cat.png"]),
     SmsCapability.SENDER_NAME: _send(from_="Shop"),
     SmsCapability.FIND: lambda port: port.find(to=TO, body="any", since=0),
 }
-_BAD: list[tuple[str, Call]] = [
+_BAD: list[tuple[str, SmsVerb]] = [
     *(
         ("to", _send(to=to))
         for to in (
@@ -145,7 +145,7 @@ class SmsRefusals:
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: SmsSubject, field: str, call: Call
+        self, subject: SmsSubject, field: str, call: SmsVerb
     ) -> None:
         with pytest.raises(InvalidRequestError) as caught:
             subject.do(call(subject.port))

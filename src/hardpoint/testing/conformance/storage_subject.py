@@ -18,8 +18,8 @@ from hardpoint.testing.conformance.modes import (
     skip_unless_declared,
 )
 
-Call = Callable[[Any], Any]
-_REFUSED: dict[StorageCapability, Call] = {
+StorageVerb = Callable[[Any], Any]
+_REFUSED: dict[StorageCapability, StorageVerb] = {
     StorageCapability.SIGN_URL: lambda port: port.sign_url("a"),
     StorageCapability.SIGN_POST: lambda port: port.sign_post("a", size_max=1),
 }
@@ -47,11 +47,11 @@ _UNKNOWABLE = ("", "../a", "a/../b", "a/./b", "\ud800", "x" * 1025)
 """What no list shows, or what no address can hold."""
 
 
-def _put(**options: Any) -> Call:
+def _put(**options: Any) -> StorageVerb:
     return lambda port: port.put("a", b"", **options)
 
 
-_BAD: list[tuple[str, Call]] = [
+_BAD: list[tuple[str, StorageVerb]] = [
     *(("key", lambda port, key=key: port.put(key, b"")) for key in _BAD_KEYS),
     *(("key", lambda port, key=key: port.get(key)) for key in _UNKNOWABLE),
     *(("key", lambda port, key=key: port.head(key)) for key in _UNKNOWABLE),
@@ -92,7 +92,7 @@ _BAD: list[tuple[str, Call]] = [
     ("path", lambda port: port.download("a", "/nowhere/at/all")),
     ("path", lambda port: port.download("a", "/")),
 ]
-_BAD_SIGNED: list[tuple[str, Call]] = [
+_BAD_SIGNED: list[tuple[str, StorageVerb]] = [
     ("key", lambda port: port.sign_url("../a")),
     ("expires", lambda port: port.sign_url("a", expires=0)),
     ("expires", lambda port: port.sign_url("a", expires=7 * 24 * 3600 + 1)),
@@ -100,7 +100,7 @@ _BAD_SIGNED: list[tuple[str, Call]] = [
     ("content_type", lambda port: port.sign_url("a", method="PUT", content_type="text")),
     ("content_type", lambda port: port.sign_url("a", content_type="text/plain")),
 ]
-_BAD_POST: list[tuple[str, Call]] = [
+_BAD_POST: list[tuple[str, StorageVerb]] = [
     ("key", lambda port: port.sign_post("../a", size_max=1)),
     ("expires", lambda port: port.sign_post("a", size_max=1, expires=7 * 24 * 3600 + 1)),
     ("size_min", lambda port: port.sign_post("a", size_min=2, size_max=1)),
@@ -183,19 +183,21 @@ class StorageRefusals:
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: StorageSubject, field: str, call: Call
+        self, subject: StorageSubject, field: str, call: StorageVerb
     ) -> None:
         self._refused(subject, field, call)
 
     @exercises(StorageCapability.SIGN_URL)
     @pytest.mark.parametrize(("field", "call"), _BAD_SIGNED)
-    def test_bad_urls_are_not_signed(self, subject: StorageSubject, field: str, call: Call) -> None:
+    def test_bad_urls_are_not_signed(
+        self, subject: StorageSubject, field: str, call: StorageVerb
+    ) -> None:
         self._refused(subject, field, call)
 
     @exercises(StorageCapability.SIGN_POST)
     @pytest.mark.parametrize(("field", "call"), _BAD_POST)
     def test_bad_forms_are_not_signed(
-        self, subject: StorageSubject, field: str, call: Call
+        self, subject: StorageSubject, field: str, call: StorageVerb
     ) -> None:
         self._refused(subject, field, call)
 
@@ -209,7 +211,7 @@ class StorageRefusals:
         self._refused(subject, field, lambda port: subject.items(port.list(**options)), done=True)
 
     def _refused(
-        self, subject: StorageSubject, field: str, call: Call, *, done: bool = False
+        self, subject: StorageSubject, field: str, call: StorageVerb, *, done: bool = False
     ) -> None:
         before = subject.requests()
         with pytest.raises(InvalidRequestError) as caught:
