@@ -8,7 +8,7 @@ WORKERS ?= auto
 GO     ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-pythons conformance durability fuzz check bench fmt lock clean
+.PHONY: help demo test test-servers test-pythons conformance durability fuzz check docs bench fmt lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,12 +83,16 @@ fuzz: $(VENV)/dev.stamp ## mutated answers, webhooks, tokens: COUNT of each (100
 test-pythons: $(PEER) ## run every test on each supported Python that is found (PYTHONS="3.13" chooses)
 	$(PYTHON) scripts/test-pythons $(PYTHONS) -- -n $(WORKERS) $(ARGS)
 
-check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture
+check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that what is generated is so
+	$(BIN)/python scripts/generate_api --check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/architecture
+
+docs: ## write the reference of the public names from the source, and the list of them
+	$(PYTHON) scripts/generate_api
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@echo "Installing the peers into $(VENV) (once)" >&2

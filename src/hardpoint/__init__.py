@@ -4,10 +4,14 @@ The public names. Each is imported when it is first used, so that `import hardpo
 `from hardpoint import Policy` loads nothing of the inbox.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hardpoint.core.public import lazily
+
 if TYPE_CHECKING:
+    from hardpoint.calls.call import AttemptEnded as AttemptEnded
+    from hardpoint.calls.call import CallEnded as CallEnded
+    from hardpoint.calls.once import Once as Once
     from hardpoint.core.errors import AlreadyExistsError as AlreadyExistsError
     from hardpoint.core.errors import AttemptTimeoutError as AttemptTimeoutError
     from hardpoint.core.errors import AuthenticationError as AuthenticationError
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import LimitExceededError as LimitExceededError
     from hardpoint.core.errors import MalformedRequestError as MalformedRequestError
     from hardpoint.core.errors import MissingSignatureError as MissingSignatureError
+    from hardpoint.core.errors import MisuseError as MisuseError
     from hardpoint.core.errors import NotFoundError as NotFoundError
     from hardpoint.core.errors import OAuthError as OAuthError
     from hardpoint.core.errors import OutcomeUnknownError as OutcomeUnknownError
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import StaleTimestampError as StaleTimestampError
     from hardpoint.core.errors import StoreCorruptError as StoreCorruptError
     from hardpoint.core.errors import StoreError as StoreError
+    from hardpoint.core.errors import StoreMisuseError as StoreMisuseError
     from hardpoint.core.errors import StoreUnavailableError as StoreUnavailableError
     from hardpoint.core.errors import TimedOutError as TimedOutError
     from hardpoint.core.errors import TokenEndpointError as TokenEndpointError
@@ -52,17 +58,37 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import UnexpectedResponseError as UnexpectedResponseError
     from hardpoint.core.errors import UnsupportedError as UnsupportedError
     from hardpoint.core.errors import WebhookError as WebhookError
+    from hardpoint.core.events import Listener as Listener
     from hardpoint.core.money import Money as Money
     from hardpoint.core.secrets import Secret as Secret
+    from hardpoint.hub.accounts import Accounts as Accounts
+    from hardpoint.hub.events import ConfigurationLoaded as ConfigurationLoaded
+    from hardpoint.hub.events import DoorFailed as DoorFailed
+    from hardpoint.hub.events import HubFailed as HubFailed
     from hardpoint.hub.hub import Hub as Hub
+    from hardpoint.hub.identity import IssuerUnavailable as IssuerUnavailable
     from hardpoint.hub.settings import Settings as Settings
     from hardpoint.resilience.breaker import Breaker as Breaker
     from hardpoint.resilience.budget import Budget as Budget
     from hardpoint.resilience.bulkhead import Bulkhead as Bulkhead
     from hardpoint.resilience.call import Degraded as Degraded
+    from hardpoint.resilience.circuit import CircuitState as CircuitState
+    from hardpoint.resilience.events import AttemptFinished as AttemptFinished
+    from hardpoint.resilience.events import CallQueued as CallQueued
+    from hardpoint.resilience.events import CallRejected as CallRejected
+    from hardpoint.resilience.events import CircuitChanged as CircuitChanged
+    from hardpoint.resilience.events import ErrorNotJudged as ErrorNotJudged
+    from hardpoint.resilience.events import FellBack as FellBack
+    from hardpoint.resilience.events import GaveUp as GaveUp
+    from hardpoint.resilience.events import Hedged as Hedged
+    from hardpoint.resilience.events import HedgeWon as HedgeWon
+    from hardpoint.resilience.events import OptionFailed as OptionFailed
+    from hardpoint.resilience.events import PolicyEvent as PolicyEvent
+    from hardpoint.resilience.events import RetryScheduled as RetryScheduled
     from hardpoint.resilience.hedge import Hedge as Hedge
     from hardpoint.resilience.policy import Policy as Policy
     from hardpoint.resilience.ratelimit import RateLimit as RateLimit
+    from hardpoint.resilience.recognition import Quota as Quota
     from hardpoint.resilience.retry import Retry as Retry
     from hardpoint.resilience.retry import constant as constant
     from hardpoint.resilience.retry import decorrelated as decorrelated
@@ -70,60 +96,162 @@ if TYPE_CHECKING:
     from hardpoint.resilience.retry import linear as linear
     from hardpoint.resilience.selection import refused as refused
     from hardpoint.resilience.selection import transient as transient
+    from hardpoint.resilience.settings import PolicyOptions as PolicyOptions
+    from hardpoint.resilience.settings import PolicySettings as PolicySettings
     from hardpoint.resilience.settings import PolicyWarning as PolicyWarning
     from hardpoint.resilience.state import Keyed as Keyed
+    from hardpoint.resilience.state import Stats as Stats
     from hardpoint.resilience.timeout import remaining as remaining
     from hardpoint.store.driver import Event as Event
     from hardpoint.store.driver import Transaction as Transaction
+    from hardpoint.store.events import BatchFailed as BatchFailed
+    from hardpoint.store.events import Checkpointed as Checkpointed
+    from hardpoint.store.events import GateHeldLong as GateHeldLong
+    from hardpoint.store.events import ResultNotRecorded as ResultNotRecorded
+    from hardpoint.store.events import StoreBroken as StoreBroken
+    from hardpoint.store.events import VaultAvailable as VaultAvailable
+    from hardpoint.store.events import VaultUnavailable as VaultUnavailable
+    from hardpoint.store.events import WriteWasSlow as WriteWasSlow
+    from hardpoint.telemetry.logs import Logs as Logs
     from hardpoint.webhooks.handlers import Permanent as Permanent
     from hardpoint.webhooks.handlers import RetryAfter as RetryAfter
     from hardpoint.webhooks.handlers import Schedule as Schedule
     from hardpoint.webhooks.handlers import Skip as Skip
     from hardpoint.webhooks.job import Job as Job
-
-_HOMES = {
-    "Money": "hardpoint.core.money",
-    "Secret": "hardpoint.core.secrets",
-    "Hub": "hardpoint.hub.hub",
-    "Settings": "hardpoint.hub.settings",
-    "Bulkhead": "hardpoint.resilience.bulkhead",
-    "Breaker": "hardpoint.resilience.breaker",
-    "Budget": "hardpoint.resilience.budget",
-    "Degraded": "hardpoint.resilience.call",
-    "Hedge": "hardpoint.resilience.hedge",
-    "Keyed": "hardpoint.resilience.state",
-    "Policy": "hardpoint.resilience.policy",
-    "PolicyWarning": "hardpoint.resilience.settings",
-    "RateLimit": "hardpoint.resilience.ratelimit",
-    "Retry": "hardpoint.resilience.retry",
-    "constant": "hardpoint.resilience.retry",
-    "decorrelated": "hardpoint.resilience.retry",
-    "exponential": "hardpoint.resilience.retry",
-    "linear": "hardpoint.resilience.retry",
-    "refused": "hardpoint.resilience.selection",
-    "remaining": "hardpoint.resilience.timeout",
-    "transient": "hardpoint.resilience.selection",
-    "Event": "hardpoint.store.driver",
-    "Transaction": "hardpoint.store.driver",
-    "Permanent": "hardpoint.webhooks.handlers",
-    "RetryAfter": "hardpoint.webhooks.handlers",
-    "Schedule": "hardpoint.webhooks.handlers",
-    "Skip": "hardpoint.webhooks.handlers",
-    "Job": "hardpoint.webhooks.job",
-}
-_ERRORS = "hardpoint.core.errors"
-
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name, _ERRORS if name.endswith("Error") else None)
-    if home is not None:
-        found = getattr(import_module(home), name, None)
-        if found is not None:
-            globals()[name] = found
-            return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    errors = [name for name in vars(import_module(_ERRORS)) if name.endswith("Error")]
-    return sorted([*globals(), *_HOMES, *errors])
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.calls.call": (
+                "AttemptEnded",
+                "CallEnded",
+            ),
+            "hardpoint.calls.once": ("Once",),
+            "hardpoint.core.errors": (
+                "AlreadyExistsError",
+                "AttemptTimeoutError",
+                "AuthenticationError",
+                "BudgetExhaustedError",
+                "BulkheadFullError",
+                "CircuitOpenError",
+                "ClientRefusedError",
+                "ConfigurationError",
+                "ConflictError",
+                "DeadlineExceededError",
+                "DeadlineTooShortError",
+                "DeclinedError",
+                "FlowError",
+                "FunctionFailedError",
+                "HardpointError",
+                "IdempotencyConflictError",
+                "InvalidRequestError",
+                "InvalidTokenError",
+                "LeaseLostError",
+                "LimitExceededError",
+                "MalformedRequestError",
+                "MissingSignatureError",
+                "MisuseError",
+                "NotFoundError",
+                "OAuthError",
+                "OutcomeUnknownError",
+                "PermissionDeniedError",
+                "PreconditionFailedError",
+                "ProviderError",
+                "RateLimitedError",
+                "ReauthorizationRequiredError",
+                "RejectedError",
+                "SignatureMismatchError",
+                "StaleTimestampError",
+                "StoreCorruptError",
+                "StoreError",
+                "StoreMisuseError",
+                "StoreUnavailableError",
+                "TimedOutError",
+                "TokenEndpointError",
+                "TokenRefreshError",
+                "TransactionLostError",
+                "UnavailableError",
+                "UnexpectedResponseError",
+                "UnsupportedError",
+                "WebhookError",
+            ),
+            "hardpoint.core.events": ("Listener",),
+            "hardpoint.core.money": ("Money",),
+            "hardpoint.core.secrets": ("Secret",),
+            "hardpoint.hub.accounts": ("Accounts",),
+            "hardpoint.hub.events": (
+                "ConfigurationLoaded",
+                "DoorFailed",
+                "HubFailed",
+            ),
+            "hardpoint.hub.hub": ("Hub",),
+            "hardpoint.hub.identity": ("IssuerUnavailable",),
+            "hardpoint.hub.settings": ("Settings",),
+            "hardpoint.resilience.breaker": ("Breaker",),
+            "hardpoint.resilience.budget": ("Budget",),
+            "hardpoint.resilience.bulkhead": ("Bulkhead",),
+            "hardpoint.resilience.call": ("Degraded",),
+            "hardpoint.resilience.circuit": ("CircuitState",),
+            "hardpoint.resilience.events": (
+                "AttemptFinished",
+                "CallQueued",
+                "CallRejected",
+                "CircuitChanged",
+                "ErrorNotJudged",
+                "FellBack",
+                "GaveUp",
+                "HedgeWon",
+                "Hedged",
+                "OptionFailed",
+                "PolicyEvent",
+                "RetryScheduled",
+            ),
+            "hardpoint.resilience.hedge": ("Hedge",),
+            "hardpoint.resilience.policy": ("Policy",),
+            "hardpoint.resilience.ratelimit": ("RateLimit",),
+            "hardpoint.resilience.recognition": ("Quota",),
+            "hardpoint.resilience.retry": (
+                "Retry",
+                "constant",
+                "decorrelated",
+                "exponential",
+                "linear",
+            ),
+            "hardpoint.resilience.selection": (
+                "refused",
+                "transient",
+            ),
+            "hardpoint.resilience.settings": (
+                "PolicyOptions",
+                "PolicySettings",
+                "PolicyWarning",
+            ),
+            "hardpoint.resilience.state": (
+                "Keyed",
+                "Stats",
+            ),
+            "hardpoint.resilience.timeout": ("remaining",),
+            "hardpoint.store.driver": (
+                "Event",
+                "Transaction",
+            ),
+            "hardpoint.store.events": (
+                "BatchFailed",
+                "Checkpointed",
+                "GateHeldLong",
+                "ResultNotRecorded",
+                "StoreBroken",
+                "VaultAvailable",
+                "VaultUnavailable",
+                "WriteWasSlow",
+            ),
+            "hardpoint.telemetry.logs": ("Logs",),
+            "hardpoint.webhooks.handlers": (
+                "Permanent",
+                "RetryAfter",
+                "Schedule",
+                "Skip",
+            ),
+            "hardpoint.webhooks.job": ("Job",),
+        },
+    )

@@ -46,7 +46,20 @@ def loaded_by(statement: str) -> set[str]:
 def test_importing_hardpoint_loads_itself_alone() -> None:
     loaded = loaded_by("import hardpoint")
     assert {name.partition(".")[0] for name in loaded}.isdisjoint(HEAVY)
-    assert {name for name in loaded if name.startswith("hardpoint")} == {"hardpoint"}
+    own = {name for name in loaded if name.startswith("hardpoint")}
+    assert own == {"hardpoint", "hardpoint.core", "hardpoint.core.public"}
+
+
+def test_importing_what_adapters_are_made_of_loads_none_of_it() -> None:
+    loaded = loaded_by("import hardpoint.provider")
+    assert {name.partition(".")[0] for name in loaded}.isdisjoint(HEAVY | {"pytest"})
+    own = {name for name in loaded if name.startswith("hardpoint")}
+    assert own == {"hardpoint", "hardpoint.core", "hardpoint.core.public", "hardpoint.provider"}
+
+
+def test_importing_the_inbox_or_the_vault_by_its_package_loads_neither() -> None:
+    loaded = loaded_by("import hardpoint.webhooks, hardpoint.oauth, hardpoint.sync")
+    assert {name.partition(".")[0] for name in loaded}.isdisjoint(HEAVY)
 
 
 def test_the_errors_and_secrets_load_nothing_heavy() -> None:

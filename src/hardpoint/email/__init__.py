@@ -3,6 +3,7 @@
 from hardpoint.email.addresses import Address
 from hardpoint.email.api import EmailSender
 from hardpoint.email.driver import EmailCapability, EmailDriver
+from hardpoint.email.memory import MemoryEmail
 from hardpoint.email.types import (
     Attachment,
     ConsentChanged,
@@ -15,6 +16,7 @@ from hardpoint.email.types import (
     EmailEvent,
     EmailFailure,
     Engagement,
+    NewEmail,
     merge,
 )
 
@@ -34,5 +36,7 @@ __all__ = [
     "EmailFailure",
     "EmailSender",
     "Engagement",
+    "MemoryEmail",
+    "NewEmail",
     "merge",
 ]

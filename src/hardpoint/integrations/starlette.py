@@ -41,6 +41,8 @@ from hardpoint.oauth.flows import FLOW_SECONDS, Flows
 from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.sessions import Session, Sessions, form_token, is_own_request, origin_of
 
+__all__ = ["OnConnect", "OnLogin", "OnRefused", "RequestParts", "SignIn"]
+
 _PRIVATE: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 _STATUSES: Final = {
     "unknown_provider": 404,

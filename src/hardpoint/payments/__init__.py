@@ -2,15 +2,18 @@
 
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
+from hardpoint.payments.memory import MemoryPayments
 from hardpoint.payments.types import (
     Capture,
     DeclineReason,
     DisputeChanged,
     DisputeStatus,
+    NewPayment,
     NextAction,
     Payment,
     PaymentEvent,
     PaymentFailed,
+    PaymentPage,
     PaymentStatus,
     PaymentSucceeded,
     Refund,
@@ -25,6 +28,8 @@ __all__ = [
     "DeclineReason",
     "DisputeChanged",
     "DisputeStatus",
+    "MemoryPayments",
+    "NewPayment",
     "NextAction",
     "Payment",
     "PaymentCapability",
@@ -32,6 +37,7 @@ __all__ = [
     "PaymentEvent",
     "PaymentFailed",
     "PaymentGateway",
+    "PaymentPage",
     "PaymentStatus",
     "PaymentSucceeded",
     "Refund",

@@ -2,13 +2,16 @@
 
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability, SmsDriver
+from hardpoint.sms.memory import MemorySms
 from hardpoint.sms.segments import Segments, SmsEncoding, segments
 from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
 from hardpoint.sms.types import (
     Message,
     MessageChanged,
+    MessagePage,
     MessageReceived,
     MessageStatus,
+    NewMessage,
     SmsConsent,
     SmsEvent,
     SmsFailure,
@@ -16,11 +19,14 @@ from hardpoint.sms.types import (
 )
 
 __all__ = [
+    "MemorySms",
     "MemorySuppressions",
     "Message",
     "MessageChanged",
+    "MessagePage",
     "MessageReceived",
     "MessageStatus",
+    "NewMessage",
     "OptedOutError",
     "Segments",
     "SmsCapability",

@@ -6,15 +6,24 @@ modules here but `hub` are written by scripts/generate_sync.
 
 from typing import TYPE_CHECKING
 
+from hardpoint.core.public import lazily
+
 if TYPE_CHECKING:
+    from hardpoint.sync.email import EmailSender as EmailSender
     from hardpoint.sync.hub import Hub as Hub
-
-__all__ = ["Hub"]
-
-
-def __getattr__(name: str) -> object:
-    if name == "Hub":
-        from hardpoint.sync.hub import Hub
-
-        return Hub
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hardpoint.sync.payments import PaymentGateway as PaymentGateway
+    from hardpoint.sync.sms import SmsSender as SmsSender
+    from hardpoint.sync.storage import ObjectStore as ObjectStore
+    from hardpoint.sync.vault import Vault as Vault
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.sync.email": ("EmailSender",),
+            "hardpoint.sync.hub": ("Hub",),
+            "hardpoint.sync.payments": ("PaymentGateway",),
+            "hardpoint.sync.sms": ("SmsSender",),
+            "hardpoint.sync.storage": ("ObjectStore",),
+            "hardpoint.sync.vault": ("Vault",),
+        },
+    )

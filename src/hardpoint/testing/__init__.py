@@ -1,43 +1,84 @@
-"""What tests of applications and of hardpoint itself use; each is imported when it is first used.
+"""What tests of applications use; each is imported when it is first used.
 
 Much of it comes as fixtures too, see `plugin`.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hardpoint.core.public import lazily
+
 if TYPE_CHECKING:
+    from hardpoint.fakes.authorization import FakeAuthorization as FakeAuthorization
+    from hardpoint.fakes.emitter import Chaos as Chaos
+    from hardpoint.fakes.emitter import Delivered as Delivered
+    from hardpoint.fakes.faults import Fault as Fault
+    from hardpoint.fakes.faults import bad_json as bad_json
+    from hardpoint.fakes.faults import commit_then_drop as commit_then_drop
+    from hardpoint.fakes.faults import hang as hang
+    from hardpoint.fakes.faults import html_500 as html_500
+    from hardpoint.fakes.faults import latency as latency
+    from hardpoint.fakes.faults import rate_limit as rate_limit
+    from hardpoint.fakes.faults import reset as reset
+    from hardpoint.fakes.faults import status as status
+    from hardpoint.fakes.faults import truncate as truncate
+    from hardpoint.fakes.issuer import FakeIssuer as FakeIssuer
+    from hardpoint.fakes.ledger import Ledger as Ledger
+    from hardpoint.fakes.ledger import LedgerEntry as LedgerEntry
+    from hardpoint.fakes.server import FakeServer as FakeServer
     from hardpoint.testing.assertions import assert_call_budget as assert_call_budget
     from hardpoint.testing.assertions import assert_exactly_once as assert_exactly_once
     from hardpoint.testing.assertions import assert_no_secret_in as assert_no_secret_in
     from hardpoint.testing.clock import ManualClock as ManualClock
     from hardpoint.testing.fakes import Fakes as Fakes
+    from hardpoint.testing.loop import VirtualLoop as VirtualLoop
     from hardpoint.testing.network import Network as Network
     from hardpoint.testing.network import NetworkRefusedError as NetworkRefusedError
     from hardpoint.testing.network import loopback_only as loopback_only
     from hardpoint.testing.time import manual_time as manual_time
     from hardpoint.testing.time import no_delays as no_delays
-
-_HOMES = {
-    "Fakes": "hardpoint.testing.fakes",
-    "ManualClock": "hardpoint.testing.clock",
-    "Network": "hardpoint.testing.network",
-    "NetworkRefusedError": "hardpoint.testing.network",
-    "assert_call_budget": "hardpoint.testing.assertions",
-    "assert_exactly_once": "hardpoint.testing.assertions",
-    "assert_no_secret_in": "hardpoint.testing.assertions",
-    "loopback_only": "hardpoint.testing.network",
-    "manual_time": "hardpoint.testing.time",
-    "no_delays": "hardpoint.testing.time",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.fakes.authorization": ("FakeAuthorization",),
+            "hardpoint.fakes.emitter": (
+                "Chaos",
+                "Delivered",
+            ),
+            "hardpoint.fakes.faults": (
+                "Fault",
+                "bad_json",
+                "commit_then_drop",
+                "hang",
+                "html_500",
+                "latency",
+                "rate_limit",
+                "reset",
+                "status",
+                "truncate",
+            ),
+            "hardpoint.fakes.issuer": ("FakeIssuer",),
+            "hardpoint.fakes.ledger": (
+                "Ledger",
+                "LedgerEntry",
+            ),
+            "hardpoint.fakes.server": ("FakeServer",),
+            "hardpoint.testing.assertions": (
+                "assert_call_budget",
+                "assert_exactly_once",
+                "assert_no_secret_in",
+            ),
+            "hardpoint.testing.clock": ("ManualClock",),
+            "hardpoint.testing.fakes": ("Fakes",),
+            "hardpoint.testing.loop": ("VirtualLoop",),
+            "hardpoint.testing.network": (
+                "Network",
+                "NetworkRefusedError",
+                "loopback_only",
+            ),
+            "hardpoint.testing.time": (
+                "manual_time",
+                "no_delays",
+            ),
+        },
+    )

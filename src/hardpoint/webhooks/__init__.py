@@ -1,6 +1,53 @@
 """Webhooks in: verified on raw bytes, stored before the answer, handled exactly once."""
 
-from hardpoint.core.errors import WebhookError
-from hardpoint.webhooks.verification import Verified, WebhookRequest, scheme
+from typing import TYPE_CHECKING
 
-__all__ = ["Verified", "WebhookError", "WebhookRequest", "scheme"]
+from hardpoint.core.public import lazily
+
+if TYPE_CHECKING:
+    from hardpoint.core.errors import MalformedRequestError as MalformedRequestError
+    from hardpoint.core.errors import MissingSignatureError as MissingSignatureError
+    from hardpoint.core.errors import SignatureMismatchError as SignatureMismatchError
+    from hardpoint.core.errors import StaleTimestampError as StaleTimestampError
+    from hardpoint.core.errors import WebhookError as WebhookError
+    from hardpoint.webhooks.attempts import HandlerFinished as HandlerFinished
+    from hardpoint.webhooks.attempts import StoreInTheWay as StoreInTheWay
+    from hardpoint.webhooks.inbox import EventReceived as EventReceived
+    from hardpoint.webhooks.inbox import ReceptionFault as ReceptionFault
+    from hardpoint.webhooks.inbox import RequestsRefused as RequestsRefused
+    from hardpoint.webhooks.verification import Notification as Notification
+    from hardpoint.webhooks.verification import Scheme as Scheme
+    from hardpoint.webhooks.verification import Verified as Verified
+    from hardpoint.webhooks.verification import WebhookRequest as WebhookRequest
+    from hardpoint.webhooks.verification import scheme as scheme
+    from hardpoint.webhooks.worker import ThreadsStuck as ThreadsStuck
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.core.errors": (
+                "MalformedRequestError",
+                "MissingSignatureError",
+                "SignatureMismatchError",
+                "StaleTimestampError",
+                "WebhookError",
+            ),
+            "hardpoint.webhooks.attempts": (
+                "HandlerFinished",
+                "StoreInTheWay",
+            ),
+            "hardpoint.webhooks.inbox": (
+                "EventReceived",
+                "ReceptionFault",
+                "RequestsRefused",
+            ),
+            "hardpoint.webhooks.verification": (
+                "Notification",
+                "Scheme",
+                "Verified",
+                "WebhookRequest",
+                "scheme",
+            ),
+            "hardpoint.webhooks.worker": ("ThreadsStuck",),
+        },
+    )

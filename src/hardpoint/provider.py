@@ -1,0 +1,301 @@
+"""What an author of an adapter imports: everything that providers share.
+
+A package of its own needs these names, those of its port's package and the errors of `hardpoint`,
+and nothing else; see docs/guides/add-a-provider.md. Each is imported when it is first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from hardpoint.core.public import lazily
+
+if TYPE_CHECKING:
+    from hardpoint.calls.connection import Connection as Connection
+    from hardpoint.core.capabilities import Capabilities as Capabilities
+    from hardpoint.core.capabilities import Idempotency as Idempotency
+    from hardpoint.core.effects import Clock as Clock
+    from hardpoint.core.effects import Ids as Ids
+    from hardpoint.core.effects import Random as Random
+    from hardpoint.core.money import MinorUnits as MinorUnits
+    from hardpoint.core.money import Money as Money
+    from hardpoint.core.providers import Provider as Provider
+    from hardpoint.core.providers import load as load
+    from hardpoint.core.providers import provider as provider
+    from hardpoint.core.providers import provider_names as provider_names
+    from hardpoint.core.secrets import Secret as Secret
+    from hardpoint.fakes.answers import Answers as Answers
+    from hardpoint.fakes.emitter import Emitter as Emitter
+    from hardpoint.fakes.fields import Fields as Fields
+    from hardpoint.fakes.fields import nested as nested
+    from hardpoint.fakes.fields import without_empty as without_empty
+    from hardpoint.fakes.ledger import Ledger as Ledger
+    from hardpoint.fakes.ledger import LedgerEntry as LedgerEntry
+    from hardpoint.fakes.messages import App as App
+    from hardpoint.fakes.messages import FakeReply as FakeReply
+    from hardpoint.fakes.messages import Received as Received
+    from hardpoint.fakes.server import FakeServer as FakeServer
+    from hardpoint.fakes.vendors import Trigger as Trigger
+    from hardpoint.fakes.vendors import VendorFacts as VendorFacts
+    from hardpoint.http.asynchronous import AsyncTransport as AsyncTransport
+    from hardpoint.http.auth import Authorization as Authorization
+    from hardpoint.http.auth import Basic as Basic
+    from hardpoint.http.auth import Bearer as Bearer
+    from hardpoint.http.auth import basic as basic
+    from hardpoint.http.auth import bearer as bearer
+    from hardpoint.http.blocking import BlockingTransport as BlockingTransport
+    from hardpoint.http.client import USER_AGENT as USER_AGENT
+    from hardpoint.http.client import ApiClient as ApiClient
+    from hardpoint.http.client import segment as segment
+    from hardpoint.http.errors import ErrorTable as ErrorTable
+    from hardpoint.http.errors import Known as Known
+    from hardpoint.http.errors import Problem as Problem
+    from hardpoint.http.errors import by_status as by_status
+    from hardpoint.http.errors import retry_after as retry_after
+    from hardpoint.http.extras import merged as merged
+    from hardpoint.http.extras import text_pairs as text_pairs
+    from hardpoint.http.forms import FORM as FORM
+    from hardpoint.http.forms import encode as encode
+    from hardpoint.http.forms import pairs as pairs
+    from hardpoint.http.limits import Limits as Limits
+    from hardpoint.http.limits import checked_url as checked_url
+    from hardpoint.http.limits import on_loopback as on_loopback
+    from hardpoint.http.messages import Request as Request
+    from hardpoint.http.messages import Response as Response
+    from hardpoint.http.messages import Transport as Transport
+    from hardpoint.http.redaction import redacted as redacted
+    from hardpoint.http.redaction import redacted_url as redacted_url
+    from hardpoint.oauth.catalogue import BodyEncoding as BodyEncoding
+    from hardpoint.oauth.catalogue import ClientAuth as ClientAuth
+    from hardpoint.oauth.catalogue import Expiry as Expiry
+    from hardpoint.oauth.catalogue import Pkce as Pkce
+    from hardpoint.oauth.catalogue import ProviderEntry as ProviderEntry
+    from hardpoint.oauth.catalogue import RefreshRotation as RefreshRotation
+    from hardpoint.oauth.catalogue import Revocation as Revocation
+    from hardpoint.oauth.identity import Asked as Asked
+    from hardpoint.oauth.identity import Identity as Identity
+    from hardpoint.oauth.tokens import Tokens as Tokens
+    from hardpoint.runtime.asynchronous import AsyncRuntime as AsyncRuntime
+    from hardpoint.runtime.blocking import BlockingRuntime as BlockingRuntime
+    from hardpoint.runtime.clocks import SystemClock as SystemClock
+    from hardpoint.runtime.effects import Runtime as Runtime
+    from hardpoint.testing.conformance.email import EmailConformance as EmailConformance
+    from hardpoint.testing.conformance.email_subject import EmailRefusals as EmailRefusals
+    from hardpoint.testing.conformance.email_subject import EmailSubject as EmailSubject
+    from hardpoint.testing.conformance.faults import Adapter as Adapter
+    from hardpoint.testing.conformance.faults import FaultConformance as FaultConformance
+    from hardpoint.testing.conformance.modes import MODES as MODES
+    from hardpoint.testing.conformance.modes import AsyncMode as AsyncMode
+    from hardpoint.testing.conformance.modes import BlockingMode as BlockingMode
+    from hardpoint.testing.conformance.modes import Mode as Mode
+    from hardpoint.testing.conformance.modes import exercises as exercises
+    from hardpoint.testing.conformance.payment_subject import PaymentRefusals as PaymentRefusals
+    from hardpoint.testing.conformance.payment_subject import PaymentSubject as PaymentSubject
+    from hardpoint.testing.conformance.payments import PaymentConformance as PaymentConformance
+    from hardpoint.testing.conformance.sms import SmsConformance as SmsConformance
+    from hardpoint.testing.conformance.sms_subject import SmsRefusals as SmsRefusals
+    from hardpoint.testing.conformance.sms_subject import SmsSubject as SmsSubject
+    from hardpoint.testing.conformance.storage import StorageConformance as StorageConformance
+    from hardpoint.testing.conformance.storage_subject import StorageRefusals as StorageRefusals
+    from hardpoint.testing.conformance.storage_subject import StorageSubject as StorageSubject
+    from hardpoint.webhooks.envelopes import Name as Name
+    from hardpoint.webhooks.envelopes import Unreadable as Unreadable
+    from hardpoint.webhooks.envelopes import check_printable as check_printable
+    from hardpoint.webhooks.envelopes import open_batch as open_batch
+    from hardpoint.webhooks.envelopes import open_envelope as open_envelope
+    from hardpoint.webhooks.samples import Builder as Builder
+    from hardpoint.webhooks.samples import Document as Document
+    from hardpoint.webhooks.samples import Fresh as Fresh
+    from hardpoint.webhooks.samples import Samples as Samples
+    from hardpoint.webhooks.signatures import HMAC_US as HMAC_US
+    from hardpoint.webhooks.signatures import TOLERANCE as TOLERANCE
+    from hardpoint.webhooks.signatures import HmacKey as HmacKey
+    from hardpoint.webhooks.signatures import Unfit as Unfit
+    from hardpoint.webhooks.signatures import check_age as check_age
+    from hardpoint.webhooks.signatures import check_tolerance as check_tolerance
+    from hardpoint.webhooks.signatures import matching_key as matching_key
+    from hardpoint.webhooks.signatures import prepare as prepare
+    from hardpoint.webhooks.signatures import signature_in as signature_in
+    from hardpoint.webhooks.signatures import timestamp as timestamp
+    from hardpoint.webhooks.verification import Coverage as Coverage
+    from hardpoint.webhooks.verification import Notification as Notification
+    from hardpoint.webhooks.verification import Replay as Replay
+    from hardpoint.webhooks.verification import Reply as Reply
+    from hardpoint.webhooks.verification import Scheme as Scheme
+    from hardpoint.webhooks.verification import SchemeType as SchemeType
+    from hardpoint.webhooks.verification import Verified as Verified
+    from hardpoint.webhooks.verification import WebhookRequest as WebhookRequest
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.calls.connection": ("Connection",),
+            "hardpoint.core.capabilities": (
+                "Capabilities",
+                "Idempotency",
+            ),
+            "hardpoint.core.effects": (
+                "Clock",
+                "Ids",
+                "Random",
+            ),
+            "hardpoint.core.money": (
+                "MinorUnits",
+                "Money",
+            ),
+            "hardpoint.core.providers": (
+                "Provider",
+                "load",
+                "provider",
+                "provider_names",
+            ),
+            "hardpoint.core.secrets": ("Secret",),
+            "hardpoint.fakes.answers": ("Answers",),
+            "hardpoint.fakes.emitter": ("Emitter",),
+            "hardpoint.fakes.fields": (
+                "Fields",
+                "nested",
+                "without_empty",
+            ),
+            "hardpoint.fakes.ledger": (
+                "Ledger",
+                "LedgerEntry",
+            ),
+            "hardpoint.fakes.messages": (
+                "App",
+                "FakeReply",
+                "Received",
+            ),
+            "hardpoint.fakes.server": ("FakeServer",),
+            "hardpoint.fakes.vendors": (
+                "Trigger",
+                "VendorFacts",
+            ),
+            "hardpoint.http.asynchronous": ("AsyncTransport",),
+            "hardpoint.http.auth": (
+                "Authorization",
+                "Basic",
+                "Bearer",
+                "basic",
+                "bearer",
+            ),
+            "hardpoint.http.blocking": ("BlockingTransport",),
+            "hardpoint.http.client": (
+                "ApiClient",
+                "USER_AGENT",
+                "segment",
+            ),
+            "hardpoint.http.errors": (
+                "ErrorTable",
+                "Known",
+                "Problem",
+                "by_status",
+                "retry_after",
+            ),
+            "hardpoint.http.extras": (
+                "merged",
+                "text_pairs",
+            ),
+            "hardpoint.http.forms": (
+                "FORM",
+                "encode",
+                "pairs",
+            ),
+            "hardpoint.http.limits": (
+                "Limits",
+                "checked_url",
+                "on_loopback",
+            ),
+            "hardpoint.http.messages": (
+                "Request",
+                "Response",
+                "Transport",
+            ),
+            "hardpoint.http.redaction": (
+                "redacted",
+                "redacted_url",
+            ),
+            "hardpoint.oauth.catalogue": (
+                "BodyEncoding",
+                "ClientAuth",
+                "Expiry",
+                "Pkce",
+                "ProviderEntry",
+                "RefreshRotation",
+                "Revocation",
+            ),
+            "hardpoint.oauth.identity": (
+                "Asked",
+                "Identity",
+            ),
+            "hardpoint.oauth.tokens": ("Tokens",),
+            "hardpoint.runtime.asynchronous": ("AsyncRuntime",),
+            "hardpoint.runtime.blocking": ("BlockingRuntime",),
+            "hardpoint.runtime.clocks": ("SystemClock",),
+            "hardpoint.runtime.effects": ("Runtime",),
+            "hardpoint.testing.conformance.email": ("EmailConformance",),
+            "hardpoint.testing.conformance.email_subject": (
+                "EmailRefusals",
+                "EmailSubject",
+            ),
+            "hardpoint.testing.conformance.faults": (
+                "Adapter",
+                "FaultConformance",
+            ),
+            "hardpoint.testing.conformance.modes": (
+                "AsyncMode",
+                "BlockingMode",
+                "MODES",
+                "Mode",
+                "exercises",
+            ),
+            "hardpoint.testing.conformance.payment_subject": (
+                "PaymentRefusals",
+                "PaymentSubject",
+            ),
+            "hardpoint.testing.conformance.payments": ("PaymentConformance",),
+            "hardpoint.testing.conformance.sms": ("SmsConformance",),
+            "hardpoint.testing.conformance.sms_subject": (
+                "SmsRefusals",
+                "SmsSubject",
+            ),
+            "hardpoint.testing.conformance.storage": ("StorageConformance",),
+            "hardpoint.testing.conformance.storage_subject": (
+                "StorageRefusals",
+                "StorageSubject",
+            ),
+            "hardpoint.webhooks.envelopes": (
+                "Name",
+                "Unreadable",
+                "check_printable",
+                "open_batch",
+                "open_envelope",
+            ),
+            "hardpoint.webhooks.samples": (
+                "Builder",
+                "Document",
+                "Fresh",
+                "Samples",
+            ),
+            "hardpoint.webhooks.signatures": (
+                "HMAC_US",
+                "HmacKey",
+                "TOLERANCE",
+                "Unfit",
+                "check_age",
+                "check_tolerance",
+                "matching_key",
+                "prepare",
+                "signature_in",
+                "timestamp",
+            ),
+            "hardpoint.webhooks.verification": (
+                "Coverage",
+                "Notification",
+                "Replay",
+                "Reply",
+                "Scheme",
+                "SchemeType",
+                "Verified",
+                "WebhookRequest",
+            ),
+        },
+    )

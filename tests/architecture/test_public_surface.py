@@ -1,0 +1,66 @@
+"""What may be imported: each public module says so, and what we show to users imports nothing else.
+
+The names are written down in `public_names.txt`. A name that goes there is a promise, and one that
+leaves breaks somebody, so a change of that file is a line of the changelog.
+"""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hardpoint
+
+ROOT = Path(__file__).parents[2]
+SOURCE = Path(hardpoint.__file__).parent
+SCRIPT = ROOT / "scripts" / "generate_api"
+LISTED = Path(__file__).with_name("public_names.txt").read_text().split()
+MODULES = sorted({name.rpartition(".")[0] for name in LISTED})
+REMEDY = "run `make docs` and add a line to CHANGELOG.md"
+
+
+def test_the_names_and_their_reference_are_what_is_written_down() -> None:
+    ended = subprocess.run(
+        [sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, f"{ended.stderr}{REMEDY}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_public_module_offers_what_is_written_down(module: str) -> None:
+    offered = importlib.import_module(module)
+    listed = [name.rpartition(".")[2] for name in LISTED if name.rpartition(".")[0] == module]
+    assert sorted(offered.__all__) == listed, REMEDY
+    assert {name for name in listed if getattr(offered, name, None) is None} == set()
+    assert set(listed) <= set(dir(offered))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_type_checkers_find_a_lazy_name_where_it_is_imported_from(module: str) -> None:
+    path = SOURCE.parent.joinpath(*module.split("."))
+    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+    for node in ast.parse(text).body:
+        match node:
+            case ast.If(
+                test=ast.Name("TYPE_CHECKING"), orelse=[ast.Assign(value=ast.Call(args=a))]
+            ):
+                told = {
+                    (one.module, alias.name, alias.asname)
+                    for one in node.body
+                    if isinstance(one, ast.ImportFrom)
+                    for alias in one.names
+                }
+                homes = ast.literal_eval(a[1])
+                assert told == {(home, name, name) for home in homes for name in homes[home]}
+            case _:
+                pass
+
+
+def test_a_name_that_nobody_offers_is_told_as_pythons_own_are() -> None:
+    with pytest.raises(AttributeError, match="module 'hardpoint' has no attribute 'NoSuchError'"):
+        hardpoint.NoSuchError  # noqa: B018
+    with pytest.raises(ImportError, match="nonsense"):
+        from hardpoint.provider import nonsense  # noqa: F401
