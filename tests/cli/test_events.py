@@ -79,6 +79,52 @@ def test_the_list_says_how_to_go_on(cli: Cli, events: Events) -> None:
     assert run.err == f"next:  add --before {events['two']}\n"
 
 
+@pytest.mark.parametrize("columns", ["80", "50"])
+def test_lists_fit_the_terminal_with_ids_that_every_command_takes(
+    cli: Cli, events: Events, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    every = (["events", "list"], ["dlq", "list"], ["refusals"], ["doctor"])
+    for arguments in (*every, ["events", "show", "evt_paid"], ["events", "show", events["dead"]]):
+        lines = cli(*arguments, tty=True).out.splitlines()
+        facts = [line for line in lines if not line.startswith(("body  ", "id  ", "correlation "))]
+        assert max(map(len, facts)) <= int(columns), arguments
+    listed = cli("events", "list", tty=True).out
+    assert events["done"] not in listed
+    short = {
+        one: name
+        for name, whole in events.items()
+        for one in listed.split()
+        if whole.startswith(one) and len(one) >= 8
+    }
+    assert set(short.values()) == set(events)
+    for one, name in short.items():
+        assert cli("events", "show", one, "--json").data["events"][0]["id"] == events[name]
+    [waiting] = [one for one, name in short.items() if name == "waiting"]
+    assert cli("events", "retry", waiting).code == 0
+    assert cli("events", "replay", waiting).code == 1
+    before = cli("events", "list", "--before", waiting, "--json").data["events"]
+    assert before[0]["id"] < events["waiting"]
+
+
+def test_the_beginning_of_several_ids_is_refused_by_name(cli: Cli, events: Events) -> None:
+    beginning = events["done"][:9]
+    for arguments in (["show"], ["retry"], ["replay"], ["list", "--before"]):
+        run = cli("events", *arguments, beginning)
+        assert run.code == 1, arguments
+        assert f"several ids begin with {beginning}: {events['done']}, " in run.err + run.out
+        assert ", ..." in run.err + run.out
+    assert "write more of it" in cli("events", "show", beginning).err
+
+
+def test_what_begins_no_id_names_no_event(cli: Cli, events: Events) -> None:
+    for other in ("00000000", events["done"][:7], events["done"][:-1] + "%", ""):
+        assert "there is no event" in cli("events", "show", other).err
+    listed = cli("events", "list", "--before", "ffffffff", "--json").data["events"]
+    assert len(listed) == len(events)
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [

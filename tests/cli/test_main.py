@@ -37,6 +37,57 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert summary in shown
 
 
+@pytest.mark.parametrize("words", [[], ["events"], ["dlq"], ["oauth"]])
+def test_no_summary_in_a_list_of_commands_is_cut(words: list[str]) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "hardpoint", *words, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=os.environ | {"COLUMNS": "80"},
+    ).stdout
+    listed = told.partition("Commands:\n")[2].splitlines()
+    assert listed
+    assert max(map(len, told.splitlines())) <= 80
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed), listed
+
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys({packages!r}))  # None: as if they were not there
+from hardpoint.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("packages", "words", "line"),
+    [
+        (["typer"], ["version"], "hardpoint[serve]"),
+        (["typer", "rich", "starlette", "uvicorn"], ["serve"], "hardpoint[serve]"),
+        (["rich"], ["demo", "--once"], "hardpoint[serve]"),
+        (["uvicorn"], ["serve"], "hardpoint[serve]"),
+        (["starlette"], ["serve"], "hardpoint[serve]"),
+        (["fastapi"], ["demo", "--once"], "hardpoint[demo,serve]"),
+        (["python_multipart"], ["demo", "--once"], "hardpoint[demo,serve]"),
+    ],
+)
+def test_a_command_without_its_extra_names_the_line_that_installs_it(
+    packages: list[str], words: list[str], line: str
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(packages=packages), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode == 3
+    assert "which is not installed" in run.stderr
+    assert run.stderr.endswith(f"next:  pip install '{line}'\n")
+
+
 def test_nothing_to_do_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "Usage: hardpoint" in capsys.readouterr().out

@@ -24,6 +24,44 @@ def test_colours_change_no_width() -> None:
     assert new == f"evt_{'2' * 60}  new"
 
 
+WIDE = Table(
+    ["GIVEN UP", "SOURCE", "REASON", "ERROR"],
+    [["2023-11-14", "billing", "dead", "no such order"], ["2023-11-15", "code", "failed", "-"]],
+)
+
+
+def test_columns_that_do_not_fit_go_to_further_lines_of_their_row() -> None:
+    assert aligned(WIDE, width=40).splitlines() == [
+        "GIVEN UP    SOURCE   REASON",
+        "  ERROR",
+        "2023-11-14  billing  dead",
+        "  no such order",
+        "2023-11-15  code     failed",
+        "  -",
+    ]
+    assert aligned(WIDE, width=42).splitlines()[0] == "GIVEN UP    SOURCE   REASON  ERROR"
+
+
+@pytest.mark.parametrize("width", [20, 22, 28, 34, 41, 60, 200])
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(width: int) -> None:
+    error = "ValueError: the order of this customer was not found anywhere"
+    table = Table(WIDE.columns, [*WIDE.rows, ["2023-11-16", "a", "dead", error]])
+    lines = aligned(table, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert error in " ".join(" ".join(lines).split())
+
+
+def test_a_cell_wider_than_the_terminal_is_folded_wherever_it_stands() -> None:
+    table = Table(["ID", "STATE"], [["x" * 30, "dead"]])
+    assert aligned(table, width=20, colours=False).splitlines() == [
+        "ID",
+        "  STATE",
+        "x" * 20,
+        "x" * 10,
+        "  dead",
+    ]
+
+
 @pytest.mark.parametrize(
     ("environment", "wanted"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],

@@ -1,15 +1,13 @@
 """`hardpoint demo`."""
 
-from importlib import import_module
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from hardpoint.cli.failures import Exit, Failure
+from hardpoint.cli.failures import Exit, Failure, required
 from hardpoint.cli.options import Json, commands, terminal_of
 from hardpoint.cli.terminal import Terminal
-from hardpoint.core.errors import ConfigurationError
 from hardpoint.demo.story import run
 
 app = commands()
@@ -29,21 +27,11 @@ def demo(
     Exit code 0 means that every count held.
     """
     terminal = terminal_of(context, json=json)
-    _require("fastapi")
+    for package in ("fastapi", "python_multipart", "uvicorn"):  # of the shop, a process of its own
+        required(package)
     console = Console(file=terminal.stderr if json else terminal.stdout)
     staying = not (once or json) and terminal.stdin.isatty()
     return _told(terminal, run(console, once=not staying))
-
-
-def _require(package: str) -> None:
-    try:
-        import_module(package)
-    except ModuleNotFoundError:
-        raise ConfigurationError(
-            "demo",
-            f"its shop needs {package}, which is not installed",
-            fix="pip install 'hardpoint[demo,serve]'",
-        ) from None
 
 
 def _told(terminal: Terminal, code: int) -> int:

@@ -4,7 +4,7 @@ import msgspec
 import typer
 
 from hardpoint.cli.failures import Exit
-from hardpoint.cli.looking import store_of
+from hardpoint.cli.looking import shortened, store_of
 from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
 from hardpoint.cli.views import dead_list
 from hardpoint.store.driver import Outcome
@@ -25,7 +25,8 @@ def list_(
     terminal = terminal_of(context, json=json)
     with store_of(config) as store:
         letters = store.dead_letters(limit=limit)
-    terminal.show({"dead_letters": msgspec.to_builtins(letters)}, dead_list(letters))
+        short = shortened(terminal, store, [one.event for one in letters])
+    terminal.show({"dead_letters": msgspec.to_builtins(letters)}, dead_list(letters, short))
     if any(one.reason == Outcome.NEEDS_RECONCILE for one in letters):
         terminal.say(
             "needs_reconcile: it may have happened. See its calls with hardpoint events show ID"

@@ -7,7 +7,7 @@ import typer
 
 from hardpoint.cli.changes import ChangeOption, carry_out
 from hardpoint.cli.failures import Exit
-from hardpoint.cli.looking import found, store_of
+from hardpoint.cli.looking import found, shortened, store_of, whole
 from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.cli.views import event_data, event_list, event_page
@@ -15,9 +15,11 @@ from hardpoint.store.driver import State
 
 app = commands()
 
-Identifier = Annotated[str, typer.Argument(metavar="ID", help="Our id, or the vendor's.")]
+Identifier = Annotated[
+    str, typer.Argument(metavar="ID", help="Our id, its beginning, or the vendor's.")
+]
 Identifiers = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Our ids, or the vendor's.")
+    list[str], typer.Argument(metavar="ID...", help="Our ids, their beginnings, or the vendor's.")
 ]
 HandlerOption = Annotated[str | None, typer.Option(help="Only this handler.")]
 
@@ -47,10 +49,17 @@ def list_(
     terminal = terminal_of(context, json=json)
     with store_of(config) as store:
         listed = store.events(
-            source=source, event_type=event_type, state=state, before=before, limit=limit
+            source=source,
+            event_type=event_type,
+            state=state,
+            before=before and whole(store, before),
+            limit=limit,
         )
+        short = shortened(terminal, store, [one.id for one in listed])
     more = listed[-1].id if len(listed) == limit else None
-    terminal.show({"events": msgspec.to_builtins(listed), "before": more}, event_list(listed))
+    terminal.show(
+        {"events": msgspec.to_builtins(listed), "before": more}, event_list(listed, short)
+    )
     if more is not None:
         terminal.say(f"next:  add --before {more}")
     return Exit.OK

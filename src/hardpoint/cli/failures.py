@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import final
+from importlib import import_module
+from typing import Final, final
 
 from hardpoint.core.errors import (
     ClientRefusedError,
@@ -105,6 +106,38 @@ _KINDS: tuple[tuple[type[HardpointError], str, Exit, str | None], ...] = (
     (HardpointError, "error", Exit.NO, None),
 )
 """How each kind of our errors ends a command; the first that fits."""
+_EXTRAS: Final = {
+    "fastapi": "demo,serve",
+    "joserfc": "oauth",
+    "python_multipart": "demo,serve",
+    "rich": "serve",
+    "starlette": "serve",
+    "typer": "serve",
+    "uvicorn": "serve",
+}
+"""The extras that bring a package, as pip is told of them."""
+
+
+def required(package: str) -> None:
+    """See that a package of an extra is there.
+
+    Raises:
+        CommandError: it is not; names the line that installs it.
+    """
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
+        raise not_installed(package) from error
+
+
+def not_installed(package: str) -> CommandError:
+    """A package is missing that an extra brings."""
+    return CommandError(
+        f"this command needs {package}, which is not installed",
+        exit_code=Exit.CONFIGURATION,
+        code="not_installed",
+        hint=f"pip install 'hardpoint[{_EXTRAS[package]}]'",
+    )
 
 
 def failure_of(error: Exception) -> Failure:
@@ -113,6 +146,9 @@ def failure_of(error: Exception) -> Failure:
     One that nobody foresaw is told by its class alone: its message may hold anything, a secret
     included. `HARDPOINT_DEBUG=1` shows it whole.
     """
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing in _EXTRAS:
+        error = not_installed(missing)
     if isinstance(error, CommandError):
         return Failure(
             code=error.code, message=str(error), hint=error.hint, exit_code=error.exit_code

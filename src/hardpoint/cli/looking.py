@@ -1,13 +1,19 @@
 """Looking into the store: read-only, beside a running server or without one."""
 
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from hardpoint.cli.failures import CommandError, Exit
+from hardpoint.cli.terminal import Terminal
 from hardpoint.hub.settings import Settings
 from hardpoint.store.driver import EventView, StoreReader
 from hardpoint.store.sqlite import SqliteReader
+
+_BEGINNING: Final = re.compile(r"[0-9a-f][0-9a-f-]{7,35}").fullmatch
+_NAMED_MAX: Final = 3
 
 
 @contextmanager
@@ -29,8 +35,8 @@ def store_of(config: Path) -> Generator[StoreReader]:
 
 
 def found(reader: StoreReader, identifier: str) -> list[EventView]:
-    """The events of an id, ours or a vendor's."""
-    views = list(reader.event(identifier))
+    """The events of an id, ours or a vendor's; or the one whose id of ours begins so."""
+    views = list(reader.event(identifier)) or list(reader.event(whole(reader, identifier)))
     if not views:
         raise CommandError(
             f"there is no event {identifier}",
@@ -39,3 +45,26 @@ def found(reader: StoreReader, identifier: str) -> list[EventView]:
             hint="hardpoint events list",
         )
     return views
+
+
+def whole(reader: StoreReader, identifier: str) -> str:
+    """Our id that begins so; what begins none is given back.
+
+    Raises:
+        CommandError: several do.
+    """
+    ids = reader.beginning(identifier, limit=_NAMED_MAX + 1) if _BEGINNING(identifier) else ()
+    if len(ids) > 1:
+        more = ", ..." if len(ids) > _NAMED_MAX else ""
+        raise CommandError(
+            f"several ids begin with {identifier}: {', '.join(ids[:_NAMED_MAX])}{more}",
+            exit_code=Exit.NO,
+            code="ambiguous",
+            hint="write more of it",
+        )
+    return ids[0] if ids else identifier
+
+
+def shortened(terminal: Terminal, reader: StoreReader, ids: Sequence[str]) -> Mapping[str, str]:
+    """The beginnings of ids that are enough to name them; none where no person reads."""
+    return {} if terminal.width is None else reader.short_ids(ids)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of, usage
+from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of, required, usage
 from hardpoint.cli.terminal import ReaderGoneError, Terminal
 
 THREADS_SECONDS = 1.0
@@ -53,10 +53,13 @@ def script() -> None:
 
 def _run(arguments: list[str], terminal: Terminal) -> int:
     try:
-        import typer
-    except ModuleNotFoundError:
-        terminal.fail(_NOT_INSTALLED)
-        return _NOT_INSTALLED.exit_code
+        required("typer")
+    except CommandError as error:
+        failure = failure_of(error)
+        terminal.fail(failure)
+        return failure.exit_code
+    import typer
+
     from hardpoint.cli.tree import tree
 
     try:
@@ -96,12 +99,6 @@ def _reader_gone(terminal: Terminal) -> int:
     return Exit.PIPE
 
 
-_NOT_INSTALLED = Failure(
-    code="not_installed",
-    message="the command line is an extra that is not installed",
-    hint="pip install 'hardpoint[serve]'",
-    exit_code=Exit.CONFIGURATION,
-)
 _INTERRUPTED = Failure(
     code="interrupted", message="interrupted", hint=None, exit_code=Exit.INTERRUPTED
 )

@@ -70,7 +70,7 @@ def connect(
     wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for it.")] = 300.0,
     json: Json = False,
 ) -> int:
-    """Connect an account by hand: open the address it prints, and agree.
+    """Connect an account by hand: open the address it prints.
 
     Register http://127.0.0.1:8765/auth/callback/NAME at the provider first.
     """
@@ -139,7 +139,7 @@ def revoke(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Give one account's grant back at its provider, and erase its tokens here."""
+    """Give one account's grant back, and erase its tokens here."""
     terminal = terminal_of(context, json=json)
 
     async def work(vault: Vault) -> bool:
@@ -157,7 +157,10 @@ def revoke(
 
 @app.command("rotate-key")
 def rotate_key(context: typer.Context, *, config: Config = CONFIG, json: Json = False) -> int:
-    """Wrap everything with the keyring's first key; say which of the others may go."""
+    """Wrap everything with the keyring's first key.
+
+    Says which of the others may go.
+    """
     terminal = terminal_of(context, json=json)
     done = run(_alone(config, lambda vault: vault.rotate_key()))
     terminal.show(
@@ -172,7 +175,10 @@ def rotate_key(context: typer.Context, *, config: Config = CONFIG, json: Json = 
 
 @app.command("new-key")
 def new_key(context: typer.Context, *, json: Json = False) -> int:
-    """Make a key for a keyring: `hardpoint oauth new-key > keyring; chmod 600 keyring`."""
+    """Make a key for a keyring.
+
+    `hardpoint oauth new-key > keyring; chmod 600 keyring`
+    """
     terminal = terminal_of(context, json=json)
     made = entry_of_a_keyring(terminal.clock.now(), os.urandom)
     terminal.show({"key": made}, made)

@@ -7,12 +7,13 @@ the title or paints over what stands there. JSON keeps it whole, spelled in ASCI
 import getpass
 import json
 import re
+import shutil
 import sys
 import time
 import unicodedata
 from collections.abc import Callable
 from io import TextIOWrapper
-from typing import Any, TextIO, final
+from typing import Any, Final, TextIO, final
 
 from hardpoint.cli.failures import Failure
 from hardpoint.cli.tables import Table, aligned, colours_wanted
@@ -20,6 +21,8 @@ from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock
 
+WIDTH_MIN: Final = 40
+"""A narrower terminal folds our lines itself."""
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC and kin
@@ -91,6 +94,13 @@ class Terminal:
                 stream.reconfigure(errors="backslashreplace")
         return cls(stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
 
+    @property
+    def width(self) -> int | None:
+        """How many characters a line has for the person who reads; None where nobody does."""
+        if self.json or not self.stdout.isatty():
+            return None
+        return max(WIDTH_MIN, shutil.get_terminal_size().columns)
+
     def show(self, data: object, *parts: str | Table, failure: Failure | None = None) -> None:
         """The command's result: `parts` for people, or `data` in the envelope.
 
@@ -139,7 +149,8 @@ class Terminal:
         if isinstance(part, str):
             return plain(part, lines=True)
         clean = Table(part.columns, [[plain(cell) for cell in row] for row in part.rows])
-        return aligned(clean, colours=self.stdout.isatty() and colours_wanted())
+        watched = self.width is not None
+        return aligned(clean, colours=watched and colours_wanted(), width=self.width)
 
     def _envelope(self, data: object, failure: Failure | None) -> None:
         from importlib.metadata import version

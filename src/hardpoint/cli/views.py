@@ -1,9 +1,10 @@
 """Rows of the store as a person reads them, and as JSON has them."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +19,8 @@ from hardpoint.store.driver import (
     JobView,
 )
 
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 def moment(seconds: float | None) -> str:
     """Unix seconds as a time in UTC."""
@@ -26,8 +29,8 @@ def moment(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def event_list(events: Sequence[EventSummary]) -> Table:
-    """One line for each event; the vendor's id as well as ours."""
+def event_list(events: Sequence[EventSummary], short: Mapping[str, str] = NOTHING) -> Table:
+    """One line for each event; the vendor's id as well as ours, which `short` may abbreviate."""
     rows = [
         (
             moment(one.received_at),
@@ -36,15 +39,15 @@ def event_list(events: Sequence[EventSummary]) -> Table:
             one.state.value,
             str(one.attempts),
             one.vendor_id or "-",
-            one.id,
+            short.get(one.id, one.id),
         )
         for one in events
     ]
     return Table(("RECEIVED", "SOURCE", "TYPE", "STATE", "ATTEMPTS", "EVENT", "ID"), rows)
 
 
-def dead_list(letters: Sequence[DeadLetter]) -> Table:
-    """One line for each job that was given up."""
+def dead_list(letters: Sequence[DeadLetter], short: Mapping[str, str] = NOTHING) -> Table:
+    """One line for each job that was given up; see `event_list`."""
     rows = [
         (
             moment(one.at),
@@ -54,7 +57,7 @@ def dead_list(letters: Sequence[DeadLetter]) -> Table:
             one.reason,
             str(one.failures),
             one.vendor_id or "-",
-            one.event,
+            short.get(one.event, one.event),
             _place(one.place),
             one.error or "-",
         )

@@ -6,7 +6,7 @@ lease is held by (event, handler, fence): the fence rises with every lease, and 
 an older fence is refused. It belongs to the process: it ends with it, and not before.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -483,6 +483,14 @@ class StoreReader(Protocol):
 
     def event(self, identifier: str) -> Sequence[EventView]:
         """The events with this id of ours, or this vendor's id (which several may share)."""
+        ...
+
+    def beginning(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """Our ids that begin so, the oldest first."""
+        ...
+
+    def short_ids(self, ids: Iterable[str]) -> Mapping[str, str]:
+        """For each id of ours the shortest beginning that no other event's id has now."""
         ...
 
     def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:

@@ -332,3 +332,32 @@ def test_a_store_in_an_oddly_named_folder_is_opened_and_read(stage, tmp_path, fo
         assert [one.vendor_id for one in desk.listing()] == ["evt_1"]
 
     stage.play(story)
+
+
+def test_an_id_is_shortened_to_what_no_other_event_shares(stage):
+    async def story(desk):
+        for number in range(20):
+            await desk.accept(f"evt_{number}")
+        reader = desk.look()
+        ids = [row.id for row in reader.events()]
+        short = reader.short_ids(ids)
+        assert set(short) == set(ids)
+        for one, beginning in short.items():
+            assert list(reader.beginning(beginning, limit=2)) == [one]
+            assert len(beginning) >= 8
+            assert not beginning.endswith("-")
+        assert list(reader.beginning(ids[0][:8], limit=3)) == sorted(ids)[:3]
+        reader.close()
+
+    stage.play(story)
+
+
+def test_the_only_event_is_named_by_the_first_eight_characters(stage):
+    async def story(desk):
+        await desk.accept("evt_1")
+        reader = desk.look()
+        [row] = reader.events()
+        assert reader.short_ids([row.id]) == {row.id: row.id[:8]}
+        reader.close()
+
+    stage.play(story)

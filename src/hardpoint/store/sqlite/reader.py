@@ -3,10 +3,11 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -33,6 +34,8 @@ from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("reader")
+SHORT_MIN: Final = 8
+"""Characters of an id: the time, to the minute."""
 _STEPS = 1_000
 _CALLS_SINCE = 2
 """The schema that has calls; a server of a version before may have the file still."""
@@ -133,6 +136,23 @@ class SqliteReader:
             )
             return [view for some in views for view in some]
 
+    def beginning(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """Our ids that begin so, the oldest first."""
+        with self._look() as connection:
+            rows = connection.execute(self._sql["beginning"], {"prefix": prefix, "limit": limit})
+            return [row["id"] for row in rows]
+
+    def short_ids(self, ids: Iterable[str]) -> Mapping[str, str]:
+        """For each id of ours the shortest beginning that no other event's id has now."""
+        short: dict[str, str] = {}
+        with self._look() as connection:
+            for one in ids:
+                neighbours = connection.execute(self._sql["neighbours"], {"id": one}).fetchone()
+                shared = max(_shared(one, each or "") for each in neighbours)
+                enough = max(SHORT_MIN, shared + 1)
+                short[one] = one[: enough + one[:enough].endswith("-")]
+        return short
+
     def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
         """The newest first."""
         with self._look() as connection:
@@ -201,6 +221,12 @@ class SqliteReader:
 
     def _overdue(self) -> bool:
         return self._clock.monotonic() > self._until
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _summary(row: Any) -> EventSummary:

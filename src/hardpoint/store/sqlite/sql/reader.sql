@@ -61,6 +61,15 @@ where s.name is not null and e.vendor_id = :identifier
 union
 select id from hardpoint_event where quarantine is not null and vendor_id = :identifier
 
+-- name: beginning
+select id from hardpoint_event where id >= :prefix and id < :prefix || char(1114111)
+order by id limit :limit
+
+-- name: neighbours
+select
+    (select max(id) from hardpoint_event where id < :id),
+    (select min(id) from hardpoint_event where id > :id)
+
 -- name: event
 select
     e.id, e.source, e.vendor_id, e.type, e.account, e.received_at, e.correlation_id, e.quarantine,
