@@ -6,6 +6,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.asgi import HEADER_BYTES_MAX, HEADERS_MAX, InboxApp, declared_length, source_of
 from hardpoint.hub.bodies import BodyBudget
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
@@ -435,3 +436,62 @@ def test_a_websocket_is_closed_and_an_unknown_protocol_refused():
     assert said == [{"type": "websocket.close", "code": 1000}]
     with pytest.raises(NotImplementedError):
         asyncio.run(app({"type": "gopher"}, receive, send))
+
+
+async def _begun() -> None:
+    pass
+
+
+def test_a_webhook_that_comes_as_the_hub_stops_is_told_to_come_again():
+    loop = asyncio.new_event_loop()
+    homes = iter([loop, None])
+    app = InboxApp(Receiver(), start=_begun, home=lambda: next(homes))
+    app._started = True
+    assert status(call(app, "POST", "/webhooks/a")) == 503
+    loop.close()
+
+
+def test_a_webhook_for_a_loop_that_was_closed_this_instant_is_told_to_come_again():
+    loop = asyncio.new_event_loop()
+    loop.close()
+    assert status(call(InboxApp(Receiver(), home=lambda: loop), "POST", "/webhooks/a")) == 503
+
+
+def test_a_store_that_does_not_answer_keeps_nobody_waiting(monkeypatch):
+    monkeypatch.setattr("hardpoint.hub.asgi.ANSWER_SECONDS", 0.01)
+
+    class Silent(Receiver):
+        def submit(self, source, headers, body, done):
+            pass
+
+    assert status(call(InboxApp(Silent()), "POST", "/webhooks/a")) == 503
+
+
+def test_what_passes_stops_no_start_and_is_tried_again_until_the_end():
+    async def in_use():
+        raise StoreUnavailableError("in use by process 7")
+
+    assert live(InboxApp(Receiver(), start=in_use)) == ["startup.complete", "shutdown.complete"]
+
+
+def test_what_has_passed_is_started_without_waiting_for_a_webhook(monkeypatch):
+    monkeypatch.setattr("hardpoint.hub.asgi.TRY_SECONDS", 0.001)
+    started, outcomes = asyncio.Event(), iter([True, True, False])
+    said: list[str] = []
+
+    async def start() -> None:
+        if next(outcomes):
+            raise StoreUnavailableError("in use by process 7")
+        started.set()
+
+    async def receive() -> dict[str, Any]:
+        if said:
+            await asyncio.wait_for(started.wait(), 30)
+            await asyncio.sleep(0)
+        return {"type": "lifespan.startup" if not said else "lifespan.shutdown"}
+
+    async def send(message) -> None:
+        said.append(message["type"])
+
+    asyncio.run(InboxApp(Receiver(), start=start)({"type": "lifespan"}, receive, send))
+    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -586,3 +586,17 @@ def test_a_hundred_lanes_that_hang_do_not_hold_up_a_healthy_one(folder):
 
     asyncio.run(scenario())
     assert sorted(waited)[-2] < 1  # a bound for a busy machine; 50 ms is measured in durability
+
+
+def test_a_hub_that_received_nothing_opens_its_store_when_a_source_is_added(folder):
+    hub, _ = load(folder, "[store]\nurl = 'sqlite:events.db'\n")
+
+    async def scenario():
+        async with hub:
+            assert not hub.store.is_open
+            (folder / "hardpoint.toml").write_text(CONFIGURATION)
+            await hub.reload()
+            assert hub.store.is_open
+            assert await deliver(hub) is STORED
+
+    asyncio.run(scenario())

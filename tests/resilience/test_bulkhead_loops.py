@@ -9,9 +9,10 @@ import pytest
 
 from hardpoint.core.errors import BulkheadFullError, LimitExceededError
 from hardpoint.resilience import bulkhead
-from hardpoint.resilience.bulkhead import Bulkhead
+from hardpoint.resilience.bulkhead import Bulkhead, Room
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.ratelimit import RateLimit, RateMeter
+from hardpoint.runtime.waiting import THREADS, ThreadWaiter
 
 
 async def hang() -> None:
@@ -155,3 +156,17 @@ def test_those_who_waited_for_their_moment_in_a_closed_loop_do_not_fill_the_line
         meter._leave(start)
         meter._arrive(start)
     assert meter.waiting == 1
+
+
+def test_a_place_is_not_lost_on_a_loop_that_is_closed_while_it_is_handed_over(effects):
+    class Closing(ThreadWaiter):
+        __slots__ = ()
+
+        def notify(self) -> bool:
+            return False
+
+    room = Room(Bulkhead(1, queue=5), effects)
+    room.free -= 1
+    room.line.append(Closing(effects))
+    room.give_back(THREADS)
+    assert (room.free, len(room.line)) == (1, 0)

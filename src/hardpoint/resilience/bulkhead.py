@@ -136,14 +136,11 @@ class BulkheadRoom:
     def give_back(self, home: object) -> None:
         """Give a place of `home`'s to the first who still waits, or back to the room."""
         with self._lock:
-            if home is self.home:
-                if self.calls - self.free - self._elsewhere <= 0:
+            if home is not self.home:
+                if self._others.get(home, 0) == 0:
                     return  # it was taken away, with its closed loop
-            elif self._others.get(home, 0) > 0:
                 self._others[home] -= 1
                 self._elsewhere -= 1
-            else:
-                return
             self.free += 1
             woken = self._hand_out()
         self._wake(woken)

@@ -31,15 +31,16 @@ class AsyncRuntime:
 class LoopLock:
     """A lock for the tasks of one event loop, in whichever loop they are.
 
-    One that `asyncio.Lock` holds for a loop that was closed would be held for ever.
+    An `asyncio.Lock` that was held when its loop was closed would be held for ever.
     """
 
-    __slots__ = ("_locks",)
+    __slots__ = ("_held", "_locks")
 
     def __init__(self) -> None:
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             WeakKeyDictionary()
         )
+        self._held: WeakKeyDictionary[asyncio.Task[Any] | None, asyncio.Lock] = WeakKeyDictionary()
 
     async def __aenter__(self) -> None:
         here = asyncio.get_running_loop()
@@ -49,6 +50,11 @@ class LoopLock:
                 del self._locks[loop]
             lock = self._locks[here] = asyncio.Lock()
         await lock.acquire()
+        self._held[asyncio.current_task()] = lock
 
     async def __aexit__(self, *_: object) -> None:
-        self._locks[asyncio.get_running_loop()].release()
+        # Not so where a task's coroutine is collected, in whatever task that happens.
+        here = asyncio._get_running_loop()
+        lock = self._held.pop(asyncio.current_task(), None) if here is not None else None
+        if lock is not None:
+            lock.release()

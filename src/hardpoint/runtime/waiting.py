@@ -76,16 +76,22 @@ class TaskWaiter:
 
     async def wait(self, seconds: float | None) -> None:
         """Wait to be woken, or for so long."""
-        if self._future.done() and not self.granted:
-            self._future = self._loop.create_future()  # it waits for another while
         if seconds is None:
             await self._future
             return
-        handle = self._effects.call_later(seconds, self._resolve)
+        late: list[None] = []
+
+        def over() -> None:
+            late.append(None)
+            self._resolve()
+
+        handle = self._effects.call_later(seconds, over)
         try:
             await self._future
         finally:
             handle.cancel()
+        if late and not self.granted:
+            self._future = self._loop.create_future()  # it may wait for another while
 
 
 @final

@@ -81,6 +81,13 @@ def test_an_opening_that_failed_may_be_tried_again(stage, store):
     for _ in range(2):
         with pytest.raises(StoreUnavailableError, match="not a regular file"):
             asyncio.run(store.ensure_open())
+
+    async def several():
+        return await asyncio.gather(
+            *(store.ensure_open() for _ in range(3)), return_exceptions=True
+        )
+
+    assert [type(one) for one in asyncio.run(several())] == [StoreUnavailableError] * 3
     stage.path.rmdir()
     asyncio.run(store.ensure_open())
     assert store.is_open

@@ -118,10 +118,11 @@ class SqliteStore:
                 opened here.
             StoreCorruptError: not a store of ours, or of a newer version.
         """
-        if not self._begin():
+        writer, mine = self._begin()
+        if not mine:
             raise StoreUnavailableError(f"{self.path} is open already")
         try:
-            await self._opened_here()
+            await self._opened_by(writer)
         except asyncio.CancelledError:
             await self.close()
             raise
@@ -132,8 +133,8 @@ class SqliteStore:
         Raises:
             StoreUnavailableError, StoreCorruptError: see `open`.
         """
-        self._begin()
-        await self._opened_here()
+        writer, _ = self._begin()
+        await self._opened_by(writer)
 
     def open_blocking(self) -> None:
         """The same for a process of threads alone: it can keep a journal, and accept nothing.
@@ -147,21 +148,18 @@ class SqliteStore:
         """Finish what was submitted, and let go of a store that was opened by `open_blocking`."""
         run(self.close())
 
-    def _begin(self) -> bool:
-        """Begin to open; False when that has been done."""
+    def _begin(self) -> tuple[Writer, bool]:
+        """Begin to open, unless that has been done; whether it had to be."""
         with self._mutex:
             if self._writer is not None:
-                return False
+                return self._writer, False
             writer = self._writer = Writer(
                 self._open_engine, self.limits, told=self._tell, closed=self._lock.release
             )
         writer.start()
-        return True
+        return writer, True
 
-    async def _opened_here(self) -> None:
-        writer = self._writer
-        if writer is None:  # it was closed meanwhile
-            raise StoreUnavailableError(f"{self.path} is not open")
+    async def _opened_by(self, writer: Writer) -> None:
         try:
             self._engine = await writer.opened()
         except StoreError:

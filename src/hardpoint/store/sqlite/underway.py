@@ -67,9 +67,9 @@ class UnderWay:
     def leave(self, intent: Intent) -> bool:
         """One has ended; False when it was given up for gone, and its key is another's now."""
         with self._lock:
-            for index, one in enumerate(self._given_up):
-                if one is intent:
-                    del self._given_up[index]
-                    return False
+            others = [one for one in self._given_up if one is not intent]
+            if len(others) < len(self._given_up):
+                self._given_up = others
+                return False
             del self._begun[name_of(intent)]
             return True
