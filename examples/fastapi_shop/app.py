@@ -27,8 +27,6 @@ from hardpoint import (
     TimedOutError,
 )
 from hardpoint.payments import DeclineReason, PaymentStatus
-from hardpoint.providers.filesystem import Filesystem
-from hardpoint.providers.filesystem.serving import FileServer
 
 LINK_SECONDS = 600
 log = logging.getLogger("uvicorn.error")
@@ -66,9 +64,9 @@ app = FastAPI(lifespan=lifespan)
 inbox = hub.asgi()
 app.mount("/webhooks/twilio", inbox)  # /webhooks/twilio/status
 app.mount("/webhooks", inbox)  # /webhooks/stripe
-kept = hub.settings.connections["files"].build()
-if isinstance(kept, Filesystem):  # a bucket serves its own signed addresses
-    app.mount("/files", FileServer(kept))
+files = hub.file_server("files")
+if files is not None:  # a bucket serves its own signed addresses
+    app.mount("/files", files)
 
 
 @app.put("/orders/{order_id}", status_code=201)

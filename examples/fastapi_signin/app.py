@@ -14,10 +14,9 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException
 
 from hardpoint import Hub, ReauthorizationRequiredError
-from hardpoint.http.asynchronous import AsyncTransport
-from hardpoint.http.messages import Request
 from hardpoint.integrations.starlette import SignIn
-from hardpoint.oauth.identity import Identity
+from hardpoint.oauth import Identity
+from hardpoint.provider import AsyncTransport, Request
 
 EVENTS = os.environ.get("EVENTS", "https://www.googleapis.com/calendar/v3/calendars/primary/events")
 

@@ -2,7 +2,10 @@
 
 import asyncio
 
+import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from hardpoint import Breaker, Policy
 from hardpoint.calls.call import CallEnded
@@ -321,6 +324,32 @@ def test_a_folder_that_is_not_there_is_told_by_its_key(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         Hub.load(path)
     assert caught.value.key == "connections.files.path"
+
+
+def test_a_folder_s_signed_urls_are_served_by_the_application_and_a_vendor_s_are_not(
+    write, monkeypatch
+):
+    monkeypatch.setenv("HP_FILES", "f" * 32)
+    signed = 'path = "files"\nsecret = "env:HP_FILES"\npublic_url = "http://localhost/files"'
+
+    async def scenario():
+        hub = Hub.load(write(change=lambda text: text.replace('path = "files"', signed)))
+        await hub.storage("files").put("a/b", b"hello")
+        url = await hub.storage("files").sign_url("a/b", expires=60)
+        app = Starlette(routes=[Mount("/files", hub.file_server("files"))])
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as browser:
+            answer = await browser.get(url)
+        assert hub.file_server("billing") is None
+        await hub.stop()
+        return answer.content
+
+    assert asyncio.run(scenario()) == b"hello"
+
+
+def test_a_folder_without_a_secret_has_no_signed_urls_to_serve(write):
+    with pytest.raises(ConfigurationError) as caught:
+        Hub.load(write()).file_server("files")
+    assert caught.value.key == "connections.files.secret"
 
 
 VAULT = """

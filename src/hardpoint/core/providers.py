@@ -35,6 +35,8 @@ class Provider:
         effects: port to `module:Class` of the asynchronous shell that its driver is made with, and
             of the blocking one, each made from the settings; a port that is not named gets the HTTP
             transport.
+        file_server: `module:Class` of the ASGI application, made from the settings, that serves the
+            URLs its storage signs; none where the vendor does.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
         login: `module:NAME` of its authorization server's entry for signing in, where it has one.
@@ -53,6 +55,7 @@ class Provider:
     settings: str | None = None
     ports: Mapping[str, str] = field(default_factory=dict[str, str])
     effects: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    file_server: str | None = None
     errors: str | None = None
     fake: str | None = None
     login: str | None = None

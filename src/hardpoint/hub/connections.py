@@ -168,6 +168,18 @@ class ConnectionSettings:
             options.setdefault(_STATUS_URL, status_url)
         return _below(key, lambda: kind(**options))
 
+    def file_server(self, vault: Callable[[str], Authorization]) -> Any:
+        """What serves the URLs that its storage signs; None where the vendor does.
+
+        Raises:
+            ConfigurationError: see `build`; or nothing signs URLs.
+        """
+        reference = provider(self.provider).file_server
+        if reference is None:
+            return None
+        own = self.build(vault=vault)
+        return _below(f"connections.{self.name}", lambda: load(reference)(own))
+
 
 def _unopened(name: str) -> Authorization:
     """Stands for a key in the vault while nobody needs it."""

@@ -50,7 +50,7 @@ from hardpoint.webhooks.worker import Worker
 if TYPE_CHECKING:
     from hardpoint.email.api import EmailSender
     from hardpoint.hub.accounts import Accounts
-    from hardpoint.hub.asgi import InboxApp
+    from hardpoint.hub.asgi import AsgiApp, InboxApp
     from hardpoint.oauth.vault import Vault
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
@@ -210,6 +210,16 @@ class Hub:
     def storage(self, connection: str) -> "ObjectStore":
         """Keeps files through a connection; see `payments` for its name."""
         return self._ports.get("storage", connection)
+
+    def file_server(self, connection: str) -> "AsgiApp | None":
+        """Serves the URLs that a storage connection signs: mount it at their address.
+
+        None where the vendor serves them itself, as it does for a bucket.
+
+        Raises:
+            ConfigurationError: it is not configured, or has no secret to sign URLs with.
+        """
+        return self._ports.file_server(connection)
 
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""

@@ -21,6 +21,7 @@ PROVIDER = Provider(
             "hardpoint.providers.filesystem.calls:DirectCalls",
         )
     },
+    file_server="hardpoint.providers.filesystem.serving:FileServer",
 )
 
 _SECRET_CHARACTERS_MIN = 16
