@@ -6,9 +6,12 @@ leaves breaks somebody, so a change of that file is a line of the changelog.
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -19,7 +22,13 @@ SOURCE = Path(hardpoint.__file__).parent
 SCRIPT = ROOT / "scripts" / "generate_api"
 LISTED = Path(__file__).with_name("public_names.txt").read_text().split()
 MODULES = sorted({name.rpartition(".")[0] for name in LISTED})
-REMEDY = "run `make docs` and add a line to CHANGELOG.md"
+REMEDY = "run `make docs`, and where public_names.txt changes add a line to CHANGELOG.md"
+
+IMPORT = re.compile(
+    r"^[ \t]*(?:>>> )?(from hardpoint[\w.]* import (?:\([^)]*\)|[^\n(]+)|import hardpoint[\w.]*)",
+    re.MULTILINE,
+)
+BLOCK = re.compile(r"^([ ]*)```(?:python|py)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 
 def test_the_names_and_their_reference_are_what_is_written_down() -> None:
@@ -57,6 +66,58 @@ def test_type_checkers_find_a_lazy_name_where_it_is_imported_from(module: str) -
                 assert told == {(home, name, name) for home in homes for name in homes[home]}
             case _:
                 pass
+
+
+def shown_to_users() -> Iterator[tuple[str, str]]:
+    """Every text that shows how hardpoint is used: its place, and the Python in it."""
+    pages = [path for path in (ROOT / "docs").rglob("*.md") if not {"adr", "api"} & {*path.parts}]
+    for page in [ROOT / "README.md", *pages]:
+        for block in BLOCK.finditer(page.read_text()):
+            yield str(page.relative_to(ROOT)), dedent(block[2])
+    starters = SOURCE.glob("providers/*/starter/**/*.py")
+    for path in [*(ROOT / "examples").rglob("*.py"), *starters]:
+        yield str(path.relative_to(ROOT)), path.read_text()
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The docstrings of a module, and every other text in it: what it writes may be a program."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def inner_imports(tree: ast.AST) -> Iterator[str]:
+    """What is imported from hardpoint, and is not public."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.partition(".")[0] == "hardpoint" and alias.name not in MODULES:
+                    yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if module.partition(".")[0] == "hardpoint":
+                names = [f"{module}.{alias.name}" for alias in node.names]
+                yield from (name for name in names if name not in {*LISTED, *MODULES})
+
+
+def test_what_users_are_shown_imports_public_names_alone() -> None:
+    found = {
+        (place, name)
+        for place, code in shown_to_users()
+        for name in inner_imports(ast.parse(code, place))
+    }
+    assert not found
+
+
+def test_what_docstrings_show_imports_public_names_alone() -> None:
+    found = {
+        (str(path.relative_to(SOURCE)), name)
+        for path in SOURCE.rglob("*.py")
+        for text in texts_of(path)
+        for statement in IMPORT.findall(text)
+        for name in inner_imports(ast.parse(statement))
+    }
+    assert not found
 
 
 def test_a_name_that_nobody_offers_is_told_as_pythons_own_are() -> None:

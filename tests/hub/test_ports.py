@@ -336,9 +336,15 @@ def test_a_folder_s_signed_urls_are_served_by_the_application_and_a_vendor_s_are
         hub = Hub.load(write(change=lambda text: text.replace('path = "files"', signed)))
         await hub.storage("files").put("a/b", b"hello")
         url = await hub.storage("files").sign_url("a/b", expires=60)
-        app = Starlette(routes=[Mount("/files", hub.file_server("files"))])
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as browser:
-            answer = await browser.get(url)
+        upload = await hub.storage("files").sign_url("a/c", method="PUT", expires=60)
+        served = hub.file_server("files")
+        narrow = hub.file_server("files", body_bytes_max=3)
+        for server, size in ((served, 4), (narrow, 3)):
+            app = Starlette(routes=[Mount("/files", server)])
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as browser:
+                answer = await browser.get(url)
+                assert (await browser.put(upload, content=b"x" * size)).status_code == 201
+                assert server is served or (await browser.put(upload, content=b"four")).is_error
         assert hub.file_server("billing") is None
         await hub.stop()
         return answer.content

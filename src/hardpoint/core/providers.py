@@ -35,8 +35,8 @@ class Provider:
         effects: port to `module:Class` of the asynchronous shell that its driver is made with, and
             of the blocking one, each made from the settings; a port that is not named gets the HTTP
             transport.
-        file_server: `module:Class` of the ASGI application, made from the settings, that serves the
-            URLs its storage signs; none where the vendor does.
+        file_server: `module:Class` of the ASGI application that serves the URLs its storage signs,
+            made from the settings and `body_bytes_max=`; none where the vendor does.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
         login: `module:NAME` of its authorization server's entry for signing in, where it has one.

@@ -168,7 +168,7 @@ class ConnectionSettings:
             options.setdefault(_STATUS_URL, status_url)
         return _below(key, lambda: kind(**options))
 
-    def file_server(self, vault: Callable[[str], Authorization]) -> Any:
+    def file_server(self, vault: Callable[[str], Authorization], body_bytes_max: int | None) -> Any:
         """What serves the URLs that its storage signs; None where the vendor does.
 
         Raises:
@@ -177,8 +177,10 @@ class ConnectionSettings:
         reference = provider(self.provider).file_server
         if reference is None:
             return None
-        own = self.build(vault=vault)
-        return _below(f"connections.{self.name}", lambda: load(reference)(own))
+        own, serving = self.build(vault=vault), load(reference)
+        bounds = {} if body_bytes_max is None else {"body_bytes_max": body_bytes_max}
+        key = f"connections.{self.name}"
+        return _below(key, lambda: serving(own, **bounds))
 
 
 def _unopened(name: str) -> Authorization:

@@ -211,15 +211,21 @@ class Hub:
         """Keeps files through a connection; see `payments` for its name."""
         return self._ports.get("storage", connection)
 
-    def file_server(self, connection: str) -> "AsgiApp | None":
+    def file_server(
+        self, connection: str, *, body_bytes_max: int | None = None
+    ) -> "AsgiApp | None":
         """Serves the URLs that a storage connection signs: mount it at their address.
 
         None where the vendor serves them itself, as it does for a bucket.
 
+        Args:
+            connection: its name.
+            body_bytes_max: the largest object taken; 100 MiB if nothing is said.
+
         Raises:
             ConfigurationError: it is not configured, or has no secret to sign URLs with.
         """
-        return self._ports.file_server(connection)
+        return self._ports.file_server(connection, body_bytes_max)
 
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""

@@ -131,9 +131,9 @@ class Ports:
                 found = self._built[port, name] = self._build(port, self._connection(name))
             return found
 
-    def file_server(self, name: str) -> Any:
+    def file_server(self, name: str, body_bytes_max: int | None) -> Any:
         """What serves the URLs that a connection's storage signs; None where the vendor does."""
-        return self._connection(name).file_server(self._vault)
+        return self._connection(name).file_server(self._vault, body_bytes_max)
 
     def policy(self, name: str) -> Policy:
         """What the connection's calls run under; its state lasts as long as its settings."""
