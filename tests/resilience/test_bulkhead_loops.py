@@ -9,7 +9,7 @@ import pytest
 
 from hardpoint.core.errors import BulkheadFullError, LimitExceededError
 from hardpoint.resilience import bulkhead
-from hardpoint.resilience.bulkhead import Bulkhead, Room
+from hardpoint.resilience.bulkhead import Bulkhead, BulkheadRoom
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.ratelimit import RateLimit, RateMeter
 from hardpoint.runtime.waiting import THREADS, ThreadWaiter
@@ -165,7 +165,7 @@ def test_a_place_is_not_lost_on_a_loop_that_is_closed_while_it_is_handed_over(ef
         def notify(self) -> bool:
             return False
 
-    room = Room(Bulkhead(1, queue=5), effects)
+    room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.free -= 1
     room.line.append(Closing(effects))
     room.give_back(THREADS)
