@@ -10,6 +10,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.providers import Provider
 from hardpoint.hub import connections
 from hardpoint.hub.connections import ConnectionSettings, PolicySettings
+from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.providers.stripe import Stripe
 
@@ -160,3 +161,56 @@ def test_settings_made_in_code_are_refused_alike():
     billing = ConnectionSettings(name="billing", provider="nobody", policy=PolicySettings())
     with pytest.raises(ConfigurationError, match=r"connections\.billing\.provider"):
         billing.build()
+
+
+ADDRESSED = """
+[connections.billing]
+provider = "stripe"
+secret_key = "env:HP_KEY"
+[connections.texts]
+provider = "twilio"
+account_sid = "AC00000000000000000000000000000000"
+secret = "env:HP_KEY"
+[connections.mail]
+provider = "sendgrid"
+api_key = "env:HP_MAIL"
+[connections.files]
+provider = "aws"
+bucket = "bucket"
+region = "eu-central-1"
+access_key_id = "AKIA1"
+secret_access_key = "env:HP_KEY"
+[connections.disk]
+provider = "filesystem"
+path = "."
+secret = "env:HP_MAIL"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("billing", "base_url"),
+        ("texts", "base_url"),
+        ("texts", "status_url"),
+        ("mail", "base_url"),
+        ("files", "endpoint_url"),
+        ("disk", "public_url"),
+    ],
+)
+@pytest.mark.parametrize("value", ["env:VENDOR_URL", "http://vendor.example"])
+def test_an_address_that_is_none_is_refused_before_the_first_call(
+    tmp_path, monkeypatch, name, key, value
+):
+    monkeypatch.setenv("HP_KEY", "sk_test_1")
+    monkeypatch.setenv("HP_MAIL", "SG.0123456789abcdef")
+    path = tmp_path / "hardpoint.toml"
+    head = f"[connections.{name}]\n"
+    good = ADDRESSED + 'public_url = "http://localhost/files"\n'
+    path.write_text(good)
+    Hub.load(path)
+    odd = good if key == "public_url" else good.replace(head, f'{head}{key} = "{value}"\n')
+    path.write_text(odd.replace("http://localhost/files", value) if key == "public_url" else odd)
+    with pytest.raises(ConfigurationError) as caught:
+        Hub.load(path)
+    assert caught.value.key == f"connections.{name}.{key}"

@@ -27,7 +27,7 @@ def demo(
     Exit code 0 means that every count held.
     """
     terminal = terminal_of(context, json=json)
-    for package in ("fastapi", "python_multipart", "uvicorn"):  # of the shop, a process of its own
+    for package in ("python_multipart", "fastapi", "uvicorn"):  # of the shop, a process of its own
         required(package)
     console = Console(file=terminal.stderr if json else terminal.stdout)
     staying = not (once or json) and terminal.stdin.isatty()

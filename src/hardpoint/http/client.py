@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.http.auth import Authorization
-from hardpoint.http.limits import checked_url, on_loopback
+from hardpoint.http.limits import checked_base_url, on_loopback
 from hardpoint.http.messages import Request, Response, Transport
 
 _TARGET = re.compile(r"/[!-\[\]-~]*", re.ASCII)  # visible ASCII without the backslash
@@ -38,19 +38,11 @@ class ApiClient:
         authorization: Authorization,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        parts = urlsplit(checked_url(base_url, key="base_url"))
-        if parts.hostname not in hosts and not on_loopback(parts.hostname):
-            raise ConfigurationError(
-                "base_url",
-                "is not a host of the provider",
-                fix=f"Leave it out, or name {', '.join(sorted(hosts))} or loopback",
-            )
-        if not on_loopback(parts.hostname) and not authorization.permits(parts.hostname or ""):
+        host = urlsplit(checked_base_url(base_url, hosts)).hostname
+        if not on_loopback(host) and not authorization.permits(host or ""):
             raise ConfigurationError(
                 "base_url", "is not a host that these credentials may be sent to"
             )
-        if parts.query or parts.fragment:
-            raise ConfigurationError("base_url", "holds a query or a fragment")
         self._transport = transport
         self._base = base_url.rstrip("/")
         self._authorization = authorization

@@ -1,5 +1,6 @@
 """The bounds of a transport, and the addresses it may talk to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple, final
@@ -85,4 +86,24 @@ def checked_url(url: str, *, key: str) -> str:
         raise ConfigurationError(key, "holds credentials", fix="They do not belong in a URL")
     if parts.scheme == "http" and not on_loopback(parts.hostname):
         raise ConfigurationError(key, "is not https", fix="Only loopback may be plain http")
+    return url
+
+
+def checked_base_url(url: str, hosts: Collection[str]) -> str:
+    """The address that a provider's paths go below: on one of its hosts, or on loopback (a fake).
+
+    Settings check it when they are made, so that a mistake shows before the first call.
+
+    Raises:
+        ConfigurationError: it is not; names `base_url`.
+    """
+    parts = urlsplit(checked_url(url, key="base_url"))
+    if parts.hostname not in hosts and not on_loopback(parts.hostname):
+        raise ConfigurationError(
+            "base_url",
+            "is not a host of the provider",
+            fix=f"Leave it out, or name {', '.join(sorted(hosts))} or loopback",
+        )
+    if parts.query or parts.fragment:
+        raise ConfigurationError("base_url", "holds a query or a fragment")
     return url

@@ -7,6 +7,7 @@ from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
 from hardpoint.email.addresses import checked_address
 from hardpoint.http.auth import Authorization
+from hardpoint.http.limits import checked_base_url
 
 PROVIDER = Provider(
     name="sendgrid",
@@ -47,6 +48,7 @@ class SendGrid:
     base_url: str = f"https://{HOST}"
 
     def __post_init__(self) -> None:
+        checked_base_url(self.base_url, HOSTS)
         if isinstance(self.api_key, Secret) and not self.api_key.reveal().startswith("SG."):
             raise ConfigurationError(
                 "api_key", "is not an API key", fix="Copy the whole key, which starts with SG."

@@ -6,6 +6,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization
+from hardpoint.http.limits import checked_base_url
 
 PROVIDER = Provider(
     name="stripe",
@@ -47,6 +48,7 @@ class Stripe:
     base_url: str = f"https://{HOST}"
 
     def __post_init__(self) -> None:
+        checked_base_url(self.base_url, {HOST})
         if isinstance(self.secret_key, Secret):
             self._check_key(self.secret_key.reveal())
         if self.account is not None and not self.account.startswith("acct_"):

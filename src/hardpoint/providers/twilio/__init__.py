@@ -7,7 +7,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization
-from hardpoint.http.limits import checked_url
+from hardpoint.http.limits import checked_base_url, checked_url
 
 PROVIDER = Provider(
     name="twilio",
@@ -59,6 +59,7 @@ class Twilio:
     base_url: str = f"https://{HOST}"
 
     def __post_init__(self) -> None:
+        checked_base_url(self.base_url, HOSTS)
         if not _ACCOUNT.fullmatch(self.account_sid):
             raise ConfigurationError(
                 "account_sid",
