@@ -13,7 +13,7 @@ from hardpoint.cli.connecting import connected
 from hardpoint.cli.failures import CommandError
 from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
-from hardpoint.core.errors import ConfigurationError, FlowError
+from hardpoint.core.errors import ClientRefusedError, ConfigurationError, FlowError
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
@@ -119,6 +119,14 @@ def test_a_person_who_says_no_ends_it(identity):
         connect(identity, person)
     assert caught.value.reason == "access_denied"
     assert "see the terminal" in person.answers[0].text
+
+
+def test_a_client_that_the_provider_refuses_is_named_as_such(identity, provider):
+    provider.app.server.client_secret = "renewed"
+    person = Person(agreeing)
+    with pytest.raises(ClientRefusedError, match=r"\[oauth\.acme\] \(invalid_client\)"):
+        connect(identity, person)
+    assert "(invalid_client)" in person.answers[0].text
 
 
 def test_another_account_is_not_put_in_the_place_of_the_connected_one(identity):

@@ -114,15 +114,18 @@ def test_a_grant_that_is_gone_says_what_to_do(cli, deployment):
 def test_a_refused_client_is_the_operators_to_mend(cli, deployment, monkeypatch):
     deployment.connect()
     monkeypatch.setenv("CLIENT_SECRET", "old")
-    assert cli("oauth", "refresh", "c").code == 3
+    run = cli("oauth", "refresh", "c")
+    assert (run.code, "[oauth.github] (invalid_client)" in run.err) == (3, True)
     listed = cli("oauth", "status")
     assert (listed.code, "[oauth.github]" in listed.err) == (1, True)
+    assert "invalid_client" in listed.out
     health = cli("doctor", "--json")
     found = {one["check"]: one for one in health.data["findings"]}
     assert (found["vault"]["result"], found["vault"]["detail"]) == (
         "fail",
-        "refused by their providers: github",
+        "refused by their providers: github (invalid_client)",
     )
+    assert found["vault"]["fix"] == "renew the secret of [oauth.github]"
 
 
 def test_a_doubt_names_the_way_out(cli, deployment):

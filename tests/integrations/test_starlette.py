@@ -199,10 +199,13 @@ def test_a_provider_that_is_away_is_no_fault_of_the_visitor(browser, provider):
     assert browser.user() is None
 
 
-def test_a_client_that_is_refused_is_told_to_nobody_but_us(browser, issuer):
+def test_a_client_that_is_refused_is_named_as_such_and_nothing_else_of_it(browser, issuer):
     issuer.server.client_secret = "renewed"
     answer = browser.sign_in()
-    assert (answer.status_code, answer.text) == (502, "The sign-in did not succeed")
+    assert answer.status_code == 502
+    assert answer.text.startswith("The sign-in did not succeed: ")
+    assert "(invalid_client)" in answer.text
+    assert "acme" not in answer.text
 
 
 # Forms

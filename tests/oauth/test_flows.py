@@ -431,6 +431,7 @@ def test_a_client_that_the_provider_refuses_is_ours_to_mend(flows, provider):
     with pytest.raises(ClientRefusedError) as caught:
         run(finish(made, query, begun.held))
     assert "canary" not in str(caught.value)
+    assert "[oauth.acme] (invalid_client)" in str(caught.value)
 
 
 def test_a_provider_that_is_away_refuses_nobody(flows, provider):
@@ -488,7 +489,7 @@ def test_listeners_are_told_how_flows_end_and_nothing_of_the_person(
     ]
     assert {one.severity for one in told[1:-1]} == {"info"}
     last = told[-1]
-    assert (last.provider, last.reason, last.severity) == ("acme", "provider", "warning")
+    assert (last.provider, last.reason, last.severity) == ("acme", "invalid_client", "warning")
     assert "ClientRefusedError" in last.error
 
 
@@ -502,6 +503,7 @@ def test_a_provider_that_refuses_our_client_reaches_the_log_though_nobody_listen
     with pytest.raises(ClientRefusedError):
         run(finish(made, provider.visit(begun.url), begun.held))
     assert [record.event for record in caplog.records] == ["flow_refused"]
+    assert "reason=invalid_client" in caplog.text
 
 
 def test_the_same_subject_of_two_issuers_is_two_people():

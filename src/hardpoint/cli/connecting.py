@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from hardpoint.cli.failures import unreachable
 from hardpoint.core.errors import (
+    ClientRefusedError,
     ConfigurationError,
     FlowError,
     HardpointError,
@@ -133,7 +134,8 @@ class _Listener:
             if isinstance(error, FlowError) and error.reason in _FOREIGN:
                 return "400 Bad Request", "This answer is not ours."
             self._outcomes.put_nowait(error)
-            return "400 Bad Request", "It did not succeed; see the terminal."
+            why = f" ({error.reason})" if isinstance(error, ClientRefusedError) else ""
+            return "400 Bad Request", f"It did not succeed{why}; see the terminal."
         self._outcomes.put_nowait(done)
         return "200 OK", "Connected. You may close this window."
 

@@ -161,9 +161,11 @@ def _vault(identity: IdentitySettings) -> _Verdict:
     vault = identity.keeper(work=BlockingWork())
     run(vault.open())
     found = run(vault.connections())
-    clients = {one.client for one in found if one.client_refused}
-    if clients:
-        return "fail", f"refused by their providers: {', '.join(sorted(map(str, clients)))}", None
+    refused = {(str(one.client), one.client_refused) for one in found if one.client_refused}
+    if refused:
+        told = ", ".join(f"{client} ({reason})" for client, reason in sorted(refused))
+        fix = f"renew the secret of [oauth.{min(refused)[0]}]"
+        return "fail", f"refused by their providers: {told}", fix
     return "ok", f"{len(found)} connected accounts", "hardpoint oauth status" if found else None
 
 

@@ -224,7 +224,7 @@ def _table(found: tuple[ConnectionStatus, ...]) -> Table:
             one.tenant,
             one.connection if one.slot == SLOT else f"{one.connection}/{one.slot}",
             one.state.value,
-            "client_refused" if one.client_refused else one.reason or "-",
+            one.client_refused or one.reason or "-",
             moment(one.expires_at),
             one.client or one.kind,
             one.account or "-",
@@ -243,5 +243,6 @@ def _failure(bad: list[ConnectionStatus]) -> Failure:
         hint = f"hardpoint oauth refresh {first.connection} --tenant {first.tenant} --resend"
     else:
         hint = f"have the user connect {first.connection} again"
-    message = f"{len(bad)} need somebody: {first.connection}: {first.reason or first.state.value}"
+    why = first.client_refused or first.reason or first.state.value
+    message = f"{len(bad)} need somebody: {first.connection}: {why}"
     return Failure(code="unhealthy", message=message, hint=hint, exit_code=Exit.NO)

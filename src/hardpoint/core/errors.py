@@ -495,7 +495,20 @@ class TokenEndpointError(OAuthError):
 
 
 class ClientRefusedError(OAuthError):
-    """The provider does not accept our client; renew its secret, no user has to do anything."""
+    """The provider does not accept our client; renew its secret, no user has to do anything.
+
+    Attributes:
+        client: the registration, `[oauth.<client>]`.
+        reason: the provider's word, mostly `invalid_client`.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, client: str = "", reason: str = "invalid_client"
+    ) -> None:
+        told = f"the provider refuses the client of [oauth.{client}] ({reason}): renew its secret"
+        super().__init__(message or (told if client else None))
+        self.client = client
+        self.reason = reason
 
 
 class ReauthorizationRequiredError(OAuthError):

@@ -27,6 +27,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from hardpoint.core.errors import (
+    ClientRefusedError,
     FlowError,
     HardpointError,
     InvalidTokenError,
@@ -264,7 +265,13 @@ def _status(error: HardpointError) -> int:
 
 def _plain_page(_: Request, error: HardpointError, status: int) -> Response:
     # The message of a provider's error may say more than a visitor should read.
-    shown = str(error) if isinstance(error, FlowError) else "The sign-in did not succeed"
+    shown = "The sign-in did not succeed"
+    if isinstance(error, FlowError):
+        shown = str(error)
+    elif isinstance(error, ClientRefusedError):
+        shown = (
+            f"{shown}: the provider refuses this site ({error.reason}); its operator can mend it"
+        )
     return PlainTextResponse(shown, status)
 
 

@@ -155,7 +155,7 @@ class FlowRefused(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     """Empty where the path names none of ours."""
     reason: str
-    """As the error says it; `provider` where it is the provider, or our registration there."""
+    """As the error says it, `invalid_client` for one; `provider` where it is the provider."""
     error: str | None = None
     """What a provider, or our registration there, did wrong: the visitor cannot mend it."""
 

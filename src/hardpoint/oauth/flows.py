@@ -233,7 +233,9 @@ class Flows:
             tokens = await authority.endpoint.exchange(code, verifier=verifier)
         except TokenEndpointError as error:
             if error.verdict == "client":  # ours to mend, not the person's
-                raise ClientRefusedError from error
+                raise ClientRefusedError(
+                    client=flow.provider, reason=error.vendor_code or "refused"
+                ) from error
             if error.verdict == "transient":
                 raise
             raise FlowError(

@@ -124,6 +124,7 @@ class Keeper:
             return None if row is None else self._status(rows, row)
 
     def _status(self, rows: Rows, row: ConnectionRow) -> ConnectionStatus:
+        refused = rows.client(row.client or "")
         return ConnectionStatus(
             tenant=row.tenant,
             connection=row.name,
@@ -141,7 +142,7 @@ class Keeper:
             refreshing=leased(row, self._by.clock.now(), self._by.timing.lease),
             failures=row.failures,
             retry_at=row.retry_at,
-            client_refused=rows.client(row.client or "") is not None,
+            client_refused=None if refused is None else refused.reason,
         )
 
 

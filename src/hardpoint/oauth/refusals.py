@@ -48,10 +48,7 @@ def refusal(current: HeldCredential, now: float) -> OAuthError:
             reason=row.reason or "expired",
         )
     if current.refused is not None:
-        return ClientRefusedError(
-            f"the provider refuses the client of {row.name} ({current.refused.reason}): see "
-            f"[oauth.{row.client}]"
-        )
+        return ClientRefusedError(client=current.refused.name, reason=current.refused.reason)
     return TokenRefreshError(
         f"{row.name} could not be refreshed now: {row.reason or 'another process is at it'}",
         connection=row.name,

@@ -36,7 +36,8 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
         expires_at: when its access token ends; None when nobody knows.
         refreshing: whether a process refreshes it now.
         failures, retry_at: refreshes that failed in a row, and when the next is due.
-        client_refused: the provider refuses the client: the operator's matter, no user's.
+        client_refused: the provider refuses the client, in its own word (`invalid_client`): the
+            operator's matter, no user's. None where it does not.
     """
 
     tenant: str
@@ -55,7 +56,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     refreshing: bool
     failures: int
     retry_at: float | None
-    client_refused: bool
+    client_refused: str | None
 
 
 class ConnectionChanged(msgspec.Struct, frozen=True, kw_only=True):
