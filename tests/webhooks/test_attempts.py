@@ -1,10 +1,12 @@
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import math
 import signal
 import sqlite3
 import threading
+import types
 
 import pytest
 
@@ -22,7 +24,9 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Outcome, State
 from hardpoint.webhooks.attempts import StoreInTheWay
-from hardpoint.webhooks.handlers import Permanent, RetryAfter, Schedule, Skip
+from hardpoint.webhooks.calling import asked_to_stop, call
+from hardpoint.webhooks.handlers import Handlers, Permanent, RetryAfter, Schedule, Skip
+from hardpoint.webhooks.threads import Threads
 
 
 def handle_one(rig, function, *, attempts=1, **options):
@@ -218,6 +222,73 @@ def test_a_lane_waits_as_long_as_its_dependency_says_and_no_attempt_is_counted(r
     assert (first.outcome, first.retry_in, first.severity) == (Outcome.DEFERRED, wait, "warning")
     assert {other.outcome for other in others} == {Outcome.DONE}
     assert sorted(seen[1:]) == [("evt_1", 0), ("evt_2", 0)]
+
+
+@pytest.mark.parametrize("by", ["a signal", "Python's own handler"])
+def test_only_what_a_signal_raised_is_a_request_to_stop(by):
+    def leave(number, frame):
+        raise KeyboardInterrupt
+
+    def interrupt():
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if by == "a signal":
+            signal.signal(signal.SIGINT, functools.partial(leave))
+        with pytest.raises(KeyboardInterrupt) as caught:
+            interrupt()
+        assert asked_to_stop(caught.value)
+        if by == "a signal":
+            assert not asked_to_stop(KeyboardInterrupt())
+        assert not asked_to_stop(SystemExit())
+        assert not asked_to_stop(ValueError())
+        in_thread = []
+        thread = threading.Thread(target=lambda: in_thread.append(asked_to_stop(caught.value)))
+        thread.start()
+        thread.join()
+        assert in_thread == [False]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_request_to_stop_leaves_the_attempt_unrecorded_should_the_loop_go_on():
+    def leave(number, frame):
+        raise SystemExit
+
+    def interrupted(event, job):
+        async def interrupt():
+            signal.raise_signal(signal.SIGTERM)
+
+        return interrupt()
+
+    handlers = Handlers()
+    handlers.add("billing", "*", interrupted, name="handler")
+    handler = dataclasses.replace(handlers["handler"], asynchronous=True)
+    job = types.SimpleNamespace(lease=types.SimpleNamespace(event=None))
+    before = signal.signal(signal.SIGTERM, leave)
+    loop = asyncio.new_event_loop()
+    try:
+        attempt = loop.create_task(call(handler, job, Threads(), abandoned=print))
+        with pytest.raises(SystemExit):
+            loop.run_until_complete(attempt)
+        with pytest.raises(asyncio.CancelledError):
+            loop.run_until_complete(attempt)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        loop.close()
+
+
+def test_a_write_that_loses_the_transaction_is_a_failed_attempt(rig):
+    async def mark(event, job):
+        job.write(lambda tx: tx.execute("create table paid (id integer primary key)"))
+        job.write(lambda tx: tx.execute("insert into paid values (1)"))
+        job.write(lambda tx: tx.execute("insert or rollback into paid values (1)"))
+
+    (attempt,) = handle_one(rig(), mark)
+
+    assert attempt.outcome is Outcome.FAILED
+    assert "TransactionLostError" in attempt.error
 
 
 def test_an_event_that_has_waited_for_days_waits_at_the_cost_of_attempts(rig):
@@ -433,9 +504,7 @@ def exits_when_printed():
 
 def has_an_attribute_that_raises():
     class SecretDelayError(RateLimitedError):
-        @property
-        def retry_after(self):
-            raise ValueError
+        retry_after = property(lambda self: 1 / 0, lambda self, value: None)
 
     return SecretDelayError()
 

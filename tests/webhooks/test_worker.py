@@ -67,7 +67,7 @@ def test_no_more_attempts_run_at_a_time_than_allowed_and_all_run(rig):
         await one.until(lambda: len(one.attempts()) == 20)
 
     one.play(scenario)
-    assert most == 3
+    assert 2 <= most <= 3
     assert states(one) == [State.DONE] * 20
 
 
@@ -708,6 +708,29 @@ def test_a_handler_that_ignores_its_cancellation_does_not_hold_up_the_stop(rig):
         await one.store.close()
 
     asyncio.run(scenario())
+
+
+def test_what_an_earlier_run_left_leased_is_taken_up_by_the_next_and_done_once(rig):
+    one, go_on = rig(), asyncio.Event()
+
+    @one.on(name="handler")
+    async def slow(event, job):
+        if job.attempt == 1:
+            await go_on.wait()
+
+    async def scenario():
+        await one.ready()
+        await one.deliver()
+        await one.until(lambda: one.worker.running)
+        again = asyncio.create_task(one.worker.run())  # as in another loop, without a stop
+        await one.until(lambda: len(one.attempts()) == 1)
+        go_on.set()
+        await one.until(lambda: len(one.attempts()) == 2)
+        await one.worker.stop(0)
+        await again
+
+    one.play(scenario)
+    assert [(a.attempt, a.refused) for a in one.attempts()] == [(2, False), (1, True)]
 
 
 def test_a_stop_while_the_worker_asks_for_work_starts_none_of_it(rig):

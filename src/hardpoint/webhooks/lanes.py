@@ -231,13 +231,20 @@ class Shares:
         return (lane for lane in self._waiting.values() if max(lane.due, lane.until) <= now)
 
     def _within_share(self, lane: JobLane, now: float, free: int) -> bool:
-        held = lane.held
-        if lane.slow(now):
-            slow = sum(one.held for one in self._lanes.values() if one.slow(now))
-            left = max(1, self.limit // 2) - slow
-            return left > 0 and held < (left + held + 1) // 2
-        if lane.new:
-            suspicious = sum(one.held for one in self._lanes.values() if one.new or one.slow(now))
-            return held == 0 and suspicious < self.limit - self.limit // SPARE
-        available = free + held
-        return held < available - available // SPARE
+        held, slow = lane.held, lane.slow(now)
+        if not slow and not lane.new:
+            available = free + held
+            return held < available - available // SPARE
+        half = max(1, self.limit // 2)
+        if 2 * held > half if slow else held:
+            return False
+        by_slow = by_new = 0
+        for one in self._lanes.values():
+            if one.slow(now):
+                by_slow += one.held
+            elif one.new:
+                by_new += one.held
+        if by_slow + by_new >= self.limit - self.limit // SPARE:
+            return False
+        left = half - by_slow
+        return not slow or (left > 0 and held < (left + held + 1) // 2)
