@@ -722,7 +722,10 @@ def test_what_an_earlier_run_left_leased_is_taken_up_by_the_next_and_done_once(r
         await one.ready()
         await one.deliver()
         await one.until(lambda: one.worker.running)
+        earlier = one.worker._task
         again = asyncio.create_task(one.worker.run())  # as in another loop, without a stop
+        await one.until(lambda: one.worker._task is again)
+        earlier.cancel()
         await one.until(lambda: len(one.attempts()) == 1)
         go_on.set()
         await one.until(lambda: len(one.attempts()) == 2)
