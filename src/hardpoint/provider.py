@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from hardpoint.http.forms import FORM as FORM
     from hardpoint.http.forms import encode as encode
     from hardpoint.http.forms import pairs as pairs
+    from hardpoint.http.json_api import JsonApi as JsonApi
+    from hardpoint.http.json_api import RefusalBody as RefusalBody
     from hardpoint.http.limits import Limits as Limits
     from hardpoint.http.limits import checked_url as checked_url
     from hardpoint.http.limits import on_loopback as on_loopback
@@ -198,6 +200,10 @@ else:
                 "FORM",
                 "encode",
                 "pairs",
+            ),
+            "hardpoint.http.json_api": (
+                "JsonApi",
+                "RefusalBody",
             ),
             "hardpoint.http.limits": (
                 "Limits",

@@ -12,7 +12,6 @@ from hardpoint.http.errors import RETRY_AFTER_SECONDS_MAX, retry_after
 from hardpoint.http.messages import Response
 from hardpoint.providers.aws.wire import UnreadableError
 from hardpoint.providers.aws.wire import info as s3_info
-from hardpoint.providers.sendgrid.api import _retry_after as sendgrid_wait
 from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.providers.twilio.reading import _seconds as twilio_seconds
 from hardpoint.webhooks import Verified, WebhookRequest, scheme
@@ -113,7 +112,7 @@ ENDLESS = "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"
 
 def test_a_date_beyond_all_years_is_no_date_wherever_a_vendor_gives_one():
     assert retry_after({"retry-after": ENDLESS, "date": ENDLESS}) is None
-    assert sendgrid_wait({"x-ratelimit-reset": "9", "date": ENDLESS}) is None
+    assert retry_after({"reset": "9", "date": ENDLESS}, reset="reset") is None
     with pytest.raises(UnexpectedResponseError):
         twilio_seconds(ENDLESS)
     answer = Response(status=200, headers={"etag": '"1"', "last-modified": ENDLESS}, body=b"")

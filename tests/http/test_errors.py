@@ -16,14 +16,15 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.http.errors import ErrorTable, Known, Problem, by_status, retry_after
+from hardpoint.http.messages import Response
 
 TABLE = ErrorTable(
     "vendor",
     {
         (409, "busy"): Known(UnavailableError, "busy", "wait"),
-        (None, "gone"): Known(NotFoundError, "gone", "forget"),
+        "gone": Known(NotFoundError, "gone", "forget"),
         (None, "busy"): Known(ConflictError, "busy elsewhere", "wait"),
-        (402, None): Known(
+        402: Known(
             lambda problem: DeclinedError(reason=problem.details["why"], **problem.facts("vendor")),
             "declined",
             "ask",
@@ -90,6 +91,44 @@ def test_nothing_unknown_is_retried_or_taken_for_done(status, code):
     assert error.outcome_known == (400 <= status < 500 and status != 408)
 
 
+@pytest.mark.parametrize(
+    ("known", "problem", "field"),
+    [
+        (Known(InvalidRequestError, "", "", "to"), Problem(status=400, code="x", field="y"), "to"),
+        (Known(InvalidRequestError, "", ""), Problem(status=400, code="x", field="y"), "Y"),
+        (Known(InvalidRequestError, "", ""), Problem(status=400, code="x"), "X"),
+        (Known(NotFoundError, "", ""), Problem(status=404, code="x", field="y"), None),
+    ],
+)
+def test_an_error_names_our_argument(known, problem, field):
+    table = ErrorTable(
+        "vendor", {"x": known}, argument=lambda one: (one.field or one.code or "").upper()
+    )
+    assert getattr(table.error(problem), "field", None) == field
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "retryable"),
+    [(429, None, True), (429, False, False), (400, True, True), (402, True, False)],
+)
+def test_the_providers_word_on_retrying_goes_before_ours(status, word, retryable):
+    problem = Problem(status=status, retryable=word, details={"why": "stolen"})
+    assert TABLE.error(problem).retryable is retryable
+
+
+def test_an_answer_adds_its_request_and_its_wait_and_what_it_quotes_is_masked():
+    table = ErrorTable("vendor", {}, request_id="request-id", reset="reset")
+    headers = {"request-id": "r7", "reset": "1795428007", "date": DATE}
+    reply = Response(status=400, headers=headers, body=b"")
+    problem = Problem(status=400, message="no hush for a@b.example", field="hush[0]")
+    error = table.refusal(reply, problem, ["hush"])
+    assert (error.request_id, error.retry_after, error.field) == ("r7", 7.0, "****[0]")
+    assert str(error) == "****[0]: vendor answered 400: no **** for ****"
+    unread = table.unreadable(reply)
+    assert (unread.provider, unread.status, unread.request_id) == ("vendor", 400, "r7")
+    assert not unread.outcome_known
+
+
 def test_what_is_known_of_a_code_is_explained():
     assert [one.action for one in TABLE.explain("busy")] == ["wait", "wait"]
     assert TABLE.explain("nothing") == ()
@@ -117,6 +156,25 @@ DATE = "Mon, 23 Nov 2026 10:00:00 GMT"
 )
 def test_retry_after_is_read_in_both_forms(headers, seconds):
     assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"reset": "1795428007", "date": DATE}, 7.0),
+        ({"reset": "1795427000", "date": DATE}, 0.0),
+        ({"reset": "9" * 400, "date": DATE}, 86400.0),
+        ({"reset": "1795428007", "date": DATE, "retry-after": "3"}, 3.0),
+        ({"reset": "1795428007", "date": DATE, "retry-after": "soon"}, None),
+        ({"reset": "1795428007", "date": DATE.replace("GMT", "-0000")}, 7.0),
+        ({"reset": "1795428007"}, None),
+        ({"reset": "soon", "date": DATE}, None),
+        ({"reset": "\u0661", "date": DATE}, None),
+        ({"other": "1795428007", "date": DATE}, None),
+    ],
+)
+def test_the_end_of_a_limit_is_measured_from_the_answers_own_date(headers, seconds):
+    assert retry_after(headers, reset="reset") == seconds
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

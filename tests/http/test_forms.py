@@ -33,3 +33,8 @@ def test_a_value_without_an_exact_text_is_refused_by_name(value):
 @given(TREES)
 def test_any_tree_of_texts_comes_back(tree):
     assert nested(parse_qsl(encode(tree).decode(), keep_blank_values=True)) == tree
+
+
+def test_lists_may_repeat_their_name():
+    form = {"To": "+1", "MediaUrl": ["a", "b"], "deep": {"x": [1, 2]}, "none": None}
+    assert encode(form, repeat=True) == b"To=%2B1&MediaUrl=a&MediaUrl=b&deep[x]=1&deep[x]=2"

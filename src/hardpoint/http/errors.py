@@ -3,19 +3,20 @@
     ERRORS = ErrorTable(
         "stripe",
         {
-            (400, "idempotency_error"): Known(IdempotencyConflictError, "meaning", "action"),
+            "idempotency_error": Known(IdempotencyConflictError, "meaning", "action"),
             (409, "idempotency_key_in_use"): Known(UnavailableError, "...", "..."),
-            (402, None): Known(declined, "...", "..."),
+            402: Known(declined, "...", "..."),
         },
+        request_id="request-id",
     )
-    raise ERRORS.error(Problem(status=..., code=..., message=...))
+    raise ERRORS.refusal(reply, Problem(status=..., code=..., message=...), secrets)
 
-An entry for (status, code) goes before one for (None, code), that before one for (status, None),
-that before `by_status`. What nobody knows is an `UnexpectedResponseError`: never success, never
-retried.
+An entry for a status and a code goes before one for the code, that before one for the status, that
+before `by_status`. What nobody knows is an `UnexpectedResponseError`: never success, never retried.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import final
 
@@ -24,6 +25,7 @@ import msgspec
 from hardpoint.core.errors import (
     AuthenticationError,
     ConflictError,
+    DeclinedError,
     InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
@@ -33,20 +35,34 @@ from hardpoint.core.errors import (
     RateLimitedError,
     UnexpectedResponseError,
 )
+from hardpoint.http.messages import Response
+from hardpoint.http.redaction import redacted
 
 RETRY_AFTER_SECONDS_MAX = 24 * 3600.0
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """A refusal as the provider words it; `message` and `field` redacted already."""
+    """A refusal as the provider words it.
+
+    Attributes:
+        status: of the answer.
+        code: the provider's word for it.
+        message: its sentence; `ErrorTable.refusal` redacts it.
+        field: which parameter it names; redacted as well.
+        request_id: what its support asks for.
+        retry_after: seconds to wait.
+        retryable: whether a retry makes sense, where the provider itself says so.
+        details: more of its facts, for entries that look closer (`decline_code`).
+    """
 
     status: int
     code: str | None = None
     message: str = ""
+    field: str | None = None
     request_id: str | None = None
     retry_after: float | None = None
+    retryable: bool | None = None
     details: Mapping[str, str] = {}
-    """More of the provider's facts, for entries that look closer (`decline_code`)."""
 
     def facts(self, provider: str) -> dict[str, object]:
         """What every error carries."""
@@ -60,14 +76,24 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Make = type[ProviderError] | Callable[[Problem], ProviderError]
+Entry = tuple[int | None, str | None]
+"""A status and a code; None is any status, or no code."""
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What we know of one of a provider's codes: the error to raise, and words for `explain`."""
+    """What we know of one of a provider's codes.
+
+    Attributes:
+        error: what to raise, or what makes it.
+        meaning: a sentence for `explain` and the provider's page.
+        action: what to do about it.
+        field: the argument of ours that is wrong, where that is always the same.
+    """
 
     error: Make
     meaning: str
     action: str
+    field: str | None = None
 
 
 def by_status(status: int) -> type[ProviderError]:
@@ -102,23 +128,37 @@ class ErrorTable:
 
     Args:
         provider: its name.
-        known: (status, code) to what it means; None stands for any status, or for no code.
+        known: what each (status, code) means; a code alone stands for any status, a status alone
+            for a refusal without a code that is known.
         otherwise: for all other statuses.
+        request_id: the header that names a request.
+        reset: the header that says when the limit is lifted, in Unix seconds; for where there is no
+            `Retry-After`.
+        argument: the port's name for the parameter, or else the code, that the provider names.
+
+    Attributes:
+        known: the same by pairs, where None stands for any status, or for no code.
     """
 
     def __init__(
         self,
         provider: str,
-        known: Mapping[tuple[int | None, str | None], Known],
+        known: Mapping[Entry | str | int, Known],
         *,
         otherwise: Callable[[int], type[ProviderError]] = by_status,
+        request_id: str = "x-request-id",
+        reset: str | None = None,
+        argument: Callable[[Problem], str | None] = lambda problem: problem.field,
     ) -> None:
         self.provider = provider
-        self.known = known
+        self.known: Mapping[Entry, Known] = {_entry(one): of for one, of in known.items()}
         self._otherwise = otherwise
+        self._request_id = request_id
+        self._reset = reset
+        self._argument = argument
 
     def error(self, problem: Problem) -> ProviderError:
-        """The error to raise for a refusal."""
+        """The error to raise for a refusal whose words may be shown."""
         status, code = problem.status, problem.code
         known = (
             self.known.get((status, code))
@@ -126,30 +166,92 @@ class ErrorTable:
             or self.known.get((status, None))
         )
         make = known.error if known else self._otherwise(status)
-        text = f"{self.provider} answered {status}" + (f" {code}" if code else "")
-        if not isinstance(make, type):
-            return make(problem)
-        text += f": {problem.message}" if problem.message else ""
-        # Nobody knows what an unknown answer did, unless it is a refusal by its status.
-        unknown = make is UnexpectedResponseError and not 400 <= status < 500
-        return make(text, outcome_known=False if unknown else None, **problem.facts(self.provider))  # pyright: ignore[reportArgumentType]
+        error = self._made(make, known, problem) if isinstance(make, type) else make(problem)
+        # The provider's word on retrying goes before ours, but no decline is ever retried.
+        if problem.retryable is False or (
+            problem.retryable and not isinstance(error, DeclinedError)
+        ):
+            error.retryable = problem.retryable
+        return error
+
+    def refusal(
+        self, reply: Response, problem: Problem, secrets: Iterable[str] = ()
+    ) -> ProviderError:
+        """The error for an answer that refuses: redacted, with the request's id and the wait.
+
+        Args:
+            reply: the answer.
+            problem: what its body says; what the headers say is added.
+            secrets: what must not be shown if the provider quotes it.
+        """
+        secrets, field = tuple(secrets), problem.field
+        return self.error(
+            msgspec.structs.replace(
+                problem,
+                message=redacted(problem.message, secrets),
+                field=None if field is None else redacted(field, secrets),
+                request_id=reply.headers.get(self._request_id),
+                retry_after=retry_after(reply.headers, reset=self._reset),
+            )
+        )
+
+    def unreadable(self, reply: Response) -> UnexpectedResponseError:
+        """The error for a success in no shape we know: what it did, nobody knows."""
+        return UnexpectedResponseError(
+            "the answer is not in a shape we know",
+            provider=self.provider,
+            status=reply.status,
+            request_id=reply.headers.get(self._request_id),
+            outcome_known=False,
+        )
 
     def explain(self, code: str) -> tuple[Known, ...]:
         """What is known of a code, `card_declined`; empty when it is unknown."""
         return tuple(known for (_, one), known in self.known.items() if one == code)
 
+    def _made(
+        self, kind: type[ProviderError], known: Known | None, problem: Problem
+    ) -> ProviderError:
+        status, code = problem.status, problem.code
+        text = f"{self.provider} answered {status}" + (f" {code}" if code else "")
+        text += f": {problem.message}" if problem.message else ""
+        facts = problem.facts(self.provider)
+        if issubclass(kind, InvalidRequestError):
+            facts["field"] = (known and known.field) or self._argument(problem)
+        # Nobody knows what an unknown answer did, unless it is a refusal by its status.
+        unknown = kind is UnexpectedResponseError and not 400 <= status < 500
+        return kind(text, outcome_known=False if unknown else None, **facts)  # pyright: ignore[reportArgumentType]
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+
+def _entry(known: Entry | str | int) -> Entry:
+    match known:
+        case str():
+            return None, known
+        case int():
+            return known, None
+        case _:
+            return known
+
+
+def retry_after(headers: Mapping[str, str], *, reset: str | None = None) -> float | None:
     """Seconds that `Retry-After` asks for, at most a day; None when absent or senseless.
 
     A date is measured from the answer's own `Date`, so that no clock is needed (RFC 9110, 10.2.3).
+    So is the header that `reset` names, in Unix seconds, which counts where `Retry-After` is not.
     """
     text = headers.get("retry-after", "").strip()
     if text.replace(".", "", 1).isdecimal() and text.isascii():
         return min(float(text), RETRY_AFTER_SECONDS_MAX)
+    until = headers.get(reset, "") if reset and "retry-after" not in headers else ""
     try:
-        until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        seconds = (until - now).total_seconds()
+        then = float(until) if until.isdecimal() and until.isascii() else _unix(text)
+        seconds = then - _unix(headers.get("date", ""))
     except (ValueError, TypeError, OverflowError):  # the last: a year with twenty digits
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
+
+
+def _unix(date: str) -> float:
+    """Unix seconds; a date without a zone is of UTC, as all are in HTTP."""
+    moment = parsedate_to_datetime(date)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

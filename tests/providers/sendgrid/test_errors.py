@@ -11,7 +11,6 @@ from hardpoint.core.errors import (
 from hardpoint.email import EmailFailure
 from hardpoint.http.errors import Problem
 from hardpoint.providers.sendgrid.errors import ERRORS, FAILURES, argument, code, failure
-from hardpoint.providers.sendgrid.wire import Fault
 
 TABLE = [
     # status, SendGrid's field and message, error, our code, our field
@@ -74,11 +73,9 @@ TABLE = [
 @pytest.mark.parametrize("row", TABLE)
 def test_each_refusal_has_its_error(row):
     status, theirs, message, error, ours, field = row
-    named = code(status, Fault(message=message, field=theirs))
+    named = code(status, message, theirs)
     assert named == ours
-    raised = ERRORS.error(
-        Problem(status=status, code=named, message=message, details={"field": theirs or ""})
-    )
+    raised = ERRORS.error(Problem(status=status, code=named, message=message, field=theirs))
     assert type(raised) is error
     assert getattr(raised, "field", None) == field
     assert (raised.provider, raised.status, raised.vendor_code) == ("sendgrid", status, ours)
@@ -90,7 +87,7 @@ def test_each_refusal_has_its_error(row):
 
 @pytest.mark.parametrize("field", [None, "", "elsewhere", "mail_settings.0.x", "." * 9])
 def test_a_field_that_is_no_argument_of_ours_is_left_out(field):
-    assert argument(field) is None
+    assert argument(Problem(status=400, field=field)) is None
 
 
 def test_a_field_is_known_by_the_code_alone():

@@ -5,11 +5,10 @@ from typing import final
 from urllib.parse import quote, urlencode, urlsplit
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import ProviderError, UnexpectedResponseError
+from hardpoint.core.errors import ProviderError
 from hardpoint.http.client import USER_AGENT
-from hardpoint.http.errors import Problem, retry_after
+from hardpoint.http.errors import Problem
 from hardpoint.http.messages import Request, Response, Transport
-from hardpoint.http.redaction import redacted
 from hardpoint.providers.aws import S3, wire
 from hardpoint.providers.aws.errors import ERRORS
 from hardpoint.providers.aws.signing import SigV4Signer
@@ -88,40 +87,23 @@ class S3Api:
 
     def unexpected(self, reply: Response) -> ProviderError:
         """The error for an answer in no shape we know."""
-        return UnexpectedResponseError(
-            "the answer is not in a shape we know",
-            provider="aws",
-            status=reply.status,
-            request_id=_request_id(reply),
-            outcome_known=False,
-        )
+        return ERRORS.unreadable(reply)
 
     def _error(self, status: int, reply: Response) -> ProviderError:
-        code, message = None, ""
+        problem = Problem(status=status)
         try:
             document = wire.Document.read(reply.body)
         except wire.UnreadableError:
             pass
         else:
             code, message = document.text("Code") or None, document.text("Message")
-        return ERRORS.error(
-            Problem(
-                status=status,
-                code=code,
-                message=redacted(message, self._secrets()),
-                request_id=_request_id(reply),
-                retry_after=retry_after(reply.headers),
-            )
-        )
+            problem = Problem(status=status, code=code, message=message)
+        return ERRORS.refusal(reply, problem, self._secrets())
 
     def _secrets(self) -> Sequence[str]:
         settings = self._settings
         known = (settings.secret_access_key, settings.session_token)
         return [one.reveal() for one in known if one is not None]
-
-
-def _request_id(reply: Response) -> str | None:
-    return reply.headers.get("x-amz-request-id")
 
 
 def encoded(key: str) -> str:

@@ -23,11 +23,14 @@ from hardpoint.email.types import (
     EmailEvent,
     NewEmail,
 )
+from hardpoint.http.auth import bearer
+from hardpoint.http.client import ApiClient
 from hardpoint.http.extras import merged
+from hardpoint.http.json_api import JsonApi
 from hardpoint.http.messages import Response, Transport
-from hardpoint.providers.sendgrid import SendGrid, reading
-from hardpoint.providers.sendgrid.api import SendGridApi
-from hardpoint.providers.sendgrid.wire import EVENT_FIELDS
+from hardpoint.providers.sendgrid import HOSTS, SendGrid, reading
+from hardpoint.providers.sendgrid.errors import ERRORS
+from hardpoint.providers.sendgrid.wire import EVENT_FIELDS, Refusal
 
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,255}", re.ASCII)
 _OWN_HEADERS = frozenset({"x-sg-eid", "x-sg-id"})
@@ -52,7 +55,13 @@ class SendGridEmail:
     )
 
     def __init__(self, transport: Transport, settings: SendGrid) -> None:
-        self._api = SendGridApi(transport, settings)
+        client = ApiClient(
+            transport,
+            base_url=settings.base_url,
+            hosts=HOSTS,
+            authorization=bearer(settings.api_key),
+        )
+        self._api = JsonApi(client, ERRORS, refusal=Refusal, success={200, 202})
         self._sandbox = settings.sandbox
         self._sender = (
             checked_address(settings.from_, field="from_") if settings.from_ is not None else None
@@ -70,7 +79,7 @@ class SendGridEmail:
         if "custom_args" in new.extra:
             raise InvalidRequestError("are metadata", field="extra.sendgrid.custom_args")
         document = merged(self._document(new), new.extra, self.provider)
-        reply = await self._api.post("/v3/mail/send", document)
+        reply = await self._api.send("POST", "/v3/mail/send", document=document)
         return Email(
             id=_id(reply),
             idempotency_key=new.key,

@@ -12,12 +12,10 @@ from hardpoint.core.errors import (
     AuthenticationError,
     InvalidRequestError,
     PermissionDeniedError,
-    ProviderError,
     RateLimitedError,
 )
 from hardpoint.email.types import EmailFailure
-from hardpoint.http.errors import ErrorTable, Known, Make, Problem
-from hardpoint.providers.sendgrid.wire import Fault
+from hardpoint.http.errors import ErrorTable, Known, Problem
 
 FAILURES: dict[str, tuple[EmailFailure, str, str]] = {
     # Of `dropped`: SendGrid itself did not send it.
@@ -57,11 +55,7 @@ FAILURES: dict[str, tuple[EmailFailure, str, str]] = {
         "The recipient's server took it for spam, or for too large.",
         "Change the text or the attachments.",
     ),
-    "expired": (
-        EmailFailure.EXPIRED,
-        "It was put off for three days.",
-        "Send it once more later.",
-    ),
+    "expired": (EmailFailure.EXPIRED, "It was put off for three days.", "Send it once more later."),
     "frequency or volume too high": (
         EmailFailure.VOLUME,
         "Too many for the recipient's server in too short a time.",
@@ -131,73 +125,65 @@ def failure(*said: str | None) -> EmailFailure:
     return EmailFailure.OTHER
 
 
-def code(status: int, fault: Fault) -> str | None:
+def code(status: int, message: str, field: str | None) -> str | None:
     """Our code for a refusal."""
-    if fault.message.lower().startswith(_CREDITS):
+    if message.lower().startswith(_CREDITS):
         return "maximum_credits_exceeded"
-    return _PLACE.sub("", fault.field) if fault.field else _WORDS.get(status)
+    return _PLACE.sub("", field) if field else _WORDS.get(status)
 
 
-def argument(field: str | None) -> str | None:
+def argument(problem: Problem) -> str | None:
     """The port's name for what SendGrid names, `to[1]` for `personalizations.0.to.1.email`."""
-    plain = _PLACE.sub("", field or "")
+    named = problem.field or problem.code or ""
+    plain = _PLACE.sub("", named)
     while plain:
         if name := _FIELDS.get(plain):
-            places = _PLACE.findall((field or "").removeprefix("personalizations.0"))
+            places = _PLACE.findall(named.removeprefix("personalizations.0"))
             listed = name in {"to", "cc", "bcc", "reply_to", "attachments"} and places
             return f"{name}[{places[0]}]" if listed else name
         plain = plain.rpartition(".")[0]
     return None
 
 
-def _wrong(problem: Problem) -> ProviderError:
-    said = f": {problem.message}" if problem.message else ""
-    return InvalidRequestError(
-        f"sendgrid answered {problem.status} {problem.code}{said}",
-        field=argument(problem.details.get("field") or problem.code),
-        **problem.facts("sendgrid"),
-    )
-
-
-def _entry(meaning: str, action: str, error: Make = _wrong) -> Known:
-    return Known(error, meaning, action)
-
-
 _ADDRESS = "Correct it; see which one `field` names."
 ERRORS = ErrorTable(
     "sendgrid",
     {
-        (401, "unauthorized"): _entry(
+        (401, "unauthorized"): Known(
+            AuthenticationError,
             "The key is wrong or revoked, or of the other region.",
             "Check api_key and base_url.",
-            AuthenticationError,
         ),
-        (None, "maximum_credits_exceeded"): _entry(
+        (None, "maximum_credits_exceeded"): Known(
+            PermissionDeniedError,
             "The plan's emails are used up; SendGrid answers 401 to that.",
             "Wait until they renew, or raise the plan.",
-            PermissionDeniedError,
         ),
-        (403, "forbidden"): _entry(
+        (403, "forbidden"): Known(
+            PermissionDeniedError,
             "The key lacks the scope mail.send, or the account may not send.",
             "Grant Mail Send to the key; see the console for notices.",
-            PermissionDeniedError,
         ),
-        (403, "from"): _entry(
+        (403, "from"): Known(
+            PermissionDeniedError,
             "The sender is not verified.",
             "Verify it in the console, Sender Authentication.",
-            PermissionDeniedError,
         ),
-        (413, "payload_too_large"): _entry(
-            "The email is larger than 30 MB.", "Send a link in place of the file."
+        (413, "payload_too_large"): Known(
+            InvalidRequestError,
+            "The email is larger than 30 MB.",
+            "Send a link in place of the file.",
         ),
-        (415, "unsupported_media_type"): _entry(
-            "The body did not arrive as JSON.", "See what stands between us and SendGrid."
+        (415, "unsupported_media_type"): Known(
+            InvalidRequestError,
+            "The body did not arrive as JSON.",
+            "See what stands between us and SendGrid.",
         ),
-        (429, "too_many_requests"): _entry(
-            "Too many requests at a time.", "It is retried more slowly.", RateLimitedError
+        (429, "too_many_requests"): Known(
+            RateLimitedError, "Too many requests at a time.", "It is retried more slowly."
         ),
         **{
-            (400, field): _entry(meaning, action)
+            (400, field): Known(InvalidRequestError, meaning, action)
             for field, (meaning, action) in {
                 "from.email": ("The sender is no address.", "Correct from_."),
                 "reply_to.email": ("The address for replies is none.", "Correct it."),
@@ -246,5 +232,8 @@ ERRORS = ErrorTable(
             }.items()
         },
     },
+    request_id="x-message-id",
+    reset="x-ratelimit-reset",
+    argument=argument,
 )
 """Refusals by field, or by status; what is not there goes by its status."""

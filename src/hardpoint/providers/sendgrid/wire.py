@@ -2,6 +2,10 @@
 
 import msgspec
 
+from hardpoint.http.errors import Problem
+from hardpoint.http.messages import Response
+from hardpoint.providers.sendgrid.errors import code
+
 
 class Fault(msgspec.Struct):
     """One thing that is wrong; `field` is a path such as `personalizations.0.to.1.email`."""
@@ -14,6 +18,16 @@ class Refusal(msgspec.Struct):
     """Why SendGrid refuses; there are no codes."""
 
     errors: list[Fault] = []
+
+    def problem(self, reply: Response) -> Problem:
+        """As our table knows it: the first of them."""
+        first = self.errors[0] if self.errors else Fault()
+        return Problem(
+            status=reply.status,
+            code=code(reply.status, first.message, first.field),
+            message=first.message,
+            field=first.field,
+        )
 
 
 class Event(msgspec.Struct):

@@ -155,8 +155,8 @@ ERRORS = ErrorTable(
             (402, code): Known(_declined, meaning, action)
             for code, (_, _, meaning, action) in _DECLINES.items()
         },
-        (402, None): Known(_declined, "The payment was declined.", _ASK),
-        (None, "idempotency_error"): Known(
+        402: Known(_declined, "The payment was declined.", _ASK),
+        "idempotency_error": Known(
             IdempotencyConflictError,
             "The idempotency key was used with other parameters.",
             "Use one key for one intent; make a new one when the arguments change.",
@@ -171,56 +171,55 @@ ERRORS = ErrorTable(
             "A call with the same key is still under way.",
             "It is retried under the same key.",
         ),
-        (409, None): Known(
+        409: Known(
             UnavailableError,
             "Another request is changing the same object.",
             "It is retried under the same key.",
         ),
-        (None, "rate_limit"): Known(
-            RateLimitedError, "Too many requests.", "It is retried more slowly."
-        ),
-        (None, "lock_timeout"): Known(
+        "rate_limit": Known(RateLimitedError, "Too many requests.", "It is retried more slowly."),
+        "lock_timeout": Known(
             RateLimitedError,
             "Another request holds the object.",
             "It is retried; do not change one payment from two places at a time.",
         ),
-        (None, "resource_missing"): Known(
+        "resource_missing": Known(
             NotFoundError,
             "There is no such object in this account and mode.",
             "Check the id, the account and whether the key is live or test.",
         ),
-        (None, "payment_intent_unexpected_state"): Known(
+        "payment_intent_unexpected_state": Known(
             ConflictError,
             "The payment's status does not allow this.",
             "Read the payment and decide anew.",
         ),
-        (None, "charge_already_refunded"): Known(
+        "charge_already_refunded": Known(
             ConflictError, "All of it was refunded before.", "Read the payment."
         ),
-        (None, "charge_already_captured"): Known(
+        "charge_already_captured": Known(
             ConflictError, "It was captured before.", "Read the payment."
         ),
-        (None, "charge_disputed"): Known(
+        "charge_disputed": Known(
             ConflictError,
             "The customer disputes the charge; it cannot be refunded.",
             "Answer the dispute in the dashboard.",
         ),
-        (None, "amount_too_small"): Known(
+        "amount_too_small": Known(
             InvalidRequestError,
             "The amount is below the currency's minimum, about 0.50 USD.",
             "Charge more, or collect several amounts.",
         ),
-        (None, "amount_too_large"): Known(
+        "amount_too_large": Known(
             InvalidRequestError, "The amount is above the maximum.", "Split the payment."
         ),
-        (None, "parameter_unknown"): Known(
+        "parameter_unknown": Known(
             InvalidRequestError,
             "Stripe knows no such parameter in this API version.",
             "Check the names under extra.",
         ),
-        (None, "parameter_missing"): Known(
+        "parameter_missing": Known(
             InvalidRequestError, "A parameter is missing.", "Add it under extra."
         ),
     },
+    request_id="request-id",
 )
 """Refusals by (status, code); a type of error that has no code stands in its place."""

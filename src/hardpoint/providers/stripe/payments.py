@@ -1,13 +1,16 @@
 """Stripe PaymentIntents and Refunds over REST; https://docs.stripe.com/api, read 2026-11-23."""
 
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, TypeVar, final
 from urllib.parse import urlencode
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.money import Money
-from hardpoint.http.client import segment
+from hardpoint.http.auth import bearer
+from hardpoint.http.client import ApiClient, segment
 from hardpoint.http.extras import merged
+from hardpoint.http.forms import encode
+from hardpoint.http.json_api import JsonApi
 from hardpoint.http.messages import Transport
 from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
@@ -19,10 +22,11 @@ from hardpoint.payments.types import (
     Refund,
     RefundReason,
 )
-from hardpoint.providers.stripe import Stripe, reading, wire
-from hardpoint.providers.stripe.api import StripeApi
+from hardpoint.providers.stripe import API_VERSION, HOST, Stripe, reading, wire
+from hardpoint.providers.stripe.errors import ERRORS
 from hardpoint.providers.stripe.money import MONEY
 
+_Wire = TypeVar("_Wire")
 _PAGE = 100
 _EXPAND = ["latest_charge"]
 """Only the charge knows what was refunded."""
@@ -49,7 +53,17 @@ class StripePayments:
     money = MONEY
 
     def __init__(self, transport: Transport, settings: Stripe) -> None:
-        self._api = StripeApi(transport, settings)
+        headers = [("stripe-version", API_VERSION)]
+        if settings.account is not None:
+            headers.append(("stripe-account", settings.account))
+        client = ApiClient(
+            transport,
+            base_url=settings.base_url,
+            hosts={HOST},
+            authorization=bearer(settings.secret_key),
+            headers=headers,
+        )
+        self._api = JsonApi(client, ERRORS, refusal=wire.Refusal)
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
         """Create it; with a method, confirm it at once."""
@@ -74,10 +88,7 @@ class StripePayments:
                 else {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
             )
         fields = merged(form, new.extra, self.provider)
-        intent = await self._api.post(
-            "/v1/payment_intents", fields, idempotency_key, wire.PaymentIntent
-        )
-        return reading.payment(intent)
+        return await self._pay("", fields, idempotency_key)
 
     async def confirm_payment(
         self,
@@ -91,7 +102,7 @@ class StripePayments:
         """Try to pay."""
         form = {"payment_method": payment_method, "return_url": return_url, "expand": _EXPAND}
         fields = merged(form, extra, self.provider)
-        return await self._change(payment_id, "confirm", fields, idempotency_key)
+        return await self._pay(f"/{segment(payment_id)}/confirm", fields, idempotency_key)
 
     async def capture(
         self, payment_id: str, amount: Money | None, *, idempotency_key: str
@@ -101,11 +112,13 @@ class StripePayments:
             "amount_to_capture": None if amount is None else MONEY.of(amount),
             "expand": _EXPAND,
         }
-        return await self._change(payment_id, "capture", form, idempotency_key)
+        return await self._pay(f"/{segment(payment_id)}/capture", form, idempotency_key)
 
     async def void(self, payment_id: str, *, idempotency_key: str) -> Payment:
         """Let go of it before it is taken."""
-        return await self._change(payment_id, "cancel", {"expand": _EXPAND}, idempotency_key)
+        return await self._pay(
+            f"/{segment(payment_id)}/cancel", {"expand": _EXPAND}, idempotency_key
+        )
 
     async def refund(
         self,
@@ -121,9 +134,8 @@ class StripePayments:
             "amount": None if amount is None else MONEY.of(amount),
             "reason": reason,
         }
-        return reading.refund(
-            await self._api.post("/v1/refunds", form, idempotency_key, wire.Refund)
-        )
+        found = await self._post("/v1/refunds", wire.Refund, form, idempotency_key)
+        return reading.refund(found)
 
     async def get_payment(self, payment_id: str) -> Payment:
         """Read it."""
@@ -147,8 +159,10 @@ class StripePayments:
         """What a verified webhook's body says; None when it is about something else."""
         return reading.event(body)
 
-    async def _change(
-        self, payment_id: str, verb: str, form: Mapping[str, Any], key: str
-    ) -> Payment:
-        path = f"/v1/payment_intents/{segment(payment_id)}/{verb}"
-        return reading.payment(await self._api.post(path, form, key, wire.PaymentIntent))
+    async def _pay(self, verb: str, form: Mapping[str, Any], key: str) -> Payment:
+        path = f"/v1/payment_intents{verb}"
+        return reading.payment(await self._post(path, wire.PaymentIntent, form, key))
+
+    async def _post(self, path: str, kind: type[_Wire], form: Mapping[str, Any], key: str) -> _Wire:
+        headers = [("idempotency-key", key)]
+        return await self._api.post(path, kind, form=encode(form), headers=headers)

@@ -8,6 +8,11 @@ from typing import Any
 
 import msgspec
 
+from hardpoint.http.errors import Problem
+from hardpoint.http.messages import Response
+
+_RETRYABLE = {"true": True, "false": False}
+
 
 class Charge(msgspec.Struct):
     """One try to move money."""
@@ -84,7 +89,7 @@ class Dispute(msgspec.Struct):
 class Error(msgspec.Struct):
     """Why Stripe refuses."""
 
-    type: str
+    type: str = ""
     code: str | None = None
     decline_code: str | None = None
     message: str = ""
@@ -94,7 +99,23 @@ class Error(msgspec.Struct):
 class Refusal(msgspec.Struct):
     """The body of a refusal."""
 
-    error: Error
+    error: Error = msgspec.field(default_factory=Error)
+
+    def problem(self, reply: Response) -> Problem:
+        """As our table knows it; a type of error that has no code stands in its place.
+
+        Stripe says whether to retry: it knows whether a 500 was stored under the key, to be
+        repeated for ever.
+        """
+        error = self.error
+        return Problem(
+            status=reply.status,
+            code=error.code or error.type or None,
+            message=error.message,
+            field=error.param,
+            retryable=_RETRYABLE.get(reply.headers.get("stripe-should-retry", "")),
+            details={"decline_code": error.decline_code} if error.decline_code else {},
+        )
 
 
 class EventData(msgspec.Struct):

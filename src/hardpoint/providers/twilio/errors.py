@@ -4,17 +4,14 @@ https://www.twilio.com/docs/api/errors, read 2026-11-23. Codes from 30001 on com
 callback, seldom with an answer.
 """
 
-from collections.abc import Callable
-
 from hardpoint.core.errors import (
     AuthenticationError,
     InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
-    ProviderError,
     RateLimitedError,
 )
-from hardpoint.http.errors import ErrorTable, Known, Problem
+from hardpoint.http.errors import ErrorTable, Known
 from hardpoint.sms.suppressions import OptedOutError
 from hardpoint.sms.types import SmsFailure
 
@@ -32,11 +29,7 @@ FAILURES: dict[str, tuple[SmsFailure, str, str]] = {
         "The account was suspended between queue and sending.",
         "Write to Twilio's support.",
     ),
-    "30003": (
-        SmsFailure.UNREACHABLE,
-        "The handset is switched off or out of reach.",
-        _LATER,
-    ),
+    "30003": (SmsFailure.UNREACHABLE, "The handset is switched off or out of reach.", _LATER),
     "30004": (
         SmsFailure.BLOCKED,
         "The recipient, or their carrier, blocks messages.",
@@ -91,11 +84,7 @@ FAILURES: dict[str, tuple[SmsFailure, str, str]] = {
         "The destination looks like SMS pumping.",
         "Check the request that led to it; see SMS Pumping Protection.",
     ),
-    "30454": (
-        SmsFailure.BLOCKED,
-        "Too many messages to one destination.",
-        "Send less to it.",
-    ),
+    "30454": (SmsFailure.BLOCKED, "Too many messages to one destination.", "Send less to it."),
 }
 """Why, in our words; meaning; action."""
 
@@ -117,113 +106,115 @@ def failure(code: str | None) -> SmsFailure | None:
     return known[0] if known else _REFUSED.get(code, SmsFailure.OTHER)
 
 
-def _wrong(field: str) -> Callable[[Problem], ProviderError]:
-    def make(problem: Problem) -> ProviderError:
-        return InvalidRequestError(_text(problem), field=field, **problem.facts("twilio"))
-
-    return make
-
-
-def _opted_out(problem: Problem) -> ProviderError:
-    return OptedOutError(_text(problem), field="to", **problem.facts("twilio"))
-
-
-def _text(problem: Problem) -> str:
-    said = f": {problem.message}" if problem.message else ""
-    return f"twilio answered {problem.status} {problem.code}{said}"
-
-
 ERRORS = ErrorTable(
     "twilio",
     {
-        (None, "20003"): Known(
+        "20003": Known(
             AuthenticationError,
             "SID and secret do not belong together, or the key is revoked.",
             "Check account_sid, api_key_sid and secret; test credentials send nothing.",
         ),
-        (None, "20008"): Known(
+        "20008": Known(
             PermissionDeniedError,
             "Test credentials can only create messages.",
             "Use live credentials to read.",
         ),
-        (None, "20404"): Known(
+        "20404": Known(
             NotFoundError,
             "There is no such message in this account.",
             "Check the SID, and which account or region it is of.",
         ),
-        (None, "20429"): Known(
+        "20429": Known(
             RateLimitedError, "Too many requests at a time.", "It is retried more slowly."
         ),
-        (None, "21211"): Known(_wrong("to"), "The recipient is not a valid number.", _CHECK),
-        (None, "21212"): Known(
-            _wrong("from_"), "The sender is not a valid number.", "Check from_ in the settings."
+        "21211": Known(InvalidRequestError, "The recipient is not a valid number.", _CHECK, "to"),
+        "21212": Known(
+            InvalidRequestError,
+            "The sender is not a valid number.",
+            "Check from_ in the settings.",
+            "from_",
         ),
-        (None, "21265"): Known(_wrong("to"), "A short code cannot be texted.", _CHECK),
-        (None, "21408"): Known(
+        "21265": Known(InvalidRequestError, "A short code cannot be texted.", _CHECK, "to"),
+        "21408": Known(
             PermissionDeniedError,
             "The account may not text to the recipient's country.",
             "Allow it in the console: Messaging, Settings, Geo permissions.",
         ),
-        (None, "21602"): Known(
-            _wrong("body"), "There is neither text nor media.", "Give one of them."
+        "21602": Known(
+            InvalidRequestError, "There is neither text nor media.", "Give one of them.", "body"
         ),
-        (None, "21603"): Known(
-            _wrong("from_"), "There is no sender.", "Set from_ or messaging_service_sid."
+        "21603": Known(
+            InvalidRequestError,
+            "There is no sender.",
+            "Set from_ or messaging_service_sid.",
+            "from_",
         ),
-        (None, "21604"): Known(_wrong("to"), "There is no recipient.", "Give one."),
-        (None, "21606"): Known(
-            _wrong("from_"),
+        "21604": Known(InvalidRequestError, "There is no recipient.", "Give one.", "to"),
+        "21606": Known(
+            InvalidRequestError,
             "The sender is not a number of this account that can text to the recipient.",
             "Use one of the account's own numbers.",
+            "from_",
         ),
-        (None, "21608"): Known(
+        "21608": Known(
             PermissionDeniedError,
             "A trial account texts to verified numbers only.",
             "Verify the number in the console, or upgrade the account.",
         ),
-        (None, "21609"): Known(
-            _wrong("status_url"), "The status callback is not a URL.", "Correct status_url."
+        "21609": Known(
+            InvalidRequestError,
+            "The status callback is not a URL.",
+            "Correct status_url.",
+            "status_url",
         ),
-        (None, OPTED_OUT): Known(
-            _opted_out,
+        OPTED_OUT: Known(
+            OptedOutError,
             "The recipient has opted out of this sender.",
             "Send nothing until they text START; it is kept among the suppressions.",
+            "to",
         ),
-        (None, "21611"): Known(
+        "21611": Known(
             RateLimitedError,
             "The queue of the sender is full.",
             "It is retried more slowly; a messaging service spreads the load.",
         ),
-        (None, "21612"): Known(
-            _wrong("to"),
+        "21612": Known(
+            InvalidRequestError,
             "There is no way from this sender to this recipient.",
             "Use a sender of the recipient's country.",
+            "to",
         ),
-        (None, "21614"): Known(_wrong("to"), "The recipient is not a mobile number.", _CHECK),
-        (None, "21617"): Known(
-            _wrong("body"), "The text has more than 1600 characters.", "Shorten or split it."
+        "21614": Known(InvalidRequestError, "The recipient is not a mobile number.", _CHECK, "to"),
+        "21617": Known(
+            InvalidRequestError,
+            "The text has more than 1600 characters.",
+            "Shorten or split it.",
+            "body",
         ),
-        (None, "21620"): Known(_wrong("media"), "A media URL is not valid.", "Correct it."),
-        (None, "21623"): Known(
-            _wrong("media"), "There are more than ten media.", "Send several messages."
+        "21620": Known(InvalidRequestError, "A media URL is not valid.", "Correct it.", "media"),
+        "21623": Known(
+            InvalidRequestError, "There are more than ten media.", "Send several messages.", "media"
         ),
-        (None, "21659"): Known(
-            _wrong("from_"),
+        "21659": Known(
+            InvalidRequestError,
             "The sender is not a number of this account, or of another country's short codes.",
             "Use one of the account's own numbers.",
+            "from_",
         ),
-        (None, "21703"): Known(
-            _wrong("from_"),
+        "21703": Known(
+            InvalidRequestError,
             "The messaging service has no sender.",
             "Add a number to it in the console.",
+            "from_",
         ),
-        (None, "63038"): Known(
+        "63038": Known(
             RateLimitedError, "The account's daily limit is used up.", "Go on tomorrow."
         ),
         **{
-            (None, code): Known(InvalidRequestError, meaning, action)
+            code: Known(InvalidRequestError, meaning, action)
             for code, (_, meaning, action) in FAILURES.items()
         },
     },
+    request_id="twilio-request-id",
 )
 """Refusals by code; Twilio's statuses say little."""

@@ -9,11 +9,14 @@ from typing import Any, final
 from urllib.parse import urlencode
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
-from hardpoint.http.client import segment
+from hardpoint.http.auth import basic
+from hardpoint.http.client import ApiClient, segment
 from hardpoint.http.extras import merged
+from hardpoint.http.forms import encode
+from hardpoint.http.json_api import JsonApi
 from hardpoint.http.messages import Transport
-from hardpoint.providers.twilio import Twilio, reading, wire
-from hardpoint.providers.twilio.api import TwilioApi
+from hardpoint.providers.twilio import HOSTS, Twilio, reading, wire
+from hardpoint.providers.twilio.errors import ERRORS
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.types import Message, MessagePage, NewMessage, SmsEvent
 
@@ -32,8 +35,15 @@ class TwilioSms:
     )
 
     def __init__(self, transport: Transport, settings: Twilio) -> None:
-        self._api = TwilioApi(transport, settings)
+        client = ApiClient(
+            transport,
+            base_url=settings.base_url,
+            hosts=HOSTS,
+            authorization=basic(settings.api_key_sid or settings.account_sid, settings.secret),
+        )
+        self._api = JsonApi(client, ERRORS, refusal=wire.Refusal, success={200, 201})
         self._settings = settings
+        self._messages = f"/2010-04-01/Accounts/{settings.account_sid}/Messages"
 
     @property
     def sender(self) -> str | None:
@@ -51,12 +61,13 @@ class TwilioSms:
             "MediaUrl": new.media or None,
             "StatusCallback": self._settings.status_url,
         }
-        fields = merged(form, new.extra, self.provider)
-        return reading.message(await self._api.post("/Messages.json", fields, wire.Message))
+        fields = encode(merged(form, new.extra, self.provider), repeat=True)
+        found = await self._api.post(f"{self._messages}.json", wire.Message, form=fields)
+        return reading.message(found)
 
     async def get_message(self, message_id: str) -> Message:
         """Read it."""
-        target = f"/Messages/{segment(message_id)}.json"
+        target = f"{self._messages}/{segment(message_id)}.json"
         return reading.message(await self._api.get(target, wire.Message))
 
     async def list_messages(self, *, to: str, since: float, cursor: str | None) -> MessagePage:
@@ -64,7 +75,7 @@ class TwilioSms:
         query = urlencode({"To": to, "PageSize": _PAGE})
         if cursor is not None:
             query += f"&{cursor}"
-        page = await self._api.get(f"/Messages.json?{query}", wire.Messages)
+        page = await self._api.get(f"{self._messages}.json?{query}", wire.Messages)
         found = tuple(reading.message(one) for one in page.messages)
         older = bool(found) and found[-1].created < since
         return MessagePage(

@@ -2,6 +2,9 @@
 
 import msgspec
 
+from hardpoint.http.errors import Problem
+from hardpoint.http.messages import Response
+
 
 class Message(msgspec.Struct):
     """A message; counts are texts, times are of RFC 2822."""
@@ -28,6 +31,11 @@ class Refusal(msgspec.Struct):
 
     code: int | None = None
     message: str = ""
+
+    def problem(self, reply: Response) -> Problem:
+        """As our table knows it."""
+        code = None if self.code is None else str(self.code)
+        return Problem(status=reply.status, code=code, message=self.message)
 
 
 class StatusCallback(msgspec.Struct, rename="pascal"):
