@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from bench.accept.__main__ import Round
 from bench.forward.__main__ import ACCEPT, FORWARD
 from bench.forward.__main__ import table as forward_table
@@ -31,7 +30,6 @@ def test_a_short_run_prints_every_contender_that_is_installed(tmp_path):
         assert {OURS, FLOOR} <= row["us"].keys() <= names
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 def test_a_short_run_of_forwarding_sees_every_event_handed_on(tmp_path):
     report = tmp_path / "report.json"
     options = ["--rounds", "1", "--events", "60", "--folder", str(tmp_path), "--json", str(report)]

@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import json
 import time
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -441,7 +442,7 @@ def test_no_request_at_all_raises_anything_but_a_webhook_error(
 
 
 def official(secret: str = HMAC_SECRET) -> Any:
-    return pytest.importorskip("standardwebhooks").Webhook(secret)
+    return import_module("standardwebhooks").Webhook(secret)
 
 
 def test_what_the_official_package_signs_verifies_here() -> None:
@@ -503,6 +504,6 @@ def test_ed25519_is_verified_where_the_official_one_knows_only_hmac() -> None:
     request = sent(SIGNING_KEY, body=body, now=now)
     assert scheme("standard", secrets=[PUBLIC_KEY]).verify(request, now=now).events
     given = {name.decode(): value.decode() for name, value in request.headers}
-    refused = pytest.importorskip("standardwebhooks").WebhookVerificationError
+    refused = import_module("standardwebhooks").WebhookVerificationError
     with pytest.raises(refused):
         official().verify(body, given)

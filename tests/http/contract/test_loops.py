@@ -28,19 +28,18 @@ def unclosed(test):
     return test
 
 
-@pytest.fixture
-def looped(shell):
-    if shell.blocking:
-        pytest.skip("it knows no loops")
-    return shell
+def with_loops(test):
+    """For the shells that know event loops."""
+    return pytest.mark.parametrize("shell", ["asyncio", "uvloop"], indirect=True)(test)
 
 
 @unclosed
-def test_three_loops_after_each_other_without_closing(looped, serve):
+@with_loops
+def test_three_loops_after_each_other_without_closing(shell, serve):
     peer = serve()
-    transport = looped.open()
+    transport = shell.open()
     for number in range(3):
-        with asyncio.Runner(loop_factory=looped.loop_factory) as runner:
+        with asyncio.Runner(loop_factory=shell.loop_factory) as runner:
             for again in range(2):
                 path = f"/{number}{again}"
                 answer = runner.run(transport.send(get(peer.url, path)))
@@ -50,9 +49,10 @@ def test_three_loops_after_each_other_without_closing(looped, serve):
 
 
 @unclosed
-def test_a_loop_in_each_thread_shares_one_transport(looped, serve):
+@with_loops
+def test_a_loop_in_each_thread_shares_one_transport(shell, serve):
     peer = serve()
-    transport = looped.open()
+    transport = shell.open()
     bodies, errors = [], []
 
     def work(number):
@@ -62,7 +62,7 @@ def test_a_loop_in_each_thread_shares_one_transport(looped, serve):
                 bodies.append(answer.body == b"/%d-%d" % (number, again))
 
         try:
-            with asyncio.Runner(loop_factory=looped.loop_factory) as runner:
+            with asyncio.Runner(loop_factory=shell.loop_factory) as runner:
                 runner.run(several())
         except Exception as error:
             errors.append(error)
@@ -78,14 +78,15 @@ def test_a_loop_in_each_thread_shares_one_transport(looped, serve):
     gc.collect()
 
 
-def test_cancelling_closes_the_connection(looped, serve):
+@with_loops
+def test_cancelling_closes_the_connection(shell, serve):
     def script(line):
         line.request()
         line.peer.go.set()
         line.wait_until_gone()
 
     peer = serve(script)
-    transport = looped.open()
+    transport = shell.open()
 
     async def cancelled():
         task = asyncio.create_task(transport.send(get(peer.url)))
@@ -95,11 +96,12 @@ def test_cancelling_closes_the_connection(looped, serve):
             await task
         await asyncio.to_thread(peer.hung_up.wait, 10)
 
-    looped.do(cancelled())
+    shell.do(cancelled())
     assert peer.hung_up.is_set()
 
 
-def test_the_connection_of_a_cancelled_request_serves_nobody(looped, serve):
+@with_loops
+def test_the_connection_of_a_cancelled_request_serves_nobody(shell, serve):
     def script(line):
         if line.number == 0:
             line.request()
@@ -110,7 +112,7 @@ def test_the_connection_of_a_cancelled_request_serves_nobody(looped, serve):
             line.answer(line.request().target)
 
     peer = serve(script)
-    transport = looped.open()
+    transport = shell.open()
 
     async def cancelled():
         task = asyncio.create_task(transport.send(get(peer.url, "/1")))
@@ -121,12 +123,13 @@ def test_the_connection_of_a_cancelled_request_serves_nobody(looped, serve):
             await task
         return await transport.send(get(peer.url, "/2"))
 
-    assert looped.do(cancelled()).body == b"/2"
+    assert shell.do(cancelled()).body == b"/2"
 
 
-def test_cancelling_while_connecting_frees_its_place(looped, listen, full_port):
+@with_loops
+def test_cancelling_while_connecting_frees_its_place(shell, listen, full_port):
     peer = listen()
-    transport = looped.open(connections=1, connect_timeout=8.0, timeout=8.0)
+    transport = shell.open(connections=1, connect_timeout=8.0, timeout=8.0)
 
     async def cancelled():
         task = asyncio.create_task(transport.send(get(f"http://127.0.0.1:{full_port}")))
@@ -137,10 +140,11 @@ def test_cancelling_while_connecting_frees_its_place(looped, listen, full_port):
             await task
         return await asyncio.wait_for(transport.send(get(peer.url, "/a")), 5)
 
-    assert looped.do(cancelled()).body == b"/a"
+    assert shell.do(cancelled()).body == b"/a"
 
 
-def test_cancelling_while_waiting_for_a_place_leaves_the_line_in_order(looped, listen):
+@with_loops
+def test_cancelling_while_waiting_for_a_place_leaves_the_line_in_order(shell, listen):
     def script(line):
         while True:
             target = line.request().target
@@ -148,7 +152,7 @@ def test_cancelling_while_waiting_for_a_place_leaves_the_line_in_order(looped, l
             line.answer(target)
 
     peer = listen(script)
-    transport = looped.open(connections=1)
+    transport = shell.open(connections=1)
 
     async def cancelled():
         first = asyncio.create_task(transport.send(get(peer.url, "/1")))
@@ -161,16 +165,17 @@ def test_cancelling_while_waiting_for_a_place_leaves_the_line_in_order(looped, l
         return [getattr(one, "body", type(one)) for one in outcomes]
 
     gone = asyncio.CancelledError
-    assert looped.do(cancelled()) == [b"/1", gone, b"/3", gone]
+    assert shell.do(cancelled()) == [b"/1", gone, b"/3", gone]
     assert peer.targets == [b"/1", b"/3"]
 
 
 @unclosed
-def test_a_loop_that_closes_with_requests_pending_leaves_the_transport_usable(looped, listen):
+@with_loops
+def test_a_loop_that_closes_with_requests_pending_leaves_the_transport_usable(shell, listen):
     peer = listen(lambda line: (line.request(), line.hold()))
     other = listen()
-    transport = looped.open()
-    loop = looped.loop_factory()
+    transport = shell.open()
+    loop = shell.loop_factory()
     task = loop.create_task(transport.send(get(peer.url)))
 
     async def until_heard():
@@ -180,15 +185,16 @@ def test_a_loop_that_closes_with_requests_pending_leaves_the_transport_usable(lo
     loop.run_until_complete(until_heard())
     task._log_destroy_pending = False  # as when a process ends in the middle
     loop.close()
-    assert looped.send(get(other.url, "/a"), transport).body == b"/a"
+    assert shell.send(get(other.url, "/a"), transport).body == b"/a"
     del task
     gc.collect()
-    assert looped.send(get(other.url, "/b"), transport).body == b"/b"
+    assert shell.send(get(other.url, "/b"), transport).body == b"/b"
 
 
-def test_closing_while_requests_are_under_way_ends_them(looped, listen):
+@with_loops
+def test_closing_while_requests_are_under_way_ends_them(shell, listen):
     peer = listen(lambda line: (line.request(), line.hold()))
-    transport = looped.open(timeout=8.0)
+    transport = shell.open(timeout=8.0)
 
     async def closed():
         task = asyncio.create_task(transport.send(get(peer.url)))
@@ -199,12 +205,11 @@ def test_closing_while_requests_are_under_way_ends_them(looped, listen):
         await asyncio.gather(task, return_exceptions=True)
         return done
 
-    assert looped.do(closed())
+    assert shell.do(closed())
 
 
+@pytest.mark.parametrize("shell", ["blocking"], indirect=True)  # the other is shared by loops
 def test_threads_share_one_blocking_transport(shell, serve):
-    if not shell.blocking:
-        pytest.skip("the asynchronous one is shared by loops")
     peer = serve()
     transport = shell.open(connections=4, connect_timeout=10.0)
     wrong = []
@@ -226,10 +231,9 @@ def test_threads_share_one_blocking_transport(shell, serve):
 
 
 def descriptors():
-    return [*Path("/proc/self/fd").iterdir()]
+    return [*Path("/dev/fd").iterdir()]
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux shows them")
 def test_no_descriptor_and_no_thread_is_left_over(shell, serve, closed_port):
     def script(line):
         while True:

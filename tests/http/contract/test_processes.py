@@ -7,6 +7,7 @@ process was answered; the server counts on which connection each request came.
 import os
 import subprocess
 import sys
+from itertools import product
 
 import pytest
 
@@ -133,14 +134,24 @@ def played(script, kind, url):
     return done.stdout.split()
 
 
+SCRIPTS = {
+    "used, then forked": USED_THEN_FORKED,
+    "a new one in the child": A_NEW_ONE_IN_THE_CHILD,
+    "closed in the child": CLOSED_IN_THE_CHILD,
+    "forked in a loop": FORKED_IN_A_LOOP,
+}
+
+
 @pytest.mark.parametrize(
-    "script",
-    [USED_THEN_FORKED, A_NEW_ONE_IN_THE_CHILD, CLOSED_IN_THE_CHILD, FORKED_IN_A_LOOP],
-    ids=["used, then forked", "a new one in the child", "closed in the child", "forked in a loop"],
+    ("shell", "told"),
+    [
+        *product(["asyncio", "uvloop"], SCRIPTS),
+        *(("blocking", told) for told in SCRIPTS if told != "forked in a loop"),  # refuses loops
+    ],
+    indirect=["shell"],
 )
-def test_a_child_shares_no_connection_with_its_parent(shell, peer, script):
-    if shell.blocking and script is FORKED_IN_A_LOOP:
-        pytest.skip("a loop is what the blocking shell refuses")
+def test_a_child_shares_no_connection_with_its_parent(shell, peer, told):
+    script = SCRIPTS[told]
     answers = played(script, shell.kind, peer.url)
     asked = [path for path, _ in peer.came]
     assert answers == asked

@@ -1,6 +1,7 @@
 """SendGrid's own library as an oracle: it verifies as we do, sends what we send, takes our fake."""
 
 import base64
+from importlib import import_module
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,9 @@ from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.sendgrid.fake import API_KEY, PRIVATE_KEY, VERIFICATION_KEY
 from hardpoint.webhooks import scheme
 
-sendgrid = pytest.importorskip("sendgrid")
-mail = pytest.importorskip("sendgrid.helpers.mail")
-http_exceptions = pytest.importorskip("python_http_client.exceptions")
+sendgrid = import_module("sendgrid")
+mail = import_module("sendgrid.helpers.mail")
+http_exceptions = import_module("python_http_client.exceptions")
 
 
 def sdk(url):
