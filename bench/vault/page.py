@@ -5,14 +5,13 @@ from bench.vault.cases import CASES
 PAGE = """\
 # Nine ways to lose a grant
 
-A provider that rotates strictly takes each refresh token once; a second use of the same one ends
-the grant, access tokens included, and the user has to connect again. Each row is an ordinary
-moment. Both live through it against the same fake provider (`bench/vault`), Authlib's clients as
-its documentation sets them up. *yes*: afterwards the application holds a token that works; **no**:
-it does not.
+Some providers accept each refresh token only once. A second use ends the grant with all its access
+tokens, and the user has to connect again. Each row is an ordinary moment. Both libraries go through
+it with the same fake provider (`bench/vault`); Authlib's clients are set up as its documentation
+says. *yes* means that the application holds a working token afterwards, **no** that it does not.
 
-Authlib does not claim to be a vault: it refreshes for one client object and hands new tokens to a
-callback. The table says what has to be added around it.
+Authlib does not claim to be a vault. It refreshes for one client object, and hands new tokens to a
+callback. The table shows what you have to add around it.
 
 Written by `python -m bench.vault --write docs/reference/refresh.md`.
 
@@ -32,9 +31,9 @@ def page(results):
         lines.append(f"| {case.upper()} | {' | '.join(seen)} |")
     lines += [
         "",
-        "In row E nobody can have the new tokens: they were in the answer that is lost. The vault",
-        "never sends the old refresh token again, serves the access token to its end, tells its",
-        "listeners `in_doubt`, and then asks for the user. A second use would have ended what",
-        "lived.",
+        "In row E nobody has the new tokens: they were in the lost answer. The vault does not send",
+        "the old refresh token again, since a second use would end the grant at once. It hands out",
+        "the access token until that expires, tells its listeners `in_doubt`, and then asks for the",
+        "user.",
     ]
     return PAGE + "\n".join(lines) + "\n"

@@ -56,7 +56,7 @@ def test_every_control_stands_there() -> None:
     with FakeServer(fake("stripe")) as server:
         known = [f"{method} {control.CONTROL}{name}" for method, name in server._control._controls]
         server.app.emitter.close()
-    assert [row[0] for row in rows("Steer them")] == known
+    assert [row[0] for row in rows("Control them")] == known
     assert f"the last {EXCHANGES_KEPT} requests" in PAGE
 
 
