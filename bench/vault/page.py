@@ -33,7 +33,7 @@ def page(results):
         "",
         "In row E nobody has the new tokens: they were in the lost answer. The vault does not send",
         "the old refresh token again, since a second use would end the grant at once. It hands out",
-        "the access token until that expires, tells its listeners `in_doubt`, and then asks for the",
-        "user.",
+        "the access token until that expires, tells its listeners `in_doubt`, and then asks for",
+        "the user.",
     ]
     return PAGE + "\n".join(lines) + "\n"
