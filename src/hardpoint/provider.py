@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from hardpoint.core.effects import Clock as Clock
     from hardpoint.core.effects import Ids as Ids
     from hardpoint.core.effects import Random as Random
+    from hardpoint.core.errors import RefusalConcern as RefusalConcern
+    from hardpoint.core.identifiers import Uuid7 as Uuid7
     from hardpoint.core.money import MinorUnits as MinorUnits
     from hardpoint.core.money import Money as Money
     from hardpoint.core.providers import Provider as Provider
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from hardpoint.core.providers import provider as provider
     from hardpoint.core.providers import provider_names as provider_names
     from hardpoint.core.secrets import Secret as Secret
+    from hardpoint.email.addresses import checked_address as checked_address
+    from hardpoint.email.addresses import quoted as quoted
     from hardpoint.fakes.answers import Answers as Answers
     from hardpoint.fakes.emitter import Emitter as Emitter
     from hardpoint.fakes.fields import Fields as Fields
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from hardpoint.http.client import segment as segment
     from hardpoint.http.errors import ErrorTable as ErrorTable
     from hardpoint.http.errors import Known as Known
+    from hardpoint.http.errors import Make as Make
     from hardpoint.http.errors import Problem as Problem
     from hardpoint.http.errors import by_status as by_status
     from hardpoint.http.errors import retry_after as retry_after
@@ -58,6 +63,7 @@ if TYPE_CHECKING:
     from hardpoint.http.json_api import JsonApi as JsonApi
     from hardpoint.http.json_api import RefusalBody as RefusalBody
     from hardpoint.http.limits import Limits as Limits
+    from hardpoint.http.limits import checked_base_url as checked_base_url
     from hardpoint.http.limits import checked_url as checked_url
     from hardpoint.http.limits import on_loopback as on_loopback
     from hardpoint.http.messages import Request as Request
@@ -79,6 +85,8 @@ if TYPE_CHECKING:
     from hardpoint.runtime.blocking import BlockingRuntime as BlockingRuntime
     from hardpoint.runtime.clocks import SystemClock as SystemClock
     from hardpoint.runtime.effects import Runtime as Runtime
+    from hardpoint.storage.keys import checked_content_type as checked_content_type
+    from hardpoint.storage.keys import checked_key as checked_key
     from hardpoint.testing.conformance.email import EmailConformance as EmailConformance
     from hardpoint.testing.conformance.email_subject import EmailRefusals as EmailRefusals
     from hardpoint.testing.conformance.email_subject import EmailSubject as EmailSubject
@@ -99,7 +107,9 @@ if TYPE_CHECKING:
     from hardpoint.testing.conformance.storage_subject import StorageRefusals as StorageRefusals
     from hardpoint.testing.conformance.storage_subject import StorageSubject as StorageSubject
     from hardpoint.webhooks.envelopes import Name as Name
+    from hardpoint.webhooks.envelopes import OptionalName as OptionalName
     from hardpoint.webhooks.envelopes import Unreadable as Unreadable
+    from hardpoint.webhooks.envelopes import check_name as check_name
     from hardpoint.webhooks.envelopes import check_printable as check_printable
     from hardpoint.webhooks.envelopes import open_batch as open_batch
     from hardpoint.webhooks.envelopes import open_envelope as open_envelope
@@ -107,6 +117,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.samples import Document as Document
     from hardpoint.webhooks.samples import Fresh as Fresh
     from hardpoint.webhooks.samples import Samples as Samples
+    from hardpoint.webhooks.signatures import CANDIDATES_MAX as CANDIDATES_MAX
     from hardpoint.webhooks.signatures import HMAC_US as HMAC_US
     from hardpoint.webhooks.signatures import TOLERANCE as TOLERANCE
     from hardpoint.webhooks.signatures import HmacKey as HmacKey
@@ -117,6 +128,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.signatures import prepare as prepare
     from hardpoint.webhooks.signatures import signature_in as signature_in
     from hardpoint.webhooks.signatures import timestamp as timestamp
+    from hardpoint.webhooks.verification import BODY_BYTES_MAX as BODY_BYTES_MAX
     from hardpoint.webhooks.verification import Coverage as Coverage
     from hardpoint.webhooks.verification import Notification as Notification
     from hardpoint.webhooks.verification import Replay as Replay
@@ -139,6 +151,8 @@ else:
                 "Ids",
                 "Random",
             ),
+            "hardpoint.core.errors": ("RefusalConcern",),
+            "hardpoint.core.identifiers": ("Uuid7",),
             "hardpoint.core.money": (
                 "MinorUnits",
                 "Money",
@@ -150,6 +164,10 @@ else:
                 "provider_names",
             ),
             "hardpoint.core.secrets": ("Secret",),
+            "hardpoint.email.addresses": (
+                "checked_address",
+                "quoted",
+            ),
             "hardpoint.fakes.answers": ("Answers",),
             "hardpoint.fakes.emitter": ("Emitter",),
             "hardpoint.fakes.fields": (
@@ -188,6 +206,7 @@ else:
             "hardpoint.http.errors": (
                 "ErrorTable",
                 "Known",
+                "Make",
                 "Problem",
                 "by_status",
                 "retry_after",
@@ -237,6 +256,10 @@ else:
             "hardpoint.runtime.blocking": ("BlockingRuntime",),
             "hardpoint.runtime.clocks": ("SystemClock",),
             "hardpoint.runtime.effects": ("Runtime",),
+            "hardpoint.storage.keys": (
+                "checked_content_type",
+                "checked_key",
+            ),
             "hardpoint.testing.conformance.email": ("EmailConformance",),
             "hardpoint.testing.conformance.email_subject": (
                 "EmailRefusals",
@@ -270,7 +293,9 @@ else:
             ),
             "hardpoint.webhooks.envelopes": (
                 "Name",
+                "OptionalName",
                 "Unreadable",
+                "check_name",
                 "check_printable",
                 "open_batch",
                 "open_envelope",
@@ -282,6 +307,7 @@ else:
                 "Samples",
             ),
             "hardpoint.webhooks.signatures": (
+                "CANDIDATES_MAX",
                 "HMAC_US",
                 "HmacKey",
                 "TOLERANCE",
@@ -294,6 +320,7 @@ else:
                 "timestamp",
             ),
             "hardpoint.webhooks.verification": (
+                "BODY_BYTES_MAX",
                 "Coverage",
                 "Notification",
                 "Replay",

@@ -120,6 +120,25 @@ def test_what_docstrings_show_imports_public_names_alone() -> None:
     assert not found
 
 
+def named(module: str, name: str) -> tuple[str, int]:
+    """A name with what it stands for, wherever it is imported from."""
+    return name, id(getattr(importlib.import_module(module), name))
+
+
+def test_what_our_own_vendors_share_is_there_for_another_s_author() -> None:
+    offered = {named(*name.rsplit(".", 1)) for name in LISTED}
+    missing = {
+        f"{node.module}.{alias.name}"
+        for path in (SOURCE / "providers").glob("*/*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hardpoint.")
+        for alias in node.names
+        if not node.module.startswith("hardpoint.providers")
+        if named(node.module, alias.name) not in offered
+    }
+    assert not missing, "offer them in hardpoint/provider.py"
+
+
 def test_a_name_that_nobody_offers_is_told_as_pythons_own_are() -> None:
     with pytest.raises(AttributeError, match="module 'hardpoint' has no attribute 'NoSuchError'"):
         hardpoint.NoSuchError  # noqa: B018

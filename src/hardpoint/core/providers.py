@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 from hardpoint.core.errors import ConfigurationError
@@ -114,6 +114,8 @@ def _built_in() -> dict[str, str]:
 
 @cache
 def _installed() -> dict[str, str]:
+    from importlib import metadata  # costs as much as a driver does, and is rarely asked
+
     return {
         entry.name: entry.value
         for entry in metadata.entry_points(group=_GROUP)

@@ -1,48 +1,56 @@
 """Payments: one way to take, capture, void, refund and look up a payment, whoever takes it."""
 
-from hardpoint.payments.api import PaymentGateway
-from hardpoint.payments.driver import PaymentCapability, PaymentDriver
-from hardpoint.payments.memory import MemoryPayments
-from hardpoint.payments.types import (
-    Capture,
-    DeclineReason,
-    DisputeChanged,
-    DisputeStatus,
-    NewPayment,
-    NextAction,
-    Payment,
-    PaymentEvent,
-    PaymentFailed,
-    PaymentPage,
-    PaymentStatus,
-    PaymentSucceeded,
-    Refund,
-    Refunded,
-    RefundFailed,
-    RefundReason,
-    RefundStatus,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Capture",
-    "DeclineReason",
-    "DisputeChanged",
-    "DisputeStatus",
-    "MemoryPayments",
-    "NewPayment",
-    "NextAction",
-    "Payment",
-    "PaymentCapability",
-    "PaymentDriver",
-    "PaymentEvent",
-    "PaymentFailed",
-    "PaymentGateway",
-    "PaymentPage",
-    "PaymentStatus",
-    "PaymentSucceeded",
-    "Refund",
-    "RefundFailed",
-    "RefundReason",
-    "RefundStatus",
-    "Refunded",
-]
+from hardpoint.core.public import lazily
+
+if TYPE_CHECKING:
+    from hardpoint.payments.api import PaymentGateway as PaymentGateway
+    from hardpoint.payments.driver import PaymentCapability as PaymentCapability
+    from hardpoint.payments.driver import PaymentDriver as PaymentDriver
+    from hardpoint.payments.memory import MemoryPayments as MemoryPayments
+    from hardpoint.payments.types import Capture as Capture
+    from hardpoint.payments.types import DeclineReason as DeclineReason
+    from hardpoint.payments.types import DisputeChanged as DisputeChanged
+    from hardpoint.payments.types import DisputeStatus as DisputeStatus
+    from hardpoint.payments.types import NewPayment as NewPayment
+    from hardpoint.payments.types import NextAction as NextAction
+    from hardpoint.payments.types import Payment as Payment
+    from hardpoint.payments.types import PaymentEvent as PaymentEvent
+    from hardpoint.payments.types import PaymentFailed as PaymentFailed
+    from hardpoint.payments.types import PaymentPage as PaymentPage
+    from hardpoint.payments.types import PaymentStatus as PaymentStatus
+    from hardpoint.payments.types import PaymentSucceeded as PaymentSucceeded
+    from hardpoint.payments.types import Refund as Refund
+    from hardpoint.payments.types import Refunded as Refunded
+    from hardpoint.payments.types import RefundFailed as RefundFailed
+    from hardpoint.payments.types import RefundReason as RefundReason
+    from hardpoint.payments.types import RefundStatus as RefundStatus
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.payments.api": ("PaymentGateway",),
+            "hardpoint.payments.driver": ("PaymentCapability", "PaymentDriver"),
+            "hardpoint.payments.memory": ("MemoryPayments",),
+            "hardpoint.payments.types": (
+                "Capture",
+                "DeclineReason",
+                "DisputeChanged",
+                "DisputeStatus",
+                "NewPayment",
+                "NextAction",
+                "Payment",
+                "PaymentEvent",
+                "PaymentFailed",
+                "PaymentPage",
+                "PaymentStatus",
+                "PaymentSucceeded",
+                "Refund",
+                "RefundFailed",
+                "RefundReason",
+                "RefundStatus",
+                "Refunded",
+            ),
+        },
+    )

@@ -1,42 +1,50 @@
 """Text messages: one way to send them and to learn what became of them, whoever sends them."""
 
-from hardpoint.sms.api import SmsSender
-from hardpoint.sms.driver import SmsCapability, SmsDriver
-from hardpoint.sms.memory import MemorySms
-from hardpoint.sms.segments import Segments, SmsEncoding, segments
-from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
-from hardpoint.sms.types import (
-    Message,
-    MessageChanged,
-    MessagePage,
-    MessageReceived,
-    MessageStatus,
-    NewMessage,
-    SmsConsent,
-    SmsEvent,
-    SmsFailure,
-    merge,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "MemorySms",
-    "MemorySuppressions",
-    "Message",
-    "MessageChanged",
-    "MessagePage",
-    "MessageReceived",
-    "MessageStatus",
-    "NewMessage",
-    "OptedOutError",
-    "Segments",
-    "SmsCapability",
-    "SmsConsent",
-    "SmsDriver",
-    "SmsEncoding",
-    "SmsEvent",
-    "SmsFailure",
-    "SmsSender",
-    "Suppressions",
-    "merge",
-    "segments",
-]
+from hardpoint.core.public import lazily
+
+if TYPE_CHECKING:
+    from hardpoint.sms.api import SmsSender as SmsSender
+    from hardpoint.sms.driver import SmsCapability as SmsCapability
+    from hardpoint.sms.driver import SmsDriver as SmsDriver
+    from hardpoint.sms.memory import MemorySms as MemorySms
+    from hardpoint.sms.segmentation import Segments as Segments
+    from hardpoint.sms.segmentation import SmsEncoding as SmsEncoding
+    from hardpoint.sms.segmentation import segments as segments
+    from hardpoint.sms.suppressions import MemorySuppressions as MemorySuppressions
+    from hardpoint.sms.suppressions import OptedOutError as OptedOutError
+    from hardpoint.sms.suppressions import Suppressions as Suppressions
+    from hardpoint.sms.types import Message as Message
+    from hardpoint.sms.types import MessageChanged as MessageChanged
+    from hardpoint.sms.types import MessagePage as MessagePage
+    from hardpoint.sms.types import MessageReceived as MessageReceived
+    from hardpoint.sms.types import MessageStatus as MessageStatus
+    from hardpoint.sms.types import NewMessage as NewMessage
+    from hardpoint.sms.types import SmsConsent as SmsConsent
+    from hardpoint.sms.types import SmsEvent as SmsEvent
+    from hardpoint.sms.types import SmsFailure as SmsFailure
+    from hardpoint.sms.types import merge as merge
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.sms.api": ("SmsSender",),
+            "hardpoint.sms.driver": ("SmsCapability", "SmsDriver"),
+            "hardpoint.sms.memory": ("MemorySms",),
+            "hardpoint.sms.segmentation": ("Segments", "SmsEncoding", "segments"),
+            "hardpoint.sms.suppressions": ("MemorySuppressions", "OptedOutError", "Suppressions"),
+            "hardpoint.sms.types": (
+                "Message",
+                "MessageChanged",
+                "MessagePage",
+                "MessageReceived",
+                "MessageStatus",
+                "NewMessage",
+                "SmsConsent",
+                "SmsEvent",
+                "SmsFailure",
+                "merge",
+            ),
+        },
+    )

@@ -18,7 +18,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.fakes.answers import Answers
 from hardpoint.sms.driver import SmsCapability
-from hardpoint.sms.segments import segments
+from hardpoint.sms.segmentation import segments
 from hardpoint.sms.suppressions import OptedOutError
 from hardpoint.sms.types import (
     Message,

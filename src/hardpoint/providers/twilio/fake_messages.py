@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.vendors import Trigger
 from hardpoint.providers.twilio.reading import WORDS
-from hardpoint.sms.segments import segments
+from hardpoint.sms.segmentation import segments
 from hardpoint.sms.types import SmsConsent
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)

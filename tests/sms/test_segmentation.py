@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.sms.segments import Segments, SmsEncoding, segments
+from hardpoint.sms.segmentation import Segments, SmsEncoding, segments
 
 GSM, UCS = SmsEncoding.GSM_7, SmsEncoding.UCS_2
 
