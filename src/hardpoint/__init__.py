@@ -122,10 +122,7 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
-            "hardpoint.calls.call": (
-                "AttemptEnded",
-                "CallEnded",
-            ),
+            "hardpoint.calls.call": ("AttemptEnded", "CallEnded"),
             "hardpoint.calls.once": ("Once",),
             "hardpoint.core.errors": (
                 "AlreadyExistsError",
@@ -179,11 +176,7 @@ else:
             "hardpoint.core.money": ("Money",),
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.hub.accounts": ("Accounts",),
-            "hardpoint.hub.events": (
-                "ConfigurationLoaded",
-                "DoorFailed",
-                "HubFailed",
-            ),
+            "hardpoint.hub.events": ("ConfigurationLoaded", "DoorFailed", "HubFailed"),
             "hardpoint.hub.hub": ("Hub",),
             "hardpoint.hub.identity": ("IssuerUnavailable",),
             "hardpoint.hub.settings": ("Settings",),
@@ -217,24 +210,11 @@ else:
                 "exponential",
                 "linear",
             ),
-            "hardpoint.resilience.selection": (
-                "refused",
-                "transient",
-            ),
-            "hardpoint.resilience.settings": (
-                "PolicyOptions",
-                "PolicySettings",
-                "PolicyWarning",
-            ),
-            "hardpoint.resilience.state": (
-                "Keyed",
-                "Stats",
-            ),
+            "hardpoint.resilience.selection": ("refused", "transient"),
+            "hardpoint.resilience.settings": ("PolicyOptions", "PolicySettings", "PolicyWarning"),
+            "hardpoint.resilience.state": ("Keyed", "Stats"),
             "hardpoint.resilience.timeout": ("remaining",),
-            "hardpoint.store.driver": (
-                "Event",
-                "Transaction",
-            ),
+            "hardpoint.store.driver": ("Event", "Transaction"),
             "hardpoint.store.events": (
                 "BatchFailed",
                 "Checkpointed",
@@ -246,12 +226,7 @@ else:
                 "WriteWasSlow",
             ),
             "hardpoint.telemetry.logs": ("Logs",),
-            "hardpoint.webhooks.handlers": (
-                "Permanent",
-                "RetryAfter",
-                "Schedule",
-                "Skip",
-            ),
+            "hardpoint.webhooks.handlers": ("Permanent", "RetryAfter", "Schedule", "Skip"),
             "hardpoint.webhooks.job": ("Job",),
         },
     )

@@ -41,10 +41,7 @@ else:
         __name__,
         {
             "hardpoint.fakes.authorization": ("FakeAuthorization",),
-            "hardpoint.fakes.emitter": (
-                "Chaos",
-                "Delivered",
-            ),
+            "hardpoint.fakes.emitter": ("Chaos", "Delivered"),
             "hardpoint.fakes.faults": (
                 "Fault",
                 "bad_json",
@@ -58,10 +55,7 @@ else:
                 "truncate",
             ),
             "hardpoint.fakes.issuer": ("FakeIssuer",),
-            "hardpoint.fakes.ledger": (
-                "Ledger",
-                "LedgerEntry",
-            ),
+            "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.server": ("FakeServer",),
             "hardpoint.testing.assertions": (
                 "assert_call_budget",
@@ -71,14 +65,7 @@ else:
             "hardpoint.testing.clock": ("ManualClock",),
             "hardpoint.testing.fakes": ("Fakes",),
             "hardpoint.testing.loop": ("VirtualLoop",),
-            "hardpoint.testing.network": (
-                "Network",
-                "NetworkRefusedError",
-                "loopback_only",
-            ),
-            "hardpoint.testing.time": (
-                "manual_time",
-                "no_delays",
-            ),
+            "hardpoint.testing.network": ("Network", "NetworkRefusedError", "loopback_only"),
+            "hardpoint.testing.time": ("manual_time", "no_delays"),
         },
     )

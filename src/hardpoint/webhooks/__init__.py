@@ -32,15 +32,8 @@ else:
                 "StaleTimestampError",
                 "WebhookError",
             ),
-            "hardpoint.webhooks.attempts": (
-                "HandlerFinished",
-                "StoreInTheWay",
-            ),
-            "hardpoint.webhooks.inbox": (
-                "EventReceived",
-                "ReceptionFault",
-                "RequestsRefused",
-            ),
+            "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
+            "hardpoint.webhooks.inbox": ("EventReceived", "ReceptionFault", "RequestsRefused"),
             "hardpoint.webhooks.verification": (
                 "Notification",
                 "Scheme",
