@@ -128,7 +128,8 @@ async def main(folder: Path, part: str, means: str) -> None:
         if means == "disk":
             fill(folder)
         Bounded.full = True
-        answer = await act(hub, part)
+        for _ in range(20):
+            answer = await act(hub, part)
         told, seen = await readiness.look(), await measured.look()
         (folder / "filler").unlink(missing_ok=True)
         Bounded.full = False

@@ -21,12 +21,27 @@ class BatchCommitted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class BatchFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A group could not be committed now; its callers were told, and nothing of it was written."""
+    """A group could not be committed now; its callers were told, and nothing of it was written.
 
-    severity: ClassVar[str] = "warning"
+    The first of its kind is a warning, as is another reason; then one a minute, so that a full disk
+    does not fill a log.
+
+    Attributes:
+        kind: `accept`, `job` or `upkeep`.
+        rows: how many callers it answered.
+        reason: as SQLite says it.
+        failures: how many there were since the last warning, with this one; 0 where it is none.
+    """
+
     kind: str
     rows: int
     reason: str
+    failures: int = 1
+
+    @property
+    def severity(self) -> str:
+        """What was told within the last minute is no news."""
+        return "warning" if self.failures else "debug"
 
 
 class StoreBroken(msgspec.Struct, frozen=True, kw_only=True, gc=False):

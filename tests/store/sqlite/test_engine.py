@@ -230,6 +230,31 @@ def test_a_store_that_cannot_release_its_leases_closes_all_the_same(stage, fault
     stage.play(after)
 
 
+def test_a_failure_that_goes_on_is_one_warning_a_minute_with_its_count(stage, faults):
+    async def story(desk):
+        async def fail(times):
+            for number in range(times):
+                with pytest.raises(StoreUnavailableError):
+                    await desk.accept(f"evt_{number}")
+
+        faults.add("begin immediate", FULL, "disk full")
+        await fail(5)
+        stage.clock.advance(59.9)
+        await fail(2)
+        stage.clock.advance(0.2)
+        await fail(2)
+        faults.clear()
+        faults.add("begin immediate", FULL, "another disk full")
+        await fail(1)
+        faults.clear()
+
+    stage.play(story)
+    failed = [one for one in stage.heard(BatchFailed) if one.kind == "accept"]
+    assert [one.failures for one in failed] == [1, 0, 0, 0, 0, 0, 0, 7, 0, 2]
+    assert {one.severity for one in failed if one.failures} == {"warning"}
+    assert {one.severity for one in failed if not one.failures} == {"debug"}
+
+
 def test_a_group_is_timed_for_listeners(stage):
     async def story(desk):
         await asyncio.gather(*(desk.accept(f"evt_{n}") for n in range(10)))

@@ -26,6 +26,9 @@ from hardpoint.store.sqlite.retention import Sweep
 from hardpoint.store.sqlite.schema import VERSION, migrate, next_boot, version_of
 from hardpoint.store.sqlite.transaction import UserWrites
 
+COMPLAINT_SECONDS = 60.0
+"""How often a failure that goes on is worth a warning."""
+
 Request = Callable[["Engine"], Any]
 """A job change: runs on the writer's thread, in the group's transaction, perhaps more than once."""
 
@@ -55,6 +58,8 @@ class Engine:
         self._limits = limits
         self._listeners = listeners
         self._news: list[object] = []
+        self._complaints: dict[str, tuple[str, float, int]] = {}
+        """By kind: the reason told last, when it is due again, how often it came meanwhile."""
         self._told_broken = False
         self._database = database = Database(
             path, gate=gate, busy=limits.busy, kind=kind, turn_seconds=limits.gate
@@ -210,7 +215,7 @@ class Engine:
             try:
                 work()
             except StoreUnavailableError as error:
-                self._news.append(BatchFailed(kind="upkeep", rows=0, reason=str(error)))
+                self._failed("upkeep", 0, str(error))
             except Exception as error:  # noqa: BLE001 - a defect, which must not be a silent end
                 self.break_down(f"{type(error).__name__}: {error}")
 
@@ -220,7 +225,7 @@ class Engine:
         try:
             results = self._database.transaction(lambda: run(items))
         except StoreUnavailableError as error:
-            self._news.append(BatchFailed(kind=kind, rows=len(items), reason=str(error)))
+            self._failed(kind, len(items), str(error))
             return [StoreUnavailableError(str(error)) for _ in items]
         except BaseException as error:  # noqa: BLE001 - the answer of the one that caused it
             if len(items) == 1:
@@ -230,6 +235,17 @@ class Engine:
             seconds = self._clock.monotonic() - began
             self._news.append(BatchCommitted(kind=kind, rows=len(items), seconds=seconds))
         return results
+
+    def _failed(self, kind: str, rows: int, reason: str) -> None:
+        """Tell of a batch that failed; as a warning at most once a minute."""
+        now = self._clock.monotonic()
+        known, due, untold = self._complaints.get(kind, ("", now, 0))
+        if reason != known or now >= due:
+            told, after = untold + 1, (reason, now + COMPLAINT_SECONDS, 0)
+        else:
+            told, after = 0, (known, due, untold + 1)
+        self._complaints[kind] = after
+        self._news.append(BatchFailed(kind=kind, rows=rows, reason=reason, failures=told))
 
 
 def _storable(result: Accepted | Exception) -> Accepted | Exception:
