@@ -17,10 +17,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from hardpoint.oauth.id_token import id_token
 from hardpoint.oauth.identity import Asked
 from hardpoint.oauth.jwks import key_set
-from hardpoint.oauth.jwt import Expected, unverified
+from hardpoint.oauth.jwt import Expected, id_token, unverified
 
 RATIO_MAX = 1.2
 ISSUER, CLIENT, NONCE = "https://id.acme.example", "client-1", "n-0S6_WzA2Mj"

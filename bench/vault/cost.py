@@ -8,8 +8,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.envelope import Envelope, SlotPlace
 from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.sealing import Envelope, SlotPlace
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.server import FakeServer
-from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, ProviderEntry, RefreshRotation
 
 CLIENT = "client"
 SECRET = "client-secret"

@@ -33,8 +33,7 @@ from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.faults import commit_then_drop
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
-from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, ProviderEntry, RefreshRotation
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.vault import Vault

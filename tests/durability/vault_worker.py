@@ -19,8 +19,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
-from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, ProviderEntry, RefreshRotation
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.states import TokenRefreshed, TokenSpooled
 from hardpoint.oauth.vault import Vault

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from hardpoint.core.errors import HardpointError
-from hardpoint.oauth.discovery import metadata
 from hardpoint.oauth.jwks import key_set
 from hardpoint.oauth.jwt import unverified
+from hardpoint.oauth.openid import metadata
 
 ISSUER = "https://issuer.example"
 DISCOVERY = json.dumps(

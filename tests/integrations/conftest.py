@@ -18,14 +18,14 @@ from hardpoint.http.limits import Limits
 from hardpoint.http.untrusted import Untrusted, resolve_blocking
 from hardpoint.integrations.starlette import SignIn
 from hardpoint.oauth.authorities import Authorities
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client
 from hardpoint.oauth.flow import CALLBACK
 from hardpoint.oauth.flows import Flows
-from hardpoint.oauth.memory import MemoryIdentityStore
 from hardpoint.oauth.openid import discovered
 from hardpoint.oauth.sessions import Sessions
 from hardpoint.runtime.blocking import run
 from hardpoint.testing import ManualClock
+from hardpoint.testing.identity_store import MemoryIdentityStore
 
 SHOP = "https://shop.example"
 

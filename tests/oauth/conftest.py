@@ -14,8 +14,7 @@ from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.messages import Received
 from hardpoint.http.messages import Response
 from hardpoint.oauth.authorization import challenge
-from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, ProviderEntry, RefreshRotation
 from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.states import ConnectionChanged

@@ -7,7 +7,7 @@ from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.http.messages import Response
 from hardpoint.oauth.authorities import Authorities
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client
 from hardpoint.oauth.identity import Asked
 from hardpoint.oauth.openid import OpenIdentity, UserinfoIdentity
 from hardpoint.oauth.tokens import Tokens

@@ -2,8 +2,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import ClientAuth, RefreshRotation
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, ClientAuth, RefreshRotation
 
 SHOP = {
     "authorize_url": "https://{shop}.acme.example/authorize",

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from hardpoint.core.errors import UnexpectedResponseError
-from hardpoint.oauth.discovery import BYTES_MAX, discovery_url, metadata
+from hardpoint.oauth.openid import BYTES_MAX, discovery_url, metadata
 
 ISSUER = "https://id.acme.example"
 DOCUMENT = {

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hardpoint.core.errors import StoreCorruptError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.envelope import Envelope, Sealed, SlotPlace
 from hardpoint.oauth.keyring import Keyring
+from hardpoint.oauth.sealing import Envelope, Sealed, SlotPlace
 
 K1 = "k1:" + "A" * 43 + "="
 K2 = "k2:" + "B" * 43 + "="

@@ -16,17 +16,16 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.http.messages import Response
-from hardpoint.oauth.catalogue import Pkce
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, Pkce
 from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.flow import Authority, FlowFinished, FlowKind, FlowRefused
 from hardpoint.oauth.flows import FLOWS_MAX, Flows
 from hardpoint.oauth.identity import Identity
+from hardpoint.oauth.jwks import KeyCache
 from hardpoint.oauth.jwt import Expected
-from hardpoint.oauth.keycache import KeyCache
-from hardpoint.oauth.memory import MemoryIdentityStore
 from hardpoint.oauth.openid import OpenIdentity
 from hardpoint.runtime.blocking import run
+from hardpoint.testing.identity_store import MemoryIdentityStore
 
 ISSUER = "https://id.acme.example"
 BACK = "https://shop.example/auth/callback/"

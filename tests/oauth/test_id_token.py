@@ -6,10 +6,9 @@ import pytest
 from msgspec.structs import replace as again
 
 from hardpoint.core.errors import InvalidTokenError
-from hardpoint.oauth.id_token import id_token
 from hardpoint.oauth.identity import Asked
 from hardpoint.oauth.jwks import key_set
-from hardpoint.oauth.jwt import Expected, unverified
+from hardpoint.oauth.jwt import Expected, id_token, unverified
 
 NOW = 1_700_000_000.0
 EXPECTED = Expected(

@@ -11,7 +11,7 @@ from hardpoint.core.errors import (
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.messages import Response
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted
-from hardpoint.oauth.keycache import ISSUERS_MAX, KeyCache
+from hardpoint.oauth.jwks import ISSUERS_MAX, KeyCache
 from hardpoint.testing import ManualClock
 
 URL = "https://id.acme.example/keys"

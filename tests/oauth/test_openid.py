@@ -12,8 +12,8 @@ from hardpoint.core.secrets import Secret
 from hardpoint.http.messages import Response
 from hardpoint.oauth.catalogue import ClientAuth
 from hardpoint.oauth.identity import Asked
+from hardpoint.oauth.jwks import KeyCache
 from hardpoint.oauth.jwt import Expected
-from hardpoint.oauth.keycache import KeyCache
 from hardpoint.oauth.openid import OpenIdentity, UserinfoIdentity, discovered
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.runtime.blocking import run

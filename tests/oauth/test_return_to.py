@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import FlowError
-from hardpoint.oauth.return_to import checked_return
+from hardpoint.oauth.cookies import checked_return
 
 APP = "https://app.acme.example"
 

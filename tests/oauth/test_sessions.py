@@ -2,9 +2,9 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.oauth.identity import Identity
-from hardpoint.oauth.memory import MemoryIdentityStore
 from hardpoint.oauth.sessions import Sessions, form_token, is_own_request, origin_of
 from hardpoint.runtime.blocking import run
+from hardpoint.testing.identity_store import MemoryIdentityStore
 
 ORIGIN = "https://shop.example"
 

@@ -5,12 +5,11 @@ import threading
 import pytest
 
 from hardpoint.oauth.flow import Flow, FlowKind
-from hardpoint.oauth.memory import MemoryIdentityStore
-from hardpoint.oauth.sessions import Session
-from hardpoint.oauth.signin_store import SigninStore
+from hardpoint.oauth.sessions import Session, SigninStore
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
 from hardpoint.store.vault import VaultFile
+from hardpoint.testing.identity_store import MemoryIdentityStore
 
 NOW = 1_700_000_000.0
 

@@ -14,14 +14,12 @@ from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async, resolve_blocking
 from hardpoint.hub.oauth import OAuthSettings, Purpose
 from hardpoint.oauth.authorities import Authorities
-from hardpoint.oauth.catalogue import ProviderEntry
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, ProviderEntry
 from hardpoint.oauth.flow import Authority, FlowDone
 from hardpoint.oauth.flows import Flows
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.openid import discovered
-from hardpoint.oauth.sessions import Sessions
-from hardpoint.oauth.signin_store import SigninStore
+from hardpoint.oauth.sessions import Sessions, SigninStore
 from hardpoint.oauth.transitions import Timing
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.asynchronous import LoopLock

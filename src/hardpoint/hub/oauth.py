@@ -11,8 +11,7 @@ from typing import Literal, final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import ClientAuth, ProviderEntry
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, ClientAuth, ProviderEntry
 from hardpoint.oauth.flow import CALLBACK
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)

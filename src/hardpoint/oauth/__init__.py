@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import TokenEndpointError as TokenEndpointError
     from hardpoint.core.errors import TokenRefreshError as TokenRefreshError
     from hardpoint.oauth.catalogue import BodyEncoding as BodyEncoding
+    from hardpoint.oauth.catalogue import Client as Client
     from hardpoint.oauth.catalogue import ClientAuth as ClientAuth
     from hardpoint.oauth.catalogue import Expiry as Expiry
     from hardpoint.oauth.catalogue import Pkce as Pkce
     from hardpoint.oauth.catalogue import ProviderEntry as ProviderEntry
     from hardpoint.oauth.catalogue import RefreshRotation as RefreshRotation
     from hardpoint.oauth.catalogue import Revocation as Revocation
-    from hardpoint.oauth.client import Client as Client
     from hardpoint.oauth.cookies import Cookie as Cookie
     from hardpoint.oauth.flow import Begun as Begun
     from hardpoint.oauth.flow import Flow as Flow
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from hardpoint.oauth.flow import FlowRefused as FlowRefused
     from hardpoint.oauth.flows import Flows as Flows
     from hardpoint.oauth.identity import Identity as Identity
+    from hardpoint.oauth.jwks import KeyCache as KeyCache
     from hardpoint.oauth.jwt import Expected as Expected
     from hardpoint.oauth.jwt import Unverified as Unverified
     from hardpoint.oauth.jwt import unverified as unverified
     from hardpoint.oauth.jwt import verified as verified
-    from hardpoint.oauth.keycache import KeyCache as KeyCache
     from hardpoint.oauth.keyring import Keyring as Keyring
     from hardpoint.oauth.keyring import new_key as new_key
     from hardpoint.oauth.sessions import Session as Session
@@ -63,6 +63,7 @@ else:
             ),
             "hardpoint.oauth.catalogue": (
                 "BodyEncoding",
+                "Client",
                 "ClientAuth",
                 "Expiry",
                 "Pkce",
@@ -70,13 +71,12 @@ else:
                 "RefreshRotation",
                 "Revocation",
             ),
-            "hardpoint.oauth.client": ("Client",),
             "hardpoint.oauth.cookies": ("Cookie",),
             "hardpoint.oauth.flow": ("Begun", "Flow", "FlowDone", "FlowFinished", "FlowRefused"),
             "hardpoint.oauth.flows": ("Flows",),
             "hardpoint.oauth.identity": ("Identity",),
             "hardpoint.oauth.jwt": ("Expected", "Unverified", "unverified", "verified"),
-            "hardpoint.oauth.keycache": ("KeyCache",),
+            "hardpoint.oauth.jwks": ("KeyCache",),
             "hardpoint.oauth.keyring": ("Keyring", "new_key"),
             "hardpoint.oauth.sessions": ("Session", "Sessions", "Started", "is_own_request"),
             "hardpoint.oauth.states": (

@@ -8,12 +8,12 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import load, provider, provider_names
 from hardpoint.http.messages import Transport
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client
 from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.flow import Authority
 from hardpoint.oauth.identity import Identify
+from hardpoint.oauth.jwks import Fetch, KeyCache, Lock
 from hardpoint.oauth.jwt import Expected
-from hardpoint.oauth.keycache import Fetch, KeyCache, Lock
 from hardpoint.oauth.openid import OpenIdentity, UserinfoIdentity
 
 ANY_TENANT = "any"

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 
 from hardpoint.core.errors import FlowError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.catalogue import Pkce, ProviderEntry
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import Client, Pkce, ProviderEntry
 
 CHARACTERS_MAX = 8192
 """The longest value that we take; codes of some providers have some thousands."""

@@ -23,6 +23,7 @@ from typing import Self, final
 from urllib.parse import urlsplit, urlunsplit
 
 from hardpoint.core.errors import ConfigurationError, RefusalConcern
+from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url, on_loopback
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -241,3 +242,37 @@ STANDARD_ERRORS: Mapping[str, RefusalConcern] = {
     "slow_down": "transient",
 }
 """RFC 6749 4.1.2.1 and 5.2, RFC 8628 3.5, RFC 8707 2, OpenID Connect Core 3.1.2.6."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Client:
+    """What the provider knows us by.
+
+    Args:
+        entry: the authorization server, every place in its URLs filled.
+        client_id: public.
+        client_secret: read at each use, so that it can rotate; None for a public client.
+        redirect_uri: where callbacks come, exactly as registered; None where no user is sent.
+        scopes: what to ask for; the entry's otherwise.
+
+    Raises:
+        ConfigurationError: the entry wants a secret, or has places left to fill.
+    """
+
+    entry: ProviderEntry
+    client_id: str
+    client_secret: Secret | None = None
+    redirect_uri: str | None = None
+    scopes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        key = f"oauth.{self.entry.name}"
+        if self.entry.inputs:
+            raise ConfigurationError(f"{key}.inputs", f"are missing: {sorted(self.entry.inputs)}")
+        if not self.client_id.strip() or not self.client_id.isprintable():
+            raise ConfigurationError(f"{key}.client_id", "is empty or not printable")
+        if self.client_secret is None and self.entry.client_auth is not ClientAuth.NONE:
+            raise ConfigurationError(
+                f"{key}.client_secret", "is missing", fix="Name one: env:NAME or file:PATH"
+            )

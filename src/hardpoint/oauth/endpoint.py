@@ -21,8 +21,7 @@ from hardpoint.http.client import USER_AGENT
 from hardpoint.http.forms import FORM
 from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.oauth.answers import accepted, tokens_from
-from hardpoint.oauth.catalogue import BodyEncoding, ClientAuth, Revocation
-from hardpoint.oauth.client import Client
+from hardpoint.oauth.catalogue import BodyEncoding, Client, ClientAuth, Revocation
 from hardpoint.oauth.tokens import Tokens
 
 FormFields = Mapping[str, str | Secret]

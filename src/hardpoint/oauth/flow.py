@@ -7,7 +7,7 @@ from typing import Protocol, final
 import msgspec
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.oauth.chance import derived
+from hardpoint.oauth.effects import derived
 from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.identity import Identify, Identity
 from hardpoint.oauth.tokens import Tokens

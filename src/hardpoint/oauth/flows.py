@@ -28,7 +28,8 @@ from hardpoint.core.secrets import Secret
 from hardpoint.core.traces import summary_of
 from hardpoint.oauth.authorization import authorize_url, check_issuer, code_of, parameters
 from hardpoint.oauth.catalogue import Pkce, ProviderEntry
-from hardpoint.oauth.chance import ENTROPY, Entropy, digest, equal, secret
+from hardpoint.oauth.cookies import checked_return
+from hardpoint.oauth.effects import ENTROPY, Entropy, digest, equal, secret
 from hardpoint.oauth.flow import (
     Authority,
     Begun,
@@ -40,7 +41,6 @@ from hardpoint.oauth.flow import (
     FlowStore,
 )
 from hardpoint.oauth.identity import Asked, Identity
-from hardpoint.oauth.return_to import checked_return
 from hardpoint.oauth.tokens import Tokens
 
 FLOW_SECONDS = 600.0

@@ -4,14 +4,58 @@ A key is good for the algorithms that its type, its curve and its own `alg` allo
 others: which one a token was signed with is never the token's choice alone.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib import import_module
-from typing import Annotated, Any, Final, cast, final
+from typing import Annotated, Any, Final, NoReturn, Protocol, cast, final
 
 import msgspec
 
-from hardpoint.core.errors import ConfigurationError, InvalidTokenError
-from hardpoint.oauth.documents import json_object
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import (
+    ConfigurationError,
+    HardpointError,
+    InvalidTokenError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+from hardpoint.http.messages import Response
+
+
+def json_object(text: bytes, *, bytes_max: int) -> dict[str, Any]:
+    """A JSON object, with the numbers and nesting that JSON knows.
+
+    Raises:
+        ValueError: too large, not UTF-8, not JSON, nested beyond reason, no object at its top, a
+            name that stands twice, or a number that is none.
+    """
+    if len(text) > bytes_max:
+        raise ValueError(f"is larger than {bytes_max} bytes")
+    try:
+        document = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_no_number)
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    except json.JSONDecodeError:
+        raise ValueError("is not JSON") from None
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+    if not isinstance(document, dict):
+        raise ValueError("is not an object")  # noqa: TRY004 - of the document, not of an argument
+    return document  # pyright: ignore[reportUnknownVariableType] - any JSON
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("has a name that stands twice")
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"holds {text}, which is no number")
+
 
 ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -171,3 +215,127 @@ def _imported(jwk: _Jwk, public: dict[str, str]) -> PublicKey | None:
         if jwk.alg in {None, name}:
             models[name] = JWSRegistry.algorithms[name]
     return PublicKey(jwk.kid, key, models) if models else None
+
+
+LIFE_LEAST, LIFE_MOST, LIFE_UNSAID = 300.0, 86_400.0, 3_600.0
+"""Seconds that keys are kept: what `Cache-Control` says, within reason."""
+UNKNOWN_SECONDS = 60.0
+"""How soon an unknown key makes us ask the issuer again."""
+FAILED_SECONDS = 10.0
+"""How soon after a failure the issuer is asked again."""
+STALE_SECONDS = 86_400.0
+"""For how long keys serve past their time while the issuer does not answer."""
+ISSUERS_MAX = 1000
+
+_MAX_AGE: Final = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})\b", re.ASCII)
+
+Lock = Callable[[], AbstractAsyncContextManager[object]]
+"""Makes a lock: `LoopLock`, or one that blocks."""
+
+
+class Fetch(Protocol):
+    """Gets a document from an address that the issuer named; `Untrusted` is one."""
+
+    async def get(self, url: str, /) -> Response:
+        """Fetch it once, following nowhere; see `Untrusted.get` for what it raises."""
+        ...
+
+
+@final
+class _Kept:
+    """What is known of one address."""
+
+    __slots__ = ("asked_at", "expires_at", "failed", "lock", "set")
+
+    def __init__(self, lock: AbstractAsyncContextManager[object]) -> None:
+        self.lock = lock
+        self.set = KeySet()
+        self.expires_at = self.asked_at = float("-inf")
+        self.failed: HardpointError | None = None
+
+
+@final
+class KeyCache:
+    """Finds the key that a token names.
+
+    Args:
+        fetch: an `Untrusted`, since the address is what an issuer says.
+        clock: for how long keys are kept.
+        lock: so that many tokens that come at once make us ask once.
+
+    Raises:
+        ConfigurationError: the extra `oauth` is not installed.
+    """
+
+    def __init__(self, fetch: Fetch, clock: Clock, lock: Lock) -> None:
+        require_joserfc()
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = lock
+        self._kept: dict[str, _Kept] = {}
+
+    async def find(self, url: str, kid: str | None, algorithm: str) -> PublicKey:
+        """The key for a token.
+
+        Args:
+            url: where the issuer's keys are.
+            kid: the key's name, if the token says one.
+            algorithm: what it has to verify.
+
+        Raises:
+            InvalidTokenError: the issuer has no such key, or several.
+            UnavailableError: the issuer does not answer, and we know too little of it.
+            UnexpectedResponseError: it answers with something else.
+        """
+        kept = self._kept.get(url)
+        if kept is None:
+            if len(self._kept) >= ISSUERS_MAX:
+                self._kept.pop(next(iter(self._kept)))
+            kept = self._kept[url] = _Kept(self._lock())
+        key = self._known(kept, kid, algorithm)
+        if key is None:
+            async with kept.lock:
+                key = self._known(kept, kid, algorithm) or await self._asked(
+                    url, kept, kid, algorithm
+                )
+        return key
+
+    def _known(self, kept: _Kept, kid: str | None, algorithm: str) -> PublicKey | None:
+        now = self._clock.monotonic()
+        return kept.set.find(kid, algorithm) if now < kept.expires_at else None
+
+    async def _asked(self, url: str, kept: _Kept, kid: str | None, algorithm: str) -> PublicKey:
+        """Ask the issuer if it is time to; then what we have has to do."""
+        now = self._clock.monotonic()
+        wait = UNKNOWN_SECONDS if kept.failed is None else FAILED_SECONDS
+        if now >= kept.asked_at + wait:
+            try:
+                answer = await self._fetch.get(url)
+                kept.set, kept.failed = _read(answer, url), None
+                kept.expires_at = self._clock.monotonic() + _life(answer.headers)
+            except HardpointError as error:
+                kept.failed = error.with_traceback(None)
+            kept.asked_at = self._clock.monotonic()
+        if kept.failed is not None and not (now < kept.expires_at + STALE_SECONDS):
+            raise UnavailableError(f"the issuer's keys cannot be had: {kept.failed}")
+        key = kept.set.find(kid, algorithm)
+        if key is None:
+            raise InvalidTokenError("The issuer has no such key", reason="unknown_key")
+        return key
+
+
+def _read(answer: Response, url: str) -> KeySet:
+    if answer.status != 200:
+        raise UnexpectedResponseError(f"the keys at {url}: status {answer.status}")
+    try:
+        return key_set(answer.body)
+    except ValueError as error:
+        raise UnexpectedResponseError(f"the document of keys at {url} {error}") from None
+
+
+def _life(headers: Mapping[str, str]) -> float:
+    said = headers.get("cache-control", "").lower()
+    if "no-store" in said or "no-cache" in said:
+        return LIFE_LEAST
+    found = _MAX_AGE.search(said)
+    return LIFE_UNSAID if found is None else min(max(float(found[1]), LIFE_LEAST), LIFE_MOST)

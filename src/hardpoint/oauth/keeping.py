@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from hardpoint.core.errors import FlowError
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.commits import Commits
 from hardpoint.oauth.effects import OAuthEffects
+from hardpoint.oauth.refresh import Commits
 from hardpoint.oauth.sealing import HeldCredential, held, sealed
 from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.tokens import Tokens, same

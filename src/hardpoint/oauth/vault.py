@@ -27,17 +27,14 @@ from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Transport
 from hardpoint.oauth.bearer import ConnectionAuthorization
-from hardpoint.oauth.client import Client
-from hardpoint.oauth.commits import Commits
+from hardpoint.oauth.catalogue import Client
 from hardpoint.oauth.effects import OAuthEffects
-from hardpoint.oauth.envelope import Envelope
 from hardpoint.oauth.fresh import FreshToken
 from hardpoint.oauth.keeping import Keeper
 from hardpoint.oauth.keyring import Keyring
-from hardpoint.oauth.refresh import Refresher, serving
+from hardpoint.oauth.refresh import Commits, Refresher, serving
 from hardpoint.oauth.refusals import checked, refusal, unknown
-from hardpoint.oauth.rotation import Rotated, check_keys, rotate
-from hardpoint.oauth.sealing import HeldCredential
+from hardpoint.oauth.sealing import Envelope, HeldCredential, Rotated, check_keys, rotate
 from hardpoint.oauth.spool import Spool
 from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.tokens import Tokens
