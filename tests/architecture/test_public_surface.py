@@ -47,27 +47,6 @@ def test_a_public_module_offers_what_is_written_down(module: str) -> None:
     assert set(listed) <= set(dir(offered))
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_type_checkers_find_a_lazy_name_where_it_is_imported_from(module: str) -> None:
-    path = SOURCE.parent.joinpath(*module.split("."))
-    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
-    for node in ast.parse(text).body:
-        match node:
-            case ast.If(
-                test=ast.Name("TYPE_CHECKING"), orelse=[ast.Assign(value=ast.Call(args=a))]
-            ):
-                told = {
-                    (one.module, alias.name, alias.asname)
-                    for one in node.body
-                    if isinstance(one, ast.ImportFrom)
-                    for alias in one.names
-                }
-                homes = ast.literal_eval(a[1])
-                assert told == {(home, name, name) for home in homes for name in homes[home]}
-            case _:
-                pass
-
-
 def shown_to_users() -> Iterator[tuple[str, str]]:
     """Every text that shows how hardpoint is used: its place, and the Python in it."""
     pages = [path for path in (ROOT / "docs").rglob("*.md") if not {"adr", "api"} & {*path.parts}]
