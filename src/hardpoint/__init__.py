@@ -59,15 +59,24 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import UnsupportedError as UnsupportedError
     from hardpoint.core.errors import WebhookError as WebhookError
     from hardpoint.core.events import Listener as Listener
+    from hardpoint.core.events import Listeners as Listeners
     from hardpoint.core.money import Money as Money
     from hardpoint.core.secrets import Secret as Secret
     from hardpoint.hub.accounts import Accounts as Accounts
+    from hardpoint.hub.connections import ConnectionSettings as ConnectionSettings
     from hardpoint.hub.events import ConfigurationLoaded as ConfigurationLoaded
     from hardpoint.hub.events import DoorFailed as DoorFailed
     from hardpoint.hub.events import HubFailed as HubFailed
     from hardpoint.hub.hub import Hub as Hub
+    from hardpoint.hub.identity import IdentitySettings as IdentitySettings
     from hardpoint.hub.identity import IssuerUnavailable as IssuerUnavailable
+    from hardpoint.hub.identity import VaultSettings as VaultSettings
+    from hardpoint.hub.oauth import OAuthSettings as OAuthSettings
+    from hardpoint.hub.settings import ForwardSettings as ForwardSettings
     from hardpoint.hub.settings import Settings as Settings
+    from hardpoint.hub.settings import SourceSettings as SourceSettings
+    from hardpoint.hub.settings import StoreSettings as StoreSettings
+    from hardpoint.hub.settings import WorkerSettings as WorkerSettings
     from hardpoint.resilience.breaker import Breaker as Breaker
     from hardpoint.resilience.budget import Budget as Budget
     from hardpoint.resilience.bulkhead import Bulkhead as Bulkhead
@@ -89,6 +98,8 @@ if TYPE_CHECKING:
     from hardpoint.resilience.policy import Policy as Policy
     from hardpoint.resilience.ratelimit import RateLimit as RateLimit
     from hardpoint.resilience.recognition import Quota as Quota
+    from hardpoint.resilience.recognition import Verdict as Verdict
+    from hardpoint.resilience.repetition import Effect as Effect
     from hardpoint.resilience.retry import Retry as Retry
     from hardpoint.resilience.retry import constant as constant
     from hardpoint.resilience.retry import decorrelated as decorrelated
@@ -112,6 +123,7 @@ if TYPE_CHECKING:
     from hardpoint.store.events import VaultAvailable as VaultAvailable
     from hardpoint.store.events import VaultUnavailable as VaultUnavailable
     from hardpoint.store.events import WriteWasSlow as WriteWasSlow
+    from hardpoint.store.sqlite.limits import Retention as Retention
     from hardpoint.telemetry.logs import Logs as Logs
     from hardpoint.webhooks.handlers import Permanent as Permanent
     from hardpoint.webhooks.handlers import RetryAfter as RetryAfter
@@ -172,14 +184,22 @@ else:
                 "UnsupportedError",
                 "WebhookError",
             ),
-            "hardpoint.core.events": ("Listener",),
+            "hardpoint.core.events": ("Listener", "Listeners"),
             "hardpoint.core.money": ("Money",),
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.hub.accounts": ("Accounts",),
+            "hardpoint.hub.connections": ("ConnectionSettings",),
             "hardpoint.hub.events": ("ConfigurationLoaded", "DoorFailed", "HubFailed"),
             "hardpoint.hub.hub": ("Hub",),
-            "hardpoint.hub.identity": ("IssuerUnavailable",),
-            "hardpoint.hub.settings": ("Settings",),
+            "hardpoint.hub.identity": ("IdentitySettings", "IssuerUnavailable", "VaultSettings"),
+            "hardpoint.hub.oauth": ("OAuthSettings",),
+            "hardpoint.hub.settings": (
+                "ForwardSettings",
+                "Settings",
+                "SourceSettings",
+                "StoreSettings",
+                "WorkerSettings",
+            ),
             "hardpoint.resilience.breaker": ("Breaker",),
             "hardpoint.resilience.budget": ("Budget",),
             "hardpoint.resilience.bulkhead": ("Bulkhead",),
@@ -202,7 +222,8 @@ else:
             "hardpoint.resilience.hedge": ("Hedge",),
             "hardpoint.resilience.policy": ("Policy",),
             "hardpoint.resilience.ratelimit": ("RateLimit",),
-            "hardpoint.resilience.recognition": ("Quota",),
+            "hardpoint.resilience.recognition": ("Quota", "Verdict"),
+            "hardpoint.resilience.repetition": ("Effect",),
             "hardpoint.resilience.retry": (
                 "Retry",
                 "constant",
@@ -225,6 +246,7 @@ else:
                 "VaultUnavailable",
                 "WriteWasSlow",
             ),
+            "hardpoint.store.sqlite.limits": ("Retention",),
             "hardpoint.telemetry.logs": ("Logs",),
             "hardpoint.webhooks.handlers": ("Permanent", "RetryAfter", "Schedule", "Skip"),
             "hardpoint.webhooks.job": ("Job",),

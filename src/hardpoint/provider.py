@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hardpoint.email.addresses import checked_address as checked_address
     from hardpoint.email.addresses import quoted as quoted
     from hardpoint.fakes.answers import Answers as Answers
+    from hardpoint.fakes.emitter import Emission as Emission
     from hardpoint.fakes.emitter import Emitter as Emitter
     from hardpoint.fakes.fields import Fields as Fields
     from hardpoint.fakes.fields import nested as nested
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.samples import Builder as Builder
     from hardpoint.webhooks.samples import Document as Document
     from hardpoint.webhooks.samples import Fresh as Fresh
+    from hardpoint.webhooks.samples import Sample as Sample
     from hardpoint.webhooks.samples import Samples as Samples
     from hardpoint.webhooks.signatures import CANDIDATES_MAX as CANDIDATES_MAX
     from hardpoint.webhooks.signatures import HMAC_US as HMAC_US
@@ -151,7 +153,7 @@ else:
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.email.addresses": ("checked_address", "quoted"),
             "hardpoint.fakes.answers": ("Answers",),
-            "hardpoint.fakes.emitter": ("Emitter",),
+            "hardpoint.fakes.emitter": ("Emission", "Emitter"),
             "hardpoint.fakes.fields": ("Fields", "nested", "without_empty"),
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.messages": ("App", "FakeReply", "Received"),
@@ -216,7 +218,7 @@ else:
                 "open_batch",
                 "open_envelope",
             ),
-            "hardpoint.webhooks.samples": ("Builder", "Document", "Fresh", "Samples"),
+            "hardpoint.webhooks.samples": ("Builder", "Document", "Fresh", "Sample", "Samples"),
             "hardpoint.webhooks.signatures": (
                 "CANDIDATES_MAX",
                 "HMAC_US",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hardpoint.oauth.flow import Flow as Flow
     from hardpoint.oauth.flow import FlowDone as FlowDone
     from hardpoint.oauth.flow import FlowFinished as FlowFinished
+    from hardpoint.oauth.flow import FlowKind as FlowKind
     from hardpoint.oauth.flow import FlowRefused as FlowRefused
     from hardpoint.oauth.flows import Flows as Flows
     from hardpoint.oauth.identity import Identity as Identity
@@ -72,7 +73,14 @@ else:
                 "Revocation",
             ),
             "hardpoint.oauth.cookies": ("Cookie",),
-            "hardpoint.oauth.flow": ("Begun", "Flow", "FlowDone", "FlowFinished", "FlowRefused"),
+            "hardpoint.oauth.flow": (
+                "Begun",
+                "Flow",
+                "FlowDone",
+                "FlowFinished",
+                "FlowKind",
+                "FlowRefused",
+            ),
             "hardpoint.oauth.flows": ("Flows",),
             "hardpoint.oauth.identity": ("Identity",),
             "hardpoint.oauth.jwt": ("Expected", "Unverified", "unverified", "verified"),
