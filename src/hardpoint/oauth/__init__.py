@@ -83,8 +83,8 @@ else:
             ),
             "hardpoint.oauth.flows": ("Flows",),
             "hardpoint.oauth.identity": ("Identity",),
-            "hardpoint.oauth.jwt": ("Expected", "Unverified", "unverified", "verified"),
             "hardpoint.oauth.jwks": ("KeyCache",),
+            "hardpoint.oauth.jwt": ("Expected", "Unverified", "unverified", "verified"),
             "hardpoint.oauth.keyring": ("Keyring", "new_key"),
             "hardpoint.oauth.sessions": ("Session", "Sessions", "Started", "is_own_request"),
             "hardpoint.oauth.states": (
