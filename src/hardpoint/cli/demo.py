@@ -18,7 +18,7 @@ def demo(
     context: typer.Context,
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="Leave at the end; so it does without a terminal.")
+        bool, typer.Option("--once", help="End after the story. Without a terminal it always does.")
     ] = False,
     json: Json = False,
 ) -> int:

@@ -14,7 +14,7 @@ app = commands()
 
 @app.callback()
 def dlq() -> None:
-    """List what was given up."""
+    """List the jobs that were given up."""
 
 
 @app.command("list")

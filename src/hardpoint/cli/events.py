@@ -16,10 +16,11 @@ from hardpoint.store.driver import State
 app = commands()
 
 Identifier = Annotated[
-    str, typer.Argument(metavar="ID", help="Our id, its beginning, or the vendor's.")
+    str, typer.Argument(metavar="ID", help="Our id, the start of it, or the vendor's id.")
 ]
 Identifiers = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Our ids, their beginnings, or the vendor's.")
+    list[str],
+    typer.Argument(metavar="ID...", help="Our ids, the starts of them, or the vendor's ids."),
 ]
 HandlerOption = Annotated[str | None, typer.Option(help="Only this handler.")]
 
@@ -34,14 +35,14 @@ def list_(
     context: typer.Context,
     *,
     config: Config = CONFIG,
-    source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
     event_type: Annotated[
-        str | None, typer.Option("--type", help="Only of this type, or matching this glob.")
+        str | None, typer.Option("--type", help="Only events of this type, or glob of types.")
     ] = None,
-    state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only events in this state.")] = None,
     limit: LimitOption = 50,
     before: Annotated[
-        str | None, typer.Option(metavar="ID", help="Go on after this id of ours.")
+        str | None, typer.Option(metavar="ID", help="Only events older than this one of our ids.")
     ] = None,
     json: Json = False,
 ) -> int:
@@ -93,9 +94,10 @@ def retry(
     handler: HandlerOption = None,
     json: Json = False,
 ) -> int:
-    """Have waiting jobs run now, and jobs that were given up run again.
+    """Run waiting jobs now, and dead letters again.
 
-    Of a job in needs_reconcile it says that you have looked: what cannot be found is done again.
+    For a job in needs_reconcile it means that you have looked at the provider: a call that
+    cannot be found there is made again.
     """
     change = ChangeOption(action="retry", handler=handler)
     return carry_out(terminal_of(context, json=json), config, identifiers, change)
@@ -109,10 +111,10 @@ def replay(
     config: Config = CONFIG,
     handler: HandlerOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Even where it was handled already.")
+        bool, typer.Option("--force", help="Also where it was handled successfully before.")
     ] = False,
     json: Json = False,
 ) -> int:
-    """Have events handled anew, by one handler or by all that match now."""
+    """Handle events again, by one handler or by all that match now."""
     change = ChangeOption(action="replay", handler=handler, force=force)
     return carry_out(terminal_of(context, json=json), config, identifiers, change)

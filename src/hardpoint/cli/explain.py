@@ -28,9 +28,10 @@ app = commands()
 @app.command()
 def explain(
     context: typer.Context,
-    vendor: Annotated[str, typer.Argument(metavar="PROVIDER", help="Whose code.")],
+    vendor: Annotated[str, typer.Argument(metavar="PROVIDER", help="The provider.")],
     code: Annotated[
-        str | None, typer.Argument(metavar="CODE", help="As its API says it; all when left out.")
+        str | None,
+        typer.Argument(metavar="CODE", help="The code, as its API sends it. Default: all codes."),
     ] = None,
     *,
     json: Json = False,

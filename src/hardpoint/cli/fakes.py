@@ -42,42 +42,42 @@ def fakes(
     context: typer.Context,
     providers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PROVIDER", help="Which; by default every one there is."),
+        typer.Argument(metavar="PROVIDER", help="The vendors to imitate. Default: all."),
     ] = None,
     *,
     port: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PORT|NAME=PORT",
-            help=f"Of the first, the others follow, {PORT} by default; or of one. 0 is any free.",
+            help=f"The first vendor's port, or NAME's; 0 takes a free one. Default: {PORT}.",
         ),
     ] = None,
     webhooks: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=URL", help="Where signed webhooks go, each as it comes."),
+        typer.Option(metavar="NAME=URL", help="Send a vendor's signed webhooks here."),
     ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME:]FAULT",
-            help="What goes wrong: status=503,times=2; commit_then_drop; latency=1,chance=0.1.",
+            help="A fault: status=503,times=2; commit_then_drop; latency=1,chance=0.1.",
         ),
     ] = None,
     chaos: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME:]CHAOS",
-            help="How webhooks come: duplicates=2, shuffled, late=600, forged, share=0.5.",
+            help="What happens to webhooks: duplicates=2, shuffled, late=600, forged, share=0.5.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of all chance.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of everything random.")] = 0,
     live: LiveOption = False,
     json: Json = False,
 ) -> int:
     """Imitate vendors over HTTP on this machine, until Ctrl-C.
 
-    Each request and each webhook is a line; with --json the envelope comes first, when all are
-    ready. Tests steer a vendor by requests to its URL, under /_hardpoint/.
+    It prints a line for each request and each webhook. With --json it first prints the envelope,
+    when all are ready. Tests control a vendor through its URL, below /_hardpoint/.
     """
     terminal = terminal_of(context, json=json)
     names = list(dict.fromkeys(providers or fake_names()))

@@ -40,19 +40,20 @@ class _File:
 @app.command()
 def init(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")] = Path(),
     *,
     provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Whose webhooks the app receives.")
+        str | None,
+        typer.Option(metavar="NAME", help="The provider whose webhooks the app receives."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace files that are there already.")
+        bool, typer.Option("--force", help="Replace files that exist already.")
     ] = False,
     json: Json = False,
 ) -> int:
     """Write hardpoint.toml and a sample app.
 
-    A file that is there and differs is replaced with --force only; its differences are shown.
+    An existing file that differs is replaced only with --force; the differences are shown.
     """
     terminal = terminal_of(context, json=json)
     starter = _starter(provider)

@@ -29,13 +29,15 @@ app = commands()
 _Result = TypeVar("_Result")
 _HELPLESS: Final = frozenset({ConnectionState.NEEDS_REAUTH, ConnectionState.IN_DOUBT})
 
-ConnectionOption = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its name.")]
-Tenant = Annotated[str, typer.Option(help="Whose it is.")]
+ConnectionOption = Annotated[
+    str, typer.Argument(metavar="CONNECTION", help="The connection's name.")
+]
+Tenant = Annotated[str, typer.Option(help="The tenant it belongs to.")]
 
 
 @app.callback()
 def oauth() -> None:
-    """Connected accounts: where they stand, refreshing, revoking, and the vault's keys."""
+    """Show, connect, refresh and revoke accounts; manage the vault's keys."""
 
 
 @app.command()
@@ -43,10 +45,10 @@ def status(
     context: typer.Context,
     *,
     config: Config = CONFIG,
-    tenant: Annotated[str | None, typer.Option(help="Only this one's.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only connections of this tenant.")] = None,
     json: Json = False,
 ) -> int:
-    """List connected accounts. Exit code 1 when one of them needs its user, or you."""
+    """List connected accounts. Exit code 1 means that one needs its user, or you."""
     terminal = terminal_of(context, json=json)
     found = run(_alone(config, lambda vault: vault.connections(tenant=tenant)))
     bad = [one for one in found if one.state in _HELPLESS or one.client_refused]
@@ -64,10 +66,12 @@ def connect(
     config: Config = CONFIG,
     tenant: Tenant = TENANT,
     connection: Annotated[
-        str | None, typer.Option("--as", help="What to call it; NAME otherwise.")
+        str | None, typer.Option("--as", help="The connection's name. Default: NAME.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where the browser returns.")] = PORT,
-    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for it.")] = 300.0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The local port the browser returns to.")
+    ] = PORT,
+    wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300.0,
     json: Json = False,
 ) -> int:
     """Connect an account by hand: open the address it prints.
@@ -106,12 +110,12 @@ def refresh(
     *,
     config: Config = CONFIG,
     tenant: Tenant = TENANT,
-    slot: Annotated[str, typer.Option(help="Which of its credentials.")] = SLOT,
+    slot: Annotated[str, typer.Option(help="The credential, if it has several.")] = SLOT,
     resend: Annotated[
         bool,
         typer.Option(
             "--resend",
-            help="Send a refresh token that may have been used up: it may end the grant.",
+            help="Send the refresh token even if it may have been used: this can end the grant.",
         ),
     ] = False,
     json: Json = False,
@@ -139,7 +143,7 @@ def revoke(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Give one account's grant back, and erase its tokens here."""
+    """Give an account's grant back, and erase its tokens here."""
     terminal = terminal_of(context, json=json)
 
     async def work(vault: Vault) -> bool:
@@ -157,9 +161,9 @@ def revoke(
 
 @app.command("rotate-key")
 def rotate_key(context: typer.Context, *, config: Config = CONFIG, json: Json = False) -> int:
-    """Wrap everything with the keyring's first key.
+    """Wrap the data keys with the keyring's first key.
 
-    Says which of the others may go.
+    It says which of the other keys you can remove.
     """
     terminal = terminal_of(context, json=json)
     done = run(_alone(config, lambda vault: vault.rotate_key()))
@@ -175,7 +179,7 @@ def rotate_key(context: typer.Context, *, config: Config = CONFIG, json: Json = 
 
 @app.command("new-key")
 def new_key(context: typer.Context, *, json: Json = False) -> int:
-    """Make a key for a keyring.
+    """Print a new key for a keyring.
 
     `hardpoint oauth new-key > keyring; chmod 600 keyring`
     """

@@ -7,27 +7,28 @@ import typer
 
 from hardpoint.cli.terminal import Terminal
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON envelope.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 CONFIG: Final = Path("hardpoint.toml")
 ProviderName = Annotated[
-    str, typer.Argument(metavar="PROVIDER", help="Whose scheme; `standard` is Standard Webhooks.")
+    str, typer.Argument(metavar="PROVIDER", help="The provider; `standard` is Standard Webhooks.")
 ]
 BodyOption = Annotated[
-    str, typer.Argument(metavar="FILE", help="The body, byte for byte; - is stdin.")
+    str,
+    typer.Argument(metavar="FILE", help="The file with the body, byte for byte; - reads stdin."),
 ]
 SecretRefs = Annotated[
     list[str] | None,
     typer.Option(
         "--secret",
         metavar="REF",
-        help="env:NAME or file:PATH, never the secret itself; asked for when left out.",
+        help="env:NAME or file:PATH, not the secret itself. You are asked if you leave it out.",
     ),
 ]
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Allow an address that is not this machine.")
 ]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to list.")]
 
 
 def commands() -> typer.Typer:

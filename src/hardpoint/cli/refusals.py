@@ -20,7 +20,7 @@ def refusals(
     context: typer.Context,
     *,
     config: Config = CONFIG,
-    hours: Annotated[float, typer.Option(min=0, help="How far to look back.")] = 24.0,
+    hours: Annotated[float, typer.Option(min=0, help="How many hours to look back.")] = 24.0,
     json: Json = False,
 ) -> int:
     """List refused requests by source and reason, the latest first.

@@ -31,24 +31,29 @@ def serve(
     *,
     config: Annotated[
         Path | None,
-        typer.Option(help=f"The configuration file; {CONFIG}, or what APP loads."),
+        typer.Option(help=f"The configuration file. Default: the one APP loads, else {CONFIG}."),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Where vendors reach it; :: for IPv6 and IPv4.")
+        str, typer.Option(help="The address to listen on; :: for IPv6 and IPv4.")
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help=f"0 takes a free one; $PORT, or {PORT}, by default."),
+        typer.Option(
+            min=0, max=65535, help=f"The port; 0 takes a free one. Default: $PORT, else {PORT}."
+        ),
     ] = None,
     uds: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="A Unix socket in place of host and port.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Listen on a Unix socket instead of host and port."),
     ] = None,
     admin_host: Annotated[
-        str, typer.Option(help="Of the admin listener; a loopback address, unless forced.")
+        str, typer.Option(help="The admin listener's address; loopback, unless forced.")
     ] = "127.0.0.1",
     admin_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="The port after the other by default."),
+        typer.Option(
+            min=0, max=65535, help="The admin listener's port. Default: the port after --port."
+        ),
     ] = None,
     force_admin: Annotated[
         bool,
@@ -58,8 +63,8 @@ def serve(
 ) -> int:
     """Receive webhooks and run their handlers.
 
-    SIGTERM and Ctrl-C stop gracefully. SIGHUP reads the configuration again; where the server was
-    started on a terminal it means that this has closed, and stops too. Logs go to stderr, as JSON
+    SIGTERM and Ctrl-C stop gracefully. SIGHUP reads the configuration again. If the server
+    was started on a terminal, SIGHUP means that the terminal has closed, and stops it too. Logs go to stderr, as JSON
     unless that is a terminal.
     """
     if uds is not None and port is not None:

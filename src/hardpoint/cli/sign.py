@@ -35,19 +35,21 @@ def sign(
     *,
     secret: SecretRefs = None,
     timestamp: Annotated[
-        str | None, typer.Option(help="Sign at this time: Unix seconds or ISO 8601; else now.")
+        str | None, typer.Option(help="The time to sign: Unix seconds or ISO 8601. Default: now.")
     ] = None,
     header_only: Annotated[
         bool, typer.Option("--header-only", help="Print the headers without the body.")
     ] = False,
     event_id: Annotated[
-        str | None, typer.Option("--id", help="The event's id, where a header carries it.")
+        str | None, typer.Option("--id", help="The event's id, if the vendor sends it in a header.")
     ] = None,
     event_type: Annotated[
-        str | None, typer.Option("--type", help="The event's type, where a header carries it.")
+        str | None,
+        typer.Option("--type", help="The event's type, if the vendor sends it in a header."),
     ] = None,
     to: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where it will be sent, if elsewhere.")
+        str | None,
+        typer.Option(metavar="URL", help="The address it will be sent to, if the vendor signs it."),
     ] = None,
     live: LiveOption = False,
     json: Json = False,

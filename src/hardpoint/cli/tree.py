@@ -13,15 +13,15 @@ COMMANDS: Final = {
     "demo": "Play a shop's story: forged, repeated, crashed, nothing lost.",
     "trigger": "Send a sample event, signed as the vendor would.",
     "sign": "Sign a body as the vendor would.",
-    "verify": "Say whether a signature holds, and if not, why.",
+    "verify": "Check a signature, and say why it fails.",
     "events": "List, show, retry and replay events.",
-    "dlq": "List what was given up.",
-    "refusals": "List what was not let in: since when, and why.",
+    "dlq": "List the jobs that were given up.",
+    "refusals": "List refused requests: since when, and why.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
     "doctor": "Check configuration, secrets, store and server.",
     "fakes": "Imitate vendors over HTTP, for programs in any language.",
     "explain": "Say what a vendor's error code means, and what to do.",
-    "version": "Say which versions are at work.",
+    "version": "Print the versions in use.",
 }
 """Each command, the module of its name, and what it does."""
 
@@ -56,7 +56,7 @@ def _version(wanted: bool) -> None:
 def hardpoint(
     *,
     _: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print it.")
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
     ] = False,
 ) -> None:
     """Third-party integrations made safe: webhooks verified, stored, handled exactly once."""

@@ -41,38 +41,42 @@ app = commands()
 def trigger(
     context: typer.Context,
     provider: ProviderName,
-    event: Annotated[str, typer.Argument(metavar="EVENT", help="The event's type.")],
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The type of the event.")],
     *,
     config: Config = CONFIG,
     to: Annotated[
-        str | None, typer.Option(metavar="URL", help=f"Where to; else the source at {PUBLIC}.")
+        str | None,
+        typer.Option(metavar="URL", help=f"Send it here. Default: the source at {PUBLIC}."),
     ] = None,
     source: Annotated[
-        str | None, typer.Option(help="Which source, where several are of this provider.")
+        str | None, typer.Option(help="The source, if several have this provider.")
     ] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field.")
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a field of the event."),
     ] = None,
     unset: Annotated[
-        list[str] | None, typer.Option(metavar="PATH", help="Leave a field out.")
+        list[str] | None, typer.Option(metavar="PATH", help="Remove a field from the event.")
     ] = None,
     raw: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Send this body as it is; - is stdin.")
+        str | None, typer.Option(metavar="FILE", help="Send this body unchanged; - reads stdin.")
     ] = None,
     times: Annotated[
         int, typer.Option(min=1, max=100, help="How often to send the same event.")
     ] = 1,
     secret: SecretRefs = None,
-    timeout: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait.")] = TIMEOUT,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, max=600, help="Seconds to wait for the answer.")
+    ] = TIMEOUT,
     live: LiveOption = False,
     print_curl: Annotated[
-        bool, typer.Option("--print-curl", help="Print the command instead of sending.")
+        bool, typer.Option("--print-curl", help="Print a curl command instead of sending.")
     ] = False,
     json: Json = False,
 ) -> int:
     """Send a sample event, signed as the vendor would.
 
-    Address and secret are those of the provider's source in the configuration, unless given.
+    Address and secret come from the provider's source in the configuration, unless given.
     """
     terminal = terminal_of(context, json=json)
     name_from("EVENT", event)

@@ -21,20 +21,24 @@ def verify(
     file: BodyOption,
     *,
     headers: Annotated[
-        str, typer.Option(metavar="FILE", help="The request's headers, 'Name: value' lines.")
+        str,
+        typer.Option(
+            metavar="FILE", help="A file with the request's headers, as 'Name: value' lines."
+        ),
     ],
     secret: SecretRefs = None,
     url: Annotated[
-        str | None, typer.Option(help="The address as it is set at a vendor that signs it.")
+        str | None, typer.Option(help="The address you gave the vendor, if the vendor signs it.")
     ] = None,
     at: Annotated[
-        str | None, typer.Option(help="Judge its age at this time: Unix seconds or ISO 8601.")
+        str | None,
+        typer.Option(help="The time to check against: Unix seconds or ISO 8601. Default: now."),
     ] = None,
     json: Json = False,
 ) -> int:
-    """Say whether a signature holds, and if not, why.
+    """Check a signature, and say why it fails.
 
-    Exit code 0 means it does, 1 that it does not.
+    Exit code 0 means that it is good, 1 that it is not.
     """
     terminal = terminal_of(context, json=json)
     secrets = secrets_from(terminal, secret)

@@ -14,7 +14,7 @@ app = commands()
 
 @app.command()
 def version(context: typer.Context, *, json: Json = False) -> int:
-    """Say which versions are at work."""
+    """Print the versions in use."""
     versions = {
         "hardpoint": version_of("hardpoint"),
         "python": platform.python_version(),
