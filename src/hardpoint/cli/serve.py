@@ -63,9 +63,9 @@ def serve(
 ) -> int:
     """Receive webhooks and run their handlers.
 
-    SIGTERM and Ctrl-C stop gracefully. SIGHUP reads the configuration again. If the server
-    was started on a terminal, SIGHUP means that the terminal has closed, and stops it too. Logs go to stderr, as JSON
-    unless that is a terminal.
+    SIGTERM and Ctrl-C stop gracefully. SIGHUP reads the configuration again. If the server was
+    started on a terminal, SIGHUP means that the terminal has closed, and stops it too. Logs go to
+    stderr, as JSON unless that is a terminal.
     """
     if uds is not None and port is not None:
         raise usage("there is one public listener: --uds or --port", hint="leave one of them out")

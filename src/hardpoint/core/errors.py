@@ -31,12 +31,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 
 class HardpointError(Exception):
-    """Something went wrong in hardpoint or beyond it."""
+    """An error of hardpoint, or of a service it called."""
 
     retryable: bool = False
-    """True when the same call may succeed later, unchanged."""
+    """True when the same call, unchanged, may succeed later."""
     outcome_known: bool = True
-    """False when the other side may have acted although no answer came."""
+    """False when the other side may have acted, although we have no answer that says so."""
     retry_after: float | None = None
     """Seconds the other side asked us to wait."""
 
@@ -101,8 +101,8 @@ class ProviderError(HardpointError):
         provider: its name, `stripe`.
         operation: what was asked of it, `create_payment`.
         status: the HTTP status, where there was one.
-        vendor_code: the provider's own word for it.
-        request_id: what its support asks for.
+        vendor_code: the provider's own error code.
+        request_id: the request's id at the provider; its support asks for it.
         retry_after: seconds it asked us to wait.
     """
 
@@ -136,12 +136,12 @@ class ProviderError(HardpointError):
 
 
 class InvalidRequestError(ProviderError):
-    """The request is invalid; correct it, a repeat will fail alike.
+    """The request is invalid; correct it, a repeat would fail in the same way.
 
-    Without a `status` it is we who refused it, and nothing was sent.
+    Without a `status` hardpoint refused it, and nothing was sent.
 
     Attributes:
-        field: which argument is wrong, `amount`, where that is known.
+        field: the argument that is wrong, `amount`, if that is known.
     """
 
     code = "invalid_request"
@@ -166,7 +166,7 @@ class PermissionDeniedError(ProviderError):
 
 
 class NotFoundError(ProviderError):
-    """The provider knows no such object; check the id and the account."""
+    """The provider has no such object; check the id and the account."""
 
     code = "not_found"
 
@@ -178,13 +178,13 @@ class AlreadyExistsError(ProviderError):
 
 
 class PreconditionFailedError(ProviderError):
-    """The object has changed since it was read; read it again and decide anew."""
+    """The object has changed since it was read; read it again, then decide."""
 
     code = "precondition_failed"
 
 
 class ConflictError(ProviderError):
-    """The object's state does not allow this; read it and decide anew."""
+    """The object's state does not allow this; read it, then decide."""
 
     code = "conflict"
 
@@ -200,7 +200,7 @@ class DeclinedError(ProviderError):
 
     Attributes:
         reason: why, in the port's words (`insufficient_funds`).
-        soft: True when the customer may succeed with the same means later.
+        soft: True when the same card or account may be accepted later.
     """
 
     code = "declined"
@@ -228,13 +228,13 @@ class UnavailableError(ProviderError):
 
 
 class OutcomeUnknownError(ProviderError):
-    """The provider may or may not have acted; ask it before repeating the call.
+    """The provider may or may not have acted; ask it before you repeat the call.
 
     Attributes:
-        idempotency_key: the call's key; a repeat under it is harmless where keys are honoured.
-        repeatable: True when the same call made again is harmless as it stands: it carries the same
-            key again, and the provider honours it, or is asked first what became of it.
-        key_seconds: how long the provider remembers a key, where that is why it is repeatable.
+        idempotency_key: the call's key; a repeat under it is harmless if the provider honours keys.
+        repeatable: True when you can safely make the same call again: it carries the same key, and
+            the provider honours it, or the provider is first asked what became of the call.
+        key_seconds: how long the provider remembers the key, if that makes it repeatable.
     """
 
     code = "outcome_unknown"
@@ -262,7 +262,7 @@ class FunctionFailedError(ProviderError):
 
 
 class UnexpectedResponseError(ProviderError):
-    """The provider's answer was not one we know; it is never taken for a success."""
+    """The provider gave an answer that we do not know; it is never treated as a success."""
 
     code = "unexpected_response"
 
@@ -271,16 +271,16 @@ class UnexpectedResponseError(ProviderError):
 
 
 class RejectedError(HardpointError):
-    """Our own policy said no; nothing was sent.
+    """A policy of yours refused the call; nothing was sent.
 
-    Its `args` are the raw facts, and everything else is made from them when it is read: refusing
-    must cost less than calling.
+    `args` hold the raw facts; everything else is computed from them when it is read. So a refusal
+    costs less than a call.
 
     Attributes:
         policy: the name of the policy that refused.
-        key: which of its states refused (a host, a tenant), if it keeps several.
-        retry_after: seconds until asking again makes sense, where that is known.
-        detail: more, in a few words.
+        key: the key of the state that refused (a host, a tenant), if the policy keeps several.
+        retry_after: seconds after which a new try makes sense, if that is known.
+        detail: more facts, in a few words.
     """
 
     if TYPE_CHECKING:
@@ -303,17 +303,17 @@ class RejectedError(HardpointError):
 
     @property
     def key(self) -> object:
-        """Which of its states refused."""
+        """The key of the state that refused."""
         return self.args[1] if len(self.args) > 1 else None
 
     @property
     def retry_after(self) -> float | None:  # pyright: ignore[reportIncompatibleVariableOverride] - nobody sets it
-        """Seconds until asking again makes sense."""
+        """Seconds after which a new try makes sense."""
         return self.args[2] if len(self.args) > 2 else None
 
     @property
     def detail(self) -> str:
-        """More, in a few words."""
+        """More facts, in a few words."""
         return self.args[3] if len(self.args) > 3 else ""
 
     def __str__(self) -> str:
@@ -345,15 +345,15 @@ class BudgetExhaustedError(RejectedError):
 
 
 class DeadlineTooShortError(RejectedError):
-    """What is left of the deadline is too short to try; nothing was sent."""
+    """The time left until the deadline is too short for an attempt; nothing was sent."""
 
 
 class TimedOutError(HardpointError, TimeoutError):
     """It took too long.
 
     Attributes:
-        policy: the name of the policy whose time was up.
-        key: which of its states, if it keeps several.
+        policy: the name of the policy that set the limit.
+        key: the key of its state, if it keeps several.
         seconds: how long it was allowed to take.
     """
 
@@ -397,7 +397,7 @@ def _where(policy: str, key: object) -> str:
 
 
 class WebhookError(HardpointError):
-    """The request is not a webhook we can trust.
+    """The request is not a webhook that can be trusted.
 
     Attributes:
         reason: a stable word for counters and logs, `signature_mismatch`.
@@ -413,19 +413,19 @@ class MissingSignatureError(WebhookError):
 
 
 class SignatureMismatchError(WebhookError):
-    """No live secret made this signature; compare the secret with the provider's dashboard."""
+    """None of the secrets made this signature; compare them with the provider's dashboard."""
 
     reason = "signature_mismatch"
 
 
 class StaleTimestampError(WebhookError):
-    """The signed time is too far from now; check this machine's clock, or it is a replay."""
+    """The signed time is too far from now: this machine's clock is wrong, or it is a replay."""
 
     reason = "stale_timestamp"
 
 
 class MalformedRequestError(WebhookError):
-    """The request does not follow the scheme's grammar."""
+    """The request is not formed as the provider's signature scheme demands."""
 
     reason = "malformed_request"
 
@@ -450,7 +450,7 @@ class FlowError(OAuthError):
 
 
 class InvalidTokenError(OAuthError):
-    """The token is not one to trust; nothing in it was believed.
+    """The token cannot be trusted; nothing in it was used.
 
     Attributes:
         reason: a stable word for counters and logs, `expired`.
@@ -515,7 +515,7 @@ class ReauthorizationRequiredError(OAuthError):
     """The grant is gone; ask the user to connect the account again.
 
     Attributes:
-        connection: which.
+        connection: its name.
         reason: a stable word, `revoked` or `lost_answer`.
     """
 
@@ -548,7 +548,7 @@ class StoreError(HardpointError):
 
 
 class StoreUnavailableError(StoreError):
-    """The store cannot take this now; nothing was acknowledged, try again shortly."""
+    """The store cannot be used now; nothing was acknowledged, try again soon."""
 
     retryable = True
 
@@ -558,11 +558,11 @@ class StoreUnavailableError(StoreError):
 
 
 class StoreCorruptError(StoreError):
-    """The store's file is damaged or not ours; restore a backup or name another file."""
+    """The store's file is damaged, or is not hardpoint's; restore a backup or name another file."""
 
 
 class LeaseLostError(StoreError):
-    """The lease had passed to another attempt; everything in the block was rolled back."""
+    """Another attempt has taken over this job; everything in the block was rolled back."""
 
 
 class StoreMisuseError(StoreError, MisuseError):
