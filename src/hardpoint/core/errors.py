@@ -462,8 +462,8 @@ class InvalidTokenError(OAuthError):
 
 
 RefusalConcern = Literal["grant", "client", "interaction", "transient"]
-"""What a refusal concerns: this grant is gone, our client is misconfigured, a person has to do
-something at the provider, or nobody: it may pass."""
+"""What a refusal means: the grant is gone, the client is misconfigured, a person has to do something
+at the provider, or it is transient and may pass."""
 
 
 class TokenEndpointError(OAuthError):
@@ -495,7 +495,7 @@ class TokenEndpointError(OAuthError):
 
 
 class ClientRefusedError(OAuthError):
-    """The provider does not accept our client; renew its secret, no user has to do anything.
+    """The provider does not accept your client; renew its secret. Users need to do nothing.
 
     Attributes:
         client: the registration, `[oauth.<client>]`.
