@@ -462,8 +462,8 @@ class InvalidTokenError(OAuthError):
 
 
 RefusalConcern = Literal["grant", "client", "interaction", "transient"]
-"""What a refusal means: the grant is gone, the client is misconfigured, a person has to do something
-at the provider, or it is transient and may pass."""
+"""What a refusal means: the grant is gone, the client is misconfigured, a person has to act at the
+provider, or it is transient and may pass."""
 
 
 class TokenEndpointError(OAuthError):
