@@ -4,9 +4,9 @@ import asyncio
 import select
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from time import monotonic
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Self, TypeAlias, final
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
 
 from hardpoint.http.limits import Limits
-from hardpoint.http.messages import Request, Response
+from hardpoint.http.messages import BodyStream, Request, Response, StreamedResponse
 from hardpoint.http.wire.aside import aside, told
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake
 from hardpoint.http.wire.connecting import HEAD_START
@@ -26,6 +26,7 @@ from hardpoint.http.wire.line import Line
 from hardpoint.http.wire.names import literal, look_up
 from hardpoint.http.wire.outgoing import Outgoing, outgoing
 from hardpoint.http.wire.pool import Pool
+from hardpoint.http.wire.streams import Pieces, Supply
 from hardpoint.http.wire.trust import Trust, checked, context_of
 from hardpoint.resilience.timeout import remaining
 
@@ -76,13 +77,21 @@ class AsyncTransport:
                 seconds = bounds.connect + begun - monotonic()
                 line = await self._connected(pool, request, out, seconds)
             answer = Incoming(self._limits, bodiless=out.bodiless)
+            supply: asyncio.Task[None] | None = None
             try:
-                in_time = await line.start(out, answer, bounds.step, begun + bounds.whole)
+                over = line.start(out, answer, bounds.step, begun + bounds.whole)
+                if out.stream is not None:
+                    supply = loop.create_task(_supplied(line, out.stream))
+                in_time = await over
+                if supply is not None:
+                    await _stopped(supply)
             except BaseException:
                 line.close()
                 raise
             finally:
                 answer.release()
+                if supply is not None:
+                    supply.cancel()
             if line.end():
                 pool.keep(line, monotonic())
             else:
@@ -92,6 +101,50 @@ class AsyncTransport:
         if answer.whole:
             return answer.response()
         raise no_answer(request, answer, line.error, in_time=in_time, sent=line.sent)
+
+    @asynccontextmanager
+    async def stream(
+        self, request: Request, *, bytes_max: int | None = None
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Send it once and take its answer piece by piece; see `Transport.stream`."""
+        begun = monotonic()
+        bounds = self._limits.bounds(request.timeout, self._remaining())
+        out = outgoing(request)
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop) or self._pool(loop)
+        if not pool.enter():
+            await _entered(pool, request, bounds.connect)
+        try:
+            line = pool.take(out.key, begun)
+            if line is None:
+                seconds = bounds.connect + begun - monotonic()
+                line = await self._connected(pool, request, out, seconds)
+            answer = Incoming(self._limits, bodiless=out.bodiless, streamed=True, most=bytes_max)
+            pieces = Pieces(request, answer, line)
+            supply: asyncio.Task[None] | None = None
+            try:
+                headed = line.start(out, answer, bounds.step, begun + bounds.whole)
+                if out.stream is not None:
+                    supply = loop.create_task(_supplied(line, out.stream))
+                in_time = await headed
+                if supply is not None and supply.done():
+                    supply.result()
+                yield pieces.headed(in_time=in_time)
+                if supply is not None:
+                    await _stopped(supply)
+            except BaseException:
+                line.close()
+                raise
+            finally:
+                pieces.end()
+                if supply is not None:
+                    supply.cancel()
+            if line.end():
+                pool.keep(line, monotonic())
+            else:
+                line.close()
+        finally:
+            _left(pool)
 
     async def close(self) -> None:
         """Close every connection, also where another event loop runs."""
@@ -191,6 +244,28 @@ async def _shaken(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:
             await ready
         finally:
             (loop.remove_reader if reading else loop.remove_writer)(sock.fileno())
+
+
+async def _supplied(line: Line, body: BodyStream) -> None:
+    """Send a body as its pieces come."""
+    supply = Supply(body)
+    try:
+        while supply.left:
+            piece = await supply.next()
+            line.whole = not supply.left
+            if piece:
+                await line.write(piece)
+    except Exception:  # whoever waits for the answer is told at once
+        line.close()
+        raise
+
+
+async def _stopped(supply: "asyncio.Task[None]") -> None:
+    """Ask for no more of a body: the answer is there. What went wrong with it is raised."""
+    supply.cancel()
+    await asyncio.wait([supply])
+    if not supply.cancelled():
+        supply.result()
 
 
 def _wake(waiter: "asyncio.Future[None]") -> None:

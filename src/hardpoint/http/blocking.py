@@ -3,13 +3,14 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeAlias, final
 
 from hardpoint.http.limits import Limits
-from hardpoint.http.messages import Request, Response
+from hardpoint.http.messages import Request, Response, StreamedResponse
 from hardpoint.http.wire.blocking_line import BlockingLine
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake, wait_for
 from hardpoint.http.wire.connecting import connected
@@ -19,6 +20,7 @@ from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.names import literal, look_up_blocking
 from hardpoint.http.wire.outgoing import Outgoing, outgoing
 from hardpoint.http.wire.pool import Pool
+from hardpoint.http.wire.streams import Pieces
 from hardpoint.http.wire.trust import Trust, checked, context_of
 from hardpoint.resilience.timeout import remaining
 
@@ -80,6 +82,36 @@ class BlockingTransport:
         if answer.whole:
             return answer.response()
         raise no_answer(request, answer, line.error, in_time=in_time, sent=line.sent)
+
+    @asynccontextmanager
+    async def stream(
+        self, request: Request, *, bytes_max: int | None = None
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Send it once and take its answer piece by piece; see `Transport.stream`."""
+        begun = monotonic()
+        bounds = self._limits.bounds(request.timeout, self._remaining())
+        out = outgoing(request)
+        lock, pool = self._lock, self._pool
+        self._enter(pool, request, bounds.connect)
+        try:
+            with lock:
+                line = pool.take(out.key, begun)
+            if line is None:
+                line = self._connected(pool, request, out, bounds.connect + begun - monotonic())
+            answer = Incoming(self._limits, bodiless=out.bodiless, streamed=True, most=bytes_max)
+            pieces = Pieces(request, answer, line)
+            reusable = False
+            try:
+                in_time = line.exchange(out, answer, bounds.step, begun + bounds.whole)
+                yield pieces.headed(in_time=in_time)
+                reusable = line.reusable(answer)
+            finally:
+                pieces.end()
+                with lock:
+                    pool.keep(line, monotonic()) if reusable else line.close()
+        finally:
+            with lock:
+                _leave(pool)
 
     def close(self) -> None:
         """Close every connection; a thread that waits for an answer is told that none comes."""

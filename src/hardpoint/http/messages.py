@@ -1,12 +1,34 @@
 """One request, its answer, and the effect that turns one into the other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol, final
 
 import msgspec
 from msgspec.structs import force_setattr
 
 from hardpoint.http.redaction import redacted_url
+
+
+class BodyStream(msgspec.Struct, frozen=True):
+    """A body that need not be in memory: its pieces are asked for as the other side takes them.
+
+    A request with one can be sent once. Where the pieces are more or fewer bytes than `size`, it is
+    never sent whole.
+
+    Attributes:
+        size: bytes, all together.
+        pieces: in order; 64 KiB each is a good measure.
+    """
+
+    size: int
+    pieces: AsyncIterable[bytes]
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        return f"BodyStream({self.size} bytes)"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         method: `POST`.
         url: absolute.
         headers: in order; `host` and `content-length` are the transport's to add.
-        body: the bytes.
+        body: the bytes, or where they come from; each piece of those has `timeout` as well.
         timeout: seconds this request may wait for each step, if less than the transport's own.
         address: an IP address to connect to, or several to try in turn, in place of whatever the
             URL's host resolves to.
@@ -25,7 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     url: str
     headers: Sequence[tuple[str, str]] = ()
-    body: bytes = b""
+    body: bytes | BodyStream = b""
     timeout: float | None = None
     address: str | tuple[str, ...] | None = None
 
@@ -93,6 +115,37 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         return f"Response({self.status}, {len(self.body)} bytes)"
 
 
+@final
+class StreamedResponse:
+    """An answer whose body comes in pieces, to whoever iterates over it; once.
+
+    Nothing is read ahead beyond two pieces of at most 128 KiB: while nobody takes them, the other
+    side has to wait.
+
+    Args:
+        status: of its head.
+        headers: of its head.
+        pieces: the body.
+
+    Raises (while iterating):
+        OutcomeUnknownError: the rest does not come: cut off, not HTTP, or not in time.
+        UnexpectedResponseError: it is larger than asked for.
+    """
+
+    __slots__ = ("_pieces", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, pieces: AsyncIterator[bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self._pieces = pieces
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    def __repr__(self) -> str:
+        return f"StreamedResponse({self.status})"
+
+
 class Transport(Protocol):
     """Sends one request once: an effect. It never retries, follows or caches."""
 
@@ -105,5 +158,26 @@ class Transport(Protocol):
             DeadlineTooShortError: nothing was sent, no time is left.
             OutcomeUnknownError: it was, wholly or in part, and no whole answer came.
             UnexpectedResponseError: the answer is larger than the cap, or encoded.
+        """
+        ...
+
+    def stream(
+        self, request: Request, *, bytes_max: int | None = None
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """Send it once, and take its answer piece by piece, within the block.
+
+        The transport's `timeout` bounds each wait for bytes, not the time between them that the
+        caller takes. Its `exchange`, and the deadline of the running call, bound all of it. Neither
+        given, it lasts as long as bytes come. A block that is left before the last piece costs the
+        connection, nothing else.
+
+        Args:
+            request: that one.
+            bytes_max: the largest body taken; any without. The transport's own cap is for answers
+                that are held in memory.
+
+        Raises:
+            HardpointError: as `send` does, until the head of the answer has come; then while the
+                pieces are taken.
         """
         ...

@@ -103,6 +103,43 @@ def test_a_head_over_the_bound_is_refused_in_one_piece_too():
     assert not answer.whole
 
 
+def outcome(data, step):
+    answer = Incoming(Limits(), bodiless=False)
+    for at in range(0, len(data), step):
+        if answer.feed(data[at : at + step]):
+            break
+    return answer.complete, answer.broken, answer.refused, answer.reusable
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+AROUND = [
+    *(CHUNKED + b"0\r\n" + b"x: y\r\n" * count + b"\r\n" for count in range(10_880, 10_980, 20)),
+    *(CHUNKED + b"0\r\n" + b"x: y\r\n" * count + b"\r\n" for count in (9_000, 40_000)),
+    CHUNKED + b"2;" + b"e" * 66_000 + b"\r\nok\r\n0\r\n\r\n",
+    CHUNKED + b"1;aaaaaa\r\n.\r\n" * 66_000 + b"0\r\n\r\n",
+    CHUNKED + b"1;aaa\r\n.\r\n" * 20_000 + b"0\r\n\r\n",
+    *(
+        b"HTTP/1.1 200 OK\r\nx:" + b" " * (HEAD_BYTES_MAX + more) + b"\r\ncontent-length: 0\r\n\r\n"
+        for more in range(-44, -34)
+    ),
+    b"HTTP/1.1 103 Early\r\n\r\n" * 4_000 + b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("data", AROUND, ids=range(len(AROUND)))
+def test_the_bound_on_what_is_around_a_body_does_not_depend_on_how_it_comes(data):
+    known = outcome(data, len(data))
+    assert all(outcome(data, step) == known for step in (7, 1000, 4096, 65_536, 65_537, 100_000))
+
+
+def test_the_bounds_on_what_is_around_a_body_are_met():
+    assert {outcome(data, 65_536)[2] for data in AROUND} == {
+        None,
+        "has too large a head",
+        "has too much around its body",
+    }
+
+
 def test_headers_are_a_mapping_that_shows_names_alone():
     headers = Headers([(b"X-One", b"1"), (b"x-one", b" 2 "), (b"Link", b"a")])
     assert (len(headers), headers["x-one"], headers.all("x-one")) == (2, "2", ["1", "2"])

@@ -8,6 +8,8 @@ from hardpoint.http.wire.channel import Channel
 from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.outgoing import Outgoing
 from hardpoint.http.wire.pool import Key
+from hardpoint.http.wire.streams import Supply
+from hardpoint.runtime.blocking import step as stepped
 
 
 @final
@@ -24,12 +26,28 @@ class BlockingLine:
         error: what broke the connection, if something did.
     """
 
-    __slots__ = ("_channel", "_gone", "_left", "closed", "error", "key", "sent", "since")
+    __slots__ = (
+        "_answer",
+        "_channel",
+        "_gone",
+        "_left",
+        "_step",
+        "_supply",
+        "_until",
+        "closed",
+        "error",
+        "key",
+        "sent",
+        "since",
+    )
 
     def __init__(self, channel: Channel, key: Key, gone: "Callable[[BlockingLine], None]") -> None:
         self._channel = channel
         self._gone = gone
         self._left: list[memoryview] = []
+        self._supply: Supply | None = None
+        self._answer: Incoming | None = None
+        self._step = self._until = 0.0
         self.key = key
         self.since = 0.0
         self.sent = False
@@ -45,31 +63,40 @@ class BlockingLine:
 
         All else is with the answer, and in `error`.
         """
-        channel = self._channel
         self.sent = True
+        self._answer, self._step, self._until = answer, step, until
+        self._supply = None if out.stream is None else Supply(out.stream)
         try:
-            left = self._left = channel.start(out.head, out.body)
+            self._left = self._channel.start(out.head, out.body)
         except OSError as error:
-            self.sent = not channel.plain
+            self.sent = not self._channel.plain
             self.error = error
+            return True
+        return self.more()
+
+    def more(self) -> bool:
+        """Go on, a streamed answer's last piece being taken; false if nothing came in time."""
+        channel, answer, until = self._channel, self._answer, self._until
+        if answer is None or self.error is not None:
             return True
         moved, queued = monotonic(), 0
         while True:
             try:
-                if left and channel.push(left):
+                if self._push():
                     moved, queued = monotonic(), channel.unsent()
             except OSError as error:
                 self.error = error
-                left = [memoryview(b"")]  # what it said before it hung up may still be there
-            due = min(moved + step, until)
-            if not channel.wait(due - monotonic(), writing=bool(left)):
+                self._supply, self._left = None, [memoryview(b"")]  # its last words may be there
+            due = min(moved + self._step, until)
+            writing = bool(self._left or self._supply)
+            if not channel.wait(due - monotonic(), writing=writing):
                 before, queued = queued, channel.unsent()
                 if monotonic() >= until or queued >= before:
                     return False
                 moved = monotonic()  # it takes what we sent, if slowly
             fed = answer.fed
             try:
-                if channel.pull(answer):
+                if channel.pull(answer) or answer.ready:
                     return True
             except OSError as error:
                 self.error = self.error or error
@@ -77,11 +104,18 @@ class BlockingLine:
             if answer.fed != fed:
                 moved = monotonic()
 
+    def _push(self) -> bool:
+        """Send what can be sent now; whether anything was."""
+        if not self._left and self._supply is not None:
+            self._left = [memoryview(stepped(self._supply.next()))]
+            self._supply = self._supply if self._supply.left else None
+        return bool(self._left) and self._channel.push(self._left)
+
     def reusable(self, answer: Incoming) -> bool:
         """Whether another exchange may follow on this connection."""
         return (
             answer.reusable
-            and not answer.refused
+            and self._supply is None
             and self.error is None
             and not self._left
             and not self._channel.pending

@@ -175,6 +175,8 @@ class Channel:
 
     def wait(self, seconds: float, *, writing: bool) -> bool:
         """Block until there is something to read, or room to write; false if there was not."""
+        if self.pending:  # taken off the socket already, where `poll` does not see it
+            return True
         poll = self._poll
         if writing:
             poll = select.poll()

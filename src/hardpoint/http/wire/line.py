@@ -29,12 +29,14 @@ class Line:
 
     Attributes:
         sent: whether a byte of the last request can have left.
+        whole: whether all of it is in hand here, or sent.
         error: what broke the connection, if something did.
     """
 
     __slots__ = (
         "_answer",
         "_channel",
+        "_deaf",
         "_done",
         "_gone",
         "_idle_seconds",
@@ -42,6 +44,7 @@ class Line:
         "_loop",
         "_moved",
         "_queued",
+        "_room",
         "_step",
         "_timer",
         "_timer_at",
@@ -52,6 +55,7 @@ class Line:
         "key",
         "sent",
         "since",
+        "whole",
     )
 
     def __init__(
@@ -70,6 +74,8 @@ class Line:
         self._done: asyncio.Future[bool] | None = None
         self._left: list[memoryview] = []
         self._writing = False
+        self._room: asyncio.Future[None] | None = None
+        self._deaf = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
         self._moved = self._step = self._until = 0.0
@@ -77,6 +83,7 @@ class Line:
         self.key = key
         self.since = 0.0
         self.sent = False
+        self.whole = False
         self.error: OSError | None = None
         self.closed = False
         loop.add_reader(channel.fd, self._readable)
@@ -97,6 +104,7 @@ class Line:
         self._moved, self._step, self._until, self._queued = now, step, until, 0
         done = self._done = self._loop.create_future()
         self.sent = True
+        self.whole = out.stream is None
         try:
             self._left = self._channel.start(out.head, out.body)
         except OSError as error:
@@ -105,19 +113,39 @@ class Line:
             return done
         if self._left:
             self._write()
-        due = min(now + step, until)
-        if self._timer is None or self._timer_at > due:
-            self._arm(due)
+        self._arm_until(min(now + step, until))
+        return done
+
+    def write(self, piece: bytes) -> "asyncio.Future[None]":
+        """Send a piece of the request's body; the future tells when there is room for the next."""
+        room = self._room = self._loop.create_future()
+        self._left = [memoryview(piece)]
+        if self.error is None and not self.closed:
+            self._write()
+        return room
+
+    def more(self) -> "asyncio.Future[bool]":
+        """Read on, a streamed answer's last piece being taken; the future tells as `start`'s."""
+        now = self._moved = monotonic()
+        done = self._done = self._loop.create_future()
+        if self.closed or self.error is not None:
+            done.set_result(True)
+        else:
+            self._listen()
+            self._loop.call_soon(self._readable)
+            self._arm_until(min(now + self._step, self._until))
         return done
 
     def end(self) -> bool:
         """The exchange is over; true if another may follow on this connection."""
         answer, self._answer, self._done = self._answer, None, None
+        if not self.closed:
+            self._listen()
         return (
             answer is not None
             and answer.reusable
-            and not answer.refused
             and not self.closed
+            and self.whole
             and self.error is None
             and not self._left
             and not self._channel.pending
@@ -129,7 +157,7 @@ class Line:
             return
         self.closed = True
         if not self._loop.is_closed():
-            self._loop.remove_reader(self._channel.fd)
+            self._hush()
             self._stop_writing()
             if self._timer is not None:
                 self._timer.cancel()
@@ -157,13 +185,17 @@ class Line:
             if not self._channel.silent():
                 self.close()
             return
+        if answer.ready or answer.over:  # nobody has taken it yet: what is behind it has to wait
+            self._hush()
+            self._tell(in_time=True)
+            return
         fed = answer.fed
         try:
             over = self._channel.pull(answer)
         except OSError as error:
             self._fail(error)
             return
-        if over:
+        if over or answer.ready:
             self._tell(in_time=True)
         elif answer.fed != fed:
             self._moved = monotonic()
@@ -182,6 +214,8 @@ class Line:
         self._queued = self._channel.unsent()
         if not self._left:
             self._stop_writing()
+            if self._room is not None and not self._room.done():
+                self._room.set_result(None)
         elif not self._writing:
             self._writing = True
             self._loop.add_writer(self._channel.fd, self._write)
@@ -194,6 +228,8 @@ class Line:
             if now >= due:
                 self.close()
                 return
+        elif self._done is None or self._done.done():  # a stream: whoever takes it takes their time
+            due = now + self._step
         else:
             due = min(self._moved + self._step, self._until)
             if now >= due:
@@ -208,11 +244,25 @@ class Line:
 
     # What is behind them
 
+    def _arm_until(self, due: float) -> None:
+        if self._timer is None or self._timer_at > due:
+            self._arm(due)
+
     def _arm(self, due: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = due
         self._timer = self._loop.call_later(due - monotonic(), self._tick)
+
+    def _hush(self) -> None:
+        if not self._deaf:
+            self._deaf = True
+            self._loop.remove_reader(self._channel.fd)
+
+    def _listen(self) -> None:
+        if self._deaf:
+            self._deaf = False
+            self._loop.add_reader(self._channel.fd, self._readable)
 
     def _stop_writing(self) -> None:
         if self._writing:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.http.limits import checked_url
-from hardpoint.http.messages import Request
+from hardpoint.http.messages import BodyStream, Request
 from hardpoint.http.redaction import redacted_url
 
 JOINED_BYTES_MAX = 64 * 1024
@@ -61,6 +61,7 @@ class Outgoing(NamedTuple):
         addresses: those it is pinned to; none for whatever the name resolves to.
         head: the bytes of its head, with a small body behind it.
         body: the bytes of a large body; none of a small one.
+        stream: where the body comes from instead.
         bodiless: whether its answer ends with its head.
     """
 
@@ -69,6 +70,7 @@ class Outgoing(NamedTuple):
     addresses: tuple[str, ...]
     head: bytes
     body: bytes
+    stream: BodyStream | None
     bodiless: bool
 
 
@@ -101,15 +103,13 @@ def outgoing(request: Request) -> Outgoing:
     if head is None or head.translate(None, _TEXT) != b"\r\n" * (len(lines) + 1):
         raise _unsendable(request, "a header that holds what no header can hold")
     addresses = () if pinned is None else (pinned,) if isinstance(pinned, str) else tuple(pinned)
-    large = size > JOINED_BYTES_MAX
-    return Outgoing(
-        origin,
-        (origin.key, addresses),
-        addresses,
-        head if large else head + body,
-        body if large else b"",
-        method == "HEAD",
-    )
+    stream = None
+    if isinstance(body, BodyStream):
+        stream, body = (body if size else None), b""
+    elif size <= JOINED_BYTES_MAX:
+        head, body = head + body, b""
+    key = (origin.key, addresses)
+    return Outgoing(origin, key, addresses, head, body, stream, method == "HEAD")
 
 
 def _parted(url: str) -> tuple[Origin, str]:
