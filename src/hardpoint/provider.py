@@ -67,8 +67,11 @@ if TYPE_CHECKING:
     from hardpoint.http.limits import checked_base_url as checked_base_url
     from hardpoint.http.limits import checked_url as checked_url
     from hardpoint.http.limits import on_loopback as on_loopback
+    from hardpoint.http.messages import BodyStream as BodyStream
     from hardpoint.http.messages import Request as Request
     from hardpoint.http.messages import Response as Response
+    from hardpoint.http.messages import StreamedResponse as StreamedResponse
+    from hardpoint.http.messages import StreamingTransport as StreamingTransport
     from hardpoint.http.messages import Transport as Transport
     from hardpoint.http.redaction import redacted as redacted
     from hardpoint.http.redaction import redacted_url as redacted_url
@@ -175,7 +178,14 @@ else:
             "hardpoint.http.forms": ("FORM", "encode", "pairs"),
             "hardpoint.http.json_api": ("JsonApi", "RefusalBody"),
             "hardpoint.http.limits": ("Limits", "checked_base_url", "checked_url", "on_loopback"),
-            "hardpoint.http.messages": ("Request", "Response", "Transport"),
+            "hardpoint.http.messages": (
+                "BodyStream",
+                "Request",
+                "Response",
+                "StreamedResponse",
+                "StreamingTransport",
+                "Transport",
+            ),
             "hardpoint.http.redaction": ("redacted", "redacted_url"),
             "hardpoint.oauth.catalogue": (
                 "BodyEncoding",

@@ -33,6 +33,7 @@ from hardpoint.sync.storage import ObjectStore as BlockingStore
 MEGABYTE = 1024 * 1024
 SIZE = int(os.environ.get("HARDPOINT_MEGABYTES", "64")) * MEGABYTE
 MEMORY_MAX = 48 * MEGABYTE
+DOWNLOAD_MEMORY_MAX = 4 * MEGABYTE  # of what comes no more than a few reads are in memory
 PATIENT = Limits(timeout=10 + SIZE / (16 * MEGABYTE))  # the fake puts all pieces together at once
 PAUSE_SECONDS_MAX = 1.0
 
@@ -90,12 +91,15 @@ async def there_and_back(store, source, target):
     tracemalloc.start()
     try:
         await store.upload("big", source)
-        info = await store.download("big", target)
         _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        info = await store.download("big", target)
+        _, down = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
         heart.cancel()
     assert info.size == SIZE
+    assert down < DOWNLOAD_MEMORY_MAX
     return max(after - before for before, after in pairwise(ticks)), peak
 
 
@@ -118,10 +122,13 @@ def test_over_http_without_an_event_loop(s3, source, tmp_path):
         tracemalloc.start()
         try:
             store.upload("big", source)
-            store.download("big", tmp_path / "target")
             _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            store.download("big", tmp_path / "target")
+            _, down = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
+    assert down < DOWNLOAD_MEMORY_MAX
     assert digest(tmp_path / "target") == digest(source)
     assert peak < MEMORY_MAX
 

@@ -27,6 +27,10 @@ class Counted:
         self.count += 1
         return await self._transport.send(request)
 
+    def stream(self, request, **options):
+        self.count += 1
+        return self._transport.stream(request, **options)
+
 
 @pytest.fixture
 def make(mode, tmp_path, bucket):

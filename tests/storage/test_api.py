@@ -58,7 +58,13 @@ def test_an_answer_that_is_cut_short_is_no_object(tmp_path):
         piece = await real(*args, **options)
         return Piece(info=piece.info, data=piece.data[:-1])
 
-    store = blocking(Wrapped(read=short))
+    async def cut(real, *args, take, **options):
+        async def short_take(data):
+            await take(data[:-1])
+
+        return await real(*args, take=short_take, **options)
+
+    store = blocking(Wrapped(read=short, download=cut))
     run(store.put("a", b"hello"))
     with pytest.raises(UnexpectedResponseError, match="4 bytes came from 0 on, of 5"):
         run(store.get("a"))
@@ -168,7 +174,7 @@ def test_a_download_that_is_given_up_leaves_the_old_file(tmp_path):
         return await real(*args, start=start, **options)
 
     async def scenario():
-        store = ObjectStore(Wrapped(read=hanging), Connection("files", AsyncRuntime()))
+        store = ObjectStore(Wrapped(download=hanging), Connection("files", AsyncRuntime()))
         await store.put("a", bytes(2 * PIECE))
         task = asyncio.create_task(store.download("a", target))
         await entered.wait()

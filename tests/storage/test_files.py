@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from hardpoint.core.errors import ConflictError, InvalidRequestError
+from hardpoint.core.errors import BulkheadFullError, ConflictError, InvalidRequestError
 from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.storage.files import ContentTarget, source_of
 
@@ -77,9 +77,13 @@ def test_a_target_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"old")
     target = ContentTarget(RUNTIME, path, "id")
-    run(target.write(b"he"))
+    run(target.begin())
+    with target.section(0) as section:
+        run(section.take(b"help"))
     assert path.read_bytes() == b"old"
-    run(target.write(b"llo"))
+    with target.section(2) as section:
+        run(section.take(b"l"))
+        run(section.take(b"lo"))
     run(target.keep())
     for _ in range(2):
         run(target.discard())
@@ -100,11 +104,14 @@ def test_a_target_follows_the_umask_as_any_new_file(tmp_path):
 
 def test_a_disk_that_does_not_write_is_told_and_nothing_is_left(tmp_path):
     target = ContentTarget(RUNTIME, tmp_path / "a", "id")
-    run(target.write(b""))
+    run(target.begin())
     real, target._descriptor = target._descriptor, os.open(tmp_path, os.O_RDONLY)
     try:
-        with pytest.raises(InvalidRequestError, match="cannot be written") as caught:
-            run(target.write(b"hello"))
+        with (
+            target.section(0) as section,
+            pytest.raises(InvalidRequestError, match="cannot be written") as caught,
+        ):
+            run(section.take(b"hello"))
     finally:
         os.close(real)
     assert caught.value.field == "path"
@@ -123,6 +130,30 @@ def test_a_thread_that_is_late_opens_nothing_any_more(tmp_path):
     run(target.discard())
     with pytest.raises(InvalidRequestError, match="given up"):
         run(source.read(1))
-    with pytest.raises(InvalidRequestError, match="given up"):
-        run(target.write(b"hello"))
+    with target.section(0) as section, pytest.raises(InvalidRequestError, match="given up"):
+        run(section.take(b"hello"))
     assert [one.name for one in tmp_path.iterdir()] == ["a"]
+
+
+def test_one_attempt_at_a_time_fills_a_section(tmp_path):
+    target = ContentTarget(RUNTIME, tmp_path / "a", "id")
+    with (
+        target.section(0),
+        pytest.raises(BulkheadFullError, match="under way"),
+        target.section(0),
+    ):
+        raise AssertionError
+    run(target.discard())
+
+
+def test_a_thread_of_an_attempt_that_was_given_up_writes_nothing_any_more(tmp_path):
+    target = ContentTarget(RUNTIME, tmp_path / "a", "id")
+    with target.section(0) as given_up:
+        run(given_up.take(b"ol"))
+    with target.section(0) as section:
+        run(section.take(b"new"))
+        with pytest.raises(InvalidRequestError, match="given up"):
+            run(given_up.take(b"d"))
+    run(target.keep())
+    run(target.discard())
+    assert (tmp_path / "a").read_bytes() == b"new"

@@ -161,6 +161,10 @@ class Transport(Protocol):
         """
         ...
 
+
+class StreamingTransport(Transport, Protocol):
+    """Takes large answers too: both shells are one."""
+
     def stream(
         self, request: Request, *, bytes_max: int | None = None
     ) -> AbstractAsyncContextManager[StreamedResponse]:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from hardpoint.storage.api import ObjectStore as ObjectStore
     from hardpoint.storage.driver import StorageCapability as StorageCapability
     from hardpoint.storage.driver import StorageDriver as StorageDriver
+    from hardpoint.storage.driver import Take as Take
     from hardpoint.storage.memory import MemoryStorage as MemoryStorage
     from hardpoint.storage.types import BYTES as BYTES
     from hardpoint.storage.types import NewObject as NewObject
@@ -23,7 +24,7 @@ else:
         __name__,
         {
             "hardpoint.storage.api": ("ObjectStore",),
-            "hardpoint.storage.driver": ("StorageCapability", "StorageDriver"),
+            "hardpoint.storage.driver": ("StorageCapability", "StorageDriver", "Take"),
             "hardpoint.storage.memory": ("MemoryStorage",),
             "hardpoint.storage.types": (
                 "BYTES",

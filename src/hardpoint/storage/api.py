@@ -155,18 +155,21 @@ class ObjectStore:
             PreconditionFailedError: it was replaced while it was read.
         """
         known_key(key)
-        piece = await self._read(_READ, key, None)
+        piece = await self._read(key, None)
         if piece.info.size > bytes_max:
             raise InvalidRequestError(
                 f"{piece.info.size} bytes are more than bytes_max; use download", field="key"
             )
         data = bytearray(piece.data)
         while len(data) < piece.info.size:
-            data += (await self._read(_READ, key, piece.info, len(data))).data
+            data += (await self._read(key, piece.info, len(data))).data
         return StoredObject(info=self._ours(piece.info), data=bytes(data))
 
     async def download(self, key: str, path: str | PathLike[str]) -> ObjectInfo:
-        """Read an object into a file, holding no more than a piece of it in memory.
+        """Read an object into a file as it comes, holding no more than a few bytes of it in memory.
+
+        Each piece is a call of its own under the policy, of as many bytes as the provider's driver
+        says; one that fails is asked for again.
 
         The file is written beside its place and renamed when it is whole and on the disk; if that
         fails, nothing is left and an older file stays as it was.
@@ -178,7 +181,7 @@ class ObjectStore:
         known_key(key)
         target = ContentTarget(self.connection.runtime, path, self.connection.ids())
         try:
-            await target.write(b"")
+            await target.begin()
             info = await self._fetch(key, None, 0, target)
             for start in range(self._piece_bytes, info.size, self._piece_bytes):
                 await self._fetch(key, info, start, target)
@@ -315,29 +318,41 @@ class ObjectStore:
     async def _fetch(
         self, key: str, whole: ObjectInfo | None, start: int, target: ContentTarget
     ) -> ObjectInfo:
-        """A piece into a file; nothing holds its bytes afterwards."""
-        piece = await self._read(_DOWNLOAD, key, whole, start)
-        await target.write(piece.data)
-        return piece.info
+        """A piece into a file, as it comes; an attempt that fails is written over by the next."""
+        etag, length = None if whole is None else whole.etag, self._piece_bytes
 
-    async def _read(
-        self, operation: Operation, key: str, whole: ObjectInfo | None, start: int = 0
-    ) -> Piece:
-        """A piece of exactly the bytes that are there, of the version that `whole` is."""
-        etag = None if whole is None else whole.etag
+        async def attempt() -> ObjectInfo:
+            with target.section(start) as section:
+                info = await self.driver.download(
+                    key, start=start, length=length, etag=etag, take=section.take
+                )
+            self._check_piece(info, whole, start, section.taken)
+            return info
+
+        return await self._calls.run(_DOWNLOAD, attempt)
+
+    async def _read(self, key: str, whole: ObjectInfo | None, start: int = 0) -> Piece:
+        """A piece into memory."""
+        etag, length = None if whole is None else whole.etag, self._piece_bytes
 
         async def attempt() -> Piece:
-            piece = await self.driver.read(key, start=start, length=self._piece_bytes, etag=etag)
-            if etag is not None and piece.info.etag != etag:  # not every server heeds If-Match
-                raise PreconditionFailedError("it was replaced while it was read")
-            size = piece.info.size if whole is None else whole.size
-            if len(piece.data) != min(self._piece_bytes, size - start):
-                raise UnexpectedResponseError(
-                    f"{len(piece.data)} bytes came from {start} on, of {size}", outcome_known=False
-                )
+            piece = await self.driver.read(key, start=start, length=length, etag=etag)
+            self._check_piece(piece.info, whole, start, len(piece.data))
             return piece
 
-        return await self._calls.run(operation, attempt)
+        return await self._calls.run(_READ, attempt)
+
+    def _check_piece(
+        self, info: ObjectInfo, whole: ObjectInfo | None, start: int, count: int
+    ) -> None:
+        """It has to be exactly the bytes that are there, of the version that `whole` is."""
+        if whole is not None and info.etag != whole.etag:  # not every server heeds If-Match
+            raise PreconditionFailedError("it was replaced while it was read")
+        size = info.size if whole is None else whole.size
+        if count != min(self._piece_bytes, size - start):
+            raise UnexpectedResponseError(
+                f"{count} bytes came from {start} on, of {size}", outcome_known=False
+            )
 
     def _ours(self, info: ObjectInfo) -> ObjectInfo:
         """Without what we store for ourselves."""

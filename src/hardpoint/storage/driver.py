@@ -1,6 +1,6 @@
 """What a provider's storage must offer: one attempt each, errors mapped, nothing decided."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -13,6 +13,9 @@ from hardpoint.storage.types import (
     PostPolicy,
     SignedPost,
 )
+
+Take = Callable[[bytes], Awaitable[None]]
+"""Takes the next bytes of an object; the driver waits for it, and so does the provider."""
 
 
 class StorageCapability(StrEnum):
@@ -30,7 +33,7 @@ class StorageDriver(Driver, Protocol):
     A key that is read, copied or deleted may be as others have written it (`known_key`).
 
     Limits read by the port: `piece_bytes` (what one `put` or `upload_piece` carries, and one `read`
-    gives), `pieces`, `expires_seconds`.
+    gives, or one `download`), `pieces`, `expires_seconds`.
     """
 
     async def put(self, new: NewObject, data: bytes) -> ObjectInfo:
@@ -73,6 +76,16 @@ class StorageDriver(Driver, Protocol):
         Raises:
             NotFoundError: there is none.
             PreconditionFailedError: it is not the version `etag` any more.
+        """
+        ...
+
+    async def download(
+        self, key: str, *, start: int, length: int, etag: str | None, take: Take
+    ) -> ObjectInfo:
+        """The same bytes, handed to `take` as they come: no more of them than a few in memory.
+
+        Raises:
+            NotFoundError, PreconditionFailedError: as `read` does; nothing was taken.
         """
         ...
 

@@ -6,12 +6,13 @@ Each has a lock, since a thread may still be at work for a caller who was cancel
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, final
 
-from hardpoint.core.errors import ConflictError, InvalidRequestError
+from hardpoint.core.errors import BulkheadFullError, ConflictError, InvalidRequestError
 from hardpoint.runtime.effects import Runtime
 
 _Result = TypeVar("_Result")
@@ -156,15 +157,38 @@ class ContentTarget:
         self._beside = self._path.parent / f".{name}.part"
         self._lock = threading.Lock()
         self._descriptor: int | None = None
+        self._section: Section | None = None
         self._over = False
 
-    async def write(self, data: bytes) -> None:
-        """Add bytes; none to see whether anything can be written.
+    async def begin(self) -> None:
+        """See whether anything can be written.
 
         Raises:
             InvalidRequestError: it cannot.
         """
-        await self._runtime.work(lambda: _local(lambda: self._write(data)))
+        await self._runtime.work(lambda: _local(self._begin))
+
+    @contextmanager
+    def section(self, start: int) -> Generator["Section"]:
+        """From `start` on, for one attempt at a time to fill.
+
+        A second one beside it (a hedge) would write the same place, perhaps with the bytes of
+        another version; one that was cancelled may have a thread still at work.
+
+        Raises:
+            BulkheadFullError: another attempt is at it.
+        """
+        if self._section is not None:
+            raise BulkheadFullError("Another attempt at this download is under way")
+        self._section = section = Section(self, start)
+        try:
+            yield section
+        finally:
+            self._section = None
+
+    async def write(self, section: "Section", data: bytes) -> None:
+        """Add bytes to a section, as long as it is the one being filled."""
+        await self._runtime.work(lambda: _local(lambda: self._write(section, data)))
 
     async def keep(self) -> None:
         """Put it in its place: whole and on the disk, or not at all."""
@@ -174,11 +198,19 @@ class ContentTarget:
         """Leave nothing behind, unless it was kept."""
         await self._runtime.work(self._discard)
 
-    def _write(self, data: bytes) -> None:
+    def _begin(self) -> None:
+        with self._lock:
+            self._opened()
+
+    def _write(self, section: "Section", data: bytes) -> None:
         with self._lock:
             descriptor, left = self._opened(), memoryview(data)
+            if section is not self._section:  # a thread of an attempt that was given up
+                raise InvalidRequestError("was given up", field="path")
             while left:
-                left = left[os.write(descriptor, left) :]
+                count = os.pwrite(descriptor, left, section.start + section.taken)
+                section.taken += count
+                left = left[count:]
 
     def _opened(self) -> int:
         if self._over:  # a thread that was overtaken by the one that discards
@@ -207,6 +239,24 @@ class ContentTarget:
             if descriptor is not None:
                 os.close(descriptor)
                 self._beside.unlink(missing_ok=True)
+
+
+@final
+class Section:
+    """A part of the file, as far as one attempt has come.
+
+    Attributes:
+        taken: bytes from `start` on.
+    """
+
+    def __init__(self, target: ContentTarget, start: int) -> None:
+        self._target = target
+        self.start = start
+        self.taken = 0
+
+    async def take(self, data: bytes) -> None:
+        """Add bytes."""
+        await self._target.write(self, data)
 
 
 def _local(function: Callable[[], _Result]) -> _Result:

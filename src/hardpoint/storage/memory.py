@@ -15,7 +15,7 @@ from hardpoint.core.errors import (
     NotFoundError,
     PreconditionFailedError,
 )
-from hardpoint.storage.driver import StorageCapability
+from hardpoint.storage.driver import StorageCapability, Take
 from hardpoint.storage.types import (
     NewObject,
     ObjectInfo,
@@ -114,6 +114,14 @@ class MemoryStorage:
         if etag not in {None, piece.info.etag}:
             raise PreconditionFailedError(status=412)
         return msgspec.structs.replace(piece, data=piece.data[start : start + length])
+
+    async def download(
+        self, key: str, *, start: int, length: int, etag: str | None, take: Take
+    ) -> ObjectInfo:
+        """Some of its bytes."""
+        piece = await self.read(key, start=start, length=length, etag=etag)
+        await take(piece.data)
+        return piece.info
 
     async def head(self, key: str) -> ObjectInfo:
         """What is known of it."""

@@ -81,7 +81,10 @@ class ObjectStore:
         return run(self.asynchronous.get(key, bytes_max=bytes_max))
 
     def download(self, key: str, path: str | PathLike[str]) -> ObjectInfo:
-        """Read an object into a file, holding no more than a piece of it in memory.
+        """Read an object into a file as it comes, holding no more than a few bytes of it in memory.
+
+        Each piece is a call of its own under the policy, of as many bytes as the provider's driver
+        says; one that fails is asked for again.
 
         The file is written beside its place and renamed when it is whole and on the disk; if that
         fails, nothing is left and an older file stays as it was.

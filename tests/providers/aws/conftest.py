@@ -1,9 +1,12 @@
+from contextlib import asynccontextmanager
+
 import pytest
 
 from hardpoint.calls.connection import Connection
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.messages import StreamedResponse
 from hardpoint.providers.aws import S3
 from hardpoint.providers.aws.fake import (
     ACCESS_KEY_ID,
@@ -72,6 +75,15 @@ class Scripted:
     async def send(self, request):
         self.requests.append(request)
         return self._replies.pop(0)
+
+    @asynccontextmanager
+    async def stream(self, request, **options):
+        reply = await self.send(request)
+
+        async def pieces():
+            yield reply.body
+
+        yield StreamedResponse(reply.status, reply.headers, pieces())
 
 
 @pytest.fixture

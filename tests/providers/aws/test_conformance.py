@@ -29,6 +29,10 @@ class CountedTransport:
         self.count += 1
         return await self._transport.send(request)
 
+    def stream(self, request, **options):
+        self.count += 1
+        return self._transport.stream(request, **options)
+
 
 @pytest.fixture(scope="session")
 def moto_url():

@@ -1,6 +1,7 @@
 """S3's conventions: every request signed, errors as XML, of an object's key only the path."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -8,17 +9,20 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ProviderError
 from hardpoint.http.client import USER_AGENT
 from hardpoint.http.errors import Problem
-from hardpoint.http.messages import Request, Response, Transport
+from hardpoint.http.messages import Request, Response, StreamedResponse, StreamingTransport
 from hardpoint.providers.aws import S3, wire
 from hardpoint.providers.aws.errors import ERRORS
 from hardpoint.providers.aws.signing import SigV4Signer
+
+_ERROR_BYTES = 64 * 1024
+"""Room for an error in place of what was asked for."""
 
 
 @final
 class S3Api:
     """One bucket's requests."""
 
-    def __init__(self, transport: Transport, settings: S3, clock: Clock) -> None:
+    def __init__(self, transport: StreamingTransport, settings: S3, clock: Clock) -> None:
         self._transport = transport
         self._settings = settings
         self._clock = clock
@@ -54,17 +58,34 @@ class S3Api:
         Raises:
             ProviderError: as the table of errors has it.
         """
-        if query:
-            url = f"{url}?{urlencode(query, quote_via=quote, safe='')}"
-        signed = self.signer.headers(method, url, headers, body, now=self._clock.now())
-        reply = await self._transport.send(
-            Request(
-                method=method, url=url, headers=(("user-agent", USER_AGENT), *signed), body=body
-            )
-        )
+        reply = await self._transport.send(self._request(method, url, query, headers, body))
         if 200 <= reply.status < 300:
             return reply
         raise self._error(reply.status, reply)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        query: Sequence[tuple[str, str]],
+        headers: Sequence[tuple[str, str]],
+        *,
+        bytes_max: int,
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Send one request; its answer as it comes, if it is a good one.
+
+        Raises:
+            ProviderError: as the table of errors has it.
+        """
+        request = self._request(method, url, query, headers, b"")
+        async with self._transport.stream(request, bytes_max=max(bytes_max, _ERROR_BYTES)) as reply:
+            if 200 <= reply.status < 300:
+                yield reply
+                return
+            body = b"".join([some async for some in reply])
+        whole = Response(status=reply.status, headers=reply.headers, body=body)
+        raise self._error(reply.status, whole)
 
     def document(self, reply: Response, name: str) -> wire.Document:
         """The document that an answer has to be.
@@ -88,6 +109,21 @@ class S3Api:
     def unexpected(self, reply: Response) -> ProviderError:
         """The error for an answer in no shape we know."""
         return ERRORS.unreadable(reply)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        query: Sequence[tuple[str, str]],
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+    ) -> Request:
+        if query:
+            url = f"{url}?{urlencode(query, quote_via=quote, safe='')}"
+        signed = self.signer.headers(method, url, headers, body, now=self._clock.now())
+        return Request(
+            method=method, url=url, headers=(("user-agent", USER_AGENT), *signed), body=body
+        )
 
     def _error(self, status: int, reply: Response) -> ProviderError:
         problem = Problem(status=status)

@@ -12,11 +12,11 @@ from hardpoint.core.errors import (
     PreconditionFailedError,
     ProviderError,
 )
-from hardpoint.http.messages import Response, Transport
+from hardpoint.http.messages import Response, StreamingTransport
 from hardpoint.providers.aws import S3, wire
 from hardpoint.providers.aws.api import S3Api, encoded
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.storage.driver import StorageCapability
+from hardpoint.storage.driver import StorageCapability, Take
 from hardpoint.storage.types import (
     NewObject,
     ObjectInfo,
@@ -52,7 +52,12 @@ class S3Storage:
     )
 
     def __init__(
-        self, transport: Transport, settings: S3, clock: Clock | None = None, *, page: int = 1000
+        self,
+        transport: StreamingTransport,
+        settings: S3,
+        clock: Clock | None = None,
+        *,
+        page: int = 1000,
     ) -> None:
         self._page = page
         self._api = S3Api(transport, settings, clock or SystemClock())
@@ -124,22 +129,38 @@ class S3Storage:
             return
 
     async def read(self, key: str, *, start: int, length: int, etag: str | None) -> Piece:
-        """`GetObject` with a range. An empty object has none, and says so with 416."""
+        """`GetObject` with a range."""
+        data = bytearray()
+
+        async def take(some: bytes) -> None:
+            data.extend(some)
+
+        info = await self.download(key, start=start, length=length, etag=etag, take=take)
+        return Piece(info=info, data=bytes(data))
+
+    async def download(
+        self, key: str, *, start: int, length: int, etag: str | None, take: Take
+    ) -> ObjectInfo:
+        """The same as it comes. An empty object has no range, and says so with 416."""
         headers = [("range", f"bytes={start}-{start + length - 1}")]
         if etag is not None:
             headers.append(("if-match", etag))
+        url, taken = self._api.url(key), 0
         try:
-            reply = await self._api.send("GET", self._api.url(key), query=_RAW, headers=headers)
+            async with self._api.stream("GET", url, _RAW, headers, bytes_max=length) as reply:
+                answer = Response(status=reply.status, headers=reply.headers, body=b"")
+                async for some in reply:
+                    taken += len(some)
+                    await take(some)
         except ProviderError as error:
             if error.status == 416 and start == 0:
-                return Piece(info=await self.head(key), data=b"")
+                return await self.head(key)
             raise
         try:
-            whole = reply.headers.get("content-range")
-            size = len(reply.body) if whole is None else wire.size_of(whole)
-            return Piece(info=wire.info(key, size, reply), data=reply.body)
+            whole = answer.headers.get("content-range")
+            return wire.info(key, taken if whole is None else wire.size_of(whole), answer.headers)
         except wire.UnreadableError as error:
-            raise self._api.unexpected(reply) from error
+            raise self._api.unexpected(answer) from error
 
     async def head(self, key: str) -> ObjectInfo:
         """`HeadObject`."""
@@ -148,7 +169,7 @@ class S3Storage:
         if not length.isdecimal():
             raise self._api.unexpected(reply)
         try:
-            return wire.info(key, int(length), reply)
+            return wire.info(key, int(length), reply.headers)
         except wire.UnreadableError as error:
             raise self._api.unexpected(reply) from error
 

@@ -1,6 +1,6 @@
 """The XML that S3 speaks: read without namespaces, and without what XML can do to its readers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import final
@@ -8,7 +8,6 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from hardpoint.http.messages import Response
 from hardpoint.storage.types import ObjectInfo, ObjectPage, Prefix
 
 METADATA = "x-amz-meta-"
@@ -100,13 +99,12 @@ def completion(receipts: Sequence[str]) -> bytes:
     return f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
 
 
-def info(key: str, size: int, reply: Response) -> ObjectInfo:
+def info(key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
     """An object's facts, from the headers of an answer about it.
 
     Raises:
         UnreadableError: they are not there.
     """
-    headers = reply.headers
     try:
         return ObjectInfo(
             key=key,
