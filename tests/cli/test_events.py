@@ -289,7 +289,49 @@ def test_a_store_that_cannot_be_locked_exits_4(cli: Cli, events: Events) -> None
     assert "hardpoint doctor" in run.err
 
 
+def test_a_dead_letter_is_closed_with_a_note_that_is_shown(cli: Cli, events: Events) -> None:
+    run = cli("events", "resolve", NASTY, "--note", " refunded by hand ", "--json")
+    assert run.code == 0
+    assert run.data["action"] == "resolve"
+    [result] = run.data["results"]
+    assert (result["id"], result["jobs"], result["problem"]) == (events["dead"], 1, None)
+    assert "hardpoint serve" not in run.err
+    [shown] = cli("events", "show", events["dead"], "--json").data["events"]
+    assert shown["attempts"][-1]["error"] == "resolved: refunded by hand"
+    assert cli("events", "list", "--state", "dead", "--json").data["events"] == []
+
+
+@pytest.mark.parametrize(
+    ("event", "command"),
+    [("waiting", "hardpoint events retry"), ("done", "hardpoint events replay")],
+)
+def test_what_is_neither_parked_nor_dead_is_not_closed(
+    cli: Cli, events: Events, event: str, command: str
+) -> None:
+    run = cli("events", "resolve", events[event], "--note", "seen to")
+    assert run.code == 1
+    assert command in run.out
+
+
+@pytest.mark.parametrize("note", ["", "  ", "x" * 501])
+def test_a_job_is_not_closed_without_a_word(cli: Cli, events: Events, note: str) -> None:
+    run = cli("events", "resolve", events["dead"], "--note", note)
+    assert run.code == 2
+    assert "--note" in run.err
+    assert cli("events", "resolve", events["dead"]).code == 2
+
+
 # Changing through a running server
+
+
+def test_a_running_server_is_asked_to_resolve(
+    cli: Cli, events: Events, server: SimpleNamespace
+) -> None:
+    assert cli("events", "resolve", NASTY, "--note", "seen to").code == 0
+    [(path, order)] = server.orders
+    assert path == f"/api/events/{events['dead']}/resolve"
+    actor = f"command line, uid {os.getuid()}"
+    assert order == {"handler": None, "note": "seen to", "actor": actor}
 
 
 def test_a_running_server_is_asked_to_retry(

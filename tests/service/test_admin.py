@@ -189,6 +189,23 @@ def test_an_event_is_retried_and_replayed(admin, hub, signed, told):
     admin(scenario)
 
 
+def test_a_dead_letter_is_closed_with_a_note(admin, hub, signed, told):
+    @hub.on("shop", retry=[])
+    async def handle(event, job) -> None:
+        raise RuntimeError("for ever")
+
+    async def scenario(client, readiness):
+        path = f"/api/events/{await store(hub, signed)}/resolve"
+        await told.has(HandlerFinished)
+        reply = await client.post(path, headers=KEY, json={"handler": "handle"})
+        assert (reply.status_code, reply.json()) == (400, {"error": "malformed_request"})
+        order = {"note": "done by hand", "actor": "ann"}
+        assert (await client.post(path, headers=KEY, json=order)).json() == {"count": 1}
+        assert (await client.post(path, headers=KEY, json=order)).json() == {"count": 0}
+
+    admin(scenario)
+
+
 def test_an_unknown_handler_is_named(admin):
     async def scenario(client, readiness):
         path = "/api/events/x/replay"

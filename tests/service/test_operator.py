@@ -67,7 +67,10 @@ def test_orders_go_to_the_server_with_its_token(server):
     server.say(200, count=2)
     assert server.operator.retry("a/b", "mark_paid", actor="ann", reason="why") == 2
     assert server.operator.replay("e1", force=True) == 2
-    retry, replay = server.heard
+    assert server.operator.resolve("e1", note="seen to", actor="ann") == 2
+    retry, replay, resolve = server.heard
+    assert resolve[:2] == ("POST", "/api/events/e1/resolve")
+    assert json.loads(resolve[3]) == {"handler": None, "note": "seen to", "actor": "ann"}
     assert retry[:3] == ("POST", "/api/events/a%2Fb/retry", f"Bearer {TOKEN}")
     assert json.loads(retry[3]) == {"handler": "mark_paid", "actor": "ann", "reason": "why"}
     assert replay[:2] == ("POST", "/api/events/e1/replay")

@@ -560,6 +560,48 @@ def test_a_replayed_dead_letter_is_no_longer_dead(any_stage):
     any_stage.play(story)
 
 
+def test_what_is_dead_or_parked_is_closed_with_a_note(any_stage):
+    async def story(desk):
+        accepted = await desk.accept("evt_1", handlers=("a", "b", "c"))
+        parked, dead, waiting = await desk.claim(lanes=("a", "b", "c"))
+        await desk.complete(parked, Outcome.NEEDS_RECONCILE, error="it may have been sent")
+        await desk.complete(dead, Outcome.DEAD)
+        await desk.complete(waiting, Outcome.FAILED, retry_in=900)
+        resolve = desk.store.resolve
+        assert await resolve(accepted.id, waiting.handler, note="too early") == 0
+        assert await resolve(accepted.id, parked.handler, note="it was sent", actor="ana") == 1
+        assert await resolve(accepted.id, note="refunded", actor="bo") == 1
+        assert await resolve(accepted.id, note="again") == await resolve("unknown", note="?") == 0
+        assert await desk.store.retry(accepted.id, parked.handler) == 0
+        # It is done: handled again only by force, under a new fence.
+        assert await desk.store.replay(accepted.id, [parked.handler]) == 0
+        assert await desk.store.replay(accepted.id, [parked.handler], force=True) == 1
+        (again,) = await desk.claim(lanes=(parked.handler,))
+        assert again.fence == parked.fence + 2
+        await desk.complete(again)
+        assert desk.query("select handler, error from hardpoint_attempt where number = 2") == [
+            (parked.handler, "resolved: it was sent"),
+            (dead.handler, "resolved: refunded"),
+        ]
+        found = desk.query("select actor, action, target, reason from hardpoint_audit order by id")
+        assert found[1:3] == [
+            ("ana", "resolve", f"{accepted.id} {parked.handler}", "it was sent"),
+            ("bo", "resolve", accepted.id, "refunded"),
+        ]
+
+    any_stage.play(story)
+
+
+def test_an_event_whose_last_job_was_closed_is_done(any_stage):
+    async def story(desk):
+        lease = await desk.leased()
+        await desk.complete(lease, Outcome.NEEDS_RECONCILE)
+        assert await desk.store.resolve(lease.event.id, note="it was sent") == 1
+        assert desk.state_of("evt_1") is State.DONE
+
+    any_stage.play(story)
+
+
 def test_operators_leave_a_record(any_stage):
     async def story(desk):
         accepted = await desk.accept("evt_1")

@@ -176,6 +176,13 @@ class Model:
         one["handlers"] = one["handlers"] or made
         return made
 
+    def resolve(self, event: str) -> int:
+        closed = [key for key in self.dead if key[0] == event]
+        for key in closed:
+            done = (self.dead.pop(key) + 1, Outcome.DONE)
+            self.attempts.setdefault(key, []).append(done)
+        return len(closed)
+
     def state(self, event: str) -> str:
         one = self.events[event]
         if any(key[0] == event for key in self.jobs):
@@ -325,6 +332,12 @@ class StoreMachine(RuleBasedStateMachine):
         event = data.draw(st.sampled_from(sorted(self.model.events)))
         made = self.run(self.store.replay(event, handlers, force=force))
         assert made == self.model.replay(event, handlers, force=force, now=self.clock.now())
+
+    @precondition(lambda self: self.model.dead)
+    @rule(data=st.data())
+    def resolve(self, data):
+        event = data.draw(st.sampled_from(sorted({event for event, _ in self.model.dead})))
+        assert self.run(self.store.resolve(event, note="seen to")) == self.model.resolve(event)
 
     @precondition(lambda self: any(job.leased for job in self.model.jobs.values()))
     @rule(crash=st.booleans())

@@ -1,4 +1,4 @@
-"""Retrying and replaying: through the server where one runs, else in the store itself.
+"""Retrying, replaying, resolving: through the server where one runs, else in the store itself.
 
 Without a server this process takes the store's lock, so that none can start meanwhile; the jobs
 it makes wait for the next one. It knows no application then, so a replay without `--handler` means
@@ -27,9 +27,10 @@ from hardpoint.store.sqlite import SqliteStore
 class ChangeOption:
     """What is asked for, the same for every event."""
 
-    action: Literal["retry", "replay"]
+    action: Literal["retry", "replay", "resolve"]
     handler: str | None = None
     force: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def carry_out(
     else:
         results = asyncio.run(_alone(settings, views, change))
     code = _report(terminal, change, results)
-    if operator is None and any(one.jobs for one in results):
+    if operator is None and change.action != "resolve" and any(one.jobs for one in results):
         terminal.say("No server runs here: the jobs wait for the next one\nnext:  hardpoint serve")
     return code
 
@@ -87,6 +88,8 @@ def _ordered(
     try:
         if change.action == "retry":
             jobs = operator.retry(event, change.handler, actor=actor)
+        elif change.action == "resolve":
+            jobs = operator.resolve(event, change.handler, note=change.note, actor=actor)
         else:
             jobs = operator.replay(event, change.handler, force=change.force, actor=actor)
     except HardpointError as error:
@@ -114,6 +117,8 @@ async def _changed(
     event, actor = view.summary.id, _actor()
     if change.action == "retry":
         jobs = await store.retry(event, change.handler, actor=actor)
+    elif change.action == "resolve":
+        jobs = await store.resolve(event, change.handler, note=change.note, actor=actor)
     else:
         names = (change.handler,) if change.handler else _known_handlers(view)
         jobs = await store.replay(event, names, force=change.force, actor=actor)
@@ -133,7 +138,7 @@ def _made(given: str, view: EventView, jobs: int, change: ChangeOption) -> _Resu
     event = view.summary.id
     if jobs:
         return _Result(given=given, event=event, jobs=jobs)
-    waits = change.action == "replay" and view.jobs
+    waits = change.action != "retry" and view.jobs
     problem = _WAITS if waits else _NOTHING[change.action]
     return _Result(given=given, event=event, problem=problem, exit_code=Exit.NO)
 
@@ -141,6 +146,8 @@ def _made(given: str, view: EventView, jobs: int, change: ChangeOption) -> _Resu
 _WAITS = "it is not through yet; to have it tried now: hardpoint events retry"
 _NOTHING = {
     "retry": "no job waits or was given up; to have it handled again: hardpoint events replay",
+    "resolve": "nothing of it is parked or was given up; to have it handled again: "
+    "hardpoint events replay",
     "replay": "no handler to run: add --force where it is done, or name one with --handler",
 }
 

@@ -30,7 +30,8 @@ def list_(
     if any(one.reason == Outcome.NEEDS_RECONCILE for one in letters):
         terminal.say(
             "needs_reconcile: it may have happened. See its calls with hardpoint events show ID"
-            " and look at the provider first; to retry says that you have"
+            " and look at the provider first; to retry says that you have. Where it has happened:"
+            " hardpoint events resolve ID --note TEXT"
         )
     if letters:
         terminal.say("next:  hardpoint events retry ID")

@@ -6,12 +6,12 @@ import msgspec
 import typer
 
 from hardpoint.cli.changes import ChangeOption, carry_out
-from hardpoint.cli.failures import Exit
+from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.looking import found, shortened, store_of, whole
 from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.cli.views import event_data, event_list, event_page
-from hardpoint.store.driver import State
+from hardpoint.store.driver import NOTE_LENGTH_MAX, State
 
 app = commands()
 
@@ -27,7 +27,7 @@ HandlerOption = Annotated[str | None, typer.Option(help="Only this handler.")]
 
 @app.callback()
 def events() -> None:
-    """List, show, retry and replay events."""
+    """List, show, retry, replay and resolve events."""
 
 
 @app.command("list")
@@ -117,4 +117,21 @@ def replay(
 ) -> int:
     """Handle events again, by one handler or by all that match now."""
     change = ChangeOption(action="replay", handler=handler, force=force)
+    return carry_out(terminal_of(context, json=json), config, identifiers, change)
+
+
+@app.command()
+def resolve(
+    context: typer.Context,
+    identifiers: Identifiers,
+    *,
+    note: Annotated[str, typer.Option(help="What you found or did, for the record.")],
+    config: Config = CONFIG,
+    handler: HandlerOption = None,
+    json: Json = False,
+) -> int:
+    """Close what is parked or was given up: you have seen to it, and it is not run again."""
+    if not 0 < len(note.strip()) <= NOTE_LENGTH_MAX:
+        raise usage(f"--note takes 1 to {NOTE_LENGTH_MAX} characters")
+    change = ChangeOption(action="resolve", handler=handler, note=note.strip())
     return carry_out(terminal_of(context, json=json), config, identifiers, change)

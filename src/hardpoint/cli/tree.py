@@ -14,7 +14,7 @@ COMMANDS: Final = {
     "trigger": "Send a sample event, signed as the vendor would.",
     "sign": "Sign a body as the vendor would.",
     "verify": "Check a signature, and say why it fails.",
-    "events": "List, show, retry and replay events.",
+    "events": "List, show, retry, replay and resolve events.",
     "dlq": "List the jobs that were given up.",
     "refusals": "List refused requests: since when, and why.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",

@@ -410,6 +410,21 @@ class Hub:
         self.worker.notify()
         return count
 
+    async def resolve(
+        self, event_id: str, handler: str | None = None, *, note: str, actor: str = ""
+    ) -> int:
+        """Close an event's dead letters and parked jobs without running them; gives how many.
+
+        They count as done from then on, and a replay leaves them alone without `force`.
+
+        Args:
+            event_id: ours.
+            handler: only this one.
+            note: what was found or done, for the record.
+            actor: who says so, likewise.
+        """
+        return await self.store.resolve(event_id, handler, note=note, actor=actor)
+
     def _wanted(self, event_id: str) -> tuple[str, ...]:
         reader = self.reader()
         try:

@@ -20,12 +20,13 @@ from hardpoint.hub.asgi import Receive, Scope, Send
 from hardpoint.hub.hub import Hub
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.runfile import Run
+from hardpoint.store.driver import NOTE_LENGTH_MAX
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 ORDER_BYTES_MAX = 16 * 1024
 
-_Text = Annotated[str, msgspec.Meta(max_length=500)]
-_Order = TypeVar("_Order", bound="RetryOrder")
+_Text = Annotated[str, msgspec.Meta(max_length=NOTE_LENGTH_MAX)]
+_Order = TypeVar("_Order", bound=msgspec.Struct)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -41,6 +42,14 @@ class ReplayOrder(RetryOrder, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The body of a replay; see `Hub.replay`."""
 
     force: bool = False
+
+
+class ResolveOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a resolve; see `Hub.resolve`."""
+
+    note: Annotated[str, msgspec.Meta(min_length=1, max_length=NOTE_LENGTH_MAX)]
+    handler: _Text | None = None
+    actor: _Text = ""
 
 
 class _Refusal(Exception):  # noqa: N818 - an answer, raised where it is decided
@@ -71,6 +80,7 @@ def admin_app(
                 Route("/api/server", _answering(api.server), methods=["GET"]),
                 Route("/api/events/{event}/retry", _answering(api.retry), methods=["POST"]),
                 Route("/api/events/{event}/replay", _answering(api.replay), methods=["POST"]),
+                Route("/api/events/{event}/resolve", _answering(api.resolve), methods=["POST"]),
             ]
         ),
         hosts,
@@ -133,6 +143,13 @@ class _Api:
             self._hub.replay(
                 event, order.handler, force=order.force, actor=order.actor, reason=order.reason
             )
+        )
+
+    async def resolve(self, request: Request) -> Response:
+        order = await self._order(request, ResolveOrder)
+        event = request.path_params["event"]
+        return await _carried_out(
+            self._hub.resolve(event, order.handler, note=order.note, actor=order.actor)
         )
 
     def _authorize(self, request: Request) -> None:

@@ -69,6 +69,12 @@ class Operator:
         order = {"handler": handler, "actor": actor, "reason": reason, "force": force}
         return self._order(event_id, "replay", order)
 
+    def resolve(
+        self, event_id: str, handler: str | None = None, *, note: str, actor: str = ""
+    ) -> int:
+        """See `Hub.resolve`."""
+        return self._order(event_id, "resolve", {"handler": handler, "note": note, "actor": actor})
+
     def _order(self, event_id: str, action: str, order: dict[str, Any]) -> int:
         path = f"/api/events/{quote(event_id, safe='')}/{action}"
         status, told = self._ask("POST", path, order, ANSWER_SECONDS)

@@ -19,6 +19,10 @@ FORWARD = "forward"
 """The handler that forwards. It runs no code of the user's; each source has a lane of its own."""
 
 
+NOTE_LENGTH_MAX = 500
+"""Characters that an operator may leave with what was done."""
+
+
 def lane_of(handler: str, source: str) -> str:
     """The lane of a job: what fails or is slow together. The statements of a store say the same."""
     return f"{FORWARD}/{source}" if handler == FORWARD else handler
@@ -360,6 +364,19 @@ class InboxStore(Protocol):
 
         Returns:
             How many jobs it made; none when the event is unknown or its body is gone.
+        """
+        ...
+
+    async def resolve(
+        self, event: str, handler: str | None = None, *, note: str, actor: str = ""
+    ) -> int:
+        """Close an event's dead letters, all or one handler's: someone has done what was to do.
+
+        Each is recorded as one more attempt that is done, with the note, which goes into the audit
+        record too. What is known of its calls stays as it is.
+
+        Returns:
+            How many it closed; a job that is unfinished or done is left alone.
         """
         ...
 

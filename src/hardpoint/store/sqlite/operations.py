@@ -43,6 +43,15 @@ class Operations:
         self._record("replay", event, ", ".join(handlers), audit, now)
         return made
 
+    def resolve(self, event: str, handler: str | None, audit: tuple[str, str], now: float) -> int:
+        """Close dead letters: their jobs are done by someone's hand; gives how many."""
+        execute = self._connection.execute
+        note = f"resolved: {audit[1]}"
+        execute(_SQL["resolved"], (now, now, note, event, handler))
+        closed = execute(_SQL["resolve"], (event, handler)).rowcount
+        self._record("resolve", event, handler, audit, now)
+        return closed
+
     def refuse(self, counts: Sequence[Refusals]) -> None:
         """Add to the counters."""
         self._connection.executemany(

@@ -253,6 +253,13 @@ class SqliteStore:
             lambda engine: engine.operations.replay(event, handlers, force, audit, now)
         )
 
+    async def resolve(
+        self, event: str, handler: str | None = None, *, note: str, actor: str = ""
+    ) -> int:
+        """Close an event's dead letters; see `InboxStore.resolve`."""
+        now, audit = self.clock.now(), (actor, note)
+        return await self.ask(lambda engine: engine.operations.resolve(event, handler, audit, now))
+
     async def ask(self, request: Request) -> Any:
         """Have the writer do something; a caller that is cancelled does not undo it."""
         refuse_inside_block()

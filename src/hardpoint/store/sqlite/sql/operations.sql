@@ -36,6 +36,14 @@ where event = ? and exists (
     where j.event = hardpoint_dead.event and j.handler = hardpoint_dead.handler
 )
 
+-- name: resolved
+insert into hardpoint_attempt (event, handler, number, started_at, ended_at, outcome, error)
+select event, handler, fence + 1, ?, ?, 'done', ? from hardpoint_dead
+where event = ? and handler = coalesce(?, handler)
+
+-- name: resolve
+delete from hardpoint_dead where event = ? and handler = coalesce(?, handler)
+
 -- name: handled
 update hardpoint_event set handlers = ? where id = ? and handlers = 0
 
