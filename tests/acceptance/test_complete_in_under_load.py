@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import sessionmaker
 
-from hardpoint.store.driver import State
+from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED
 
 PER_KIND = 60

@@ -26,7 +26,8 @@ from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, Fak
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.sms.api import SmsSender
-from hardpoint.store.driver import Outcome, State
+from hardpoint.store.driver import Outcome
+from hardpoint.store.views import State
 
 
 class Vendor:

@@ -9,7 +9,8 @@ import textwrap
 
 import pytest
 
-from hardpoint.store.driver import Outcome, State, Stored
+from hardpoint.store.driver import Outcome, Stored
+from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED
 from hardpoint.webhooks.inbox import EventReceived
 

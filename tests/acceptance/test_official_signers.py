@@ -12,8 +12,8 @@ import pytest
 import stripe
 from standardwebhooks import Webhook
 
-from hardpoint.store.driver import State
 from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.views import State
 
 STRIPE_SECRET = "whsec_" + "a" * 32
 STANDARD_SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()

@@ -3,7 +3,7 @@ import pytest
 
 from hardpoint.cli.tables import Table
 from hardpoint.cli.views import event_data, event_page, moment
-from hardpoint.store.driver import EventSummary, EventView, State
+from hardpoint.store.views import EventSummary, EventView, State
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from hardpoint.store.driver import State
 from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.views import State
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("HARDPOINT_KILLS", "30"))

@@ -17,7 +17,8 @@ from hardpoint.core.errors import (
 from hardpoint.hub.events import ConfigurationLoaded, HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
-from hardpoint.store.driver import FORWARD, State
+from hardpoint.store.driver import FORWARD
+from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.inbox import RequestsRefused

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.driver import Completed, Outcome, Refusals, State, Stored
+from hardpoint.store.driver import Completed, Outcome, Refusals, Stored
+from hardpoint.store.views import State
 
 
 @pytest.fixture(params=["sqlite"])

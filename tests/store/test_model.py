@@ -17,7 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from hardpoint.store.driver import Completed, Outcome, State, Stored
+from hardpoint.store.driver import Completed, Outcome, Stored
+from hardpoint.store.views import State
 
 HANDLERS = ("a", "b")
 

@@ -22,7 +22,8 @@ from hardpoint.core.errors import (
     UnsupportedError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.store.driver import Outcome, State
+from hardpoint.store.driver import Outcome
+from hardpoint.store.views import State
 from hardpoint.webhooks.attempts import StoreInTheWay
 from hardpoint.webhooks.calling import asked_to_stop, call
 from hardpoint.webhooks.handlers import Handlers, Permanent, RetryAfter, Schedule, Skip

@@ -6,8 +6,9 @@ import pytest
 
 from hardpoint.calls.key import occasion
 from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
-from hardpoint.store.driver import Outcome, State
+from hardpoint.store.driver import Outcome
 from hardpoint.store.journal import JobName
+from hardpoint.store.views import State
 from hardpoint.webhooks.attempts import doubts_in
 from hardpoint.webhooks.handlers import Permanent, RetryAfter, Skip
 

@@ -12,7 +12,8 @@ from hardpoint.core.errors import (
     StoreUnavailableError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.store.driver import State, Stored
+from hardpoint.store.driver import Stored
+from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.delivery import EVENTS_AT_ONCE

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hardpoint.store.driver import RefusedRun
+from hardpoint.store.views import RefusedRun
 from hardpoint.webhooks.refusals import recent, told
 
 NOW = 1_800_000_000.0  # 2027-01-15 08:00 UTC

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.driver import Claim, Outcome, State
+from hardpoint.store.driver import Claim, Outcome
+from hardpoint.store.views import State
 from hardpoint.webhooks.attempts import HandlerFinished, StoreInTheWay
 from hardpoint.webhooks.worker import ThreadsStuck
 

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.driver import State
+from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED
 from hardpoint.webhooks.handlers import Permanent, RetryAfter, Skip
 

@@ -19,8 +19,8 @@ from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import HardpointError
 from hardpoint.hub.settings import Settings
 from hardpoint.service.operator import Operator, running
-from hardpoint.store.driver import EventView, StoreReader
 from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.views import EventView, StoreReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

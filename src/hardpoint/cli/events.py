@@ -11,7 +11,8 @@ from hardpoint.cli.looking import found, shortened, store_of, whole
 from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.cli.views import event_data, event_list, event_page
-from hardpoint.store.driver import NOTE_LENGTH_MAX, State
+from hardpoint.store.driver import NOTE_LENGTH_MAX
+from hardpoint.store.views import State
 
 app = commands()
 

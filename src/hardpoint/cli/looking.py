@@ -9,8 +9,8 @@ from typing import Final
 from hardpoint.cli.failures import CommandError, Exit
 from hardpoint.cli.terminal import Terminal
 from hardpoint.hub.settings import Settings
-from hardpoint.store.driver import EventView, StoreReader
 from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.views import EventView, StoreReader
 
 _BEGINNING: Final = re.compile(r"[0-9a-f][0-9a-f-]{7,35}").fullmatch
 _NAMED_MAX: Final = 3

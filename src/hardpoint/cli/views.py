@@ -10,7 +10,7 @@ import msgspec
 
 from hardpoint.cli.tables import Table
 from hardpoint.core.traces import Place
-from hardpoint.store.driver import (
+from hardpoint.store.views import (
     AttemptView,
     CallView,
     DeadLetter,

@@ -14,8 +14,9 @@ from typing import Any
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import Request
 from hardpoint.runtime.blocking import run
-from hardpoint.store.driver import Outcome, State
+from hardpoint.store.driver import Outcome
 from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.views import State
 
 
 def tally(database: str, acknowledged: Sequence[str], ledgers: Mapping[str, str]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from hardpoint.hub.sources import Prepared, load_prepared, prepare
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.driver import FORWARD, StoreReader
+from hardpoint.store.driver import FORWARD
 from hardpoint.store.sqlite import (
     SqliteReader,
     SqliteStore,
@@ -42,6 +42,7 @@ from hardpoint.store.sqlite import (
     prepare_engine,
 )
 from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.views import StoreReader
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox

@@ -6,7 +6,7 @@ lease is held by (event, handler, fence): the fence rises with every lease, and 
 an older fence is refused. It belongs to the process: it ends with it, and not before.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -52,18 +52,6 @@ class Outcome(StrEnum):
     DEAD = "dead"
     NEEDS_RECONCILE = "needs_reconcile"
     """It may have acted elsewhere, and only a person can find out: it is not tried again."""
-
-
-class State(StrEnum):
-    """An event's state, derived from its jobs, attempts and dead letters."""
-
-    PENDING = "pending"
-    DONE = "done"
-    SKIPPED = "skipped"
-    DEAD = "dead"
-    NEEDS_RECONCILE = "needs_reconcile"
-    """A job of it may have acted elsewhere: look, then retry it."""
-    QUARANTINED = "quarantined"
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -378,154 +366,4 @@ class InboxStore(Protocol):
         Returns:
             How many it closed; a job that is unfinished or done is left alone.
         """
-        ...
-
-
-class EventSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a listing."""
-
-    id: str
-    source: str
-    vendor_id: str | None
-    type: str
-    account: str | None
-    received_at: float
-    correlation_id: str
-    state: State
-    attempts: int
-    quarantine: str | None = None
-    """Why it is quarantined."""
-
-
-class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """Unfinished work of one handler."""
-
-    handler: str
-    run_at: float
-    running: bool
-    failures: int
-    crashes: int
-
-
-class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
-    """One finished attempt."""
-
-    handler: str
-    number: int
-    started_at: float
-    ended_at: float
-    outcome: Outcome
-    error: str | None
-    place: Place | None = None
-    """Where in the user's code it failed."""
-
-
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that was given up."""
-
-    event: str
-    source: str
-    vendor_id: str | None
-    type: str
-    handler: str
-    at: float
-    reason: str
-    """`attempts`, `permanent`, `crash` or `needs_reconcile`."""
-    failures: int
-    error: str | None
-    place: Place | None = None
-    """Where in the user's code the last attempt failed."""
-
-
-class RefusedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Requests that a source refused for one reason, with no hour between them that had none.
-
-    Attributes:
-        first_at, last_at: the minutes of the first and the last, Unix seconds.
-    """
-
-    source: str
-    reason: str
-    count: int
-    first_at: float
-    last_at: float
-
-
-class CallView(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that a job made under a key, to a provider that knows no keys.
-
-    Attributes:
-        scope: connection and operation.
-        ended_at: when it was known to be done; None while it may or may not have been.
-        subject: the provider's id for what it made.
-    """
-
-    handler: str
-    scope: str
-    key: str
-    started_at: float
-    ended_at: float | None
-    subject: str | None
-
-
-class EventView(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the store knows of one event. `body` is None once retention has taken it."""
-
-    summary: EventSummary
-    headers: dict[str, str]
-    body: bytes | None
-    body_bytes: int
-    body_sha256: str
-    signed_at: int | None
-    jobs: tuple[JobView, ...]
-    attempts: tuple[AttemptView, ...]
-    dead: tuple[DeadLetter, ...]
-    calls: tuple[CallView, ...] = ()
-
-
-class StoreReader(Protocol):
-    """Looks without touching: read-only, blocking, short; safe beside a running server."""
-
-    def events(
-        self,
-        *,
-        source: str | None = None,
-        event_type: str | None = None,
-        state: State | None = None,
-        before: str | None = None,
-        limit: int = 50,
-    ) -> Sequence[EventSummary]:
-        """The newest first; `before` is the id to go on from; `event_type` may be a glob."""
-        ...
-
-    def event(self, identifier: str) -> Sequence[EventView]:
-        """The events with this id of ours, or this vendor's id (which several may share)."""
-        ...
-
-    def beginning(self, prefix: str, *, limit: int) -> Sequence[str]:
-        """Our ids that begin so, the oldest first."""
-        ...
-
-    def short_ids(self, ids: Iterable[str]) -> Mapping[str, str]:
-        """For each id of ours the shortest beginning that no other event's id has now."""
-        ...
-
-    def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
-        """The newest first."""
-        ...
-
-    def counts(self) -> dict[str, int]:
-        """How many events there are in each `State`, and `total`."""
-        ...
-
-    def refusals(self) -> dict[str, dict[str, int]]:
-        """Requests refused, by source and reason."""
-        ...
-
-    def refused(self, *, since: float = 0.0) -> Sequence[RefusedRun]:
-        """Requests refused since then, in runs, the latest first; repeats were acknowledged."""
-        ...
-
-    def close(self) -> None:
-        """Let the file go."""
         ...

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from hardpoint.store.driver import RefusedRun, StoreReader
+from hardpoint.store.views import RefusedRun, StoreReader
 
 DAY: Final = 86_400.0
 RECENT_SECONDS: Final = 3600.0

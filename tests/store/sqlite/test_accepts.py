@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import StoreError
-from hardpoint.store.driver import State, Stored
+from hardpoint.store.driver import Stored
 from hardpoint.store.sqlite.accepts import dedupe_key, key_prefix
+from hardpoint.store.views import State
 
 A, B = b'{"push": 1}', b'{"push": 2}'
 

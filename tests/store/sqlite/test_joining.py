@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from hardpoint.core.errors import LeaseLostError, StoreError, StoreUnavailableError
-from hardpoint.store.driver import Completed, State, Stored
+from hardpoint.store.driver import Completed, Stored
 from hardpoint.store.events import GateHeldLong, StoreBroken
 from hardpoint.store.sqlite import complete_in
 from hardpoint.store.sqlite.joining import _stepped
+from hardpoint.store.views import State
 
 PAY = "insert into orders (id) values (1)"
 

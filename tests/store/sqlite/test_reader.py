@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
-from hardpoint.store.driver import Outcome, State, StoreReader
+from hardpoint.store.driver import Outcome
 from hardpoint.store.journal import Intent, JobName, Standing
 from hardpoint.store.sqlite import SqliteReader
 from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.views import State, StoreReader
 
 
 async def one_of_each(desk):

@@ -3,11 +3,12 @@ import asyncio
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.store.driver import Outcome, Refusals, State, Stored
+from hardpoint.store.driver import Outcome, Refusals, Stored
 from hardpoint.store.events import BatchFailed, Retained
 from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.sqlite import Retention
 from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.views import State
 
 DAY = 86_400
 

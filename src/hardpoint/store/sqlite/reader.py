@@ -16,22 +16,22 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.traces import Place
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.driver import (
+from hardpoint.store.driver import Outcome
+from hardpoint.store.sqlite.accepts import key_prefix
+from hardpoint.store.sqlite.faults import interrupted
+from hardpoint.store.sqlite.files import refuse_misfit, refuse_unlike
+from hardpoint.store.sqlite.schema import version_of
+from hardpoint.store.sqlite.statements import statements
+from hardpoint.store.views import (
     AttemptView,
     CallView,
     DeadLetter,
     EventSummary,
     EventView,
     JobView,
-    Outcome,
     RefusedRun,
     State,
 )
-from hardpoint.store.sqlite.accepts import key_prefix
-from hardpoint.store.sqlite.faults import interrupted
-from hardpoint.store.sqlite.files import refuse_misfit, refuse_unlike
-from hardpoint.store.sqlite.schema import version_of
-from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("reader")
 SHORT_MIN: Final = 8
