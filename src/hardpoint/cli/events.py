@@ -1,4 +1,4 @@
-"""`hardpoint events`: what came in, what became of it, and having it handled again."""
+"""`hardpoint events`: what came in, what became of it, and having it handled again, or closed."""
 
 from typing import Annotated
 
@@ -131,7 +131,7 @@ def resolve(
     handler: HandlerOption = None,
     json: Json = False,
 ) -> int:
-    """Close what is parked or was given up: you have seen to it, and it is not run again."""
+    """Close jobs that you have seen to; they do not run again."""
     if not 0 < len(note.strip()) <= NOTE_LENGTH_MAX:
         raise usage(f"--note takes 1 to {NOTE_LENGTH_MAX} characters")
     change = ChangeOption(action="resolve", handler=handler, note=note.strip())
