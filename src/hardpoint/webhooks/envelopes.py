@@ -74,6 +74,23 @@ def _opened(item: bytes, read: Callable[[bytes], Notification]) -> Notification:
         return Notification(id="", type="", body=item, malformed=str(problem))
 
 
+def named(
+    event_id: str,
+    event_type: str,
+    account: str | None = None,
+    *,
+    asserted: bool = False,
+    body: bytes | None = None,
+) -> Notification:
+    """A notification under these names, each of a length that an envelope has checked.
+
+    Raises:
+        Unreadable: see `check_printable`.
+    """
+    check_printable(event_id + event_type + (account or ""))
+    return Notification(id=event_id, type=event_type, account=account, asserted=asserted, body=body)
+
+
 def check_printable(names: str) -> None:
     """Refuse names that would forge a line of a log or move a terminal's cursor.
 

@@ -5,13 +5,10 @@ https://github.com/standard-webhooks/standard-webhooks, specification 1.0. `v1` 
 `svix-id`, `svix-timestamp` and `svix-signature`; they mean the same. Nothing is asked of the body.
 """
 
-import binascii
 import re
-from binascii import b2a_base64
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from hardpoint.core.errors import (
@@ -21,8 +18,11 @@ from hardpoint.core.errors import (
     SignatureMismatchError,
 )
 from hardpoint.core.secrets import Secret
-from hardpoint.webhooks.envelopes import Unreadable, check_name
+from hardpoint.webhooks.envelopes import check_name
 from hardpoint.webhooks.event_types import DEFAULT_TYPE, TypeFrom
+from hardpoint.webhooks.grammar import base64, decoded, from_base64
+from hardpoint.webhooks.public_keys import ED25519_US, Ed25519Key
+from hardpoint.webhooks.schemes import CONTENT_HEADERS, SignatureScheme
 from hardpoint.webhooks.signatures import (
     CANDIDATES_MAX,
     HMAC_US,
@@ -36,14 +36,7 @@ from hardpoint.webhooks.signatures import (
     signature_in,
     timestamp,
 )
-from hardpoint.webhooks.verification import (
-    BODY_BYTES_MAX,
-    Coverage,
-    Notification,
-    Replay,
-    Verified,
-    WebhookRequest,
-)
+from hardpoint.webhooks.verification import Notification, Replay, WebhookRequest
 
 
 class _Names(NamedTuple):
@@ -60,19 +53,18 @@ _READ = frozenset({*_WEBHOOK, *_SVIX})
 _HMAC_CHARS = 44
 _ED25519_CHARS = 88
 _ED25519_CANDIDATES_MAX = 2  # each costs a curve operation for every live key
-_ED25519_US = 150.0
 _HMAC_BYTES = range(16, 257)  # 24 to 64 by the specification; its libraries take any
 _SEED_BYTES = 32
 _OURS = frozenset({b"v1", b"v1a"})
 _FORGED_HMAC = b"v1,".ljust(3 + _HMAC_CHARS, b"A")
-_FORGED_ED25519 = b"v1a," + b2a_base64(b"\1" + bytes(63), newline=False)
-_STORED = frozenset({b"content-type", b"user-agent", *_WEBHOOK[:2], *_SVIX[:2]})
+_FORGED_ED25519 = b"v1a," + base64(Ed25519Key.forged)
+_STORED = CONTENT_HEADERS | {*_WEBHOOK[:2], *_SVIX[:2]}
 # A dot in the id would let one signature stand for two splits into id, time and body.
 _ID_GRAMMAR = re.compile(rb"[!-\-/-~]{1,256}")
 
 
 @final
-class StandardWebhooks:
+class StandardWebhooks(SignatureScheme):
     """Verifies and signs by the Standard Webhooks specification.
 
     Args:
@@ -87,10 +79,8 @@ class StandardWebhooks:
         ConfigurationError: a key of the wrong shape, or a setting out of range.
     """
 
-    covers = Coverage.FULL_BODY
     replay = Replay.WINDOW
     signature_headers = frozenset({_WEBHOOK.signature, _SVIX.signature})
-    body_bytes_max = BODY_BYTES_MAX
 
     def __init__(
         self,
@@ -103,20 +93,9 @@ class StandardWebhooks:
         self._tolerance = check_tolerance(tolerance)
         self._type = TypeFrom(type_from)
         self._hmac = tuple((at, key) for at, key in self._keys if isinstance(key, HmacKey))
-        self._ed25519 = tuple((at, key) for at, key in self._keys if isinstance(key, _Ed25519))
-        self.refusal_us = HMAC_US * len(self._hmac) + _ED25519_US * len(self._ed25519)
+        self._ed25519 = tuple((at, key) for at, key in self._keys if isinstance(key, Ed25519Key))
+        self.refusal_us = HMAC_US * len(self._hmac) + ED25519_US * len(self._ed25519)
         self.stored_headers = _STORED | self._type.headers
-
-    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
-        """Check the signature and its time; the id comes from a signed header."""
-        key, signed_at, event_id = self.authenticate(request, now=now)
-        try:
-            event_type = self._type.of(request)
-            check_name(event_type)
-        except Unreadable as problem:
-            return Verified(malformed=str(problem), key=key, signed_at=signed_at)
-        event = Notification(id=event_id, type=event_type)
-        return Verified(events=(event,), key=key, signed_at=signed_at)
 
     def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int, str]:
         """Check the signature and its time alone: index of the key, time and id."""
@@ -134,6 +113,12 @@ class StandardWebhooks:
         key = self._match(prefix, request.body, symmetric, asymmetric)
         check_age(signed_at, now, self._tolerance)
         return key, signed_at, event_id.decode()
+
+    def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
+        """The one event; its id comes from a signed header."""
+        event_type = self._type.of(request)
+        check_name(event_type)
+        return (Notification(id=found, type=event_type),)
 
     def clue(self, request: WebhookRequest) -> str | None:
         """Which kind of key would be needed, where none of that kind is live."""
@@ -182,7 +167,7 @@ class StandardWebhooks:
         self, prefix: bytes, body: bytes, symmetric: list[bytes], asymmetric: list[bytes]
     ) -> int:
         if symmetric:
-            found = matching_key(self._hmac, prefix, body, symmetric, _base64)
+            found = matching_key(self._hmac, prefix, body, symmetric, base64)
             if found is not None:
                 return found
         if asymmetric and self._ed25519:
@@ -193,25 +178,7 @@ class StandardWebhooks:
         raise SignatureMismatchError
 
 
-@final
-class _Ed25519:
-    """A public key, and its private half where we have it."""
-
-    __slots__ = ("_public", "private")
-
-    def __init__(self, public: Ed25519PublicKey, private: Ed25519PrivateKey | None = None) -> None:
-        self._public = public
-        self.private = private
-
-    def made(self, signature: bytes, message: bytes) -> bool:
-        try:
-            self._public.verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
-
-
-_Key = HmacKey | _Ed25519
+_Key = HmacKey | Ed25519Key
 
 
 def _spelling(headers: Mapping[bytes, bytes]) -> _Names:
@@ -247,17 +214,14 @@ def _parse(header: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def _ed25519_signature(text: bytes) -> bytes | None:
-    """The 64 bytes, spelled as we would."""
-    signature = _from_base64(text) if len(text) == _ED25519_CHARS else None
-    return signature if signature is not None and _base64(signature) == text else None
+    return from_base64(text) if len(text) == _ED25519_CHARS else None
 
 
 def _signature(key: _Key, prefix: bytes, body: bytes) -> str | None:
     if isinstance(key, HmacKey):
-        return f"v1,{_base64(key.digest(prefix, body)).decode()}"
-    if key.private is None:
-        return None
-    return f"v1a,{_base64(key.private.sign(prefix + body)).decode()}"
+        return f"v1,{base64(key.digest(prefix, body)).decode()}"
+    signature = key.sign(prefix + body)
+    return None if signature is None else f"v1a,{base64(signature).decode()}"
 
 
 def _key(text: str) -> _Key | Unfit:
@@ -268,41 +232,41 @@ def _key(text: str) -> _Key | Unfit:
     make = _KINDS.get(kind)
     if make is None:
         return Unfit("starts with none of whsec_, whpk_ and whsk_")
-    decoded = _from_base64(encoded.encode("ascii", "replace") + b"=" * (-len(encoded) % 4))
-    if decoded is None:
+    data = decoded(encoded.encode("ascii", "replace") + b"=" * (-len(encoded) % 4))
+    if data is None:
         return Unfit(
             f"is not base64 after {kind}_"
             if mark
             else "has no prefix, such as whsec_, and is not base64"
         )
-    return make(decoded)
+    return make(data)
 
 
-def _shared_key(decoded: bytes) -> _Key | Unfit:
-    if len(decoded) not in _HMAC_BYTES:
+def _shared_key(data: bytes) -> _Key | Unfit:
+    if len(data) not in _HMAC_BYTES:
         return Unfit(
-            f"holds {len(decoded)} bytes, not {_HMAC_BYTES.start} to {_HMAC_BYTES.stop - 1}; "
+            f"holds {len(data)} bytes, not {_HMAC_BYTES.start} to {_HMAC_BYTES.stop - 1}; "
             "is it whole?"
         )
-    return HmacKey(decoded)
+    return HmacKey(data)
 
 
-def _public_key(decoded: bytes) -> _Key | Unfit:
-    if len(decoded) != _SEED_BYTES:
-        return Unfit(f"holds {len(decoded)} bytes, not 32")
-    return _Ed25519(Ed25519PublicKey.from_public_bytes(decoded))
+def _public_key(data: bytes) -> _Key | Unfit:
+    if len(data) != _SEED_BYTES:
+        return Unfit(f"holds {len(data)} bytes, not 32")
+    return Ed25519Key(Ed25519PublicKey.from_public_bytes(data))
 
 
-def _signing_key(decoded: bytes) -> _Key | Unfit:
+def _signing_key(data: bytes) -> _Key | Unfit:
     """From a seed, or from seed and public key, as the senders in the field write it."""
-    seed, stated = decoded[:_SEED_BYTES], decoded[_SEED_BYTES:]
+    seed, stated = data[:_SEED_BYTES], data[_SEED_BYTES:]
     if len(seed) != _SEED_BYTES or len(stated) not in {0, _SEED_BYTES}:
-        return Unfit(f"holds {len(decoded)} bytes, not 32 or 64")
+        return Unfit(f"holds {len(data)} bytes, not 32 or 64")
     private = Ed25519PrivateKey.from_private_bytes(seed)
     public = private.public_key()
     if stated and stated != public.public_bytes_raw():
         return Unfit("holds a public half that is not of its private half")
-    return _Ed25519(public, private)
+    return Ed25519Key(public, private)
 
 
 _KINDS: Mapping[str, Callable[[bytes], _Key | Unfit]] = {
@@ -310,14 +274,3 @@ _KINDS: Mapping[str, Callable[[bytes], _Key | Unfit]] = {
     "whpk": _public_key,
     "whsk": _signing_key,
 }
-
-
-def _base64(data: bytes) -> bytes:
-    return b2a_base64(data, newline=False)
-
-
-def _from_base64(text: bytes) -> bytes | None:
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
-        return None

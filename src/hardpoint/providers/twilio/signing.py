@@ -7,7 +7,6 @@ any body has something that is signed, and no parser can disagree with us before
 import hashlib
 import hmac
 import re
-from base64 import b64encode
 from binascii import a2b_qp
 from typing import final
 from urllib.parse import urlsplit
@@ -85,23 +84,6 @@ class SignedAddress:
         tail = f"?{query}" if query else self._mark or mark
         written = tail.encode("utf-8", "surrogatepass")
         return tuple(base + written for base in self._bases)
-
-
-@final
-class TokenKey:
-    """HMAC-SHA1 under an auth token. SHA-1's collisions do not touch it (RFC 6194, 3.3)."""
-
-    __slots__ = ("_keyed",)
-
-    def __init__(self, token: bytes) -> None:
-        self._keyed = hmac.new(token, digestmod="sha1")
-
-    def signature(self, address: bytes, parameters: bytes) -> bytes:
-        """The signature as it stands in the header."""
-        keyed = self._keyed.copy()
-        keyed.update(address)
-        keyed.update(parameters)
-        return b64encode(keyed.digest())
 
 
 def form(body: bytes) -> list[Field]:

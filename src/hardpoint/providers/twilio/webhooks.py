@@ -6,7 +6,6 @@ signature: dedupe goes by what was signed, not by what it says.
 """
 
 import hashlib
-import hmac
 import re
 from collections.abc import Sequence
 from typing import final
@@ -15,39 +14,27 @@ import msgspec
 
 from hardpoint.core.errors import MalformedRequestError, SignatureMismatchError
 from hardpoint.core.secrets import Secret
-from hardpoint.providers.twilio.signing import (
-    Field,
-    SignedAddress,
-    TokenKey,
-    form,
-    is_json,
-    parameters,
-)
+from hardpoint.providers.twilio.signing import Field, SignedAddress, form, is_json, parameters
 from hardpoint.webhooks.envelopes import (
     Name,
     OptionalName,
     Unreadable,
     check_name,
-    check_printable,
+    named,
     open_batch,
     open_envelope,
 )
-from hardpoint.webhooks.signatures import Unfit, prepare, signature_in
-from hardpoint.webhooks.verification import (
-    BODY_BYTES_MAX,
-    Coverage,
-    Notification,
-    Replay,
-    Verified,
-    WebhookRequest,
-)
+from hardpoint.webhooks.grammar import OneSignature, in_base64
+from hardpoint.webhooks.schemes import CONTENT_HEADERS, HmacScheme
+from hardpoint.webhooks.signatures import HmacKey, Unfit, matching_key
+from hardpoint.webhooks.verification import Coverage, Notification, Verified, WebhookRequest
 
-_SIGNATURE = b"x-twilio-signature"
 _SETTINGS = b"x-twilio-webhooks-signature-settings"
 _TOKEN = b"i-twilio-idempotency-token"
-_READ = frozenset({_SIGNATURE, _SETTINGS, _TOKEN})
-_SIGNATURE_CHARS = 28
 _REFUSAL_US = 30.0
+_Signed = tuple[list[Field], bytes | None]
+"""A form's parameters, and the hash of what is signed of them."""
+_FIX = "Copy the auth token from the console"
 _NAMING = frozenset(
     {
         b"AccountSid",
@@ -81,7 +68,7 @@ _cloud_event = msgspec.json.Decoder(_CloudEvent).decode
 
 
 @final
-class TwilioWebhooks:
+class TwilioWebhooks(HmacScheme):
     """Verifies and signs what Twilio sends to one address.
 
     A form's event is named after what it tells of: a message by its SID and status, a call by its
@@ -97,37 +84,35 @@ class TwilioWebhooks:
         ConfigurationError: a secret that is no auth token, or a URL that is none.
     """
 
+    grammar = OneSignature("X-Twilio-Signature", in_base64(20), also=(_SETTINGS, _TOKEN))
     covers = Coverage.FIELDS
-    replay = Replay.NONE
-    signature_headers = frozenset({_SIGNATURE, _SETTINGS})
-    stored_headers = frozenset({b"content-type", b"user-agent", _TOKEN})
-    body_bytes_max = BODY_BYTES_MAX
+    signature_headers = grammar.signature_headers | {_SETTINGS}
+    stored_headers = CONTENT_HEADERS | {_TOKEN}
 
     def __init__(self, *, secrets: Sequence[Secret], url: str) -> None:
-        self._keys = prepare(secrets, _key)
+        super().__init__(secrets=secrets)
         self._address = SignedAddress(url)
-        self.refusal_us = _REFUSAL_US * len(self._keys)
+        self.refusal_us = _REFUSAL_US * len(secrets)
 
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """Check the signature, then read what it is about."""
-        key, fields, covered = self.authenticate(request, now=now)
+        key, _, found = self.authenticate(request, now=now)
         try:
-            if is_json(request.body):
-                return Verified(events=_streamed(request.body), key=key)
-            told = _told(fields, request.header(_TOKEN))
+            events = self.events(request, found)
         except Unreadable as problem:
-            return Verified(malformed=str(problem), key=key, covered=covered)
-        return Verified(events=(told,), key=key, covered=covered)
+            return Verified(malformed=str(problem), key=key, covered=found[1])
+        return Verified(events=events, key=key, covered=found[1])
 
-    def authenticate(
-        self, request: WebhookRequest, *, now: float
-    ) -> tuple[int, list[Field], bytes | None]:
+    def events(self, request: WebhookRequest, found: _Signed) -> tuple[Notification, ...]:
+        """What a form tells, or each event of a stream."""
+        if is_json(request.body):
+            return _streamed(request.body)
+        return (_told(found[0], request.header(_TOKEN)),)
+
+    def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, None, _Signed]:
         """Check the signature alone: the index of the secret, the form, what of it is signed."""
         del now  # nothing is signed that could be too old
-        headers = request.once(_READ)
-        received = signature_in(headers.get(_SIGNATURE), _SIGNATURE)
-        if len(received) != _SIGNATURE_CHARS:
-            raise MalformedRequestError(f"the signature is not {_SIGNATURE_CHARS} signs of base64")
+        candidates, _, headers = self.grammar.read(request)
         if _SETTINGS in headers:
             # A key that is shared for SHA-256 must never be tried as an auth token, nor this as it.
             raise MalformedRequestError("the signature is by a shared key, and we hold none")
@@ -135,11 +120,11 @@ class TwilioWebhooks:
         fields = [] if json else form(request.body)
         signed = parameters(fields)
         addresses = self._address.signed(request.url, request.body)
-        for number, key in self._keys:
-            for address in addresses:
-                if hmac.compare_digest(received, key.signature(address, signed)):
-                    covered = None if json else hashlib.sha256(addresses[0] + signed).digest()
-                    return number, fields, covered
+        for address in addresses:
+            key = matching_key(self._keys, address, signed, candidates, self._spell)
+            if key is not None:
+                covered = None if json else hashlib.sha256(addresses[0] + signed).digest()
+                return key, None, (fields, covered)
         raise SignatureMismatchError
 
     def clue(self, request: WebhookRequest) -> str | None:
@@ -154,18 +139,18 @@ class TwilioWebhooks:
     ) -> Sequence[tuple[str, str]]:
         """The signature by the newest secret, and the id in the header that stays the same."""
         del now, event_type
-        _, newest = self._keys[0]
         address = self._address.signed("", body)[0]
-        signature = newest.signature(address, b"" if is_json(body) else parameters(form(body)))
-        return [
-            ("X-Twilio-Signature", signature.decode()),
-            ("I-Twilio-Idempotency-Token", event_id),
-        ]
+        signed = b"" if is_json(body) else parameters(form(body))
+        written = self.grammar.write(self._signatures(address, signed), b"")
+        return [*written, ("I-Twilio-Idempotency-Token", event_id)]
 
-    def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
-        """A signature of the right form that no token made."""
-        del now
-        return [(_SIGNATURE, b"A" * _SIGNATURE_CHARS)]
+    def key(self, text: str) -> HmacKey | Unfit:
+        """HMAC-SHA1: its collisions do not touch it (RFC 6194, 3.3)."""
+        if text.startswith(("AC", "SK")) and len(text) == 34:
+            return Unfit("is a SID, not an auth token", _FIX)
+        if not (text.isascii() and text.isprintable()) or not text or " " in text:
+            return Unfit("is cut off or holds blanks", _FIX)
+        return HmacKey(text.encode(), "sha1")
 
 
 def _streamed(body: bytes) -> tuple[Notification, ...]:
@@ -177,9 +162,7 @@ def _streamed(body: bytes) -> tuple[Notification, ...]:
 
 def _read(item: bytes, own: bytes | None) -> Notification:
     one = open_envelope(_cloud_event, item)
-    identifier, event_type, account = one.id or "", one.type or "", one.data.account_sid
-    check_printable(identifier + event_type + (account or ""))
-    return Notification(id=identifier, type=event_type, account=account, body=own)
+    return named(one.id or "", one.type or "", one.data.account_sid, body=own)
 
 
 def _told(fields: list[Field], token: bytes | None) -> Notification:
@@ -217,11 +200,3 @@ def _texts(fields: list[Field]) -> dict[str, str]:
             if texts.setdefault(name, text) != text:
                 raise Unreadable(f"{name} stands twice, with different values")
     return texts
-
-
-def _key(text: str) -> TokenKey | Unfit:
-    if text.startswith(("AC", "SK")) and len(text) == 34:
-        return Unfit("is a SID, not an auth token", "Copy the auth token from the console")
-    if not (text.isascii() and text.isprintable()) or not text or " " in text:
-        return Unfit("is cut off or holds blanks", "Copy the auth token from the console")
-    return TokenKey(text.encode())

@@ -1,0 +1,224 @@
+"""Schemes as declarations: a header grammar, what is signed, what a key is, what a body tells.
+
+    class AcmeWebhooks(HmacScheme):
+        grammar = OneSignature("X-Acme-Signature", in_hex(32), time="X-Acme-Time")
+        around_time = (b"v0:", b":")  # signed are v0:, the time, a colon and the body
+
+        def events(self, request, found):
+            event = open_envelope(_event, request.body)
+            return (named(event.id, event.type),)
+
+        def key(self, text):
+            return HmacKey(text.encode())
+
+Grammar and signature come first, in bounded work on bytes; `events` sees trusted bodies alone.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MalformedRequestError,
+    SignatureMismatchError,
+)
+from hardpoint.core.secrets import Secret
+from hardpoint.webhooks.envelopes import Unreadable
+from hardpoint.webhooks.grammar import Grammar
+from hardpoint.webhooks.public_keys import AsymmetricKey
+from hardpoint.webhooks.signatures import (
+    HMAC_US,
+    TOLERANCE,
+    HmacKey,
+    Unfit,
+    check_age,
+    check_tolerance,
+    matching_key,
+    prepare,
+    timestamp,
+)
+from hardpoint.webhooks.verification import (
+    BODY_BYTES_MAX,
+    Coverage,
+    Notification,
+    Replay,
+    Verified,
+    WebhookRequest,
+)
+
+CONTENT_HEADERS = frozenset({b"content-type", b"user-agent"})
+"""What may be stored of every vendor's request."""
+
+
+class SignatureScheme(ABC):
+    """What schemes share: `verify` is `authenticate`, then `events`; see `Scheme`."""
+
+    covers: Coverage = Coverage.FULL_BODY
+    replay: Replay = Replay.NONE
+    signature_headers: frozenset[bytes]
+    stored_headers: frozenset[bytes] = CONTENT_HEADERS
+    body_bytes_max: int = BODY_BYTES_MAX
+    refusal_us: float
+
+    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
+        """Check the signature, and its time where one is signed; then read id and type."""
+        key, signed_at, found = self.authenticate(request, now=now)
+        try:
+            events = self.events(request, found)
+        except Unreadable as problem:
+            return Verified(malformed=str(problem), key=key, signed_at=signed_at)
+        return Verified(events=events, key=key, signed_at=signed_at)
+
+    @abstractmethod
+    def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int | None, Any]:
+        """Check the signature alone: the secret's number, the signed time, what else was found."""
+
+    @abstractmethod
+    def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
+        """What a trusted request tells.
+
+        Args:
+            request: its signature holds.
+            found: by `authenticate`: here the headers that its grammar read.
+
+        Raises:
+            Unreadable: the body is not what the vendor sends; it is quarantined.
+        """
+
+
+class _OverBody(SignatureScheme):
+    """Signs the body, with the time before it where the grammar has one."""
+
+    grammar: ClassVar[Grammar]
+    around_time: ClassVar[tuple[bytes, bytes]] = (b"", b".")
+    """What is signed before the time and after it."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "grammar" in cls.__dict__ and "signature_headers" not in cls.__dict__:
+            cls.signature_headers = cls.grammar.signature_headers
+
+    _forged: bytes
+
+    def sign(
+        self, body: bytes, *, now: float, event_id: str, event_type: str
+    ) -> Sequence[tuple[str, str]]:
+        """The headers of the signature; every live key that can sign does.
+
+        Raises:
+            ConfigurationError: there are public keys only.
+        """
+        time = b"%d" % int(now)
+        before, after = self.around_time
+        prefix = before + time + after if self.grammar.timed else b""
+        return self.grammar.write(self._signatures(prefix, body), time)
+
+    def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
+        """A signature of the right form that no key made."""
+        written = self.grammar.write([self._forged], b"%d" % now)
+        return [(name.lower().encode(), value.encode()) for name, value in written]
+
+    @abstractmethod
+    def _signatures(self, prefix: bytes, body: bytes) -> list[bytes]:
+        """One of each key that can sign, spelled."""
+
+
+class HmacScheme(_OverBody):
+    """A scheme of secrets that both sides hold.
+
+    Args:
+        secrets: those that are live, newest first.
+        tolerance: seconds a signed time may differ from now, in both directions.
+
+    Raises:
+        ConfigurationError: a secret of the wrong shape, or a tolerance out of range.
+    """
+
+    def __init__(self, *, secrets: Sequence[Secret], tolerance: float = TOLERANCE) -> None:
+        self._keys = prepare(secrets, self.key)
+        self._tolerance = check_tolerance(tolerance)
+        self.replay = Replay.WINDOW if self.grammar.timed else Replay.NONE
+        self._spell = self.grammar.encoding.spell
+        self._forged = self._spell(bytes(len(self._keys[0][1].digest(b"", b""))))
+        self.refusal_us = HMAC_US * len(self._keys)
+
+    @abstractmethod
+    def key(self, text: str) -> HmacKey | Unfit:
+        """A key from a secret's text, or why it cannot be one."""
+
+    def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int | None, Any]:
+        """See `SignatureScheme`; compares in constant time, and looks at the age last."""
+        candidates, time, headers = self.grammar.read(request)
+        signed_at, prefix = None, b""
+        if time is not None:
+            signed_at = timestamp(time)
+            before, after = self.around_time
+            prefix = before + time + after
+        key = matching_key(self._keys, prefix, request.body, candidates, self._spell)
+        if key is None:
+            raise SignatureMismatchError
+        if signed_at is not None:
+            check_age(signed_at, now, self._tolerance)
+        return key, signed_at, headers
+
+    def _signatures(self, prefix: bytes, body: bytes) -> list[bytes]:
+        return [self._spell(key.digest(prefix, body)) for _, key in self._keys]
+
+
+class PublicKeyScheme(_OverBody):
+    """A scheme whose vendor alone can sign; a private key stands in for it where it is given.
+
+    Args:
+        secrets: the keys that are live, newest first.
+        tolerance: seconds a signed time may differ from now; None where it is not to be judged.
+
+    Raises:
+        ConfigurationError: a key of the wrong shape, or a tolerance out of range.
+    """
+
+    def __init__(self, *, secrets: Sequence[Secret], tolerance: float | None = TOLERANCE) -> None:
+        self._keys = prepare(secrets, self.key)
+        self._tolerance = None if tolerance is None else check_tolerance(tolerance)
+        judged = self.grammar.timed and tolerance is not None
+        self.replay = Replay.WINDOW if judged else Replay.NONE
+        kind = self._keys[0][1]
+        self._message = kind.message
+        self._encoding = self.grammar.encoding
+        self._forged = self._encoding.spell(kind.forged)
+        self.refusal_us = sum(key.refusal_us for _, key in self._keys)
+
+    @abstractmethod
+    def key(self, text: str) -> AsymmetricKey | Unfit:
+        """A key from its text, or why it cannot be one; all keys of a scheme are of one kind."""
+
+    def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int | None, Any]:
+        """See `SignatureScheme`; the age is looked at last."""
+        candidates, time, headers = self.grammar.read(request)
+        signed_at, prefix = None, b""
+        if time is not None:
+            signed_at = timestamp(time)
+            before, after = self.around_time
+            prefix = before + time + after
+        signatures = [self._encoding.decode(one) for one in candidates]
+        if None in signatures:
+            raise MalformedRequestError(f"the signature is not {self._encoding.form}")
+        message = self._message(prefix, request.body)
+        for number, key in self._keys:
+            if any(key.made(one, message) for one in signatures if one is not None):
+                if signed_at is not None and self._tolerance is not None:
+                    check_age(signed_at, now, self._tolerance)
+                return number, signed_at, headers
+        raise SignatureMismatchError
+
+    def _signatures(self, prefix: bytes, body: bytes) -> list[bytes]:
+        message = self._message(prefix, body)
+        made = [key.sign(message) for _, key in self._keys]
+        signatures = [self._encoding.spell(one) for one in made if one is not None]
+        if not signatures:
+            raise ConfigurationError(
+                "secrets",
+                "are public keys, which cannot sign",
+                fix="Add a key of your own, with its private half",
+            )
+        return signatures
