@@ -115,13 +115,28 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.envelopes import Unreadable as Unreadable
     from hardpoint.webhooks.envelopes import check_name as check_name
     from hardpoint.webhooks.envelopes import check_printable as check_printable
+    from hardpoint.webhooks.envelopes import named as named
     from hardpoint.webhooks.envelopes import open_batch as open_batch
     from hardpoint.webhooks.envelopes import open_envelope as open_envelope
+    from hardpoint.webhooks.grammar import Encoding as Encoding
+    from hardpoint.webhooks.grammar import Grammar as Grammar
+    from hardpoint.webhooks.grammar import OneSignature as OneSignature
+    from hardpoint.webhooks.grammar import Pairs as Pairs
+    from hardpoint.webhooks.grammar import in_base64 as in_base64
+    from hardpoint.webhooks.grammar import in_hex as in_hex
+    from hardpoint.webhooks.public_keys import AsymmetricKey as AsymmetricKey
+    from hardpoint.webhooks.public_keys import EcdsaKey as EcdsaKey
+    from hardpoint.webhooks.public_keys import Ed25519Key as Ed25519Key
+    from hardpoint.webhooks.public_keys import PublicKeyScheme as PublicKeyScheme
     from hardpoint.webhooks.samples import Builder as Builder
     from hardpoint.webhooks.samples import Document as Document
     from hardpoint.webhooks.samples import Fresh as Fresh
     from hardpoint.webhooks.samples import Sample as Sample
     from hardpoint.webhooks.samples import Samples as Samples
+    from hardpoint.webhooks.schemes import CONTENT_HEADERS as CONTENT_HEADERS
+    from hardpoint.webhooks.schemes import BodyScheme as BodyScheme
+    from hardpoint.webhooks.schemes import HmacScheme as HmacScheme
+    from hardpoint.webhooks.schemes import SignatureScheme as SignatureScheme
     from hardpoint.webhooks.signatures import CANDIDATES_MAX as CANDIDATES_MAX
     from hardpoint.webhooks.signatures import HMAC_US as HMAC_US
     from hardpoint.webhooks.signatures import TOLERANCE as TOLERANCE
@@ -225,10 +240,31 @@ else:
                 "Unreadable",
                 "check_name",
                 "check_printable",
+                "named",
                 "open_batch",
                 "open_envelope",
             ),
+            "hardpoint.webhooks.grammar": (
+                "Encoding",
+                "Grammar",
+                "OneSignature",
+                "Pairs",
+                "in_base64",
+                "in_hex",
+            ),
+            "hardpoint.webhooks.public_keys": (
+                "AsymmetricKey",
+                "EcdsaKey",
+                "Ed25519Key",
+                "PublicKeyScheme",
+            ),
             "hardpoint.webhooks.samples": ("Builder", "Document", "Fresh", "Sample", "Samples"),
+            "hardpoint.webhooks.schemes": (
+                "BodyScheme",
+                "CONTENT_HEADERS",
+                "HmacScheme",
+                "SignatureScheme",
+            ),
             "hardpoint.webhooks.signatures": (
                 "CANDIDATES_MAX",
                 "HMAC_US",

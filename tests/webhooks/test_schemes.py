@@ -18,8 +18,8 @@ from hardpoint.core.secrets import Secret
 from hardpoint.webhooks import WebhookRequest
 from hardpoint.webhooks.envelopes import Name, named, open_envelope
 from hardpoint.webhooks.grammar import OneSignature, Pairs, from_hex, in_base64, in_hex
-from hardpoint.webhooks.public_keys import Ed25519Key
-from hardpoint.webhooks.schemes import HmacScheme, PublicKeyScheme
+from hardpoint.webhooks.public_keys import Ed25519Key, PublicKeyScheme
+from hardpoint.webhooks.schemes import HmacScheme
 from hardpoint.webhooks.signatures import HmacKey
 from hardpoint.webhooks.verification import Replay
 

@@ -1,11 +1,13 @@
-"""Keys of schemes whose vendor keeps the private half: Ed25519, and ECDSA on P-256.
+"""Schemes whose vendor keeps the private half of the key: Ed25519, and ECDSA on P-256.
 
-All make and check signatures of a `message`, which each kind makes from what is signed before the
-body and the body, once for all keys.
+All keys make and check signatures of a `message`, which each kind makes from what is signed before
+the body and the body, once for all keys.
 """
 
 import hashlib
-from typing import final
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -19,8 +21,23 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_ds
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MalformedRequestError,
+    SignatureMismatchError,
+)
+from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.grammar import from_base64
-from hardpoint.webhooks.signatures import Unfit
+from hardpoint.webhooks.schemes import BodyScheme
+from hardpoint.webhooks.signatures import (
+    TOLERANCE,
+    Unfit,
+    check_age,
+    check_tolerance,
+    prepare,
+    timestamp,
+)
+from hardpoint.webhooks.verification import Replay, WebhookRequest
 
 ED25519_US = 150.0
 ECDSA_US = 90.0
@@ -117,3 +134,61 @@ class EcdsaKey:
 
 
 AsymmetricKey = Ed25519Key | EcdsaKey
+
+
+class PublicKeyScheme(BodyScheme):
+    """A scheme whose vendor alone can sign; a private key stands in for it where it is given.
+
+    Args:
+        secrets: the keys that are live, newest first.
+        tolerance: seconds a signed time may differ from now; None where it is not to be judged.
+
+    Raises:
+        ConfigurationError: a key of the wrong shape, or a tolerance out of range.
+    """
+
+    def __init__(self, *, secrets: Sequence[Secret], tolerance: float | None = TOLERANCE) -> None:
+        self._keys = prepare(secrets, self.key)
+        self._tolerance = None if tolerance is None else check_tolerance(tolerance)
+        judged = self.grammar.timed and tolerance is not None
+        self.replay = Replay.WINDOW if judged else Replay.NONE
+        kind = self._keys[0][1]
+        self._message = kind.message
+        self._encoding = self.grammar.encoding
+        self._forged = self._encoding.spell(kind.forged)
+        self.refusal_us = sum(key.refusal_us for _, key in self._keys)
+
+    @abstractmethod
+    def key(self, text: str) -> AsymmetricKey | Unfit:
+        """A key from its text, or why it cannot be one; all keys of a scheme are of one kind."""
+
+    def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int | None, Any]:
+        """See `SignatureScheme`; the age is looked at last."""
+        candidates, time, headers = self.grammar.read(request)
+        signed_at, prefix = None, b""
+        if time is not None:
+            signed_at = timestamp(time)
+            before, after = self.around_time
+            prefix = before + time + after
+        signatures = [self._encoding.decode(one) for one in candidates]
+        if None in signatures:
+            raise MalformedRequestError(f"the signature is not {self._encoding.form}")
+        message = self._message(prefix, request.body)
+        for number, key in self._keys:
+            if any(key.made(one, message) for one in signatures if one is not None):
+                if signed_at is not None and self._tolerance is not None:
+                    check_age(signed_at, now, self._tolerance)
+                return number, signed_at, headers
+        raise SignatureMismatchError
+
+    def _signatures(self, prefix: bytes, body: bytes) -> list[bytes]:
+        message = self._message(prefix, body)
+        made = [key.sign(message) for _, key in self._keys]
+        signatures = [self._encoding.spell(one) for one in made if one is not None]
+        if not signatures:
+            raise ConfigurationError(
+                "secrets",
+                "are public keys, which cannot sign",
+                fix="Add a key of your own, with its private half",
+            )
+        return signatures

@@ -18,15 +18,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from hardpoint.core.errors import (
-    ConfigurationError,
-    MalformedRequestError,
-    SignatureMismatchError,
-)
+from hardpoint.core.errors import SignatureMismatchError
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.envelopes import Unreadable
 from hardpoint.webhooks.grammar import Grammar
-from hardpoint.webhooks.public_keys import AsymmetricKey
 from hardpoint.webhooks.signatures import (
     HMAC_US,
     TOLERANCE,
@@ -87,8 +82,8 @@ class SignatureScheme(ABC):
         """
 
 
-class _OverBody(SignatureScheme):
-    """Signs the body, with the time before it where the grammar has one."""
+class BodyScheme(SignatureScheme):
+    """Signs the body, with the time before it where the grammar has one; see `HmacScheme`."""
 
     grammar: ClassVar[Grammar]
     around_time: ClassVar[tuple[bytes, bytes]] = (b"", b".")
@@ -124,7 +119,7 @@ class _OverBody(SignatureScheme):
         """One of each key that can sign, spelled."""
 
 
-class HmacScheme(_OverBody):
+class HmacScheme(BodyScheme):
     """A scheme of secrets that both sides hold.
 
     Args:
@@ -164,61 +159,3 @@ class HmacScheme(_OverBody):
 
     def _signatures(self, prefix: bytes, body: bytes) -> list[bytes]:
         return [self._spell(key.digest(prefix, body)) for _, key in self._keys]
-
-
-class PublicKeyScheme(_OverBody):
-    """A scheme whose vendor alone can sign; a private key stands in for it where it is given.
-
-    Args:
-        secrets: the keys that are live, newest first.
-        tolerance: seconds a signed time may differ from now; None where it is not to be judged.
-
-    Raises:
-        ConfigurationError: a key of the wrong shape, or a tolerance out of range.
-    """
-
-    def __init__(self, *, secrets: Sequence[Secret], tolerance: float | None = TOLERANCE) -> None:
-        self._keys = prepare(secrets, self.key)
-        self._tolerance = None if tolerance is None else check_tolerance(tolerance)
-        judged = self.grammar.timed and tolerance is not None
-        self.replay = Replay.WINDOW if judged else Replay.NONE
-        kind = self._keys[0][1]
-        self._message = kind.message
-        self._encoding = self.grammar.encoding
-        self._forged = self._encoding.spell(kind.forged)
-        self.refusal_us = sum(key.refusal_us for _, key in self._keys)
-
-    @abstractmethod
-    def key(self, text: str) -> AsymmetricKey | Unfit:
-        """A key from its text, or why it cannot be one; all keys of a scheme are of one kind."""
-
-    def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int | None, Any]:
-        """See `SignatureScheme`; the age is looked at last."""
-        candidates, time, headers = self.grammar.read(request)
-        signed_at, prefix = None, b""
-        if time is not None:
-            signed_at = timestamp(time)
-            before, after = self.around_time
-            prefix = before + time + after
-        signatures = [self._encoding.decode(one) for one in candidates]
-        if None in signatures:
-            raise MalformedRequestError(f"the signature is not {self._encoding.form}")
-        message = self._message(prefix, request.body)
-        for number, key in self._keys:
-            if any(key.made(one, message) for one in signatures if one is not None):
-                if signed_at is not None and self._tolerance is not None:
-                    check_age(signed_at, now, self._tolerance)
-                return number, signed_at, headers
-        raise SignatureMismatchError
-
-    def _signatures(self, prefix: bytes, body: bytes) -> list[bytes]:
-        message = self._message(prefix, body)
-        made = [key.sign(message) for _, key in self._keys]
-        signatures = [self._encoding.spell(one) for one in made if one is not None]
-        if not signatures:
-            raise ConfigurationError(
-                "secrets",
-                "are public keys, which cannot sign",
-                fix="Add a key of your own, with its private half",
-            )
-        return signatures

@@ -12,8 +12,8 @@ import msgspec
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.envelopes import Name, OptionalName, named, open_batch, open_envelope
 from hardpoint.webhooks.grammar import OneSignature, in_base64
-from hardpoint.webhooks.public_keys import EcdsaKey
-from hardpoint.webhooks.schemes import CONTENT_HEADERS, PublicKeyScheme
+from hardpoint.webhooks.public_keys import EcdsaKey, PublicKeyScheme
+from hardpoint.webhooks.schemes import CONTENT_HEADERS
 from hardpoint.webhooks.signatures import Unfit
 from hardpoint.webhooks.verification import Notification, WebhookRequest
 
