@@ -31,8 +31,8 @@ def test_a_vendor_that_nobody_imitates_is_refused():
 
 
 def test_every_public_name_is_there_when_it_is_asked_for():
-    for name in testing._HOMES:
+    for name in testing.__all__:
         assert getattr(testing, name).__name__ == name
-    assert set(testing._HOMES) <= set(dir(testing))
+    assert set(testing.__all__) <= set(dir(testing))
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         testing.Nothing  # noqa: B018

@@ -3,8 +3,7 @@
 from collections.abc import Collection
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.bearer import ConnectionAuthorization
-from hardpoint.oauth.sealing import Rotated
-from hardpoint.oauth.sealing import HeldCredential
+from hardpoint.oauth.sealing import HeldCredential, Rotated
 from hardpoint.oauth.states import ConnectionStatus
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.vault import SLOT, TENANT
