@@ -117,6 +117,53 @@ def test_without_an_app_the_configuration_is_enough(
     assert served.stop(signal.SIGINT) == 0
 
 
+LOUD = """
+import logging
+import structlog
+logging.basicConfig(level=logging.DEBUG)
+from hardpoint import Hub
+hub = Hub.load("hardpoint.toml")
+structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+
+@hub.on("billing", retry=[])
+def mark_paid(event, job):
+    logging.getLogger("shop").warning("the shop's own")
+    raise KeyError("no such order")
+"""
+
+
+def test_each_warning_is_one_record_of_the_log_and_those_of_the_setup_too(
+    start: Callable[..., Served], data: Callable[..., Any], folder: Path
+) -> None:
+    (folder / "secret").write_text("whsec_anything_while_you_try")
+    (folder / "secret").chmod(0o644)
+    configuration = folder / "hardpoint.toml"
+    settings = configuration.read_text()
+    configuration.write_text(settings.replace("env:STRIPE_WEBHOOK_SECRET", "file:secret"))
+    (folder / "loud.py").write_text(LOUD)
+    served = start("loud:hub")
+    sent = data(*PAID, served.url)
+
+    def given_up() -> bool:
+        [event] = data("events", "show", sent["id"])["events"]
+        return bool(event["state"] == "dead")
+
+    served.wait_for(given_up)
+    served.process.send_signal(signal.SIGHUP)  # the secret is read once more
+    served.wait_for(lambda: "configuration_loaded" in served.log.read_text())
+    assert served.stop() == 0
+
+    lines = served.log.read_text().splitlines()
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    assert all(one.startswith(("{", "WARNING:shop:", "DEBUG:")) for one in lines), lines
+    loud = [one for one in records if one["level"] in {"warning", "error"}]
+    assert [one["event"] for one in loud] == ["secret_exposed", "handler_finished"]
+    assert loud[0]["exposure"] == "others may read it"
+    assert loud[0]["secret"].endswith("/secret")
+    assert "loud.py" in loud[1]["exception"]
+    assert served.log.read_text().count("Traceback") == 1
+
+
 def test_a_server_that_has_ended_in_good_order_is_a_success(
     cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

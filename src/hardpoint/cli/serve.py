@@ -70,8 +70,9 @@ def serve(
     if uds is not None and port is not None:
         raise usage("there is one public listener: --uds or --port", hint="leave one of them out")
     terminal = terminal_of(context, json=json)
+    configure(terminal.stderr)  # for what is told while the hub is made
     hub = _hub(application, config)
-    hub.listeners.add(configure(terminal.stderr))
+    hub.listeners.add(configure(terminal.stderr))  # whatever the application's modules have set
 
     def ready(told: Ready) -> None:
         data = {"url": told.url, "admin_url": told.admin_url, "pid": told.pid}

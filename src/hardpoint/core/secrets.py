@@ -150,7 +150,8 @@ def _read_private(path: Path) -> str:
             raise ConfigurationError(key, "others may write it", fix=f"chmod go-w {path}")
         if (exposed := _exposure(found)) and path not in _told:
             _told.add(path)
-            _log.warning("%s: %s; where you can: chmod 600 %s", key, exposed, path)
+            facts = {"event": "secret_exposed", "secret": key, "exposure": exposed}
+            _log.warning("%s: %s; where you can: chmod 600 %s", key, exposed, path, extra=facts)
         content = os.read(descriptor, _FILE_BYTES_MAX + 1)
     finally:
         os.close(descriptor)
