@@ -1,5 +1,6 @@
 import asyncio
 import json
+import linecache
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -10,8 +11,10 @@ from hardpoint.core.traces import (
     NAME_CHARACTERS_MAX,
     TRACE_CHARACTERS_MAX,
     Place,
+    now_at,
     place_of,
     place_of_defect,
+    read_sources,
     summary_of,
     trace_of,
 )
@@ -181,3 +184,19 @@ def test_a_traceback_shows_code_and_messages_but_no_values_and_has_an_end():
     assert "canary" not in text
     assert len(trace_of(ValueError("x" * 999_999))) == TRACE_CHARACTERS_MAX
     assert "half ? pair" in trace_of(ValueError("half \ud800 pair"))
+
+
+def test_the_sources_of_an_error_can_be_read_ahead(tmp_path):
+    source = tmp_path / "shop.py"
+    source.write_text("def paid():\n    raise KeyError('sku')\n")
+    names = {}
+    exec(compile(source.read_text(), str(source), "exec"), names)
+    with pytest.raises(KeyError) as caught:
+        names["paid"]()
+    read_sources(caught.value)
+    assert linecache.cache[str(source)][2][1] == "    raise KeyError('sku')\n"
+    assert "    raise KeyError('sku')" in trace_of(caught.value)
+
+
+def test_a_thread_that_is_none_is_nowhere():
+    assert now_at(0) is None

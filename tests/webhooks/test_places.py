@@ -100,6 +100,26 @@ def test_a_handler_that_took_too_long_is_placed_where_it_waited(rig):
     assert view.attempts[0].place.function.endswith("forever")
 
 
+def test_a_plain_function_that_took_too_long_is_placed_where_its_thread_is(rig):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def waits(event, job):
+        hangs()
+
+    def hangs():
+        begun.set()
+        go_on.wait(60)
+
+    try:
+        view = run_one(rig(), waits, timeout=0.2)
+    finally:
+        go_on.set()
+
+    assert begun.is_set()
+    assert view.attempts[0].error == "TimeoutError: took longer than 0.2 s; its thread goes on"
+    assert view.attempts[0].place.function.endswith("hangs")
+
+
 @pytest.mark.parametrize("error", [None, Skip("of no interest")])
 def test_what_did_not_fail_has_no_place(rig, error):
     async def handles(event, job):

@@ -3,15 +3,18 @@
 Never the values of variables: they hold bodies, headers and keys.
 """
 
+import linecache
 import site
+import sys
 import sysconfig
 from abc import ABCMeta
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from traceback import TracebackException, walk_tb
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Final, Self, cast
 
 _LOOKED_AT = {"__class__", "__getattribute__", "__cause__", "__context__", "__traceback__"}
@@ -101,6 +104,27 @@ def trace_of(error: BaseException) -> str:
 def _whole(text: str) -> str:
     """Half a surrogate pair can be neither stored nor written."""
     return text.encode("utf-8", "replace").decode()
+
+
+def now_at(thread: int) -> TracebackType | None:
+    """Where a thread is at this moment, as an error raised there would have it.
+
+    Args:
+        thread: its identifier, as `threading.get_ident` gives it.
+    """
+    trace = None
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
+        frame = frame.f_back
+    return trace
+
+
+def read_sources(error: BaseException) -> None:
+    """Read the source of an error's frames here, so that who writes its traceback need not wait."""
+    with suppress(Exception):  # code may be named after anything
+        for frame, _ in walk_tb(error.__traceback__):
+            linecache.getlines(frame.f_code.co_filename)
 
 
 def place_of(error: BaseException, home: str = "") -> Place | None:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, final
 
+from hardpoint.core.traces import now_at, read_sources, tamed
+
 Outcome = tuple[Any, BaseException | None]
 
 
@@ -44,9 +46,10 @@ class Threads:
         self._calls.put(call)
         try:
             result, error = await call.answer
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if call.answer.cancelled():
                 abandoned(1)
+                cancelled.__cause__ = _StillThereError().with_traceback(now_at(call.thread))
             raise
         if error is not None:
             raise error
@@ -65,11 +68,24 @@ class Threads:
             call.answer.set_result(outcome)
 
 
+class _StillThereError(Exception):
+    """Where a thread was when it was given up."""
+
+
 @final
 class _Call:
     """One call on its way to a thread and back."""
 
-    __slots__ = ("_arguments", "_context", "_function", "_loop", "_returned", "abandoned", "answer")
+    __slots__ = (
+        "_arguments",
+        "_context",
+        "_function",
+        "_loop",
+        "_returned",
+        "abandoned",
+        "answer",
+        "thread",
+    )
 
     def __init__(
         self,
@@ -84,14 +100,18 @@ class _Call:
         self._returned = returned
         self._context = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
+        self.thread = 0
+        """The identifier of the thread that runs it; 0 before one does."""
         self.answer: asyncio.Future[Outcome] = self._loop.create_future()
 
     def run(self) -> None:
+        self.thread = threading.get_ident()
         outcome: Outcome
         try:
             outcome = (self._context.run(self._function, *self._arguments), None)
         except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
             outcome = (None, error)
+            read_sources(tamed(error))
         with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
             self._loop.call_soon_threadsafe(self._returned, self, outcome)
 
