@@ -9,6 +9,9 @@ BARE = "a bare interpreter"
 PROGRAMS = {
     BARE: "pass",
     "import httpx2": "import httpx2",
+    "hardpoint: the adapter for Stripe alone": "import hardpoint.providers.stripe.payments",
+    "hardpoint: the adapter for S3 alone": "import hardpoint.providers.aws.storage",
+    "hardpoint: the adapter for Twilio alone": "import hardpoint.providers.twilio.sms",
     "hardpoint: payments with Stripe": (
         "from hardpoint.payments import PaymentGateway;"
         "from hardpoint.http.asynchronous import AsyncTransport;"

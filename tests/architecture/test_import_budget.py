@@ -6,6 +6,10 @@ import resource
 import subprocess
 import sys
 
+import pytest
+
+from hardpoint.core.providers import provider, provider_names
+
 MILLISECONDS_MAX = 60
 HEAVY = {
     "aiobotocore",
@@ -74,6 +78,37 @@ def test_one_scheme_loads_neither_a_server_nor_another_provider() -> None:
     assert tops.isdisjoint(HEAVY - {"msgspec"})
     providers = {name for name in loaded if name.startswith("hardpoint.providers.")}
     assert all(name.startswith("hardpoint.providers.github") for name in providers)
+
+
+ADAPTERS = sorted(
+    {
+        reference.partition(":")[0]
+        for name in provider_names()
+        for reference in (*provider(name).ports.values(), provider(name).identity)
+        if reference
+    }
+)
+FIRST_USE = HEAVY - {"msgspec"} | {
+    "asyncio",
+    "email",
+    "http",
+    "importlib.metadata",
+    "phonenumbers",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "tempfile",
+    "xml",
+}
+"""What an adapter loads when it is first needed, or never: some of it takes as long as all else."""
+OWN_WAY = {"hardpoint.providers.filesystem.storage": {"asyncio", "socket", "ssl"}}
+"""Its work is done in threads of the event loop's."""
+
+
+@pytest.mark.parametrize("module", ADAPTERS)
+def test_an_adapter_loads_nothing_heavy_before_it_is_used(module: str) -> None:
+    loaded = loaded_by(f"import {module}")
+    assert loaded.isdisjoint(FIRST_USE - OWN_WAY.get(module, set()))
 
 
 def cpu_seconds(code: str) -> float:

@@ -17,7 +17,6 @@ before `by_status`. What nobody knows is an `UnexpectedResponseError`: never suc
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import final
 
 import msgspec
@@ -253,5 +252,7 @@ def retry_after(headers: Mapping[str, str], *, reset: str | None = None) -> floa
 
 def _unix(date: str) -> float:
     """Unix seconds; a date without a zone is of UTC, as all are in HTTP."""
+    from email.utils import parsedate_to_datetime  # 10 ms, and few answers hold a date
+
     moment = parsedate_to_datetime(date)
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

@@ -5,10 +5,9 @@ an answer with a status means is said by the status. A test holds the table to t
 libraries.
 """
 
-import ssl
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, TypeAlias, final
 
 from hardpoint.core.errors import (
@@ -78,6 +77,7 @@ NOT_ADMITTED = Verdict(effect=Effect.NOTHING, counts=False, retry=False)
 _FINAL_DOUBT = Verdict(effect=Effect.UNKNOWN, counts=False, retry=False)
 
 _PASSING = frozenset({425, 429})
+_REQUEST_TIMEOUT = 408
 _SENSELESS = frozenset({501, 505})
 
 
@@ -98,7 +98,7 @@ def by_status(status: int | None) -> Verdict:
         return UNKNOWN
     if status in _PASSING:
         return NOTHING_DONE
-    if status == HTTPStatus.REQUEST_TIMEOUT or (status >= 500 and status not in _SENSELESS):
+    if status == _REQUEST_TIMEOUT or (status >= 500 and status not in _SENSELESS):
         return UNKNOWN
     return NOT_ADMITTED if status in {401, 403, 407} else ANSWERED
 
@@ -137,7 +137,7 @@ def _of_reason(error: Any) -> Verdict:
     """`requests` and `urllib` wrap what happened: it is the `reason`, or the first argument's."""
     inner = getattr(error, "reason", None) or next(iter(error.args), None)
     reason = getattr(inner, "reason", None) or inner
-    if isinstance(reason, ssl.SSLCertVerificationError):
+    if _is_distrust(reason):
         return UNSENT
     if not isinstance(reason, Exception) or reason is error:
         return UNKNOWN
@@ -145,11 +145,17 @@ def _of_reason(error: Any) -> Verdict:
     return UNKNOWN if meaning is NOT_RECOGNISED else meaning
 
 
+def _is_distrust(error: object) -> bool:
+    """Whether a certificate was not believed; where `ssl` is not loaded there is no such error."""
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(error, ssl.SSLCertVerificationError)
+
+
 def _of_certificate(error: Any) -> Verdict:
     """A handshake that failed sent nothing; a TLS error later may have come after it."""
     seen = error
     for _ in range(_CHAIN_MAX):
-        if isinstance(seen, ssl.SSLCertVerificationError):
+        if _is_distrust(seen):
             return UNSENT
         inner = getattr(seen, "reason", None) or next(iter(getattr(seen, "args", ())), None)
         seen = inner if isinstance(inner, BaseException) else (seen.__cause__ or seen.__context__)

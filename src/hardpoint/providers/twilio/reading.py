@@ -1,6 +1,5 @@
 """Twilio's objects read into the port's values; a status we do not know is never a success."""
 
-from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
@@ -125,6 +124,8 @@ def _consent(found: wire.Inbound) -> SmsConsent | None:
 
 def _seconds(text: str) -> float:
     try:
+        from email.utils import parsedate_to_datetime  # 10 ms of import
+
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, OverflowError) as error:
         raise UnexpectedResponseError(
