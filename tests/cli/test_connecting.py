@@ -151,7 +151,7 @@ def test_what_is_not_for_connecting_is_refused(identity, name):
 def test_a_port_that_another_program_has_is_said(identity):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(CommandError, match=f"port {port} cannot be had"):
+        with pytest.raises(CommandError, match=f"port {port} is not available"):
             connect(identity, Person(agreeing), port=port)
 
 

@@ -174,7 +174,7 @@ def test_a_double_click_signs_in_once_and_a_look_ahead_not_at_all(browser):
 
 def test_a_person_who_says_no_is_told_so(browser):
     answer = browser.sign_in(login_hint="deny")
-    assert (answer.status_code, answer.text) == (403, "The provider did not let it happen")
+    assert (answer.status_code, answer.text) == (403, "The provider refused")
 
 
 def test_a_token_that_is_not_to_be_believed_signs_nobody_in(browser, issuer):

@@ -115,7 +115,7 @@ def test_an_rsa_key_below_2048_bits_is_left_out():
         (b"[]", "is not an object"),
         (b"{}", "has no list of keys"),
         (b'{"keys": {}}', "has no list of keys"),
-        (b'{"keys": [], "keys": []}', "stands twice"),
+        (b'{"keys": [], "keys": []}', "the same name twice"),
         (b'{"keys": ' + b"[" * 100_000 + b"}", "nested too deep"),
         (json.dumps({"keys": [{}] * (KEYS_MAX + 1)}).encode(), "more than 100 keys"),
         (b" " * (BYTES_MAX + 1), "larger than"),

@@ -132,7 +132,7 @@ def test_old_keys_serve_for_a_day_while_the_issuer_is_away(cache, remote, clock)
     clock.advance(3600 + 86_399)
     assert find(cache).kid == "rsa-1"
     clock.advance(1)
-    with pytest.raises(UnavailableError, match="cannot be had: away"):
+    with pytest.raises(UnavailableError, match="cannot be fetched: away"):
         find(cache)
 
 

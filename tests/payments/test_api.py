@@ -104,7 +104,7 @@ def bad_amount(body):
 
 @pytest.mark.parametrize("parse_event", [bad_shape, bad_amount])
 def test_an_event_in_no_shape_is_refused(parse_event):
-    with pytest.raises(UnexpectedResponseError, match="not in a shape we know") as caught:
+    with pytest.raises(UnexpectedResponseError, match="has an unknown form") as caught:
         gateway(Watched(parse_event=parse_event)).parse_event(b"{}")
     assert caught.value.provider == "memory"
 

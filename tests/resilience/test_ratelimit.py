@@ -89,7 +89,9 @@ def test_without_a_line_the_limit_refuses_at_once(effects, clock):
 def test_a_wait_past_the_deadline_is_refused_without_waiting_and_takes_no_turn(effects, clock):
     meter = RateMeter(RateLimit(1, per=10), effects)
     assert admitted(meter, 1000.0)
-    with pytest.raises(DeadlineTooShortError, match="the rate limit would make it too late"):
+    with pytest.raises(
+        DeadlineTooShortError, match="the rate limit would delay it beyond the deadline"
+    ):
         meter.wait_blocking(1000.0, 1009.0)
     assert clock.waits == []
     assert meter.wait_blocking(1000.0, 1011.0) == pytest.approx(1010)

@@ -37,9 +37,9 @@ def test_a_request_of_a_server_is_taken_as_it_is() -> None:
 
 def test_a_header_that_may_stand_once_is_refused_when_it_stands_twice() -> None:
     twice = WebhookRequest(headers=[("A", "1"), ("b", "2"), ("a", "1")], body=b"")
-    with pytest.raises(MalformedRequestError, match="a header stands twice"):
+    with pytest.raises(MalformedRequestError, match="a header appears twice"):
         twice.header(b"a")
-    with pytest.raises(MalformedRequestError, match="a header stands twice"):
+    with pytest.raises(MalformedRequestError, match="a header appears twice"):
         twice.once(frozenset({b"a", b"b"}))
     assert twice.header(b"b") == b"2"
     assert twice.once(frozenset({b"b", b"c"})) == {b"b": b"2"}

@@ -292,7 +292,7 @@ def _kind_of(function: Callable[..., Any], returns: Any) -> Any:
             kind = UNSAID
     if kind is UNSAID:
         raise MisuseError(
-            "What the function returns is recorded, and its type is declared nowhere: say returns="
+            "The function's result is recorded, but its type is not declared: give returns="
         )
     try:
         info = msgspec.inspect.type_info(kind)

@@ -66,7 +66,7 @@ async def connected(
         own = socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise unreachable(
-            f"port {port} cannot be had ({error.strerror})", hint="name another one: --port"
+            f"port {port} is not available ({error.strerror})", hint="name another one: --port"
         ) from None
     with own:
         here = f"127.0.0.1:{own.getsockname()[1]}"

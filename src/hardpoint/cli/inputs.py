@@ -98,8 +98,8 @@ def address_from(url: str, *, live: bool, option: str = "--to") -> str:
         host = urlsplit(url).hostname if _URL.fullmatch(url) else None
         if host is not None and not on_loopback(host) and not live:
             raise refused(
-                f"{host} is not this machine; whoever answers there takes the event for real",
-                hint="repeat with --live if that is meant",
+                f"{host} is not this machine; whatever answers there will treat the event as real",
+                hint="repeat with --live if you mean it",
             )
         return checked_url(url, key=option)
     except ConfigurationError as error:

@@ -46,7 +46,7 @@ def checked_key(key: str) -> str:
     """
     if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
         raise InvalidRequestError(
-            f"the key is no text, but {type(key).__name__}; write str(...) around it",
+            f"the key is not a string but {type(key).__name__}; use str(...)",
             field="idempotency_key",
         )
     if not key.strip() or not key.isprintable() or len(key) > KEY_CHARACTERS_MAX:
@@ -73,7 +73,7 @@ def derived_key(operation: str, key: str, *, length_max: int) -> str:
     if len(text) <= length_max and not text.startswith(_DERIVED) and _PLAIN.issuperset(text):
         return text
     if length_max < _DERIVED_LENGTH_MIN:
-        raise ValueError(f"no key of {length_max} characters is safe from chance")
+        raise ValueError(f"no key of {length_max} characters is safe from a repeat by chance")
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     code = base64.b32encode(digest).decode().rstrip("=").lower()
     return (_DERIVED + code)[:length_max]

@@ -90,7 +90,7 @@ class Secret:
             return cls.file((folder or Path()) / rest)
         problem = "is empty" if not reference.strip() else "is not a reference"
         raise ConfigurationError(
-            key, problem, fix="Write env:NAME or file:PATH; a secret itself has no place here"
+            key, problem, fix="Write env:NAME or file:PATH; the secret itself does not belong here"
         )
 
     def reveal(self) -> str:

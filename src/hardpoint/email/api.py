@@ -129,7 +129,7 @@ class EmailSender:
             return next((one for one in events if one.event_id == event_id), None)
         if len(events) > 1:
             raise InvalidRequestError(
-                f"is missing, and the body tells of {len(events)} events", field="event_id"
+                f"is missing, and the body holds {len(events)} events", field="event_id"
             )
         return events[0] if events else None
 
@@ -137,13 +137,13 @@ class EmailSender:
         """All that a verified webhook's body says of emails.
 
         Raises:
-            UnexpectedResponseError: it is not in a shape we know.
+            UnexpectedResponseError: it has an unknown form.
         """
         try:
             events = self.driver.parse_events(body)
         except ValueError as error:  # msgspec's errors are
             raise UnexpectedResponseError(
-                "the event is not in a shape we know", provider=self.driver.provider
+                "the event has an unknown form", provider=self.driver.provider
             ) from error
         return tuple(
             msgspec.structs.replace(one, email_id=self._ours(one.email_id)) for one in events

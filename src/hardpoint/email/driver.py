@@ -42,6 +42,6 @@ class EmailDriver(Driver, Protocol):
         """What a verified webhook's body says of emails; what is about something else is left out.
 
         Raises:
-            ValueError: it is not in a shape we know.
+            ValueError: it has an unknown form.
         """
         ...

@@ -68,7 +68,7 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if not _NAME.fullmatch(name):
             raise InvalidRequestError("is not the name of a header", field=field)
         if plain in _OWN or plain.startswith(_OWN_PREFIXES):
-            raise InvalidRequestError("is not the caller's to set", field=field)
+            raise InvalidRequestError("cannot be set by the caller", field=field)
         if plain in seen:
             raise InvalidRequestError("stands twice", field=field)
         seen.add(plain)

@@ -197,7 +197,7 @@ class ErrorTable:
     def unreadable(self, reply: Response) -> UnexpectedResponseError:
         """The error for a success in no shape we know: what it did, nobody knows."""
         return UnexpectedResponseError(
-            "the answer is not in a shape we know",
+            "the answer has an unknown form",
             provider=self.provider,
             status=reply.status,
             request_id=reply.headers.get(self._request_id),

@@ -39,5 +39,5 @@ def text_pairs(given: Mapping[str, str], *, field: str) -> Iterator[tuple[str, s
         own = f"{field}[{name!r:.50}]"
         odd = [type(one).__name__ for one in pair if not isinstance(one, str)]  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
         if odd:
-            raise InvalidRequestError(f"holds {odd[0]}, and has to be text: str(...)", field=own)
+            raise InvalidRequestError(f"holds {odd[0]}, and must be a string: str(...)", field=own)
         yield name, value, own

@@ -225,7 +225,7 @@ def _flag(table: Table, key: str, *, default: bool = True) -> bool:
 def _texts(table: Table, key: str) -> tuple[str, ...]:
     values: list[Any] = table.get(key, list[Any]) if table.has(key) else []
     if not all(isinstance(one, str) for one in values):
-        table.refuse(key, "holds something that is no text", 'Write a list such as ["repo"]')
+        table.refuse(key, "holds something that is not a string", 'Write a list such as ["repo"]')
     return tuple(values)
 
 

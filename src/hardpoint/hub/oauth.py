@@ -64,7 +64,7 @@ class OAuthSettings:
                 key, "is not a usable name", fix="Small letters, digits, - and _; at most 63"
             )
         if (self.provider is None) is (self.issuer is None):
-            raise ConfigurationError(f"{key}.provider", "or issuer is needed, and one of them only")
+            raise ConfigurationError(f"{key}.provider", "or issuer is needed, but not both")
         if self.client_auth is not None:
             methods = [one.value for one in (ClientAuth.BASIC, ClientAuth.POST)]
             if self.client_auth not in methods:

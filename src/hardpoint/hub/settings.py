@@ -189,7 +189,7 @@ def _retention(table: Table) -> Retention:
         table.refuse("dead_days", "is less than done_days", f"Write {done:g} or more")
     least = max(dead, KEYS_DAYS_LEAST)
     if keys < least:
-        table.refuse("keys_days", "is too short to know a repeat by", f"Write {least:g} or more")
+        table.refuse("keys_days", "is too short to recognise repeats", f"Write {least:g} or more")
     return Retention(done=done * _DAY, dead=dead * _DAY, keys=keys * _DAY)
 
 

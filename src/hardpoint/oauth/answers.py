@@ -128,7 +128,7 @@ def _failure(
 def _unreadable(response: Response, entry: ProviderEntry) -> TokenEndpointError:
     """Neither tokens nor a refusal. A 2xx may hide that the server did what was asked."""
     return TokenEndpointError(
-        f"the answer of {entry.name} is none we can read (status {response.status})",
+        f"the answer of {entry.name} cannot be read (status {response.status})",
         status=response.status,
         outcome_known=not 200 <= response.status < 300,
     )

@@ -71,7 +71,7 @@ class Authorities:
             raise ConfigurationError(
                 f"oauth.{entry.name}.tenants",
                 "is missing, and this issuer serves every tenant in the world",
-                fix='Name those whose people you take, or ["any"]',
+                fix='Name the tenants whose people may sign in, or ["any"]',
             )
         expected = Expected(
             issuer=entry.issuer,

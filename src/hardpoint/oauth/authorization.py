@@ -83,7 +83,7 @@ def parameters(query: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     """
     found = dict(query)
     if len(found) != len(query):
-        raise FlowError("The answer says a thing twice", reason="repeated_parameter")
+        raise FlowError("The answer names a parameter twice", reason="repeated_parameter")
     if any(len(value) > CHARACTERS_MAX for value in found.values()):
         raise FlowError("The answer is too long", reason="too_long")
     return found
@@ -100,7 +100,7 @@ def check_issuer(entry: ProviderEntry, said: str | None) -> None:
     ours = {entry.issuer, *entry.issuer_aliases}
     if said in ours or (said is not None and _of_template(entry.issuer, said)):
         return
-    raise FlowError("The answer is another provider's", reason="issuer")
+    raise FlowError("The answer comes from another provider", reason="issuer")
 
 
 def code_of(entry: ProviderEntry, said: Mapping[str, str]) -> Secret:
@@ -112,10 +112,10 @@ def code_of(entry: ProviderEntry, said: Mapping[str, str]) -> Secret:
     error = said.get("error")
     if error is not None:
         reason = error if error in _REASONS else "provider_error"
-        raise FlowError("The provider did not let it happen", reason=reason)
+        raise FlowError("The provider refused", reason=reason)
     code = said.get(entry.code_parameter)
     if not code:
-        raise FlowError("The answer brings no code", reason="no_code")
+        raise FlowError("The answer contains no code", reason="no_code")
     return Secret.value(code)
 
 

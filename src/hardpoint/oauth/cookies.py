@@ -101,4 +101,4 @@ def _climbs(path: str) -> bool:
 
 
 def _refused() -> FlowError:
-    return FlowError("return_to: is not a place of ours", reason="return_to")
+    return FlowError("return_to: is not an address of this site", reason="return_to")

@@ -210,7 +210,7 @@ class Flows:
         said = parameters(query)
         flow = await self._store.find_flow(digest(said.get("state", "")))
         if flow is None or self._clock.now() >= flow.expires_at:
-            raise FlowError("This sign-in is not under way any more", reason="unknown_state")
+            raise FlowError("This sign-in has ended or expired", reason="unknown_state")
         if held is None or not equal(digest(held), flow.browser):
             raise FlowError("This sign-in began in another browser", reason="other_browser")
         if flow.provider != provider:
@@ -221,7 +221,7 @@ class Flows:
         entry = authority.endpoint.client.entry
         check_issuer(entry, said.get("iss"))
         if not await self._store.take_flow(flow.key):
-            raise FlowError("This sign-in is not under way any more", reason="unknown_state")
+            raise FlowError("This sign-in has ended or expired", reason="unknown_state")
         return await self._exchanged(authority, flow, code_of(entry, said), held)
 
     async def _exchanged(
@@ -252,9 +252,7 @@ class Flows:
             identity = await authority.identify(tokens, asked)
         account = _account(entry, tokens, identity)
         if flow.account is not None and account != flow.account:
-            raise FlowError(
-                "That is another account than the one connected", reason="other_account"
-            )
+            raise FlowError("This is not the account that was connected", reason="other_account")
         return FlowDone(
             kind=flow.kind,
             provider=flow.provider,
@@ -271,7 +269,7 @@ class Flows:
         found = (self._login if kind is FlowKind.LOGIN else self._connect).get(provider)
         if found is None and provider in self._unmet:
             raise FlowError(
-                f"{provider} has not said yet what it is: it is asked when the hub starts",
+                f"{provider} has not been reached yet: it is asked when the hub starts",
                 reason="not_started",
             )
         if found is None:

@@ -49,12 +49,12 @@ def json_object(text: bytes, *, bytes_max: int) -> dict[str, Any]:
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("has a name that stands twice")
+        raise ValueError("has the same name twice")
     return found
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"holds {text}, which is no number")
+    raise ValueError(f"holds {text}, which is not a number")
 
 
 ALGORITHMS: Final = (
@@ -317,7 +317,7 @@ class KeyCache:
                 kept.failed = error.with_traceback(None)
             kept.asked_at = self._clock.monotonic()
         if kept.failed is not None and not (now < kept.expires_at + STALE_SECONDS):
-            raise UnavailableError(f"the issuer's keys cannot be had: {kept.failed}")
+            raise UnavailableError(f"the issuer's keys cannot be fetched: {kept.failed}")
         key = kept.set.find(kid, algorithm)
         if key is None:
             raise InvalidTokenError("The issuer has no such key", reason="unknown_key")

@@ -105,7 +105,7 @@ def unverified(token: str | bytes) -> Unverified:
     head, payload, signature = parts
     header = _document(head, "header", HEADER_BYTES_MAX)
     if "crit" in header or "b64" in header:
-        raise refused("critical", "has critical extensions, and we know none")
+        raise refused("critical", "has critical extensions, which we do not support")
     if any(name in header for name in _FOREIGN_KEYS):
         raise refused("foreign_key", "brings a key of its own")
     return Unverified(
@@ -151,7 +151,7 @@ def check_header(token: Unverified, expected: Expected) -> None:
         InvalidTokenError: it is not.
     """
     if token.algorithm not in expected.algorithms:
-        raise refused("algorithm", "is not signed in a way we take")
+        raise refused("algorithm", "is signed in a way we do not accept")
     if token.type not in expected.types:
         raise refused("type", "is a token of another type")
 
@@ -184,7 +184,7 @@ def _check_issuer(claims: Mapping[str, Any], expected: Expected) -> None:
         name, _, after = rest.partition("}")
         tenant = text(claims, name) or ""
         if expected.tenants and tenant not in expected.tenants:
-            raise refused("tenant", "is of a tenant we do not take")
+            raise refused("tenant", "is of a tenant that is not allowed")
         if not (tenant.isascii() and tenant.replace("-", "").isalnum()):
             raise refused("tenant", "is of no tenant")
         issuer = f"{before}{tenant}{after}"
@@ -201,7 +201,7 @@ def _check_audience(claims: Mapping[str, Any], expected: Expected) -> None:
     if expected.audience not in audiences:
         raise refused("audience", "is not for us")
     if not expected.trusted.union((expected.audience,)).issuperset(audiences):
-        raise refused("audience", "is for others too, whom we do not know")
+        raise refused("audience", "is also for others, whom we do not know")
 
 
 def _check_times(claims: Mapping[str, Any], leeway: float, now: float) -> None:
@@ -279,9 +279,9 @@ def id_token(
     if asked.age_max is not None and (
         authenticated_at is None or now > authenticated_at + asked.age_max + expected.leeway
     ):
-        raise refused("auth_time", "is of a sign-in too long ago")
+        raise refused("auth_time", "comes from a sign-in too long ago")
     if asked.acr and text(claims, "acr") not in asked.acr:
-        raise refused("acr", "is of a weaker sign-in than we asked for")
+        raise refused("acr", "comes from a weaker sign-in than we asked for")
     return Identity(
         issuer=claims["iss"],
         subject=_subject(claims),

@@ -80,7 +80,7 @@ class Keyring:
             raise ConfigurationError(
                 self.setting,
                 f"lacks the key {identifier}, which something in the vault is wrapped with",
-                fix="Put it back; a key may go when `hardpoint oauth rotate-key` says so",
+                fix="Put it back; remove a key only when `hardpoint oauth rotate-key` says so",
             )
         return found
 

@@ -180,7 +180,7 @@ class UserinfoIdentity:
             raise UnexpectedResponseError(f"the userinfo endpoint {error}") from None
         # Whoever swapped the access token would have us take another's address (Core 1.0, 5.3.2).
         if told.get("sub") != identity.subject:
-            raise InvalidTokenError("The userinfo is another's", reason="userinfo")
+            raise InvalidTokenError("The userinfo belongs to another user", reason="userinfo")
         email = told.get("email")
         if not isinstance(email, str):
             return identity
@@ -221,7 +221,9 @@ async def discovered(name: str, issuer: str, fetch: Fetch) -> ProviderEntry:
 def _entry(name: str, said: Metadata) -> ProviderEntry:
     auth = next((one for one in _PREFERRED if one.value in said.client_auths), None)
     if auth is None:
-        raise UnexpectedResponseError(f"{said.issuer} takes no client secret, and no public client")
+        raise UnexpectedResponseError(
+            f"{said.issuer} accepts neither a client secret nor a public client"
+        )
     hosts = {urlsplit(url).hostname for url in (said.userinfo_url or said.issuer, said.issuer)}
     return ProviderEntry(
         name=name,

@@ -386,7 +386,7 @@ class Vault:
         if found is None and name in self._unmet:
             raise ConfigurationError(
                 f"oauth.{name}",
-                "is an issuer that has not said yet what it is",
+                "is an issuer that has not been reached yet",
                 fix="Start the hub (`async with hub`), which asks it; the log says if it is silent",
             )
         if found is None:

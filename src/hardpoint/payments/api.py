@@ -278,7 +278,7 @@ class PaymentGateway:
             event = self.driver.parse_event(body)
         except (msgspec.DecodeError, InvalidRequestError) as error:
             raise UnexpectedResponseError(
-                "the event is not in a shape we know", provider=self.driver.provider
+                "the event has an unknown form", provider=self.driver.provider
             ) from error
         if event is None:
             return None
@@ -338,7 +338,7 @@ class PaymentGateway:
 
     def _check_amount(self, amount: Money) -> None:
         if self.driver.money.of(amount) <= 0:
-            raise InvalidRequestError("is not more than nothing", field="amount")
+            raise InvalidRequestError("is not more than zero", field="amount")
 
     def _check_text(self, field: str, text: str | None) -> None:
         if text is not None and not _TOKEN.fullmatch(text):

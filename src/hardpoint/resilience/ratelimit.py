@@ -175,7 +175,10 @@ class RateMeter:
                     raise LimitExceededError(self._name, self._key, start - now)
                 if start >= until:
                     raise DeadlineTooShortError(
-                        self._name, self._key, start - now, "the rate limit would make it too late"
+                        self._name,
+                        self._key,
+                        start - now,
+                        "the rate limit would delay it beyond the deadline",
                     )
             if given_back:
                 heapq.heappop(given_back)

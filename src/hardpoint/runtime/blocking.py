@@ -35,7 +35,9 @@ def step(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         return stop.value
     with suppress(RuntimeError):  # it may wait again while it is being closed
         coroutine.close()
-    raise MisuseError("A coroutine waited for something that is no effect; it cannot be stepped")
+    raise MisuseError(
+        "A coroutine waited for something that does not block; it needs an event loop"
+    )
 
 
 def iterate(source: AsyncIterator[_Result]) -> Iterator[_Result]:

@@ -109,7 +109,7 @@ class Server:
         if not is_loopback(admin_host) and not force_admin:
             raise ConfigurationError(
                 "admin-host",
-                f"{admin_host} is not of this machine alone",
+                f"{admin_host} can be reached from other machines",
                 fix="Leave it at 127.0.0.1; or force it (--force-admin): others then reach it",
             )
         self._hub = hub

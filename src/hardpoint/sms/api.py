@@ -163,7 +163,7 @@ class SmsSender:
             event = self.driver.parse_event(body)
         except ValueError as error:  # msgspec's errors are
             raise UnexpectedResponseError(
-                "the event is not in a shape we know", provider=self.driver.provider
+                "the event has an unknown form", provider=self.driver.provider
             ) from error
         if event is None:
             return None
@@ -235,7 +235,9 @@ class SmsSender:
         if _SHORT_CODE.fullmatch(from_):
             return from_
         if not _NAME.fullmatch(from_) or from_ != from_.strip():
-            raise InvalidRequestError("is no number, short code or name of a sender", field="from_")
+            raise InvalidRequestError(
+                "is not a number, a short code or the name of a sender", field="from_"
+            )
         self.driver.capabilities.require(SmsCapability.SENDER_NAME, self.driver.provider)
         return from_
 

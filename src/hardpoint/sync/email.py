@@ -67,6 +67,6 @@ class EmailSender:
         """All that a verified webhook's body says of emails.
 
         Raises:
-            UnexpectedResponseError: it is not in a shape we know.
+            UnexpectedResponseError: it has an unknown form.
         """
         return self.asynchronous.parse_events(body)

@@ -69,7 +69,7 @@ class TypeFrom:
         """The type of the event in a request; empty where there is none.
 
         Raises:
-            MalformedRequestError: its header stands twice.
+            MalformedRequestError: its header appears twice.
         """
         if self._header:
             return (request.header(self._header) or b"").decode("latin-1")

@@ -162,7 +162,7 @@ class Handlers:
         if self._by_name.setdefault(label, handler) != handler:
             raise ConfigurationError(
                 f"handler {label}",
-                "this name stands for another function, or for other options, already",
+                "this name already belongs to another function, or to other options",
                 fix="Stored jobs find their handler by name; give one of them name='...'",
             )
         compiled = re.compile(fnmatch.translate(pattern))

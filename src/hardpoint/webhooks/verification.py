@@ -89,7 +89,7 @@ class WebhookRequest:
         for key, value in self.headers:
             if key == name:
                 if found is not None:
-                    raise MalformedRequestError(f"the {name.decode()} header stands twice")
+                    raise MalformedRequestError(f"the {name.decode()} header appears twice")
                 found = value
         return found
 
@@ -103,7 +103,7 @@ class WebhookRequest:
         for name, value in self.headers:
             if name in names:
                 if name in found:
-                    raise MalformedRequestError(f"the {name.decode()} header stands twice")
+                    raise MalformedRequestError(f"the {name.decode()} header appears twice")
                 found[name] = value
         return found
 

@@ -56,13 +56,13 @@ def ends():
     [
         ({"method": "GE T"}, "a method"),
         ({"method": "CONNECT"}, "a method"),
-        ({"headers": (("", "1"),)}, "no token"),
-        ({"headers": (("Host", "other.example"),)}, "host, which is"),
-        ({"headers": (("Content-Length", "1"),)}, "content-length, which is"),
-        ({"headers": (("transfer-encoding", "chunked"),)}, "transfer-encoding, which is"),
+        ({"headers": (("", "1"),)}, "whose name HTTP does not allow"),
+        ({"headers": (("Host", "other.example"),)}, "host, which the"),
+        ({"headers": (("Content-Length", "1"),)}, "content-length, which the"),
+        ({"headers": (("transfer-encoding", "chunked"),)}, "transfer-encoding, which the"),
         ({"headers": (("x-a", " 1"),)}, "begins or ends with a blank"),
-        ({"headers": (("x-a", "1\r\nx-b: 2"),)}, "no header can hold"),
-        ({"headers": (("x-a", "€"),)}, "no header can hold"),
+        ({"headers": (("x-a", "1\r\nx-b: 2"),)}, "HTTP does not allow"),
+        ({"headers": (("x-a", "€"),)}, "HTTP does not allow"),
     ],
 )
 def test_what_http_cannot_say_is_refused(fields, problem):

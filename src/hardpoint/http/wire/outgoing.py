@@ -84,7 +84,7 @@ def outgoing(request: Request) -> Outgoing:
     method, body, pinned = request.method, request.body, request.address
     origin, target = _parted(request.url)
     if method not in _METHODS and (not _TOKEN.fullmatch(method) or method.upper() == "CONNECT"):
-        raise _unsendable(request, "a method that HTTP does not have, or we do not")
+        raise _unsendable(request, "a method that HTTP does not know, or that we do not send")
     lines = [f"{method} {target} HTTP/1.1", f"host: {origin.authority}"]
     encoding = True
     for name, value in request.headers:
@@ -101,7 +101,7 @@ def outgoing(request: Request) -> Outgoing:
         lines.append(f"content-length: {size}")
     head = _encoded("\r\n".join(lines) + "\r\n\r\n")
     if head is None or head.translate(None, _TEXT) != b"\r\n" * (len(lines) + 1):
-        raise _unsendable(request, "a header that holds what no header can hold")
+        raise _unsendable(request, "a header with characters that HTTP does not allow")
     addresses = () if pinned is None else (pinned,) if isinstance(pinned, str) else tuple(pinned)
     stream = None
     if isinstance(body, BodyStream):
@@ -137,10 +137,10 @@ def _origin(base: str) -> Origin:
 def _checked(name: str, request: Request) -> bool:
     """Whether a name that was not seen before is the one for encodings."""
     if not _TOKEN.fullmatch(name):
-        raise _unsendable(request, "a header whose name is no token")
+        raise _unsendable(request, "a header whose name HTTP does not allow")
     lower = name.lower()
     if lower in _OURS:
-        raise _unsendable(request, f"{lower}, which is the transport's to say")
+        raise _unsendable(request, f"{lower}, which the transport sets itself")
     if len(_known) < _NAMES_KEPT:
         _known[name] = lower == "accept-encoding"
     return lower == "accept-encoding"

@@ -71,7 +71,7 @@ def checked(context: ssl.SSLContext) -> ssl.SSLContext:
     """
     if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
         raise ConfigurationError(
-            "tls", "does not verify certificates and names", fix="Name the authority to believe"
+            "tls", "does not verify certificates and names", fix="Name the authority to trust"
         )
     if context.minimum_version < ssl.TLSVersion.TLSv1_2:
         raise ConfigurationError("tls", "allows versions before TLS 1.2")

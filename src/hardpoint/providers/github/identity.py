@@ -73,7 +73,7 @@ class GitHubIdentity:
             )
         )
         if answer.status in {401, 403}:
-            raise InvalidTokenError("GitHub does not take its own token", reason="userinfo")
+            raise InvalidTokenError("GitHub refused its own token", reason="userinfo")
         where = urlsplit(self._url + path).path
         if answer.status != 200:
             raise UnexpectedResponseError(f"GitHub answered {answer.status} at {where}")

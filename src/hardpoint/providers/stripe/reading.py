@@ -75,7 +75,7 @@ def event(body: bytes) -> PaymentEvent | None:
 def refund(found: wire.Refund) -> Refund:
     """Money that goes back."""
     if found.payment_intent is None:
-        raise UnexpectedResponseError("the refund is of no payment", outcome_known=False)
+        raise UnexpectedResponseError("the refund belongs to no payment", outcome_known=False)
     return Refund(
         id=found.id,
         payment_id=found.payment_intent,
