@@ -168,7 +168,7 @@ def test_a_result_of_undeclared_type_is_refused_before_the_call(stage):
 
     async def story(hub):
         for function in (called.append, unresolvable):
-            with pytest.raises(MisuseError, match="say returns="):
+            with pytest.raises(MisuseError, match="give returns="):
                 await hub.once("k", function, 1)
         assert await hub.once("k", lambda amount: {"a": [amount]}, 1, returns=dict) == {"a": [1]}
 

@@ -45,6 +45,6 @@ def test_pairs_of_text_come_with_their_own_names():
     ],
 )
 def test_a_pair_that_is_no_text_is_named(given, field):
-    with pytest.raises(InvalidRequestError, match="has to be text") as caught:
+    with pytest.raises(InvalidRequestError, match="must be a string") as caught:
         list(text_pairs(given, field="metadata"))
     assert caught.value.field == field

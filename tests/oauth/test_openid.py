@@ -132,7 +132,7 @@ def test_one_that_says_little_is_taken_by_the_defaults_of_the_specification():
 
 def test_one_that_takes_no_proof_we_can_give_is_refused():
     remote = document(token_endpoint_auth_methods_supported=["tls_client_auth"])
-    with pytest.raises(UnexpectedResponseError, match="takes no client secret"):
+    with pytest.raises(UnexpectedResponseError, match="accepts neither a client secret"):
         run(discovered("acme", ISSUER, remote))
 
 
