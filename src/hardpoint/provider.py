@@ -130,7 +130,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.public_keys import PublicKeyScheme as PublicKeyScheme
     from hardpoint.webhooks.samples import Builder as Builder
     from hardpoint.webhooks.samples import Document as Document
-    from hardpoint.webhooks.samples import Fresh as Fresh
+    from hardpoint.webhooks.samples import FreshIds as FreshIds
     from hardpoint.webhooks.samples import Sample as Sample
     from hardpoint.webhooks.samples import Samples as Samples
     from hardpoint.webhooks.schemes import CONTENT_HEADERS as CONTENT_HEADERS
@@ -258,7 +258,7 @@ else:
                 "Ed25519Key",
                 "PublicKeyScheme",
             ),
-            "hardpoint.webhooks.samples": ("Builder", "Document", "Fresh", "Sample", "Samples"),
+            "hardpoint.webhooks.samples": ("Builder", "Document", "FreshIds", "Sample", "Samples"),
             "hardpoint.webhooks.schemes": (
                 "BodyScheme",
                 "CONTENT_HEADERS",

@@ -16,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hardpoint.hub.asgi import InboxApp
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener, application
+from hardpoint.service.guard import IngressGuard, IngressLimits
+from hardpoint.service.listener import ListeningSocket, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.server import new_event_loop
 from hardpoint.service.sockets import bind
@@ -100,7 +100,7 @@ class Door:
     """A front end that runs, and ways to knock."""
 
     receiver: Receiver
-    listener: Listener
+    listener: ListeningSocket
     clients: list[Client] = field(default_factory=list)
 
     async def connect(self) -> Client:
@@ -122,7 +122,7 @@ async def opened(front: str) -> AsyncIterator[Door]:
     receiver = Receiver()
     sock = bind("127.0.0.1", 0, key="port")
     app = InboxApp(receiver)
-    guard = Guard(Limits(), SystemClock(), refused=receiver.refused)
+    guard = IngressGuard(IngressLimits(), SystemClock(), refused=receiver.refused)
     connect: Callable[[], HttpToolsProtocol]
     if front == "asgi":
         config = Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
@@ -130,7 +130,7 @@ async def opened(front: str) -> AsyncIterator[Door]:
         connect = functools.partial(Stock, config, guard.state, {})
     else:
         connect = functools.partial(InboxProtocol, receiver, guard, application(app))
-    listener = Listener(sock, guard, connect)
+    listener = ListeningSocket(sock, guard, connect)
     await listener.start()
     door = Door(receiver, listener)
     try:

@@ -297,7 +297,7 @@ def server(config: Path) -> Iterator[SimpleNamespace]:
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         state.url = f"http://127.0.0.1:{http.server_address[1]}"
-        run = runfile.Run(pid=os.getpid(), url=state.url, token="token", started_at=0)
+        run = runfile.RunningServer(pid=os.getpid(), url=state.url, token="token", started_at=0)
         runfile.write(runfile.path_of(Path("hardpoint.db")), run)
         yield state
         http.shutdown()

@@ -14,7 +14,7 @@ import time
 
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.store.driver import Completion, Lease, NewEvent, Outcome, Stored
-from hardpoint.store.sqlite import Limits, SqliteStore, complete_in
+from hardpoint.store.sqlite import SqliteStore, StatementLimits, complete_in
 
 HANDLERS = ("apply", "count")
 APPLIED = "insert into applied (event, handler) values (?, ?)"
@@ -102,7 +102,7 @@ async def work_for_ever(store: SqliteStore) -> None:
 
 
 async def main(path: str, round_: str) -> None:
-    store = SqliteStore(path, limits=Limits(wal_pages=200, quiet=0.01))
+    store = SqliteStore(path, limits=StatementLimits(wal_pages=200, quiet=0.01))
     await store.open()
     told("open")
     await asyncio.gather(

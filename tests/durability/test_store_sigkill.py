@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from hardpoint.store.driver import Completed, Completion, Lease, Outcome
-from hardpoint.store.sqlite import Limits, SqliteReader, SqliteStore
+from hardpoint.store.sqlite import SqliteReader, SqliteStore, StatementLimits
 
 VICTIM = Path(__file__).with_name("store_victim.py")
 ROUNDS = int(os.environ.get("HARDPOINT_KILLS", "20"))
@@ -49,7 +49,7 @@ async def everything(store: SqliteStore) -> list[Lease]:
 
 async def finish_everything(path: Path) -> int:
     """Do what the killed ones have left; gives how much it was."""
-    store = SqliteStore(path, limits=Limits(lock_wait=10))
+    store = SqliteStore(path, limits=StatementLimits(lock_wait=10))
     await store.open()
     left = 0
     while leases := await everything(store):

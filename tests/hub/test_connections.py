@@ -9,7 +9,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.providers import Provider
 from hardpoint.hub import connections
-from hardpoint.hub.connections import ConnectionSettings, PolicySettings
+from hardpoint.hub.connections import ConnectionPolicy, ConnectionSettings
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.providers.stripe import Stripe
@@ -158,7 +158,7 @@ def test_every_type_of_a_providers_settings_can_be_written(load, monkeypatch, tm
 
 
 def test_settings_made_in_code_are_refused_alike():
-    billing = ConnectionSettings(name="billing", provider="nobody", policy=PolicySettings())
+    billing = ConnectionSettings(name="billing", provider="nobody", policy=ConnectionPolicy())
     with pytest.raises(ConfigurationError, match=r"connections\.billing\.provider"):
         billing.build()
 

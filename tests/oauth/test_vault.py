@@ -33,7 +33,7 @@ from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.work import ThreadWork
-from hardpoint.store.vault import Key
+from hardpoint.store.vault import SlotKey
 from hardpoint.sync.vault import Vault as BlockingVault
 from hardpoint.telemetry.logs import configure
 from hardpoint.testing.clock import ManualClock
@@ -427,8 +427,8 @@ def test_a_connection_whose_credential_is_gone_has_to_be_connected_again(world):
         there.token()
     assert not there.do(there.vault.report_rejected("c", Secret.value("x")))
     refresher = there.vault._refresher
-    assert refresher.renew(Key("default", "c"), 1) is None
-    assert refresher.renew(Key("default", "none"), 1) is None
+    assert refresher.renew(SlotKey("default", "c"), 1) is None
+    assert refresher.renew(SlotKey("default", "none"), 1) is None
     assert there.do(there.vault.disconnect("c")) is False
     assert there.status().state.value == "disconnected"
 
@@ -437,14 +437,14 @@ def test_a_spool_that_cannot_be_used_is_told(tmp_path):
     spool = Spool(tmp_path / "vault.db")
     spool.folder.write_text("in the way")
     empty = Spooled(row=None, credential=None)
-    empty = replace(empty, row=SimpleNamespace(key=Key("t", "c"), version=2))
+    empty = replace(empty, row=SimpleNamespace(key=SlotKey("t", "c"), version=2))
     with pytest.raises(StoreUnavailableError, match="spool"):
         spool.write(empty)
     spool.folder.unlink()
     spool.folder.mkdir()
-    spool._path(Key("t", "c"), 2).write_bytes(b"{")
+    spool._path(SlotKey("t", "c"), 2).write_bytes(b"{")
     with pytest.raises(StoreCorruptError, match="cannot be read"):
-        spool.find(Key("t", "c"), 2)
+        spool.find(SlotKey("t", "c"), 2)
     with pytest.raises(StoreCorruptError, match="cannot be read"):
         spool.waiting()
 

@@ -17,7 +17,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.oauth.states import ClientAccepted, ClientRefused, TokenRefreshed, TokenSpooled
 from hardpoint.oauth.transitions import Next, Timing
-from hardpoint.store.vault import Key, VaultFile
+from hardpoint.store.vault import SlotKey, VaultFile
 
 ROTATIONS = ("static", "grace", "strict")
 
@@ -533,9 +533,9 @@ def test_a_failure_after_the_lease_leaves_the_next_ones_claim_alone(world, bends
     there.connect()
     there.near()
     refresher = there.vault._refresher
-    first = refresher._claim(Key("default", "c"), 1, asked=True, resend=False)
+    first = refresher._claim(SlotKey("default", "c"), 1, asked=True, resend=False)
     there.clock.advance(2)
-    second = refresher._claim(Key("default", "c"), 1, asked=True, resend=False)
+    second = refresher._claim(SlotKey("default", "c"), 1, asked=True, resend=False)
     assert (first.step, second.step) == (Next.SEND, Next.SEND)
     refresher._refused(first, TokenEndpointError("late"))
     status = there.status()

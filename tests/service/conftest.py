@@ -13,8 +13,8 @@ from hardpoint.hub.asgi import InboxApp
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings, SourceSettings, StoreSettings
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener, application
+from hardpoint.service.guard import IngressGuard, IngressLimits
+from hardpoint.service.listener import ListeningSocket, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.server import new_event_loop
 from hardpoint.service.sockets import bind
@@ -110,7 +110,7 @@ class Door:
     """A listener that runs, and what is behind it."""
 
     receiver: Receiver
-    listener: Listener
+    listener: ListeningSocket
     clients: list[Client] = field(default_factory=list)
 
     async def connect(self) -> Client:
@@ -128,10 +128,10 @@ def receiver() -> Receiver:
 def served(receiver: Receiver, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Play a scenario against a listener."""
 
-    async def run(scenario: Callable[[Door], Awaitable[None]], limits: Limits) -> None:
-        guard = Guard(limits, SystemClock(), refused=receiver.refused)
+    async def run(scenario: Callable[[Door], Awaitable[None]], limits: IngressLimits) -> None:
+        guard = IngressGuard(limits, SystemClock(), refused=receiver.refused)
         connect = functools.partial(InboxProtocol, receiver, guard, application(InboxApp(receiver)))
-        listener = Listener(bind("127.0.0.1", 0, key="port"), guard, connect)
+        listener = ListeningSocket(bind("127.0.0.1", 0, key="port"), guard, connect)
         await listener.start()
         door = Door(receiver, listener)
         try:
@@ -142,9 +142,11 @@ def served(receiver: Receiver, request: pytest.FixtureRequest) -> Callable[..., 
                 client.writer.close()
             await listener.drain(soft=0, limit=PATIENCE)
 
-    def play(scenario: Callable[[Door], Awaitable[None]], *, limits: Limits | None = None) -> None:
+    def play(
+        scenario: Callable[[Door], Awaitable[None]], *, limits: IngressLimits | None = None
+    ) -> None:
         with asyncio.Runner(loop_factory=request.param) as runner:
-            runner.run(run(scenario, limits or Limits()))
+            runner.run(run(scenario, limits or IngressLimits()))
 
     return play
 

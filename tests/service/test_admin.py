@@ -8,11 +8,11 @@ import pytest
 from hardpoint.service.admin import admin_app
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import Reloader
-from hardpoint.service.runfile import Run
+from hardpoint.service.runfile import RunningServer
 from hardpoint.testing import ManualClock
 from hardpoint.webhooks.attempts import HandlerFinished
 
-RUN = Run(pid=4711, url="http://127.0.0.1:8001", token="the-t0ken", started_at=12.5)
+RUN = RunningServer(pid=4711, url="http://127.0.0.1:8001", token="the-t0ken", started_at=12.5)
 KEY = {"authorization": f"Bearer {RUN.token}"}
 
 

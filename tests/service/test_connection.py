@@ -2,10 +2,10 @@ import asyncio
 
 import pytest
 
-from hardpoint.service.guard import Limits
+from hardpoint.service.guard import IngressLimits
 from hardpoint.webhooks.answers import STORED
 
-SWIFT = Limits(
+SWIFT = IngressLimits(
     header_seconds=0.15,
     body_seconds=0.15,
     idle_seconds=0.15,
@@ -164,7 +164,7 @@ def test_too_many_requests_in_one_pipeline_are_cut_short(served, post):
         assert await client.closed() == b""
         assert len(door.receiver.taken) == 4
 
-    served(scenario, limits=Limits(pipelined=3))
+    served(scenario, limits=IngressLimits(pipelined=3))
 
 
 def test_too_many_connections_are_told_to_come_again(served, post):
@@ -178,7 +178,7 @@ def test_too_many_connections_are_told_to_come_again(served, post):
         assert (heard.status, heard.headers[b"retry-after"]) == (503, b"5")
         assert await sixth.closed() == b""
 
-    served(scenario, limits=Limits(connections=5))
+    served(scenario, limits=IngressLimits(connections=5))
 
 
 HTTP = b"POST /webhooks/shop HTTP/1.%d\r\n%bContent-Length: 2\r\n\r\n{}"

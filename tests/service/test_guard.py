@@ -1,10 +1,10 @@
-from hardpoint.service.guard import Guard, Limits
+from hardpoint.service.guard import IngressGuard, IngressLimits
 from hardpoint.testing import ManualClock
 from hardpoint.webhooks.answers import STORED, Answer
 
 
 def test_an_answer_on_the_wire_is_made_once_between_two_sweeps():
-    guard = Guard(Limits(), ManualClock(), refused=lambda source, reason: None)
+    guard = IngressGuard(IngressLimits(), ManualClock(), refused=lambda source, reason: None)
     first = guard.wire(STORED, last=False)
     assert guard.wire(STORED, last=False) is first
     assert guard.wire(STORED, last=True) != first

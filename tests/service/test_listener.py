@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener
+from hardpoint.service.guard import IngressGuard, IngressLimits
+from hardpoint.service.listener import ListeningSocket
 from hardpoint.service.sockets import bind
 from hardpoint.testing import ManualClock
 from hardpoint.webhooks.answers import STORED
@@ -86,9 +86,9 @@ def test_a_drain_ends_at_its_limit_and_says_how_many_it_cut_off(served, post):
 
 def test_a_listener_that_never_started_lets_its_socket_go():
     async def scenario() -> int:
-        guard = Guard(Limits(), ManualClock(), refused=lambda source, reason: None)
+        guard = IngressGuard(IngressLimits(), ManualClock(), refused=lambda source, reason: None)
         sock = bind("::1", 0, key="port")
-        listener = Listener(sock, guard, lambda: None)
+        listener = ListeningSocket(sock, guard, lambda: None)
         assert listener.url.startswith("http://[::1]:")
         assert await listener.drain(soft=1, limit=1) == 0
         return sock.fileno()

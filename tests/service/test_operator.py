@@ -9,7 +9,7 @@ import pytest
 from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
 from hardpoint.service import runfile
 from hardpoint.service.operator import Operator, running
-from hardpoint.service.runfile import Run
+from hardpoint.service.runfile import RunningServer
 
 TOKEN = "the-t0ken"
 
@@ -40,7 +40,7 @@ class Server:
                 pass
 
         self.http = HTTPServer(("127.0.0.1", 0), Handler)
-        self.run = Run(
+        self.run = RunningServer(
             pid=os.getpid(),
             url=f"http://127.0.0.1:{self.http.server_port}",
             token=TOKEN,
@@ -129,6 +129,6 @@ def test_a_server_that_is_another_is_not_taken_for_it(server, tmp_path):
 def test_a_file_whose_process_or_listener_is_gone_is_stale(tmp_path):
     database = tmp_path / "inbox.db"
     for pid in (2**22 + 1, os.getpid()):  # above the highest process id there can be; ours
-        stale = Run(pid=pid, url="http://127.0.0.1:1", token=TOKEN, started_at=1.0)
+        stale = RunningServer(pid=pid, url="http://127.0.0.1:1", token=TOKEN, started_at=1.0)
         runfile.write(runfile.path_of(database), stale)
         assert running(database) is None

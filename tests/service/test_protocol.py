@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardpoint.hub.asgi import InboxApp
-from hardpoint.service.guard import Guard, Limits
+from hardpoint.service.guard import IngressGuard, IngressLimits
 from hardpoint.service.listener import application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.testing import ManualClock
@@ -100,10 +100,12 @@ class Transport(asyncio.Transport):
 class Connection:
     """A protocol on a transport of ours; use it inside a running loop."""
 
-    def __init__(self, limits: Limits | None = None, *, half_close: bool = True) -> None:
+    def __init__(self, limits: IngressLimits | None = None, *, half_close: bool = True) -> None:
         self.receiver = Receiver()
         self.clock = ManualClock()
-        self.guard = Guard(limits or Limits(), self.clock, refused=self.receiver.refused)
+        self.guard = IngressGuard(
+            limits or IngressLimits(), self.clock, refused=self.receiver.refused
+        )
         self.app = application(InboxApp(self.receiver))
         self.transport = Transport(half_close=half_close)
         self.protocol = self.connect(self.transport)
@@ -242,7 +244,7 @@ def test_many_bodies_under_way_share_one_budget_and_the_oldest_gives_way():
     """However many clients send large bodies at a time, they take no more than the budget."""
 
     async def scenario() -> None:
-        connection = Connection(Limits(bodies_bytes=2500))
+        connection = Connection(IngressLimits(bodies_bytes=2500))
         bodies = connection.guard.bodies
         half = post(b"x" * CAP)[:-100]
         transports = [Transport() for _ in range(20)]
@@ -264,7 +266,7 @@ def test_many_bodies_under_way_share_one_budget_and_the_oldest_gives_way():
 
 def test_a_body_that_was_taken_counts_until_its_answer_and_gives_way_no_more():
     async def scenario() -> None:
-        connection = Connection(Limits(bodies_bytes=1500))
+        connection = Connection(IngressLimits(bodies_bytes=1500))
         bodies = connection.guard.bodies
         await connection.hear(post(b"x" * CAP, source=b"slow"))
         late = Transport()
@@ -280,7 +282,7 @@ def test_a_body_that_was_taken_counts_until_its_answer_and_gives_way_no_more():
 
 def test_one_body_alone_may_be_larger_than_the_budget():
     async def scenario() -> None:
-        connection = Connection(Limits(bodies_bytes=10))
+        connection = Connection(IngressLimits(bodies_bytes=10))
         await connection.hear(post(b"x" * CAP))
         assert connection.transport.statuses() == [200]
 

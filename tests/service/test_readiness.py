@@ -10,7 +10,7 @@ from hardpoint.service.readiness import (
     CIRCUITS_MAX,
     FAILURE_SECONDS,
     Readiness,
-    State,
+    ReadinessState,
     free_bytes,
 )
 from hardpoint.service.reload import Reloader
@@ -18,7 +18,7 @@ from hardpoint.store.driver import Refusals
 from hardpoint.store.events import BatchCommitted, BatchFailed, VaultAvailable, VaultUnavailable
 from hardpoint.testing import ManualClock
 
-Look = Callable[[], Awaitable[State]]
+Look = Callable[[], Awaitable[ReadinessState]]
 
 
 class Judged:
@@ -48,7 +48,7 @@ def judged(hub: Hub):
 
 def test_a_hub_that_runs_is_ready(judged):
     async def scenario(judged):
-        assert await judged.look() == State(
+        assert await judged.look() == ReadinessState(
             ready=True,
             reasons=(),
             store_writable=True,

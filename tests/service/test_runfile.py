@@ -7,9 +7,11 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.service import runfile
-from hardpoint.service.runfile import Run
+from hardpoint.service.runfile import RunningServer
 
-RUN = Run(pid=os.getpid(), url="http://127.0.0.1:8001", token="s3cr3t-t0ken", started_at=1.5)
+RUN = RunningServer(
+    pid=os.getpid(), url="http://127.0.0.1:8001", token="s3cr3t-t0ken", started_at=1.5
+)
 
 
 def test_what_is_written_is_read_and_for_its_owner_alone(tmp_path):
@@ -76,7 +78,7 @@ def test_only_the_server_that_wrote_it_takes_it_away(tmp_path):
     path = tmp_path / "a.run"
     runfile.remove(path, RUN)
     runfile.write(path, RUN)
-    runfile.remove(path, Run(pid=RUN.pid, url=RUN.url, token="another", started_at=1.5))
+    runfile.remove(path, RunningServer(pid=RUN.pid, url=RUN.url, token="another", started_at=1.5))
     assert path.exists()
     runfile.remove(path, RUN)
     assert not path.exists()

@@ -22,7 +22,7 @@ from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.service import runfile
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
-from hardpoint.service.guard import Limits
+from hardpoint.service.guard import IngressLimits
 from hardpoint.service.operator import running
 from hardpoint.service.server import (
     DESCRIPTORS_KEPT,
@@ -424,10 +424,10 @@ def test_a_changed_configuration_is_put_in_force_without_a_restart(tmp_path, sig
 
 
 def test_connections_leave_descriptors_for_the_rest():
-    assert affordable(Limits(), 1024).connections == 1024 - DESCRIPTORS_KEPT
-    assert affordable(Limits(connections=10), 1024).connections == 10
-    assert affordable(Limits(), 20).connections == 1
-    assert affordable(Limits(), resource.RLIM_INFINITY) == Limits()
+    assert affordable(IngressLimits(), 1024).connections == 1024 - DESCRIPTORS_KEPT
+    assert affordable(IngressLimits(connections=10), 1024).connections == 10
+    assert affordable(IngressLimits(), 20).connections == 1
+    assert affordable(IngressLimits(), resource.RLIM_INFINITY) == IngressLimits()
 
 
 def test_without_uvloop_the_standard_loop_serves(monkeypatch):

@@ -21,7 +21,7 @@ from hardpoint.store.driver import (
     Outcome,
     WriteFailedError,
 )
-from hardpoint.store.sqlite import Limits, SqliteReader, SqliteStore
+from hardpoint.store.sqlite import SqliteReader, SqliteStore, StatementLimits
 from hardpoint.testing.clock import ManualClock
 
 
@@ -192,7 +192,7 @@ class Stage:
             self.path,
             clock=self.clock,
             listeners=Listeners(self.told.append),
-            limits=Limits(**self.limits),
+            limits=StatementLimits(**self.limits),
             **self.settings,
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.webhooks.samples import Document, Fresh, Samples, assignment, samples
+from hardpoint.webhooks.samples import Document, FreshIds, Samples, assignment, samples
 
 NOW = 1_700_000_000.9
 
@@ -16,7 +16,7 @@ def counted() -> Callable[[], str]:
     return lambda: f"00000000-0000-7000-8000-{next(numbers):012d}"
 
 
-def build(fresh: Fresh) -> Document:
+def build(fresh: FreshIds) -> Document:
     return {"id": fresh.token("evt"), "at": fresh.now, "data": {"lines": [{"amount": 5}, [1, 2]]}}
 
 

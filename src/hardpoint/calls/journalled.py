@@ -26,10 +26,10 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.secrets import Secret
 from hardpoint.store.journal import (
-    Entry,
     Found,
     Intent,
     Journal,
+    JournalEntry,
     Other,
     Standing,
     UnrecordableError,
@@ -122,7 +122,7 @@ class Journalled(Generic[_Result]):
         operation: str,
         provider: str = "",
         settle_seconds: float = 0.0,
-        harmless: Callable[[Entry], bool] = lambda _: False,
+        harmless: Callable[[JournalEntry], bool] = lambda _: False,
     ) -> None:
         self._journal = journal
         self._intent = intent
@@ -160,7 +160,7 @@ class Journalled(Generic[_Result]):
                     "acted; look, then retry the job"
                 )
 
-    def _again(self, entry: Entry) -> _Result:
+    def _again(self, entry: JournalEntry) -> _Result:
         done = f"what the key {self._intent.key!r} stands for was done, and its result"
         if entry.result is None:
             raise AlreadyExistsError(f"{done} is not kept", **self._names)
@@ -195,7 +195,7 @@ class Journalled(Generic[_Result]):
         else:
             self._journal.free(self._intent)
 
-    async def _settled(self, entry: Entry) -> _Result:
+    async def _settled(self, entry: JournalEntry) -> _Result:
         """What became of it, as the provider has it; or it is sent now."""
         try:
             found = await self._found(entry)
@@ -206,7 +206,7 @@ class Journalled(Generic[_Result]):
             raise
         return await self._send() if found is None else replayed(found, self._effect.returns)
 
-    async def _found(self, entry: Entry) -> bytes | None:
+    async def _found(self, entry: JournalEntry) -> bytes | None:
         """The result of what was done; None when it is certain, or decided, that nothing was."""
         if self._effect.search is not None:
             return await self._search(self._effect.search, entry)
@@ -217,7 +217,7 @@ class Journalled(Generic[_Result]):
             "be asked; look, then retry the job or use a new key"
         )
 
-    async def _search(self, search: Search[_Result], entry: Entry) -> bytes | None:
+    async def _search(self, search: Search[_Result], entry: JournalEntry) -> bytes | None:
         try:
             results = await search.find(entry.started_at - CLOCK_SECONDS)
         except HardpointError as error:

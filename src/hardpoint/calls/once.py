@@ -23,7 +23,7 @@ from hardpoint.core.errors import HardpointError, MisuseError
 from hardpoint.core.outcome import checked_key
 from hardpoint.core.secrets import Secret
 from hardpoint.runtime.blocking import run
-from hardpoint.store.journal import Entry, Intent, Journal, UnrecordableError
+from hardpoint.store.journal import Intent, Journal, JournalEntry, UnrecordableError
 
 _Result = TypeVar("_Result")
 
@@ -223,7 +223,7 @@ class _Run:
         return given
 
 
-def _again(clock: Clock, function: Callable[..., Any], entry: Entry) -> bool:
+def _again(clock: Clock, function: Callable[..., Any], entry: JournalEntry) -> bool:
     """Whether an interrupted run may be made anew: a port's verb whose own keys still guard it."""
     connection = _connection_of(function)
     if connection is None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError, UnavailableError
 from hardpoint.http.limits import Limits, checked_url
 from hardpoint.http.messages import Request, Response, Transport
-from hardpoint.http.wire.names import Address, look_up, look_up_blocking
+from hardpoint.http.wire.names import ResolvedAddress, look_up, look_up_blocking
 
 UNTRUSTED = Limits(
     timeout=5.0,
@@ -139,5 +139,5 @@ async def resolve_blocking(host: str) -> Sequence[str]:
     return _addresses(look_up_blocking(host, 443, LOOK_UP_SECONDS))
 
 
-def _addresses(found: Sequence[Address]) -> list[str]:
+def _addresses(found: Sequence[ResolvedAddress]) -> list[str]:
     return list(dict.fromkeys(str(one[4][0]) for one in found))

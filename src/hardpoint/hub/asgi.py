@@ -25,12 +25,12 @@ from hardpoint.webhooks.answers import (
 )
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = Iterable[tuple[bytes, bytes]]
-Effect = Callable[[], Awaitable[None]]
+RawHeaders = Iterable[tuple[bytes, bytes]]
+Lifecycle = Callable[[], Awaitable[None]]
 
 HEADERS_MAX: Final = 100
 HEADER_BYTES_MAX: Final = 32 * 1024
@@ -74,12 +74,12 @@ def source_of(path: str, *, mounted: bool = False) -> str | None:
     return name if name and "/" not in name else None
 
 
-def header_bytes(headers: Headers) -> int:
+def header_bytes(headers: RawHeaders) -> int:
     """How many bytes names and values have together."""
     return sum(len(name) + len(value) for name, value in headers)
 
 
-def declared_length(headers: Headers) -> int:
+def declared_length(headers: RawHeaders) -> int:
     """What Content-Length announces; 0 where it says nothing one could count on."""
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
@@ -114,8 +114,8 @@ class InboxApp:
         self,
         receiver: Receiver,
         *,
-        start: Effect | None = None,
-        stop: Effect | None = None,
+        start: Lifecycle | None = None,
+        stop: Lifecycle | None = None,
         home: Callable[[], asyncio.AbstractEventLoop | None] | None = None,
         listeners: Listeners | None = None,
         bodies: BodyBudget | None = None,

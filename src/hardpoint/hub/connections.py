@@ -15,7 +15,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization, Bearer
-from hardpoint.hub.tables import Table
+from hardpoint.hub.tables import TomlTable
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.policy import Policy
@@ -43,7 +43,7 @@ class VaultKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySettings:
+class ConnectionPolicy:
     """How a connection is called.
 
     Attributes:
@@ -95,10 +95,10 @@ class ConnectionSettings:
     name: str
     provider: str
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    policy: PolicySettings = PolicySettings()
+    policy: ConnectionPolicy = ConnectionPolicy()
 
     @classmethod
-    def read(cls, name: str, tables: Table, folder: Path) -> Self:
+    def read(cls, name: str, tables: TomlTable, folder: Path) -> Self:
         """A connection from its table below `[connections]`.
 
         Raises:
@@ -213,7 +213,7 @@ def _required(one: Field[Any]) -> bool:
     return one.default is MISSING and one.default_factory is MISSING
 
 
-def _value(table: Table, key: str, hint: Any, folder: Path) -> Any:
+def _value(table: TomlTable, key: str, hint: Any, folder: Path) -> Any:
     """A key's value as the type of its field asks for."""
     if get_origin(hint) in {Union, UnionType}:
         kinds = get_args(hint)
@@ -231,8 +231,8 @@ def _value(table: Table, key: str, hint: Any, folder: Path) -> Any:
     return table.get(key, hint)
 
 
-def _policy(table: Table) -> PolicySettings:
-    default = PolicySettings()
+def _policy(table: TomlTable) -> ConnectionPolicy:
+    default = ConnectionPolicy()
     preset: Any = table.get("preset", str) if table.has("preset") else default.preset
     try:
         preset_options(preset)
@@ -241,7 +241,7 @@ def _policy(table: Table) -> PolicySettings:
     timeout, deadline = table.seconds("timeout", None), table.seconds("deadline", None)
     if deadline is not None and deadline < (timeout or 0):
         table.refuse("deadline", "is less than timeout", "An attempt fits into the whole call")
-    return PolicySettings(
+    return ConnectionPolicy(
         preset=preset,
         timeout=timeout,
         deadline=deadline,

@@ -21,7 +21,7 @@ import msgspec
 from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.oauth import OAuthSettings
-from hardpoint.hub.tables import Table
+from hardpoint.hub.tables import TomlTable
 
 if TYPE_CHECKING:
     from hardpoint.core.events import Listeners
@@ -69,7 +69,7 @@ class IdentitySettings:
     oauth: Mapping[str, OAuthSettings] = field(default_factory=dict[str, OAuthSettings])
 
     @classmethod
-    def read(cls, root: Table, folder: Path) -> Self:
+    def read(cls, root: TomlTable, folder: Path) -> Self:
         """`[vault]` and every `[oauth.<name>]`.
 
         Raises:
@@ -195,7 +195,7 @@ async def meet_issuers(accounts: "Accounts", listeners: "Listeners", asked: asyn
         wait = min(2 * wait, ISSUER_SECONDS_MAX)
 
 
-def _oauth(name: str, tables: Table, folder: Path) -> OAuthSettings:
+def _oauth(name: str, tables: TomlTable, folder: Path) -> OAuthSettings:
     table = tables.table(name, _KEYS)
     return OAuthSettings(
         name=name,
@@ -214,21 +214,21 @@ def _oauth(name: str, tables: Table, folder: Path) -> OAuthSettings:
     )
 
 
-def _optional(table: Table, key: str) -> str | None:
+def _optional(table: TomlTable, key: str) -> str | None:
     return table.get(key, str) if table.has(key) else None
 
 
-def _flag(table: Table, key: str, *, default: bool = True) -> bool:
+def _flag(table: TomlTable, key: str, *, default: bool = True) -> bool:
     return table.get(key, bool) if table.has(key) else default
 
 
-def _texts(table: Table, key: str) -> tuple[str, ...]:
+def _texts(table: TomlTable, key: str) -> tuple[str, ...]:
     values: list[Any] = table.get(key, list[Any]) if table.has(key) else []
     if not all(isinstance(one, str) for one in values):
         table.refuse(key, "holds something that is not a string", 'Write a list such as ["repo"]')
     return tuple(values)
 
 
-def _texts_by_name(table: Table, key: str) -> dict[str, str]:
+def _texts_by_name(table: TomlTable, key: str) -> dict[str, str]:
     inner = table.table(key, None)
     return {name: inner.get(name, str) for name in table.names(key)}

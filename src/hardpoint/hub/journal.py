@@ -3,7 +3,15 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import final
 
-from hardpoint.store.journal import Entry, Found, Intent, Journal, Other, Unfound, UnrecordableError
+from hardpoint.store.journal import (
+    Found,
+    Intent,
+    Journal,
+    JournalEntry,
+    Other,
+    Unfound,
+    UnrecordableError,
+)
 
 
 @final
@@ -19,7 +27,7 @@ class OpeningJournal:
         self._journal = journal
         self._open_store = open_store
 
-    async def begin(self, intent: Intent) -> Entry:
+    async def begin(self, intent: Intent) -> JournalEntry:
         """See `Journal`."""
         await self._open_store()
         return await self._journal.begin(intent)

@@ -15,7 +15,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.identity import IdentitySettings
-from hardpoint.hub.tables import Table
+from hardpoint.hub.tables import TomlTable
 from hardpoint.store.sqlite import Retention
 
 STORE_FILE = "hardpoint.db"
@@ -115,7 +115,7 @@ class Settings:
         except ValueError as error:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
         known = {"connections", "oauth", "public_url", "store", "vault", "webhooks", "worker"}
-        table = Table("", content, known)
+        table = TomlTable("", content, known)
         folder = where.parent
         settings = cls(
             store=_store(table, folder),
@@ -152,7 +152,7 @@ class Settings:
         return (*([self.path] if self.path else []), *dict.fromkeys(paths))
 
 
-def _public_url(table: Table) -> str | None:
+def _public_url(table: TomlTable) -> str | None:
     if not table.has("public_url"):
         return None
     url = checked_url(table.get("public_url", str), key="public_url")
@@ -161,7 +161,7 @@ def _public_url(table: Table) -> str | None:
     return url.rstrip("/")
 
 
-def _store(root: Table, folder: Path) -> StoreSettings:
+def _store(root: TomlTable, folder: Path) -> StoreSettings:
     table = root.table("store", {"url", "retention"})
     if not (root.has("store") or root.has("webhooks")):
         return StoreSettings(path=folder / STORE_FILE)
@@ -179,7 +179,7 @@ def _store(root: Table, folder: Path) -> StoreSettings:
     )
 
 
-def _retention(table: Table) -> Retention:
+def _retention(table: TomlTable) -> Retention:
     """In days; what is not written follows from what is: done, dead and keys rise in this order."""
     default = Retention()
     done = table.count("done_days", default.done / _DAY, most=_DAYS_MOST)
@@ -193,7 +193,7 @@ def _retention(table: Table) -> Retention:
     return Retention(done=done * _DAY, dead=dead * _DAY, keys=keys * _DAY)
 
 
-def _worker(table: Table) -> WorkerSettings:
+def _worker(table: TomlTable) -> WorkerSettings:
     default = WorkerSettings()
     return WorkerSettings(
         concurrency=table.count("concurrency", default.concurrency, most=_ATTEMPTS_MOST),
@@ -201,7 +201,7 @@ def _worker(table: Table) -> WorkerSettings:
     )
 
 
-def _source(name: str, root: Table, folder: Path) -> SourceSettings:
+def _source(name: str, root: TomlTable, folder: Path) -> SourceSettings:
     known = {"provider", "secrets", "url", "tolerance", "body_bytes_max", "type_from", "forward"}
     table = root.table("webhooks", None).table(name, known)
     if not _SOURCE.fullmatch(name):

@@ -11,7 +11,7 @@ from hardpoint.core.secrets import Secret
 _Value = TypeVar("_Value")
 
 
-class Table:
+class TomlTable:
     """A TOML table that refuses what it does not know and says where it stands.
 
     Args:
@@ -50,9 +50,9 @@ class Table:
         """Whether the key is written."""
         return key in self._content
 
-    def table(self, key: str, known: set[str] | None) -> "Table":
+    def table(self, key: str, known: set[str] | None) -> "TomlTable":
         """The table below a key; empty where there is none."""
-        return Table(self.key(key), self._content.get(key, {}), known)
+        return TomlTable(self.key(key), self._content.get(key, {}), known)
 
     def names(self, key: str) -> list[str]:
         """The keys of the table below a key."""

@@ -7,7 +7,7 @@ from hardpoint.core.effects import Clock, Random
 from hardpoint.oauth.refresh import serving
 from hardpoint.oauth.sealing import HeldCredential
 from hardpoint.oauth.transitions import Timing
-from hardpoint.store.vault import ConnectionRow, Key
+from hardpoint.store.vault import ConnectionRow, SlotKey
 
 KNOWN_MOST: Final = 10_000
 """How many credentials one process remembers."""
@@ -32,9 +32,9 @@ class FreshToken:
         self._now = clock.now
         self._monotonic = clock.monotonic
         self._random = random
-        self._known: dict[Key, _Known] = {}
+        self._known: dict[SlotKey, _Known] = {}
 
-    def known(self, key: Key) -> HeldCredential | None:
+    def known(self, key: SlotKey) -> HeldCredential | None:
         """A credential that needs no look; the way every call takes, so it does little."""
         known = self._known.get(key)
         if (
@@ -53,7 +53,7 @@ class FreshToken:
             return True
         return row.expires_at is not None and self._now() >= row.expires_at - self._early(row)
 
-    def remember(self, key: Key, current: HeldCredential) -> HeldCredential:
+    def remember(self, key: SlotKey, current: HeldCredential) -> HeldCredential:
         """Hand it out without another look, at most as long as it is to be used."""
         row = current.row
         if not serving(current, self._now()):
@@ -69,7 +69,7 @@ class FreshToken:
         self._known[key] = _Known(current, until, self._monotonic() + self._timing.cached)
         return current
 
-    def forget(self, key: Key) -> None:
+    def forget(self, key: SlotKey) -> None:
         """Look the next time."""
         self._known.pop(key, None)
 

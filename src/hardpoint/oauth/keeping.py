@@ -14,7 +14,7 @@ from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.tokens import Tokens, same
 from hardpoint.oauth.transitions import REJECTED_SECONDS, leased, moved, renewed
 from hardpoint.runtime.blocking import step
-from hardpoint.store.vault import ConnectionRow, Key, Rows
+from hardpoint.store.vault import ConnectionRow, SlotKey, VaultRows
 
 
 @final
@@ -26,7 +26,7 @@ class Keeper:
         self._commits = commits
 
     def put(
-        self, key: Key, tokens: Tokens, *, kind: str, client: str | None, account: str | None
+        self, key: SlotKey, tokens: Tokens, *, kind: str, client: str | None, account: str | None
     ) -> None:
         """Keep new credentials under a name, in place of what it had.
 
@@ -52,7 +52,7 @@ class Keeper:
             tell = self._commits.save(rows, before, after)
         tell()
 
-    def reject(self, key: Key, token: Secret) -> bool:
+    def reject(self, key: SlotKey, token: Secret) -> bool:
         """Note that the provider's API refused a token; whether it will be replaced."""
         by = self._by
         now = by.clock.now()
@@ -73,10 +73,10 @@ class Keeper:
         tell()
         return bool(row.refreshable)
 
-    def cut_off(self, tenant: str, name: str) -> dict[Key, HeldCredential | None]:
+    def cut_off(self, tenant: str, name: str) -> dict[SlotKey, HeldCredential | None]:
         """Let nobody have a token of any slot from now on; gives what is kept yet."""
         by = self._by
-        cut: dict[Key, HeldCredential | None] = {}
+        cut: dict[SlotKey, HeldCredential | None] = {}
         tells: list[Callable[[], None]] = []
         with by.file.transaction() as rows:
             for row in rows.connections(tenant):
@@ -101,7 +101,7 @@ class Keeper:
         endpoint = self._by.endpoint(current.row.client)
         return step(endpoint.give_back(current.tokens))
 
-    def erase(self, key: Key) -> None:
+    def erase(self, key: SlotKey) -> None:
         """Erase its credentials; the row stays, so that an answer that comes late is dropped."""
         by = self._by
         with by.file.transaction() as rows:
@@ -117,13 +117,13 @@ class Keeper:
         with self._by.file.reading() as rows:
             return tuple(self._status(rows, row) for row in rows.connections(tenant))
 
-    def status(self, key: Key) -> ConnectionStatus | None:
+    def status(self, key: SlotKey) -> ConnectionStatus | None:
         """Where one stands."""
         with self._by.file.reading() as rows:
             row = rows.connection(key)
             return None if row is None else self._status(rows, row)
 
-    def _status(self, rows: Rows, row: ConnectionRow) -> ConnectionStatus:
+    def _status(self, rows: VaultRows, row: ConnectionRow) -> ConnectionStatus:
         refused = rows.client(row.client or "")
         return ConnectionStatus(
             tenant=row.tenant,
@@ -151,7 +151,7 @@ def _of_another(row: ConnectionRow, account: str | None) -> bool:
     return live and row.account is not None and account is not None and row.account != account
 
 
-def _new(key: Key, now: float) -> ConnectionRow:
+def _new(key: SlotKey, now: float) -> ConnectionRow:
     return ConnectionRow(
         tenant=key.tenant,
         name=key.name,

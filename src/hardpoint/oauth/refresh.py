@@ -44,7 +44,7 @@ from hardpoint.oauth.transitions import (
     takes,
 )
 from hardpoint.runtime.blocking import step
-from hardpoint.store.vault import ClientRow, ConnectionRow, CredentialRow, Key, Rows
+from hardpoint.store.vault import ClientRow, ConnectionRow, CredentialRow, SlotKey, VaultRows
 
 _POLL_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
@@ -57,14 +57,14 @@ class Commits:
     def __init__(self, effects: OAuthEffects) -> None:
         self._by = effects
 
-    def look(self, key: Key) -> HeldCredential | None:
+    def look(self, key: SlotKey) -> HeldCredential | None:
         """The credential as it stands."""
         with self._by.file.reading() as rows:
             row = rows.connection(key)
             return None if row is None else held(self._by.envelope, rows, row)
 
     def save(
-        self, rows: Rows, before: ConnectionRow | None, after: ConnectionRow
+        self, rows: VaultRows, before: ConnectionRow | None, after: ConnectionRow
     ) -> Callable[[], None]:
         """Write a row; the function returned tells listeners, and belongs after the commit."""
         if after != before:
@@ -150,7 +150,7 @@ class Commits:
                 after = self.adopt(rows, before)
             self.adopted(before, after, spooled.row)
 
-    def adopt(self, rows: Rows, row: ConnectionRow | None) -> ConnectionRow | None:
+    def adopt(self, rows: VaultRows, row: ConnectionRow | None) -> ConnectionRow | None:
         """The row, renewed by what waits in the spool for it if something does."""
         if row is None or row.attempt_at is None:
             return row
@@ -206,7 +206,7 @@ class Refresher:
         self._commits = commits
 
     def renew(
-        self, key: Key, seen: int, *, asked: bool = False, resend: bool = False
+        self, key: SlotKey, seen: int, *, asked: bool = False, resend: bool = False
     ) -> HeldCredential | None:
         """The credential after version `seen`, or as it stands where it cannot be had now.
 
@@ -242,7 +242,7 @@ class Refresher:
                 case _:
                     return claim.held
 
-    def _free(self, key: Key, seen: int, until: float) -> bool:
+    def _free(self, key: SlotKey, seen: int, until: float) -> bool:
         """Wait for whoever renews it; whether that is over. It only reads: the other writes."""
         by = self._by
         while by.clock.monotonic() < until:
@@ -257,7 +257,7 @@ class Refresher:
                 return True
         return False
 
-    def _claim(self, key: Key, seen: int, *, asked: bool, resend: bool) -> _Claim | None:
+    def _claim(self, key: SlotKey, seen: int, *, asked: bool, resend: bool) -> _Claim | None:
         by = self._by
         with by.file.transaction() as rows:
             stored = rows.connection(key)
@@ -303,7 +303,7 @@ class Refresher:
             before=row.attempt_at,
         )
 
-    def _client_refused(self, rows: Rows, row: ConnectionRow, now: float) -> ClientRow | None:
+    def _client_refused(self, rows: VaultRows, row: ConnectionRow, now: float) -> ClientRow | None:
         """The client, while it is refused: one connection asks for all of them, once a minute."""
         found = rows.client(row.client or "")
         still = found is not None and now < found.retry_at <= now + CLIENT_RETRY_SECONDS

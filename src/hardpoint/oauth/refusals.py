@@ -12,12 +12,12 @@ from hardpoint.core.errors import (
 )
 from hardpoint.oauth.sealing import HeldCredential
 from hardpoint.oauth.states import ConnectionState
-from hardpoint.store.vault import Key
+from hardpoint.store.vault import SlotKey
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}", re.ASCII)
 
 
-def checked(key: Key) -> Key:
+def checked(key: SlotKey) -> SlotKey:
     """A key whose names can be names.
 
     Raises:
@@ -31,7 +31,7 @@ def checked(key: Key) -> Key:
     return key
 
 
-def unknown(key: Key) -> ReauthorizationRequiredError:
+def unknown(key: SlotKey) -> ReauthorizationRequiredError:
     """The same for what never was, what was disconnected, and what is another tenant's."""
     return ReauthorizationRequiredError(
         f"{key.name} is not connected", connection=key.name, reason="not_connected"

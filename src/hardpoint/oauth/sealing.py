@@ -13,7 +13,14 @@ from hardpoint.core.errors import ConfigurationError, StoreCorruptError
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.keyring import Keyring, WrappingKey
 from hardpoint.oauth.tokens import Tokens
-from hardpoint.store.vault import ClientRow, ConnectionRow, CredentialRow, Key, Rows, VaultFile
+from hardpoint.store.vault import (
+    ClientRow,
+    ConnectionRow,
+    CredentialRow,
+    SlotKey,
+    VaultFile,
+    VaultRows,
+)
 
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
@@ -153,7 +160,7 @@ def sealed(envelope: Envelope, row: ConnectionRow, tokens: Tokens, now: float) -
     )
 
 
-def held(envelope: Envelope, rows: Rows, row: ConnectionRow) -> HeldCredential | None:
+def held(envelope: Envelope, rows: VaultRows, row: ConnectionRow) -> HeldCredential | None:
     """The row with its tokens; None when they were erased.
 
     Raises:
@@ -185,7 +192,7 @@ def opened(envelope: Envelope, row: ConnectionRow, found: CredentialRow) -> Toke
     )
 
 
-def rewrapped(envelope: Envelope, key: Key, found: CredentialRow) -> Sealed:
+def rewrapped(envelope: Envelope, key: SlotKey, found: CredentialRow) -> Sealed:
     """A credential with its data key wrapped by the primary; it stays sealed as it is."""
     return envelope.rewrapped(box_of(found), _place(key, found.version))
 
@@ -195,7 +202,7 @@ def box_of(found: CredentialRow) -> Sealed:
     return Sealed(key_id=found.key_id, wrapped=found.wrapped, sealed=found.sealed)
 
 
-def _place(key: Key, version: int) -> SlotPlace:
+def _place(key: SlotKey, version: int) -> SlotPlace:
     return SlotPlace(key.tenant, key.name, key.slot, version)
 
 

@@ -13,7 +13,7 @@ from typing import final
 import msgspec
 
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
-from hardpoint.store.vault import ConnectionRow, CredentialRow, Key
+from hardpoint.store.vault import ConnectionRow, CredentialRow, SlotKey
 
 
 class Spooled(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class Spool:
         except OSError as error:
             raise StoreUnavailableError(f"{self.folder}: {error.strerror}") from error
 
-    def find(self, key: Key, version: int) -> Spooled | None:
+    def find(self, key: SlotKey, version: int) -> Spooled | None:
         """What waits to become this version.
 
         Raises:
@@ -67,12 +67,12 @@ class Spool:
         found = (self._read(path) for path in sorted(self.folder.glob("*.json")))
         return tuple(one for one in found if one is not None)
 
-    def remove(self, key: Key, version: int) -> None:
+    def remove(self, key: SlotKey, version: int) -> None:
         """It is in the vault now, or of no use any more."""
         with suppress(FileNotFoundError):
             self._path(key, version).unlink()
 
-    def _path(self, key: Key, version: int) -> Path:
+    def _path(self, key: SlotKey, version: int) -> Path:
         name = hashlib.sha256("\0".join((*key, str(version))).encode()).hexdigest()[:32]
         return self.folder / f"{name}.json"
 

@@ -41,7 +41,7 @@ from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 from hardpoint.runtime.work import ThreadWork, Work
-from hardpoint.store.vault import Key, VaultFile
+from hardpoint.store.vault import SlotKey, VaultFile
 
 TENANT = "default"
 SLOT = "main"
@@ -167,7 +167,7 @@ class Vault:
                 the next try is due.
             ClientRefusedError: the provider refuses our client; no user can help.
         """
-        known = self._fresh.known(Key(tenant, connection, slot))
+        known = self._fresh.known(SlotKey(tenant, connection, slot))
         if known is not None:
             return known.tokens.access
         return (await self.current(connection, tenant=tenant, slot=slot)).tokens.access
@@ -180,7 +180,7 @@ class Vault:
         Raises:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
-        key = Key(tenant, connection, slot)
+        key = SlotKey(tenant, connection, slot)
         known = self._fresh.known(key)
         return known or self._granted(await self._current(checked(key)))
 
@@ -205,7 +205,7 @@ class Vault:
         Raises:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
-        key = checked(Key(tenant, connection, slot))
+        key = checked(SlotKey(tenant, connection, slot))
         before = self._found(key, await self._work.do(partial(self._commits.look, key)))
         seen = before.row.version
         job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
@@ -226,7 +226,7 @@ class Vault:
         Returns:
             Whether it will be replaced.
         """
-        key = checked(Key(tenant, connection, slot))
+        key = checked(SlotKey(tenant, connection, slot))
         replaced = await self._work.do(partial(self._keeper.reject, key, token))
         self._fresh.forget(key)
         return replaced
@@ -298,7 +298,7 @@ class Vault:
         """
         self._client(client)
         for slot, found in {SLOT: tokens, **tokens.slots}.items():
-            key = checked(Key(tenant, connection, slot))
+            key = checked(SlotKey(tenant, connection, slot))
             await self._put(key, found, kind="oauth", client=client, account=account)
         return await self.status(connection, tenant=tenant)
 
@@ -306,7 +306,7 @@ class Vault:
         self, connection: str, secret: Secret, *, tenant: str = TENANT, user: str | None = None
     ) -> ConnectionStatus:
         """Keep an API key, or with `user` the password of Basic credentials."""
-        key = checked(Key(tenant, connection))
+        key = checked(SlotKey(tenant, connection))
         tokens = Tokens(access=secret, issued_at=self._clock.now())
         kind = "basic" if user else "api_key"
         await self._put(key, tokens, kind=kind, client=None, account=user)
@@ -327,7 +327,7 @@ class Vault:
             ReauthorizationRequiredError: there is no such connection.
             TokenEndpointError: the provider did not confirm, and not everything was erased.
         """
-        first = checked(Key(tenant, connection))
+        first = checked(SlotKey(tenant, connection))
         cut = await self._work.do(partial(self._keeper.cut_off, tenant, connection))
         if not cut:
             raise unknown(first)
@@ -355,7 +355,7 @@ class Vault:
         Raises:
             ReauthorizationRequiredError: there is no such connection.
         """
-        key = checked(Key(tenant, connection, slot))
+        key = checked(SlotKey(tenant, connection, slot))
         found = await self._work.do(partial(self._keeper.status, key))
         if found is None:
             raise unknown(key)
@@ -397,13 +397,13 @@ class Vault:
         return found
 
     async def _put(
-        self, key: Key, tokens: Tokens, *, kind: str, client: str | None, account: str | None
+        self, key: SlotKey, tokens: Tokens, *, kind: str, client: str | None, account: str | None
     ) -> None:
         job = partial(self._keeper.put, key, tokens, kind=kind, client=client, account=account)
         await self._work.do(job)
         self._fresh.forget(key)
 
-    async def _current(self, key: Key) -> HeldCredential:
+    async def _current(self, key: SlotKey) -> HeldCredential:
         """The credential, renewed where that is due and somebody can."""
         looked = self._found(key, await self._work.do(partial(self._commits.look, key)))
         if not self._fresh.due(looked.row):
@@ -425,7 +425,7 @@ class Vault:
             raise refusal(current, now)
         return current
 
-    def _found(self, key: Key, current: HeldCredential | None) -> HeldCredential:
+    def _found(self, key: SlotKey, current: HeldCredential | None) -> HeldCredential:
         if current is None or current.row.state == ConnectionState.DISCONNECTED.value:
             raise unknown(key)
         return current

@@ -19,7 +19,7 @@ from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
 from hardpoint.hub.asgi import Receive, Scope, Send
 from hardpoint.hub.hub import Hub
 from hardpoint.service.readiness import Readiness
-from hardpoint.service.runfile import Run
+from hardpoint.service.runfile import RunningServer
 from hardpoint.store.driver import NOTE_LENGTH_MAX
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -61,8 +61,12 @@ class _Refusal(Exception):  # noqa: N818 - an answer, raised where it is decided
 
 
 def admin_app(
-    hub: Hub, readiness: Readiness, run: Run, *, hosts: frozenset[str] | None = LOOPBACK_NAMES
-) -> "Gate":
+    hub: Hub,
+    readiness: Readiness,
+    run: RunningServer,
+    *,
+    hosts: frozenset[str] | None = LOOPBACK_NAMES,
+) -> "AdminGate":
     """The whole admin application.
 
     Args:
@@ -72,7 +76,7 @@ def admin_app(
         hosts: what the Host header may name; None: anything, for a listener that others reach.
     """
     api = _Api(hub, run)
-    return Gate(
+    return AdminGate(
         Starlette(
             routes=[
                 Route("/healthz", _answering(_healthz), methods=["GET"]),
@@ -88,7 +92,7 @@ def admin_app(
 
 
 @final
-class Gate:
+class AdminGate:
     """Lets through what no browser was tricked into sending."""
 
     def __init__(self, app: Starlette, hosts: frozenset[str] | None) -> None:
@@ -119,7 +123,7 @@ class Gate:
 class _Api:
     """Orders from the command line."""
 
-    def __init__(self, hub: Hub, run: Run) -> None:
+    def __init__(self, hub: Hub, run: RunningServer) -> None:
         self._hub = hub
         self._run = run
         self._token = _digest(f"Bearer {run.token}")

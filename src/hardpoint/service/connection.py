@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hardpoint.core.events import Listeners
 from hardpoint.hub.asgi import HEADERS_TOO_LARGE, header_bytes
-from hardpoint.service.guard import Guard
+from hardpoint.service.guard import IngressGuard
 from hardpoint.webhooks.answers import UNAVAILABLE, Answer
 
 MALFORMED = Answer(status=400, body=b'{"error":"malformed_request"}')
@@ -47,7 +47,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     parser: httptools.HttpRequestParser
 
-    def __init__(self, guard: Guard, config: Config) -> None:
+    def __init__(self, guard: IngressGuard, config: Config) -> None:
         super().__init__(config, guard.state, {})
         self._guard = guard
         self._stage = IDLE

@@ -14,7 +14,7 @@ from hardpoint.hub.bodies import BODIES_BYTES_MAX, BodyBudget
 from hardpoint.webhooks.answers import Answer
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class IngressLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What one connection, and all of them, may ask for.
 
     Attributes:
@@ -42,7 +42,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     sweep_seconds: float = 1
 
 
-class Tally(Protocol):
+class SourceTally(Protocol):
     """Counts a request that was refused; see `Receiver.refused`."""
 
     def __call__(self, source: str, reason: str) -> None:
@@ -65,7 +65,7 @@ class Guarded(Protocol):
 
 
 @final
-class Guard:
+class IngressGuard:
     """What the connections of one listener share.
 
     Attributes:
@@ -75,7 +75,7 @@ class Guard:
         state: what uvicorn keeps for a server.
     """
 
-    def __init__(self, limits: Limits, clock: Clock, *, refused: Tally) -> None:
+    def __init__(self, limits: IngressLimits, clock: Clock, *, refused: SourceTally) -> None:
         self.limits = limits
         self.refused = refused
         self.bodies = BodyBudget(limits.bodies_bytes)

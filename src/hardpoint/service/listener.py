@@ -8,7 +8,7 @@ from typing import Any, final
 from uvicorn.config import Config
 
 from hardpoint.service.connection import GuardedProtocol
-from hardpoint.service.guard import Guard
+from hardpoint.service.guard import IngressGuard
 from hardpoint.service.sockets import BACKLOG, url_of
 
 DRAIN_STEP_SECONDS = 0.02
@@ -32,7 +32,7 @@ def application(app: Any) -> Config:
 
 
 @final
-class Listener:
+class ListeningSocket:
     """Accepts connections on a socket.
 
     Args:
@@ -45,7 +45,7 @@ class Listener:
     """
 
     def __init__(
-        self, sock: socket.socket, guard: Guard, connect: Callable[[], GuardedProtocol]
+        self, sock: socket.socket, guard: IngressGuard, connect: Callable[[], GuardedProtocol]
     ) -> None:
         self.url = url_of(sock)
         self.guard = guard

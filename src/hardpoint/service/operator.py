@@ -10,7 +10,7 @@ import msgspec
 
 from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
 from hardpoint.service import runfile
-from hardpoint.service.runfile import Run
+from hardpoint.service.runfile import RunningServer
 
 ALIVE_SECONDS = 2.0
 ANSWER_SECONDS = 30.0
@@ -34,7 +34,7 @@ def running(database: Path) -> "Operator | None":
 class Operator:
     """Orders to a running server; one it does not carry out is a `StoreUnavailableError`."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunningServer) -> None:
         self.run = run
 
     def answers(self) -> bool:

@@ -20,7 +20,7 @@ from hardpoint.service.connection import (
     GuardedProtocol,
     request_path,
 )
-from hardpoint.service.guard import Guard
+from hardpoint.service.guard import IngressGuard
 from hardpoint.webhooks.answers import TOO_LARGE, UNAVAILABLE, Answer, Receiver
 
 
@@ -41,7 +41,7 @@ class InboxProtocol(GuardedProtocol):
         config: its application answers everything else.
     """
 
-    def __init__(self, receiver: Receiver, guard: Guard, config: Config) -> None:
+    def __init__(self, receiver: Receiver, guard: IngressGuard, config: Config) -> None:
         super().__init__(guard, config)
         self._receiver = receiver
 

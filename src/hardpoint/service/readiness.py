@@ -37,7 +37,7 @@ CIRCUITS_MAX = 20
 """How many open circuits are named."""
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class ReadinessState(msgspec.Struct, frozen=True, kw_only=True):
     """What `/readyz` says.
 
     Attributes:
@@ -94,7 +94,7 @@ class Readiness:
         self._outside: asyncio.Future[tuple[list[str], list[str]]] | None = None
         hub.listeners.add(self._heard)
 
-    async def look(self) -> State:
+    async def look(self) -> ReadinessState:
         """The state now."""
         trouble, backlog = await self._ask_store()
         failure = self._hub.failure
@@ -108,7 +108,7 @@ class Readiness:
         if vault is not None:
             against.append(f"vault: {vault}")
         against += full
-        return State(
+        return ReadinessState(
             ready=not against,
             reasons=(*against, *self._hindrances(), *refused),
             store_writable=trouble is None and not full,

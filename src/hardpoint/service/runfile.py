@@ -16,7 +16,7 @@ _BYTES_MAX = 4096
 
 
 @final
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     """A running server.
 
     Attributes:
@@ -40,7 +40,7 @@ def path_of(database: Path) -> Path:
     return Path(f"{database}.run")
 
 
-def write(path: Path, run: Run) -> None:
+def write(path: Path, run: RunningServer) -> None:
     """Put the file in place, whole from its first moment.
 
     Raises:
@@ -57,7 +57,7 @@ def write(path: Path, run: Run) -> None:
         raise ConfigurationError(str(path), f"cannot be written ({error.strerror})") from None
 
 
-def read(path: Path) -> Run | None:
+def read(path: Path) -> RunningServer | None:
     """What the file says; None where there is none, or not one of ours.
 
     Raises:
@@ -68,17 +68,17 @@ def read(path: Path) -> Run | None:
             content = file.read(_BYTES_MAX)
     except PermissionError:
         raise ConfigurationError(
-            str(path), "belongs to another user's server", fix="Run this as that user"
+            str(path), "belongs to another user's server", fix="RunningServer this as that user"
         ) from None
     except OSError:
         return None
     try:
-        return msgspec.json.decode(content, type=Run)
+        return msgspec.json.decode(content, type=RunningServer)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
-def remove(path: Path, run: Run) -> None:
+def remove(path: Path, run: RunningServer) -> None:
     """Take the file away, unless another server has put its own there."""
     if read(path) == run:
         path.unlink(missing_ok=True)

@@ -27,12 +27,12 @@ from hardpoint.service import runfile
 from hardpoint.service.admin import LOOPBACK_NAMES, admin_app
 from hardpoint.service.connection import GuardedProtocol
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
-from hardpoint.service.guard import Guard, Limits
-from hardpoint.service.listener import Listener, application
+from hardpoint.service.guard import IngressGuard, IngressLimits
+from hardpoint.service.listener import ListeningSocket, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
-from hardpoint.service.runfile import Run
+from hardpoint.service.runfile import RunningServer
 from hardpoint.service.sockets import bind, bind_unix, is_loopback, url_of
 from hardpoint.webhooks.calling import CANCEL_SECONDS, in_handler
 
@@ -98,7 +98,7 @@ class Server:
         admin_host: str = "127.0.0.1",
         admin_port: int | None = None,
         force_admin: bool = False,
-        limits: Limits | None = None,
+        limits: IngressLimits | None = None,
         patience: Patience | None = None,
         hangup_stops: bool = False,
         poll: float = POLL_SECONDS,
@@ -115,7 +115,7 @@ class Server:
         self._hub = hub
         self._address = uds or (host, port)
         self._admin_address = admin_host, (port and port + 1) if admin_port is None else admin_port
-        self._limits = affordable(limits or Limits())
+        self._limits = affordable(limits or IngressLimits())
         self._patience = patience or Patience()
         self._hangup_stops = hangup_stops
         self._poll = poll
@@ -160,7 +160,7 @@ class Server:
     async def _serve(self, public: socket, admin: socket, reloader: Reloader) -> int:
         """From the first request taken to the last one answered; gives how many were cut off."""
         hub, patience = self._hub, self._patience
-        run = Run(
+        run = RunningServer(
             pid=os.getpid(),
             url=url_of(admin, reachable=True),
             token=secrets.token_urlsafe(32),
@@ -187,19 +187,19 @@ class Server:
             for listener in (front, back):
                 await listener.drain(soft=0, limit=0)
 
-    def _front(self, sock: socket) -> Listener:
+    def _front(self, sock: socket) -> ListeningSocket:
         receiver = self._hub.receiver
-        guard = Guard(self._limits, self._clock, refused=receiver.refused)
+        guard = IngressGuard(self._limits, self._clock, refused=receiver.refused)
         doors = InboxApp(receiver, listeners=self._hub.listeners, bodies=guard.bodies)
         app = application(doors)
-        return Listener(sock, guard, functools.partial(InboxProtocol, receiver, guard, app))
+        return ListeningSocket(sock, guard, functools.partial(InboxProtocol, receiver, guard, app))
 
-    def _back(self, sock: socket, readiness: Readiness, run: Run) -> Listener:
-        guard = Guard(Limits(connections=64), self._clock, refused=_uncounted)
+    def _back(self, sock: socket, readiness: Readiness, run: RunningServer) -> ListeningSocket:
+        guard = IngressGuard(IngressLimits(connections=64), self._clock, refused=_uncounted)
         alone = is_loopback(self._admin_address[0])
         hosts = LOOPBACK_NAMES | {url_of(sock)[7:].rpartition(":")[0]} if alone else None
         app = application(admin_app(self._hub, readiness, run, hosts=hosts))
-        return Listener(sock, guard, functools.partial(GuardedProtocol, guard, app))
+        return ListeningSocket(sock, guard, functools.partial(GuardedProtocol, guard, app))
 
     async def _stop_hub(self) -> None:
         hub, patience = self._hub, self._patience
@@ -308,7 +308,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def affordable(limits: Limits, descriptors: int | None = None) -> Limits:
+def affordable(limits: IngressLimits, descriptors: int | None = None) -> IngressLimits:
     """The limits, with no more connections than this process may have files open."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if descriptors is None else descriptors
     if allowed == resource.RLIM_INFINITY:

@@ -60,7 +60,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     job: JobName | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal has under a key.
 
     Attributes:
@@ -117,7 +117,7 @@ class Journal(Protocol):
     that fail, cancelled ones among them; a crash that comes before them leaves the key open.
     """
 
-    async def begin(self, intent: Intent) -> Entry:
+    async def begin(self, intent: Intent) -> JournalEntry:
         """Write the intent down, or tell what is there. After NEW and OPEN, say how it ended."""
         ...
 

@@ -90,7 +90,7 @@ class StoreInTheWay(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended, before it is recorded."""
 
     outcome: Outcome
@@ -102,7 +102,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     exception: BaseException | None = None
 
 
-_DONE = Verdict(outcome=Outcome.DONE)
+_DONE = AttemptVerdict(outcome=Outcome.DONE)
 
 
 @final
@@ -137,7 +137,7 @@ class Insistence:
 
 
 @final
-class Attempts:
+class AttemptRunner:
     """Runs attempts; see `Worker` for the arguments."""
 
     def __init__(
@@ -205,7 +205,7 @@ class Attempts:
         return await self.record(lease, verdict, started)
 
     async def record(
-        self, lease: Lease, verdict: Verdict, started: float, writes: tuple[Write, ...] = ()
+        self, lease: Lease, verdict: AttemptVerdict, started: float, writes: tuple[Write, ...] = ()
     ) -> float | None:
         """Complete the job, waiting for the store as long as it takes; see `run`.
 
@@ -231,19 +231,19 @@ class Attempts:
         self._report(lease, verdict, started, completed)
         return verdict.retry_in
 
-    def _judged(self, handler: Handler, lease: Lease, error: BaseException) -> Verdict:
+    def _judged(self, handler: Handler, lease: Lease, error: BaseException) -> AttemptVerdict:
         """What an error of the user's code means; whatever it is, it may not become one of ours."""
         kind = type(error)
         try:
             if issubclass(kind, Skip):
-                return Verdict(outcome=Outcome.SKIPPED, error=summary_of(error))
+                return AttemptVerdict(outcome=Outcome.SKIPPED, error=summary_of(error))
             if issubclass(kind, Permanent):
                 return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="permanent")
             return self._failed(handler, lease, error)
         except Exception:  # noqa: BLE001 - an attribute of it raised
             return self._tried_again(handler, lease, summary_of(error))
 
-    def _failed(self, handler: Handler, lease: Lease, error: BaseException) -> Verdict:
+    def _failed(self, handler: Handler, lease: Lease, error: BaseException) -> AttemptVerdict:
         """Try again, or give up; never again what may have acted and cannot be told from a repeat.
 
         A handler that has looked says `RetryAfter` or `Permanent` itself.
@@ -270,11 +270,11 @@ class Attempts:
             return _verdict_of(error, handler, outcome=Outcome.NEEDS_RECONCILE)
         return _verdict_of(error, handler, outcome=Outcome.FAILED, retry_in=delay)
 
-    def _tried_again(self, handler: Handler, lease: Lease, text: str) -> Verdict:
+    def _tried_again(self, handler: Handler, lease: Lease, text: str) -> AttemptVerdict:
         delay = handler.retry.delay(lease.failures + 1, self._random)
         if delay is None:
-            return Verdict(outcome=Outcome.DEAD, reason="attempts", error=text)
-        return Verdict(outcome=Outcome.FAILED, retry_in=delay, error=text)
+            return AttemptVerdict(outcome=Outcome.DEAD, reason="attempts", error=text)
+        return AttemptVerdict(outcome=Outcome.FAILED, retry_in=delay, error=text)
 
     def _forgotten(self, doubt: OutcomeUnknownError, lease: Lease, delay: float) -> bool:
         """Whether the provider may have forgotten the key by then; it knows it from now at most."""
@@ -282,7 +282,9 @@ class Attempts:
             return False
         return self._clock.now() + delay - lease.event.received_at >= doubt.key_seconds
 
-    def _report(self, lease: Lease, verdict: Verdict, started: float, completed: Completed) -> None:
+    def _report(
+        self, lease: Lease, verdict: AttemptVerdict, started: float, completed: Completed
+    ) -> None:
         refused = completed is Completed.REFUSED
         if not (self._listeners.active or verdict.error or refused):
             return
@@ -343,11 +345,11 @@ def _verdict_of(
     outcome: Outcome,
     reason: str | None = None,
     retry_in: float | None = None,
-) -> Verdict:
+) -> AttemptVerdict:
     """What became of an attempt that raised. A refusal of ours says all that there is to say."""
     place = place_of(error, handler.home)
     plain = isinstance(error, HardpointError) and place is None
-    return Verdict(
+    return AttemptVerdict(
         outcome=outcome,
         error=summary_of(error),
         retry_in=retry_in,

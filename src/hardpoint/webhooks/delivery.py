@@ -17,7 +17,7 @@ _MALFORMED = Notification(id="", type="")
 
 
 @final
-class Delivery:
+class VerifiedDelivery:
     """A verified request.
 
     Attributes:

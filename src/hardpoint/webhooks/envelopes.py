@@ -16,7 +16,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 OptionalName = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)] | None
 """The same where the vendor may leave it out, or empty."""
 
-Envelope = TypeVar("Envelope")
+SignedEnvelope = TypeVar("SignedEnvelope")
 
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -25,7 +25,7 @@ class Unreadable(Exception):  # noqa: N818 - not an error: the event is stored a
     """A body under a good signature that is not what the vendor sends; its text says why."""
 
 
-def open_envelope(decode: Callable[[bytes], Envelope], body: bytes) -> Envelope:
+def open_envelope(decode: Callable[[bytes], SignedEnvelope], body: bytes) -> SignedEnvelope:
     """The few fields a struct asks for.
 
     What the struct does not name is skipped, its syntax and encoding checked. A key that stands

@@ -22,7 +22,7 @@ from hardpoint.store.driver import (
     lane_of,
 )
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
-from hardpoint.webhooks.delivery import Delivery
+from hardpoint.webhooks.delivery import VerifiedDelivery
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
 from hardpoint.webhooks.verification import Notification, Verified, WebhookRequest
@@ -156,11 +156,14 @@ class Inbox:
             reply = verified.reply
             done(Answer(status=reply.status, headers=reply.headers, body=reply.body))
         else:
-            delivery = Delivery(source, request, verified, now, done)
+            delivery = VerifiedDelivery(source, request, verified, now, done)
             delivery.store(lambda event, settle: self._store_one(delivery, event, settle))
 
     def _store_one(
-        self, delivery: Delivery, notification: Notification, settle: Callable[[Answer], None]
+        self,
+        delivery: VerifiedDelivery,
+        notification: Notification,
+        settle: Callable[[Answer], None],
     ) -> None:
         event = self._event(delivery, notification)
         admission = _Admission(self, event, delivery.kept, delivery.verified.key, settle)
@@ -169,7 +172,7 @@ class Inbox:
         except Exception as error:  # noqa: BLE001 - it is judged where all results are
             admission(error)
 
-    def _event(self, delivery: Delivery, notification: Notification) -> NewEvent:
+    def _event(self, delivery: VerifiedDelivery, notification: Notification) -> NewEvent:
         source, verified = delivery.source.name, delivery.verified
         body = delivery.body if notification.body is None else notification.body
         malformed = notification.malformed or verified.malformed

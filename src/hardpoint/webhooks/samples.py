@@ -37,7 +37,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @final
-class Fresh:
+class FreshIds:
     """What a document is filled with, so that no two samples are the same event.
 
     Attributes:
@@ -59,7 +59,7 @@ class Fresh:
         return f"{prefix}_{self._ids().replace('-', '')}"
 
 
-Builder = Callable[[Fresh], Any]
+Builder = Callable[[FreshIds], Any]
 """What builds a body: a document, or a list of them where the vendor sends lists."""
 
 
@@ -80,7 +80,7 @@ class Samples:
         self,
         documents: Mapping[str, Builder],
         *,
-        event_id: Callable[[Fresh, Any], str],
+        event_id: Callable[[FreshIds, Any], str],
         event_type: Callable[[Any], str | None] = lambda document: document.get("type"),
         indent: int = 0,
         form: bool = False,
@@ -124,7 +124,7 @@ class Samples:
             raise ConfigurationError(
                 "event", f"there is no sample of {event_type!r}", fix=f"Known: {known}"
             )
-        fresh = Fresh(now, ids)
+        fresh = FreshIds(now, ids)
         document = deepcopy(build(fresh))  # what builders share is not the overrides' to change
         for path, value in (overrides or {}).items():
             _override(document, path, value, text=self._form or self._text_at(path))
@@ -203,7 +203,7 @@ def _key(place: Any, step: str, path: str) -> str | int:
 
 
 def _standard(event_type: str, **data: Any) -> Builder:
-    def build(fresh: Fresh) -> Document:
+    def build(fresh: FreshIds) -> Document:
         moment = datetime.fromtimestamp(fresh.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "type": event_type,

@@ -33,7 +33,7 @@ _TIMESTAMP_DIGITS_MAX = 12
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
-Key = TypeVar("Key")
+KeyType = TypeVar("KeyType")
 
 
 @final
@@ -156,8 +156,8 @@ class Unfit:
 
 
 def prepare(
-    secrets: Sequence[Secret], make: Callable[[str], Key | Unfit]
-) -> tuple[tuple[int, Key], ...]:
+    secrets: Sequence[Secret], make: Callable[[str], KeyType | Unfit]
+) -> tuple[tuple[int, KeyType], ...]:
     """One key from each live secret, each with its place among them.
 
     Args:
@@ -180,7 +180,7 @@ def prepare(
     )
 
 
-def _prepared(key: str, secret: Secret, make: Callable[[str], Key | Unfit]) -> Key:
+def _prepared(key: str, secret: Secret, make: Callable[[str], KeyType | Unfit]) -> KeyType:
     try:
         made = make(secret.reveal())
     except ConfigurationError as error:

@@ -12,7 +12,7 @@ from typing import final
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.driver import InboxStore, Lease, Outcome
-from hardpoint.webhooks.attempts import Attempts, Insistence, Verdict
+from hardpoint.webhooks.attempts import AttemptRunner, AttemptVerdict, Insistence
 from hardpoint.webhooks.lanes import Seat
 from hardpoint.webhooks.threads import Threads
 
@@ -33,7 +33,7 @@ class Suspects:
     def __init__(
         self,
         store: InboxStore,
-        attempts: Attempts,
+        attempts: AttemptRunner,
         insistence: Insistence,
         *,
         clock: Clock,
@@ -78,7 +78,7 @@ class Suspects:
         """Mark its start and run it; one that was counted against too often is given up."""
         if lease.crashes >= self._crash_limit:
             error = f"the process died {lease.crashes} times while this ran"
-            verdict = Verdict(outcome=Outcome.DEAD, reason="crash", error=error)
+            verdict = AttemptVerdict(outcome=Outcome.DEAD, reason="crash", error=error)
             return await self._attempts.record(lease, verdict, self._clock.now())
         if await self._insistence.on("mark", lambda: self._store.mark_started(lease)):
             return await self._attempts.run(lease, seat, threads)

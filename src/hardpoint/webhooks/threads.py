@@ -14,7 +14,7 @@ from typing import Any, final
 
 from hardpoint.core.traces import now_at, read_sources, tamed
 
-Outcome = tuple[Any, BaseException | None]
+ThreadOutcome = tuple[Any, BaseException | None]
 
 
 @final
@@ -60,7 +60,7 @@ class Threads:
         for _ in range(self._started):
             self._calls.put(None)
 
-    def _returned(self, call: "_Call", outcome: Outcome) -> None:
+    def _returned(self, call: "_Call", outcome: ThreadOutcome) -> None:
         self._busy -= 1
         if call.answer.cancelled():
             call.abandoned(-1)
@@ -92,7 +92,7 @@ class _Call:
         function: Callable[..., Any],
         arguments: tuple[Any, ...],
         abandoned: Callable[[int], None],
-        returned: "Callable[[_Call, Outcome], None]",
+        returned: "Callable[[_Call, ThreadOutcome], None]",
     ) -> None:
         self._function = function
         self._arguments = arguments
@@ -102,11 +102,11 @@ class _Call:
         self._loop = asyncio.get_running_loop()
         self.thread = 0
         """The identifier of the thread that runs it; 0 before one does."""
-        self.answer: asyncio.Future[Outcome] = self._loop.create_future()
+        self.answer: asyncio.Future[ThreadOutcome] = self._loop.create_future()
 
     def run(self) -> None:
         self.thread = threading.get_ident()
-        outcome: Outcome
+        outcome: ThreadOutcome
         try:
             outcome = (self._context.run(self._function, *self._arguments), None)
         except BaseException as error:  # noqa: BLE001 - it is raised where the call was made

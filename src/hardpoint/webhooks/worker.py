@@ -15,7 +15,7 @@ from hardpoint.core.effects import Clock, Random
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import InboxStore, Lease, lane_of
-from hardpoint.webhooks.attempts import STORE_RETRY_SECONDS, Attempts, Insistence
+from hardpoint.webhooks.attempts import STORE_RETRY_SECONDS, AttemptRunner, Insistence
 from hardpoint.webhooks.calling import CANCEL_SECONDS
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.job import CompleteIn
@@ -77,7 +77,7 @@ class Worker:
         self._clock = clock
         self._listeners = listeners
         self._insistence = Insistence(listeners)
-        self._attempts = Attempts(
+        self._attempts = AttemptRunner(
             store,
             handlers,
             self._insistence,

@@ -1,8 +1,8 @@
-from hardpoint.store.sqlite import Limits, Retention
+from hardpoint.store.sqlite import Retention, StatementLimits
 
 
 def test_a_group_is_smaller_than_what_may_wait():
-    limits = Limits()
+    limits = StatementLimits()
     assert limits.batch_rows < limits.pending_rows
     assert limits.batch_bytes < limits.pending_bytes
 

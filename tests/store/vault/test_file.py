@@ -7,9 +7,9 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.store.events import VaultAvailable
-from hardpoint.store.vault import ClientRow, ConnectionRow, CredentialRow, Key, VaultFile
+from hardpoint.store.vault import ClientRow, ConnectionRow, CredentialRow, SlotKey, VaultFile
 
-KEY = Key("t", "c")
+KEY = SlotKey("t", "c")
 
 
 def row(**facts):
@@ -81,7 +81,7 @@ def test_a_row_comes_back_as_it_was(file):
         rows.save(row(tenant="u"))
     with file.reading() as rows:
         assert rows.connection(KEY) == full
-        assert rows.connection(Key("t", "none")) is None
+        assert rows.connection(SlotKey("t", "none")) is None
         assert rows.connections("t") == (full,)
         assert len(rows.connections(None)) == 2
 

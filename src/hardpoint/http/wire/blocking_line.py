@@ -7,7 +7,7 @@ from typing import final
 from hardpoint.http.wire.channel import Channel
 from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.outgoing import Outgoing
-from hardpoint.http.wire.pool import Key
+from hardpoint.http.wire.pool import PoolKey
 from hardpoint.http.wire.streams import Supply
 from hardpoint.runtime.blocking import step as stepped
 
@@ -41,7 +41,9 @@ class BlockingLine:
         "since",
     )
 
-    def __init__(self, channel: Channel, key: Key, gone: "Callable[[BlockingLine], None]") -> None:
+    def __init__(
+        self, channel: Channel, key: PoolKey, gone: "Callable[[BlockingLine], None]"
+    ) -> None:
         self._channel = channel
         self._gone = gone
         self._left: list[memoryview] = []

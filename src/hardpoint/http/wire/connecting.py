@@ -8,13 +8,13 @@ from itertools import zip_longest
 from math import ceil, inf
 from time import monotonic
 
-from hardpoint.http.wire.names import Address
+from hardpoint.http.wire.names import ResolvedAddress
 
 HEAD_START = 0.25
 """Seconds that an address has to itself before the next one is tried beside it (RFC 8305, 5)."""
 
 
-def connected(addresses: Sequence[Address], until: float) -> socket.socket:
+def connected(addresses: Sequence[ResolvedAddress], until: float) -> socket.socket:
     """A socket, not blocking, to the first that answers.
 
     Raises:
@@ -46,7 +46,7 @@ class _Race:
         self.error = OSError("no address")
         self._poll = select.poll()
 
-    def start(self, address: Address) -> None:
+    def start(self, address: ResolvedAddress) -> None:
         family, kind, protocol, _, where = address
         try:
             sock = socket.socket(family, kind, protocol)
@@ -84,9 +84,9 @@ class _Race:
             sock.close()
 
 
-def interleaved(addresses: Sequence[Address]) -> list[Address]:
+def interleaved(addresses: Sequence[ResolvedAddress]) -> list[ResolvedAddress]:
     """In the order given, but the families by turns."""
-    families: dict[int, list[Address]] = {}
+    families: dict[int, list[ResolvedAddress]] = {}
     for one in addresses:
         families.setdefault(one[0], []).append(one)
     return [one for row in zip_longest(*families.values()) for one in row if one is not None]

@@ -13,7 +13,7 @@ from typing import final
 from hardpoint.http.wire.channel import Channel
 from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.outgoing import Outgoing
-from hardpoint.http.wire.pool import Key
+from hardpoint.http.wire.pool import PoolKey
 
 
 @final
@@ -62,7 +62,7 @@ class Line:
         self,
         loop: asyncio.AbstractEventLoop,
         channel: Channel,
-        key: Key,
+        key: PoolKey,
         idle_seconds: float,
         gone: "Callable[[Line], None]",
     ) -> None:

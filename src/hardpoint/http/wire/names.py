@@ -15,26 +15,26 @@ from typing import Any, TypeAlias
 from hardpoint.http.wire.aside import aside, told
 from hardpoint.http.wire.forks import register
 
-Address: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
+ResolvedAddress: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 """As `getaddrinfo` gives it: family, type, protocol, name, and what a socket connects to."""
 
-_under_way: "dict[tuple[str, int], Future[Sequence[Address]]]" = {}
+_under_way: "dict[tuple[str, int], Future[Sequence[ResolvedAddress]]]" = {}
 
 
-def literal(addresses: Sequence[str], port: int) -> list[Address]:
+def literal(addresses: Sequence[str], port: int) -> list[ResolvedAddress]:
     """Addresses that need no look-up.
 
     Raises:
         ValueError: one is none.
     """
-    found: list[Address] = []
+    found: list[ResolvedAddress] = []
     for one in addresses:
         family = socket.AF_INET if ip_address(one).version == 4 else socket.AF_INET6
         found.append((family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (one, port)))
     return found
 
 
-async def look_up(host: str, port: int, seconds: float) -> Sequence[Address]:
+async def look_up(host: str, port: int, seconds: float) -> Sequence[ResolvedAddress]:
     """A name's addresses, without blocking the event loop.
 
     Raises:
@@ -44,12 +44,12 @@ async def look_up(host: str, port: int, seconds: float) -> Sequence[Address]:
         return await told(_asked(host, port))
 
 
-def look_up_blocking(host: str, port: int, seconds: float) -> Sequence[Address]:
+def look_up_blocking(host: str, port: int, seconds: float) -> Sequence[ResolvedAddress]:
     """The same, blocking this thread."""
     return _asked(host, port).result(seconds)
 
 
-def _asked(host: str, port: int) -> "Future[Sequence[Address]]":
+def _asked(host: str, port: int) -> "Future[Sequence[ResolvedAddress]]":
     key = (host, port)
     asked = _under_way.get(key)
     if asked is None:
@@ -58,7 +58,7 @@ def _asked(host: str, port: int) -> "Future[Sequence[Address]]":
     return asked
 
 
-def _ask(host: str, port: int) -> Sequence[Address]:
+def _ask(host: str, port: int) -> Sequence[ResolvedAddress]:
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except UnicodeError as error:  # a label too long

@@ -10,13 +10,13 @@ from typing import Any, Generic, Protocol, TypeVar, final
 
 from hardpoint.http.limits import Limits
 
-Key = tuple[str, tuple[str, ...]]
+PoolKey = tuple[str, tuple[str, ...]]
 
 
 class Kept(Protocol):
     """A connection, as far as a pool is concerned."""
 
-    key: Key
+    key: PoolKey
     since: float
     """When it was kept."""
 
@@ -55,7 +55,7 @@ class Pool(Generic[_Line, _Waiter]):
         self._limits = limits
         self._busy = 0
         self._idle: dict[_Line, None] = {}  # the oldest first
-        self._by_key: dict[Key, dict[_Line, None]] = {}
+        self._by_key: dict[PoolKey, dict[_Line, None]] = {}
         self._closed = False
         self.lines: set[_Line] = set()
         self.waiters: deque[_Waiter] = deque()
@@ -74,7 +74,7 @@ class Pool(Generic[_Line, _Waiter]):
         self._busy -= 1
         return None
 
-    def take(self, key: Key, now: float) -> _Line | None:
+    def take(self, key: PoolKey, now: float) -> _Line | None:
         """The newest kept connection that is fit."""
         lines = self._by_key.get(key)
         while lines:

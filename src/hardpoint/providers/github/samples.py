@@ -7,23 +7,23 @@ a delivery's own id is in its header.
 from datetime import UTC, datetime
 from typing import Any
 
-from hardpoint.webhooks.samples import Document, Fresh, Samples
+from hardpoint.webhooks.samples import Document, FreshIds, Samples
 
 _API = "https://api.github.com"
 _WEB = "https://github.com"
 _REPOSITORY = "octocat/Hello-World"
 
 
-def _when(fresh: Fresh) -> str:
+def _when(fresh: FreshIds) -> str:
     return datetime.fromtimestamp(fresh.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _commit(fresh: Fresh) -> str:
+def _commit(fresh: FreshIds) -> str:
     """Forty hex digits, new each time."""
     return (fresh.uuid() + fresh.uuid()).replace("-", "")[24:64]
 
 
-def _about(fresh: Fresh, **event: Any) -> Document:
+def _about(fresh: FreshIds, **event: Any) -> Document:
     """An event with what every payload about a repository ends with."""
     owner = {
         "login": "octocat",
@@ -47,7 +47,7 @@ def _about(fresh: Fresh, **event: Any) -> Document:
     return {**event, "repository": repository, "sender": owner}
 
 
-def _ping(fresh: Fresh) -> Document:
+def _ping(fresh: FreshIds) -> Document:
     hook = {
         "type": "Repository",
         "id": 12345678,
@@ -60,7 +60,7 @@ def _ping(fresh: Fresh) -> Document:
     return _about(fresh, zen="Keep it logically awesome.", hook_id=hook["id"], hook=hook)
 
 
-def _push(fresh: Fresh) -> Document:
+def _push(fresh: FreshIds) -> Document:
     after = _commit(fresh)
     author = {"name": "The Octocat", "email": "octocat@example.com", "username": "octocat"}
     commit = {
@@ -89,7 +89,7 @@ def _push(fresh: Fresh) -> Document:
     )
 
 
-def _pull_request(fresh: Fresh) -> Document:
+def _pull_request(fresh: FreshIds) -> Document:
     request = {
         "id": 279147437,
         "number": 2,
@@ -107,7 +107,7 @@ def _pull_request(fresh: Fresh) -> Document:
     return _about(fresh, action="opened", number=request["number"], pull_request=request)
 
 
-def _issues(fresh: Fresh) -> Document:
+def _issues(fresh: FreshIds) -> Document:
     issue = {
         "id": 444500041,
         "number": 1,
@@ -124,7 +124,7 @@ def _issues(fresh: Fresh) -> Document:
     return _about(fresh, action="opened", issue=issue)
 
 
-def _release(fresh: Fresh) -> Document:
+def _release(fresh: FreshIds) -> Document:
     release: Document = {
         "id": 17372790,
         "tag_name": "v1.0.0",

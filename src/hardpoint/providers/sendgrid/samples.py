@@ -7,13 +7,13 @@ import base64
 from typing import Any
 
 from hardpoint.providers.sendgrid.wire import EVENT_FIELDS
-from hardpoint.webhooks.samples import Builder, Document, Fresh, Samples
+from hardpoint.webhooks.samples import Builder, Document, FreshIds, Samples
 
 _TO = "ann@example.com"
 
 
 def _event(event: str, **facts: Any) -> Builder:
-    def build(fresh: Fresh) -> list[Document]:
+    def build(fresh: FreshIds) -> list[Document]:
         message = _short(fresh)
         return [
             {
@@ -31,7 +31,7 @@ def _event(event: str, **facts: Any) -> Builder:
     return build
 
 
-def _short(fresh: Fresh) -> str:
+def _short(fresh: FreshIds) -> str:
     """22 letters and digits, as SendGrid's ids are."""
     number = bytes.fromhex(fresh.uuid().replace("-", ""))
     return base64.urlsafe_b64encode(number).decode().rstrip("=")

@@ -6,7 +6,7 @@ A customer pays 20.00 EUR for a plan. Ids within one event agree with each other
 from collections.abc import Callable
 from typing import Any
 
-from hardpoint.webhooks.samples import Builder, Document, Fresh, Samples
+from hardpoint.webhooks.samples import Builder, Document, FreshIds, Samples
 
 _API_VERSION = "2026-10-28.endive"
 _AMOUNT = 2000
@@ -14,10 +14,10 @@ _CURRENCY = "eur"
 _DAY = 24 * 60 * 60
 
 
-def _event(event_type: str, make: Callable[[Fresh], Document], **changed: Any) -> Builder:
+def _event(event_type: str, make: Callable[[FreshIds], Document], **changed: Any) -> Builder:
     """An event of a type, about the object that `make` builds; `changed` held other values."""
 
-    def build(fresh: Fresh) -> Document:
+    def build(fresh: FreshIds) -> Document:
         data: Document = {"object": make(fresh)}
         if changed:
             data["previous_attributes"] = changed
@@ -36,8 +36,8 @@ def _event(event_type: str, make: Callable[[Fresh], Document], **changed: Any) -
     return build
 
 
-def _payment_intent(status: str, **more: Any) -> Callable[[Fresh], Document]:
-    def make(fresh: Fresh) -> Document:
+def _payment_intent(status: str, **more: Any) -> Callable[[FreshIds], Document]:
+    def make(fresh: FreshIds) -> Document:
         paid = status == "succeeded"
         return {
             "id": fresh.token("pi"),
@@ -65,8 +65,8 @@ def _payment_intent(status: str, **more: Any) -> Callable[[Fresh], Document]:
     return make
 
 
-def _charge(**more: Any) -> Callable[[Fresh], Document]:
-    def make(fresh: Fresh) -> Document:
+def _charge(**more: Any) -> Callable[[FreshIds], Document]:
+    def make(fresh: FreshIds) -> Document:
         return {
             "id": fresh.token("ch"),
             "object": "charge",
@@ -98,14 +98,14 @@ def _charge(**more: Any) -> Callable[[Fresh], Document]:
     return make
 
 
-def _dispute(status: str) -> Callable[[Fresh], Document]:
-    def make(fresh: Fresh) -> Document:
+def _dispute(status: str) -> Callable[[FreshIds], Document]:
+    def make(fresh: FreshIds) -> Document:
         return _disputed(fresh) | {"status": status}
 
     return make
 
 
-def _disputed(fresh: Fresh) -> Document:
+def _disputed(fresh: FreshIds) -> Document:
     return {
         "id": fresh.token("du"),
         "object": "dispute",
@@ -122,7 +122,7 @@ def _disputed(fresh: Fresh) -> Document:
     }
 
 
-def _refund_failed(fresh: Fresh) -> Document:
+def _refund_failed(fresh: FreshIds) -> Document:
     return {
         "id": fresh.token("re"),
         "object": "refund",
@@ -139,7 +139,7 @@ def _refund_failed(fresh: Fresh) -> Document:
     }
 
 
-def _checkout_session(fresh: Fresh) -> Document:
+def _checkout_session(fresh: FreshIds) -> Document:
     return {
         "id": fresh.token("cs_test"),
         "object": "checkout.session",
@@ -161,7 +161,7 @@ def _checkout_session(fresh: Fresh) -> Document:
     }
 
 
-def _customer(fresh: Fresh) -> Document:
+def _customer(fresh: FreshIds) -> Document:
     return {
         "id": fresh.token("cus"),
         "object": "customer",
@@ -179,8 +179,8 @@ def _customer(fresh: Fresh) -> Document:
     }
 
 
-def _subscription(status: str, **more: Any) -> Callable[[Fresh], Document]:
-    def make(fresh: Fresh) -> Document:
+def _subscription(status: str, **more: Any) -> Callable[[FreshIds], Document]:
+    def make(fresh: FreshIds) -> Document:
         subscription = fresh.token("sub")
         item = {
             "id": fresh.token("si"),
@@ -219,8 +219,8 @@ def _subscription(status: str, **more: Any) -> Callable[[Fresh], Document]:
     return make
 
 
-def _invoice(status: str) -> Callable[[Fresh], Document]:
-    def make(fresh: Fresh) -> Document:
+def _invoice(status: str) -> Callable[[FreshIds], Document]:
+    def make(fresh: FreshIds) -> Document:
         invoice = fresh.token("in")
         paid = _AMOUNT if status == "paid" else 0
         line = {
@@ -263,7 +263,7 @@ def _invoice(status: str) -> Callable[[Fresh], Document]:
     return make
 
 
-def _setup_intent(fresh: Fresh) -> Document:
+def _setup_intent(fresh: FreshIds) -> Document:
     return {
         "id": fresh.token("seti"),
         "object": "setup_intent",
@@ -290,7 +290,7 @@ _DECLINED = {
 _CANCELED = {"cancellation_reason": "requested_by_customer"}
 _REFUNDED = {"amount_refunded": _AMOUNT, "refunded": True}
 
-_ABOUT: dict[str, Callable[[Fresh], Document]] = {
+_ABOUT: dict[str, Callable[[FreshIds], Document]] = {
     "charge.dispute.closed": _dispute("lost"),
     "charge.dispute.created": _dispute("needs_response"),
     "charge.refunded": _charge(**_REFUNDED),

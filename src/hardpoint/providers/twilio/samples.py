@@ -6,14 +6,14 @@ fiction.
 
 from typing import Any
 
-from hardpoint.webhooks.samples import Builder, Document, Fresh, Samples
+from hardpoint.webhooks.samples import Builder, Document, FreshIds, Samples
 
 _OURS = "+14155550100"
 _THEIRS = "+14155550123"
 
 
 def _event(prefix: str, **facts: Any) -> Builder:
-    def build(fresh: Fresh) -> Document:
+    def build(fresh: FreshIds) -> Document:
         document: Document = {"AccountSid": f"AC{_hex(fresh)}", "ApiVersion": "2010-04-01", **facts}
         sid = f"{prefix}{_hex(fresh)}"
         names = ("MessageSid", "SmsSid") if prefix == "SM" else ("CallSid",)
@@ -22,7 +22,7 @@ def _event(prefix: str, **facts: Any) -> Builder:
     return build
 
 
-def _hex(fresh: Fresh) -> str:
+def _hex(fresh: FreshIds) -> str:
     return fresh.uuid().replace("-", "")
 
 
@@ -46,7 +46,7 @@ def _call(status: str, **more: str) -> Builder:
     return _event("CA", From=_OURS, To=_THEIRS, **facts)
 
 
-def _event_id(_: Fresh, document: Document) -> str:
+def _event_id(_: FreshIds, document: Document) -> str:
     if "MessageSid" in document:
         return f"{document['MessageSid']}:{document.get('MessageStatus') or document['SmsStatus']}"
     return f"{document['CallSid']}:{document['CallStatus']}:{document['SequenceNumber']}"

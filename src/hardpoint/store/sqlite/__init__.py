@@ -3,15 +3,15 @@
 from hardpoint.store.sqlite.connections import connect, prepare_engine
 from hardpoint.store.sqlite.database import library_finding
 from hardpoint.store.sqlite.joining import complete_in
-from hardpoint.store.sqlite.limits import Limits, Retention
+from hardpoint.store.sqlite.limits import Retention, StatementLimits
 from hardpoint.store.sqlite.reader import SqliteReader
 from hardpoint.store.sqlite.store import SqliteStore
 
 __all__ = [
-    "Limits",
     "Retention",
     "SqliteReader",
     "SqliteStore",
+    "StatementLimits",
     "complete_in",
     "connect",
     "library_finding",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hardpoint.store.journal import Entry, Found, Intent, Other, Standing, Unfound
+from hardpoint.store.journal import Found, Intent, JournalEntry, Other, Standing, Unfound
 from hardpoint.store.sqlite.statements import statements
 
 CallName = tuple[str, str]
@@ -31,7 +31,7 @@ def name_of(intent: Intent) -> CallName:
     return intent.scope, intent.key
 
 
-class Calls:
+class CallRows:
     """Acts on the writer's connection, inside its transaction."""
 
     def __init__(self, connection: sqlite3.Connection, opened: Moment) -> None:
@@ -40,26 +40,26 @@ class Calls:
         self._doubts: dict[CallName, float] = {}
         """Since when calls of this boot are in doubt, by the steady clock."""
 
-    def begin(self, intent: Intent, now: Moment) -> Entry:
+    def begin(self, intent: Intent, now: Moment) -> JournalEntry:
         """Write the intent down where nothing is under its key; give what is."""
         name, job = name_of(intent), intent.job
         of_job = (None, None, None) if job is None else (job.event, job.handler, job.attempt)
         row = self._connection.execute(_SQL["get"], name).fetchone()
         if row is None:
             if job is not None and self._stray(intent, *of_job):
-                return Entry(standing=Standing.STRAY)
+                return JournalEntry(standing=Standing.STRAY)
             mine = (intent.fingerprint, intent.likeness, *of_job, now.wall)
             self._connection.execute(_SQL["begin"], (*name, *mine))
-            return Entry(standing=Standing.NEW, started_at=now.wall)
+            return JournalEntry(standing=Standing.NEW, started_at=now.wall)
         fingerprint, started_at, doubted_at, cleared, ended_at, result = row
         if fingerprint != intent.fingerprint:
-            return Entry(standing=Standing.OTHER)
+            return JournalEntry(standing=Standing.OTHER)
         if ended_at is not None:
-            return Entry(
+            return JournalEntry(
                 standing=Standing.DONE, result=result, started_at=started_at, ended_at=ended_at
             )
         self._connection.execute(_SQL["take_up"], (*of_job, now.wall, *name))
-        return Entry(
+        return JournalEntry(
             standing=Standing.OPEN,
             started_at=started_at,
             doubt_seconds=self._doubted(name, now, doubted_at),

@@ -14,7 +14,7 @@ from pathlib import Path
 from hardpoint.core.effects import Clock
 from hardpoint.store.events import Checkpointed
 from hardpoint.store.sqlite.database import Database
-from hardpoint.store.sqlite.limits import Limits
+from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.statements import MARK, statements
 
 _PASSIVE = MARK + "pragma wal_checkpoint(passive)"
@@ -30,7 +30,7 @@ _ROW_PAGES = 3
 class Checkpoints:
     """Keeps count of the log, and copies it."""
 
-    def __init__(self, database: Database, limits: Limits, clock: Clock) -> None:
+    def __init__(self, database: Database, limits: StatementLimits, clock: Clock) -> None:
         self._database = database
         self._limits = limits
         self._clock = clock

@@ -10,7 +10,7 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import TimedOutError, TransactionLostError
 from hardpoint.store.driver import Completed, Completion, Outcome, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
-from hardpoint.store.sqlite.faults import Fault, fault_of_write
+from hardpoint.store.sqlite.faults import WriteFault, fault_of_write
 from hardpoint.store.sqlite.statements import statements
 from hardpoint.store.sqlite.transaction import UserWrites
 
@@ -26,10 +26,10 @@ _AGAIN = {Outcome.FAILED, Outcome.DEFERRED}
 CRASH = "crash"
 """The reason of a dead letter whose last attempt did not fail: the process died in it."""
 
-Attempt = tuple[str, str, int, float, float, str, str | None, str | None]
+AttemptRow = tuple[str, str, int, float, float, str, str | None, str | None]
 
 
-def attempt_of(completion: Completion) -> Attempt:
+def attempt_of(completion: Completion) -> AttemptRow:
     """The row that records an attempt."""
     return (
         completion.event,
@@ -62,7 +62,7 @@ class Completions:
         self._clock = clock
         self._slow = slow
         self._tell = tell
-        self._attempts: list[Attempt] = []
+        self._attempts: list[AttemptRow] = []
 
     def begin(self) -> None:
         """Start a batch."""
@@ -101,7 +101,7 @@ class Completions:
                 if isinstance(error, TimedOutError):
                     raise
                 raise TransactionLostError from error
-            if fault_of_write(error) is not Fault.DATA:
+            if fault_of_write(error) is not WriteFault.DATA:
                 raise
             execute(_SQL["undo"])
             execute(_SQL["release"])

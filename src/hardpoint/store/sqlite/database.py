@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.faults import WriteFault, fault_of
 from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.statements import MARK
@@ -169,12 +169,12 @@ class Database:
     def judged(self, error: BaseException, *, syncing: bool) -> BaseException:
         """What an error becomes for those who wait; may end the store."""
         fault = fault_of(error, syncing=syncing)
-        if fault is Fault.BROKEN:
+        if fault is WriteFault.BROKEN:
             with contextlib.suppress(StoreUnavailableError):
                 self.break_down(str(error))
         if self.broken is not None:
             return StoreUnavailableError(self.broken)
-        if fault is Fault.UNAVAILABLE:
+        if fault is WriteFault.UNAVAILABLE:
             return StoreUnavailableError(f"{self.path}: {error}")
         return error
 

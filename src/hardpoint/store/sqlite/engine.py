@@ -12,15 +12,15 @@ from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
 from hardpoint.store.sqlite.accepts import Accepts
-from hardpoint.store.sqlite.calls import Calls, Moment
+from hardpoint.store.sqlite.calls import CallRows, Moment
 from hardpoint.store.sqlite.checkpoints import Checkpoints
 from hardpoint.store.sqlite.completions import Completions
 from hardpoint.store.sqlite.database import Database
 from hardpoint.store.sqlite.files import refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
-from hardpoint.store.sqlite.guard import Guard
+from hardpoint.store.sqlite.guard import FileGuard
 from hardpoint.store.sqlite.jobs import Jobs
-from hardpoint.store.sqlite.limits import Limits, Retention
+from hardpoint.store.sqlite.limits import Retention, StatementLimits
 from hardpoint.store.sqlite.operations import Operations
 from hardpoint.store.sqlite.retention import Sweep
 from hardpoint.store.sqlite.schema import VERSION, migrate, next_boot, version_of
@@ -29,7 +29,7 @@ from hardpoint.store.sqlite.transaction import UserWrites
 COMPLAINT_SECONDS = 60.0
 """How often a failure that goes on is worth a warning."""
 
-Request = Callable[["Engine"], Any]
+EngineRequest = Callable[["Engine"], Any]
 """A job change: runs on the writer's thread, in the group's transaction, perhaps more than once."""
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Engine:
         *,
         gate: Gate,
         clock: Clock,
-        limits: Limits,
+        limits: StatementLimits,
         retention: Retention | None,
         listeners: Listeners,
         kind: type[sqlite3.Connection],
@@ -65,7 +65,7 @@ class Engine:
             path, gate=gate, busy=limits.busy, kind=kind, turn_seconds=limits.gate
         )
         connection = database.connection
-        self.calls = Calls(connection, Moment(clock.now(), clock.monotonic()))
+        self.calls = CallRows(connection, Moment(clock.now(), clock.monotonic()))
         try:
             self.boot = self._take(database)
             self.completions = Completions(
@@ -83,7 +83,7 @@ class Engine:
             )
             self.jobs = Jobs(connection, boot=self.boot, clock=clock)
             self._accepts = Accepts(connection, boot=self.boot, repeats=limits.repeats)
-            self._guard = Guard(database)
+            self._guard = FileGuard(database)
         except BaseException:
             database.close()
             raise
@@ -138,10 +138,10 @@ class Engine:
 
         return [_storable(result) for result in self._commit("accept", events, store)]
 
-    def serve(self, requests: list[Request]) -> list[Any]:
+    def serve(self, requests: list[EngineRequest]) -> list[Any]:
         """Do a group of job changes; each gives its result or its exception."""
 
-        def run(some: list[Request]) -> list[Any]:
+        def run(some: list[EngineRequest]) -> list[Any]:
             self.completions.begin()
             results = [request(self) for request in some]
             self.completions.flush()

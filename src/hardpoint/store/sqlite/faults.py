@@ -4,7 +4,7 @@ import sqlite3
 from enum import Enum, auto
 
 
-class Fault(Enum):
+class WriteFault(Enum):
     """Whose fault it is."""
 
     DATA = auto()
@@ -43,7 +43,7 @@ _BROKEN = frozenset(
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def fault_of(error: BaseException, *, syncing: bool = False) -> Fault:
+def fault_of(error: BaseException, *, syncing: bool = False) -> WriteFault:
     """Classify an error.
 
     Args:
@@ -54,16 +54,16 @@ def fault_of(error: BaseException, *, syncing: bool = False) -> Fault:
     """
     code = _code(error)
     if code in _BROKEN or (syncing and code & 0xFF == sqlite3.SQLITE_IOERR):
-        return Fault.BROKEN
-    return Fault.UNAVAILABLE if code & 0xFF in _UNAVAILABLE else Fault.DATA
+        return WriteFault.BROKEN
+    return WriteFault.UNAVAILABLE if code & 0xFF in _UNAVAILABLE else WriteFault.DATA
 
 
-def fault_of_write(error: BaseException) -> Fault:
+def fault_of_write(error: BaseException) -> WriteFault:
     """Classify what a user's write function raised.
 
     The transaction holds the write lock already, so a lock it meets is one of its own making.
     """
-    return Fault.DATA if _code(error) & 0xFF in _LOCKED else fault_of(error)
+    return WriteFault.DATA if _code(error) & 0xFF in _LOCKED else fault_of(error)
 
 
 def interrupted(error: BaseException) -> bool:

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
-from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.faults import WriteFault, fault_of
 
 _SMALLEST = 512
 """Bytes of the smallest database there is: one page."""
@@ -57,7 +57,7 @@ def refuse_misfit(path: Path) -> None:
 
 def refuse_unlike(error: sqlite3.Error, path: Path) -> StoreError:
     """The error for a file that SQLite cannot open as a database."""
-    if fault_of(error) is Fault.BROKEN:
+    if fault_of(error) is WriteFault.BROKEN:
         return StoreCorruptError(
             f"{path} is not a hardpoint store or is damaged ({error}); restore a backup, or name "
             "another file"

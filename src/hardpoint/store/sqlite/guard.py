@@ -51,7 +51,7 @@ def refuse_inherited(path: Path) -> None:
         )
 
 
-class Guard:
+class FileGuard:
     """Watches one store's file, and the index of its log, until it is closed.
 
     It needs an audit hook, which every process keeps that has opened a store once.

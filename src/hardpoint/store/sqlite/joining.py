@@ -15,7 +15,7 @@ from hardpoint.store.driver import Lease, Outcome
 from hardpoint.store.events import GateHeldLong
 from hardpoint.store.sqlite.completions import END, RECORD
 from hardpoint.store.sqlite.connections import NO_CHECKPOINT
-from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.faults import WriteFault, fault_of
 from hardpoint.store.sqlite.files import inode_of
 from hardpoint.store.sqlite.gate import Pass, Turn
 from hardpoint.store.sqlite.sides import side_of
@@ -32,7 +32,7 @@ _STILL_MINE = MARK + "release hardpoint_block"
 
 def complete_in(
     store: SqliteStore, lease: Lease, target: object, *, started_at: float | None = None
-) -> "CompleteIn":
+) -> "JoiningCompletion":
     """A block whose writes on `target` commit together with the job's completion, or not at all.
 
     Args:
@@ -48,10 +48,10 @@ def complete_in(
         StoreUnavailableError: the store is closed or broken.
         StoreMisuseError: the target does not fit.
     """
-    return CompleteIn(store, lease, target, started_at)
+    return JoiningCompletion(store, lease, target, started_at)
 
 
-class CompleteIn:
+class JoiningCompletion:
     """See `complete_in`.
 
     Attributes:
@@ -158,7 +158,7 @@ class CompleteIn:
 
     async def _give_up(self, error: BaseException) -> None:
         cause = getattr(error, "orig", error)
-        if fault_of(cause, syncing=True) is Fault.BROKEN:
+        if fault_of(cause, syncing=True) is WriteFault.BROKEN:
             self._store.break_down(str(cause))
         await self._side.roll_back()
 

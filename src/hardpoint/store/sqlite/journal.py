@@ -7,16 +7,16 @@ from typing import final
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.journal import (
-    Entry,
     Found,
     Intent,
+    JournalEntry,
     Other,
     Standing,
     Unfound,
     UnrecordableError,
 )
 from hardpoint.store.sqlite.calls import Moment
-from hardpoint.store.sqlite.engine import Engine, Request
+from hardpoint.store.sqlite.engine import Engine, EngineRequest
 from hardpoint.store.sqlite.store import SqliteStore
 
 _NEVER_WRITTEN = frozenset({Standing.DONE, Standing.OTHER, Standing.STRAY})
@@ -36,14 +36,14 @@ class SqliteJournal:
         self._ask = store.ask_blocking if blocking else store.ask
         self._under_way = store.under_way
 
-    async def begin(self, intent: Intent) -> Entry:
+    async def begin(self, intent: Intent) -> JournalEntry:
         """Write the intent down, or tell what is there. After NEW and OPEN, say how it ended."""
         if not self._under_way.enter(intent):
-            return Entry(standing=Standing.BUSY)
-        made: list[Entry] = []
+            return JournalEntry(standing=Standing.BUSY)
+        made: list[JournalEntry] = []
         now = self._now()
 
-        def begin(engine: Engine) -> Entry:
+        def begin(engine: Engine) -> JournalEntry:
             made[:] = [engine.calls.begin(intent, now)]
             return made[0]
 
@@ -52,7 +52,7 @@ class SqliteJournal:
                 engine.calls.free(intent)
 
         try:
-            entry: Entry = await self._ask(begin)
+            entry: JournalEntry = await self._ask(begin)
         except BaseException:  # it may be written all the same; nothing was sent
             self._finally(intent, undo)
             raise
@@ -105,7 +105,7 @@ class SqliteJournal:
         now = self._now()
         self._finally(intent, lambda engine: engine.calls.leave(intent, now))
 
-    def _finally(self, intent: Intent, request: Request) -> None:
+    def _finally(self, intent: Intent, request: EngineRequest) -> None:
         """Have the writer do it, in its turn: before whatever is asked of it next."""
         if self._under_way.leave(intent):
             with suppress(StoreUnavailableError):  # the key stays open: in doubt when asked for

@@ -7,7 +7,7 @@ from hardpoint.core.errors import ConfigurationError
 _DAY = 86_400.0
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class StatementLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Every bound of the store; the defaults suit one server on one disk.
 
     Attributes:

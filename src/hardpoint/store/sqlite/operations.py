@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hardpoint.store.driver import Refusals
-from hardpoint.store.sqlite.calls import Calls
+from hardpoint.store.sqlite.calls import CallRows
 from hardpoint.store.sqlite.statements import statements
 
 _SQL = statements("operations")
@@ -15,7 +15,7 @@ _SQL = statements("operations")
 class Operations:
     """Acts on the writer's connection, inside its transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, calls: Calls) -> None:
+    def __init__(self, connection: sqlite3.Connection, calls: CallRows) -> None:
         self._connection = connection
         self._calls = calls
 

@@ -24,10 +24,10 @@ from hardpoint.store.driver import (
     Refusals,
     WaitingLane,
 )
-from hardpoint.store.sqlite.engine import Engine, Request
+from hardpoint.store.sqlite.engine import Engine, EngineRequest
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.guard import refuse_inherited
-from hardpoint.store.sqlite.limits import Limits, Retention
+from hardpoint.store.sqlite.limits import Retention, StatementLimits
 from hardpoint.store.sqlite.lock import LockFile
 from hardpoint.store.sqlite.underway import UnderWay
 from hardpoint.store.sqlite.writer import Writer
@@ -54,13 +54,13 @@ class SqliteStore:
         *,
         clock: Clock | None = None,
         listeners: Listeners | None = None,
-        limits: Limits | None = None,
+        limits: StatementLimits | None = None,
         retention: Retention | None = Retention(),  # noqa: B008 - frozen
         kind: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
         self.path = Path(path).resolve()
         self.gate = Gate()
-        self.limits = limits or Limits()
+        self.limits = limits or StatementLimits()
         self.clock: Clock = clock or SystemClock()
         self.listeners = Listeners() if listeners is None else listeners
         self._retention = retention
@@ -260,7 +260,7 @@ class SqliteStore:
         now, audit = self.clock.now(), (actor, note)
         return await self.ask(lambda engine: engine.operations.resolve(event, handler, audit, now))
 
-    async def ask(self, request: Request) -> Any:
+    async def ask(self, request: EngineRequest) -> Any:
         """Have the writer do something; a caller that is cancelled does not undo it."""
         refuse_inside_block()
         loop = asyncio.get_running_loop()
@@ -273,7 +273,7 @@ class SqliteStore:
         self._running().request(request, done, loop)
         return _given(await answer)
 
-    async def ask_blocking(self, request: Request) -> Any:
+    async def ask_blocking(self, request: EngineRequest) -> Any:
         """The same for a thread of its own, which waits; it never suspends.
 
         Raises:
@@ -293,7 +293,7 @@ class SqliteStore:
         answered.wait()
         return _given(results[0])
 
-    def post(self, request: Request) -> None:
+    def post(self, request: EngineRequest) -> None:
         """Have the writer do something, and wait for nothing; any thread may.
 
         Raises:

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import NewEvent
-from hardpoint.store.sqlite.engine import Engine, Request
-from hardpoint.store.sqlite.limits import Limits
+from hardpoint.store.sqlite.engine import Engine, EngineRequest
+from hardpoint.store.sqlite.limits import StatementLimits
 
-Done = Callable[[Any], None]
+WriterDone = Callable[[Any], None]
 """Called with the result, or with the exception in its place: in the loop, or, for threads that
 wait, on the writer's thread; there it may not raise."""
 
-Answer = tuple[AbstractEventLoop | None, Done, Any]
+WriterAnswer = tuple[AbstractEventLoop | None, WriterDone, Any]
 """Where to, whom and what to tell."""
 
 
@@ -31,7 +31,7 @@ class _Waiting(NamedTuple):
     """An event that is to be stored, and who waits for that."""
 
     event: NewEvent
-    done: Done
+    done: WriterDone
     loop: AbstractEventLoop | None
     at: float
 
@@ -50,7 +50,7 @@ class Writer:
     def __init__(
         self,
         open_engine: Callable[[], Engine],
-        limits: Limits,
+        limits: StatementLimits,
         *,
         told: Callable[[Sequence[object]], None],
         closed: Callable[[], None],
@@ -63,7 +63,7 @@ class Writer:
         self._accepts: deque[_Waiting] = deque()
         self._rows = self._bytes = 0
         self._oldest = inf
-        self._requests: deque[tuple[Request, Done, AbstractEventLoop | None]] = deque()
+        self._requests: deque[tuple[EngineRequest, WriterDone, AbstractEventLoop | None]] = deque()
         self._mutex = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
@@ -85,7 +85,7 @@ class Writer:
         """
         return await _result(self._opened)
 
-    def accept(self, event: NewEvent, done: Done, at: float) -> None:
+    def accept(self, event: NewEvent, done: WriterDone, at: float) -> None:
         """Queue an event that came at `at`.
 
         Raises:
@@ -108,7 +108,9 @@ class Writer:
         if not self._wake.is_set():
             self._wake.set()
 
-    def request(self, request: Request, done: Done, loop: AbstractEventLoop | None) -> None:
+    def request(
+        self, request: EngineRequest, done: WriterDone, loop: AbstractEventLoop | None
+    ) -> None:
         """Queue a job change.
 
         Args:
@@ -214,9 +216,9 @@ class Writer:
                 self.tell(news)
         return True
 
-    def _answer(self, answers: Sequence[Answer], news: Sequence[object]) -> None:
+    def _answer(self, answers: Sequence[WriterAnswer], news: Sequence[object]) -> None:
         """Tell each where it asked; with one message for a loop, however many asked there."""
-        by_loop: dict[AbstractEventLoop, list[tuple[Done, Any]]] = {}
+        by_loop: dict[AbstractEventLoop, list[tuple[WriterDone, Any]]] = {}
         for loop, done, result in answers:
             if loop is None:
                 done(result)
@@ -231,7 +233,9 @@ class Writer:
         if news:
             self.tell(news)
 
-    def _deliver_at_home(self, answers: Sequence[tuple[Done, Any]], news: Sequence[object]) -> None:
+    def _deliver_at_home(
+        self, answers: Sequence[tuple[WriterDone, Any]], news: Sequence[object]
+    ) -> None:
         _deliver(answers)
         self._told(news)
 
@@ -245,7 +249,7 @@ def _posted(loop: AbstractEventLoop, function: Callable[..., object], *arguments
     return True
 
 
-def _deliver(answers: Sequence[tuple[Done, Any]]) -> None:
+def _deliver(answers: Sequence[tuple[WriterDone, Any]]) -> None:
     """In the loop of those who asked."""
     for done, result in answers:
         try:

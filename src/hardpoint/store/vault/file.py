@@ -14,11 +14,11 @@ from typing import Final, final
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.store.events import VaultAvailable, VaultUnavailable
-from hardpoint.store.sqlite.faults import Fault, fault_of
+from hardpoint.store.sqlite.faults import WriteFault, fault_of
 from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.schema import script_statements
 from hardpoint.store.sqlite.statements import schema_scripts, statements
-from hardpoint.store.vault.rows import Rows
+from hardpoint.store.vault.rows import VaultRows
 
 PACKAGE: Final = "hardpoint.store.vault"
 APPLICATION_ID: Final = 0x68705661
@@ -76,7 +76,7 @@ class VaultFile:
         self._inode = inode_of(self.path)
 
     @contextmanager
-    def transaction(self) -> Generator[Rows]:
+    def transaction(self) -> Generator[VaultRows]:
         """One durable transaction: all of it, or, when the block raises, nothing.
 
         Raises:
@@ -85,14 +85,14 @@ class VaultFile:
         """
         with self._connected() as connection:
             connection.execute("begin immediate")
-            yield Rows(connection, _sql())
+            yield VaultRows(connection, _sql())
             connection.execute("commit")
         if self._failing:
             self._failing = False
             self._listeners.emit(VaultAvailable())
 
     @contextmanager
-    def reading(self) -> Generator[Rows]:
+    def reading(self) -> Generator[VaultRows]:
         """A look at one state of the file.
 
         Raises:
@@ -100,7 +100,7 @@ class VaultFile:
         """
         with self._connected() as connection:
             connection.execute("begin")
-            yield Rows(connection, _sql())
+            yield VaultRows(connection, _sql())
             connection.execute("rollback")
 
     @contextmanager
@@ -120,7 +120,7 @@ class VaultFile:
             raise self._judged(error) from error
 
     def _judged(self, error: sqlite3.Error) -> StoreError:
-        if fault_of(error) is Fault.DATA:
+        if fault_of(error) is WriteFault.DATA:
             return StoreError(f"{self.path}: {error}")
         return self._told(refuse_unlike(error, self.path))
 

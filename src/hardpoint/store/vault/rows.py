@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, final
 import msgspec
 
 
-class Key(NamedTuple):
+class SlotKey(NamedTuple):
     """Which credential: one slot of one tenant's connection."""
 
     tenant: str
@@ -53,9 +53,9 @@ class ConnectionRow(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
 
     @property
-    def key(self) -> Key:
+    def key(self) -> SlotKey:
         """Which it is."""
-        return Key(self.tenant, self.name, self.slot)
+        return SlotKey(self.tenant, self.name, self.slot)
 
 
 class CredentialRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class ClientRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @final
-class Rows:
+class VaultRows:
     """The tables within one transaction."""
 
     __slots__ = ("_connection", "_sql")
@@ -87,7 +87,7 @@ class Rows:
         self._connection = connection
         self._sql = sql
 
-    def connection(self, key: Key) -> ConnectionRow | None:
+    def connection(self, key: SlotKey) -> ConnectionRow | None:
         """Where a credential stands."""
         row = self._one("connection", key)
         return None if row is None else ConnectionRow(**row)
@@ -100,31 +100,31 @@ class Rows:
         """Write it in place of what stood there."""
         self._connection.execute(self._sql["save"], msgspec.structs.asdict(row))
 
-    def credential(self, key: Key, version: int) -> CredentialRow | None:
+    def credential(self, key: SlotKey, version: int) -> CredentialRow | None:
         """A sealed credential."""
         row = self._one("credential", (*key, version))
         return None if row is None else CredentialRow(**row)
 
-    def add_credential(self, key: Key, new: CredentialRow) -> None:
+    def add_credential(self, key: SlotKey, new: CredentialRow) -> None:
         """A new version; it takes no other's place."""
         facts = (new.version, new.key_id, new.wrapped, new.sealed, new.created_at)
         self._connection.execute(self._sql["add_credential"], (*key, *facts))
 
-    def drop_credentials(self, key: Key, *, before: int) -> None:
+    def drop_credentials(self, key: SlotKey, *, before: int) -> None:
         """Erase the older versions; `secure_delete` overwrites them."""
         self._connection.execute(self._sql["drop_credentials"], (*key, before))
 
-    def wrapped_otherwise(self, key_id: str, most: int) -> list[tuple[Key, CredentialRow]]:
+    def wrapped_otherwise(self, key_id: str, most: int) -> list[tuple[SlotKey, CredentialRow]]:
         """Credentials that another key wraps."""
         return [
             (
-                Key(row.pop("tenant"), row.pop("name"), row.pop("slot")),
+                SlotKey(row.pop("tenant"), row.pop("name"), row.pop("slot")),
                 CredentialRow(**row),
             )
             for row in self._all("wrapped_otherwise", (key_id, most))
         ]
 
-    def rewrap(self, key: Key, version: int, key_id: str, wrapped: bytes) -> None:
+    def rewrap(self, key: SlotKey, version: int, key_id: str, wrapped: bytes) -> None:
         """Write a data key as another key wraps it."""
         self._connection.execute(self._sql["rewrap"], (key_id, wrapped, *key, version))
 

@@ -5,10 +5,10 @@ from functools import cache
 from typing import Any, Final, final
 
 from hardpoint.store.sqlite.statements import statements
-from hardpoint.store.vault.rows import Rows
+from hardpoint.store.vault.rows import VaultRows
 
 _PACKAGE: Final = "hardpoint.store.vault"
-Facts = Mapping[str, Any]
+SignInFacts = Mapping[str, Any]
 
 
 @final
@@ -21,10 +21,10 @@ class SigninRows:
 
     __slots__ = ("_connection",)
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: VaultRows) -> None:
         self._connection = rows._connection
 
-    def put_flow(self, flow: Facts, *, most: int, now: float) -> None:
+    def put_flow(self, flow: SignInFacts, *, most: int, now: float) -> None:
         """Keep one; drop those that have expired, and the oldest of its browser beyond `most`."""
         self._changed("drop_flows", (now,))
         self._changed("crowd_out", {"browser": flow["browser"], "kept": most - 1})
@@ -38,7 +38,7 @@ class SigninRows:
         """Use it up; whether it was there."""
         return self._changed("take_flow", (key,)) > 0
 
-    def put_session(self, session: Facts) -> None:
+    def put_session(self, session: SignInFacts) -> None:
         """Keep one; drop those that have ended."""
         self._changed("drop_sessions", (session["created_at"],))
         self._changed("put_session", session)
@@ -55,7 +55,7 @@ class SigninRows:
         """End sessions by one of the statements `end_...`; gives how many."""
         return self._changed(statement, values)
 
-    def _changed(self, statement: str, values: Sequence[object] | Facts) -> int:
+    def _changed(self, statement: str, values: Sequence[object] | SignInFacts) -> int:
         return self._connection.execute(_sql()[statement], values).rowcount
 
     def _one(self, statement: str, key: str) -> dict[str, Any] | None:

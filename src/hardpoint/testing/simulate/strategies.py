@@ -8,7 +8,7 @@ from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry, exponential
 from hardpoint.testing.clock import ManualClock
-from hardpoint.testing.simulate.world import Call, Protect, World
+from hardpoint.testing.simulate.world import Protect, SimulatedCall, World
 
 ATTEMPTS = 4
 FIRST_WAIT = 0.1
@@ -18,7 +18,7 @@ BUDGET = Budget(ratio=0.2, floor=0.1, burst=2)
 def timeout_only(world: World) -> Protect:
     """No policy: a timeout, so that callers do not hang with the server."""
 
-    def protect(call: Call, _clock: ManualClock, _random: Random) -> Call:
+    def protect(call: SimulatedCall, _clock: ManualClock, _random: Random) -> SimulatedCall:
         async def once() -> None:
             async with asyncio.timeout(world.patience):
                 await call()
@@ -31,7 +31,7 @@ def timeout_only(world: World) -> Protect:
 def plain_retries(world: World) -> Protect:
     """Four attempts with exponential backoff and full jitter, as any retry library does them."""
 
-    def protect(call: Call, _clock: ManualClock, random: Random) -> Call:
+    def protect(call: SimulatedCall, _clock: ManualClock, random: Random) -> SimulatedCall:
         async def again() -> None:
             for attempt in range(1, ATTEMPTS):
                 try:
@@ -58,7 +58,7 @@ def policy(world: World) -> Protect:
 
 
 def _policy(world: World, breaker: Breaker | None) -> Protect:
-    def protect(call: Call, clock: ManualClock, random: Random) -> Call:
+    def protect(call: SimulatedCall, clock: ManualClock, random: Random) -> SimulatedCall:
         client = Policy(
             "client",
             timeout=world.patience,

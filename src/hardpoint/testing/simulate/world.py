@@ -10,8 +10,8 @@ from typing import final
 from hardpoint.core.errors import ConfigurationError, UnavailableError
 from hardpoint.testing.clock import ManualClock
 
-Call = Callable[[], Awaitable[None]]
-Protect = Callable[[Call, ManualClock, Random], Call]
+SimulatedCall = Callable[[], Awaitable[None]]
+Protect = Callable[[SimulatedCall, ManualClock, Random], SimulatedCall]
 """Puts one client's calls under a strategy."""
 
 
@@ -103,7 +103,7 @@ class _Story:
         self._world = world
         self._clock = clock
         self._protect = protect
-        self._server = Server(world, clock)
+        self._server = SimulatedServer(world, clock)
         self._history = History(strategy, [0] * seconds, [0] * seconds, self._server.requests, 0)
 
     async def play(self) -> History:
@@ -129,7 +129,7 @@ class _Story:
         if under_way:
             await asyncio.wait(under_way)
 
-    async def _one(self, call: Call) -> None:
+    async def _one(self, call: SimulatedCall) -> None:
         second = int(self._clock.monotonic())
         self._history.calls[second] += 1
         try:
@@ -140,7 +140,7 @@ class _Story:
 
 
 @final
-class Server:
+class SimulatedServer:
     """Works off one request after the other, whether or not anybody still waits for it."""
 
     def __init__(self, world: World, clock: ManualClock) -> None:

@@ -1,0 +1,61 @@
+"""One word, one thing: a class or an alias has its name to itself; a function fits on a screen."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import hardpoint
+
+SOURCE = Path(hardpoint.__file__).parent
+GENERATED = {"resilience/runner_blocking.py"}
+FUNCTION_LINES_MAX = 80
+FUSED = {("resilience/runner.py", "build"), ("resilience/runner.py", "run")}
+"""The one function that is long because it is the hot path of every call."""
+
+
+def modules() -> dict[str, ast.Module]:
+    """Ours, by path: without what is generated, and without vendors' own wire types."""
+    return {
+        name: ast.parse(path.read_text())
+        for path in sorted(SOURCE.rglob("*.py"))
+        for name in [path.relative_to(SOURCE).as_posix()]
+        if not name.startswith("sync/")
+        and name not in GENERATED
+        and not (name.startswith("providers/") and path.name == "wire.py")
+    }
+
+
+def names_of(module: ast.Module) -> list[str]:
+    """The public classes and aliases that a module defines."""
+    found: list[str] = []
+    for node in module.body:
+        match node:
+            case ast.ClassDef(name=name):
+                found.append(name)
+            case (
+                ast.Assign(targets=[ast.Name(id=name)])
+                | ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias"))
+            ):
+                if name[0].isupper() and not name.isupper():
+                    found.append(name)
+            case _:
+                pass
+    return [name for name in found if not name.startswith("_")]
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    for path, module in modules().items():
+        for name in names_of(module):
+            homes[name].append(path)
+    assert not {name: paths for name, paths in homes.items() if len(paths) > 1}
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    long = {
+        (path, node.name): (node.end_lineno or 0) - node.lineno + 1
+        for path, module in modules().items()
+        for node in ast.walk(module)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name for name, lines in long.items() if lines > FUNCTION_LINES_MAX} <= FUSED
