@@ -1,3 +1,4 @@
+import re
 import sqlite3
 
 from hardpoint.store.sqlite import schema
@@ -66,8 +67,8 @@ def test_every_statement_is_marked_and_understood_by_this_sqlite():
             assert text.startswith(MARK)
             if text.startswith((f"{MARK}savepoint", f"{MARK}release", f"{MARK}rollback")):
                 continue
-            names = {"identifier", "covered", "asserted", "source", "type", "state", "before"}
-            values = dict.fromkeys(names | {"limit"}) if ":" in text else [None] * text.count("?")
+            names = re.findall(r"(?<!-- name):([a-z_]+)", text)
+            values = dict.fromkeys(names) if names else [None] * text.count("?")
             assert connection.execute(f"explain {text}", values).fetchall()
     connection.close()
 
