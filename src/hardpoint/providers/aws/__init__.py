@@ -1,4 +1,4 @@
-"""Amazon Web Services: manifest, and the settings of a bucket; storage and signing beside it."""
+"""Amazon Web Services: manifest, and the settings of a bucket; storage beside it."""
 
 import re
 from dataclasses import dataclass

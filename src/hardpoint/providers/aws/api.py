@@ -10,9 +10,9 @@ from hardpoint.core.errors import ProviderError
 from hardpoint.http.client import USER_AGENT
 from hardpoint.http.errors import Problem
 from hardpoint.http.messages import Request, Response, StreamedResponse, StreamingTransport
+from hardpoint.http.sigv4 import SigV4Signer
 from hardpoint.providers.aws import S3, wire
 from hardpoint.providers.aws.errors import ERRORS
-from hardpoint.providers.aws.signing import SigV4Signer
 
 _ERROR_BYTES = 64 * 1024
 """Room for an error in place of what was asked for."""
@@ -33,6 +33,7 @@ class S3Api:
             session_token=settings.session_token,
             region=settings.region,
             service="s3",
+            path_as_sent=True,
         )
 
     @property

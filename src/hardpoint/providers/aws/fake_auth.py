@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import Received
+from hardpoint.http.sigv4 import ALGORITHM, UNSIGNED, SigV4Signer
 from hardpoint.providers.aws.fake_bucket import BucketRefusedError
-from hardpoint.providers.aws.signing import ALGORITHM, UNSIGNED, SigV4Signer
 
 SKEW_SECONDS = 15 * 60
 EXPIRES_SECONDS_MAX = 7 * 24 * 3600
@@ -53,6 +53,7 @@ class Doorkeeper:
             session_token=None,
             region=region,
             service="s3",
+            path_as_sent=True,
         )
 
     def check(self, request: Received) -> None:

@@ -2,7 +2,8 @@
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html and
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html, read 2026-11-28.
-S3 signs the path as it is sent: encoded once, dots and double slashes kept.
+
+Several vendors take it, and each of its services: the names in it are the algorithm's own.
 """
 
 import base64
@@ -22,9 +23,26 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 
 @final
 class SigV4Signer:
-    """Signs for one region's service; secrets are read at each use, so that they can rotate."""
+    """Signs for one region's service; secrets are read at each use, so that they can rotate.
 
-    __slots__ = ("_access_key_id", "_region", "_secret", "_service", "_session_token")
+    Args:
+        access_key_id: whose secret it is.
+        secret_access_key: what signs; it is never sent.
+        session_token: goes with temporary credentials.
+        region: where the service is, `eu-central-1`.
+        service: its name in signatures, `s3`.
+        path_as_sent: S3 signs the path as it is sent, dots and double slashes kept, and wants the
+            body's digest among the headers. All other services sign the path encoded once more.
+    """
+
+    __slots__ = (
+        "_access_key_id",
+        "_path_as_sent",
+        "_region",
+        "_secret",
+        "_service",
+        "_session_token",
+    )
 
     def __init__(
         self,
@@ -34,12 +52,14 @@ class SigV4Signer:
         session_token: Secret | None,
         region: str,
         service: str,
+        path_as_sent: bool = False,
     ) -> None:
         self._access_key_id = access_key_id
         self._secret = secret_access_key
         self._session_token = session_token
         self._region = region
         self._service = service
+        self._path_as_sent = path_as_sent
 
     def headers(
         self,
@@ -61,7 +81,9 @@ class SigV4Signer:
         """
         stamp = _stamp(now)
         digest = hashlib.sha256(body).hexdigest()
-        signed = [*headers, ("x-amz-content-sha256", digest), ("x-amz-date", stamp)]
+        signed = [*headers, ("x-amz-date", stamp)]
+        if self._path_as_sent:
+            signed.append(("x-amz-content-sha256", digest))
         if self._session_token is not None:
             signed.append(("x-amz-security-token", self._session_token.reveal()))
         parts = urlsplit(url)
@@ -155,11 +177,13 @@ class SigV4Signer:
         Args:
             stamp: when, `20261128T120000Z`.
             method: `PUT`.
-            path: encoded.
+            path: encoded, as it is sent.
             query: encoded, without a signature.
             headers: those that are signed, by their names in small letters.
             payload: the digest of the body, or what stands in its place.
         """
+        if not self._path_as_sent:
+            path = quote(path, safe="/-_.~")
         canonical = _canonical(method, path, query, headers, payload)
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         return self.seal(stamp, f"{ALGORITHM}\n{stamp}\n{self._scope(stamp)}\n{digest}")
