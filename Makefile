@@ -85,14 +85,16 @@ test-pythons: $(PEER) ## run every test on each supported Python that is found (
 
 check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that what is generated is so
 	$(BIN)/python scripts/generate_api --check
+	$(BIN)/python scripts/generate_codes --check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/architecture
 
-docs: ## write the reference of the public names from the source, and the list of them
-	$(PYTHON) scripts/generate_api
+docs: $(VENV)/run.stamp ## write the reference of the public names, their list, and the codes of the vendors
+	$(BIN)/python scripts/generate_api
+	$(BIN)/python scripts/generate_codes
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@echo "Installing the peers into $(VENV) (once)" >&2

@@ -15,7 +15,7 @@ from hardpoint.core.errors import (
     UnavailableError,
     UnexpectedResponseError,
 )
-from hardpoint.http.errors import ErrorTable, Known, Problem, by_status, retry_after
+from hardpoint.http.errors import ErrorTable, Known, Problem, by_status, retry_after, rows
 from hardpoint.http.messages import Response
 
 TABLE = ErrorTable(
@@ -132,6 +132,42 @@ def test_an_answer_adds_its_request_and_its_wait_and_what_it_quotes_is_masked():
 def test_what_is_known_of_a_code_is_explained():
     assert [one.action for one in TABLE.explain("busy")] == ["wait", "wait"]
     assert TABLE.explain("nothing") == ()
+
+
+CODES = """# Codes
+
+| status | code | error | field | why | meaning | action |
+|---|---|---|---|---|---|---|
+| 409 | busy | UnavailableError | | | It is busy. | Wait. |
+| | wrong | InvalidRequestError | to | bad | It is wrong. | Correct it. |
+| 402 | | declined | | | It is declined. | Ask. |
+
+Words of events:
+
+| said | meaning |
+|---|---|
+| late | It was late. |
+"""
+
+
+def test_a_table_is_read_from_a_file(tmp_path):
+    path = tmp_path / "codes.md"
+    path.write_text(CODES)
+    table = ErrorTable.read("vendor", path, raises={"declined": PermissionDeniedError})
+    assert list(table.known) == [(409, "busy"), (None, "wrong"), (402, None)]
+    assert table.known[409, "busy"] == Known(UnavailableError, "It is busy.", "Wait.")
+    assert table.explain("wrong")[0].more == {"why": "bad"}
+    assert table.error(Problem(status=400, code="wrong")).field == "to"
+    assert type(table.error(Problem(status=402))) is PermissionDeniedError
+    assert list(rows(path))[-1] == {"said": "late", "meaning": "It was late."}
+
+
+@pytest.mark.parametrize("broken", ["| 409 | busy |", CODES.replace("UnavailableError", "Nothing")])
+def test_a_table_that_is_none_is_told_at_once(tmp_path, broken):
+    path = tmp_path / "codes.md"
+    path.write_text(CODES.replace("Words of events:\n", f"\n{broken}\n") + broken)
+    with pytest.raises((ValueError, AttributeError)):
+        ErrorTable.read("vendor", path)
 
 
 DATE = "Mon, 23 Nov 2026 10:00:00 GMT"

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from hardpoint.core.providers import load, provider, provider_names
 from hardpoint.http.errors import ErrorTable, Problem
 
-PAGES = Path(__file__).parents[2] / "docs" / "reference" / "providers"
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "reference" / "providers"
 HEADINGS = ["Credentials and least scopes", "Sandbox", "What is guaranteed", "Limits"]
 MANIFESTS = [provider(name) for name in provider_names()]
 TABLES: dict[str, ErrorTable] = {one.name: load(one.errors) for one in MANIFESTS if one.errors}
@@ -52,6 +55,12 @@ def test_what_a_page_imports_is_there(name):
         tree = ast.parse(block)
         imports = [one for one in tree.body if isinstance(one, ast.Import | ast.ImportFrom)]
         exec(compile(ast.Module(imports, []), name, "exec"), {})
+
+
+def test_the_codes_are_written_as_make_docs_writes_them():
+    command = [sys.executable, ROOT / "scripts" / "generate_codes", "--check"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=str)

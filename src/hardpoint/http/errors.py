@@ -13,14 +13,18 @@
 
 An entry for a status and a code goes before one for the code, that before one for the status, that
 before `by_status`. What nobody knows is an `UnexpectedResponseError`: never success, never retried.
+
+Long tables are kept as a Markdown table beside the adapter, one row a code; see `ErrorTable.read`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC
-from typing import final
+from pathlib import Path
+from typing import Any, Self, final
 
 import msgspec
 
+from hardpoint.core import errors
 from hardpoint.core.errors import (
     AuthenticationError,
     ConflictError,
@@ -87,12 +91,14 @@ class Known(msgspec.Struct, frozen=True):
         meaning: a sentence for `explain` and the provider's page.
         action: what to do about it.
         field: the argument of ours that is wrong, where that is always the same.
+        more: what else the provider's table says of it, by the names of its columns.
     """
 
     error: Make
     meaning: str
     action: str
     field: str | None = None
+    more: Mapping[str, str] = {}
 
 
 def by_status(status: int) -> type[ProviderError]:
@@ -155,6 +161,30 @@ class ErrorTable:
         self._request_id = request_id
         self._reset = reset
         self._argument = argument
+
+    @classmethod
+    def read(
+        cls, provider: str, path: Path, *, raises: Mapping[str, Make] | None = None, **options: Any
+    ) -> Self:
+        """The table that a Markdown file holds.
+
+        Args:
+            provider: its name.
+            path: a file with one table or several; each row with an `error` is an entry. Columns:
+                `status`, `code`, `error` (a class of `core.errors`), `field`, `meaning`, `action`,
+                and whatever else, which becomes `Known.more`.
+            raises: other errors by the names that the file has for them.
+            options: as for the class.
+        """
+        known: dict[Entry | str | int, Known] = {}
+        for row in rows(path):
+            if error := row.pop("error", None):
+                status, code = row.pop("status", None), row.pop("code", None)
+                made = (raises or {}).get(error) or getattr(errors, error)
+                meaning, action = row.pop("meaning"), row.pop("action")
+                entry = Known(made, meaning, action, row.pop("field", None), row)
+                known[int(status) if status else None, code] = entry
+        return cls(provider, known, **options)
 
     def error(self, problem: Problem) -> ProviderError:
         """The error to raise for a refusal whose words may be shown."""
@@ -220,6 +250,19 @@ class ErrorTable:
         # Nobody knows what an unknown answer did, unless it is a refusal by its status.
         unknown = kind is UnexpectedResponseError and not 400 <= status < 500
         return kind(text, outcome_known=False if unknown else None, **facts)  # pyright: ignore[reportArgumentType]
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of every table in a Markdown file, by the names in its head; no empty cells."""
+    head: list[str] | None = None
+    for line in path.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line else []
+        if not line.startswith("|"):
+            head = None
+        elif head is None:
+            head = cells
+        elif not line.startswith("|-"):
+            yield {name: cell for name, cell in zip(head, cells, strict=True) if cell}
 
 
 def _entry(known: Entry | str | int) -> Entry:

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from hardpoint.core.errors import (
@@ -92,12 +90,3 @@ def test_every_code_explains_itself(code):
     (known,) = ERRORS.explain(code)
     assert known.meaning.endswith(".")
     assert known.action.endswith(".")
-
-
-def test_the_page_says_of_each_decline_why_and_whether_a_later_try_may_succeed():
-    page = Path(__file__).parents[3] / "docs" / "reference" / "providers" / "stripe.md"
-    text = page.read_text()
-    for status, code in ERRORS.known:
-        if status == 402 and code is not None:
-            reason, soft = decline(code, None)
-            assert f"\n| {code} | `{reason.value}` | {'yes' if soft else 'no'} |" in text

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from hardpoint.core.errors import (
@@ -12,7 +10,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.http.errors import Problem
-from hardpoint.providers.twilio.errors import ERRORS, FAILURES, failure
+from hardpoint.providers.twilio.errors import ERRORS, failure
 from hardpoint.sms.suppressions import OptedOutError
 from hardpoint.sms.types import SmsFailure
 
@@ -95,14 +93,3 @@ def test_every_code_is_explained():
 )
 def test_a_callbacks_code_says_why(code, reason):
     assert failure(code) is reason
-
-
-def test_codes_of_callbacks_are_in_the_same_table():
-    assert all(ERRORS.explain(code) for code in FAILURES)
-
-
-def test_the_page_says_why_a_callbacks_code_comes():
-    page = Path(__file__).parents[3] / "docs" / "reference" / "providers" / "twilio.md"
-    text = page.read_text()
-    for code, (reason, _, _) in FAILURES.items():
-        assert f"\n| {code} | `{reason.value}` |" in text
