@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from hardpoint.http.errors import Problem as Problem
     from hardpoint.http.errors import by_status as by_status
     from hardpoint.http.errors import retry_after as retry_after
+    from hardpoint.http.errors import table_rows as table_rows
     from hardpoint.http.extras import merged as merged
     from hardpoint.http.extras import text_pairs as text_pairs
     from hardpoint.http.forms import FORM as FORM
@@ -75,6 +76,9 @@ if TYPE_CHECKING:
     from hardpoint.http.messages import Transport as Transport
     from hardpoint.http.redaction import redacted as redacted
     from hardpoint.http.redaction import redacted_url as redacted_url
+    from hardpoint.http.sigv4 import SIGV4 as SIGV4
+    from hardpoint.http.sigv4 import UNSIGNED_PAYLOAD as UNSIGNED_PAYLOAD
+    from hardpoint.http.sigv4 import SigV4Signer as SigV4Signer
     from hardpoint.oauth.catalogue import BodyEncoding as BodyEncoding
     from hardpoint.oauth.catalogue import ClientAuth as ClientAuth
     from hardpoint.oauth.catalogue import Expiry as Expiry
@@ -188,6 +192,7 @@ else:
                 "Problem",
                 "by_status",
                 "retry_after",
+                "table_rows",
             ),
             "hardpoint.http.extras": ("merged", "text_pairs"),
             "hardpoint.http.forms": ("FORM", "encode", "pairs"),
@@ -202,6 +207,7 @@ else:
                 "Transport",
             ),
             "hardpoint.http.redaction": ("redacted", "redacted_url"),
+            "hardpoint.http.sigv4": ("SIGV4", "SigV4Signer", "UNSIGNED_PAYLOAD"),
             "hardpoint.oauth.catalogue": (
                 "BodyEncoding",
                 "ClientAuth",

@@ -15,7 +15,7 @@ from hardpoint.core.errors import (
     UnavailableError,
     UnexpectedResponseError,
 )
-from hardpoint.http.errors import ErrorTable, Known, Problem, by_status, retry_after, rows
+from hardpoint.http.errors import ErrorTable, Known, Problem, by_status, retry_after, table_rows
 from hardpoint.http.messages import Response
 
 TABLE = ErrorTable(
@@ -159,7 +159,7 @@ def test_a_table_is_read_from_a_file(tmp_path):
     assert table.explain("wrong")[0].more == {"why": "bad"}
     assert table.error(Problem(status=400, code="wrong")).field == "to"
     assert type(table.error(Problem(status=402))) is PermissionDeniedError
-    assert list(rows(path))[-1] == {"said": "late", "meaning": "It was late."}
+    assert list(table_rows(path))[-1] == {"said": "late", "meaning": "It was late."}
 
 
 @pytest.mark.parametrize("broken", ["| 409 | busy |", CODES.replace("UnavailableError", "Nothing")])

@@ -177,7 +177,7 @@ class ErrorTable:
             options: as for the class.
         """
         known: dict[Entry | str | int, Known] = {}
-        for row in rows(path):
+        for row in table_rows(path):
             if error := row.pop("error", None):
                 status, code = row.pop("status", None), row.pop("code", None)
                 made = (raises or {}).get(error) or getattr(errors, error)
@@ -252,7 +252,7 @@ class ErrorTable:
         return kind(text, outcome_known=False if unknown else None, **facts)  # pyright: ignore[reportArgumentType]
 
 
-def rows(path: Path) -> Iterator[dict[str, str]]:
+def table_rows(path: Path) -> Iterator[dict[str, str]]:
     """The rows of every table in a Markdown file, by the names in its head; no empty cells."""
     head: list[str] | None = None
     for line in path.read_text("utf-8").splitlines():

@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from hardpoint.core.secrets import Secret
 
-ALGORITHM = "AWS4-HMAC-SHA256"
-UNSIGNED = "UNSIGNED-PAYLOAD"
+SIGV4 = "AWS4-HMAC-SHA256"
+UNSIGNED_PAYLOAD = "UNSIGNED_PAYLOAD-PAYLOAD"
 
 
 @final
@@ -97,7 +97,7 @@ class SigV4Signer:
             payload=digest,
         )
         authorization = (
-            f"{ALGORITHM} Credential={self._access_key_id}/{self._scope(stamp)},"
+            f"{SIGV4} Credential={self._access_key_id}/{self._scope(stamp)},"
             f"SignedHeaders={_names(named)},Signature={signature}"
         )
         return (*signed, ("authorization", authorization))
@@ -117,7 +117,7 @@ class SigV4Signer:
         parts = urlsplit(url)
         named = {"host": parts.netloc, **headers}
         pairs = [
-            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Algorithm", SIGV4),
             ("X-Amz-Credential", f"{self._access_key_id}/{self._scope(stamp)}"),
             ("X-Amz-Date", stamp),
             ("X-Amz-Expires", str(expires)),
@@ -133,7 +133,7 @@ class SigV4Signer:
             path=parts.path,
             query=encoded,
             headers=named,
-            payload=UNSIGNED,
+            payload=UNSIGNED_PAYLOAD,
         )
         return f"{url}?{encoded}&X-Amz-Signature={signature}"
 
@@ -148,7 +148,7 @@ class SigV4Signer:
         """The fields of a form that may be posted, with those that prove who allowed it."""
         stamp = _stamp(now)
         own = {
-            "x-amz-algorithm": ALGORITHM,
+            "x-amz-algorithm": SIGV4,
             "x-amz-credential": f"{self._access_key_id}/{self._scope(stamp)}",
             "x-amz-date": stamp,
         }
@@ -186,7 +186,7 @@ class SigV4Signer:
             path = quote(path, safe="/-_.~")
         canonical = _canonical(method, path, query, headers, payload)
         digest = hashlib.sha256(canonical.encode()).hexdigest()
-        return self.seal(stamp, f"{ALGORITHM}\n{stamp}\n{self._scope(stamp)}\n{digest}")
+        return self.seal(stamp, f"{SIGV4}\n{stamp}\n{self._scope(stamp)}\n{digest}")
 
     def seal(self, stamp: str, text: str) -> str:
         """The signature of a text on that day."""

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import Received
-from hardpoint.http.sigv4 import ALGORITHM, UNSIGNED, SigV4Signer
+from hardpoint.http.sigv4 import SIGV4, UNSIGNED_PAYLOAD, SigV4Signer
 from hardpoint.providers.aws.fake_bucket import BucketRefusedError
 
 SKEW_SECONDS = 15 * 60
 EXPIRES_SECONDS_MAX = 7 * 24 * 3600
 
 _AUTHORIZATION = re.compile(
-    rf"{ALGORITHM} +Credential=(?P<credential>[^, ]+), *SignedHeaders=(?P<names>[^, ]+), *"
+    rf"{SIGV4} +Credential=(?P<credential>[^, ]+), *SignedHeaders=(?P<names>[^, ]+), *"
     r"Signature=(?P<signature>[0-9a-f]{64})"
 )
 _SIGNATURE = re.compile(r"(?:^|&)X-Amz-Signature=([0-9a-f]{64})(?=&|$)")
@@ -79,7 +79,7 @@ class Doorkeeper:
         Raises:
             RefusedError: as S3 says it.
         """
-        if fields.get("x-amz-algorithm") != ALGORITHM or "policy" not in fields:
+        if fields.get("x-amz-algorithm") != SIGV4 or "policy" not in fields:
             raise BucketRefusedError("AccessDenied", 403)
         self._check_credential(fields.get("x-amz-credential", ""))
         text = fields["policy"]
@@ -106,7 +106,7 @@ class Doorkeeper:
         if abs(_seconds(stamp) - self._now()) > SKEW_SECONDS:
             raise BucketRefusedError("RequestTimeTooSkewed", 403)
         payload = request.headers.get("x-amz-content-sha256", "")
-        if payload not in {UNSIGNED, hashlib.sha256(request.body).hexdigest()}:
+        if payload not in {UNSIGNED_PAYLOAD, hashlib.sha256(request.body).hexdigest()}:
             raise BucketRefusedError("XAmzContentSHA256Mismatch", 400)
         expected = self._signature(
             request, stamp, found["names"], query=urlsplit(request.target).query, payload=payload
@@ -114,7 +114,7 @@ class Doorkeeper:
         self._compare(expected, found["signature"])
 
     def _check_address(self, request: Received, query: Mapping[str, str]) -> None:
-        if query.get("X-Amz-Algorithm") != ALGORITHM:
+        if query.get("X-Amz-Algorithm") != SIGV4:
             raise BucketRefusedError("AuthorizationQueryParametersError", 400)
         self._check_credential(query.get("X-Amz-Credential", ""))
         stamp, expires = query.get("X-Amz-Date", ""), query.get("X-Amz-Expires", "")
@@ -125,7 +125,7 @@ class Doorkeeper:
         raw = urlsplit(request.target).query
         names = query.get("X-Amz-SignedHeaders", "")
         rest = _SIGNATURE.sub("", raw).lstrip("&")
-        expected = self._signature(request, stamp, names, query=rest, payload=UNSIGNED)
+        expected = self._signature(request, stamp, names, query=rest, payload=UNSIGNED_PAYLOAD)
         self._compare(expected, query["X-Amz-Signature"])
 
     def _check_credential(self, credential: str) -> None:

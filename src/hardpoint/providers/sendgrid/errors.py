@@ -10,12 +10,12 @@ import re
 from pathlib import Path
 
 from hardpoint.email.types import EmailFailure
-from hardpoint.http.errors import ErrorTable, Problem, rows
+from hardpoint.http.errors import ErrorTable, Problem, table_rows
 
 _CODES = Path(__file__).with_name("codes.md")
 FAILURES = {
     row["said"]: (EmailFailure(row["failure"]), row["meaning"], row["action"])
-    for row in rows(_CODES)
+    for row in table_rows(_CODES)
     if "said" in row
 }
 """Why, in our words; meaning; action. By what an event says, in small letters."""
