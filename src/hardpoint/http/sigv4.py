@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from hardpoint.core.secrets import Secret
 
 SIGV4 = "AWS4-HMAC-SHA256"
-UNSIGNED_PAYLOAD = "UNSIGNED_PAYLOAD-PAYLOAD"
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
 
 @final
