@@ -4,7 +4,7 @@ import asyncio
 import select
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -18,12 +18,12 @@ from hardpoint.http.limits import Limits
 from hardpoint.http.messages import BodyStream, Request, Response, StreamedResponse
 from hardpoint.http.wire.aside import aside, told
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake
-from hardpoint.http.wire.connecting import HEAD_START
+from hardpoint.http.wire.connecting import HEAD_START, others
 from hardpoint.http.wire.failures import UNCONNECTED, no_answer, not_connected
 from hardpoint.http.wire.forks import register
 from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.line import Line
-from hardpoint.http.wire.names import literal, look_up
+from hardpoint.http.wire.names import ResolvedAddress, literal, look_up
 from hardpoint.http.wire.outgoing import Outgoing, outgoing
 from hardpoint.http.wire.pool import Pool
 from hardpoint.http.wire.streams import Pieces, Supply
@@ -212,17 +212,22 @@ class AsyncTransport:
             addresses = literal(out.addresses or (origin.host,), origin.port)
         else:
             addresses = await look_up(origin.host, origin.port, seconds)
-        sock = await start_connection(addresses, happy_eyeballs_delay=HEAD_START, loop=loop)
-        try:
-            prepared(sock)
-            if not origin.secure:
+        while True:
+            sock = await start_connection(addresses, happy_eyeballs_delay=HEAD_START, loop=loop)
+            left: Sequence[ResolvedAddress] = ()
+            try:
+                left = others(addresses, sock) if origin.secure else ()
+                prepared(sock)
+                if origin.secure:
+                    sock = secured(sock, await self._context(), origin.host)
+                    await _shaken(loop, sock)
+            except BaseException as error:
+                sock.close()
+                if not (left and isinstance(error, OSError)):
+                    raise
+                addresses = left
+            else:
                 return sock
-            sock = secured(sock, await self._context(), origin.host)
-            await _shaken(loop, sock)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
 
     async def _context(self) -> ssl.SSLContext:
         if self._given is None:

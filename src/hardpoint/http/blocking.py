@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from types import TracebackType
@@ -13,11 +13,11 @@ from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response, StreamedResponse
 from hardpoint.http.wire.blocking_line import BlockingLine
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake, wait_for
-from hardpoint.http.wire.connecting import connected
+from hardpoint.http.wire.connecting import connected, others
 from hardpoint.http.wire.failures import UNCONNECTED, no_answer, not_connected
 from hardpoint.http.wire.forks import register
 from hardpoint.http.wire.incoming import Incoming
-from hardpoint.http.wire.names import literal, look_up_blocking
+from hardpoint.http.wire.names import ResolvedAddress, literal, look_up_blocking
 from hardpoint.http.wire.outgoing import Outgoing, outgoing
 from hardpoint.http.wire.pool import Pool
 from hardpoint.http.wire.streams import Pieces
@@ -182,20 +182,25 @@ class BlockingTransport:
             addresses = literal(out.addresses or (origin.host,), origin.port)
         else:
             addresses = look_up_blocking(origin.host, origin.port, until - monotonic())
-        sock = connected(addresses, until)
-        try:
-            prepared(sock)
-            if not origin.secure:
+        while True:
+            sock = connected(addresses, until)
+            left: Sequence[ResolvedAddress] = ()
+            try:
+                left = others(addresses, sock) if origin.secure else ()
+                prepared(sock)
+                if origin.secure:
+                    if self._context is None:
+                        self._context = context_of(self._trust)
+                    sock = secured(sock, self._context, origin.host)
+                    while event := shake(sock):
+                        wait_for(sock, event, until)
+            except BaseException as error:
+                sock.close()
+                if not (left and isinstance(error, OSError)):
+                    raise
+                addresses = left
+            else:
                 return sock
-            if self._context is None:
-                self._context = context_of(self._trust)
-            sock = secured(sock, self._context, origin.host)
-            while event := shake(sock):
-                wait_for(sock, event, until)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
 
 
 def _leave(pool: _Pool) -> None:

@@ -240,3 +240,41 @@ def test_every_pinned_address_is_tried_within_the_time_to_connect(shell, listen)
     url = f"http://localhost:{peer.port}"
     answer = shell.send(get(url, "/a", address=("127.0.0.1", "127.0.0.2")))
     assert answer.body == b"/a"
+
+
+@pytest.mark.parametrize("fault", ["hangs up", "garbage", "another's certificate"])
+def test_a_handshake_that_fails_at_one_address_is_made_at_the_next(shell, listen, authority, fault):
+    def script(line):
+        line.more()
+        if fault == "garbage":
+            line.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    tls = authority.serving("other.example") if fault == "another's certificate" else None
+    wrong = listen(script, address="127.0.0.1", tls=tls)
+    peer = listen(address="127.0.0.2", port=wrong.port, tls=authority.serving("localhost"))
+    request = get(f"https://localhost:{peer.port}", "/a", address=("127.0.0.1", "127.0.0.2"))
+    transport = shell.open()
+    for _ in range(2):
+        assert shell.send(request, transport).body == b"/a"
+    assert (wrong.connections, peer.connections, wrong.heard) == (1, 1, [])
+
+
+def test_when_no_address_makes_a_handshake_nothing_was_sent(shell, listen, authority):
+    tls = authority.serving("other.example")
+    first = listen(address="127.0.0.1", tls=tls)
+    second = listen(address="127.0.0.2", port=first.port, tls=tls)
+    request = get(f"https://localhost:{first.port}", address=("127.0.0.1", "127.0.0.2"))
+    with pytest.raises(UnavailableError, match="trusted certificate"):
+        shell.send(request)
+    assert (first.connections, second.connections) == (1, 1)
+
+
+def test_a_context_that_checks_in_its_own_way_is_refused(shell):
+    """`truststore.SSLContext` verifies behind a handshake of its own; ours is made in steps."""
+
+    class Own(ssl.SSLContext):
+        def wrap_socket(self, *args, **options):
+            raise AssertionError
+
+    with pytest.raises(ConfigurationError, match="in its own way"):
+        shell.open(tls=Own(ssl.PROTOCOL_TLS_CLIENT))

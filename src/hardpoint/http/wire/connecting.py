@@ -4,6 +4,7 @@ import os
 import select
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 from itertools import zip_longest
 from math import ceil, inf
 from time import monotonic
@@ -38,6 +39,16 @@ def connected(addresses: Sequence[ResolvedAddress], until: float) -> socket.sock
                     return winner
     finally:
         race.close()
+
+
+def others(addresses: Sequence[ResolvedAddress], sock: socket.socket) -> list[ResolvedAddress]:
+    """Those that a socket does not lead to: a handshake that failed there may do elsewhere."""
+    peer = _plain(sock.getpeername()[0])
+    return [one for one in addresses if _plain(one[4][0]) != peer]
+
+
+def _plain(address: str) -> object:
+    return ip_address(address.partition("%")[0])
 
 
 class _Race:

@@ -67,8 +67,16 @@ def checked(context: ssl.SSLContext) -> ssl.SSLContext:
     """A context of somebody else's, if it is as strict as ours.
 
     Raises:
-        ConfigurationError: it is not.
+        ConfigurationError: it is not, or it checks certificates outside of OpenSSL's handshake, as
+            `truststore.SSLContext` does: that we make step by step, where it would check nothing.
     """
+    if type(context).wrap_socket is not ssl.SSLContext.wrap_socket:
+        kind = f"{type(context).__module__}.{type(context).__qualname__}"
+        raise ConfigurationError(
+            "tls",
+            f"is a {kind}, which checks in its own way",
+            fix="Leave it out for the system's authorities, or give Trust(authorities=...)",
+        )
     if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
         raise ConfigurationError(
             "tls", "does not verify certificates and names", fix="Name the authority to trust"
