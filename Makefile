@@ -86,6 +86,7 @@ test-pythons: $(PEER) ## run every test on each supported Python that is found (
 check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that what is generated is so
 	$(BIN)/python scripts/generate_api --check
 	$(BIN)/python scripts/generate_codes --check
+	$(BIN)/python scripts/unit-cost
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright

@@ -1,5 +1,8 @@
 """The shape of the tree: what each provider has, and how long a module may be."""
 
+import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +52,26 @@ def test_every_provider_declares_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", provider_names())
 def test_every_built_in_provider_has_its_mirror_under_tests(name: str) -> None:
     assert list((TESTS / "providers" / name).glob("test_*.py"))
+
+
+UNIT_COST = TESTS.parent / "scripts" / "unit-cost"
+
+
+def test_a_vendor_that_costs_more_lines_says_why() -> None:
+    ended = subprocess.run([sys.executable, UNIT_COST], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "parts"),
+    [
+        ("", set()),
+        ("\n\nUnit cost: tests, since a\nproxy lies; fake, since it signs.", {"tests", "fake"}),
+        ("\n\nUnit cost: tests", set()),
+        ("\n\nUnit cost: tests, since", set()),
+        ("\n\nIt has many tests, since it is odd.", set()),
+    ],
+)
+def test_a_reason_names_its_part(tmp_path: Path, said: str, parts: set[str]) -> None:
+    (tmp_path / "__init__.py").write_text(f'"""Acme.{said}\n"""\n')
+    assert runpy.run_path(str(UNIT_COST))["reasons"](tmp_path) == parts

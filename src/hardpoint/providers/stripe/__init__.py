@@ -1,4 +1,9 @@
-"""Stripe: settings and manifest; payments, webhooks and sample events beside it."""
+"""Stripe: settings and manifest; payments, webhooks and sample events beside it.
+
+Unit cost: adapter, since money has a table of currencies, and payments a life of twelve statuses;
+fake, since it lives through it, with declines, challenges and refunds; tests, since each
+transition, code and request is compared with the official package and a second imitation.
+"""
 
 from dataclasses import dataclass
 
