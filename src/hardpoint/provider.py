@@ -122,6 +122,11 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.envelopes import named as named
     from hardpoint.webhooks.envelopes import open_batch as open_batch
     from hardpoint.webhooks.envelopes import open_envelope as open_envelope
+    from hardpoint.webhooks.fetched_keys import KeyFetch as KeyFetch
+    from hardpoint.webhooks.fetched_keys import KeyNeededError as KeyNeededError
+    from hardpoint.webhooks.fetched_keys import KeySource as KeySource
+    from hardpoint.webhooks.fetched_keys import KeyUnavailableError as KeyUnavailableError
+    from hardpoint.webhooks.fetched_keys import UnknownKeyError as UnknownKeyError
     from hardpoint.webhooks.grammar import Encoding as Encoding
     from hardpoint.webhooks.grammar import Grammar as Grammar
     from hardpoint.webhooks.grammar import OneSignature as OneSignature
@@ -249,6 +254,13 @@ else:
                 "named",
                 "open_batch",
                 "open_envelope",
+            ),
+            "hardpoint.webhooks.fetched_keys": (
+                "KeyFetch",
+                "KeyNeededError",
+                "KeySource",
+                "KeyUnavailableError",
+                "UnknownKeyError",
             ),
             "hardpoint.webhooks.grammar": (
                 "Encoding",

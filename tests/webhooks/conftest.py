@@ -102,7 +102,14 @@ class Rig:
         told: every telemetry event, in order.
     """
 
-    def __init__(self, path: Path, *, listeners: Listeners | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        listeners: Listeners | None = None,
+        fetch: Any = None,
+        **options: Any,
+    ) -> None:
         self.clock = ManualClock()
         self.told: list[Any] = []
         listeners = Listeners(self.told.append) if listeners is None else listeners
@@ -125,6 +132,7 @@ class Rig:
             clock=self.clock,
             ids=Uuid7(),
             listeners=listeners,
+            fetch=fetch,
         )
         self.schemes = {
             "billing": scheme("stripe", secrets=["whsec_new", "whsec_old"]),

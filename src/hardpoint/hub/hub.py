@@ -24,6 +24,7 @@ from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
+from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async
 from hardpoint.hub.events import ConfigurationLoaded
 from hardpoint.hub.journal import OpeningJournal
 from hardpoint.hub.life import Life
@@ -99,6 +100,7 @@ class Hub:
         self._clock = clock or SystemClock()
         self._ids = ids or Uuid7()
         self._transport = AsyncTransport(FORWARD_LIMITS)
+        self._key_transport = AsyncTransport(UNTRUSTED)
         self._targets: dict[str, Target] = {}
         self.store = SqliteStore(
             settings.store.path,
@@ -125,6 +127,7 @@ class Hub:
             clock=self._clock,
             ids=self._ids,
             listeners=self.listeners,
+            fetch=Untrusted(self._key_transport, resolve_async),
         )
         self._ports = Ports(
             _Awaited(),
@@ -284,7 +287,7 @@ class Hub:
     async def close(self) -> None:
         """Close what is open, of a hub that was never started."""
         try:
-            for transport in (self._transport, *self._ports.take_transports()):
+            for transport in (self._transport, self._key_transport, *self._ports.take_transports()):
                 await transport.close()
             if self._accounts is not None:
                 await self._accounts.close()

@@ -51,7 +51,8 @@ def _source(settings: SourceSettings, public_url: str | None) -> Source:
         key = f"webhooks.{settings.name}.{error.key}"
         raise ConfigurationError(key, error.problem, fix=error.fix) from None
     cap = settings.body_bytes_max or prepared.body_bytes_max
-    return Source(name=settings.name, scheme=prepared, body_bytes_max=cap)
+    keys = getattr(prepared, "keys", None)
+    return Source(name=settings.name, scheme=prepared, body_bytes_max=cap, keys=keys)
 
 
 def _scheme(settings: SourceSettings, public_url: str | None) -> Scheme:

@@ -23,7 +23,9 @@ from hardpoint.store.driver import (
 )
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
 from hardpoint.webhooks.delivery import VerifiedDelivery
+from hardpoint.webhooks.fetched_keys import KeyFetch, KeyNeededError, KeyUnavailableError
 from hardpoint.webhooks.handlers import Handlers
+from hardpoint.webhooks.key_fetching import KeyFetching
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
 from hardpoint.webhooks.verification import Notification, Verified, WebhookRequest
 from hardpoint.webhooks.worker import Worker
@@ -81,6 +83,7 @@ class Inbox:
         clock: for signatures' windows and records.
         ids: for events.
         listeners: told `EventReceived`, `RequestsRefused` and `ReceptionFault`.
+        fetch: gets the keys that vendors publish; an `Untrusted`.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Inbox:
         clock: Clock,
         ids: Ids,
         listeners: Listeners,
+        fetch: KeyFetch | None = None,
     ) -> None:
         self._store = store
         self._handlers = handlers
@@ -99,6 +103,7 @@ class Inbox:
         self._clock = clock
         self._ids = ids
         self._listeners = listeners
+        self._keys = KeyFetching(fetch, clock)
         self._sources = Sources({})
         self._refusals: Counter[tuple[str, str, int]] = Counter()
 
@@ -126,18 +131,62 @@ class Inbox:
         """See `Receiver`."""
         known = self._sources[source]
         request = WebhookRequest.raw("POST", "", headers, body)
+        self._verify(source, known, request, done, first=True)
+
+    def _verify(
+        self,
+        source: str,
+        known: Source,
+        request: WebhookRequest,
+        done: Callable[[Answer], None],
+        *,
+        first: bool,
+    ) -> None:
+        """Verify a request, and once more after the key that it names was fetched."""
         now = self._clock.now()
         try:
             verified = known.scheme.verify(request, now=now)
+        except KeyNeededError as needed:
+            if first:
+                self._keys.wait(
+                    needed,
+                    len(request.body),
+                    lambda fetched: self._fetched(source, known, request, done, fetched=fetched),
+                )
+            else:  # of the keys that were fetched for others it is none, or too much was asked
+                self._unavailable(source, done)
+        except KeyUnavailableError:
+            self._unavailable(source, done)
         except WebhookError as error:
-            self._sources.refuse(known, error, body, now)
+            self._sources.refuse(known, error, request.body, now)
             self.refused(source, error.reason)
             done(UNAUTHORIZED)
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
             self._fault(source, "verify", type(error).__qualname__, error)
             done(UNAVAILABLE)
         else:
+            if known.keys is not None:
+                self._keys.refresh(known.keys)
             self._admit(known, request, verified, now, done)
+
+    def _fetched(
+        self,
+        source: str,
+        known: Source,
+        request: WebhookRequest,
+        done: Callable[[Answer], None],
+        *,
+        fetched: bool,
+    ) -> None:
+        if fetched:
+            self._verify(source, known, request, done, first=False)
+        else:
+            self._unavailable(source, done)
+
+    def _unavailable(self, source: str, done: Callable[[Answer], None]) -> None:
+        """Nobody can tell whether it is genuine: the vendor is to come again."""
+        self.refused(source, KeyUnavailableError.reason)
+        done(UNAVAILABLE)
 
     def _admit(
         self,

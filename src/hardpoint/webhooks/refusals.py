@@ -20,6 +20,8 @@ NEXT: Final = {
     "missing_signature": "somebody posts without a signature: is it the vendor?",
     "stale_timestamp": "compare this machine's clock with the vendor's",
     "malformed_request": "see a request with hardpoint verify",
+    "unknown_key": "somebody names keys that the vendor does not publish: is it the vendor?",
+    "key_unavailable": "see whether this machine reaches the vendor's keys",
     "too_large": "raise its body_bytes_max if the vendor sends that much",
     "unavailable": "hardpoint doctor",
     "connections": "raise the open file limit, or see who connects so often",

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 import msgspec
 
 from hardpoint.core.errors import SignatureMismatchError, StaleTimestampError, WebhookError
+from hardpoint.webhooks.fetched_keys import KeySource
 from hardpoint.webhooks.verification import BODY_BYTES_MAX, Verified, WebhookRequest
 
 UNKNOWN_SOURCE = "(unknown)"
@@ -29,11 +30,16 @@ class Verifier(Protocol):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A configured source of webhooks, its keys prepared."""
+    """A configured source of webhooks, its keys prepared.
+
+    Attributes:
+        keys: where its vendor publishes the keys, if it does.
+    """
 
     name: str
     scheme: Verifier
     body_bytes_max: int
+    keys: KeySource[Any] | None = None
 
 
 @final
@@ -49,7 +55,8 @@ class Sources:
         self._sources = sources
         caps = [one.body_bytes_max for one in sources.values()]
         self.body_bytes_max = max(caps, default=BODY_BYTES_MAX)
-        schemes = [one.scheme for one in sources.values()]
+        # A decoy for keys that are fetched would have them fetched, or use up what may be checked.
+        schemes = [one.scheme for one in sources.values() if one.keys is None]
         self._dearest = max(schemes, key=lambda one: one.refusal_us, default=None)
 
     def __contains__(self, name: str) -> bool:
