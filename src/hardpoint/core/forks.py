@@ -1,23 +1,87 @@
-"""What a forked child must not go on with: locks and places that other threads had.
+"""A fork: what the child must not go on with, and what no fork may cut through.
 
 A fork copies the memory of a process and one of its threads. What the others held is held for ever
-in the child; so whoever keeps such state says how to begin anew there.
+in the child, so whoever keeps such state says how to begin anew there. What cannot begin anew,
+because it is kept inside a library (SQLite's own locks), is used in sections, which a fork waits
+for.
 """
 
 import os
-from typing import Protocol
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final, Protocol, final
 from weakref import WeakSet
+
+SECTION_SECONDS: Final = 10.0
+"""How long a fork waits for sections to end."""
 
 
 class Forgetful(Protocol):
     """Has state that belongs to the threads of one process."""
 
     def forget(self) -> None:
-        """Begin anew; called in the child, before anything else runs there."""
+        """Begin anew. Called in the child, before anything else runs there: takes no lock."""
         ...
 
 
+@final
+class ForkGate:
+    """Sections and forks, of which one waits for the other.
+
+    Args:
+        patience: seconds that each waits at most.
+    """
+
+    def __init__(self, patience: float = SECTION_SECONDS) -> None:
+        self._patience = patience
+        self._inside: dict[int, int] = {}
+        self.interrupted = self.interrupted or bool(self._inside)
+        """Whether a fork has cut through a section: this is a child, and that section's state lost.
+        """
+        self.forget()
+
+    def forget(self) -> None:
+        """In the child: who was inside is a thread of the parent's."""
+        self.interrupted = self.interrupted or bool(self._inside)
+        self._changed = threading.Condition()
+        self._inside = {}
+        self._forks = 0
+
+    @contextmanager
+    def section(self) -> Generator[None]:
+        """Something that no fork may cut through; short, and it may hold another section."""
+        me = threading.get_ident()
+        with self._changed:
+            if me not in self._inside:
+                self._changed.wait_for(lambda: not self._forks, self._patience)
+            self._inside[me] = self._inside.get(me, 0) + 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside[me] -= 1
+                if not self._inside[me]:
+                    del self._inside[me]
+                    self._changed.notify_all()
+
+    def before(self) -> None:
+        """This thread is about to fork: wait for the sections of all others, and let none begin."""
+        me = threading.get_ident()
+        with self._changed:
+            self._forks += 1
+            self._changed.wait_for(lambda: self._inside.keys() <= {me}, self._patience)
+
+    def after_in_parent(self) -> None:
+        """It has forked, or could not."""
+        with self._changed:
+            self._forks -= 1
+            self._changed.notify_all()
+
+
 _known: "WeakSet[Forgetful]" = WeakSet()
+_gate: Final = ForkGate()
+undivided = _gate.section
 
 
 def forget_in_child(one: Forgetful) -> None:
@@ -25,9 +89,17 @@ def forget_in_child(one: Forgetful) -> None:
     _known.add(one)
 
 
+def interrupted() -> bool:
+    """Whether the fork that made this process has cut through a section of another thread's."""
+    return _gate.interrupted
+
+
 def _in_child() -> None:
+    _gate.forget()
     for one in list(_known):
         one.forget()
 
 
-os.register_at_fork(after_in_child=_in_child)
+os.register_at_fork(
+    before=_gate.before, after_in_parent=_gate.after_in_parent, after_in_child=_in_child
+)

@@ -14,13 +14,13 @@ from typing import Self, TypeAlias, final
 
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
 
+from hardpoint.core.forks import forget_in_child
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import BodyStream, Request, Response, StreamedResponse
 from hardpoint.http.wire.aside import aside, told
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake
 from hardpoint.http.wire.connecting import HEAD_START, others
 from hardpoint.http.wire.failures import UNCONNECTED, no_answer, not_connected
-from hardpoint.http.wire.forks import register
 from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.line import Line
 from hardpoint.http.wire.names import ResolvedAddress, literal, look_up
@@ -60,7 +60,7 @@ class AsyncTransport:
         self._trust = None if isinstance(tls, ssl.SSLContext) else tls
         self._given = checked(tls) if isinstance(tls, ssl.SSLContext) else None
         self._made: Future[ssl.SSLContext] | None = None
-        register(self)
+        forget_in_child(self)
 
     async def send(self, request: Request) -> Response:
         """Send it once; see `Transport.send` for what it raises."""
@@ -173,7 +173,7 @@ class AsyncTransport:
             if loop.is_closed():
                 pool.close()
 
-    def forked(self) -> None:
+    def forget(self) -> None:
         """This is a child process: what was inherited is the parent's."""
         pools, self._pools, self._made = self._pools, {}, None
         for pool in pools.values():

@@ -9,13 +9,13 @@ from time import monotonic
 from types import TracebackType
 from typing import Self, TypeAlias, final
 
+from hardpoint.core.forks import forget_in_child
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response, StreamedResponse
 from hardpoint.http.wire.blocking_line import BlockingLine
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake, wait_for
 from hardpoint.http.wire.connecting import connected, others
 from hardpoint.http.wire.failures import UNCONNECTED, no_answer, not_connected
-from hardpoint.http.wire.forks import register
 from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.names import ResolvedAddress, literal, look_up_blocking
 from hardpoint.http.wire.outgoing import Outgoing, outgoing
@@ -53,7 +53,7 @@ class BlockingTransport:
         self._trust = None if isinstance(tls, ssl.SSLContext) else tls
         self._context = checked(tls) if isinstance(tls, ssl.SSLContext) else None
         self._lock = threading.Lock()
-        register(self)
+        forget_in_child(self)
 
     async def send(self, request: Request) -> Response:
         """Send it once; see `Transport.send` for what it raises."""
@@ -133,7 +133,7 @@ class BlockingTransport:
     def __del__(self) -> None:
         self._pool.close()
 
-    def forked(self) -> None:
+    def forget(self) -> None:
         """This is a child process: what was inherited is the parent's."""
         pool, self._pool, self._lock = self._pool, Pool(self._limits), threading.Lock()
         for line in pool.lines:

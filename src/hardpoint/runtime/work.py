@@ -5,14 +5,14 @@ The work belongs to nobody who waits for it: a caller that is cancelled, and an 
 stuck or closed, leave it to be finished.
 """
 
-import os
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context
 from typing import Any, Protocol, TypeVar, cast, final
-from weakref import WeakSet
+
+from hardpoint.core.forks import forget_in_child
 
 _Result = TypeVar("_Result")
 _LOOKS = 4
@@ -39,15 +39,12 @@ class Work(Protocol):
         ...
 
 
-_forked: "WeakSet[_Flights | ThreadWork]" = WeakSet()
-
-
 class _Flights:
     """What is under way, by key."""
 
     def __init__(self) -> None:
         self.forget()
-        _forked.add(self)
+        forget_in_child(self)
 
     def forget(self) -> None:
         """Begin anew: in a forked child nobody flies what was under way."""
@@ -128,7 +125,7 @@ class ThreadWork:
         self._flights = _Flights()
         self._sizes = {"looks": looks, "flights": flights}
         self.forget()
-        _forked.add(self)
+        forget_in_child(self)
 
     def forget(self) -> None:
         """Begin anew: a forked child has none of the threads."""
@@ -186,11 +183,3 @@ async def _outcome(future: "Future[_Result]") -> _Result:
     future.add_done_callback(wake)
     await woken
     return future.result()
-
-
-def _in_child() -> None:
-    for one in list(_forked):
-        one.forget()
-
-
-os.register_at_fork(after_in_child=_in_child)

@@ -16,7 +16,7 @@ from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Headers, Request
-from hardpoint.http.wire import forks, trust
+from hardpoint.http.wire import trust
 from hardpoint.http.wire.aside import aside, told
 from hardpoint.http.wire.blocking_line import BlockingLine
 from hardpoint.http.wire.channel import Channel, prepared, shake
@@ -237,7 +237,7 @@ def test_a_child_begins_anew(kind, ends):
     else:
         pool.lines.add(BlockingLine(channel, KEY, pool.gone))
         transport._pool = pool
-    forks._in_the_child()
+    transport.forget()
     assert theirs.recv(1) == b""
     if kind is AsyncTransport:
         assert not transport._pools

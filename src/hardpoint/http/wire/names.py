@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from ipaddress import ip_address
 from typing import Any, TypeAlias
 
+from hardpoint.core.forks import forget_in_child
 from hardpoint.http.wire.aside import aside, told
-from hardpoint.http.wire.forks import register
 
 ResolvedAddress: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 """As `getaddrinfo` gives it: family, type, protocol, name, and what a socket connects to."""
@@ -66,10 +66,10 @@ def _ask(host: str, port: int) -> Sequence[ResolvedAddress]:
 
 
 class _Threads:
-    def forked(self) -> None:
+    def forget(self) -> None:
         """The threads are the parent's."""
         _under_way.clear()
 
 
 _threads = _Threads()
-register(_threads)
+forget_in_child(_threads)

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
+from hardpoint.core.forks import interrupted
 from hardpoint.store.sqlite.database import Database
 from hardpoint.store.sqlite.files import inode_of
 
@@ -35,8 +36,24 @@ _inherited: dict[Inode, Path] = {}
 """The files that were open when this process was forked from another."""
 
 
+def refuse_interrupted(path: Path) -> None:
+    """Refuse every file where SQLite was at work in another thread when this process was forked.
+
+    Its locks, on files and between threads, are as that thread had them, for ever.
+
+    Raises:
+        StoreUnavailableError: it was.
+    """
+    if interrupted():
+        raise StoreUnavailableError(
+            f"{path}: another thread was using SQLite when this process was forked, and did not "
+            "end in time, which SQLite does not survive: fork anew, or start this process afresh "
+            "(multiprocessing: `spawn`)"
+        )
+
+
 def refuse_inherited(path: Path) -> None:
-    """Refuse a file that was open before the fork.
+    """Refuse a file that was open before the fork, or every file; see `refuse_interrupted`.
 
     SQLite keeps what it has locked in memory, and a fork copies that but not the locks: whoever
     opens the file in the child goes on without them, and damages it.
@@ -44,6 +61,7 @@ def refuse_inherited(path: Path) -> None:
     Raises:
         StoreUnavailableError: it was.
     """
+    refuse_interrupted(path)
     if inode_of(path) in _inherited:
         raise StoreUnavailableError(
             f"{path} was open as a store when this process was forked, which SQLite does not "

@@ -11,7 +11,7 @@ from typing import Any
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import MisuseError, StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
-from hardpoint.core.forks import forget_in_child
+from hardpoint.core.forks import forget_in_child, undivided
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import (
@@ -323,15 +323,16 @@ class SqliteStore:
         refuse_inherited(self.path)
         self._lock.acquire(self.limits.lock_wait)
         try:
-            return Engine(
-                self.path,
-                gate=self.gate,
-                clock=self.clock,
-                limits=self.limits,
-                retention=self._retention,
-                listeners=self.listeners,
-                kind=self._kind,
-            )
+            with undivided():
+                return Engine(
+                    self.path,
+                    gate=self.gate,
+                    clock=self.clock,
+                    limits=self.limits,
+                    retention=self._retention,
+                    listeners=self.listeners,
+                    kind=self._kind,
+                )
         except BaseException:
             self._lock.release()
             raise

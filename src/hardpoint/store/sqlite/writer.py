@@ -15,6 +15,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.forks import undivided
 from hardpoint.store.driver import NewEvent
 from hardpoint.store.sqlite.engine import Engine, EngineRequest
 from hardpoint.store.sqlite.limits import StatementLimits
@@ -159,7 +160,8 @@ class Writer:
             self._wake.clear()
             if not (self._turn(engine) or self._rest(engine)):
                 break
-        engine.close(clean=self._clean)
+        with undivided():
+            engine.close(clean=self._clean)
         self._closed()
         self.tell(engine.news())
         self._ended.set_result(None)
@@ -170,7 +172,8 @@ class Writer:
         if self._accepts:
             worked = True
             group, size = self._gather()
-            results = engine.accept([one.event for one in group])
+            with undivided():
+                results = engine.accept([one.event for one in group])
             with self._mutex:
                 self._rows -= len(group)
                 self._bytes -= size
@@ -178,17 +181,20 @@ class Writer:
             waiting = zip(group, results, strict=True)
             answers = [(one.loop, one.done, result) for one, result in waiting]
             self._answer(answers, engine.news())
-            engine.settle(len(group), size)
+            with undivided():
+                engine.settle(len(group), size)
         if self._requests:
             worked = True
             count = min(len(self._requests), self._limits.batch_rows)
             asked = [self._requests.popleft() for _ in range(count)]
-            results = engine.serve([request for request, _, _ in asked])
+            with undivided():
+                results = engine.serve([request for request, _, _ in asked])
             waiting = zip(asked, results, strict=True)
             self._answer(
                 [(loop, done, result) for (_, done, loop), result in waiting], engine.news()
             )
-            engine.settle(count, 0)
+            with undivided():
+                engine.settle(count, 0)
         return worked
 
     def _gather(self) -> tuple[list[_Waiting], int]:
@@ -210,7 +216,8 @@ class Writer:
                 self._over = not (self._accepts or self._requests)
             return not self._over
         if not self._wake.wait(self._limits.quiet if engine.dirty else self._limits.tick):
-            engine.rest()
+            with undivided():
+                engine.rest()
             news = engine.news()
             if news:
                 self.tell(news)

@@ -1,7 +1,8 @@
 """The vault's SQLite file: a rollback journal, so that several processes may open it.
 
 Each transaction has a connection of its own: threads share nothing, and nothing is carried over a
-fork. They are short, none is open while somebody waits for a network, and each is synced to disk.
+fork, which waits until none is open. They are short, none is open while somebody waits for a
+network, and each is synced to disk.
 """
 
 import sqlite3
@@ -13,9 +14,11 @@ from typing import Final, final
 
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
+from hardpoint.core.forks import undivided
 from hardpoint.store.events import VaultAvailable, VaultUnavailable
 from hardpoint.store.sqlite.faults import WriteFault, fault_of
 from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
+from hardpoint.store.sqlite.guard import refuse_interrupted
 from hardpoint.store.sqlite.schema import script_statements
 from hardpoint.store.sqlite.statements import schema_scripts, statements
 from hardpoint.store.vault.rows import VaultRows
@@ -108,14 +111,16 @@ class VaultFile:
         if self._inode is not None and inode_of(self.path) != self._inode:
             gone = f"{self.path} was moved, deleted or replaced while it was in use; start again"
             raise self._told(StoreUnavailableError(gone))
+        refuse_interrupted(self.path)
         try:
-            connection = self._connect(self.path, isolation_level=None, timeout=self._busy)
-            try:
-                for setting in _SETTINGS:
-                    connection.execute(f"pragma {setting}")
-                yield connection
-            finally:
-                connection.close()  # rolls back what was not committed
+            with undivided():
+                connection = self._connect(self.path, isolation_level=None, timeout=self._busy)
+                try:
+                    for setting in _SETTINGS:
+                        connection.execute(f"pragma {setting}")
+                    yield connection
+                finally:
+                    connection.close()  # rolls back what was not committed
         except sqlite3.Error as error:
             raise self._judged(error) from error
 
