@@ -36,7 +36,7 @@ class ForkGate:
     def __init__(self, patience: float = SECTION_SECONDS) -> None:
         self._patience = patience
         self._inside: dict[int, int] = {}
-        self.interrupted = self.interrupted or bool(self._inside)
+        self.interrupted = False
         """Whether a fork has cut through a section: this is a child, and that section's state lost.
         """
         self.forget()

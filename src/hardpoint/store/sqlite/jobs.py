@@ -51,6 +51,11 @@ class Jobs:
         """Mark it, so that a crash from now on counts against it, or take the mark away."""
         return bool(self._execute("mark", started, *lease, self._boot).rowcount)
 
+    def release(self, leases: Sequence[Lease]) -> None:
+        """Give back what was never begun: it is due as before."""
+        for one in leases:
+            self._execute("give_back", one.event.id, one.handler, one.fence, self._boot)
+
     def release_all(self) -> None:
         """Give everything back: nothing of it is in flight."""
         self._execute("give_all_back", self._clock.now())

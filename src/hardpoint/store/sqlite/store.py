@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,12 +164,16 @@ class SqliteStore:
         try:
             self._engine = await writer.opened()
         except StoreError:
-            if self._writer is writer:
+            if self._writer is writer and writer.failed:
                 self._writer = None
             raise
 
     async def close(self, *, clean: bool = True) -> None:
-        """Finish what was submitted, release every lease if `clean`, and let the store go."""
+        """Finish what was submitted, release every lease if `clean`, and let the store go.
+
+        Raises:
+            StoreUnavailableError: not within `limits.answer`; it goes on meanwhile.
+        """
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.stop(clean=clean)
@@ -192,11 +197,16 @@ class SqliteStore:
 
     async def claim(self, lanes: Mapping[str, int]) -> Claim:
         """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
-        return await self.ask(lambda engine: engine.jobs.claim(lanes))
+        return await self.ask(
+            lambda engine: engine.jobs.claim(lanes), late=lambda claim: self._release(claim.leases)
+        )
 
     async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
         """Lease a suspect of these handlers, the one with the fewest crashes, if one waits."""
-        return await self.ask(lambda engine: engine.jobs.claim_suspect(handlers))
+        return await self.ask(
+            lambda engine: engine.jobs.claim_suspect(handlers),
+            late=lambda lease: self._release([lease]),
+        )
 
     async def complete(self, completion: Completion) -> Completed:
         """Record the end of an attempt, with its writes, in one transaction.
@@ -260,24 +270,45 @@ class SqliteStore:
         now, audit = self.clock.now(), (actor, note)
         return await self.ask(lambda engine: engine.operations.resolve(event, handler, audit, now))
 
-    async def ask(self, request: EngineRequest) -> Any:
-        """Have the writer do something; a caller that is cancelled does not undo it."""
+    async def ask(
+        self, request: EngineRequest, *, late: Callable[[Any], object] | None = None
+    ) -> Any:
+        """Have the writer do something; a caller that is cancelled does not undo it.
+
+        Args:
+            request: what.
+            late: told of a claim or lease that comes after the time was up.
+
+        Raises:
+            StoreUnavailableError: no answer came within `limits.answer`. What was not begun by then
+                is not done; what was may be.
+        """
         refuse_inside_block()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
+        question = _Question(request)
 
-        def done(result: object) -> None:
+        def done(result: Any) -> None:
             if not answer.done():
                 answer.set_result(result)
+            elif late is not None and question.given_up and isinstance(result, Claim | Lease):
+                late(result)
 
-        self._running().request(request, done, loop)
-        return _given(await answer)
+        self._running().request(question, done, loop)
+        try:
+            async with asyncio.timeout(self.limits.answer):
+                result = await answer
+        except TimeoutError:
+            question.given_up = True
+            raise self._silent() from None
+        return _given(result)
 
     async def ask_blocking(self, request: EngineRequest) -> Any:
         """The same for a thread of its own, which waits; it never suspends.
 
         Raises:
             MisuseError: an event loop runs in this thread.
+            StoreUnavailableError: see `ask`.
         """
         if _get_running_loop() is not None:
             raise MisuseError("The store was asked to block a running event loop; await instead")
@@ -289,8 +320,11 @@ class SqliteStore:
             results.append(result)
             answered.set()
 
-        self._running().request(request, done, None)
-        answered.wait()
+        question = _Question(request)
+        self._running().request(question, done, None)
+        if not answered.wait(self.limits.answer):
+            question.given_up = True
+            raise self._silent()
         return _given(results[0])
 
     def post(self, request: EngineRequest) -> None:
@@ -300,6 +334,17 @@ class SqliteStore:
             StoreUnavailableError: the store is closed or broken.
         """
         self._running().request(request, _ignored, None)
+
+    def _release(self, leases: Sequence[Lease]) -> None:
+        """Nobody waits any more for what has been leased."""
+        with suppress(StoreUnavailableError):  # it is closed, with every lease
+            self.post(lambda engine: engine.jobs.release(leases))
+
+    def _silent(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"{self.path} did not answer within {self.limits.answer:g} s; look at its disk, which "
+            "hangs or is very slow. What was asked may have been done all the same"
+        )
 
     def _running(self) -> Writer:
         writer = self._writer
@@ -340,6 +385,19 @@ class SqliteStore:
     def _tell(self, news: Sequence[object]) -> None:
         for one in news:
             self.listeners.emit(one)
+
+
+class _Question:
+    """A request, unless who asked has given up before it is begun."""
+
+    __slots__ = ("_request", "given_up")
+
+    def __init__(self, request: EngineRequest) -> None:
+        self._request = request
+        self.given_up = False
+
+    def __call__(self, engine: Engine) -> Any:
+        return None if self.given_up else self._request(engine)
 
 
 def _given(result: Any) -> Any:

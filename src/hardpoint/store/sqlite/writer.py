@@ -6,6 +6,7 @@ its event loop, whichever that is, or on the writer's thread, where a thread of 
 """
 
 import asyncio
+import atexit
 import concurrent.futures
 import threading
 from asyncio import AbstractEventLoop, _get_running_loop
@@ -76,6 +77,7 @@ class Writer:
 
     def start(self) -> None:
         """Begin to open the store."""
+        atexit.register(self._at_exit)
         self._thread.start()
 
     async def opened(self) -> Engine:
@@ -84,7 +86,13 @@ class Writer:
         Raises:
             StoreUnavailableError, StoreCorruptError: it cannot be opened.
         """
-        return await _result(self._opened)
+        limits = self._limits
+        return await self._result(self._opened, "opened", limits.lock_wait + limits.answer)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be opened; else it is open, or may be yet."""
+        return self._opened.done() and self._opened.exception() is not None
 
     def accept(self, event: NewEvent, done: WriterDone, at: float) -> None:
         """Queue an event that came at `at`.
@@ -135,12 +143,44 @@ class Writer:
             self._told(news)
 
     async def stop(self, *, clean: bool = True) -> None:
-        """Do all that was queued, close the store, and end the thread."""
+        """Do all that was queued, close the store, and end the thread.
+
+        Raises:
+            StoreUnavailableError: not in time. The thread goes on, and may end with the process.
+        """
+        atexit.unregister(self._at_exit)
+        self._end(clean=clean)
+        await self._result(self._ended, "closed", self._limits.answer)
+        self._thread.join()
+
+    def _end(self, *, clean: bool) -> None:
         self._clean = clean
         self._closing = True
         self._wake.set()
-        await _result(self._ended)
-        self._thread.join()
+
+    def _at_exit(self) -> None:
+        """Nobody has stopped it: what was in flight is as after a crash, the file is closed."""
+        self._end(clean=False)
+        self._thread.join(
+            self._limits.answer
+        )  # at once in a forked child, which has no such thread
+
+    async def _result(
+        self, future: "concurrent.futures.Future[Any]", what: str, seconds: float
+    ) -> Any:
+        """The future's result, waited for by its own means; a cancelled wait leaves it alone."""
+        try:
+            if _get_running_loop() is None:
+                return future.result(seconds)
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(asyncio.wrap_future(future))
+        except TimeoutError:
+            if future.done():  # in the last moment
+                return future.result()
+            raise StoreUnavailableError(
+                f"the store was not {what} within {seconds:g} s; look at its disk, which hangs or "
+                "is very slow"
+            ) from None
 
     def _refuse_when_over(self) -> None:
         if self._over:
@@ -152,6 +192,7 @@ class Writer:
         try:
             engine = self._open_engine()
         except BaseException as error:  # noqa: BLE001 - whoever awaits the opening is told
+            atexit.unregister(self._at_exit)
             self._opened.set_exception(error)
             self._ended.set_result(None)
             return
@@ -266,10 +307,3 @@ def _deliver(answers: Sequence[tuple[WriterDone, Any]]) -> None:
             loop.call_exception_handler(
                 {"message": "an accept's callback failed", "exception": error}
             )
-
-
-async def _result(future: "concurrent.futures.Future[Any]") -> Any:
-    """The future's result, waited for by its own means; a cancelled wait leaves it alone."""
-    if _get_running_loop() is None:
-        return future.result()
-    return await asyncio.shield(asyncio.wrap_future(future))

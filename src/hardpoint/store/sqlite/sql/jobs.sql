@@ -26,6 +26,10 @@ where event = ? and handler = ?
 update hardpoint_job set started = ?
 where event = ? and handler = ? and fence = ? and boot = ?
 
+-- name: give_back
+update hardpoint_job set boot = null, started = 0
+where event = ? and handler = ? and fence = ? and boot = ?
+
 -- name: give_all_back
 update hardpoint_job set run_at = ?, boot = null, started = 0
 where boot is not null
