@@ -3,12 +3,12 @@
 import asyncio
 from random import Random
 
+from bench.simulate.world import Protect, SimulatedCall, World
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry, exponential
 from hardpoint.testing.clock import ManualClock
-from hardpoint.testing.simulate.world import Protect, SimulatedCall, World
 
 ATTEMPTS = 4
 FIRST_WAIT = 0.1
@@ -37,7 +37,7 @@ def plain_retries(world: World) -> Protect:
                 try:
                     async with asyncio.timeout(world.patience):
                         return await call()
-                except Exception:  # noqa: BLE001 - whatever it is, try again
+                except Exception:
                     await asyncio.sleep(FIRST_WAIT * 2 ** (attempt - 1) * random.random())
             async with asyncio.timeout(world.patience):
                 return await call()

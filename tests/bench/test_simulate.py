@@ -4,15 +4,18 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
+from bench.simulate import STRATEGIES, History, World, simulate
+from bench.simulate.__main__ import main
+from bench.simulate.curves import as_text
+from bench.simulate.report import as_table
+from bench.simulate.strategies import BUDGET
 
 from hardpoint import ConfigurationError
-from hardpoint.testing.simulate import STRATEGIES, History, World, simulate
-from hardpoint.testing.simulate.__main__ import main
-from hardpoint.testing.simulate.curves import as_text
-from hardpoint.testing.simulate.report import as_table
-from hardpoint.testing.simulate.strategies import BUDGET
+
+ROOT = Path(__file__).parents[2]
 
 WORLD = World(clients=10, end=40, fails=8, back=16, seed=7)
 
@@ -101,9 +104,9 @@ def test_the_command_prints_a_table_and_curves_and_writes_a_picture(capsys, tmp_
 
 
 def test_the_command_prints_json_on_request() -> None:
-    command = [sys.executable, "-m", "hardpoint.testing.simulate", "--clients", "4"]
+    command = [sys.executable, "-m", "bench.simulate", "--clients", "4"]
     command += ["--end", "41", "--json"]
-    said = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    said = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
     assert (said["seed"], said["clients"]) == (1, 4)
     assert [one["strategy"] for one in said["strategies"]] == list(STRATEGIES)
 

@@ -4,16 +4,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from hardpoint.testing.simulate.curves import as_svg, as_text
-from hardpoint.testing.simulate.report import as_json, as_table
-from hardpoint.testing.simulate.strategies import STRATEGIES
-from hardpoint.testing.simulate.world import World, simulate
+from bench.simulate.curves import as_svg, as_text
+from bench.simulate.report import as_json, as_table
+from bench.simulate.strategies import STRATEGIES
+from bench.simulate.world import World, simulate
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Play the story under every strategy and print what came of it."""
     options = argparse.ArgumentParser(
-        prog="python -m hardpoint.testing.simulate",
+        prog="python -m bench.simulate",
         description="A server that hangs and comes back, and what its callers make of that.",
     )
     options.add_argument("--clients", type=int, default=40, help="processes that call")

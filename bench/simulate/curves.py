@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hardpoint.testing.simulate.world import History, World
+from bench.simulate.world import History, World
 
 # Text
 

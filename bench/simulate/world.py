@@ -115,9 +115,9 @@ class _Story:
     async def _client(self, number: int) -> None:
         """Call at random moments, never minding the calls still under way."""
         world = self._world
-        random = Random(f"{world.seed}/{number}")  # noqa: S311 - a simulation
+        random = Random(f"{world.seed}/{number}")
         call = self._protect(self._server.request, self._clock, random)
-        moments = Random(f"{world.seed}/{number}/moments")  # noqa: S311 - the same for all
+        moments = Random(f"{world.seed}/{number}/moments")
         under_way: set[asyncio.Task[None]] = set()
         while True:
             await asyncio.sleep(moments.expovariate(world.load / world.clients))
@@ -134,7 +134,7 @@ class _Story:
         self._history.calls[second] += 1
         try:
             await call()
-        except Exception:  # noqa: BLE001 - a caller that got no answer
+        except Exception:
             return
         self._history.answered[second] += 1
 
@@ -150,7 +150,7 @@ class SimulatedServer:
         self._clock = clock
         self._line: deque[asyncio.Future[None]] = deque()
         self._busy = False
-        self._chance = Random(f"{world.seed}/server")  # noqa: S311 - a simulation
+        self._chance = Random(f"{world.seed}/server")
 
     async def request(self) -> None:
         """Be answered, in turn.

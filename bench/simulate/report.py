@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from hardpoint.testing.simulate.world import History, World
+from bench.simulate.world import History, World
 
 _HEADS = (
     ("", "calls", "answered", "", "requests", "", "", "", ""),
