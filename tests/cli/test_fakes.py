@@ -249,7 +249,7 @@ class Mute:
 def test_a_vendor_without_webhooks_is_sent_nowhere(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hardpoint.cli.fakes.fake", lambda _: Mute())
+    monkeypatch.setattr("hardpoint.cli.fakes.fake", lambda _, **_options: Mute())
     monkeypatch.setattr(
         "hardpoint.cli.snippets.provider", lambda name: Provider(name=name, title="Mute")
     )
@@ -299,3 +299,21 @@ def test_webhooks_stay_on_this_machine(cli: Cli) -> None:
     run = cli("fakes", "stripe", "--webhooks", "stripe=https://shop.example/hooks")
     assert run.code == 5
     assert "shop.example is not this machine" in run.err
+
+
+def test_a_vendor_may_leave_out_what_it_need_not_say() -> None:
+    shown: list[Any] = []
+
+    def visit(ready: dict[str, Any]) -> None:
+        shown.append(create(ready).json())
+
+    for option in ([], ["--no-optional-fields"]):
+        stage = Stage(visit)
+        assert stage.run("stripe", "--port", "0", "--json", *option) == 0
+    assert "description" in shown[0]
+    assert "description" not in shown[1]
+
+
+def test_a_vendor_that_always_says_the_same_is_refused_the_option(capsys: Any) -> None:
+    assert main(["fakes", "aws", "--no-optional-fields"]) == 2
+    assert "always says the same" in capsys.readouterr().err

@@ -29,7 +29,7 @@ def install(folder: Path, package: str, source: str, *entries: str) -> None:
 
 ACME = """
 from hardpoint.core.providers import Provider
-PROVIDER = Provider(name="acme", title="Acme", tokens=("acme",))
+PROVIDER = Provider(name="acme", title="Acme", tokens=("acme",), contract=1)
 """
 
 
@@ -62,6 +62,49 @@ def test_an_installed_package_cannot_take_a_built_in_providers_place(installed: 
 def test_an_installed_name_outside_the_grammar_is_not_listed(installed: Path) -> None:
     install(installed, "hardpoint_odd", ACME, "Odd-Name = hardpoint_odd")
     assert "Odd-Name" not in provider_names()
+
+
+@pytest.mark.parametrize(
+    ("contract", "problem", "fix"),
+    [
+        ("", "does not say which contract", "Write contract=1"),
+        (", contract=2", "written for contract 2; this hardpoint has 1", "a newer hardpoint"),
+    ],
+)
+def test_a_package_of_another_contract_is_refused_with_the_remedy(
+    installed: Path, contract: str, problem: str, fix: str
+) -> None:
+    package = f"hardpoint_other{len(contract)}"
+    source = ACME.replace(", contract=1", contract)
+    install(installed, package, source, f"acme = {package}")
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        provider("acme")
+    assert fix in (caught.value.fix or "")
+
+
+def test_a_newer_hub_says_what_a_package_has_to_change(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(installed, "hardpoint_older", ACME, "acme = hardpoint_older")
+    monkeypatch.setattr(providers, "CONTRACT", 3)
+    assert provider("acme").title == "Acme", "nothing that it has to change"
+    changes = {2: "`send` takes `headers` too", 3: "Name `fake` in PROVIDER"}
+    monkeypatch.setattr(providers, "CONTRACT_CHANGES", changes)
+    with pytest.raises(
+        ConfigurationError, match="written for contract 1; this hardpoint has 3"
+    ) as e:
+        provider("acme")
+    assert e.value.fix == (
+        "`send` takes `headers` too. Name `fake` in PROVIDER. Then write contract=3 in its PROVIDER"
+    )
+
+
+def test_a_package_that_cannot_be_imported_harms_nobody_else(installed: Path) -> None:
+    source = ACME.replace("contract=1", "invented=1")
+    install(installed, "hardpoint_broken", source, "acme = hardpoint_broken")
+    with pytest.raises(ConfigurationError, match="hardpoint_broken cannot be imported: TypeError"):
+        provider("acme")
+    assert provider(provider_names()[-1])
 
 
 def test_a_package_without_a_manifest_is_refused(installed: Path) -> None:

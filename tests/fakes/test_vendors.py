@@ -28,6 +28,12 @@ def test_without_a_fake_those_that_have_one_are_named(name: str) -> None:
         fake(name)
 
 
+def test_a_fake_may_say_no_more_than_its_vendor_always_does() -> None:
+    assert fake("stripe", optional_fields=False)._optional_fields is False
+    with pytest.raises(ConfigurationError, match="the fake of aws always says the same"):
+        fake("aws", optional_fields=False)
+
+
 def test_a_fake_need_not_say_anything_of_itself() -> None:
     class Plain:
         name = "plain"

@@ -25,6 +25,12 @@ def test_they_are_stopped_together():
     assert not any(thread.is_alive() for thread in threads)
 
 
+def test_a_fake_may_leave_out_what_its_vendor_may():
+    with Fakes() as fakes:
+        assert fakes("stripe", optional_fields=False).app._optional_fields is False
+        assert fakes("stripe").app._optional_fields is True
+
+
 def test_a_vendor_that_nobody_imitates_is_refused():
     with Fakes() as fakes, pytest.raises(ConfigurationError, match="has no fake"):
         fakes("nobody")

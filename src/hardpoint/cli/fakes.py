@@ -70,6 +70,9 @@ def fakes(
             help="What happens to webhooks: duplicates=2, shuffled, late=600, forged, share=0.5.",
         ),
     ] = None,
+    optional_fields: Annotated[
+        bool, typer.Option(help="Also say what a vendor may leave out of answers and events.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="The seed of everything random.")] = 0,
     live: LiveOption = False,
     json: Json = False,
@@ -81,7 +84,7 @@ def fakes(
     """
     terminal = terminal_of(context, json=json)
     names = list(dict.fromkeys(providers or fake_names()))
-    stands = [_Stand(name, seed) for name in names]
+    stands = [_Stand(name, seed, optional_fields=optional_fields) for name in names]
     _set_ports(stands, port or [])
     for stand, text in _given("--fault", fault or [], stands, ":"):
         _read("--fault", text, fault_of).place(stand.faults)
@@ -110,9 +113,9 @@ def fakes(
 class _Stand:
     """One vendor, and what was asked for it."""
 
-    def __init__(self, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int, *, optional_fields: bool) -> None:
         try:
-            self.app = fake(name)
+            self.app = fake(name, optional_fields=optional_fields)
         except ConfigurationError as error:
             raise usage(error.problem, hint=error.fix) from None
         self.name = name

@@ -10,9 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from hardpoint.core.errors import ConfigurationError
+
+CONTRACT = 1
+"""The version of what a provider has to offer: manifest, drivers, schemes, fakes."""
+CONTRACT_CHANGES: Mapping[int, str] = {}
+"""By version, what a provider that was written for the one before has to change."""
 
 _GROUP = "hardpoint.providers"
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
@@ -24,6 +30,8 @@ class Provider:
 
     Attributes:
         name: the folder's name.
+        contract: the version of the contract it was written for, see `CONTRACT`; a package of its
+            own has to say it, since it does not move along with us.
         title: the vendor's name as it writes it.
         tokens: words that belong to this vendor and may stand nowhere else in our source; lower
             case, found in any case.
@@ -48,6 +56,7 @@ class Provider:
 
     name: str
     title: str
+    contract: int | None = None
     tokens: tuple[str, ...] = field(default=())
     docs: str | None = None
     webhooks: str | None = None
@@ -87,17 +96,58 @@ def provider(name: str) -> Provider:
     """The manifest of a provider.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: there is none of that name; or its package was written for another
+            contract, or cannot be imported: says what to change.
     """
-    location = _built_in().get(name) or _installed().get(name)
+    location = _built_in().get(name)
+    if location is not None:
+        return _manifest(import_module(location), location)
+    location = _installed().get(name)
     if location is None:
         raise ConfigurationError(
             "provider", f"{name!r} is not known", fix=f"Known: {', '.join(provider_names())}"
         )
-    manifest = getattr(import_module(location), "PROVIDER", None)
+    try:
+        module = import_module(location)
+    except Exception as error:  # whatever another's package raises
+        raise ConfigurationError(
+            "provider",
+            f"{name}: {location} cannot be imported: {type(error).__name__}: {error}",
+            fix=f"See that it was written for contract {CONTRACT} of hardpoint",
+        ) from error
+    manifest = _manifest(module, location)
+    _check_contract(manifest, location)
+    return manifest
+
+
+def _manifest(module: ModuleType, location: str) -> Provider:
+    manifest = getattr(module, "PROVIDER", None)
     if not isinstance(manifest, Provider):
         raise ConfigurationError("provider", f"{location} declares no PROVIDER")
     return manifest
+
+
+def _check_contract(manifest: Provider, location: str) -> None:
+    written = manifest.contract
+    if written is None:
+        raise ConfigurationError(
+            "provider",
+            f"{location} does not say which contract it was written for",
+            fix=f"Write contract={CONTRACT} in its PROVIDER",
+        )
+    if written > CONTRACT:
+        raise ConfigurationError(
+            "provider",
+            f"{location} was written for contract {written}; this hardpoint has {CONTRACT}",
+            fix="Install a newer hardpoint, or an older version of that package",
+        )
+    changes = [what for version, what in sorted(CONTRACT_CHANGES.items()) if version > written]
+    if changes:
+        raise ConfigurationError(
+            "provider",
+            f"{location} was written for contract {written}; this hardpoint has {CONTRACT}",
+            fix=f"{'. '.join(changes)}. Then write contract={CONTRACT} in its PROVIDER",
+        )
 
 
 def load(reference: str) -> Any:

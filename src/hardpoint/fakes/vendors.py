@@ -8,6 +8,7 @@ the vendor calls back an `emitter`, an `Emitter`; it needs neither to be served.
 """
 
 from collections.abc import Mapping
+from inspect import signature
 
 import msgspec
 
@@ -55,18 +56,32 @@ def fake_names() -> tuple[str, ...]:
     return tuple(name for name in provider_names() if provider(name).fake is not None)
 
 
-def fake(name: str) -> App:
+def fake(name: str, *, optional_fields: bool = True) -> App:
     """A fake of a vendor, with an account of its own.
 
+    Args:
+        name: the provider's.
+        optional_fields: also say what the vendor may leave out of its answers and events.
+
     Raises:
-        ConfigurationError: there is no such provider, or none that imitates it.
+        ConfigurationError: there is no such provider, none that imitates it, or one that always
+            says the same.
     """
     reference = provider(name).fake if name in provider_names() else None
     if reference is None:
         raise ConfigurationError(
             "provider", f"{name!r} has no fake", fix=f"With one: {', '.join(fake_names())}"
         )
-    return load(reference)()
+    kind = load(reference)
+    if optional_fields:
+        return kind()
+    if "optional_fields" not in signature(kind).parameters:
+        raise ConfigurationError(
+            "optional_fields",
+            f"the fake of {name} always says the same",
+            fix="Name the vendors that may leave something out",
+        )
+    return kind(optional_fields=False)
 
 
 def facts_of(app: App) -> VendorFacts:

@@ -31,16 +31,17 @@ class Fakes:
         self.servers: list[FakeServer] = []
         """Those that were started, in order."""
 
-    def __call__(self, vendor: str | App) -> FakeServer:
+    def __call__(self, vendor: str | App, *, optional_fields: bool = True) -> FakeServer:
         """Another one, with an account and an address of its own.
 
         Args:
             vendor: a provider's name, or a fake that was built otherwise.
+            optional_fields: of one by name: also say what its vendor may leave out.
 
         Raises:
             ConfigurationError: nobody imitates that provider.
         """
-        app = fake(vendor) if isinstance(vendor, str) else vendor
+        app = fake(vendor, optional_fields=optional_fields) if isinstance(vendor, str) else vendor
         server = self._stack.enter_context(FakeServer(app, Faults(self._seed)))
         emitter = emitter_of(app)
         if emitter is not None:

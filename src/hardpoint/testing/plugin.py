@@ -19,6 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from hardpoint.fakes.server import FakeServer
     from hardpoint.testing.clock import ManualClock
+    from hardpoint.testing.conformance.modes import Mode
     from hardpoint.testing.fakes import Fakes
     from hardpoint.testing.network import Network
 
@@ -79,6 +80,16 @@ def hardpoint_network(request: pytest.FixtureRequest) -> "Generator[Network]":
         return
     with _guarded(request.node, "loopback") as network:
         yield network
+
+
+@pytest.fixture(params=("async", "blocking"))
+def mode(request: pytest.FixtureRequest) -> "Generator[Mode]":
+    """The two ways in which a port is used, in turn: what the conformance suites run in."""
+    from hardpoint.testing.conformance.modes import MODES
+
+    mode = MODES[request.param]()
+    yield mode
+    mode.close()
 
 
 def _vendor(name: str) -> Any:
