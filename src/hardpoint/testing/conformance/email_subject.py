@@ -6,32 +6,26 @@ from typing import Any
 import pytest
 
 from hardpoint.calls.connection import Connection
-from hardpoint.core.errors import InvalidRequestError, UnsupportedError
 from hardpoint.email.addresses import Address
 from hardpoint.email.api import EmailSender
 from hardpoint.email.driver import EmailCapability, EmailDriver
 from hardpoint.email.types import Attachment, DeliveryStatus
 from hardpoint.sync.email import EmailSender as BlockingSender
-from hardpoint.testing.conformance.modes import (
-    Mode,
-    check_exercised,
-    exercises,
-    skip_unless_declared,
-)
+from hardpoint.testing.conformance.modes import Mode, exercises
+from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
 
 TO = "ann.lee@customer.example"
 OTHER = "Bob@customer.example"
 FILE = Attachment(name="Rechnung März.pdf", content=b"%PDF-\0", content_type="application/pdf")
 IMAGE = Attachment(name="logo.png", content=b"\x89PNG", content_type="image/png", content_id="logo")
-EmailVerb = Callable[[Any], Any]
 
 
-def _send(**options: Any) -> EmailVerb:
+def _send(**options: Any) -> PortVerb:
     asked = {"to": TO, "subject": "Your order", "text": "hello"} | options
     return lambda port: port.send(**asked)
 
 
-_REFUSED: dict[EmailCapability, EmailVerb] = {
+_REFUSED: dict[EmailCapability, PortVerb] = {
     EmailCapability.ATTACHMENTS: _send(attachments=[FILE]),
     EmailCapability.INLINE: _send(html='<img src="cid:logo">', attachments=[IMAGE]),
     EmailCapability.HEADERS: _send(headers={"X-Order": "1"}),
@@ -73,7 +67,7 @@ _NO_ADDRESS = (
     '"Ann\n" <ann@shop.example>',
 )
 _INJECTIONS = ("a\r\nBcc: eve@evil.example", "a\nb", "a\rb", "a\0b", "a\x1bb", "a\x7fb", "a\x85b")
-_BAD: list[tuple[str, EmailVerb]] = [
+_BAD: list[tuple[str, PortVerb]] = [
     *(("to", _send(to=one)) for one in _NO_ADDRESS),
     *(("to[1]", _send(to=[TO, one])) for one in _NO_ADDRESS),
     *(("from_", _send(from_=one)) for one in _NO_ADDRESS),
@@ -151,29 +145,18 @@ class EmailSubject:
         return self.do(_send(**options)(self.port))
 
 
-class EmailRefusals:
+class EmailRefusals(PortRefusals):
     """What is refused before any request. A subclass gives the fixture `subject`."""
-
-    @pytest.fixture(autouse=True)
-    def _declared(self, request: pytest.FixtureRequest, subject: EmailSubject) -> None:
-        skip_unless_declared(request, subject.driver.capabilities)
-
-    def test_every_declared_capability_is_exercised(self, subject: EmailSubject) -> None:
-        check_exercised(type(self), subject.driver.capabilities)
 
     @pytest.mark.parametrize("capability", list(EmailCapability))
     def test_what_is_not_declared_is_refused_before_any_request(
         self, subject: EmailSubject, capability: EmailCapability
     ) -> None:
-        if capability in subject.driver.capabilities.flags:
-            return
-        with pytest.raises(UnsupportedError):
-            subject.do(_REFUSED[capability](subject.port))
-        assert subject.requests() == 0
+        unsupported(subject, capability, _REFUSED[capability])
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: EmailSubject, field: str, call: EmailVerb
+        self, subject: EmailSubject, field: str, call: PortVerb
     ) -> None:
         refused(subject, field, call)
 
@@ -259,13 +242,3 @@ class EmailRefusals:
         refused(subject, "message", _send(attachments=[large]))
         nearly = Attachment(name="a.bin", content=bytes((most - 20_000) // 4 * 3))
         subject.send(attachments=[nearly])
-
-
-def refused(subject: EmailSubject, field: str, call: EmailVerb) -> None:
-    """A call is refused by us, naming the field, and reaches nobody."""
-    before = subject.requests()
-    with pytest.raises(InvalidRequestError) as caught:
-        subject.do(call(subject.port))
-    assert caught.value.field == field
-    assert caught.value.status is None
-    assert subject.requests() == before

@@ -7,22 +7,17 @@ from typing import Any
 import pytest
 
 from hardpoint.calls.connection import Connection
-from hardpoint.core.errors import InvalidRequestError, UnsupportedError
+from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import Money
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
 from hardpoint.payments.types import Capture, DeclineReason
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
-from hardpoint.testing.conformance.modes import (
-    Mode,
-    check_exercised,
-    exercises,
-    skip_unless_declared,
-)
+from hardpoint.testing.conformance.modes import Mode, exercises
+from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
 
 TEN = Money("10.00", "EUR")
-PaymentVerb = Callable[[Any], Any]
-_REFUSED: dict[PaymentCapability, PaymentVerb] = {
+_REFUSED: dict[PaymentCapability, PortVerb] = {
     PaymentCapability.MANUAL_CAPTURE: lambda port: port.create_payment(
         TEN, payment_method="any", capture=Capture.MANUAL
     ),
@@ -39,7 +34,7 @@ _REFUSED: dict[PaymentCapability, PaymentVerb] = {
 }
 
 
-_BAD: list[tuple[str, PaymentVerb]] = [
+_BAD: list[tuple[str, PortVerb]] = [
     ("amount", lambda port: port.create_payment(Money("0", "EUR"), payment_method="m")),
     ("amount", lambda port: port.create_payment(Money("-1", "EUR"), payment_method="m")),
     ("amount", lambda port: port.create_payment(Money("1.001", "EUR"), payment_method="m")),
@@ -131,35 +126,20 @@ class PaymentSubject:
         return self.do(self.port.create_payment(amount, payment_method=self.good, **options))
 
 
-class PaymentRefusals:
+class PaymentRefusals(PortRefusals):
     """What is refused before any request. A subclass gives the fixture `subject`."""
-
-    @pytest.fixture(autouse=True)
-    def _declared(self, request: pytest.FixtureRequest, subject: PaymentSubject) -> None:
-        skip_unless_declared(request, subject.driver.capabilities)
-
-    def test_every_declared_capability_is_exercised(self, subject: PaymentSubject) -> None:
-        check_exercised(type(self), subject.driver.capabilities)
 
     @pytest.mark.parametrize("capability", list(PaymentCapability))
     def test_what_is_not_declared_is_refused_before_any_request(
         self, subject: PaymentSubject, capability: PaymentCapability
     ) -> None:
-        if capability in subject.driver.capabilities.flags:
-            return
-        with pytest.raises(UnsupportedError):
-            subject.do(_REFUSED[capability](subject.port))
-        assert subject.requests() == 0
+        unsupported(subject, capability, _REFUSED[capability])
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: PaymentSubject, field: str, call: PaymentVerb
+        self, subject: PaymentSubject, field: str, call: PortVerb
     ) -> None:
-        with pytest.raises(InvalidRequestError) as caught:
-            subject.do(call(subject.port))
-        assert caught.value.field == field
-        assert caught.value.status is None
-        assert subject.requests() == 0
+        refused(subject, field, call)
 
     @exercises(PaymentCapability.METADATA)
     @pytest.mark.parametrize("name", _BAD_METADATA)

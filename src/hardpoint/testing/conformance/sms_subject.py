@@ -6,33 +6,28 @@ from typing import Any
 import pytest
 
 from hardpoint.calls.connection import Connection
-from hardpoint.core.errors import InvalidRequestError, UnsupportedError
+from hardpoint.core.errors import InvalidRequestError
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability, SmsDriver
 from hardpoint.sms.types import MessageStatus
 from hardpoint.sync.sms import SmsSender as BlockingSender
-from hardpoint.testing.conformance.modes import (
-    Mode,
-    check_exercised,
-    exercises,
-    skip_unless_declared,
-)
+from hardpoint.testing.conformance.modes import Mode, exercises
+from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
 
 TO = "+4917012345678"
-SmsVerb = Callable[[Any], Any]
 
 
-def _send(**options: Any) -> SmsVerb:
+def _send(**options: Any) -> PortVerb:
     asked = {"to": TO, "body": "hello"} | options
     return lambda port: port.send(**asked)
 
 
-_REFUSED: dict[SmsCapability, SmsVerb] = {
+_REFUSED: dict[SmsCapability, PortVerb] = {
     SmsCapability.MEDIA: _send(media=["https://shop.example/cat.png"]),
     SmsCapability.SENDER_NAME: _send(from_="Shop"),
     SmsCapability.FIND: lambda port: port.find(to=TO, body="any", since=0),
 }
-_BAD: list[tuple[str, SmsVerb]] = [
+_BAD: list[tuple[str, PortVerb]] = [
     *(
         ("to", _send(to=to))
         for to in (
@@ -123,35 +118,20 @@ class SmsSubject:
         return self.do(self.port.send(to=TO, body=body, **options))
 
 
-class SmsRefusals:
+class SmsRefusals(PortRefusals):
     """What is refused before any request. A subclass gives the fixture `subject`."""
-
-    @pytest.fixture(autouse=True)
-    def _declared(self, request: pytest.FixtureRequest, subject: SmsSubject) -> None:
-        skip_unless_declared(request, subject.driver.capabilities)
-
-    def test_every_declared_capability_is_exercised(self, subject: SmsSubject) -> None:
-        check_exercised(type(self), subject.driver.capabilities)
 
     @pytest.mark.parametrize("capability", list(SmsCapability))
     def test_what_is_not_declared_is_refused_before_any_request(
         self, subject: SmsSubject, capability: SmsCapability
     ) -> None:
-        if capability in subject.driver.capabilities.flags:
-            return
-        with pytest.raises(UnsupportedError):
-            subject.do(_REFUSED[capability](subject.port))
-        assert subject.requests() == 0
+        unsupported(subject, capability, _REFUSED[capability])
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: SmsSubject, field: str, call: SmsVerb
+        self, subject: SmsSubject, field: str, call: PortVerb
     ) -> None:
-        with pytest.raises(InvalidRequestError) as caught:
-            subject.do(call(subject.port))
-        assert caught.value.field == field
-        assert caught.value.status is None
-        assert subject.requests() == 0
+        refused(subject, field, call)
 
     def test_one_character_too_many_is_refused_before_any_request(
         self, subject: SmsSubject

@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 
 from hardpoint.calls.connection import Connection
-from hardpoint.core.errors import InvalidRequestError, UnsupportedError
 from hardpoint.storage.api import ObjectStore
 from hardpoint.storage.driver import StorageCapability, StorageDriver
 from hardpoint.sync.storage import ObjectStore as BlockingStore
-from hardpoint.testing.conformance.modes import (
-    Mode,
-    check_exercised,
-    exercises,
-    skip_unless_declared,
-)
+from hardpoint.testing.conformance.modes import Mode, exercises
+from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
 
-StorageVerb = Callable[[Any], Any]
-_REFUSED: dict[StorageCapability, StorageVerb] = {
+_REFUSED: dict[StorageCapability, PortVerb] = {
     StorageCapability.SIGN_URL: lambda port: port.sign_url("a"),
     StorageCapability.SIGN_POST: lambda port: port.sign_post("a", size_max=1),
 }
@@ -47,11 +41,11 @@ _UNKNOWABLE = ("", "../a", "a/../b", "a/./b", "\ud800", "x" * 1025)
 """What no list shows, or what no address can hold."""
 
 
-def _put(**options: Any) -> StorageVerb:
+def _put(**options: Any) -> PortVerb:
     return lambda port: port.put("a", b"", **options)
 
 
-_BAD: list[tuple[str, StorageVerb]] = [
+_BAD: list[tuple[str, PortVerb]] = [
     *(("key", lambda port, key=key: port.put(key, b"")) for key in _BAD_KEYS),
     *(("key", lambda port, key=key: port.get(key)) for key in _UNKNOWABLE),
     *(("key", lambda port, key=key: port.head(key)) for key in _UNKNOWABLE),
@@ -92,7 +86,7 @@ _BAD: list[tuple[str, StorageVerb]] = [
     ("path", lambda port: port.download("a", "/nowhere/at/all")),
     ("path", lambda port: port.download("a", "/")),
 ]
-_BAD_SIGNED: list[tuple[str, StorageVerb]] = [
+_BAD_SIGNED: list[tuple[str, PortVerb]] = [
     ("key", lambda port: port.sign_url("../a")),
     ("expires", lambda port: port.sign_url("a", expires=0)),
     ("expires", lambda port: port.sign_url("a", expires=7 * 24 * 3600 + 1)),
@@ -100,7 +94,7 @@ _BAD_SIGNED: list[tuple[str, StorageVerb]] = [
     ("content_type", lambda port: port.sign_url("a", method="PUT", content_type="text")),
     ("content_type", lambda port: port.sign_url("a", content_type="text/plain")),
 ]
-_BAD_POST: list[tuple[str, StorageVerb]] = [
+_BAD_POST: list[tuple[str, PortVerb]] = [
     ("key", lambda port: port.sign_post("../a", size_max=1)),
     ("expires", lambda port: port.sign_post("a", size_max=1, expires=7 * 24 * 3600 + 1)),
     ("size_min", lambda port: port.sign_post("a", size_min=2, size_max=1)),
@@ -160,46 +154,34 @@ class StorageSubject:
         return path
 
 
-class StorageRefusals:
+class StorageRefusals(PortRefusals):
     """What is refused before any request. A subclass gives the fixture `subject`."""
-
-    @pytest.fixture(autouse=True)
-    def _declared(self, request: pytest.FixtureRequest, subject: StorageSubject) -> None:
-        skip_unless_declared(request, subject.driver.capabilities)
-
-    def test_every_declared_capability_is_exercised(self, subject: StorageSubject) -> None:
-        check_exercised(type(self), subject.driver.capabilities)
 
     @pytest.mark.parametrize("capability", list(StorageCapability))
     def test_what_is_not_declared_is_refused_before_any_request(
         self, subject: StorageSubject, capability: StorageCapability
     ) -> None:
-        if capability in subject.driver.capabilities.flags:
-            return
-        before = subject.requests()
-        with pytest.raises(UnsupportedError):
-            subject.do(_REFUSED[capability](subject.port))
-        assert subject.requests() == before
+        unsupported(subject, capability, _REFUSED[capability])
 
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
-        self, subject: StorageSubject, field: str, call: StorageVerb
+        self, subject: StorageSubject, field: str, call: PortVerb
     ) -> None:
-        self._refused(subject, field, call)
+        refused(subject, field, call)
 
     @exercises(StorageCapability.SIGN_URL)
     @pytest.mark.parametrize(("field", "call"), _BAD_SIGNED)
     def test_bad_urls_are_not_signed(
-        self, subject: StorageSubject, field: str, call: StorageVerb
+        self, subject: StorageSubject, field: str, call: PortVerb
     ) -> None:
-        self._refused(subject, field, call)
+        refused(subject, field, call)
 
     @exercises(StorageCapability.SIGN_POST)
     @pytest.mark.parametrize(("field", "call"), _BAD_POST)
     def test_bad_forms_are_not_signed(
-        self, subject: StorageSubject, field: str, call: StorageVerb
+        self, subject: StorageSubject, field: str, call: PortVerb
     ) -> None:
-        self._refused(subject, field, call)
+        refused(subject, field, call)
 
     @pytest.mark.parametrize(
         "options", [{"prefix": "\ud800"}, {"prefix": "x" * 1025}, {"delimiter": ":"}]
@@ -208,14 +190,4 @@ class StorageRefusals:
         self, subject: StorageSubject, options: dict[str, Any]
     ) -> None:
         (field,) = options
-        self._refused(subject, field, lambda port: subject.items(port.list(**options)), done=True)
-
-    def _refused(
-        self, subject: StorageSubject, field: str, call: StorageVerb, *, done: bool = False
-    ) -> None:
-        before = subject.requests()
-        with pytest.raises(InvalidRequestError) as caught:
-            call(subject.port) if done else subject.do(call(subject.port))
-        assert caught.value.field == field
-        assert caught.value.status is None
-        assert subject.requests() == before
+        refused(subject, field, lambda port: subject.items(port.list(**options)), done=True)
