@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from hardpoint.oauth.client import Client
 
 from hardpoint.core import forks
 from hardpoint.core.errors import StoreUnavailableError
@@ -16,7 +15,7 @@ from hardpoint.fakes.authorization import FakeAuthorization
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
-from hardpoint.oauth.catalogue import RefreshRotation
+from hardpoint.oauth.catalogue import Client, RefreshRotation
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.vault import Vault

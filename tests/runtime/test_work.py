@@ -6,7 +6,7 @@ import pytest
 
 from hardpoint.core.errors import MisuseError
 from hardpoint.runtime.blocking import run
-from hardpoint.runtime.work import BlockingWork, ThreadWork, _in_child
+from hardpoint.runtime.work import BlockingWork, ThreadWork
 
 DEADLINE = contextvars.ContextVar("deadline", default=None)
 
@@ -114,7 +114,8 @@ def test_a_forked_child_begins_anew():
         thread.start()
         assert gate.entered.wait(10)
     pools = dict(threaded._pools)
-    _in_child()
+    for one in (threaded, threaded._flights, blocking._flights):
+        one.forget()
     assert not threaded.under_way("key")
     assert not blocking.under_way("key")
     assert asyncio.run(threaded.join("key", lambda: "child")) == "child"
