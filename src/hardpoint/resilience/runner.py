@@ -22,7 +22,7 @@ from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
-from hardpoint.runtime.waiting import THREADS
+from hardpoint.runtime.waiting import THREADS, latest
 
 
 def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noqa: C901, PLR0915 - one closure; what makes it long is what makes it fast
@@ -44,11 +44,6 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
     fallback = plan.fallback
     admission = breaker is not None or rate is not None or bulkhead is not None
     tasks = plan.tasks
-    running_loop: Any = None
-    if asynchronous:
-        from asyncio import _get_running_loop  # plain functions do without asyncio
-
-        running_loop = _get_running_loop
     current_task: Any = getattr(watch, "current_task", None)
 
     async def run(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912, PLR0915 - see above
@@ -114,8 +109,10 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                                     began = now = meter.wait_blocking(now, bound)
                         if bulkhead is not None:
                             room = here.room
-                            if asynchronous:  # noqa: SIM108 - the blocking twin has one branch
-                                home = running_loop() or THREADS
+                            if asynchronous:
+                                home = latest.loop
+                                if home._thread_id != get_ident():
+                                    home = latest.look()
                             else:
                                 home = THREADS
                             if room.free > 0:

@@ -29,7 +29,6 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
     fallback = plan.fallback
     admission = breaker is not None or rate is not None or bulkhead is not None
     tasks = plan.tasks
-    running_loop: Any = None
     current_task: Any = getattr(watch, 'current_task', None)
 
     def run(*args: Any, **kwargs: Any) -> Any:

@@ -1,8 +1,9 @@
 """Waiting in line for something that another task or thread hands over."""
 
 import threading
-from typing import TYPE_CHECKING, Final, Protocol, cast, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, final
 
+from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.effects import Effects
 
 if TYPE_CHECKING:
@@ -16,6 +17,42 @@ THREADS: Final = object()
 def closed(home: object) -> bool:
     """Whether an event loop was closed; `THREADS` never are."""
     return home is not THREADS and cast("asyncio.AbstractEventLoop", home).is_closed()
+
+
+class _NoLoop:
+    """In place of an event loop: it runs in no thread."""
+
+    _thread_id: int | None = None
+
+
+@final
+class LatestLoop:
+    """The event loop that was last seen running: Python 3.11 asks the system for each look.
+
+    While `loop._thread_id` is this thread's, the loop runs here. The runner reads that by itself.
+    """
+
+    __slots__ = ("__weakref__", "loop")
+
+    def __init__(self) -> None:
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child the loop that ran in this thread runs no more, though it looks so."""
+        self.loop: Any = _NoLoop()
+
+    def look(self) -> Any:
+        """The running event loop, or `THREADS`."""
+        from asyncio import _get_running_loop  # plain functions get along without asyncio
+
+        found = _get_running_loop()
+        if hasattr(found, "_thread_id"):  # a loop of another make is asked for each time
+            self.loop = found
+        return THREADS if found is None else found
+
+
+latest: Final = LatestLoop()
 
 
 class Waiter(Protocol):
