@@ -34,6 +34,7 @@ secrets = ["env:STRIPE_WEBHOOK_SECRET"]
 """
 APPLICATION = """
     import sqlite3
+    import time
     from contextlib import closing
 
     from hardpoint import Hub
@@ -51,12 +52,20 @@ APPLICATION = """
         if job.failures == 0:
             raise ConnectionError("the warehouse does not answer")
 
+    @hub.on("billing", "sleeps", retry=[0.02] * 3)
+    async def sleeps(event, job):
+        def write(tx):
+            tx.execute(ADD.format("sleeps"), [event.vendor_id])
+            time.sleep(3 if job.failures == 0 else 0)
+
+        job.write(write)
+
     @hub.on("billing", "own")
     def own(event, job):
         with closing(sqlite3.connect("shop.db")) as connection, job.complete_in(connection):
             connection.execute(ADD.format("own"), [event.vendor_id])
 """
-TABLES = ("paid", "flaky", "own")
+TABLES = ("paid", "flaky", "own", "sleeps")
 
 
 class Vendor:
@@ -77,6 +86,7 @@ class Vendor:
             return self.unheard.popleft()
         self._count += 1
         kind = {0: "own", 1: "flaky", 2: "flaky"}.get(self._count % 25, "paid")
+        kind = "sleeps" if self._count % 400 == 7 else kind
         return f"evt_{self._count}", kind
 
     async def deliver(self, url, over):

@@ -76,7 +76,8 @@ class Job:
         """Have a function write in the very transaction that completes this job.
 
         It gets a `Transaction` and runs after the handler has returned, on the store's writer.
-        It is pure SQL and does no I/O of its own; it may run more than once before it commits.
+        It is pure SQL and does no I/O of its own; it may run more than once before it commits. One
+        that takes more than a second, asleep or not, is given up and can write no more.
         What it raises undoes the completion: the attempt has failed.
         """
         if self._joining is not None:

@@ -12,7 +12,7 @@ from hardpoint.store.driver import Completed, Completion, Outcome, WriteFailedEr
 from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.sqlite.faults import WriteFault, fault_of_write
 from hardpoint.store.sqlite.statements import statements
-from hardpoint.store.sqlite.transaction import UserWrites
+from hardpoint.store.sqlite.transaction import Postponed, UserWrites
 
 _SQL = statements("completions")
 END = _SQL["end"]
@@ -73,11 +73,20 @@ class Completions:
         if self._attempts:
             self._connection.executemany(RECORD, self._attempts)
 
-    def complete(self, completion: Completion) -> Completed | WriteFailedError:
+    def allow(self) -> None:
+        """A group begins, with all the time that its write functions may take together."""
+        self._writes.begin()
+
+    def close(self) -> None:
+        """No more is written."""
+        self._writes.close()
+
+    def complete(self, completion: Completion) -> Completed | WriteFailedError | Postponed:
         """End one attempt; its job, its record and its writes happen together or not at all.
 
         Returns:
-            What became of it, or that a write function raised; then the job is leased still.
+            What became of it, or that a write function raised; then the job is leased still. Or
+            that the writes of others have taken all the time there was: it is to be asked again.
 
         Raises:
             TransactionLostError, TimedOutError: a write function took the whole group with it.
@@ -88,8 +97,10 @@ class Completions:
             self._attempts.append(attempt_of(completion))
         return result
 
-    def _guarded(self, completion: Completion) -> Completed | WriteFailedError:
+    def _guarded(self, completion: Completion) -> Completed | WriteFailedError | Postponed:
         """End it with its writes, in a savepoint. The fence comes first: too late, no write."""
+        if self._writes.exhausted:
+            return Postponed()
         execute = self._connection.execute
         execute(_SQL["savepoint"])
         try:
@@ -98,14 +109,14 @@ class Completions:
                 self._write(completion)
         except BaseException as error:
             if not self._connection.in_transaction:
-                if isinstance(error, TimedOutError):
+                if isinstance(error, TimedOutError | Postponed):
                     raise
                 raise TransactionLostError from error
             if fault_of_write(error) is not WriteFault.DATA:
                 raise
             execute(_SQL["undo"])
             execute(_SQL["release"])
-            return WriteFailedError(error)
+            return error if isinstance(error, Postponed) else WriteFailedError(error)
         execute(_SQL["release"])
         return result
 

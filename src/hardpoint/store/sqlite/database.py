@@ -75,7 +75,12 @@ class Database:
         self._companions: dict[Path, tuple[int, int] | None] = {}
         try:
             self.connection = sqlite3.connect(
-                path, isolation_level=None, timeout=busy, cached_statements=512, factory=kind
+                path,
+                isolation_level=None,
+                timeout=busy,
+                cached_statements=512,
+                factory=kind,
+                check_same_thread=False,  # write functions run aside while this thread waits
             )
         except sqlite3.Error as error:
             raise refuse_unlike(error, path) from error

@@ -147,6 +147,7 @@ class Engine:
             self.completions.flush()
             return results
 
+        self.completions.allow()
         return self._commit("job", requests, run)
 
     def settle(self, rows: int, size: int) -> None:
@@ -170,6 +171,7 @@ class Engine:
             self._keep(lambda: self._database.transaction(self.jobs.release_all))
         self._keep(self._checkpoints.finish)
         self._guard.close()
+        self.completions.close()
         self._database.close()
 
     def leak(self) -> None:

@@ -20,7 +20,7 @@ class StatementLimits(msgspec.Struct, frozen=True, kw_only=True):
         lock_wait: seconds to wait for another process to let the store go.
         gate: seconds to wait for a block of the application that has the file.
         busy: seconds to wait for a lock that a program outside holds on the file.
-        write_seconds: SQL time of one completion's write functions.
+        write_seconds: for the write functions of one completion, or of one group together.
         write_bytes: of one value that a write function stores or makes.
         write_slow: seconds from which they are reported.
         wal_pages: pages in the log after which it is copied into the database.

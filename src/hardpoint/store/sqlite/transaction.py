@@ -2,12 +2,14 @@
 
 import inspect
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreMisuseError, TimedOutError, TransactionLostError
 from hardpoint.store.driver import Write
+from hardpoint.store.sqlite.aside import Aside
 from hardpoint.store.sqlite.faults import interrupted
 from hardpoint.store.sqlite.statements import MARK
 
@@ -45,7 +47,9 @@ _READING = frozenset(
 
 
 class UserWrites:
-    """Runs users' write functions on the writer's connection, watched.
+    """Runs users' write functions on the writer's connection, aside and watched.
+
+    A group of completions shares one time limit, so that accepts wait no longer for all of them.
 
     The authorizer stays installed: installing it for each call would make SQLite prepare every
     statement anew. It looks only while a write function runs.
@@ -60,33 +64,64 @@ class UserWrites:
         self._clock = clock
         self._seconds = seconds
         self._until: float | None = None
+        self._left = seconds
+        self._aside = Aside()
         connection.set_authorizer(self._authorize)
         connection.set_progress_handler(self._overdue, _STEPS)
 
+    def begin(self) -> None:
+        """A group begins: it has the whole time limit."""
+        self._left = self._seconds
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether others of the group have used up the time; it was not this one's turn yet."""
+        return self._left <= 0
+
     def run(self, writes: Sequence[Write]) -> None:
-        """Call each function with the transaction.
+        """Call each function with the transaction, within what is left of the group's time.
 
         Raises:
-            TimedOutError: their SQL took too long.
+            Postponed: the time was up, most of which others had used.
+            TimedOutError: they took too long; they can write no more, even if they go on.
             BaseException: what one of them raised. Look whether the transaction is still there.
         """
         transaction = SqliteTransaction(self._connection)
-        self._until = self._clock.monotonic() + self._seconds
+        given, began = self._left, self._clock.monotonic()
+        self._until = began + given
         # No look at the time comes between the bytes of one value: zeroblob(900000000).
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._value_bytes)
-        try:
+
+        def call() -> None:
             for write in writes:
                 _refuse_coroutine(write(transaction), write)
+
+        ended = True
+        try:
+            ended = self._aside.call(call, given)
         except Exception as error:
             if interrupted(error):
-                raise TimedOutError(
-                    f"the write functions took more than {self._seconds:g} s of SQL"
-                ) from error
+                raise self._too_long(given) from error
             raise
         finally:
+            transaction.end()  # first of all: from here on nothing is written by them
             self._until = None
             self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._value_bytes_else)
-            transaction.end()
+            self._left = max(0.0, given - (self._clock.monotonic() - began)) if ended else 0.0
+        if not ended:
+            raise self._too_long(given)
+
+    def close(self) -> None:
+        """Let their thread end."""
+        self._aside.close()
+
+    def _too_long(self, given: float) -> Exception:
+        if given < self._seconds / 2:
+            return Postponed()
+        return TimedOutError(
+            f"the write functions took more than {given:.2g} s; they are to run SQL and do nothing "
+            "else"
+        )
 
     def _authorize(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         if self._until is None or action in _READING:
@@ -97,6 +132,10 @@ class UserWrites:
 
     def _overdue(self) -> int:
         return self._until is not None and self._clock.monotonic() > self._until
+
+
+class Postponed(Exception):  # noqa: N818 - an answer
+    """What was asked for is to be asked again: others had used up its time."""
 
 
 def _is_ours(name: str | None) -> bool:
@@ -114,34 +153,41 @@ def _refuse_coroutine(result: object, write: Write) -> None:
 class SqliteTransaction:
     """The transaction of one completion. It ends with the call it was handed to."""
 
-    __slots__ = ("_connection", "_open", "_rows")
+    __slots__ = ("_connection", "_mutex", "_open", "_rows")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._mutex = threading.Lock()
         self._open = True
         self._rows: list[Rows] = []
 
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> "Rows":
         """Run one statement."""
-        self._check(sql)
-        try:
-            return self._keep(self._connection.execute(sql, parameters))
-        except sqlite3.DatabaseError as error:
-            raise _explained(error) from error
+        with self._mutex:
+            self._check(sql)
+            try:
+                return self._keep(self._connection.execute(sql, parameters))
+            except sqlite3.DatabaseError as error:
+                raise _explained(error) from error
 
     def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> "Rows":
         """Run one statement for each row of parameters."""
-        self._check(sql)
-        try:
-            return self._keep(self._connection.executemany(sql, parameters))
-        except sqlite3.DatabaseError as error:
-            raise _explained(error) from error
+        with self._mutex:
+            self._check(sql)
+            try:
+                return self._keep(self._connection.executemany(sql, parameters))
+            except sqlite3.DatabaseError as error:
+                raise _explained(error) from error
 
     def end(self) -> None:
-        """Close what is open; a result set left half read would keep the log from being reused."""
-        self._open = False
-        for rows in self._rows:
-            rows.close()
+        """Close what is open; a result set left half read would keep the log from being reused.
+
+        Whoever still has it can do nothing with it, on whatever thread.
+        """
+        with self._mutex:
+            self._open = False
+            for rows in self._rows:
+                rows.cursor.close()
 
     def _check(self, sql: str) -> None:
         if not self._open:
@@ -154,7 +200,7 @@ class SqliteTransaction:
             )
 
     def _keep(self, cursor: sqlite3.Cursor) -> "Rows":
-        rows = Rows(cursor)
+        rows = Rows(cursor, self._mutex)
         if cursor.description is not None:
             self._rows.append(rows)
         return rows
@@ -163,40 +209,45 @@ class SqliteTransaction:
 class Rows:
     """What a statement gave: iterate over it, or ask. It ends with its transaction."""
 
-    __slots__ = ("_cursor",)
+    __slots__ = ("_mutex", "cursor")
 
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
-        self._cursor = cursor
+    def __init__(self, cursor: sqlite3.Cursor, mutex: threading.Lock) -> None:
+        self.cursor = cursor
+        self._mutex = mutex
 
     @property
     def rowcount(self) -> int:
         """How many rows were changed; -1 for a query."""
-        return self._cursor.rowcount
+        return self.cursor.rowcount
 
     @property
     def lastrowid(self) -> int | None:
         """The row id of the last insert."""
-        return self._cursor.lastrowid
+        return self.cursor.lastrowid
 
     @property
     def description(self) -> Any:
         """The columns, as DB-API has them; None unless it is a query."""
-        return self._cursor.description
+        return self.cursor.description
 
     def __iter__(self) -> Iterator[Any]:
-        yield from self._cursor
+        while (row := self.fetchone()) is not None:
+            yield row
 
     def fetchone(self) -> Any:
         """The next row, or None."""
-        return self._cursor.fetchone()
+        with self._mutex:
+            return self.cursor.fetchone()
 
     def fetchall(self) -> list[Any]:
         """The rows that are left."""
-        return self._cursor.fetchall()
+        with self._mutex:
+            return self.cursor.fetchall()
 
     def close(self) -> None:
         """Give the rows up."""
-        self._cursor.close()
+        with self._mutex:
+            self.cursor.close()
 
 
 def _explained(error: sqlite3.DatabaseError) -> Exception:

@@ -1,7 +1,8 @@
 """The writer thread: what waits is taken together, committed, and answered together.
 
 No timer: while one group is being committed the next one gathers. Groups of accepts and groups of
-job changes take turns and never share a transaction. Whoever asks is answered where it asked: in
+job changes take turns and never share a transaction; what users write there takes no more than its
+time limit a group, and accepts go on in between. Whoever asks is answered where it asked: in
 its event loop, whichever that is, or on the writer's thread, where a thread of its own waits.
 """
 
@@ -20,6 +21,7 @@ from hardpoint.core.forks import undivided
 from hardpoint.store.driver import NewEvent
 from hardpoint.store.sqlite.engine import Engine, EngineRequest
 from hardpoint.store.sqlite.limits import StatementLimits
+from hardpoint.store.sqlite.transaction import Postponed
 
 WriterDone = Callable[[Any], None]
 """Called with the result, or with the exception in its place: in the loop, or, for threads that
@@ -27,6 +29,9 @@ wait, on the writer's thread; there it may not raise."""
 
 WriterAnswer = tuple[AbstractEventLoop | None, WriterDone, Any]
 """Where to, whom and what to tell."""
+
+
+_Asked = tuple[EngineRequest, WriterDone, AbstractEventLoop | None]
 
 
 class _Waiting(NamedTuple):
@@ -65,7 +70,7 @@ class Writer:
         self._accepts: deque[_Waiting] = deque()
         self._rows = self._bytes = 0
         self._oldest = inf
-        self._requests: deque[tuple[EngineRequest, WriterDone, AbstractEventLoop | None]] = deque()
+        self._requests: deque[_Asked] = deque()
         self._mutex = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
@@ -230,10 +235,15 @@ class Writer:
             asked = [self._requests.popleft() for _ in range(count)]
             with undivided():
                 results = engine.serve([request for request, _, _ in asked])
-            waiting = zip(asked, results, strict=True)
-            self._answer(
-                [(loop, done, result) for (_, done, loop), result in waiting], engine.news()
-            )
+            answers: list[WriterAnswer] = []
+            again: list[_Asked] = []
+            for one, result in zip(asked, results, strict=True):
+                if isinstance(result, Postponed):
+                    again.append(one)
+                else:
+                    answers.append((one[2], one[1], result))
+            self._requests.extendleft(reversed(again))
+            self._answer(answers, engine.news())
             with undivided():
                 engine.settle(count, 0)
         return worked
