@@ -30,7 +30,6 @@ wait, on the writer's thread; there it may not raise."""
 WriterAnswer = tuple[AbstractEventLoop | None, WriterDone, Any]
 """Where to, whom and what to tell."""
 
-
 _Asked = tuple[EngineRequest, WriterDone, AbstractEventLoop | None]
 
 
