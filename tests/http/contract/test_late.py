@@ -21,7 +21,7 @@ def test_an_answer_that_was_not_whole_in_time_costs_its_connection(shell, serve,
             line.answer(line.request().target)
 
     peer = serve(script)
-    transport = shell.open(timeout=0.1)
+    transport = shell.open(timeout=0.5)
     with pytest.raises(OutcomeUnknownError):
         shell.send(Request(method="GET", url=peer.url), transport)
     patient = Request(method="GET", url=f"{peer.url}/2")

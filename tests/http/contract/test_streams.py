@@ -174,11 +174,11 @@ def test_the_time_a_caller_takes_is_not_the_other_sides(shell, serve):
         async with transport.stream(get(peer.url)) as answer:
             async for piece in answer:
                 if not size:
-                    await idle(shell, 0.35)
+                    await idle(shell, 0.8)
                 size += len(piece)
         return size
 
-    assert shell.do(scenario(shell.open(timeout=0.2))) == 4 * MEGABYTE
+    assert shell.do(scenario(shell.open(timeout=0.5))) == 4 * MEGABYTE
 
 
 def test_a_stream_may_last_as_long_as_bytes_come(shell, serve):
@@ -187,7 +187,7 @@ def test_a_stream_may_last_as_long_as_bytes_come(shell, serve):
         line.send(OK + b"content-length: 100\r\n\r\n")
         line.drip(b".", every=0.005, times=100)
 
-    status, pieces = shell.do(take(shell.open(timeout=0.2), get(serve(script).url)))
+    status, pieces = shell.do(take(shell.open(timeout=1.0), get(serve(script).url)))
     assert (status, b"".join(pieces)) == (200, b"." * 100)
 
 
@@ -201,15 +201,15 @@ def test_each_bound_ends_a_stream(shell, serve, until, bound):
         line.drip(b".", every=0.005)
 
     limits = {
-        "timeout": {"timeout": 0.1},
-        "exchange": {"exchange": 0.2},
-        "deadline": {"remaining": until(0.3)},
+        "timeout": {"timeout": 0.5},
+        "exchange": {"exchange": 0.6},
+        "deadline": {"remaining": until(0.6)},
     }[bound]
     transport = shell.open(**limits)
     begun = time.monotonic()
     with pytest.raises(OutcomeUnknownError, match="in time"):
         shell.do(take(transport, get(serve(script).url)))
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
 
 
 def test_a_deadline_that_passed_while_the_caller_had_the_piece_is_told(shell, serve):
@@ -220,10 +220,10 @@ def test_a_deadline_that_passed_while_the_caller_had_the_piece_is_told(shell, se
     async def scenario(transport):
         async with transport.stream(get(peer.url)) as answer:
             async for _ in answer:
-                await idle(shell, 0.25)
+                await idle(shell, 0.8)
 
     with pytest.raises(OutcomeUnknownError):
-        shell.do(scenario(shell.open(timeout=0.1, exchange=0.2)))
+        shell.do(scenario(shell.open(timeout=0.5, exchange=0.6)))
 
 
 @pytest.mark.parametrize(
@@ -454,7 +454,7 @@ def test_no_more_pieces_are_asked_for_than_the_other_side_takes(shell, serve):
 
     peer = serve(lambda line: (line.head(), line.hold()))
     with pytest.raises(OutcomeUnknownError, match="in time"):
-        shell.send(put(peer.url, BodyStream(1024 * len(BLOCK), counted())), timeout=0.3)
+        shell.send(put(peer.url, BodyStream(1024 * len(BLOCK), counted())), timeout=0.6)
     assert next(asked) < 24 * MEGABYTE / len(BLOCK)
 
 
