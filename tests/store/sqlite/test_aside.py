@@ -115,6 +115,29 @@ def test_one_that_had_no_time_left_is_tried_again_with_all_of_it(short):
     short.play(story)
 
 
+def test_one_that_had_too_little_time_left_is_judged_only_with_all_of_it(short):
+    sleeper = Sleeper()
+
+    def spend(tx):
+        short.clock.advance(0.15)
+
+    async def story(desk):
+        await with_orders(desk)
+        first, asleep, last = await desk.leases(3)
+        results = await desk.grouped(
+            desk.complete(first, writes=(spend, insert(1))),
+            desk.complete(asleep, writes=(sleeper,)),
+            desk.complete(last, writes=(insert(3),)),
+        )
+        assert isinstance(results[1], TimedOutError)
+        assert "more than 0.2 s" in str(results[1])
+        assert results[::2] == [Completed.RECORDED] * 2
+        assert desk.query("select id from orders") == [(1,), (3,)]
+
+    short.play(story)
+    sleeper.wake.set()
+
+
 def test_those_left_behind_are_bounded_and_forgotten_when_they_return():
     aside, wake = Aside(), threading.Event()
     for _ in range(ABANDONED_MAX):

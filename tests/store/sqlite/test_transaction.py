@@ -94,6 +94,7 @@ def test_statements_give_rows_counts_and_ids(stage):
         seen["columns"] = [column[0] for column in rows.description]
         seen["one"] = rows.fetchone()
         seen["rest"] = rows.fetchall()
+        tx.execute("select id from orders").close()
         seen["all"] = [row[0] for row in tx.execute("select id from orders")]
 
     run(stage, write)

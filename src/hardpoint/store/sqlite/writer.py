@@ -70,6 +70,7 @@ class Writer:
         self._rows = self._bytes = 0
         self._oldest = inf
         self._requests: deque[_Asked] = deque()
+        self._alone = 0
         self._mutex = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
@@ -230,7 +231,7 @@ class Writer:
                 engine.settle(len(group), size)
         if self._requests:
             worked = True
-            count = min(len(self._requests), self._limits.batch_rows)
+            count = 1 if self._alone else min(len(self._requests), self._limits.batch_rows)
             asked = [self._requests.popleft() for _ in range(count)]
             with undivided():
                 results = engine.serve([request for request, _, _ in asked])
@@ -242,6 +243,8 @@ class Writer:
                 else:
                     answers.append((one[2], one[1], result))
             self._requests.extendleft(reversed(again))
+            # Each of them alone from now on: so it has all the time, and its end is its own.
+            self._alone = max(0, self._alone - count) + len(again)
             self._answer(answers, engine.news())
             with undivided():
                 engine.settle(count, 0)
