@@ -68,7 +68,7 @@ def test_it_sends_what_we_send(scripted):
     )
     driver = scripted.driver(status_url="https://a.example/s")
     new = NewMessage(to=TO, body="a&b ü", media=tuple(media))
-    with pytest.raises(Exception, match="shape"):
+    with pytest.raises(Exception, match="form"):
         scripted.do(driver.send(new, idempotency_key="k"))
     theirs, ours = scripted.vendor.received
     assert (ours.method, ours.target) == (theirs.method, theirs.target)
