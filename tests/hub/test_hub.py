@@ -557,6 +557,17 @@ def test_a_handler_that_cancels_every_task_is_suspect_at_the_next_start(folder):
     assert rows == [(1,)]  # as a crash would have left it
 
 
+def test_what_a_stopped_hub_had_running_is_no_failure_of_the_next_start(folder):
+    hub, _ = load(folder)
+
+    async def scenario():
+        async with hub:
+            hub._life._cancelled(asyncio.current_task())
+            assert hub.failure is None
+
+    asyncio.run(scenario())
+
+
 def test_a_hundred_lanes_that_hang_do_not_hold_up_a_healthy_one(folder):
     hub, _ = load(folder)
     waited, hanging = [], 100

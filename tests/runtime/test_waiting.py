@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from hardpoint.runtime.effects import Effects
-from hardpoint.runtime.waiting import TaskWaiter, ThreadWaiter
+from hardpoint.runtime.waiting import THREADS, LatestLoop, TaskWaiter, ThreadWaiter
 from hardpoint.testing import ManualClock
 
 
@@ -85,3 +85,7 @@ def test_a_thread_waits_no_longer_than_it_may(clock, effects):
     while waiting.is_alive():  # until the thread has begun to wait, the clock moves in vain
         clock.advance(61)
         waiting.join(0.001)
+
+
+def test_where_no_loop_runs_there_are_threads():
+    assert LatestLoop().look() is THREADS

@@ -52,7 +52,7 @@ def mute_provider(install: Callable[[str, str], str]) -> str:
     return install(
         "mute",
         "from hardpoint.core.providers import Provider\n"
-        "PROVIDER = Provider(name='mute', title='Mute')\n",
+        "PROVIDER = Provider(name='mute', title='Mute', contract=1)\n",
     )
 
 

@@ -227,7 +227,9 @@ def test_a_scheme_that_gives_no_clues_is_diagnosed_all_the_same(
 from hardpoint.core.errors import SignatureMismatchError
 from hardpoint.core.providers import Provider
 
-PROVIDER = Provider(name="plain", title="Plain", webhooks="hardpoint_plain:Plain")
+PROVIDER = Provider(
+    name="plain", title="Plain", contract=1, webhooks="hardpoint_plain:Plain"
+)
 
 class Plain:
     signature_headers = frozenset({b"x-plain"})

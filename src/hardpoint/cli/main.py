@@ -40,11 +40,14 @@ def script() -> None:
     """
     code = main()
     until = time.monotonic() + THREADS_SECONDS
-    others = [one for one in threading.enumerate() if one is not threading.main_thread()]
+    others = [
+        one
+        for one in threading.enumerate()
+        if one is not threading.main_thread() and not one.daemon
+    ]
     for thread in others:
-        if not thread.daemon:
-            thread.join(max(0.0, until - time.monotonic()))
-    if any(one.is_alive() and not one.daemon for one in others):
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(one.is_alive() for one in others):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

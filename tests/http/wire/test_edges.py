@@ -294,3 +294,47 @@ def test_where_there_is_no_room_nothing_moves(ends):
         assert not done.done()
 
     on_a_line(ends, scenario)
+
+
+def test_a_line_that_ended_reads_and_writes_no_more(ends):
+    async def scenario(line, _theirs):
+        line.close()
+        assert await asyncio.wait_for(line.more(), 5)
+        assert not line.write(b"more").done()
+
+    on_a_line(ends, scenario)
+
+
+def test_a_blocking_line_without_an_answer_to_read_has_nothing_to_wait_for(ends):
+    assert BlockingLine(ends[0], KEY, lambda _: None).more()
+
+
+class Taken:
+    """A TLS connection that has taken bytes off the socket already."""
+
+    def pending(self):
+        return 5
+
+
+def test_bytes_that_were_taken_off_the_socket_are_not_waited_for(ends):
+    channel, _ = ends
+    channel._secure = Taken()
+    assert channel.wait(0, writing=False)
+
+
+def test_a_stream_waits_for_its_place(vendor):
+    url = vendor.url
+
+    async def scenario():
+        async with AsyncTransport(Limits(connections=1)) as transport:
+            get = Request(method="GET", url=url)
+            async with transport.stream(get):
+                second = asyncio.create_task(stream(transport, get))
+                await asyncio.sleep(0)
+            assert await asyncio.wait_for(second, 5) > 0
+
+    async def stream(transport, request):
+        async with transport.stream(request) as answer:
+            return answer.status
+
+    asyncio.run(scenario())
