@@ -772,22 +772,3 @@ def test_threads_given_up_at_a_stop_are_not_told_of_as_stuck(rig):
     one.play(scenario, grace=0)
     go_on.set()
     assert [told for told in one.told if isinstance(told, (ThreadsStuck, HandlerFinished))] == []
-
-
-def test_a_run_that_ended_with_its_loop_stops_nothing_of_the_next(rig):
-    one = rig()
-
-    async def scenario():
-        (first,) = (
-            task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Worker.run"
-        )
-        second = asyncio.create_task(one.worker.run())
-        await asyncio.sleep(0)
-        first.cancel()
-        await asyncio.wait([first])
-        assert not one.worker._stopping
-        await one.worker.stop(1)
-        await asyncio.wait([second], timeout=5)
-        assert second.done()
-
-    one.play(scenario)
