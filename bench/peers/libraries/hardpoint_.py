@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -11,22 +11,11 @@ from bench.peers.trial import until
 from hardpoint.core.errors import AttemptTimeoutError, CircuitOpenError, ConfigurationError
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.circuit import Circuit
 from hardpoint.resilience.events import AttemptFinished, RetryScheduled
 from hardpoint.resilience.hedge import Hedge
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry, exponential
 from hardpoint.testing import ManualClock
-
-
-class CountingState:
-    """Shared state that counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.commands = 0
-
-    def attach(self, policy: str, key: Hashable, circuit: Circuit) -> None:
-        self.commands += 1
 
 
 class Hardpoint(Library):
@@ -150,10 +139,6 @@ class Hardpoint(Library):
 
     def bulkheads(self, slots: int, queue: int) -> Iterator[tuple[str, Guard]]:
         yield from self._forms("async", bulkhead=Bulkhead(slots, queue=queue))
-
-    def shared(self, mode: Mode):
-        state = CountingState()
-        return self._policy(breaker=Breaker(on=Boom), shared=state), lambda: state.commands
 
     async def hedged_bodies(self) -> list[object]:
         bodies: list[object] = []
