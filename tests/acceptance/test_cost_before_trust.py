@@ -130,9 +130,11 @@ def test_what_a_source_is_called_is_not_to_be_measured(size):
                 inbox.submit, source, headers, b"x" * size, answers.append
             )
     spent = dict.fromkeys(calls, float("inf"))
-    for _ in range(20):  # all of them in each round, so that a noisy moment falls on nobody alone
+    for round_ in range(400):  # of all of them, so that a noisy moment falls on nobody alone
         for one, call in calls.items():
-            spent[one] = min(spent[one], cost(call, rounds=1, times=3))
+            spent[one] = min(spent[one], cost(call, rounds=1, times=1))
+        if round_ >= 60 and max(spent.values()) <= FACTOR * min(spent.values()):
+            break  # on a busy machine some have not had a quiet moment yet
     assert {(answer.status, answer.body) for answer in answers} == {
         (401, b'{"error":"unauthorized"}')
     }
