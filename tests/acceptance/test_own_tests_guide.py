@@ -81,7 +81,7 @@ def test_its_commands_are_what_the_command_line_takes() -> None:
     [block] = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     serve, *steering = block.splitlines()
     _, _, vendor, *options = shlex.split(serve)
-    stands = [fakes._Stand(vendor, 0)]
+    stands = [fakes._Stand(vendor, 0, optional_fields=True)]
     fakes._set_ports(stands, [options[1]])
     assert str(stands[0].port) in steering[0]
     assert fault_of(shlex.split(steering[0])[2]).on == "POST /v1/payment_intents"

@@ -9,7 +9,6 @@ import pytest
 from hardpoint.core.errors import UnexpectedResponseError, WebhookError
 from hardpoint.core.providers import provider, provider_names
 from hardpoint.http.errors import RETRY_AFTER_SECONDS_MAX, retry_after
-from hardpoint.http.messages import Response
 from hardpoint.providers.aws.wire import UnreadableError
 from hardpoint.providers.aws.wire import info as s3_info
 from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
@@ -115,6 +114,5 @@ def test_a_date_beyond_all_years_is_no_date_wherever_a_vendor_gives_one():
     assert retry_after({"reset": "9", "date": ENDLESS}, reset="reset") is None
     with pytest.raises(UnexpectedResponseError):
         twilio_seconds(ENDLESS)
-    answer = Response(status=200, headers={"etag": '"1"', "last-modified": ENDLESS}, body=b"")
     with pytest.raises(UnreadableError):
-        s3_info("key", 1, answer)
+        s3_info("key", 1, {"etag": '"1"', "last-modified": ENDLESS})
