@@ -10,8 +10,10 @@ def test_a_run_that_ended_with_its_loop_stops_nothing_of_the_next(rig):
         (first,) = (
             task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Worker.run"
         )
+        await one.until(lambda: not one.worker._stopping)  # the first has begun
+        threads = one.worker._threads
         second = asyncio.create_task(one.worker.run())
-        await asyncio.sleep(0)
+        await one.until(lambda: one.worker._threads is not threads)
         first.cancel()
         await asyncio.wait([first])
         assert not one.worker._stopping
