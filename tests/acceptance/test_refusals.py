@@ -186,7 +186,6 @@ def test_a_store_that_cannot_write_is_503_until_it_can_and_nothing_is_lost(
         ran.append(event.vendor_id)
 
     async def scenario():
-        await shop.until(lambda: not shop.hub.worker._alone)
         outside = sqlite3.connect(shop.database, isolation_level=None)
         if hinder is None:
             outside.execute("begin immediate")

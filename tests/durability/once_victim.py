@@ -27,7 +27,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.hub.hub import Hub
-from hardpoint.hub.settings import Settings, StoreSettings
+from hardpoint.hub.settings import Settings, SourceSettings, StoreSettings
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.providers.stripe import Stripe
 from hardpoint.providers.stripe.fake import SECRET_KEY
@@ -122,7 +122,10 @@ class Journal:
 
 
 def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
-    hub = Hub(Settings(store=StoreSettings(path=folder / "shop.db")))
+    source = SourceSettings(name="shop", provider="stripe", secrets=(Secret.value("whsec_shop"),))
+    hub = Hub(
+        Settings(store=StoreSettings(path=folder / "shop.db"), webhooks={source.name: source})
+    )
     hub.worker._crash_limit = 10**6  # the same job may well be the victim each time
     transport = AsyncTransport()
     stripe = StripePayments(

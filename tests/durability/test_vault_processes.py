@@ -218,11 +218,9 @@ def test_a_process_that_stands_still_beyond_its_lease_neither_spends_nor_overwri
     with world(rotation) as there:
         there.connect("c0")
         there.http.app = held = Held(there.server)
-        (sleeper,) = there.start("tasks")
-        sleeper_only = LIFE - 60  # near its end, so that it is renewed early; all ask for c0 alone
-        there.connect("c1", "c2", "c3", "c4")
-        for name in ("c1", "c2", "c3", "c4"):
-            there.vault.put_key(name, Secret.value("key"))
+        # It asks for c0 alone: what stands still while it reads the file keeps all from writing.
+        (sleeper,) = there.start("alone")
+        sleeper_only = LIFE - 60  # near its end, so that it is renewed early
         sleeper.ask(sleeper_only)
         assert held.arrived.wait(20)
         sleeper.process.send_signal(signal.SIGSTOP)

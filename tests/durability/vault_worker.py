@@ -101,10 +101,15 @@ def by_loops(vault):
     return side_by_side([lambda: asyncio.run(by_tasks(vault))] * 2)
 
 
+def by_itself(vault):
+    return [("c0", BlockingVault(vault).access_token("c0").reveal())]
+
+
 WAYS = {
     "tasks": lambda vault: asyncio.run(by_tasks(vault)),
     "threads": by_threads,
     "loops": by_loops,
+    "alone": by_itself,
 }
 
 
@@ -163,7 +168,7 @@ def main(path, url, rotation, mode):
         vault = doomed(path, url, rotation, clock, mode.removeprefix("die:"))
         take = by_itself
     else:
-        work = BlockingWork() if mode == "threads" else None
+        work = BlockingWork() if mode in ("threads", "alone") else None
         vault = vault_at(path, url, rotation, clock, work=work)
         take = WAYS[mode]
     told("open")
@@ -173,10 +178,6 @@ def main(path, url, rotation, mode):
             told(json.dumps(sorted(set(take(vault)))))
         except HardpointError as error:
             told(json.dumps([["error", type(error).__name__]]))
-
-
-def by_itself(vault):
-    return [("c0", BlockingVault(vault).access_token("c0").reveal())]
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class VaultFile:
         path: made with mode 0600 when missing.
         busy: seconds to wait for a lock that somebody else holds.
         listeners: told `VaultUnavailable` and `VaultAvailable`, in any thread.
-        connect: opens a connection; a test's may fail.
+        connect: opens a connection, `sqlite3.connect` if nothing is said; a test's may fail.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class VaultFile:
         *,
         busy: float = 5.0,
         listeners: Listeners | None = None,
-        connect: Callable[..., sqlite3.Connection] = sqlite3.connect,
+        connect: Callable[..., sqlite3.Connection] | None = None,
     ) -> None:
         self.path = Path(path).resolve()
         self._busy = busy
-        self._connect = connect
+        self._connect = connect or sqlite3.connect
         self._listeners = Listeners() if listeners is None else listeners
         self._failing = False
         self._inode: tuple[int, int] | None = None
