@@ -612,3 +612,25 @@ def test_a_hub_that_received_nothing_opens_its_store_when_a_source_is_added(fold
             assert await deliver(hub) is STORED
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("reloads", [1, 2])
+def test_a_source_that_is_added_is_handled_though_a_call_has_opened_the_store(folder, reloads):
+    hub, _ = load(folder, "[store]\nurl = 'sqlite:events.db'\n")
+    handled = []
+
+    async def handler(event, job):
+        handled.append(event.vendor_id)
+
+    async def scenario():
+        async with hub:
+            await hub.open()
+            (folder / "hardpoint.toml").write_text(CONFIGURATION)
+            for _ in range(reloads):
+                await hub.reload()
+            assert len(hub._life._tasks) == 2  # it is handled by one worker alone
+            hub.on("billing")(handler)
+            assert await deliver(hub) is STORED
+            await until(lambda: handled)
+
+    asyncio.run(scenario())

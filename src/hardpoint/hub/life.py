@@ -44,6 +44,7 @@ class Life:
         self._mutex = threading.Lock()
         self._home: AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._handling: asyncio.Task[None] | None = None
 
     @property
     def home(self) -> AbstractEventLoop | None:
@@ -71,7 +72,7 @@ class Life:
             raise
         hub.failure = None
         if hub.settings.webhooks:
-            self._run(asyncio.create_task(hub.worker.run()))
+            self._handle()
         self._run(asyncio.create_task(self._tend()))
         if hub.settings.identity.describe_themselves:
             asked = asyncio.Event()
@@ -82,9 +83,9 @@ class Life:
     async def receive(self) -> None:
         """Begin to handle webhooks in a hub that was started when it had no source of them."""
         hub = self._hub
-        if hub.settings.webhooks and self._tasks and not hub.store.is_open:
-            await hub.open()
-            self._run(asyncio.create_task(hub.worker.run()))
+        if hub.settings.webhooks and self._tasks and self._handling not in self._tasks:
+            await hub.open()  # a call may have opened it long since
+            self._handle()
 
     async def stop(self, grace: float) -> None:
         """See `Hub.stop`."""
@@ -118,6 +119,10 @@ class Life:
             else:
                 task.cancel()
         await self._hub.store.close()
+
+    def _handle(self) -> None:
+        self._handling = asyncio.create_task(self._hub.worker.run())
+        self._run(self._handling)
 
     def _run(self, task: asyncio.Task[None]) -> None:
         self._tasks.append(task)
