@@ -1,5 +1,6 @@
 """Addresses that come from a message: only public ones, only the one that was checked."""
 
+import asyncio
 import ipaddress
 import socket
 import ssl
@@ -156,3 +157,14 @@ def test_every_checked_address_is_tried_and_none_other(shells, vendor):
 def test_names_are_looked_up_in_both_modes(shells):
     resolve = resolve_async if shells.kind.__name__ == "AsyncTransport" else resolve_blocking
     assert set(shells.do(resolve("localhost"))) <= {"127.0.0.1", "::1"}
+
+
+@pytest.mark.parametrize("resolve", [resolve_async, resolve_blocking])
+def test_without_a_thread_left_no_name_is_looked_up(monkeypatch, resolve):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    untrusted = Untrusted(Recorder(), resolve)
+    with pytest.raises(UnavailableError):
+        asyncio.run(untrusted.get("https://threadless.example/"))

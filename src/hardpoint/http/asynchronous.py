@@ -260,6 +260,7 @@ async def _supplied(line: Line, body: BodyStream) -> None:
             line.whole = not supply.left
             if piece:
                 await line.write(piece)
+                await asyncio.sleep(0)  # a fast body on a fast line leaves others their turn
     except Exception:  # whoever waits for the answer is told at once
         line.close()
         raise
@@ -286,10 +287,11 @@ async def _entered(pool: _Pool, request: Request, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await waiter
     except BaseException as error:
-        if waiter.cancelled():
-            pool.waiters.remove(waiter)
-        else:  # a place came at the same time
+        if waiter.done() and not waiter.cancelled():  # a place came at the same time
             _left(pool)
+        else:
+            with suppress(ValueError):  # whoever left has passed it over already
+                pool.waiters.remove(waiter)
         if not isinstance(error, TimeoutError):
             raise
     else:

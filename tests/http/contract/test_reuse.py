@@ -1,5 +1,7 @@
 """A connection is used again when all about it is known, and an answer reaches its asker alone."""
 
+import asyncio
+
 import pytest
 
 from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
@@ -206,3 +208,29 @@ def test_many_at_once_get_each_their_own_answer(shell, serve):
         answers = shell.together(transport, [get(peer.url, f"/{n}") for n in range(30)])
         assert [answer.body for answer in answers] == [b"/%d" % n for n in range(30)]
     assert len(peer.heard) == 90
+
+
+def test_those_who_give_up_together_are_told_so_and_leave_their_places(shell, listen):
+    if shell.blocking:
+        return  # nobody takes a thread off its wait
+
+    def script(line):
+        target = line.request().target
+        if line.number == 0:
+            line.wait_until_gone()
+        line.answer(target)
+
+    peer = listen(script)
+    transport = shell.open(connections=1)
+
+    async def scenario():
+        tasks = [asyncio.create_task(transport.send(get(peer.url, "/a"))) for _ in range(4)]
+        while not peer.heard:
+            await asyncio.sleep(0.001)
+        for task in tasks:
+            task.cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = shell.do(scenario())
+    assert [type(one) for one in outcomes] == [asyncio.CancelledError] * 4
+    assert shell.send(get(peer.url, "/b"), transport).body == b"/b"

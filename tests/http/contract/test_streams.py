@@ -535,3 +535,38 @@ def test_a_body_that_fails_fails_the_stream_of_its_answer(shell, serve):
     with pytest.raises((LookupError, HardpointError)):
         shell.do(take(shell.open(), put(peer.url, BodyStream(99999999, failing()))))
     assert peer.heard == []
+
+
+def test_bytes_that_are_always_there_do_not_outlast_the_exchange(shell, listen):
+    def script(line):
+        line.request()
+        line.send(OK + b"\r\n")
+        while not line.peer.ended.is_set():
+            line.send(BLOCK)
+
+    begun = time.monotonic()
+
+    async def scenario(transport):
+        async with transport.stream(get(listen(script).url)) as answer:
+            async for _ in answer:
+                await idle(shell, 0.005)
+                assert time.monotonic() - begun < 3
+
+    with pytest.raises(OutcomeUnknownError, match="in time"):
+        shell.do(scenario(shell.open(exchange=0.3)))
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["send", "stream"])
+def test_a_body_that_never_ends_does_not_outlast_the_exchange(shell, listen, streamed):
+    begun = time.monotonic()
+
+    async def endless():
+        while time.monotonic() - begun < 3:
+            yield BLOCK
+
+    url = listen(lambda line: line.wait_until_gone()).url
+    request = Request(method="PUT", url=url, body=BodyStream(10**13, endless()))
+    transport = shell.open(exchange=0.3)
+    with pytest.raises(OutcomeUnknownError, match="in time"):
+        shell.do(take(transport, request) if streamed else transport.send(request))
+    assert time.monotonic() - begun < 3

@@ -5,9 +5,11 @@ import gc
 import socket
 import struct
 import threading
+from concurrent.futures import Future
 from time import monotonic
 
 import pytest
+from httptools import HttpParserCallbackError
 
 from hardpoint.core.errors import InvalidRequestError, UnavailableError
 from hardpoint.http import asynchronous
@@ -288,9 +290,10 @@ def test_a_thread_waits_for_whoever_takes_what_was_sent():
 def test_where_there_is_no_room_nothing_moves(ends):
     async def scenario(line, theirs):
         done = line.start(LARGE, answer(), 30.0, FOREVER)
-        line._moved = 0.0
-        line._write()
-        assert line._moved == 0.0
+        while line._moved:  # in turns, until it is full
+            line._moved = 0.0
+            line._write()
+        assert line._left
         assert not done.done()
 
     on_a_line(ends, scenario)
@@ -338,3 +341,175 @@ def test_a_stream_waits_for_its_place(vendor):
             return answer.status
 
     asyncio.run(scenario())
+
+
+class Ready:
+    """A channel on which there is always something to read, for two seconds."""
+
+    plain = True
+    ends = 0.0
+
+    def start(self, head, body):
+        self.ends = monotonic() + 2.0
+        return []
+
+    def wait(self, seconds, *, writing):
+        return True
+
+    def pull(self, answer):
+        if monotonic() > self.ends:
+            raise ConnectionResetError
+        answer.feed(b".")
+
+
+def test_bytes_that_are_always_there_hold_no_thread_beyond_its_time():
+    growing = answer()
+    growing.feed(b"HTTP/1.1 200 OK\r\n\r\n")
+    line = BlockingLine(Ready(), KEY, lambda _: None)
+    assert line.exchange(OUT, growing, 5.0, monotonic() + 0.02) is False
+
+
+def test_bytes_that_come_too_late_end_the_exchange_on_an_event_loop(ends):
+    channel, _ = ends
+
+    async def scenario(line, theirs):
+        done = line.start(OUT, answer(), 5.0, FOREVER)
+        line._until = 0.0
+        theirs.sendall(b"HTTP/1.1 200 OK\r\n")
+        assert channel.wait(5.0, writing=False)
+        line._readable()
+        assert done.result() is False
+
+    on_a_line(ends, scenario)
+
+
+def test_what_is_sent_leaves_others_their_turn():
+    class Roomy:
+        def send(self, data):
+            return len(data)
+
+    left = [memoryview(bytes(30_000_000))]
+    assert Channel.push(Roomy(), left)
+    assert len(left) == 1
+    while left:
+        assert Channel.push(Roomy(), left)
+    assert not Channel.push(Roomy(), left)
+
+
+class TimeIsUpError(Exception):
+    """What a time limit raises wherever a thread is."""
+
+
+class Interrupting:
+    """Limits under whose eyes something rises."""
+
+    body_bytes_max = 1
+
+    def __init__(self, error):
+        self.error = error
+
+    @property
+    def cut(self):
+        raise self.error
+
+
+ENCODED = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeIsUpError])
+def test_what_rises_while_an_answer_is_read_is_no_fault_of_the_answer(error):
+    with pytest.raises(error) as caught:
+        Incoming(Interrupting(error()), bodiless=False).feed(ENCODED)
+    assert caught.value.__suppress_context__
+
+
+def test_nor_is_it_where_the_caller_is_handling_another_error():
+    reading = Incoming(Interrupting(TimeIsUpError()), bodiless=False)
+
+    def try_again():
+        try:
+            raise ConnectionResetError
+        except OSError:
+            reading.feed(ENCODED)
+
+    with pytest.raises(HttpParserCallbackError):
+        try_again()
+    assert reading.broken is None
+
+
+def test_what_rises_while_an_answer_is_read_ends_the_wait_and_reaches_the_loop(ends):
+    told = []
+
+    async def scenario(line, theirs):
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(what))
+        done = line.start(
+            OUT, Incoming(Interrupting(TimeIsUpError()), bodiless=False), 20.0, FOREVER
+        )
+        theirs.sendall(ENCODED)
+        assert await done
+        assert line.closed
+        assert isinstance(line.error, ConnectionAbortedError)
+
+    on_a_line(ends, scenario)
+    assert [type(one["exception"]) for one in told] == [TimeIsUpError]
+
+
+def test_a_waiter_that_gave_up_and_was_passed_over_is_told_so_and_has_no_place():
+    async def scenario():
+        pool = Pool(Limits(connections=1))
+        assert pool.enter()
+        request = Request(method="GET", url="http://127.0.0.1:1/")
+        waiting = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        asynchronous._left(pool)  # in the same turn
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert pool.enter()
+        assert not pool.enter()
+
+    asyncio.run(scenario())
+
+
+def test_two_threads_that_ask_for_a_name_at_once_share_one_look_up(monkeypatch):
+    asked, again = [], threading.Event()
+
+    def ask():
+        names._asked("vendor.example", 443)
+        again.set()
+
+    other = threading.Thread(target=ask)
+
+    def slow(name, function):
+        asked.append(name)
+        if len(asked) == 1:
+            other.start()
+            again.wait(0.2)  # which it has to pass in vain
+        return Future()
+
+    monkeypatch.setattr(names, "aside", slow)
+    monkeypatch.setattr(names, "_under_way", {})
+    names._asked("vendor.example", 443)
+    other.join(10)
+    assert len(asked) == 1
+
+
+def test_a_piece_that_is_sent_too_late_ends_the_exchange(ends):
+    async def scenario(line, theirs):
+        done = line.start(OUT, answer(), 5.0, FOREVER)
+        line._until = 0.0
+        room = line.write(b"x")
+        assert done.result() is False
+        assert not room.done()
+        line.close()
+        assert await line.more()
+
+    on_a_line(ends, scenario)
+
+
+def test_a_child_looks_names_up_anew(monkeypatch):
+    monkeypatch.setattr(names, "_under_way", {("vendor.example", 443): Future()})
+    with names._threads.lock:  # whoever holds it is the parent's
+        names._threads.forget()
+        assert not names._threads.lock.locked()
+    assert not names._under_way

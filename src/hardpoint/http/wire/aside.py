@@ -11,7 +11,11 @@ _Result = TypeVar("_Result")
 
 
 def aside(name: str, function: Callable[[], _Result]) -> "Future[_Result]":
-    """Begin it."""
+    """Begin it.
+
+    Raises:
+        OSError: the system has no thread left for it.
+    """
     done: Future[_Result] = Future()
 
     def work() -> None:
@@ -22,7 +26,10 @@ def aside(name: str, function: Callable[[], _Result]) -> "Future[_Result]":
         else:
             done.set_result(result)
 
-    threading.Thread(target=work, name=name, daemon=True).start()
+    try:
+        threading.Thread(target=work, name=name, daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(str(error)) from error
     return done
 
 

@@ -82,7 +82,7 @@ class BlockingLine:
         if answer is None or self.error is not None:
             return True
         moved, queued = monotonic(), 0
-        while True:
+        while monotonic() < until:  # also where there is always something to read, or room
             try:
                 if self._push():
                     moved, queued = monotonic(), channel.unsent()
@@ -105,6 +105,7 @@ class BlockingLine:
                 return True
             if answer.fed != fed:
                 moved = monotonic()
+        return False
 
     def _push(self) -> bool:
         """Send what can be sent now; whether anything was."""

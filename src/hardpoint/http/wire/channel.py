@@ -15,7 +15,7 @@ from hardpoint.http.wire.incoming import Incoming
 
 READ_BYTES = 64 * 1024
 _SLICE_BYTES = 64 * 1024
-_READS_AT_A_TIME = 16  # then others on the event loop have their turn
+_READS_AT_A_TIME = _SLICES_AT_A_TIME = 16  # then others have their turn, and the clock its look
 _WAIT_SECONDS_MAX = 24 * 3600.0  # what `poll` can be told
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -122,13 +122,15 @@ class Channel:
         return [memoryview(body), memoryview(head)[count:]]
 
     def push(self, left: list[memoryview]) -> bool:
-        """Send of what is left, the last first, as much as can be; whether anything was.
+        """Send of what is left, the last first, as much as fits a turn; whether anything was.
 
         Raises:
             OSError: the connection is gone.
         """
         moved = False
-        while left:
+        for _ in range(_SLICES_AT_A_TIME):
+            if not left:
+                break
             part = left[-1]
             count = self.send(part[:_SLICE_BYTES]) if part else 0
             if count == len(part):

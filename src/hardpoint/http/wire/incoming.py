@@ -4,10 +4,16 @@ What is strict is strict on purpose: an answer that can be read in two ways is n
 follows an answer is ever kept, so that it cannot become the answer to the next request.
 """
 
+import sys
 from io import BytesIO
 from typing import final
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpResponseParser,
+)
 
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Headers, Response
@@ -306,8 +312,14 @@ class Incoming:
             self._too_large()
 
     def _parse(self, data: bytes) -> None:
+        handled = sys.exception()
         try:
             self._parser.feed_data(data)
+        except HttpParserCallbackError as error:
+            # It hides what rose in a method of ours: an interrupt, a time limit. What the caller
+            # handles meanwhile, a failure before this attempt, takes the place of that.
+            hidden = error.__context__
+            raise error if hidden is None or hidden is handled else hidden from None
         except (HttpParserError, HttpParserUpgrade):
             if self.complete:
                 self._alive = False

@@ -121,7 +121,10 @@ class Line:
         room = self._room = self._loop.create_future()
         self._left = [memoryview(piece)]
         if self.error is None and not self.closed:
-            self._write()
+            if monotonic() >= self._until:  # room there is, time there is not
+                self._tell(in_time=False)
+            else:
+                self._write()
         return room
 
     def more(self) -> "asyncio.Future[bool]":
@@ -130,6 +133,8 @@ class Line:
         done = self._done = self._loop.create_future()
         if self.closed or self.error is not None:
             done.set_result(True)
+        elif now >= self._until:
+            done.set_result(False)
         else:
             self._listen()
             self._loop.call_soon(self._readable)
@@ -181,9 +186,8 @@ class Line:
         if self.closed:
             return
         answer = self._answer
-        if answer is None:  # unused: the end, or what nobody asked for
-            if not self._channel.silent():
-                self.close()
+        if answer is None:
+            self._disturbed()
             return
         if answer.ready or answer.over:  # nobody has taken it yet: what is behind it has to wait
             self._hush()
@@ -195,21 +199,35 @@ class Line:
         except OSError as error:
             self._fail(error)
             return
+        except BaseException:  # not the wire's: whoever waits is told, and the loop as well
+            self.close()
+            raise
         if over or answer.ready:
             self._tell(in_time=True)
         elif answer.fed != fed:
-            self._moved = monotonic()
+            self._moved = now = monotonic()
+            if now >= self._until:
+                self._tell(in_time=False)
+                return
         if over is None:
             self._loop.call_soon(self._readable)
 
+    def _disturbed(self) -> None:
+        """It is unused: this is the end, or what nobody asked for."""
+        if not self._channel.silent():
+            self.close()
+
     def _write(self) -> None:
+        failure: OSError | None = None
         try:
             if self._channel.push(self._left):
                 self._moved = monotonic()
-        except OSError as error:  # what it said before it hung up may still be there to be read
+        except OSError as error:
+            failure = error
+        if failure is not None:  # what it said before it hung up may still be there to be read
             self._stop_writing()
             self._readable()
-            self._fail(error)
+            self._fail(failure)
             return
         self._queued = self._channel.unsent()
         if not self._left:

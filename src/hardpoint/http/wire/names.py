@@ -7,6 +7,7 @@ one thread hangs for each name.
 
 import asyncio
 import socket
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from ipaddress import ip_address
@@ -51,10 +52,11 @@ def look_up_blocking(host: str, port: int, seconds: float) -> Sequence[ResolvedA
 
 def _asked(host: str, port: int) -> "Future[Sequence[ResolvedAddress]]":
     key = (host, port)
-    asked = _under_way.get(key)
-    if asked is None:
-        asked = _under_way[key] = aside("hardpoint-dns", lambda: _ask(host, port))
-        asked.add_done_callback(lambda _: _under_way.pop(key, None))
+    with _threads.lock:
+        asked = _under_way.get(key)
+        if asked is None:
+            asked = _under_way[key] = aside("hardpoint-dns", lambda: _ask(host, port))
+            asked.add_done_callback(lambda _: _under_way.pop(key, None))
     return asked
 
 
@@ -66,8 +68,12 @@ def _ask(host: str, port: int) -> Sequence[ResolvedAddress]:
 
 
 class _Threads:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
     def forget(self) -> None:
-        """The threads are the parent's."""
+        """The threads are the parent's, and so is who holds the lock."""
+        self.lock = threading.Lock()
         _under_way.clear()
 
 
