@@ -26,6 +26,7 @@ _CHECKED_EVERY = 4096
 PIECE_BYTES = 64 * 1024
 """Of a stream so much is read ahead at least, and less than twice as much."""
 _VERSIONS = frozenset({"1.0", "1.1"})
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _EMPTY = frozenset({204, 304})
 _PLAIN = frozenset({b"", b"identity"})
 _CHUNKED = [b"chunked"]
@@ -192,6 +193,8 @@ class Incoming:
         status = parser.get_status_code()
         if parser.get_http_version() not in _VERSIONS or status < 100 or status == 101:
             self.broken = "is none that we asked for"
+        if status < 200 and any(name.lower() in _FRAMING for name, _ in self._pairs):
+            self.broken = "has an interim answer with a body"  # RFC 9110, 15.2: it has none
         if status >= 200:
             self._headed = True
             self.ready = self._streamed

@@ -108,15 +108,18 @@ class Completions:
             if result is Completed.RECORDED:
                 self._write(completion)
         except BaseException as error:
+            kind = type(error)  # `isinstance` would run code of an odd class
             if not self._connection.in_transaction:
-                if isinstance(error, TimedOutError | Postponed):
+                if issubclass(kind, TimedOutError | Postponed):
                     raise
                 raise TransactionLostError from error
             if fault_of_write(error) is not WriteFault.DATA:
                 raise
             execute(_SQL["undo"])
             execute(_SQL["release"])
-            return error if isinstance(error, Postponed) else WriteFailedError(error)
+            return (
+                cast(Postponed, error) if issubclass(kind, Postponed) else WriteFailedError(error)
+            )
         execute(_SQL["release"])
         return result
 
