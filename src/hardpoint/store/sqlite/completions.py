@@ -5,6 +5,7 @@ The statements are shared with `complete_in`, which runs them on a user's connec
 
 import sqlite3
 from collections.abc import Callable
+from typing import cast
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import TimedOutError, TransactionLostError
