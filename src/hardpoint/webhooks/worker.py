@@ -198,8 +198,8 @@ class Worker:
                 await self._sleep(until - self._clock.monotonic())
         finally:
             threads.close()
-            if threads is self._threads:  # else it ended with its loop, and runs in another now
-                self._stopping = True
+            # Else it ended with its loop, and runs in another now.
+            self._stopping = self._stopping or threads is self._threads
 
     async def stop(self, grace: float) -> None:
         """Claim no more, give running attempts `grace` seconds, then cancel and leave them.
