@@ -9,8 +9,8 @@ from hardpoint.core.errors import OutcomeUnknownError, TimedOutError
 from hardpoint.http.messages import Request
 from hardpoint.runtime.blocking import run
 
-SHORT = 0.15
-LONG = 1.5
+SHORT = 0.4  # room for a TLS handshake on a busy machine
+LONG = 2.5
 """Between the two lies what a slow machine may add; the scripts go on for some two seconds."""
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
