@@ -39,7 +39,7 @@ def without_empty(value: Any) -> Any:
     """
     if isinstance(value, Mapping):
         members = {name: without_empty(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType] - any JSON
-        return {name: one for name, one in members.items() if one not in (None, {})}  # pyright: ignore[reportUnknownVariableType]
+        return {name: one for name, one in members.items() if one not in (None, {})}  # pyright: ignore[reportUnknownVariableType] - any JSON
     if isinstance(value, list):
         return [without_empty(one) for one in value]  # pyright: ignore[reportUnknownVariableType] - any JSON
     return value

@@ -12,7 +12,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self, TypeAlias, final
 
-from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
+from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType] - not typed in full
 
 from hardpoint.core.forks import forget_in_child
 from hardpoint.http.limits import Limits

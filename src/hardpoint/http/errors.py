@@ -249,7 +249,7 @@ class ErrorTable:
             facts["field"] = (known and known.field) or self._argument(problem)
         # Nobody knows what an unknown answer did, unless it is a refusal by its status.
         unknown = kind is UnexpectedResponseError and not 400 <= status < 500
-        return kind(text, outcome_known=False if unknown else None, **facts)  # pyright: ignore[reportArgumentType]
+        return kind(text, outcome_known=False if unknown else None, **facts)  # pyright: ignore[reportArgumentType] - facts are the keywords of every kind
 
 
 def table_rows(path: Path) -> Iterator[dict[str, str]]:

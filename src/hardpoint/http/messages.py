@@ -108,7 +108,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
     def __post_init__(self) -> None:
-        if not isinstance(self.headers, Headers):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(self.headers, Headers):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may give a dict
             force_setattr(self, "headers", Headers.of(self.headers))
 
     def __repr__(self) -> str:

@@ -86,7 +86,7 @@ def checked(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
-_NO_PASSWORD = "-"  # noqa: S105
+_NO_PASSWORD = "-"  # noqa: S105 - for keys without one: OpenSSL would ask a terminal
 
 
 @cache
