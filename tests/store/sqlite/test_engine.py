@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -130,6 +131,21 @@ def test_a_damaged_file_breaks_the_store(stage, faults):
         assert desk.store.broken
 
     stage.play(story)
+
+
+def test_an_owner_that_finds_a_later_opening_writes_no_more_and_copies_no_log(stage, faults):
+    async def story(desk):
+        await desk.accept("evt_0")
+        with closing(sqlite3.connect(desk.store.path)) as other, other:
+            other.execute("update hardpoint_meta set value = value + 1 where name = 'boot'")
+        with pytest.raises(StoreUnavailableError, match="opened it since, without its lock"):
+            await desk.accept("evt_1")
+        assert desk.store.broken
+        await desk.store.close()
+        assert not [sql for sql in faults.seen if "wal_checkpoint" in sql]
+
+    stage.play(story)
+    assert len(stage.heard(StoreBroken)) == 1
 
 
 def test_a_rollback_that_fails_breaks_the_store(stage, faults):

@@ -11,7 +11,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.sqlite.faults import WriteFault, fault_of
 from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
-from hardpoint.store.sqlite.statements import MARK
+from hardpoint.store.sqlite.statements import MARK, statements
 
 T = TypeVar("T")
 
@@ -19,6 +19,7 @@ BEGIN = MARK + "begin immediate"
 COMMIT = MARK + "commit"
 ROLLBACK = MARK + "rollback"
 RESCUE = MARK + "pragma wal_checkpoint(truncate)"
+BOOT = statements("operations")["boot"]
 
 _WAL_RESET_BUG = (3, 7, 0)
 _WAL_RESET_FIXED = (3, 51, 3)
@@ -54,6 +55,10 @@ class Database:
         busy: seconds to wait for a lock held outside this process.
         kind: the connection's class.
         turn_seconds: how long to wait for the gate.
+
+    Attributes:
+        boot: the number of this opening, once it has one. Another opening has the next; should a
+            file have two owners all the same (its lock file removed), the first one breaks.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Database:
         self.gate = gate
         self._turn_seconds = turn_seconds
         self.broken: str | None = None
+        self.boot: int | None = None
         create_private(path)
         refuse_misfit(path)
         self.inode = inode_of(path)
@@ -131,6 +137,7 @@ class Database:
         syncing = False
         try:
             execute(BEGIN)
+            self._check_boot()
             result = work()
             self.check_file()
             syncing = True
@@ -142,6 +149,13 @@ class Database:
             names = [Path(f"{self.path}{suffix}") for suffix in ("-wal", "-shm")]
             self._companions = {name: inode_of(name) for name in names}
         return result
+
+    def _check_boot(self) -> None:
+        """Make sure that nobody has opened the store after us; holds until the commit."""
+        if self.boot is not None:
+            row = self.connection.execute(BOOT).fetchone()
+            if row != (self.boot,):
+                self.break_down("another process has opened it since, without its lock")
 
     def _roll_back(self) -> None:
         if self.connection.in_transaction:

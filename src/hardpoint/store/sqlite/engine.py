@@ -67,7 +67,7 @@ class Engine:
         connection = database.connection
         self.calls = CallRows(connection, Moment(clock.now(), clock.monotonic()))
         try:
-            self.boot = self._take(database)
+            self.boot = database.boot = self._take(database)
             self.completions = Completions(
                 connection,
                 UserWrites(

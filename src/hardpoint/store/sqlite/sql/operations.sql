@@ -56,3 +56,6 @@ on conflict (source, reason, minute) do update set count = count + excluded.coun
 
 -- name: own_frame
 update hardpoint_meta set value = value where name = 'boot'
+
+-- name: boot
+select value from hardpoint_meta where name = 'boot'
