@@ -279,6 +279,27 @@ def test_a_terminal_that_closes_stops_the_server_unless_told_not_to(
     assert not run.exists()
 
 
+def test_with_json_the_log_is_json_on_a_terminal_too(start: Callable[..., Served]) -> None:
+    master, slave = os.openpty()
+    arguments = ("shop:hub", "--port", "0", "--admin-port", "0", "--json")
+    process = subprocess.Popen(
+        [*_SERVE, *arguments], stdout=subprocess.PIPE, stderr=slave, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        assert json.loads(process.stdout.readline())["ok"] is True
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        log = os.read(master, 65536)
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(slave)
+        os.close(master)
+    records = [json.loads(line) for line in log.decode().splitlines()]
+    assert records[-1]["event"] == "server_stopped"
+
+
 def test_an_app_and_its_own_configuration_agree(start: Callable[..., Served]) -> None:
     assert start("shop:hub", "--config", "hardpoint.toml").stop() == 0
 

@@ -8,6 +8,7 @@ import pytest
 
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.events import Listeners
+from hardpoint.core.traces import Place
 from hardpoint.store.driver import Outcome
 
 
@@ -145,3 +146,16 @@ def test_lists_enums_and_values_within_values_are_told_as_plain_ones(log):
 
     (record,) = log.records
     assert (record.sources, record.outcome, record.within) == (["a", "b"], "dead", {"key": "k"})
+
+
+def test_a_place_in_the_code_is_told_as_one_text(log):
+    @dataclass(frozen=True)
+    class Broke:
+        severity = "error"
+        place: Place | None = None
+
+    Listeners().emit(Broke(Place("app", 7, "boom")))
+
+    (record,) = log.records
+    assert record.getMessage() == "broke place='app:7 in boom'"
+    assert record.place == {"module": "app", "line": 7, "function": "boom"}

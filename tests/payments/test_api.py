@@ -102,7 +102,15 @@ def bad_amount(body):
     raise InvalidRequestError("is no currency", field="currency")
 
 
-@pytest.mark.parametrize("parse_event", [bad_shape, bad_amount])
+def too_deep(body):
+    return msgspec.json.decode(b"[" * 100_000)
+
+
+def not_text(body):
+    return msgspec.json.decode(b'"\xff"')
+
+
+@pytest.mark.parametrize("parse_event", [bad_shape, bad_amount, too_deep, not_text])
 def test_an_event_in_no_shape_is_refused(parse_event):
     with pytest.raises(UnexpectedResponseError, match="has an unknown form") as caught:
         gateway(Watched(parse_event=parse_event)).parse_event(b"{}")

@@ -127,8 +127,9 @@ def test_an_event_is_ours_nobodys_or_not_understood():
     assert port.parse_event(b"0").message_id == "texts:m"
     driver.events.append(None)
     assert port.parse_event(b"1") is None
-    with pytest.raises(UnexpectedResponseError):
-        port.parse_event(b"{")
+    for body in (b"{", b"[" * 100_000):
+        with pytest.raises(UnexpectedResponseError):
+            port.parse_event(body)
 
 
 def test_a_search_without_end_is_given_up():

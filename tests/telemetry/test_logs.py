@@ -130,6 +130,26 @@ def test_a_failed_attempt_is_written_with_its_place_and_traceback(json_lines):
         record = json.loads(text)
         assert record["place"] == {"module": "shop.orders", "line": 41, "function": "paid"}
         assert record["exception"].endswith("KeyError: 'sku'")
+    else:
+        assert "place=shop.orders:41 in paid" in text.replace("'", "")
+
+
+def test_every_line_of_json_has_one_style_whoever_wrote_the_record():
+    stream = io.StringIO()
+    listener = logs.configure(stream)
+
+    listener(attempt())
+    listener(attempt(error="a line\nand another"))
+    listener(OrderShipped(order="1001"))
+    structlog.get_logger().info("checked", stock=3)
+    logging.getLogger("hardpoint").warning("a policy used alone")
+
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 5
+    for line in lines:
+        record = json.loads(line)
+        assert [*record][:3] == ["timestamp", "level", "event"]
+        assert line == json.dumps(record, separators=(",", ":"))
 
 
 def test_to_set_it_up_again_replaces_what_was():

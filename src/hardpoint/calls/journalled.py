@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar, final
 import msgspec
 
 from hardpoint.calls.key import fingerprint
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import (
     AlreadyExistsError,
     HardpointError,
@@ -304,7 +305,7 @@ def replayed(data: bytes, kind: Any) -> Any:
     """
     try:
         return msgspec.json.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:  # msgspec's errors are
+    except UNREADABLE as error:
         raise UnrecordableError(f"it is not of the declared type: {error}") from error
 
 

@@ -65,14 +65,16 @@ def serve(
 
     SIGTERM and Ctrl-C stop gracefully. SIGHUP reads the configuration again. If the server was
     started on a terminal, SIGHUP means that the terminal has closed, and stops it too. Logs go to
-    stderr, as JSON unless that is a terminal.
+    stderr, as JSON if that is no terminal or with `--json`.
     """
     if uds is not None and port is not None:
         raise usage("there is one public listener: --uds or --port", hint="leave one of them out")
     terminal = terminal_of(context, json=json)
-    configure(terminal.stderr)  # for what is told while the hub is made
+    lines = json or None
+    configure(terminal.stderr, json=lines)  # for what is told while the hub is made
     hub = _hub(application, config)
-    hub.listeners.add(configure(terminal.stderr))  # whatever the application's modules have set
+    # Once more, whatever the application's modules have set.
+    hub.listeners.add(configure(terminal.stderr, json=lines))
 
     def ready(told: Ready) -> None:
         data = {"url": told.url, "admin_url": told.admin_url, "pid": told.pid}

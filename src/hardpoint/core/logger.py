@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Final, cast
 
 from hardpoint.core.correlation import correlation_id
-from hardpoint.core.traces import trace_of
+from hardpoint.core.traces import Place, trace_of
 
 LOGGER: Final = "hardpoint"
 LEVELS: Final = {
@@ -27,6 +27,7 @@ LEVELS: Final = {
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """Vendors' text reaches terminals: none of these may stand in it."""
 
+_PLACE = {one.name for one in fields(Place)}
 _TAKEN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -42,7 +43,9 @@ def write(event: object) -> None:
     current = correlation_id.get()
     if current is not None:
         facts.setdefault("correlation_id", current)
-    told = " ".join(f"{key}={_quoted(value)}" for key, value in facts.items() if value is not None)
+    told = " ".join(
+        f"{key}={_quoted(place_in(value))}" for key, value in facts.items() if value is not None
+    )
     extra = {f"{key}_" if key in _TAKEN else key: value for key, value in facts.items()}
     error: BaseException | None = getattr(event, "exception", None)
     record = logger.makeRecord(
@@ -86,6 +89,13 @@ def facts_of(event: object) -> dict[str, Any]:
     if "event" in facts:  # an id; the word is taken by the record's name
         facts["event_id"] = facts.pop("event")
     return facts
+
+
+def place_in(fact: Any) -> Any:
+    """A fact for people, who read a place in the code as one text; its parts are for machines."""
+    if isinstance(fact, dict) and (parts := cast("dict[str, Any]", fact)).keys() == _PLACE:
+        return str(Place(**parts))
+    return fact
 
 
 def shown(value: object) -> str:

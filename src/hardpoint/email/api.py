@@ -8,6 +8,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.email.composing import (
@@ -141,7 +142,7 @@ class EmailSender:
         """
         try:
             events = self.driver.parse_events(body)
-        except ValueError as error:  # msgspec's errors are
+        except UNREADABLE as error:
             raise UnexpectedResponseError(
                 "the event has an unknown form", provider=self.driver.provider
             ) from error

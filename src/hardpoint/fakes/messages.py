@@ -36,7 +36,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
         """The body as JSON.
 
         Raises:
-            msgspec.DecodeError: it is not.
+            ValueError, RecursionError: it is not.
         """
         return msgspec.json.decode(self.body)
 

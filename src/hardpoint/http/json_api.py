@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar, final
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, ProviderError
 from hardpoint.http.client import ApiClient
 from hardpoint.http.errors import ErrorTable, Problem
@@ -19,7 +20,6 @@ from hardpoint.http.forms import FORM
 from hardpoint.http.messages import Response
 
 JSON = "application/json"
-_UNREADABLE = (msgspec.DecodeError, RecursionError)  # the latter: lists in lists in lists
 _Wire = TypeVar("_Wire")
 
 
@@ -122,13 +122,13 @@ class JsonApi:
         """
         try:
             return msgspec.json.decode(reply.body, type=kind)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise self._errors.unreadable(reply) from error
 
     def _encoded(self, document: object) -> bytes:
         try:
             return msgspec.json.encode(document)
-        except (TypeError, ValueError):
+        except (TypeError, *UNREADABLE):
             # A port checks its own arguments.
             field = f"extra.{self._errors.provider}"
             raise InvalidRequestError("cannot be written as JSON", field=field) from None
@@ -136,6 +136,6 @@ class JsonApi:
     def _refused(self, reply: Response) -> ProviderError:
         try:
             said = msgspec.json.decode(reply.body, type=self._refusal)
-        except _UNREADABLE:
+        except UNREADABLE:
             said = self._refusal()
         return self._errors.refusal(reply, said.problem(reply), self._client.secrets())

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import parse_qsl, quote, quote_plus
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import TokenEndpointError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.errors import retry_after
@@ -54,7 +55,7 @@ def document_of(response: Response) -> Mapping[str, Any] | None:
             return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
         # The standard library's reader takes `NaN` too: an answer must not be lost for that.
         document: Any = json.loads(text)
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         return None
     return cast("dict[str, Any]", document) if isinstance(document, dict) else None
 

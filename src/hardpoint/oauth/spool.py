@@ -12,6 +12,7 @@ from typing import final
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.store.vault import ConnectionRow, CredentialRow, SlotKey
 
@@ -81,7 +82,7 @@ class Spool:
             return msgspec.json.decode(path.read_bytes(), type=Spooled)
         except FileNotFoundError:
             return None
-        except (msgspec.DecodeError, OSError) as error:
+        except (*UNREADABLE, OSError) as error:
             raise StoreCorruptError(f"{path} cannot be read: {type(error).__name__}") from None
 
 

@@ -9,6 +9,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.core.outcome import Operation, Repeat
@@ -276,7 +277,7 @@ class PaymentGateway:
         """
         try:
             event = self.driver.parse_event(body)
-        except (msgspec.DecodeError, InvalidRequestError) as error:
+        except (*UNREADABLE, InvalidRequestError) as error:
             raise UnexpectedResponseError(
                 "the event has an unknown form", provider=self.driver.provider
             ) from error

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
 from hardpoint.hub.asgi import Receive, Scope, Send
 from hardpoint.hub.hub import Hub
@@ -170,7 +171,7 @@ class _Api:
                 raise _Refusal(413, "too_large")
         try:
             return msgspec.json.decode(bytes(body) or b"{}", type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             raise _Refusal(400, "malformed_request") from None
 
 

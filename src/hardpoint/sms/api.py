@@ -10,6 +10,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.sms.driver import SmsCapability, SmsDriver
@@ -161,7 +162,7 @@ class SmsSender:
         """
         try:
             event = self.driver.parse_event(body)
-        except ValueError as error:  # msgspec's errors are
+        except UNREADABLE as error:
             raise UnexpectedResponseError(
                 "the event has an unknown form", provider=self.driver.provider
             ) from error

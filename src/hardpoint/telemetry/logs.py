@@ -23,11 +23,13 @@ from hardpoint.core.logger import (
     LOGGER,
     facts_in,
     name_of,
+    place_in,
     severity_of,
     shown,
 )
 from hardpoint.core.traces import trace_of
 
+_FIRST = ("timestamp", "level", "event")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -44,13 +46,17 @@ def configure(stream: TextIO | None = None, *, json: bool | None = None) -> "Log
     target = sys.stderr if stream is None else stream
     watched = target.isatty()
     lines = not watched if json is None else json
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    ending: list[Any] = [
+        _in_order,
+        structlog.processors.JSONRenderer(ensure_ascii=False, separators=(",", ":")),
+    ]
     if not lines:
         renderer = structlog.dev.ConsoleRenderer(
             colors=watched and "NO_COLOR" not in os.environ,
             # The richer one prints local variables: bodies, keys.
             exception_formatter=structlog.dev.plain_traceback,
         )
+        ending = [_places_as_text, renderer]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -59,7 +65,7 @@ def configure(stream: TextIO | None = None, *, json: bool | None = None) -> "Log
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _without_controls,
-            renderer,
+            *ending,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=structlog.PrintLoggerFactory(target),
@@ -143,6 +149,20 @@ def _correlate(
     if current is not None:
         record.setdefault("correlation_id", current)
     return record
+
+
+def _in_order(
+    _logger: object, _method: str, record: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """The keys that every record has come first, as in the lines that are written straight."""
+    first: dict[str, Any] = {key: record.pop(key) for key in _FIRST if key in record}
+    return {**first, **record}
+
+
+def _places_as_text(
+    _logger: object, _method: str, record: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return {key: place_in(value) for key, value in record.items()}
 
 
 def _without_controls(

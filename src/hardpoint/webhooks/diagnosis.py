@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import (
     ConfigurationError,
     MissingSignatureError,
@@ -227,7 +228,7 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
 def _reserialised(body: bytes) -> Iterator[tuple[str, bytes]]:
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         return
     for (layout, style), ordered, ascii_only in product(
         _LAYOUTS.items(), (False, True), (False, True)

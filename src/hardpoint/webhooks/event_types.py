@@ -6,6 +6,7 @@ from typing import Any, final
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.webhooks.verification import WebhookRequest
 
@@ -80,7 +81,7 @@ class TypeFrom:
             for step in self._steps:
                 found = bytes(_step(found, step))
             return _text(found)
-        except (ValueError, LookupError, RecursionError):  # not JSON, or not there
+        except (*UNREADABLE, LookupError):  # not JSON, or not there
             return ""
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.effects import Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import load, provider
@@ -167,7 +168,7 @@ def assignment(text: str) -> tuple[str, Any]:
         raise ConfigurationError("set", f"{text!r} is not path=value")
     try:
         return path, msgspec.json.decode(value)
-    except ValueError:
+    except UNREADABLE:
         return path, value
 
 

@@ -71,7 +71,15 @@ def test_a_token_that_is_not_taken_is_nobodys(status):
 
 @pytest.mark.parametrize(
     "api",
-    [Api(status=500), Api(user=b"<html>"), Api(user=b"{}"), Api(user=b'{"id": "1", "login": "x"}')],
+    [
+        Api(status=500),
+        Api(user=b"<html>"),
+        Api(user=b"{}"),
+        Api(user=b'{"id": "1", "login": "x"}'),
+        Api(user=b'{"id": 1, "login": "\xff"}'),
+        Api(user=b'{"plan": ' + b"[" * 100_000),
+        Api(emails=b"[" * 100_000),
+    ],
 )
 def test_an_answer_that_does_not_tell_is_an_error_that_quotes_nothing(api):
     with pytest.raises(UnexpectedResponseError) as caught:

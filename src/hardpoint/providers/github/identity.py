@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidTokenError, UnexpectedResponseError
 from hardpoint.http.client import USER_AGENT
 from hardpoint.http.messages import Request, Transport
@@ -79,5 +80,5 @@ class GitHubIdentity:
             raise UnexpectedResponseError(f"GitHub answered {answer.status} at {where}")
         try:
             return msgspec.json.decode(answer.body, type=kind)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise UnexpectedResponseError(f"GitHub's answer at {where} is not one") from None

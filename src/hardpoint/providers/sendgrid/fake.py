@@ -18,6 +18,7 @@ from typing import Any, final
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.ledger import Ledger
@@ -161,7 +162,7 @@ class FakeSendGrid:
             raise MailRefusedError("Payload too large", status=413)
         try:
             document = request.json()
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise MailRefusedError("Bad Request") from None
         return mail(document, {"shop.example"})
 
