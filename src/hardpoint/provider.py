@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hardpoint.calls.connection import Connection as Connection
     from hardpoint.core.capabilities import Capabilities as Capabilities
     from hardpoint.core.capabilities import Idempotency as Idempotency
+    from hardpoint.core.decoding import UNREADABLE as UNREADABLE
     from hardpoint.core.effects import Clock as Clock
     from hardpoint.core.effects import Ids as Ids
     from hardpoint.core.effects import Random as Random
@@ -172,6 +173,7 @@ else:
         {
             "hardpoint.calls.connection": ("Connection",),
             "hardpoint.core.capabilities": ("Capabilities", "Idempotency"),
+            "hardpoint.core.decoding": ("UNREADABLE",),
             "hardpoint.core.effects": ("Clock", "Ids", "Random"),
             "hardpoint.core.errors": ("RefusalConcern",),
             "hardpoint.core.identifiers": ("Uuid7",),

@@ -93,9 +93,10 @@ def facts_of(event: object) -> dict[str, Any]:
 
 def place_in(fact: Any) -> Any:
     """A fact for people, who read a place in the code as one text; its parts are for machines."""
-    if isinstance(fact, dict) and (parts := cast("dict[str, Any]", fact)).keys() == _PLACE:
-        return str(Place(**parts))
-    return fact
+    if not isinstance(fact, dict):
+        return fact
+    parts = cast("dict[str, Any]", fact)
+    return str(Place(**parts)) if parts.keys() == _PLACE else parts
 
 
 def shown(value: object) -> str:
