@@ -408,7 +408,7 @@ def test_a_second_call_is_refused_while_the_first_is_under_way(tmp_path):
         journal = SqliteJournal(store)
         sender = Sender(vendor, Connection("texts", AsyncRuntime(), journal=journal))
         first = asyncio.create_task(sender.send("hello", "k1"))
-        while not store.under_way.sending:
+        while not store.in_flight.sending:
             await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="under way") as caught:
             await sender.send("hello", "k1")
@@ -421,7 +421,7 @@ def test_a_second_call_is_refused_while_the_first_is_under_way(tmp_path):
             await sender.send("hello", "k2")
         go_on.clear()
         rival = asyncio.create_task(sender.send("hello", "k3"))
-        while len(store.under_way.sending) < 1:
+        while len(store.in_flight.sending) < 1:
             await asyncio.sleep(0)
         with pytest.raises(OutcomeUnknownError, match="looks the same") as unsure:
             await sender.send("hello", "k2")
@@ -432,7 +432,7 @@ def test_a_second_call_is_refused_while_the_first_is_under_way(tmp_path):
         # Cancelled in the middle, it may have been sent.
         go_on.clear()
         cut = asyncio.create_task(sender.send("bye", "k4"))
-        while len(store.under_way.sending) < 1:
+        while len(store.in_flight.sending) < 1:
             await asyncio.sleep(0)
         await store.next_due([])
         await asyncio.sleep(0)

@@ -355,7 +355,7 @@ def test_a_cancelled_call_is_in_doubt(stage):
 
     async def story(hub):
         first = asyncio.create_task(hub.once("k", slow))
-        while not hub.store.under_way.sending:
+        while not hub.store.in_flight.sending:
             await asyncio.sleep(0)
         await hub.store.next_due([])
         await asyncio.sleep(0)

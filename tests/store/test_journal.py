@@ -365,7 +365,7 @@ def test_a_closed_store_refuses_intents_and_swallows_the_rest(play):
         await desk.end("k1")
         desk.journal.free(intent("k2"))
         desk.journal.leave(intent("k3"))
-        assert desk.store.under_way.sending == {}
+        assert desk.store.in_flight.sending == {}
 
     play(story)
 

@@ -54,9 +54,9 @@ def test_all_files_are_for_the_owner_only(stage):
 def test_commits_are_synced_and_the_writer_alone_copies_the_log(stage):
     async def story(desk):
         async def pragma(name):
-            connection = await desk.store.ask(lambda engine: engine._database.connection)
-            return await desk.store.ask(
-                lambda _: connection.execute(f"pragma {name}").fetchone()[0]
+            connection = desk.store.engine._database.connection
+            return await desk.store.submit(
+                lambda: connection.execute(f"pragma {name}").fetchone()[0]
             )
 
         assert await pragma("journal_mode") == "wal"

@@ -208,8 +208,7 @@ def test_a_defect_in_housekeeping_is_no_silent_end(stage, faults):
     async def story(desk):
         broken = asyncio.Event()
         desk.store.listeners.add(lambda one: isinstance(one, StoreBroken) and broken.set())
-        engine = await desk.store.ask(lambda engine: engine)
-        engine._guard.check = lambda: (_ for _ in ()).throw(OddError("defect"))
+        desk.store.engine._guard.check = lambda: (_ for _ in ()).throw(OddError("defect"))
         await asyncio.wait_for(broken.wait(), 10)
         assert "OddError: defect" in desk.store.broken
 

@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from hardpoint.store.sqlite.faults import WriteFault, fault_of, fault_of_write, interrupted
+from hardpoint.store.sqlite.files import WriteFault, fault_of, fault_of_write, interrupted
 
 
 def error(code):

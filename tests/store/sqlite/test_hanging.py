@@ -58,7 +58,7 @@ def test_a_thread_that_asks_is_told_in_time(stage):
     store.open_blocking()
     done = []
     with hanging(store), pytest.raises(StoreUnavailableError, match=SILENT):
-        run(store.ask_blocking(done.append))
+        run(store.submit_blocking(done.append, None))
     store.close_blocking()
     assert not done
 
@@ -73,11 +73,11 @@ def test_what_is_leased_too_late_is_given_back(stage, suspect):
             await desk.store.open()
         over = threading.Event()
         turn = desk.store.gate.acquire()
-        desk.store.post(lambda _: None)
+        desk.store.post(bool)
         with impatient(desk.store):
             claim = asyncio.ensure_future(desk.suspect() if suspect else desk.claim())
             await asyncio.sleep(0)
-            desk.store.post(lambda _: over.wait(30))  # in its group, after it
+            desk.store.post(over.wait, 30)  # in its group, after it
             desk.store.gate.release(turn)
             with pytest.raises(StoreUnavailableError, match=SILENT):
                 await claim

@@ -424,7 +424,7 @@ def test_a_failed_sync_of_the_user_s_commit_breaks_the_store(stage):
         def handler():
             connection = sqlite3.connect(desk.store.path)
             block = complete_in(desk.store, lease, connection)
-            block._side.commit = commit
+            block._connection.commit = commit
             try:
                 with block:
                     connection.execute(PAY)

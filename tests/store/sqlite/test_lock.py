@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.sqlite.lock import LockFile
+from hardpoint.store.sqlite.files import LockFile
 
 
 def test_a_second_holder_is_refused_at_once_with_the_pid_and_the_remedy_in_one_line(tmp_path):
@@ -72,7 +72,7 @@ def test_a_forked_child_does_not_hold_the_store_after_its_parent(tmp_path):
     """A process pool's workers outlive a killed server; they must not keep the next one out."""
     script = """
         import os, sys
-        from hardpoint.store.sqlite.lock import LockFile
+        from hardpoint.store.sqlite.files import LockFile
         lock = LockFile(sys.argv[1])
         lock.acquire(0)
         parent = os.getpid()

@@ -70,7 +70,7 @@ async def begun(stage, store):
 def test_those_who_need_it_at_a_time_open_it_once(stage, store):
     async def scene():
         await asyncio.gather(*(store.ensure_open() for _ in range(5)))
-        return store.boot
+        return store.engine.boot
 
     assert asyncio.run(scene()) == 1
     assert asyncio.run(scene()) == 1

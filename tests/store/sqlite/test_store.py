@@ -132,7 +132,7 @@ def test_what_only_an_open_store_knows(stage):
     with pytest.raises(StoreUnavailableError, match="is not open"):
         store.check()
     with pytest.raises(StoreUnavailableError, match="is not open"):
-        assert store.boot
+        assert store.engine.boot
     store.tell("nobody listens yet")
 
 
@@ -174,7 +174,7 @@ def test_a_path_may_be_text(tmp_path):
     async def scene():
         store = SqliteStore(str(tmp_path / "store.db"))
         await store.open()
-        assert store.boot == 1
+        assert store.engine.boot == 1
         await store.close()
 
     asyncio.run(scene())

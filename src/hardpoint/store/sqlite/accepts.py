@@ -16,7 +16,7 @@ import msgspec
 
 from hardpoint.core.errors import StoreError
 from hardpoint.store.driver import Accepted, NewEvent, Stored, lane_of
-from hardpoint.store.sqlite.statements import statements
+from hardpoint.store.sqlite.schema import statements
 
 _SQL = statements("accepts")
 _EVENT = _SQL["event"]

@@ -2,16 +2,22 @@
 
 A row is new, open or done, by its times alone. What an earlier boot had begun and not ended is in
 doubt from the opening on: that process cannot send any more.
+
+Which calls are in flight is kept in memory: one process has the store, so no other can have any. A
+call ends with what runs it: one whose event loop was closed over it is in flight no more, and
+nobody will say so.
 """
 
 import sqlite3
+import threading
+from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import msgspec
 
 from hardpoint.store.journal import Found, Intent, JournalEntry, Other, Standing, Unfound
-from hardpoint.store.sqlite.statements import statements
+from hardpoint.store.sqlite.schema import statements
 
 CallName = tuple[str, str]
 """Scope and key."""
@@ -89,7 +95,7 @@ class CallRows:
             found: what may be its effect.
             others: what may be it in words that the provider has changed; it is not, where another
                 call that is open looks just like it.
-            sending: the calls under way, and whether they are being sent.
+            sending: the calls in flight, and whether they are being sent.
             now: when that is.
         """
         name = name_of(intent)
@@ -139,7 +145,7 @@ class CallRows:
         self._connection.execute(_SQL["clear"], (event, handler))
 
     def _open(self, scope: str, likeness: bytes) -> bool:
-        """Whether a call that looks like this may be under way."""
+        """Whether a call that looks like this may be in flight."""
         return self._connection.execute(_SQL["open"], (scope, likeness)).fetchone() is not None
 
     def _stray(
@@ -155,3 +161,65 @@ class CallRows:
             return 0.0
         steady = now.steady - self._doubts.get(name, self._opened.steady)
         return max(0.0, min(now.wall - doubted_at, steady))
+
+
+@final
+class _CallInFlight:
+    """One call between its beginning and its end."""
+
+    __slots__ = ("intent", "loop", "sending")
+
+    def __init__(self, intent: Intent, loop: AbstractEventLoop | None) -> None:
+        self.intent = intent
+        self.loop = loop
+        self.sending = True
+
+    @property
+    def gone(self) -> bool:
+        return self.loop is not None and self.loop.is_closed()
+
+
+@final
+class CallsInFlight:
+    """The calls between their beginning and their end; for all threads and event loops."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """In a forked child none is."""
+        self._lock = threading.Lock()
+        self._calls: dict[CallName, _CallInFlight] = {}
+        self._given_up: list[Intent] = []
+
+    @property
+    def sending(self) -> Mapping[CallName, bool]:
+        """Each of them, and whether it may be sent; the others are asked for only."""
+        with self._lock:
+            return {name: one.sending for name, one in self._calls.items() if not one.gone}
+
+    def enter(self, intent: Intent) -> bool:
+        """Begin one, which may be sent; False when it is in flight already."""
+        name = name_of(intent)
+        with self._lock:
+            found = self._calls.get(name)
+            if found is not None:
+                if not found.gone:
+                    return False
+                self._given_up.append(found.intent)
+            self._calls[name] = _CallInFlight(intent, _get_running_loop())
+            return True
+
+    def mark(self, intent: Intent, *, sending: bool) -> None:
+        """Say whether one that has begun may be sent now."""
+        self._calls[name_of(intent)].sending = sending
+
+    def leave(self, intent: Intent) -> bool:
+        """One has ended; False when it was given up for gone, and its key is another's now."""
+        with self._lock:
+            others = [one for one in self._given_up if one is not intent]
+            if len(others) < len(self._given_up):
+                self._given_up = others
+                return False
+            del self._calls[name_of(intent)]
+            return True

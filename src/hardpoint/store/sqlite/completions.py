@@ -11,8 +11,8 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import TimedOutError, TransactionLostError
 from hardpoint.store.driver import Completed, Completion, Outcome, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
-from hardpoint.store.sqlite.faults import WriteFault, fault_of_write
-from hardpoint.store.sqlite.statements import statements
+from hardpoint.store.sqlite.files import WriteFault, fault_of_write
+from hardpoint.store.sqlite.schema import statements
 from hardpoint.store.sqlite.transaction import Postponed, UserWrites
 
 _SQL = statements("completions")

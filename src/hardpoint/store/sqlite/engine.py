@@ -13,15 +13,13 @@ from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
 from hardpoint.store.sqlite.accepts import Accepts
 from hardpoint.store.sqlite.calls import CallRows, Moment
-from hardpoint.store.sqlite.checkpoints import Checkpoints
 from hardpoint.store.sqlite.completions import Completions
-from hardpoint.store.sqlite.database import Database
+from hardpoint.store.sqlite.database import Checkpoints, Database
 from hardpoint.store.sqlite.files import refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.guard import FileGuard
-from hardpoint.store.sqlite.jobs import Jobs
+from hardpoint.store.sqlite.jobs import Jobs, Operations
 from hardpoint.store.sqlite.limits import Retention, StatementLimits
-from hardpoint.store.sqlite.operations import Operations
 from hardpoint.store.sqlite.retention import Sweep
 from hardpoint.store.sqlite.schema import VERSION, migrate, next_boot, version_of
 from hardpoint.store.sqlite.transaction import UserWrites
@@ -29,14 +27,16 @@ from hardpoint.store.sqlite.transaction import UserWrites
 COMPLAINT_SECONDS = 60.0
 """How often a failure that goes on is worth a warning."""
 
-EngineRequest = Callable[["Engine"], Any]
-"""A job change: runs on the writer's thread, in the group's transaction, perhaps more than once."""
+StoreRequest = Callable[[], Any]
+"""A change: runs on the writer's thread, in the group's transaction, perhaps more than once."""
 
 T = TypeVar("T")
 
 
 class Engine:
     """The open store, on the thread that opened it.
+
+    Its parts change the store: other threads hand their methods to `SqliteStore.submit`.
 
     Raises (from the constructor):
         StoreUnavailableError: it cannot be opened now.
@@ -87,7 +87,7 @@ class Engine:
         except BaseException:
             database.close()
             raise
-        self.operations = Operations(connection, self.calls)
+        self.operations = Operations(connection, self.calls, clock)
         self._checkpoints = Checkpoints(database, limits, clock)
         self._sweep = None if retention is None else Sweep(connection, retention, clock)
         self._kept = clock.monotonic()
@@ -138,12 +138,12 @@ class Engine:
 
         return [_storable(result) for result in self._commit("accept", events, store)]
 
-    def serve(self, requests: list[EngineRequest]) -> list[Any]:
+    def serve(self, requests: list[StoreRequest]) -> list[Any]:
         """Do a group of job changes; each gives its result or its exception."""
 
-        def run(some: list[EngineRequest]) -> list[Any]:
+        def run(some: list[StoreRequest]) -> list[Any]:
             self.completions.begin()
-            results = [request(self) for request in some]
+            results = [request() for request in some]
             self.completions.flush()
             return results
 

@@ -1,6 +1,7 @@
-"""Leases: claimed, marked, given back, and taken over from an earlier boot.
+"""Jobs: leased, marked, given back, taken over from an earlier boot; and what operators do to them.
 
-A lease lasts as long as this process has the store: nobody else could take it meanwhile.
+A lease lasts as long as this process has the store: nobody else could take it meanwhile. What an
+operator does is written into the audit record.
 """
 
 import sqlite3
@@ -10,13 +11,12 @@ from typing import Any
 import msgspec
 
 from hardpoint.core.effects import Clock
-from hardpoint.store.driver import Claim, Event, Lease, WaitingLane
-from hardpoint.store.sqlite.statements import statements
-
-LeaseName = tuple[str, str, int]
-"""Event, handler, fence."""
+from hardpoint.store.driver import Claim, Event, Lease, Refusals, WaitingLane
+from hardpoint.store.sqlite.calls import CallRows
+from hardpoint.store.sqlite.schema import statements
 
 _SQL = statements("jobs")
+_OPERATIONS = statements("operations")
 _headers = msgspec.json.Decoder(dict[str, str])
 
 
@@ -47,9 +47,10 @@ class Jobs:
         leases = self._lease(self._execute("suspect", _json(handlers)).fetchall())
         return leases[0] if leases else None
 
-    def mark_started(self, lease: LeaseName, *, started: bool) -> bool:
+    def mark_started(self, lease: Lease, *, started: bool) -> bool:
         """Mark it, so that a crash from now on counts against it, or take the mark away."""
-        return bool(self._execute("mark", started, *lease, self._boot).rowcount)
+        name = (lease.event.id, lease.handler, lease.fence)
+        return bool(self._execute("mark", started, *name, self._boot).rowcount)
 
     def release(self, leases: Sequence[Lease]) -> None:
         """Give back what was never begun: it is due as before."""
@@ -121,3 +122,57 @@ def _lease_of(row: Any) -> Lease:
         crashes=crashes,
         suspect=bool(suspect),
     )
+
+
+class Operations:
+    """What operators do, on the writer's connection, inside its transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, calls: CallRows, clock: Clock) -> None:
+        self._connection = connection
+        self._calls = calls
+        self._clock = clock
+
+    def retry(self, event: str, handler: str | None, actor: str, reason: str) -> int:
+        """Revive dead jobs and hurry waiting ones; gives how many."""
+        execute, now = self._connection.execute, self._clock.now()
+        hurried = execute(_OPERATIONS["hurry"], (now, event, handler, now)).rowcount
+        revived = execute(_OPERATIONS["revive"], (now, event, handler)).rowcount
+        if revived:
+            self._calls.clear(event, handler)
+            execute(_OPERATIONS["unbury"], (event,))
+        self._record(now, actor, "retry", _target(event, handler), reason)
+        return hurried + revived
+
+    def replay(
+        self, event: str, handlers: Sequence[str], force: bool, actor: str, reason: str
+    ) -> int:
+        """Make new jobs for these handlers; gives how many."""
+        execute, now = self._connection.execute, self._clock.now()
+        made = execute(_OPERATIONS["replay"], (now, _json(handlers), event, force)).rowcount
+        if made:
+            execute(_OPERATIONS["unbury"], (event,))
+            execute(_OPERATIONS["handled"], (made, event))
+        self._record(now, actor, "replay", _target(event, ", ".join(handlers)), reason)
+        return made
+
+    def resolve(self, event: str, handler: str | None, actor: str, note: str) -> int:
+        """Close dead letters: their jobs are done by someone's hand; gives how many."""
+        execute, now = self._connection.execute, self._clock.now()
+        execute(_OPERATIONS["resolved"], (now, now, f"resolved: {note}", event, handler))
+        closed = execute(_OPERATIONS["resolve"], (event, handler)).rowcount
+        self._record(now, actor, "resolve", _target(event, handler), note)
+        return closed
+
+    def refuse(self, counts: Sequence[Refusals]) -> None:
+        """Add to the counters."""
+        self._connection.executemany(
+            _OPERATIONS["refuse"],
+            [(one.source, one.reason, one.minute, one.count) for one in counts],
+        )
+
+    def _record(self, *audit: float | str) -> None:
+        self._connection.execute(_OPERATIONS["audit"], audit)
+
+
+def _target(event: str, handler: str | None) -> str:
+    return f"{event} {handler}" if handler else event

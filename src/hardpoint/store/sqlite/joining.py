@@ -1,7 +1,7 @@
 """`complete_in`: a job's completion inside the user's own transaction on the same file.
 
 The block takes the gate, so that it writes in turn with the writer thread, and its connection never
-copies the log (see `checkpoints`). The fenced completion is the last
+copies the log (see `Checkpoints`). The fenced completion is the last
 statement before the commit: the user's writes and the end of the job are one.
 """
 
@@ -14,12 +14,10 @@ from hardpoint.core.errors import LeaseLostError, StoreError, StoreMisuseError
 from hardpoint.store.driver import Lease, Outcome
 from hardpoint.store.events import GateHeldLong
 from hardpoint.store.sqlite.completions import END, RECORD
-from hardpoint.store.sqlite.connections import NO_CHECKPOINT
-from hardpoint.store.sqlite.faults import WriteFault, fault_of
-from hardpoint.store.sqlite.files import inode_of
+from hardpoint.store.sqlite.connections import NO_CHECKPOINT, user_connection
+from hardpoint.store.sqlite.files import WriteFault, fault_of, inode_of
 from hardpoint.store.sqlite.gate import Pass, Turn
-from hardpoint.store.sqlite.sides import side_of
-from hardpoint.store.sqlite.statements import MARK
+from hardpoint.store.sqlite.schema import MARK
 from hardpoint.store.sqlite.store import SqliteStore
 
 T = TypeVar("T")
@@ -64,14 +62,14 @@ class JoiningCompletion:
         self.completed = False
         self._store = store
         self._lease = lease
-        self._side = side_of(target)
+        self._connection = user_connection(target)
         self._started_at = store.clock.now() if started_at is None else started_at
         self._held_from = 0.0
         self._turn: Turn | None = None
         self._pass = Pass()
 
     def __enter__(self) -> Any:
-        if self._side.is_async:
+        if self._connection.is_async:
             raise StoreMisuseError("write `async with` for an AsyncSession")
         if _in_event_loop():
             raise StoreMisuseError(
@@ -85,7 +83,7 @@ class JoiningCompletion:
         _stepped(self._leave(error))
 
     async def __aenter__(self) -> Any:
-        if not self._side.is_async:
+        if not self._connection.is_async:
             raise StoreMisuseError(
                 "`async with` takes an AsyncSession; a blocking connection belongs in a plain def "
                 "handler, with `with`"
@@ -101,36 +99,36 @@ class JoiningCompletion:
         await self._leave(error)
 
     async def _enter(self) -> Any:
-        store, side = self._store, self._side
+        store, connection = self._store, self._connection
         store.check()
-        await side.start()
+        await connection.start()
         try:
-            self._refuse_other_file(await side.execute("pragma database_list"))
-            await side.execute(NO_CHECKPOINT)
-            turn = self._turn = await side.take(store.gate, store.limits.gate)
+            self._refuse_other_file(await connection.execute("pragma database_list"))
+            await connection.execute(NO_CHECKPOINT)
+            turn = self._turn = await connection.take(store.gate, store.limits.gate)
         except BaseException:
-            await side.roll_back()
+            await connection.roll_back()
             raise
         self._held_from = store.clock.monotonic()
         try:
             store.check()
-            await side.execute(_BEGIN)
-            await side.execute(_MINE)
+            await connection.execute(_BEGIN)
+            await connection.execute(_MINE)
         except BaseException:
             try:
-                await side.roll_back()
+                await connection.roll_back()
             finally:
                 store.gate.release(turn)
             raise
         self._pass.begin()
-        return side.target
+        return connection.target
 
     async def _leave(self, error: BaseException | None) -> None:
         try:
             if error is None:
                 await self._complete()
             else:
-                await self._side.roll_back()
+                await self._connection.roll_back()
         finally:
             self._store.gate.release(self._turn)
             self._pass.end()
@@ -138,34 +136,34 @@ class JoiningCompletion:
 
     async def _complete(self) -> None:
         try:
-            await self._side.flush()
+            await self._connection.flush()
             await self._refuse_ended()
             await self._end_job()
             self._store.check()
-            await self._side.commit()
+            await self._connection.commit()
         except BaseException as error:
             await self._give_up(error)
             raise
         self.completed = True
 
     async def _end_job(self) -> None:
-        store, lease, side = self._store, self._lease, self._side
+        store, lease, connection = self._store, self._lease, self._connection
         fence = (lease.event.id, lease.handler, lease.fence)
-        if await side.change(END, (*fence, store.boot)) == 0:
+        if await connection.change(END, (*fence, store.engine.boot)) == 0:
             raise LeaseLostError
         ended = (self._started_at, store.clock.now(), Outcome.DONE.value, None, None)
-        await side.change(RECORD, (*fence, *ended))
+        await connection.change(RECORD, (*fence, *ended))
 
     async def _give_up(self, error: BaseException) -> None:
         cause = getattr(error, "orig", error)
         if fault_of(cause, syncing=True) is WriteFault.BROKEN:
             self._store.break_down(str(cause))
-        await self._side.roll_back()
+        await self._connection.roll_back()
 
     async def _refuse_ended(self) -> None:
         """Our savepoint is there only as long as the transaction we began."""
         try:
-            await self._side.execute(_STILL_MINE)
+            await self._connection.execute(_STILL_MINE)
         except Exception as error:
             raise StoreError(
                 "the block committed or rolled back by itself; what it committed is not part of "
@@ -174,7 +172,7 @@ class JoiningCompletion:
 
     def _refuse_other_file(self, databases: list[Any]) -> None:
         files = {row[1]: row[2] for row in databases}
-        if inode_of(files["main"]) != self._store.inode:
+        if inode_of(files["main"]) != self._store.engine.inode:
             raise StoreMisuseError(
                 f"the connection is on {files['main'] or 'a database in memory'}, not on the "
                 f"store's file {self._store.path}"
@@ -199,7 +197,7 @@ def _in_event_loop() -> bool:
 
 
 def _stepped(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine over a blocking side to its end: it never suspends."""
+    """Run a coroutine over a blocking connection to its end: it never suspends."""
     try:
         work.send(None)
     except StopIteration as end:

@@ -1,6 +1,6 @@
 """The journal of calls in a SQLite store: for callers in its loop, or in threads of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import final
 
@@ -15,8 +15,7 @@ from hardpoint.store.journal import (
     Unfound,
     UnrecordableError,
 )
-from hardpoint.store.sqlite.calls import Moment
-from hardpoint.store.sqlite.engine import Engine, EngineRequest
+from hardpoint.store.sqlite.calls import CallRows, Moment
 from hardpoint.store.sqlite.store import SqliteStore
 
 _NEVER_WRITTEN = frozenset({Standing.DONE, Standing.OTHER, Standing.STRAY})
@@ -33,50 +32,49 @@ class SqliteJournal:
 
     def __init__(self, store: SqliteStore, *, blocking: bool = False) -> None:
         self._store = store
-        self._ask = store.ask_blocking if blocking else store.ask
-        self._under_way = store.under_way
+        self._submit = store.submit_blocking if blocking else store.submit
+        self._in_flight = store.in_flight
 
     async def begin(self, intent: Intent) -> JournalEntry:
         """Write the intent down, or tell what is there. After NEW and OPEN, say how it ended."""
-        if not self._under_way.enter(intent):
+        calls, now = self._store.engine.calls, self._now()
+        if not self._in_flight.enter(intent):
             return JournalEntry(standing=Standing.BUSY)
         made: list[JournalEntry] = []
-        now = self._now()
 
-        def begin(engine: Engine) -> JournalEntry:
-            made[:] = [engine.calls.begin(intent, now)]
+        def begin() -> JournalEntry:
+            made[:] = [calls.begin(intent, now)]
             return made[0]
 
-        def undo(engine: Engine) -> None:
+        def undo(calls: CallRows) -> None:
             if made and made[0].standing is Standing.NEW:
-                engine.calls.free(intent)
+                calls.free(intent)
 
         try:
-            entry: JournalEntry = await self._ask(begin)
+            entry = await self._submit(begin)
         except BaseException:  # it may be written all the same; nothing was sent
             self._finally(intent, undo)
             raise
         if entry.standing in _NEVER_WRITTEN:
-            self._under_way.leave(intent)
+            self._in_flight.leave(intent)
         elif entry.standing is Standing.OPEN:
-            self._under_way.mark(intent, sending=False)
+            self._in_flight.mark(intent, sending=False)
         return entry
 
     async def resume(self, intent: Intent) -> None:
         """What was open has not happened; it will be sent now."""
-        self._under_way.mark(intent, sending=True)
-        await self._ask(lambda engine: engine.calls.resume(intent))
+        self._in_flight.mark(intent, sending=True)
+        await self._submit(self._store.engine.calls.resume, intent)
 
     async def adopt(
         self, intent: Intent, found: Sequence[Found], others: Sequence[Other] = ()
     ) -> Found | Unfound:
         """Take the first that belongs to no other key for the effect, and end with it."""
-        sending, now = self._under_way.sending, self._now()
-        adopted: Found | Unfound = await self._ask(
-            lambda engine: engine.calls.adopt(intent, found, others, sending, now)
-        )
+        sending, now = self._in_flight.sending, self._now()
+        calls = self._store.engine.calls
+        adopted = await self._submit(calls.adopt, intent, found, others, sending, now)
         if isinstance(adopted, Found):
-            self._under_way.leave(intent)
+            self._in_flight.leave(intent)
         return adopted
 
     async def end(
@@ -87,29 +85,29 @@ class SqliteJournal:
         lost = isinstance(result, UnrecordableError)
         kept = None if lost else result
         try:
-            await self._ask(lambda engine: engine.calls.end(intent, kept, subject, now))
+            await self._submit(self._store.engine.calls.end, intent, kept, subject, now)
         except StoreError as error:
             self._tell_lost(intent, error)
         else:
             if lost:
                 self._tell_lost(intent, result)
         finally:
-            self._under_way.leave(intent)
+            self._in_flight.leave(intent)
 
     def free(self, intent: Intent) -> None:
         """It was not done: the key is as if it had never been used."""
-        self._finally(intent, lambda engine: engine.calls.free(intent))
+        self._finally(intent, lambda calls: calls.free(intent))
 
     def leave(self, intent: Intent) -> None:
         """Nobody knows whether it was done. Since when, is kept from the first time on."""
         now = self._now()
-        self._finally(intent, lambda engine: engine.calls.leave(intent, now))
+        self._finally(intent, lambda calls: calls.leave(intent, now))
 
-    def _finally(self, intent: Intent, request: EngineRequest) -> None:
+    def _finally(self, intent: Intent, write: Callable[[CallRows], object]) -> None:
         """Have the writer do it, in its turn: before whatever is asked of it next."""
-        if self._under_way.leave(intent):
+        if self._in_flight.leave(intent):
             with suppress(StoreUnavailableError):  # the key stays open: in doubt when asked for
-                self._store.post(request)
+                self._store.post(write, self._store.engine.calls)
 
     def _tell_lost(self, intent: Intent, error: Exception) -> None:
         told = ResultNotRecorded(scope=intent.scope, key=intent.key, error=str(error))

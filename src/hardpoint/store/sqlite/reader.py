@@ -18,10 +18,8 @@ from hardpoint.core.traces import Place
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Outcome
 from hardpoint.store.sqlite.accepts import key_prefix
-from hardpoint.store.sqlite.faults import interrupted
-from hardpoint.store.sqlite.files import refuse_misfit, refuse_unlike
-from hardpoint.store.sqlite.schema import version_of
-from hardpoint.store.sqlite.statements import statements
+from hardpoint.store.sqlite.files import interrupted, refuse_misfit, refuse_unlike
+from hardpoint.store.sqlite.schema import statements, version_of
 from hardpoint.store.views import (
     AttemptView,
     CallView,

@@ -7,7 +7,7 @@ from typing import Any
 from hardpoint.core.effects import Clock
 from hardpoint.store.events import Retained
 from hardpoint.store.sqlite.limits import Retention
-from hardpoint.store.sqlite.statements import statements
+from hardpoint.store.sqlite.schema import statements
 
 _SQL = statements("retention")
 _FREE_SHARE = 5

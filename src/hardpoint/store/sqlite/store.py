@@ -6,8 +6,9 @@ import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import MisuseError, StoreError, StoreUnavailableError
@@ -25,13 +26,16 @@ from hardpoint.store.driver import (
     Refusals,
     WaitingLane,
 )
-from hardpoint.store.sqlite.engine import Engine, EngineRequest
+from hardpoint.store.sqlite.calls import CallsInFlight
+from hardpoint.store.sqlite.engine import Engine
+from hardpoint.store.sqlite.files import LockFile
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.guard import refuse_inherited
 from hardpoint.store.sqlite.limits import Retention, StatementLimits
-from hardpoint.store.sqlite.lock import LockFile
-from hardpoint.store.sqlite.underway import UnderWay
-from hardpoint.store.sqlite.writer import Writer
+from hardpoint.store.sqlite.writer import Submission, Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SqliteStore:
@@ -70,7 +74,7 @@ class SqliteStore:
         self._mutex = threading.Lock()
         self._writer: Writer | None = None
         self._engine: Engine | None = None
-        self.under_way = UnderWay()
+        self.in_flight = CallsInFlight()
         """The calls of this process that are written down in its journals."""
         forget_in_child(self)
 
@@ -85,14 +89,13 @@ class SqliteStore:
         return self._writer is not None and self._engine is not None
 
     @property
-    def boot(self) -> int:
-        """The number of this opening; leases of this process carry it."""
-        return self._opened().boot
+    def engine(self) -> Engine:
+        """The open store, whose parts' methods are for `submit`.
 
-    @property
-    def inode(self) -> tuple[int, int] | None:
-        """Which file is open, by device and inode."""
-        return self._opened().inode
+        Raises:
+            StoreUnavailableError: it is not open.
+        """
+        return self._open()[0]
 
     def check(self) -> None:
         """Make sure that the store is open and whole.
@@ -104,7 +107,8 @@ class SqliteStore:
 
     def break_down(self, reason: str) -> None:
         """Mark the store as broken, for good; any thread may."""
-        self._opened().break_down(reason)
+        if self._engine is not None:
+            self._engine.break_down(reason)
 
     def tell(self, event: object) -> None:
         """Tell the listeners, in the loop; any thread may."""
@@ -154,6 +158,7 @@ class SqliteStore:
         with self._mutex:
             if self._writer is not None:
                 return self._writer, False
+            self._engine = None
             writer = self._writer = Writer(
                 self._open_engine, self.limits, told=self._tell, closed=self._lock.release
             )
@@ -184,7 +189,7 @@ class SqliteStore:
             self._engine.leak()
         self._mutex = threading.Lock()
         self.gate = Gate()
-        self.under_way.forget()
+        self.in_flight.forget()
         self._writer = self._engine = None
 
     def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
@@ -197,16 +202,11 @@ class SqliteStore:
 
     async def claim(self, lanes: Mapping[str, int]) -> Claim:
         """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
-        return await self.ask(
-            lambda engine: engine.jobs.claim(lanes), late=lambda claim: self._release(claim.leases)
-        )
+        return await self.submit(self.engine.jobs.claim, lanes)
 
     async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
         """Lease a suspect of these handlers, the one with the fewest crashes, if one waits."""
-        return await self.ask(
-            lambda engine: engine.jobs.claim_suspect(handlers),
-            late=lambda lease: self._release([lease]),
-        )
+        return await self.submit(self.engine.jobs.claim_suspect, handlers)
 
     async def complete(self, completion: Completion) -> Completed:
         """Record the end of an attempt, with its writes, in one transaction.
@@ -218,35 +218,33 @@ class SqliteStore:
             TimedOutError: they took too long; likewise.
             TransactionLostError: one of them ended the transaction; likewise.
         """
-        return await self.ask(lambda engine: engine.completions.complete(completion))
+        return await self.submit(self.engine.completions.complete, completion)
 
     async def mark_started(self, lease: Lease, *, started: bool = True) -> bool:
         """Durably mark a suspect as running, or no longer suspected; False: the lease is gone."""
-        name = (lease.event.id, lease.handler, lease.fence)
-        return await self.ask(lambda engine: engine.jobs.mark_started(name, started=started))
+        return await self.submit(self.engine.jobs.mark_started, lease, started=started)
 
     async def release_all(self) -> None:
         """Give back every lease of this process: the jobs are due at once, no attempt counts."""
-        await self.ask(lambda engine: engine.jobs.release_all())
+        await self.submit(self.engine.jobs.release_all)
 
     async def refuse(self, counts: Sequence[Refusals]) -> None:
         """Add to the counters of refused requests."""
-        await self.ask(lambda engine: engine.operations.refuse(counts))
+        await self.submit(self.engine.operations.refuse, counts)
 
     async def next_due(self, handlers: Sequence[str]) -> float | None:
         """Seconds until a job of these handlers is due; negative: overdue; None: none waits."""
-        return await self.ask(lambda engine: engine.jobs.next_due(handlers))
+        return await self.submit(self.engine.jobs.next_due, handlers)
 
     async def waiting(self, handlers: Sequence[str]) -> Sequence[WaitingLane]:
         """The lanes of these handlers that have something to do, suspects apart."""
-        return await self.ask(lambda engine: engine.jobs.waiting(handlers))
+        return await self.submit(self.engine.jobs.waiting, handlers)
 
     async def retry(
         self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""
     ) -> int:
         """Make an event's dead and waiting jobs due now; see `InboxStore.retry`."""
-        now, audit = self.clock.now(), (actor, reason)
-        return await self.ask(lambda engine: engine.operations.retry(event, handler, audit, now))
+        return await self.submit(self.engine.operations.retry, event, handler, actor, reason)
 
     async def replay(
         self,
@@ -258,26 +256,26 @@ class SqliteStore:
         reason: str = "",
     ) -> int:
         """Have these handlers handle an event anew; see `InboxStore.replay`."""
-        now, audit = self.clock.now(), (actor, reason)
-        return await self.ask(
-            lambda engine: engine.operations.replay(event, handlers, force, audit, now)
+        return await self.submit(
+            self.engine.operations.replay, event, handlers, force, actor, reason
         )
 
     async def resolve(
         self, event: str, handler: str | None = None, *, note: str, actor: str = ""
     ) -> int:
         """Close an event's dead letters; see `InboxStore.resolve`."""
-        now, audit = self.clock.now(), (actor, note)
-        return await self.ask(lambda engine: engine.operations.resolve(event, handler, audit, now))
+        return await self.submit(self.engine.operations.resolve, event, handler, actor, note)
 
-    async def ask(
-        self, request: EngineRequest, *, late: Callable[[Any], object] | None = None
-    ) -> Any:
-        """Have the writer do something; a caller that is cancelled does not undo it.
+    async def submit(
+        self, function: Callable[P, T | Exception], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        """Have the writer call a function; a caller that is cancelled does not undo it.
 
         Args:
-            request: what.
-            late: told of a claim or lease that comes after the time was up.
+            function: changes the store: a method of one of the `engine`'s parts. What it leases
+                after the time was up is given back.
+            arguments: its own.
+            options: its own.
 
         Raises:
             StoreUnavailableError: no answer came within `limits.answer`. What was not begun by then
@@ -286,29 +284,31 @@ class SqliteStore:
         refuse_inside_block()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        question = _Question(request)
+        submission = Submission(partial(function, *arguments, **options))
 
-        def done(result: Any) -> None:
+        def done(result: object) -> None:
             if not answer.done():
                 answer.set_result(result)
-            elif late is not None and question.given_up and isinstance(result, Claim | Lease):
-                late(result)
+            elif submission.given_up and isinstance(result, Claim | Lease):
+                self._release(result)
 
-        self._running().request(question, done, loop)
+        self._running().request(submission, done, loop)
         try:
             async with asyncio.timeout(self.limits.answer):
                 result = await answer
         except TimeoutError:
-            question.given_up = True
+            submission.given_up = True
             raise self._silent() from None
         return _given(result)
 
-    async def ask_blocking(self, request: EngineRequest) -> Any:
+    async def submit_blocking(
+        self, function: Callable[P, T | Exception], *arguments: P.args, **options: P.kwargs
+    ) -> T:
         """The same for a thread of its own, which waits; it never suspends.
 
         Raises:
             MisuseError: an event loop runs in this thread.
-            StoreUnavailableError: see `ask`.
+            StoreUnavailableError: see `submit`.
         """
         if _get_running_loop() is not None:
             raise MisuseError("The store was asked to block a running event loop; await instead")
@@ -320,25 +320,27 @@ class SqliteStore:
             results.append(result)
             answered.set()
 
-        question = _Question(request)
-        self._running().request(question, done, None)
+        submission = Submission(partial(function, *arguments, **options))
+        self._running().request(submission, done, None)
         if not answered.wait(self.limits.answer):
-            question.given_up = True
+            submission.given_up = True
             raise self._silent()
         return _given(results[0])
 
-    def post(self, request: EngineRequest) -> None:
-        """Have the writer do something, and wait for nothing; any thread may.
+    def post(self, function: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> None:
+        """Have the writer call a function, and wait for nothing; any thread may.
 
         Raises:
             StoreUnavailableError: the store is closed or broken.
         """
-        self._running().request(request, _ignored, None)
+        request = partial(function, *arguments, **options)
+        self._running().request(request, lambda _: None, None)
 
-    def _release(self, leases: Sequence[Lease]) -> None:
-        """Nobody waits any more for what has been leased."""
+    def _release(self, late: Claim | Lease) -> None:
+        """Give back what has been leased to somebody who waits for it no more."""
+        leases = late.leases if isinstance(late, Claim) else [late]
         with suppress(StoreUnavailableError):  # it is closed, with every lease
-            self.post(lambda engine: engine.jobs.release(leases))
+            self.post(self.engine.jobs.release, leases)
 
     def _silent(self) -> StoreUnavailableError:
         return StoreUnavailableError(
@@ -347,21 +349,19 @@ class SqliteStore:
         )
 
     def _running(self) -> Writer:
-        writer = self._writer
-        if writer is None or self._engine is None:
+        engine, writer = self._open()
+        if engine.broken is not None:
+            raise StoreUnavailableError(engine.broken)
+        return writer
+
+    def _open(self) -> tuple[Engine, Writer]:
+        engine, writer = self._engine, self._writer
+        if engine is None or writer is None:
             refuse_inherited(self.path)
             raise StoreUnavailableError(
                 f"{self.path} is not open: start the hub (`async with hub`), or `await hub.open()`"
             )
-        if self.broken is not None:
-            raise StoreUnavailableError(self.broken)
-        return writer
-
-    def _opened(self) -> Engine:
-        if self._engine is None:
-            refuse_inherited(self.path)
-            raise StoreUnavailableError(f"{self.path} is not open")
-        return self._engine
+        return engine, writer
 
     def _open_engine(self) -> Engine:
         """On the writer's thread."""
@@ -387,24 +387,7 @@ class SqliteStore:
             self.listeners.emit(one)
 
 
-class _Question:
-    """A request, unless who asked has given up before it is begun."""
-
-    __slots__ = ("_request", "given_up")
-
-    def __init__(self, request: EngineRequest) -> None:
-        self._request = request
-        self.given_up = False
-
-    def __call__(self, engine: Engine) -> Any:
-        return None if self.given_up else self._request(engine)
-
-
 def _given(result: Any) -> Any:
     if isinstance(result, BaseException):
         raise result
     return result
-
-
-def _ignored(_: object) -> None:
-    pass

@@ -1,17 +1,25 @@
-"""What a `job.write` function gets: the store's own transaction, and only SQL in it."""
+"""What a `job.write` function gets: the store's own transaction, and only SQL in it.
+
+SQL can be interrupted, and Python code cannot. Whoever sleeps in a write function holds the store's
+transaction, and with it every accept; so the writer has them called on a thread that it can leave
+behind, and waits for a while only.
+"""
 
 import inspect
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, final
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreMisuseError, TimedOutError, TransactionLostError
 from hardpoint.store.driver import Write
-from hardpoint.store.sqlite.aside import Aside
-from hardpoint.store.sqlite.faults import interrupted
-from hardpoint.store.sqlite.statements import MARK
+from hardpoint.store.sqlite.files import interrupted
+from hardpoint.store.sqlite.schema import MARK
+
+ABANDONED_MAX = 16
+"""Threads left behind at a time; while there are so many, no write function is called."""
 
 _STEPS = 4_000
 """Virtual machine instructions between two looks at the time: some 20 us."""
@@ -47,7 +55,7 @@ _READING = frozenset(
 
 
 class UserWrites:
-    """Runs users' write functions on the writer's connection, aside and watched.
+    """Runs users' write functions on the writer's connection, within a time limit, and watched.
 
     A group of completions shares one time limit, so that accepts wait no longer for all of them.
 
@@ -65,7 +73,7 @@ class UserWrites:
         self._seconds = seconds
         self._until: float | None = None
         self._left = seconds
-        self._aside = Aside()
+        self._thread = AbandonableThread()
         connection.set_authorizer(self._authorize)
         connection.set_progress_handler(self._overdue, _STEPS)
 
@@ -98,7 +106,7 @@ class UserWrites:
 
         ended = True
         try:
-            ended = self._aside.call(call, given)
+            ended = self._thread.call(call, given)
         except Exception as error:
             if interrupted(error):
                 raise self._too_long(given) from error
@@ -113,7 +121,7 @@ class UserWrites:
 
     def close(self) -> None:
         """Let their thread end."""
-        self._aside.close()
+        self._thread.close()
 
     def _too_long(self, given: float) -> Exception:
         if given < self._seconds / 2:
@@ -257,3 +265,65 @@ def _explained(error: sqlite3.DatabaseError) -> Exception:
             "ATTACH or temporary table, and no change to hardpoint's tables"
         )
     return error
+
+
+@final
+class AbandonableThread:
+    """Calls functions, one at a time, each for a limited time; for one thread that asks."""
+
+    def __init__(self) -> None:
+        self._thread: _CallingThread | None = None
+        self._abandoned: list[_CallingThread] = []
+
+    def call(self, function: Callable[[], object], seconds: float) -> bool:
+        """Call it and wait for so long; False when it goes on all the same, which nobody can stop.
+
+        Raises:
+            TimedOutError: too many that were left behind have not returned.
+            BaseException: what it raised.
+        """
+        self._abandoned = [one for one in self._abandoned if one.is_alive()]
+        if len(self._abandoned) >= ABANDONED_MAX:
+            raise TimedOutError(
+                f"{ABANDONED_MAX} write functions that were given up have not returned"
+            )
+        helper = self._thread
+        if helper is None:
+            helper = self._thread = _CallingThread()
+            helper.start()
+        helper.asked.put(function)
+        try:
+            error = helper.answered.get(timeout=max(0.0, seconds))
+        except Empty:
+            helper.asked.put(None)  # it ends once the function returns
+            self._abandoned.append(helper)
+            self._thread = None
+            return False
+        if error is not None:
+            raise error
+        return True
+
+    def close(self) -> None:
+        """Let the thread end."""
+        if self._thread is not None:
+            self._thread.asked.put(None)
+
+
+@final
+class _CallingThread(threading.Thread):
+    """Calls what it is asked to, until it is asked for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(name="hardpoint-write", daemon=True)
+        self.asked: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.answered: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def run(self) -> None:
+        while (function := self.asked.get()) is not None:
+            raised = None
+            try:
+                function()
+            except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
+                raised = error
+            self.answered.put(raised)
+            del function, raised

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.forks import undivided
 from hardpoint.store.driver import NewEvent
-from hardpoint.store.sqlite.engine import Engine, EngineRequest
+from hardpoint.store.sqlite.engine import Engine, StoreRequest
 from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.transaction import Postponed
 
@@ -30,7 +30,7 @@ wait, on the writer's thread; there it may not raise."""
 WriterAnswer = tuple[AbstractEventLoop | None, WriterDone, Any]
 """Where to, whom and what to tell."""
 
-_Asked = tuple[EngineRequest, WriterDone, AbstractEventLoop | None]
+_Asked = tuple[StoreRequest, WriterDone, AbstractEventLoop | None]
 
 
 class _Waiting(NamedTuple):
@@ -40,6 +40,20 @@ class _Waiting(NamedTuple):
     done: WriterDone
     loop: AbstractEventLoop | None
     at: float
+
+
+class Submission:
+    """A request, unless who asked has given up before it is begun."""
+
+    __slots__ = ("_request", "given_up")
+
+    def __init__(self, request: StoreRequest) -> None:
+        self._request = request
+        self.given_up = False
+
+    def __call__(self) -> Any:
+        """Do it; nothing once it was given up."""
+        return None if self.given_up else self._request()
 
 
 class Writer:
@@ -86,7 +100,7 @@ class Writer:
         self._thread.start()
 
     async def opened(self) -> Engine:
-        """Wait until it is open; of the engine only `boot` and `broken` may be read elsewhere.
+        """Wait until it is open; elsewhere its parts may be named, and `boot` and `broken` read.
 
         Raises:
             StoreUnavailableError, StoreCorruptError: it cannot be opened.
@@ -123,7 +137,7 @@ class Writer:
             self._wake.set()
 
     def request(
-        self, request: EngineRequest, done: WriterDone, loop: AbstractEventLoop | None
+        self, request: StoreRequest, done: WriterDone, loop: AbstractEventLoop | None
     ) -> None:
         """Queue a job change.
 

@@ -16,11 +16,16 @@ from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailabl
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import undivided
 from hardpoint.store.events import VaultAvailable, VaultUnavailable
-from hardpoint.store.sqlite.faults import WriteFault, fault_of
-from hardpoint.store.sqlite.files import create_private, inode_of, refuse_misfit, refuse_unlike
+from hardpoint.store.sqlite.files import (
+    WriteFault,
+    create_private,
+    fault_of,
+    inode_of,
+    refuse_misfit,
+    refuse_unlike,
+)
 from hardpoint.store.sqlite.guard import refuse_interrupted
-from hardpoint.store.sqlite.schema import script_statements
-from hardpoint.store.sqlite.statements import schema_scripts, statements
+from hardpoint.store.sqlite.schema import schema_scripts, script_statements, statements
 from hardpoint.store.vault.rows import VaultRows
 
 PACKAGE: Final = "hardpoint.store.vault"

@@ -8,7 +8,7 @@ import pytest
 
 from hardpoint.core.errors import StoreError, TimedOutError
 from hardpoint.store.driver import Completed
-from hardpoint.store.sqlite.aside import ABANDONED_MAX, Aside
+from hardpoint.store.sqlite.transaction import ABANDONED_MAX, AbandonableThread
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_one_that_had_too_little_time_left_is_judged_only_with_all_of_it(short):
 
 
 def test_those_left_behind_are_bounded_and_forgotten_when_they_return():
-    aside, wake = Aside(), threading.Event()
+    aside, wake = AbandonableThread(), threading.Event()
     for _ in range(ABANDONED_MAX):
         assert not aside.call(lambda: wake.wait(20), 0.0)
     with pytest.raises(TimedOutError, match="have not returned"):
