@@ -3,8 +3,10 @@
 import os
 import threading
 
+import pytest
+
 from hardpoint.core import forks
-from hardpoint.core.forks import ForkGate, undivided
+from hardpoint.core.forks import ForkGate, MadeOnce, undivided
 
 
 def others(gate, entered, over):
@@ -110,3 +112,65 @@ def test_forks_of_several_threads_wait_for_no_one_in_vain(forked):
     for thread in threads:
         thread.join(60)
     assert len(set(children)) == 3
+
+
+def test_what_is_made_when_needed_is_made_once_however_many_threads_ask():
+    made, together, found = [], threading.Barrier(8, timeout=30), []
+
+    def make():
+        made.append(object())
+        while len(waiting) < 8:  # everybody has asked by now
+            pass
+        return made[-1]
+
+    def ask():
+        together.wait()
+        waiting.append(None)
+        found.append(once.get())
+
+    waiting, once = [], MadeOnce(make)
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(made) == 1
+    assert set(found) == {made[0]}
+
+
+def test_what_could_not_be_made_is_tried_anew_and_what_was_taken_is_made_anew():
+    tries = []
+
+    def make():
+        tries.append(None)
+        if len(tries) == 1:
+            raise ValueError
+        return len(tries)
+
+    once = MadeOnce(make)
+    with pytest.raises(ValueError):
+        once.get()
+    assert once.known() is None
+    assert once.take() is None
+    assert once.get() == once.get() == once.known() == 2
+    assert once.take() == 2
+    assert once.get() == 3
+
+
+def test_a_child_is_not_held_up_by_a_thread_that_was_making_something():
+    making, over, made = threading.Event(), threading.Event(), []
+
+    def make():
+        making.set()
+        over.wait(30)
+        made.append(None)
+        return len(made)
+
+    once = MadeOnce(make)
+    thread = threading.Thread(target=once.get)
+    thread.start()
+    making.wait(30)
+    once.forget()  # what a fork does in the child, where that thread is not
+    over.set()
+    assert once.get() in {1, 2}
+    thread.join(30)

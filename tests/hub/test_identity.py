@@ -112,6 +112,39 @@ def test_the_hub_opens_its_vault_and_closes_it(written) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("kind", [Hub, BlockingHub])
+def test_threads_that_ask_at_once_have_one_vault(written, kind) -> None:
+    hub = kind(Settings.load(written(PUBLIC, STORE, VAULT, GITHUB)))
+    together, found = threading.Barrier(12, timeout=30), []
+
+    def ask() -> None:
+        together.wait()
+        found.append(hub.vault)
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 12
+    assert len(set(map(id, found))) == 1
+    if kind is Hub:
+        asyncio.run(hub.close())
+    else:
+        hub.close()
+
+
+def test_an_application_that_signs_in_alone_opens_and_locks_no_store(written, tmp_path) -> None:
+    async def story() -> None:
+        async with Hub(Settings.load(written(PUBLIC, VAULT, GITHUB))) as hub:
+            await hub.vault.put_key("k", Secret.value("canary-key"))
+            await hub.accounts.flows.begin(FlowKind.CONNECT, "github", user="ann")
+            assert not hub.store.is_open
+
+    asyncio.run(story())
+    assert {one.name for one in tmp_path.iterdir() if "vault" not in one.name} == {"hardpoint.toml"}
+
+
 def test_a_keyring_that_cannot_work_stops_the_start(written, monkeypatch) -> None:
     settings = Settings.load(written(STORE, VAULT))
     monkeypatch.setenv("RING", "k1:c2hvcnQ=")

@@ -8,10 +8,12 @@ for.
 
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final, Protocol, final
+from typing import Final, Generic, Protocol, TypeVar, final
 from weakref import WeakSet
+
+Made = TypeVar("Made")
 
 SECTION_SECONDS: Final = 10.0
 """How long a fork waits for sections to end."""
@@ -77,6 +79,41 @@ class ForkGate:
         with self._changed:
             self._forks -= 1
             self._changed.notify_all()
+
+
+@final
+class MadeOnce(Generic[Made]):
+    """Something that is made when it is first needed: once, however many threads ask for it.
+
+    Args:
+        make: makes it; what it raises is raised, and the next one who asks tries again.
+    """
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._made: list[Made] = []
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In the child: it keeps what its parent has made; another thread may have had the lock."""
+        self._lock = threading.RLock()
+
+    def get(self) -> Made:
+        """It, made now if need be."""
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
+
+    def known(self) -> Made | None:
+        """It, if it has been made."""
+        return self._made[0] if self._made else None
+
+    def take(self) -> Made | None:
+        """It, to be done away with; the next one who asks has it made anew."""
+        with self._lock:
+            return self._made.pop() if self._made else None
 
 
 _known: "WeakSet[Forgetful]" = WeakSet()

@@ -231,10 +231,11 @@ class AsyncTransport:
 
     async def _context(self) -> ssl.SSLContext:
         if self._given is None:
-            if self._made is None:
-                self._made = aside("hardpoint-tls", partial(context_of, self._trust))
+            made = self._made  # another thread's loop may forget it at any moment
+            if made is None:
+                made = self._made = aside("hardpoint-tls", partial(context_of, self._trust))
             try:
-                self._given = await told(self._made)
+                self._given = await told(made)
             finally:
                 self._made = None
         return self._given

@@ -21,6 +21,7 @@ from hardpoint.calls.once import Once
 from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listener, Listeners
+from hardpoint.core.forks import MadeOnce
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
@@ -140,7 +141,7 @@ class Hub:
         )
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
-        self._accounts: Accounts | None = None
+        self._accounts = MadeOnce(self._make_accounts)
         self._life = Life(self)
         self._reloading = LoopLock()
         self._put_in_force(settings, prepare(settings))
@@ -248,16 +249,16 @@ class Hub:
         Raises:
             ConfigurationError: there is no vault, or something of it cannot work.
         """
-        if self._accounts is None:
-            self._accounts = self.settings.identity.accounts(
-                self.settings.public_url, listeners=self.listeners
-            )
-        return self._accounts
+        return self._accounts.get()
 
     @property
     def vault(self) -> "Vault":
         """The connected accounts alone: `await hub.vault.access_token("github", tenant=user)`."""
         return self.accounts.vault
+
+    def _make_accounts(self) -> "Accounts":
+        settings = self.settings
+        return settings.identity.accounts(settings.public_url, listeners=self.listeners)
 
     # Life
 
@@ -289,8 +290,9 @@ class Hub:
         try:
             for transport in (self._transport, self._key_transport, *self._ports.take_transports()):
                 await transport.close()
-            if self._accounts is not None:
-                await self._accounts.close()
+            accounts = self._accounts.known()
+            if accounts is not None:
+                await accounts.close()
         finally:
             # After a failure what was in flight is suspect, as it is after a crash.
             await self.store.close(clean=self.failure is None)

@@ -25,7 +25,7 @@ class Assembly:
 
     __slots__ = (
         "_fixed",
-        "_racer",
+        "_racers",
         "_runs",
         "_watches",
         "effects",
@@ -42,7 +42,7 @@ class Assembly:
     ) -> None:
         self.settings = settings
         self._fixed = fixed
-        self._racer: Racer | None = None
+        self._racers: dict[str, Racer] = {}
         self._runs: dict[tuple[RunKind, bool], Run] = {}
         self._watches: dict[float, Any] = {}
         self.effects = _effects(settings, parent)
@@ -203,12 +203,12 @@ class Assembly:
         hedge = self.settings.hedge
         if hedge is None:
             return None
+        name = self.settings.name
         if not asynchronous:
-            name = self.settings.name
             raise ConfigurationError(f"{name}.hedge", "is for coroutine functions; this is plain")
-        if self._racer is None:
-            self._racer = self._make_racer(hedge)
-        return self._racer.run
+        if name not in self._racers:
+            self._racers.setdefault(name, self._make_racer(hedge))  # of two threads' one counts
+        return self._racers[name].run
 
     def _make_racer(self, hedge: Hedge) -> Racer:
         return Racer(
@@ -227,7 +227,7 @@ class Assembly:
         if watch is None:
             from hardpoint.runtime.timer import Watch  # it imports asyncio
 
-            watch = self._watches[span] = Watch(span, self.effects)
+            watch = self._watches.setdefault(span, Watch(span, self.effects))
         return watch
 
     # Making

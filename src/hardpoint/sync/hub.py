@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, final
 from hardpoint.calls.once import BlockingOnce
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.events import Listener, Listeners
+from hardpoint.core.forks import MadeOnce
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
@@ -92,7 +93,7 @@ class Hub:
             policies=policies or {},
             vault=lambda name: self.vault.asynchronous.authorization(name, hosts=None),
         )
-        self._vault: Vault | None = None
+        self._vault = MadeOnce(self._open_vault)
         self._ports.configure(settings)
 
     @classmethod
@@ -145,20 +146,7 @@ class Hub:
         Raises:
             ConfigurationError: there is no vault, or something of it cannot work.
         """
-        if self._vault is None:
-            from hardpoint.runtime.work import BlockingWork
-            from hardpoint.sync.vault import Vault
-
-            vault = Vault(
-                self.settings.identity.keeper(
-                    work=BlockingWork(),
-                    public_url=self.settings.public_url,
-                    listeners=self.listeners,
-                )
-            )
-            vault.open()
-            self._vault = vault
-        return self._vault
+        return self._vault.get()
 
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
@@ -193,11 +181,25 @@ class Hub:
         """Close every connection and the store, unless it is another's; it can be used anew."""
         for transport in self._ports.take_transports():
             transport.close()
-        vault, self._vault = self._vault, None
+        vault = self._vault.take()
         if vault is not None:
             vault.close()
         if not self._borrowed:
             self.store.close_blocking()
+
+    def _open_vault(self) -> "Vault":
+        from hardpoint.runtime.work import BlockingWork
+        from hardpoint.sync.vault import Vault
+
+        vault = Vault(
+            self.settings.identity.keeper(
+                work=BlockingWork(),
+                public_url=self.settings.public_url,
+                listeners=self.listeners,
+            )
+        )
+        vault.open()
+        return vault
 
     async def _open(self) -> None:
         if not self._borrowed:
