@@ -1,7 +1,8 @@
-"""The guide Deploy, run as it says: two web workers that call out, one server that receives."""
+"""The guide Deploy, run as it says: workers that call out beside one server that receives."""
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.fakes.server import FakeServer
 from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
+from hardpoint.sync import Hub as BlockingHub
 from hardpoint.webhooks.verification import scheme
 
 PAGE = Path(__file__).parents[2] / "docs/guides/deploy.md"
@@ -53,45 +56,66 @@ def post(url: str, body: bytes = b"", headers: dict[str, str] | None = None) -> 
         return error.code
 
 
-def eventually(ask, seconds: float = 60.0):
+def eventually(ask, wanted, seconds: float = 90.0):
+    """Ask until the answer is the one that is wanted."""
     deadline = time.monotonic() + seconds
     while True:
+        answer = None
         with contextlib.suppress(OSError):
-            return ask()
-        assert time.monotonic() < deadline
+            answer = ask()
+        if answer == wanted:
+            return
+        assert time.monotonic() < deadline, answer
         time.sleep(0.05)
 
 
+BLOCKS = re.findall(r"^```(?:python)?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+MODULES = {
+    block.split("\n", 1)[0].removeprefix("# "): block for block in BLOCKS if block.startswith("#")
+}
+SPLITS = [block.splitlines() for block in BLOCKS if not block.startswith("#")]
+ALONE = re.search(r"`(uvicorn --workers 2 whole:app)`", PAGE.read_text())[1].split()
+
+
+class Site:
+    """What the page says, in a folder, with its commands started one by one."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+        for name, code in MODULES.items():
+            (folder / name).write_text(code)
+        self.vendor = FakeSendGrid()
+        stack.callback(self.vendor.emitter.close)
+        server = stack.enter_context(FakeServer(self.vendor))
+        (folder / "hardpoint.toml").write_text(CONFIGURATION.format(url=server.url))
+        self.environment = os.environ | {
+            "CELERY_BROKER_URL": f"sqla+sqlite:///{folder}/broker.db",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+
+    def start(self, words: list[str]) -> subprocess.Popen:
+        process = subprocess.Popen(
+            words,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._stack.callback(ended, process)
+        return process
+
+    def sent(self) -> int:
+        return self.vendor.ledger.count("email")
+
+
 @pytest.fixture
-def shop(tmp_path):
-    code, commands = re.findall(
-        r"^```(?:python)?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL
-    )[:2]
-    (tmp_path / "shop.py").write_text(code)
-    vendor = FakeSendGrid()
-    with FakeServer(vendor) as server:
-        (tmp_path / "hardpoint.toml").write_text(CONFIGURATION.format(url=server.url))
-        web, hooks = free_port(), free_port()
-        environment = os.environ | {"HP_SECRET": SECRET, "HP_MAIL": API_KEY}
-        environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-        with contextlib.ExitStack() as stack:
-            processes = []
-            for command in commands.strip().splitlines():
-                words = command.replace("8080", str(web)).replace("8000", str(hooks)).split()
-                if words[0] == "hardpoint":
-                    words += ["--admin-port", "0"]
-                process = subprocess.Popen(
-                    words,
-                    cwd=tmp_path,
-                    env=environment,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
-                stack.callback(ended, process)
-                processes.append(process)
-            yield f"http://127.0.0.1:{web}", f"http://127.0.0.1:{hooks}", processes
-    vendor.emitter.close()
+def site(tmp_path, monkeypatch):
+    monkeypatch.setenv("HP_SECRET", SECRET)
+    monkeypatch.setenv("HP_MAIL", API_KEY)
+    with contextlib.ExitStack() as stack:
+        yield Site(tmp_path, stack)
 
 
 def ended(process: subprocess.Popen) -> None:
@@ -101,14 +125,65 @@ def ended(process: subprocess.Popen) -> None:
     process.stdout.close()
 
 
-def test_two_workers_call_out_and_one_server_receives(shop):
-    web, hooks, (_, server) = shop
-    for _ in range(6):
-        assert eventually(lambda: post(f"{web}/mail")) == 200
+def webhook(url: str, number: int) -> int:
     body = json.dumps({"type": "paid"}).encode()
     headers = scheme("standard", secrets=[SECRET]).sign(
-        body, now=time.time(), event_id="evt_1", event_type="paid"
+        body, now=time.time(), event_id=f"evt_{number}", event_type="paid"
     )
-    assert eventually(lambda: post(f"{hooks}/webhooks/shop", body, dict(headers))) == 200
+    return post(url, body, dict(headers))
+
+
+@pytest.mark.parametrize("commands", SPLITS, ids=lambda commands: " ".join(commands[0].split()[:5]))
+def test_workers_call_out_and_one_server_receives(site, commands):
+    web, hooks = free_port(), free_port()
+    serve = commands[1].replace("8000", str(hooks)).split()
+    server = site.start([*serve, "--admin-port", "0"])
+    eventually(lambda: webhook(f"http://127.0.0.1:{hooks}/webhooks/shop", 1), 200)
+    workers = commands[0].replace("8080", str(web)).split()
+    site.start(workers)
+    if workers[0] == "celery":
+        send = "from tasks import mail\nfor _ in range(6): mail.delay()"
+        subprocess.run(
+            [sys.executable, "-c", send], cwd=site.folder, env=site.environment, check=True
+        )
+    else:
+        for _ in range(6):
+            eventually(lambda: post(f"http://127.0.0.1:{web}/mail"), 200)
+    eventually(site.sent, 6)
+    refused(site)
     while "handled evt_1" not in (line := server.stdout.readline()):
         assert line
+
+
+def refused(site: Site) -> None:
+    """What has to be written down cannot be, beside the server; and says so at once."""
+    with BlockingHub.load(site.folder / "hardpoint.toml") as hub:
+        mail = {"to": ["ann@customer.example"], "subject": "Hello", "text": "Twice?"}
+        with pytest.raises(StoreUnavailableError, match="hardpoint serve app:hub"):
+            hub.email("mail").send(**mail, idempotency_key="order-1")
+
+
+def test_of_several_workers_with_a_mounted_hub_one_receives_and_another_takes_over(site):
+    web = free_port()
+    url = f"http://127.0.0.1:{web}"
+    process = site.start([*ALONE, "--port", str(web)])
+    numbers = itertools.count()
+    hear = lambda: webhook(f"{url}/webhooks/shop", next(numbers))  # noqa: E731 - asked in many places
+
+    eventually(lambda: post(f"{url}/mail"), 200)
+    for answer in (200, 503):
+        eventually(hear, answer)
+    for _ in range(6):
+        assert post(f"{url}/mail") == 200
+    receiver = int((site.folder / "events.db.lock").read_text())
+    os.kill(receiver, signal.SIGKILL)
+    eventually(lambda: int((site.folder / "events.db.lock").read_text()) != receiver, True)
+    for answer in (200, 503):  # the supervisor has replaced the one that died
+        eventually(hear, answer)
+    process.send_signal(signal.SIGTERM)
+    told = process.stdout.read()
+    assert process.wait(60) == 0
+    lines = [line for line in told.splitlines() if "door_failed" in line]
+    assert len(lines) == 2, told
+    assert all("--workers" in line for line in lines)
+    assert "Traceback" not in told

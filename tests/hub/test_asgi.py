@@ -6,7 +6,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.asgi import HEADER_BYTES_MAX, HEADERS_MAX, InboxApp, declared_length, source_of
 from hardpoint.hub.bodies import BodyBudget
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
@@ -348,7 +347,7 @@ def test_without_lifespan_the_first_webhooks_start_it_once():
 
 def test_a_start_that_fails_is_answered_503_and_tried_again_by_the_next_request():
     async def scenario() -> None:
-        failures = [OSError("locked"), OSError("still locked")]
+        failures = [OSError("locked"), OSError("locked")]
 
         async def start() -> None:
             await asyncio.sleep(0)
@@ -467,31 +466,14 @@ def test_a_store_that_does_not_answer_keeps_nobody_waiting(monkeypatch):
     assert status(call(InboxApp(Silent()), "POST", "/webhooks/a")) == 503
 
 
-def test_what_passes_stops_no_start_and_is_tried_again_until_the_end():
-    async def in_use():
-        raise StoreUnavailableError("in use by process 7")
-
-    assert live(InboxApp(Receiver(), start=in_use)) == ["startup.complete", "shutdown.complete"]
-
-
-def test_what_has_passed_is_started_without_waiting_for_a_webhook(monkeypatch):
-    monkeypatch.setattr("hardpoint.hub.asgi.TRY_SECONDS", 0.001)
-    started, outcomes = asyncio.Event(), iter([True, True, False])
-    said: list[str] = []
+def test_what_was_started_and_takes_no_webhooks_yet_stops_no_site_and_reads_no_body():
+    began = []
 
     async def start() -> None:
-        if next(outcomes):
-            raise StoreUnavailableError("in use by process 7")
-        started.set()
+        began.append(1)
 
-    async def receive() -> dict[str, Any]:
-        if said:
-            await asyncio.wait_for(started.wait(), 30)
-            await asyncio.sleep(0)
-        return {"type": "lifespan.startup" if not said else "lifespan.shutdown"}
-
-    async def send(message) -> None:
-        said.append(message["type"])
-
-    asyncio.run(InboxApp(Receiver(), start=start)({"type": "lifespan"}, receive, send))
-    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    waits = InboxApp(Receiver(), start=start, home=lambda: None)
+    assert live(waits) == ["startup.complete", "shutdown.complete"]
+    client = Client(waits)
+    assert status(asyncio.run(client("POST", "/webhooks/a", b"1"))) == 503
+    assert (client.pieces_read, len(began)) == (0, 2)

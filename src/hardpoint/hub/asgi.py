@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final, final
 
-from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.bodies import BodyBudget
@@ -38,8 +37,6 @@ HEADER_BYTES_MAX: Final = 32 * 1024
 
 ANSWER_SECONDS: Final = 10.0
 """After so long without a word from the store a vendor is told to come again."""
-TRY_SECONDS: Final = 1.0
-"""Between two tries to start what cannot start now."""
 
 HEALTH_PATH: Final = "/healthz"
 _WEBHOOKS: Final = "/webhooks/"
@@ -105,7 +102,7 @@ class InboxApp:
             the next one tries again.
         stop: run at the lifespan's end.
         home: the event loop that `start` made the receiver's, while it runs; webhooks that come in
-            another are handed over to it.
+            another are handed over to it. None while they cannot be taken: they are answered 503.
         listeners: told `DoorFailed`.
         bodies: what bodies under way may take together; one of its own by default.
     """
@@ -257,35 +254,21 @@ class InboxApp:
             self._problem = error
             return False
         else:
-            self._started = True
             self._problem = None
-            return True
+            self._started = self._home() is not None  # else it waits for its store: 503 till then
+            return self._started
         finally:
             if self._starting is asyncio.current_task():
                 self._starting = None
 
-    async def _keep_trying(self) -> None:
-        """Start as soon as whatever stands in the way has gone: another process, a full disk."""
-        while True:
-            await asyncio.sleep(TRY_SECONDS)
-            if await self._begin():
-                return
-
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        trying = None
-        if not await self._begin():
-            if not isinstance(self._problem, StoreUnavailableError):
-                message = "hardpoint could not start; its log says why"
-                await send({"type": "lifespan.startup.failed", "message": message})
-                return
-            # It passes, and the site does not go down for it: webhooks hear 503 until then.
-            trying = asyncio.create_task(self._keep_trying())
+        if not await self._begin() and self._problem is not None:
+            message = "hardpoint could not start; its log says why"
+            await send({"type": "lifespan.startup.failed", "message": message})
+            return
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        if trying is not None:
-            trying.cancel()
-            await asyncio.wait([trying])
         self._started = self._start is None
         try:
             await (self._stop or _nothing)()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from hardpoint.calls.once import Once
 from hardpoint.core.effects import Clock, Ids, Random
-from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.forks import MadeOnce
 from hardpoint.core.identifiers import Uuid7
@@ -266,17 +266,27 @@ class Hub:
         """Open the store alone, to retry or replay or call out without serving."""
         await self.store.ensure_open()
 
-    async def start(self) -> None:
+    async def start(self, *, wait: bool = True) -> None:
         """Accept webhooks and handle them; a hub that was started already is left alone.
 
         One whose event loop was closed is started anew, here. Without `[webhooks]` the store stays
         closed until a call has to be written down.
 
+        Args:
+            wait: where the store cannot be had now, since another process has it, say, that is
+                told, webhooks are answered 503 (see `waiting`), and it is tried again until it can;
+                everything else works.
+
         Raises:
-            StoreUnavailableError: another process holds it.
+            StoreUnavailableError: it cannot be had, and is not waited for.
             StoreCorruptError: it is not a store of ours, or of a newer version.
         """
-        await self._life.start()
+        await self._life.start(wait=wait)
+
+    @property
+    def waiting(self) -> StoreUnavailableError | None:
+        """Why a hub that was started takes no webhooks yet; None if it does."""
+        return self._life.waiting
 
     async def stop(self, grace: float = 10.0) -> None:
         """Let running handlers finish for `grace` seconds, release the rest, close the store.
@@ -383,6 +393,7 @@ class Hub:
             actor: who asked, for the audit record.
             reason: why, likewise.
         """
+        self._life.check()
         count = await self.store.retry(event_id, handler, actor=actor, reason=reason)
         self.worker.notify()
         return count
@@ -408,6 +419,7 @@ class Hub:
         Raises:
             ConfigurationError: there is no such handler.
         """
+        self._life.check()
         if handler is not None and handler not in self.handlers.names():
             known = ", ".join(self.handlers.names())
             raise ConfigurationError(f"handler {handler}", "is not known", fix=f"Known: {known}")
@@ -429,6 +441,7 @@ class Hub:
             note: what was found or done, for the record.
             actor: who says so, likewise.
         """
+        self._life.check()
         return await self.store.resolve(event_id, handler, note=note, actor=actor)
 
     def _wanted(self, event_id: str) -> tuple[str, ...]:

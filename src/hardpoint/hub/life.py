@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, final
 from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
 from hardpoint.core.forks import forget_in_child
 from hardpoint.core.traces import summary_of
-from hardpoint.hub.events import HubFailed
+from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
 
 if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub
 
 TEND_SECONDS = 1.0
+TRY_SECONDS = 1.0
+"""Between two tries to open a store that another process has, or that cannot be had now."""
 CANCELLED_SECONDS = 0.1
 """How long a loop may take to end after it has cancelled everything."""
 ELSEWHERE_SECONDS = 10.0
@@ -45,33 +47,43 @@ class Life:
         self._home: AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._handling: asyncio.Task[None] | None = None
+        self.waiting: StoreUnavailableError | None = None
 
     @property
     def home(self) -> AbstractEventLoop | None:
-        """The loop that webhooks are handled in; None while there is none, or it does not run."""
+        """The loop that webhooks are handled in; None while they are not."""
+        return self._runs_in if self.waiting is None else None
+
+    @property
+    def _runs_in(self) -> AbstractEventLoop | None:
+        """The loop it was started in, if that still runs."""
         home = self._home
         return home if home is not None and home.is_running() else None
 
-    async def start(self) -> None:
+    def check(self) -> None:
+        """Raise the reason why the store, which somebody needs now, is still waited for."""
+        if self.waiting is not None:
+            raise self.waiting
+
+    async def start(self, *, wait: bool) -> None:
         """See `Hub.start`."""
         here = asyncio.get_running_loop()
         with self._mutex:
-            if self.home is not None:
+            if self._runs_in is not None:
                 return
             left, self._home = self._home, here
         hub = self._hub
         try:
             if left is not None:
                 await self._leave(left)
-            if hub.settings.webhooks:
-                await hub.open()
-            if hub.settings.identity.vault is not None:
-                await hub.vault.open()
+            await self._open(wait=wait)
         except BaseException:
             self._home = None
             raise
         hub.failure = None
-        if hub.settings.webhooks:
+        if self.waiting is not None:
+            self._run(asyncio.create_task(self._wait()))
+        elif hub.settings.webhooks:
             self._handle()
         self._run(asyncio.create_task(self._tend()))
         if hub.settings.identity.describe_themselves:
@@ -83,13 +95,14 @@ class Life:
     async def receive(self) -> None:
         """Begin to handle webhooks in a hub that was started when it had no source of them."""
         hub = self._hub
-        if hub.settings.webhooks and self._tasks and self._handling not in self._tasks:
+        begun = self._handling in self._tasks or self.waiting is not None
+        if hub.settings.webhooks and self._tasks and not begun:
             await hub.open()  # a call may have opened it long since
             self._handle()
 
     async def stop(self, grace: float) -> None:
         """See `Hub.stop`."""
-        home, here = self.home, asyncio.get_running_loop()
+        home, here = self._runs_in, asyncio.get_running_loop()
         if home is not None and home is not here:
             await _elsewhere(home, self, grace)
             return
@@ -98,6 +111,10 @@ class Life:
             await self._leave(left)
         tasks, self._tasks = self._tasks, []
         hub = self._hub
+        if self.waiting is not None:
+            self.waiting = None
+            for task in tasks:
+                task.cancel()  # now: it must not begin to handle any more
         try:
             if tasks:
                 await hub.worker.stop(grace if hub.failure is None else 0)
@@ -112,6 +129,7 @@ class Life:
     async def _leave(self, loop: AbstractEventLoop) -> None:
         """Take leave of a loop that runs no more; the store gives back what was leased there."""
         tasks, self._tasks = self._tasks, []
+        self.waiting = None
         for task in tasks:
             if loop.is_closed():
                 with suppress(RuntimeError):  # it may want to wait, for what will never come
@@ -119,6 +137,33 @@ class Life:
             else:
                 task.cancel()
         await self._hub.store.close()
+
+    async def _open(self, *, wait: bool) -> None:
+        """Open what is needed. What cannot be had now may be waited for.
+
+        A worker that ended for it would take the site along, which supervisors end with it.
+        """
+        hub = self._hub
+        try:
+            if hub.settings.identity.vault is not None:
+                await hub.vault.open()
+            if hub.settings.webhooks:
+                await hub.open()
+        except StoreUnavailableError as error:
+            if not wait:
+                raise
+            if str(error) != str(self.waiting):
+                hub.listeners.emit(DoorFailed(doing="start", error=summary_of(error)))
+            self.waiting = error
+        else:
+            self.waiting = None
+
+    async def _wait(self) -> None:
+        while self.waiting is not None:
+            await asyncio.sleep(TRY_SECONDS)
+            await self._open(wait=True)
+        if self._hub.settings.webhooks:
+            self._handle()
 
     def _handle(self) -> None:
         self._handling = asyncio.create_task(self._hub.worker.run())

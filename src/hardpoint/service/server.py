@@ -148,7 +148,7 @@ class Server:
         with _bound(self._address, self._admin_address) as (public, admin):
             reloader = Reloader(hub.reload, files, listeners=hub.listeners, poll=self._poll)
             with self._signals(reloader), self._watched():
-                await hub.start()
+                await hub.start(wait=False)
                 try:
                     cut = await self._serve(public, admin, reloader)
                 finally:
