@@ -17,6 +17,7 @@ from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.effects import Clock
 from hardpoint.core.identifiers import Uuid7
+from hardpoint.core.traces import Place
 from hardpoint.service import runfile
 from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome
 from hardpoint.store.journal import Intent, JobName
@@ -173,6 +174,7 @@ def _receiver() -> Iterator[SimpleNamespace]:
 
 
 _BODY = b'{"id":"evt_paid","note":"\xc3\xa9\x1b[2J"}'
+_PLACE = Place("app", 7, "boom")
 _NASTY = "evt_\x1b]0;owned\x07nasty"
 
 
@@ -193,7 +195,7 @@ class Filler:
         await self._end("dead", "mark_paid", Outcome.DEAD, "ValueError: \x1b[31mno such order")
         await self._add("skipped", "evt_skipped", handlers=(), type="charge.refunded")
         await self._add("waiting", "evt_waiting", body=b"\xff\xfe")
-        await self._end("waiting", "mark_paid", Outcome.FAILED, "OSError", again=1e9)
+        await self._end("waiting", "mark_paid", Outcome.FAILED, "OSError", again=1e9, place=_PLACE)
         await self._add("malformed", None, handlers=(), malformed="the body is not JSON", body=b"")
         await self._add("doubtful", "evt_doubtful")
         await self._doubt("doubtful", "mark_paid")
@@ -240,7 +242,14 @@ class Filler:
         await self._end(name, handler, Outcome.NEEDS_RECONCILE, "OutcomeUnknownError: no answer")
 
     async def _end(
-        self, name: str, handler: str, outcome: Outcome, error: str | None = None, again: float = 0
+        self,
+        name: str,
+        handler: str,
+        outcome: Outcome,
+        error: str | None = None,
+        *,
+        again: float = 0,
+        place: Place | None = None,
     ) -> None:
         now = self._clock.now()
         [lease] = (await self._store.claim({handler: 1})).leases
@@ -255,6 +264,7 @@ class Filler:
                 outcome=outcome,
                 retry_in=again,
                 error=error,
+                place=place,
             )
         )
 

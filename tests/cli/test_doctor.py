@@ -135,3 +135,51 @@ def test_a_connection_is_looked_at_and_a_key_of_the_wrong_mode_found(
     code, found = examine()
     assert (code, found["connection billing"]["result"]) == (1, "fail")
     assert "sk_live_1" not in str(found)
+
+
+def test_a_handler_that_fails_again_and_again_is_named_before_it_gives_up(
+    examine: Any, events: dict[str, str]
+) -> None:
+    found = examine()[1]
+    warning = found["handler mark_paid"]
+    assert warning["result"] == "warn"
+    assert warning["detail"].startswith("1 job(s) fail, this one 1 time(s): OSError (app:7 in boom")
+    assert "; next try 20" in warning["detail"]
+    assert warning["fix"] == "hardpoint events list --failing"
+
+
+REGISTERED = """
+[vault]
+keyring = "env:RING"
+
+[oauth.github]
+provider = "github"
+client_id = "Iv1.8a61f9b3a7aba766"
+client_secret = "env:CLIENT_SECRET"
+"""
+
+
+def test_each_registration_is_looked_at(
+    examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RING", "k1:" + "A" * 43 + "=")
+    config.write_text(f"{config.read_text()}{REGISTERED}")
+    assert "CLIENT_SECRET" in examine()[1]["oauth github"]["detail"]
+    monkeypatch.setenv("CLIENT_SECRET", "canary")
+    found = examine()[1]["oauth github"]
+    assert (found["result"], found["detail"][:10]) == ("fail", "public_url")
+    config.write_text(f'public_url = "https://shop.example"\n{config.read_text()}')
+    found = examine()[1]["oauth github"]
+    assert (found["result"], found["detail"]) == ("ok", "github, for login and connect")
+    config.write_text(
+        config.read_text().replace(
+            'provider = "github"\nclient_id', 'issuer = "https://id.example"\nclient_id'
+        )
+    )
+    assert examine()[1]["oauth github"]["detail"] == "https://id.example, for login and connect"
+
+
+def test_what_is_known_of_the_library_comes_last_and_is_short(cli: Cli, config: Path) -> None:
+    findings = cli("doctor", "--json").data["findings"]
+    assert findings[-1]["check"] == "sqlite library"
+    assert len(findings[-1]["detail"]) <= 200

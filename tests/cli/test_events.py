@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.sqlite import SqliteReader, SqliteStore
 
 Cli = Callable[..., Any]
 Events = dict[str, str]
@@ -301,16 +301,41 @@ def test_a_dead_letter_is_closed_with_a_note_that_is_shown(cli: Cli, events: Eve
     assert cli("events", "list", "--state", "dead", "--json").data["events"] == []
 
 
-@pytest.mark.parametrize(
-    ("event", "command"),
-    [("waiting", "hardpoint events retry"), ("done", "hardpoint events replay")],
-)
-def test_what_is_neither_parked_nor_dead_is_not_closed(
-    cli: Cli, events: Events, event: str, command: str
-) -> None:
-    run = cli("events", "resolve", events[event], "--note", "seen to")
+def test_a_job_that_waits_is_closed_too(cli: Cli, events: Events) -> None:
+    run = cli("events", "resolve", events["waiting"], "--note", "will never succeed", "--json")
+    assert [one["jobs"] for one in run.data["results"]] == [1]
+    [shown] = cli("events", "show", events["waiting"], "--json").data["events"]
+    assert (shown["state"], shown["jobs"]) == ("done", [])
+    assert shown["attempts"][-1]["error"] == "resolved: will never succeed"
+
+
+def test_what_is_done_is_not_closed(cli: Cli, events: Events) -> None:
+    run = cli("events", "resolve", events["done"], "--note", "seen to")
     assert run.code == 1
-    assert command in run.out
+    assert "hardpoint events replay" in run.out
+
+
+def test_jobs_that_fail_are_listed_with_the_next_try(cli: Cli, events: Events) -> None:
+    run = cli("events", "list", "--failing")
+    head, row = run.out.splitlines()
+    assert head.split()[:4] == ["FAILED", "SOURCE", "TYPE", "HANDLER"]
+    for word in ("mark_paid", "evt_waiting", "OSError", "app:7 in boom"):
+        assert word in row
+    assert f"hardpoint events resolve {events['waiting']} --handler mark_paid" in run.err
+    [job] = cli("events", "list", "--failing", "--json").data["failing"]
+    assert (job["event"], job["failures"], job["jobs"]) == (events["waiting"], 1, 1)
+    assert job["place"] == {"module": "app", "line": 7, "function": "boom"}
+
+
+def test_no_jobs_that_fail_is_an_empty_list(cli: Cli, events: Events) -> None:
+    cli("events", "resolve", events["waiting"], "--note", "never mind")
+    run = cli("events", "list", "--failing")
+    assert len(run.out.splitlines()) == 1
+    assert run.err == ""
+
+
+def test_jobs_that_fail_are_not_narrowed_further(cli: Cli, events: Events) -> None:
+    assert cli("events", "list", "--failing", "--state", "dead").code == 2
 
 
 @pytest.mark.parametrize("note", ["", "  ", "x" * 501])
@@ -319,6 +344,38 @@ def test_a_job_is_not_closed_without_a_word(cli: Cli, events: Events, note: str)
     assert run.code == 2
     assert "--note" in run.err
     assert cli("events", "resolve", events["dead"]).code == 2
+
+
+# Changing beside another process
+
+
+def test_an_application_that_has_the_store_is_named_with_the_way_that_works(
+    cli: Cli, events: Events
+) -> None:
+    store = SqliteStore("hardpoint.db")
+    store.open_blocking()
+    try:
+        run = cli("events", "retry", events["dead"])
+        doctor = cli("doctor", "--json")
+    finally:
+        store.close_blocking()
+    assert run.code == 4
+    assert f"process {os.getpid()} has the store" in run.err
+    assert "await hub.retry(...)" in run.err
+    assert "hardpoint doctor" not in run.err
+    found = {one["check"]: one for one in doctor.data["findings"]}
+    assert found["server"]["result"] == "ok"
+    assert f"process {os.getpid()} has the store" in found["server"]["detail"]
+    assert cli("events", "retry", events["dead"]).code == 0
+
+
+def test_an_attempt_that_runs_is_not_closed(
+    cli: Cli, events: Events, server: SimpleNamespace
+) -> None:
+    server.answer = (200, {"count": 0})
+    run = cli("events", "resolve", events["waiting"], "--note", "seen to")
+    assert run.code == 1
+    assert "an attempt of it runs now" in run.out
 
 
 # Changing through a running server

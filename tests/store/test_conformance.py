@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.traces import Place
 from hardpoint.store.driver import Completed, Outcome, Refusals, Stored
 from hardpoint.store.views import State
 
@@ -561,17 +562,17 @@ def test_a_replayed_dead_letter_is_no_longer_dead(any_stage):
     any_stage.play(story)
 
 
-def test_what_is_dead_or_parked_is_closed_with_a_note(any_stage):
+def test_what_is_dead_or_parked_or_waits_is_closed_with_a_note(any_stage):
     async def story(desk):
-        accepted = await desk.accept("evt_1", handlers=("a", "b", "c"))
-        parked, dead, waiting = await desk.claim(lanes=("a", "b", "c"))
+        accepted = await desk.accept("evt_1", handlers=("a", "b", "c", "d"))
+        parked, dead, waiting, runs = await desk.claim(lanes=("a", "b", "c", "d"))
         await desk.complete(parked, Outcome.NEEDS_RECONCILE, error="it may have been sent")
         await desk.complete(dead, Outcome.DEAD)
         await desk.complete(waiting, Outcome.FAILED, retry_in=900)
         resolve = desk.store.resolve
-        assert await resolve(accepted.id, waiting.handler, note="too early") == 0
         assert await resolve(accepted.id, parked.handler, note="it was sent", actor="ana") == 1
-        assert await resolve(accepted.id, note="refunded", actor="bo") == 1
+        assert await resolve(accepted.id, runs.handler, note="too early") == 0
+        assert await resolve(accepted.id, note="refunded", actor="bo") == 2
         assert await resolve(accepted.id, note="again") == await resolve("unknown", note="?") == 0
         assert await desk.store.retry(accepted.id, parked.handler) == 0
         # It is done: handled again only by force, under a new fence.
@@ -583,12 +584,47 @@ def test_what_is_dead_or_parked_is_closed_with_a_note(any_stage):
         assert desk.query("select handler, error from hardpoint_attempt where number = 2") == [
             (parked.handler, "resolved: it was sent"),
             (dead.handler, "resolved: refunded"),
+            (waiting.handler, "resolved: refunded"),
         ]
         found = desk.query("select actor, action, target, reason from hardpoint_audit order by id")
-        assert found[1:3] == [
+        assert found[:3] == [
             ("ana", "resolve", f"{accepted.id} {parked.handler}", "it was sent"),
+            ("", "resolve", f"{accepted.id} {runs.handler}", "too early"),
             ("bo", "resolve", accepted.id, "refunded"),
         ]
+
+    any_stage.play(story)
+
+
+def test_jobs_that_fail_are_told_with_their_last_error_and_the_next_try(any_stage):
+    async def story(desk):
+        for name, tries in (("evt_1", 1), ("evt_2", 2), ("evt_3", 0)):
+            accepted = await desk.accept(name, handlers=("a", "b"))
+            for turn in range(tries):
+                (lease,) = await desk.claim(lanes=("a",))
+                assert lease.event.id == accepted.id
+                last = turn + 1 == tries
+                await desk.complete(
+                    lease,
+                    Outcome.FAILED,
+                    retry_in=900 * last,
+                    error=f"try {turn}",
+                    place=Place("shop", 7, "paid") if last else None,
+                )
+                desk.clock.advance(1)
+            if not tries:
+                await desk.claim(lanes=("a",))
+        reader = desk.look()
+        newest, oldest = reader.failing()
+        assert (newest.vendor_id, newest.handler, newest.failures) == ("evt_2", "a", 2)
+        assert (newest.error, newest.place) == ("try 1", Place("shop", 7, "paid"))
+        assert newest.next_at == newest.failed_at + 900
+        assert (oldest.vendor_id, oldest.jobs, newest.jobs) == ("evt_1", 2, 2)
+        assert reader.failing(each=False) == [newest] == reader.failing(limit=1)
+        await desk.store.retry(newest.event)
+        await desk.claim(lanes=("a",))
+        assert reader.failing(limit=1)[0].next_at is None
+        reader.close()
 
     any_stage.play(story)
 

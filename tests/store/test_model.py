@@ -182,7 +182,11 @@ class Model:
         for key in closed:
             done = (self.dead.pop(key) + 1, Outcome.DONE)
             self.attempts.setdefault(key, []).append(done)
-        return len(closed)
+        waiting = [key for key, job in self.jobs.items() if key[0] == event and not job.leased]
+        for key in waiting:
+            done = (self.jobs.pop(key).fence + 1, Outcome.DONE)
+            self.attempts.setdefault(key, []).append(done)
+        return len(closed) + len(waiting)
 
     def state(self, event: str) -> str:
         one = self.events[event]
@@ -334,10 +338,11 @@ class StoreMachine(RuleBasedStateMachine):
         made = self.run(self.store.replay(event, handlers, force=force))
         assert made == self.model.replay(event, handlers, force=force, now=self.clock.now())
 
-    @precondition(lambda self: self.model.dead)
+    @precondition(lambda self: self.model.dead or self.model.jobs)
     @rule(data=st.data())
     def resolve(self, data):
-        event = data.draw(st.sampled_from(sorted({event for event, _ in self.model.dead})))
+        ours = {event for event, _ in (*self.model.dead, *self.model.jobs)}
+        event = data.draw(st.sampled_from(sorted(ours)))
         assert self.run(self.store.resolve(event, note="seen to")) == self.model.resolve(event)
 
     @precondition(lambda self: any(job.leased for job in self.model.jobs.values()))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of
-from hardpoint.cli.looking import found, store_of
+from hardpoint.cli.looking import found, holder_of, store_of
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import HardpointError
@@ -55,11 +55,26 @@ def carry_out(
     if operator is not None:
         results = [_ordered(operator, given, view, change) for given, view in views.items()]
     else:
+        _refuse_held(settings.store.path, change)
         results = asyncio.run(_alone(settings, views, change))
     code = _report(terminal, change, results)
     if operator is None and change.action != "resolve" and any(one.jobs for one in results):
         terminal.say("No server runs here: the jobs wait for the next one\nnext:  hardpoint serve")
     return code
+
+
+def _refuse_held(database: Path, change: ChangeOption) -> None:
+    """Say what to do where a process has the store that takes no orders from here."""
+    holder = holder_of(database)
+    if holder is not None:
+        raise CommandError(
+            f"process {holder} has the store, and takes no orders from the command line. If it is"
+            f" an application with a hub in it, call `await hub.{change.action}(...)` there; only"
+            " `hardpoint serve` takes them from here",
+            exit_code=Exit.UNREACHABLE,
+            code="held",
+            hint=f"do it in process {holder}, or stop it and repeat this command",
+        )
 
 
 def _resolved(reader: StoreReader, identifier: str) -> EventView | CommandError:
@@ -138,15 +153,18 @@ def _made(given: str, view: EventView, jobs: int, change: ChangeOption) -> _Resu
     event = view.summary.id
     if jobs:
         return _Result(given=given, event=event, jobs=jobs)
-    waits = change.action != "retry" and view.jobs
-    problem = _WAITS if waits else _NOTHING[change.action]
+    waits = _WAITS.get(change.action) if view.jobs else None
+    problem = waits or _NOTHING[change.action]
     return _Result(given=given, event=event, problem=problem, exit_code=Exit.NO)
 
 
-_WAITS = "it is not through yet; to have it tried now: hardpoint events retry"
+_WAITS = {
+    "replay": "it is not through yet; to have it tried now: hardpoint events retry",
+    "resolve": "an attempt of it runs now; once that has ended, repeat the command",
+}
 _NOTHING = {
     "retry": "no job waits or was given up; to have it handled again: hardpoint events replay",
-    "resolve": "nothing of it is parked or was given up; to have it handled again: "
+    "resolve": "nothing of it waits, is parked or was given up; to have it handled again: "
     "hardpoint events replay",
     "replay": "no handler to run: add --force where it is done, or name one with --handler",
 }

@@ -10,11 +10,14 @@ from typing import Literal
 import typer
 
 from hardpoint.cli.failures import Exit, Failure, failure_of
+from hardpoint.cli.looking import holder_of
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.cli.tables import Table
+from hardpoint.cli.views import moment
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import HardpointError
+from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.hub.identity import IdentitySettings
+from hardpoint.hub.oauth import Purpose
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import prepare
 from hardpoint.runtime.blocking import run
@@ -26,6 +29,7 @@ from hardpoint.webhooks.refusals import recent, told
 app = commands()
 
 
+_PURPOSES: tuple[Purpose, ...] = ("login", "connect")
 _Result = Literal["ok", "warn", "fail"]
 _Verdict = tuple[_Result, str, str | None]
 """Result, detail, and the next thing to type."""
@@ -62,11 +66,11 @@ def doctor(context: typer.Context, *, config: Config = CONFIG, json: Json = Fals
 
 
 def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
-    yield _library(library_finding())
     try:
         settings = Settings.load(config, secrets=False)
     except HardpointError as error:
         yield _broken("configuration", error)
+        yield _library(library_finding())
         return
     path = settings.store.path
     yield _Finding(check="configuration", result="ok", detail=str(config))
@@ -77,9 +81,13 @@ def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
     yield from _exposed(settings)
     yield _judged("store", partial(_store, path))
     yield from _refusals(path, clock)
+    yield from _failing(path)
+    for name in settings.identity.oauth:
+        yield _judged(f"oauth {name}", partial(_registration, settings, name))
     if settings.identity.vault is not None:
         yield _judged("vault", partial(_vault, settings.identity))
     yield _judged("server", partial(_server, path))
+    yield _library(library_finding())
 
 
 def _judged(check: str, judge: Callable[[], _Verdict]) -> _Finding:
@@ -156,6 +164,41 @@ def _refusals(path: Path, clock: Clock) -> Iterator[_Finding]:
         )
 
 
+def _failing(path: Path) -> Iterator[_Finding]:
+    """Handlers whose jobs fail and are tried again: told before they are given up."""
+    try:
+        with closing(SqliteReader(path)) as reader:
+            handlers = reader.failing(each=False)
+    except HardpointError:
+        return
+    for one in handlers:
+        count = f"{one.jobs} job(s) fail, this one {one.failures} time(s)"
+        place = "" if one.place is None else f" ({one.place})"
+        again = "now" if one.next_at is None else moment(one.next_at)
+        yield _Finding(
+            check=f"handler {one.handler}",
+            result="warn",
+            detail=f"{count}: {one.error or 'no error was told'}{place}; next try {again}",
+            fix="hardpoint events list --failing",
+        )
+
+
+def _registration(settings: Settings, name: str) -> _Verdict:
+    """Whether one of our registrations can work; nothing is sent."""
+    one = settings.identity.oauth[name]
+    if one.client_secret is not None:
+        one.client_secret.reveal()
+    purposes = [purpose for purpose in _PURPOSES if getattr(one, purpose)]
+    for purpose in purposes:
+        if one.provider is not None:
+            one.client(purpose, one.entry(purpose), settings.public_url or "http://localhost")
+    if settings.public_url is None:
+        raise ConfigurationError(
+            "public_url", "is missing", fix='Write public_url = "https://shop.example"'
+        )
+    return "ok", f"{one.provider or one.issuer}, for {' and '.join(purposes)}", None
+
+
 def _vault(identity: IdentitySettings) -> _Verdict:
     """Whether the keyring opens the vault, and whether its connections do well."""
     vault = identity.keeper(work=BlockingWork())
@@ -171,6 +214,10 @@ def _vault(identity: IdentitySettings) -> _Verdict:
 
 def _server(path: Path) -> _Verdict:
     operator = running(path)
+    holder = holder_of(path)
+    if operator is None and holder is not None:
+        told = f"process {holder} has the store: an application with a hub in it, which takes no"
+        return "ok", f"{told} orders from the command line", None
     if operator is None:
         return "warn", "none runs on this store", "hardpoint serve"
     return "ok", f"process {operator.run.pid}, admin at {operator.run.url}", None

@@ -1,5 +1,6 @@
 """`hardpoint events`: what came in, what became of it, and having it handled again, or closed."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -10,7 +11,8 @@ from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.looking import found, shortened, store_of, whole
 from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
 from hardpoint.cli.tables import Table
-from hardpoint.cli.views import event_data, event_list, event_page
+from hardpoint.cli.terminal import Terminal
+from hardpoint.cli.views import event_data, event_list, event_page, failing_list
 from hardpoint.store.driver import NOTE_LENGTH_MAX
 from hardpoint.store.views import State
 
@@ -41,6 +43,9 @@ def list_(
         str | None, typer.Option("--type", help="Only events of this type, or glob of types.")
     ] = None,
     state: Annotated[State | None, typer.Option(help="Only events in this state.")] = None,
+    failing: Annotated[
+        bool, typer.Option("--failing", help="Jobs that have failed and will be tried again.")
+    ] = False,
     limit: LimitOption = 50,
     before: Annotated[
         str | None, typer.Option(metavar="ID", help="Only events older than this one of our ids.")
@@ -49,6 +54,10 @@ def list_(
 ) -> int:
     """List events, the newest first."""
     terminal = terminal_of(context, json=json)
+    if failing:
+        if (source, event_type, state, before) != (None, None, None, None):
+            raise usage("--failing goes with --limit alone", hint="leave the others out")
+        return _list_failing(terminal, config, limit)
     with store_of(config) as store:
         listed = store.events(
             source=source,
@@ -64,6 +73,21 @@ def list_(
     )
     if more is not None:
         terminal.say(f"next:  add --before {more}")
+    return Exit.OK
+
+
+def _list_failing(terminal: Terminal, config: Path, limit: int) -> int:
+    with store_of(config) as store:
+        jobs = store.failing(limit=limit)
+        short = shortened(terminal, store, [one.event for one in jobs])
+    terminal.show({"failing": msgspec.to_builtins(jobs)}, failing_list(jobs, short))
+    if jobs:
+        first = short.get(jobs[0].event, jobs[0].event)
+        terminal.say(
+            "Mended? They are tried again by themselves, or now: hardpoint events retry"
+            f" {first}\nNever to succeed? Close it: hardpoint events resolve {first}"
+            f" --handler {jobs[0].handler} --note TEXT\nnext:  hardpoint events show {first}"
+        )
     return Exit.OK
 
 
@@ -131,7 +155,7 @@ def resolve(
     handler: HandlerOption = None,
     json: Json = False,
 ) -> int:
-    """Close jobs that you have seen to; they do not run again."""
+    """Close jobs that you have seen to, dead, parked or waiting; they do not run again."""
     if not 0 < len(note.strip()) <= NOTE_LENGTH_MAX:
         raise usage(f"--note takes 1 to {NOTE_LENGTH_MAX} characters")
     change = ChangeOption(action="resolve", handler=handler, note=note.strip())

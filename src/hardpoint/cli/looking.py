@@ -1,5 +1,7 @@
 """Looking into the store: read-only, beside a running server or without one."""
 
+import fcntl
+import os
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +34,21 @@ def store_of(config: Path) -> Generator[StoreReader]:
         yield reader
     finally:
         reader.close()
+
+
+def holder_of(database: Path) -> int | None:
+    """The process that has a store open to receive into it; None where there is none."""
+    try:
+        descriptor = os.open(f"{database}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(descriptor, 32) or b"0")
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def found(reader: StoreReader, identifier: str) -> list[EventView]:

@@ -16,6 +16,7 @@ from hardpoint.store.views import (
     DeadLetter,
     EventSummary,
     EventView,
+    FailingJob,
     JobView,
 )
 
@@ -65,6 +66,30 @@ def dead_list(letters: Sequence[DeadLetter], short: Mapping[str, str] = NOTHING)
     ]
     heads = (
         *("GIVEN UP", "SOURCE", "TYPE", "HANDLER", "REASON", "FAILURES"),
+        *("EVENT", "ID", "PLACE", "ERROR"),
+    )
+    return Table(heads, rows)
+
+
+def failing_list(jobs: Sequence[FailingJob], short: Mapping[str, str] = NOTHING) -> Table:
+    """One line for each job that is tried again; see `event_list`."""
+    rows = [
+        (
+            moment(one.failed_at),
+            one.source,
+            one.type,
+            one.handler,
+            str(one.failures),
+            "now" if one.next_at is None else moment(one.next_at),
+            one.vendor_id or "-",
+            short.get(one.event, one.event),
+            _place(one.place),
+            one.error or "-",
+        )
+        for one in jobs
+    ]
+    heads = (
+        *("FAILED", "SOURCE", "TYPE", "HANDLER", "FAILURES", "NEXT TRY"),
         *("EVENT", "ID", "PLACE", "ERROR"),
     )
     return Table(heads, rows)

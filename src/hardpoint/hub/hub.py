@@ -431,9 +431,10 @@ class Hub:
     async def resolve(
         self, event_id: str, handler: str | None = None, *, note: str, actor: str = ""
     ) -> int:
-        """Close an event's dead letters and parked jobs without running them; gives how many.
+        """Close an event's dead, parked and waiting jobs without running them; gives how many.
 
-        They count as done from then on, and a replay leaves them alone without `force`.
+        They count as done from then on, and a replay leaves them alone without `force`. A job that
+        runs at this moment is left alone.
 
         Args:
             event_id: ours.

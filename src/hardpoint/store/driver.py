@@ -358,12 +358,14 @@ class InboxStore(Protocol):
     async def resolve(
         self, event: str, handler: str | None = None, *, note: str, actor: str = ""
     ) -> int:
-        """Close an event's dead letters, all or one handler's: someone has done what was to do.
+        """Close an event's dead letters and the jobs that wait, all or one handler's.
+
+        Someone has done what was to do, or it is not to be done any more.
 
         Each is recorded as one more attempt that is done, with the note, which goes into the audit
         record too. What is known of its calls stays as it is.
 
         Returns:
-            How many it closed; a job that is unfinished or done is left alone.
+            How many it closed; a job that runs now or is done is left alone.
         """
         ...

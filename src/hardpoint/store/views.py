@@ -78,6 +78,29 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the user's code the last attempt failed."""
 
 
+class FailingJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that has failed and is tried again.
+
+    Attributes:
+        failed_at: when its last attempt ended.
+        next_at: when it is tried again; None while it runs.
+        error, place: of its last attempt.
+        jobs: how many jobs of this handler fail.
+    """
+
+    event: str
+    source: str
+    vendor_id: str | None
+    type: str
+    handler: str
+    failures: int
+    failed_at: float
+    next_at: float | None
+    error: str | None
+    place: Place | None
+    jobs: int
+
+
 class RefusedRun(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that a source refused for one reason, with no hour between them that had none.
 
@@ -153,6 +176,15 @@ class StoreReader(Protocol):
 
     def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
         """The newest first."""
+        ...
+
+    def failing(self, *, limit: int = 50, each: bool = True) -> Sequence[FailingJob]:
+        """Jobs that fail and are tried again, the last to fail first.
+
+        Args:
+            limit: how many at most.
+            each: every such job; otherwise the last of each handler.
+        """
         ...
 
     def counts(self) -> dict[str, int]:

@@ -56,11 +56,8 @@ def library_finding(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> s
     if not affected:
         return None
     return (
-        f"SQLite {'.'.join(map(str, version))} has the WAL-reset bug (3.7.0 to 3.51.2): "
-        "hardpoint copies the log only after a commit of its own, which avoids it; a connection of "
-        "yours to the store's file must never copy it: open it through hub.connect(), and hand a "
-        "SQLAlchemy engine to hub.prepare_engine(). Let no other program write to the file while "
-        "the server runs, the sqlite3 shell and backup tools included"
+        f"SQLite {'.'.join(map(str, version))} has the WAL-reset bug, which hardpoint avoids: open"
+        " its file by hub.connect() or hub.prepare_engine(), and let no other program write to it"
     )
 
 

@@ -156,10 +156,11 @@ class Operations:
         return made
 
     def resolve(self, event: str, handler: str | None, actor: str, note: str) -> int:
-        """Close dead letters: their jobs are done by someone's hand; gives how many."""
+        """Close dead letters and waiting jobs: done by someone's hand; gives how many."""
         execute, now = self._connection.execute, self._clock.now()
         execute(_OPERATIONS["resolved"], (now, now, f"resolved: {note}", event, handler))
         closed = execute(_OPERATIONS["resolve"], (event, handler)).rowcount
+        closed += execute(_OPERATIONS["resolve_waiting"], (event, handler)).rowcount
         self._record(now, actor, "resolve", _target(event, handler), note)
         return closed
 

@@ -26,6 +26,7 @@ from hardpoint.store.views import (
     DeadLetter,
     EventSummary,
     EventView,
+    FailingJob,
     JobView,
     RefusedRun,
     State,
@@ -155,6 +156,12 @@ class SqliteReader:
         """The newest first."""
         with self._look() as connection:
             return [_dead(row) for row in connection.execute(self._sql["dead_letters"], (limit,))]
+
+    def failing(self, *, limit: int = 50, each: bool = True) -> Sequence[FailingJob]:
+        """Jobs that fail and are tried again, the last to fail first; see `StoreReader`."""
+        with self._look() as connection:
+            rows = connection.execute(self._sql["failing"], {"each": each, "limit": limit})
+            return [_failing(row) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """How many events there are in each `State`, and `total`."""
@@ -292,6 +299,24 @@ def _call(row: Any) -> CallView:
         started_at=started_at,
         ended_at=ended_at,
         subject=subject,
+    )
+
+
+def _failing(row: Any) -> FailingJob:
+    event, source, vendor_id, type_, handler, failures, failed_at, next_at, *rest, place = row
+    error, jobs = rest
+    return FailingJob(
+        event=event,
+        source=source,
+        vendor_id=vendor_id,
+        type=type_,
+        handler=handler,
+        failures=failures,
+        failed_at=failed_at,
+        next_at=next_at,
+        error=error,
+        place=Place.read(place),
+        jobs=jobs,
     )
 
 

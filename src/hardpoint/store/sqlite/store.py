@@ -263,7 +263,7 @@ class SqliteStore:
     async def resolve(
         self, event: str, handler: str | None = None, *, note: str, actor: str = ""
     ) -> int:
-        """Close an event's dead letters; see `InboxStore.resolve`."""
+        """Close an event's dead letters and waiting jobs; see `InboxStore.resolve`."""
         return await self.submit(self.engine.operations.resolve, event, handler, actor, note)
 
     async def submit(

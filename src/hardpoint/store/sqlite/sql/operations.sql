@@ -38,11 +38,18 @@ where event = ? and exists (
 
 -- name: resolved
 insert into hardpoint_attempt (event, handler, number, started_at, ended_at, outcome, error)
-select event, handler, fence + 1, ?, ?, 'done', ? from hardpoint_dead
+select event, handler, fence + 1, ?, ?, 'done', ?
+from (
+    select event, handler, fence from hardpoint_dead
+    union all select event, handler, fence from hardpoint_job where boot is null
+)
 where event = ? and handler = coalesce(?, handler)
 
 -- name: resolve
 delete from hardpoint_dead where event = ? and handler = coalesce(?, handler)
+
+-- name: resolve_waiting
+delete from hardpoint_job where event = ? and handler = coalesce(?, handler) and boot is null
 
 -- name: handled
 update hardpoint_event set handlers = ? where id = ? and handlers = 0

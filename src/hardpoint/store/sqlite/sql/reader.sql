@@ -119,6 +119,29 @@ select
 from hardpoint_dead d join hardpoint_event e on e.id = d.event
 where d.event = ? order by d.handler
 
+-- name: failing
+with failing as (
+    select
+        j.event, j.handler, j.failures, a.ended_at as failed_at,
+        case when j.boot is null then j.run_at end as next_at,
+        a.error, a.place as place,
+        count(*) over (partition by j.handler) as jobs,
+        row_number() over (partition by j.handler order by a.ended_at desc, j.event desc) as turn
+    from hardpoint_job j
+    join hardpoint_attempt a on a.event = j.event and a.handler = j.handler
+        and a.number = (
+            select max(number) from hardpoint_attempt where event = j.event and handler = j.handler
+        )
+    where j.failures > 0
+)
+select
+    f.event, e.source, e.vendor_id, e.type, f.handler, f.failures, f.failed_at, f.next_at,
+    f.error, f.jobs, f.place
+from failing f join hardpoint_event e on e.id = f.event
+where :each or f.turn = 1
+order by f.failed_at desc, f.event desc
+limit :limit
+
 -- name: counts
 with
     busy as (select distinct event from hardpoint_job),
