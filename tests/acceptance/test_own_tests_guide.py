@@ -74,7 +74,13 @@ def test_the_files_of_the_guide_are_a_suite_that_passes(pytester: pytest.Pyteste
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error")
     tests = sum(source.count("\ndef test_") for source in sources.values())
     result.assert_outcomes(passed=tests)
-    assert tests >= 7
+    assert tests >= 9
+
+
+def test_the_first_test_has_at_most_ten_lines() -> None:
+    first, *_ = [source for name, source in files("python").items() if name.startswith("test_")]
+    assert "hardpoint_hub.deliver(" in first
+    assert len([line for line in first.splitlines() if line]) == 9
 
 
 def test_its_commands_are_what_the_command_line_takes() -> None:

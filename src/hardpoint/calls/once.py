@@ -151,6 +151,10 @@ class Once:
         self._remember(name, intent.fingerprint, found, kind)
         return found
 
+    def forget(self) -> None:
+        """Ask the store again; for tests, which put another in its place."""
+        self._recent.clear()
+
     def _remember(
         self, name: tuple[str, str], arguments: bytes, result: object, kind: object
     ) -> None:
@@ -171,6 +175,7 @@ class BlockingOnce:
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._once = Once(journal, clock)
+        self.forget = self._once.forget
 
     def __call__(
         self,

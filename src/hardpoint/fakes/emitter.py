@@ -129,24 +129,23 @@ class Emitter:
 
     def send(self, url: str, emission: Emission, chaos: Chaos = ORDERLY) -> Delivered:
         """Send one, once."""
-        signed = emission.body + b" " if chaos.forged else emission.body
-        headers = self._signer.sign(
-            signed,
-            now=self._now() - chaos.late,
-            event_id=emission.event_id,
-            event_type=emission.event_type,
-        )
-        request = Request(
-            method="POST",
-            url=url,
-            headers=(("content-type", emission.content_type), *headers),
-            body=emission.body,
-        )
+        headers = tuple(self.headers(emission, chaos))
+        request = Request(method="POST", url=url, headers=headers, body=emission.body)
         try:
             status = run(self._transport.send(request)).status
         except HardpointError:
             status = 0
         return Delivered(event_id=emission.event_id, event_type=emission.event_type, status=status)
+
+    def headers(self, emission: Emission, chaos: Chaos = ORDERLY) -> list[tuple[str, str]]:
+        """What one is sent with, signed now."""
+        proof = self._signer.sign(
+            emission.body + b" " if chaos.forged else emission.body,
+            now=self._now() - chaos.late,
+            event_id=emission.event_id,
+            event_type=emission.event_type,
+        )
+        return [("content-type", emission.content_type), *proof]
 
     def follow(
         self, url: str, chaos: Chaos = ORDERLY, told: Callable[[Delivered], object] = _ignore

@@ -69,6 +69,13 @@ class FakeServer:
         self._conversations: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
+    def replace(self, app: App, faults: Faults) -> None:
+        """Serve another account at the same address, of which nothing is known yet."""
+        self.app, self.faults = app, faults
+        self.requests = 0
+        self.exchanges = deque(maxlen=EXCHANGES_KEPT)
+        self._control = Control(app, faults, self.exchanges)
+
     @property
     def ledger(self) -> Ledger:
         """What the vendor did."""

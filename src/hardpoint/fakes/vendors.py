@@ -38,12 +38,14 @@ class VendorFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         settings: arguments of the provider's settings that reach this account.
         address: which of the provider's settings takes the fake's URL.
+        instead: settings that name another account, and go together with none of these.
         webhook_secret: the secret of a source that takes its webhooks.
         triggers: the values that make it answer in a certain way.
     """
 
     settings: Mapping[str, str] = {}
     address: str = "base_url"
+    instead: tuple[str, ...] = ()
     webhook_secret: str | None = None
     triggers: tuple[Trigger, ...] = ()
 

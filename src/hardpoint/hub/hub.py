@@ -262,6 +262,11 @@ class Hub:
 
     # Life
 
+    @property
+    def started(self) -> bool:
+        """Whether it runs, in an event loop that runs."""
+        return self._life.home is not None
+
     async def open(self) -> None:
         """Open the store alone, to retry or replay or call out without serving."""
         await self.store.ensure_open()
@@ -306,6 +311,16 @@ class Hub:
         finally:
             # After a failure what was in flight is suspect, as it is after a crash.
             await self.store.close(clean=self.failure is None)
+
+    def renew(self) -> None:
+        """Make it as good as new while it is stopped: circuits closed, access tokens forgotten.
+
+        For tests; `hardpoint.testing` calls it between them.
+        """
+        self._ports.close_circuits()
+        self.once.forget()
+        self._accounts = None
+        self.failure = None
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -162,6 +162,12 @@ class Ports:
             taken, self._retired = self._retired, []
             return taken
 
+    def close_circuits(self) -> None:
+        """Let calls through again, and forget what failed before."""
+        for policy in (*self._policies.values(), *self._given.values()):
+            if policy.settings.breaker is not None and policy.settings.key is None:
+                policy.breaker.reset()
+
     def _build(self, port: str, settings: ConnectionSettings) -> Any:
         name = settings.name
         driver = load(_driver_reference(port, settings))

@@ -5,10 +5,10 @@ Every refusal names the path of the offending key, what is wrong and what to wri
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
@@ -129,6 +129,8 @@ class Settings:
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             path=where,
         )
+        for substitute in SUBSTITUTES:
+            settings = substitute(settings)
         if secrets:
             for key, secret in settings.secrets():
                 _require(key, secret)
@@ -150,6 +152,10 @@ class Settings:
         references = [secret.reference for _, secret in self.secrets()]
         paths = [Path(one[5:]) for one in references if one.startswith("file:")]
         return (*([self.path] if self.path else []), *dict.fromkeys(paths))
+
+
+SUBSTITUTES: Final[list[Callable[[Any], Any]]] = []
+"""What tests make of the settings of a file, before its secrets are looked for; else empty."""
 
 
 def _public_url(table: TomlTable) -> str | None:

@@ -187,6 +187,12 @@ class Hub:
         if not self._borrowed:
             self.store.close_blocking()
 
+    def renew(self) -> None:
+        """Close it and make it as good as new; see `hardpoint.Hub.renew`."""
+        self._ports.close_circuits()
+        self.once.forget()
+        self.close()
+
     def _open_vault(self) -> "Vault":
         from hardpoint.runtime.work import BlockingWork
         from hardpoint.sync.vault import Vault

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hardpoint.fakes.ledger import Ledger as Ledger
     from hardpoint.fakes.ledger import LedgerEntry as LedgerEntry
     from hardpoint.fakes.server import FakeServer as FakeServer
+    from hardpoint.testing.application import HubUnderTest as HubUnderTest
     from hardpoint.testing.assertions import assert_call_budget as assert_call_budget
     from hardpoint.testing.assertions import assert_exactly_once as assert_exactly_once
     from hardpoint.testing.assertions import assert_no_secret_in as assert_no_secret_in
@@ -57,6 +58,7 @@ else:
             "hardpoint.fakes.issuer": ("FakeIssuer",),
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.server": ("FakeServer",),
+            "hardpoint.testing.application": ("HubUnderTest",),
             "hardpoint.testing.assertions": (
                 "assert_call_budget",
                 "assert_exactly_once",

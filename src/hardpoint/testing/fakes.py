@@ -66,10 +66,11 @@ class Fakes:
 
     def told(self) -> list[tuple[str, str]]:
         """What each saw and did, under its name: what one wants to read when a test has failed."""
-        return [(f"fake {one.app.name} at {one.url}", _account(one)) for one in self.servers]
+        return [(f"fake {one.app.name} at {one.url}", account_of(one)) for one in self.servers]
 
 
-def _account(server: FakeServer) -> str:
+def account_of(server: FakeServer) -> str:
+    """What a fake saw and did, a line each."""
     lines = [str(one) for one in (*server.exchanges, *server.ledger.entries())]
     left_out = len(lines) - _TOLD_MAX
     if left_out > 0:

@@ -18,18 +18,23 @@ import pytest
 
 if TYPE_CHECKING:
     from hardpoint.fakes.server import FakeServer
+    from hardpoint.testing.application import HubUnderTest
     from hardpoint.testing.clock import ManualClock
     from hardpoint.testing.conformance.modes import Mode
     from hardpoint.testing.fakes import Fakes
     from hardpoint.testing.network import Network
+    from hardpoint.testing.sandbox import Sandbox
 
 _PROVIDERS = Path(__file__).parents[1] / "providers"
 _MARKER = "hardpoint"
+_SAY = "hardpoint_hub = shop:hub"
 _MARKS = frozenset({"network", "seed"})
 
 _SEED = pytest.StashKey[int]()
 _FAKES = pytest.StashKey["Fakes"]()
 _NETWORK = pytest.StashKey["Network"]()
+_SANDBOX = pytest.StashKey["Sandbox"]()
+_HUB = pytest.StashKey["HubUnderTest"]()
 
 
 @pytest.fixture
@@ -70,6 +75,29 @@ def hardpoint_fakes(request: pytest.FixtureRequest, hardpoint_seed: int) -> "Gen
 
 
 @pytest.fixture
+def hardpoint_hub(request: pytest.FixtureRequest, hardpoint_seed: int) -> "Generator[HubUnderTest]":
+    """The application's hub, started on an empty store, with a fake for each of its vendors.
+
+    Which hub it is, the configuration of pytest says: `hardpoint_hub = shop:hub`.
+    """
+    from hardpoint.testing.application import HubUnderTest, application
+
+    reference = request.config.getini("hardpoint_hub")
+    if not reference:
+        raise pytest.UsageError(
+            "hardpoint_hub needs a line in the configuration of pytest: " + _SAY
+        )
+    sandbox = request.config.stash[_SANDBOX]
+    under_test = HubUnderTest(sandbox, application(reference, sandbox))
+    request.node.stash[_HUB] = under_test
+    under_test.start(hardpoint_seed)
+    try:
+        yield under_test
+    finally:
+        under_test.stop()
+
+
+@pytest.fixture
 def hardpoint_network(request: pytest.FixtureRequest) -> "Generator[Network]":
     """No connection leaves this machine.
 
@@ -93,10 +121,14 @@ def mode(request: pytest.FixtureRequest) -> "Generator[Mode]":
 
 
 def _vendor(name: str) -> Any:
-    def vendor(hardpoint_fakes: "Fakes") -> "FakeServer":
-        return hardpoint_fakes(name)
+    def vendor(request: pytest.FixtureRequest) -> "FakeServer":
+        if "hardpoint_hub" in request.fixturenames:
+            return request.getfixturevalue("hardpoint_hub").fake(name)
+        return request.getfixturevalue("hardpoint_fakes")(name)
 
-    vendor.__doc__ = f"The fake of {name}, running."
+    vendor.__doc__ = (
+        f"The fake of {name}, running: the one that hardpoint_hub calls, if it is there."
+    )
     return pytest.fixture(name=f"fake_{name}")(vendor)
 
 
@@ -120,6 +152,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "what tests may reach: open; or loopback, with the hosts to be allowed beside it",
         default="open",
     )
+    parser.addini("hardpoint_hub", "the application's hub, for the fixture of that name: " + _SAY)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Have the application's configuration changed as it is loaded, whoever imports it first."""
+    if early_config.getini("hardpoint_hub"):
+        from hardpoint.testing import sandbox
+
+        made: Sandbox = sandbox.Sandbox()
+        early_config.stash[_SANDBOX] = made
+        early_config.add_cleanup(made.close)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """From here on configurations are loaded by tests, and are theirs."""
+    if _SANDBOX in session.config.stash:
+        session.config.stash[_SANDBOX].end_importing()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -190,6 +240,8 @@ def _told(item: pytest.Item) -> list[tuple[str, str]]:
         told.append(("hardpoint seed", f"{seed}; again with --hardpoint-seed={seed}"))
     if _FAKES in item.stash:
         told += item.stash[_FAKES].told()
+    if _HUB in item.stash:
+        told += item.stash[_HUB].told()
     if _NETWORK in item.stash and item.stash[_NETWORK].refused:
         told.append(("hardpoint network, refused", "\n".join(item.stash[_NETWORK].refused)))
     return told

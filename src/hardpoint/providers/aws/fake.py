@@ -50,14 +50,6 @@ class FakeS3:
     """
 
     name = "aws"
-    facts = VendorFacts(
-        settings={
-            "bucket": BUCKET,
-            "region": REGION,
-            "access_key_id": ACCESS_KEY_ID,
-            "secret_access_key": SECRET_ACCESS_KEY,
-        }
-    )
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.ledger = Ledger()
@@ -70,6 +62,7 @@ class FakeS3:
                 "secret_access_key": SECRET_ACCESS_KEY,
             },
             address="endpoint_url",
+            instead=("session_token", "compatible_host"),
         )
         self.bucket = Bucket(self.ledger, now)
         self._now = now

@@ -64,7 +64,10 @@ class FakeStripe:
         self.emitter = Emitter(StripeWebhooks(secrets=[Secret.value(webhook_secret)]), now=now)
         self.account = Account(self.ledger, now, self._tell)
         self.facts = VendorFacts(
-            settings={"secret_key": secret_key}, webhook_secret=webhook_secret, triggers=TRIGGERS
+            settings={"secret_key": secret_key},
+            instead=("live",),
+            webhook_secret=webhook_secret,
+            triggers=TRIGGERS,
         )
         self.keys_under_way: set[str] = set()
         """Keys whose first call has not ended, to be answered 409."""

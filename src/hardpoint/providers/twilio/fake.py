@@ -63,6 +63,7 @@ class FakeTwilio:
         self.emitter = Emitter(_Signer(auth_token, self._callbacks), now=now)
         self.facts = VendorFacts(
             settings={"account_sid": ACCOUNT_SID, "secret": auth_token, "from_": SENDER},
+            instead=("api_key_sid", "messaging_service_sid"),
             webhook_secret=auth_token,
             triggers=TRIGGERS,
         )

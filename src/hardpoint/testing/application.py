@@ -1,0 +1,398 @@
+"""An application's hub under test: started, its store empty, its vendors imitated.
+
+def test_a_paid_order_is_marked(hardpoint_hub):
+    hardpoint_hub.deliver("billing", "payment_intent.succeeded")
+    hardpoint_hub.drained()
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine, Iterable, Mapping
+from importlib import import_module
+from typing import Any, TypeVar, cast, final
+
+import msgspec
+
+from hardpoint.core.errors import ConfigurationError, MisuseError
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.fakes.emitter import Emission
+from hardpoint.fakes.server import FakeServer
+from hardpoint.fakes.vendors import emitter_of
+from hardpoint.hub.hub import Hub
+from hardpoint.hub.sources import prepare
+from hardpoint.store.driver import Outcome
+from hardpoint.store.views import JobView, State
+from hardpoint.sync import Hub as BlockingHub
+from hardpoint.testing.fakes import account_of
+from hardpoint.testing.sandbox import Sandbox
+from hardpoint.webhooks.attempts import HandlerFinished
+from hardpoint.webhooks.inbox import EventReceived
+from hardpoint.webhooks.samples import samples
+
+_Result = TypeVar("_Result")
+
+DRAIN_SECONDS = 10.0
+"""What `drained` waits unless told otherwise."""
+STEP_SECONDS = 30.0
+"""What a start, a stop or a delivery may take; more is a hub that hangs."""
+
+_LOOK_SECONDS = 0.05
+"""Between two looks into the store, where nobody says that something has ended."""
+_FAILED = frozenset({Outcome.FAILED, Outcome.DEAD, Outcome.NEEDS_RECONCILE})
+_EVENTS_MAX = 10_000
+
+
+@final
+class HubUnderTest:
+    """What the fixture `hardpoint_hub` gives. Its methods block, also in `async def` tests.
+
+    The hub runs in an event loop of its own, on another thread, as it does beside a web server.
+
+    Attributes:
+        hub: the application's own, started; also a `hardpoint.sync.Hub`, which receives nothing.
+        fakes: the fake of each connection, by the connection's name.
+        finished: every attempt of a handler that has ended, in order.
+    """
+
+    def __init__(self, sandbox: Sandbox, hub: Hub | BlockingHub) -> None:
+        self.hub = hub
+        self.fakes = sandbox.fakes(hub.settings)
+        self.finished: list[HandlerFinished] = []
+        self._sandbox = sandbox
+        self._received: dict[str | None, EventReceived] = {}
+        self._told = 0
+        self._changed = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="hardpoint-hub", daemon=True
+        )
+        self._stop_listening = hub.listeners.add(self._heard)
+
+    def fake(self, name: str) -> FakeServer:
+        """The fake of a connection, or of a vendor with one connection.
+
+        Raises:
+            ConfigurationError: there is none, or there are several.
+        """
+        owners = self.hub.settings.connections
+        found = [one for one in self.fakes if name in {one, owners[one].provider}]
+        if len(found) != 1:
+            known = ", ".join(f"{one} ({owners[one].provider})" for one in self.fakes) or "none"
+            raise ConfigurationError(
+                "hardpoint_hub",
+                f"{len(found)} fakes are called {name!r}",
+                fix=f"There are: {known}",
+            )
+        return self.fakes[found[0]]
+
+    def deliver(
+        self,
+        source: str,
+        event: str | None = None,
+        values: Mapping[str, Any] | None = None,
+        *,
+        body: bytes | Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """A vendor delivers a webhook, signed, at the hub's own door; gives the ids of its events.
+
+        It returns when they are stored. `drained` waits until they are handled.
+
+        Args:
+            source: as configured.
+            event: the type of a sample of the vendor's, as `hardpoint trigger` has them. Without
+                it, everything that the fake of this vendor has to say by now is delivered.
+            values: what to change in the sample, by path: `{"data.object.amount": 500}`.
+            body: the body itself, in place of a sample.
+
+        Raises:
+            ConfigurationError: no such source, no such sample, or nothing to sign with.
+            AssertionError: the hub did not take it.
+        """
+        __tracebackhide__ = True
+        hub = self._receiving("deliver")
+        if source not in hub.settings.webhooks:
+            known = ", ".join(hub.settings.webhooks) or "none"
+            raise ConfigurationError(
+                f"webhooks.{source}", "is not configured", fix=f"Configured sources: {known}"
+            )
+        if event is None:
+            requests = list(self._emitted(source))
+        else:
+            emission = self._emission(source, event, values or {}, body)
+            requests = [(emission, self._signed(source, emission))]
+        return [
+            found
+            for emission, headers in requests
+            for found in self._post(source, emission, headers)
+        ]
+
+    def drained(
+        self, seconds: float = DRAIN_SECONDS, *, fails: bool = False
+    ) -> list[HandlerFinished]:
+        """Wait until no job is due; gives the attempts that have ended since the last call.
+
+        A job that waits for its next attempt, some seconds from now, is not due.
+
+        Args:
+            seconds: how long at most.
+            fails: handlers may fail; else the first failure is raised, from the handler's error.
+
+        Raises:
+            AssertionError: a handler failed, or a job is still due: says which.
+        """
+        __tracebackhide__ = True
+        hub = self._receiving("drained")
+        until = time.monotonic() + seconds
+        while True:
+            with self._changed:
+                seen = len(self.finished)
+            left = _due(hub)
+            late = time.monotonic() >= until
+            if late or not left:
+                break
+            with self._changed:
+                self._changed.wait_for(lambda seen=seen: len(self.finished) > seen, _LOOK_SECONDS)
+        with self._changed:
+            ended, self._told = self.finished[self._told :], len(self.finished)
+        failed = next((one for one in ended if one.outcome in _FAILED), None)
+        if failed is not None and not fails:
+            raise AssertionError(_failure(failed)) from failed.exception
+        if hub.failure is not None:
+            raise AssertionError("the hub cannot work any more") from hub.failure
+        if left:
+            waiting = "\n".join(f"  {one}" for one in left)
+            raise AssertionError(f"after {seconds:g} seconds there is still due:\n{waiting}")
+        return ended
+
+    def run(self, work: Coroutine[Any, Any, _Result], seconds: float = STEP_SECONDS) -> _Result:
+        """Await something in the hub's own event loop: `run(hub.retry(event_id))`.
+
+        Raises:
+            MisuseError: it is called there, which would wait for itself.
+            TimeoutError: it took longer; it is cancelled.
+        """
+        __tracebackhide__ = True
+        try:
+            self._receiving("run")
+        except MisuseError:
+            work.close()
+            raise
+        doing = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return doing.result(seconds)
+        finally:
+            doing.cancel()
+
+    def start(self, seed: int = 0) -> None:
+        """Start it as if it were new, in a loop of its own.
+
+        Args:
+            seed: for what goes wrong by chance.
+
+        Raises:
+            MisuseError: the test, or a fixture, has started it before.
+        """
+        hub = self.hub
+        if isinstance(hub, Hub) and hub.started:
+            raise MisuseError(
+                "the hub was started before the fixture hardpoint_hub was there: what starts it, "
+                "a test client say, has to ask for that fixture"
+            )
+        hub.renew()
+        self._sandbox.renew(seed)
+        if isinstance(hub, Hub):
+            self._thread.start()
+            try:
+                self.run(hub.start())
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """Stop it; what is left of it goes with its folder."""
+        self._stop_listening()
+        try:
+            if isinstance(self.hub, BlockingHub):
+                self.hub.close()
+            else:
+                self.run(_ended(self.hub))
+        finally:
+            if self._thread.is_alive():
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join()
+            self._loop.close()
+
+    def told(self) -> list[tuple[str, str]]:
+        """What each fake saw and what each handler did, for a test that has failed."""
+        told = [(f"fake {name} at {one.url}", account_of(one)) for name, one in self.fakes.items()]
+        with self._changed:
+            lines = [*map(_line, self.finished)]
+        return [*told, ("hardpoint handlers", "\n".join(lines or ["none was called"]))]
+
+    def _receiving(self, doing: str) -> Hub:
+        if isinstance(self.hub, BlockingHub):
+            raise MisuseError(
+                f"{doing} needs a hub that receives webhooks: name the application's "
+                "hardpoint.Hub in hardpoint_hub, not its hardpoint.sync.Hub"
+            )
+        if self._thread is threading.current_thread():
+            raise MisuseError(f"{doing} is for tests: a handler would wait for itself")
+        return self.hub
+
+    def _emitted(self, source: str) -> Iterable[tuple[Emission, list[tuple[str, str]]]]:
+        owner = self.hub.settings.webhooks[source].provider
+        for name, server in self.fakes.items():
+            emitter = emitter_of(server.app)
+            if emitter is not None and self.hub.settings.connections[name].provider == owner:
+                yield from ((one, emitter.headers(one)) for one in emitter.pending())
+
+    def _emission(
+        self,
+        source: str,
+        event: str,
+        values: Mapping[str, Any],
+        body: bytes | Mapping[str, Any] | None,
+    ) -> Emission:
+        if body is not None:
+            content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+            return Emission(event_id=Uuid7()(), event_type=event, body=content)
+        owner = self.hub.settings.webhooks[source].provider
+        sample = samples(owner).sample(event, now=time.time(), ids=Uuid7(), overrides=values)
+        return Emission(
+            event_id=sample.id,
+            event_type=sample.type,
+            body=sample.body,
+            content_type=sample.content_type,
+        )
+
+    def _signed(self, source: str, emission: Emission) -> list[tuple[str, str]]:
+        settings = self.hub.settings
+        owner = settings.webhooks[source].provider
+        scheme: Any = prepare(settings)[0][source].scheme
+        facts = {"event_id": emission.event_id, "event_type": emission.event_type}
+        try:
+            proof = scheme.sign(emission.body, now=time.time(), **facts)
+        except ConfigurationError:
+            signer = self._sandbox.signer(settings, owner)
+            emitter = None if signer is None else emitter_of(signer)
+            if emitter is None:  # only the vendor has the key, and nobody stands in for it
+                raise
+            return emitter.headers(emission)
+        return [("content-type", emission.content_type), *proof]
+
+    def _post(self, source: str, emission: Emission, headers: list[tuple[str, str]]) -> list[str]:
+        __tracebackhide__ = True
+        with self._changed:
+            before = set(self._received)
+        status = self.run(_posted(self._receiving("deliver"), source, headers, emission.body))
+        if not 200 <= status < 300:
+            raise AssertionError(
+                f"the hub answered {status} to {emission.event_type or 'a webhook'} of {source}"
+            )
+        with self._changed:
+            return [one for one in self._received if one is not None and one not in before]
+
+    def _heard(self, event: object) -> None:
+        with self._changed:
+            if isinstance(event, HandlerFinished):
+                self.finished.append(event)
+            elif isinstance(event, EventReceived):
+                self._received[event.event_id] = event
+            self._changed.notify_all()
+
+
+def application(reference: str, sandbox: Sandbox) -> Hub | BlockingHub:
+    """The hub that `module:name` is, or makes.
+
+    Raises:
+        ConfigurationError: there is none, or it was not loaded for tests.
+    """
+    name, _, attribute = reference.partition(":")
+    with sandbox.importing():
+        found: Any = import_module(name)
+        for one in (attribute or "hub").split("."):
+            if not hasattr(found, one):
+                raise ConfigurationError(
+                    "hardpoint_hub", f"{reference!r}: {name} has no {one}", fix="Write module:name"
+                )
+            found = getattr(found, one)
+        if callable(found):  # a hub is not
+            found = found()
+    if not isinstance(found, Hub | BlockingHub):
+        raise ConfigurationError(
+            "hardpoint_hub",
+            f"{reference!r} is no hub but {type(found).__qualname__}",
+            fix="Name a hardpoint.Hub, a hardpoint.sync.Hub, or a function that makes one",
+        )
+    if not sandbox.made(found.settings):
+        raise ConfigurationError(
+            "hardpoint_hub",
+            f"{reference!r} keeps the settings of production",
+            fix="Load them from a file, with Hub.load, and in no plugin of pytest",
+        )
+    return found
+
+
+async def _posted(hub: Hub, source: str, headers: list[tuple[str, str]], body: bytes) -> int:
+    """The status that its door answers; the hub is started again if the application stopped it."""
+    await hub.start()
+    encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/webhooks/{source}",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [*encoded, (b"content-length", b"%d" % len(body))],
+    }
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    await hub.asgi()(scope, receive, cast("Any", send))
+    return statuses[0]
+
+
+async def _ended(hub: Hub) -> None:
+    await hub.stop(grace=0)
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+def _due(hub: Hub) -> list[str]:
+    """The jobs that are due or under way, each in a line."""
+    reader = hub.reader()
+    try:
+        pending = reader.events(state=State.PENDING, limit=_EVENTS_MAX)
+        views = [view for one in pending for view in reader.event(one.id)]
+    finally:
+        reader.close()
+    now = time.time()
+    return [
+        f"{job.handler}, for {view.summary.type or 'an event'} of {view.summary.source}: "
+        f"{_state(job)}"
+        for view in views
+        for job in view.jobs
+        if job.running or job.run_at <= now
+    ]
+
+
+def _state(job: JobView) -> str:
+    doing = "it runs" if job.running else "it waits for a place"
+    return f"{doing}, after {job.failures} failures" if job.failures else doing
+
+
+def _line(one: HandlerFinished) -> str:
+    error = f": {one.error}" if one.error else ""
+    about = f"for {one.type} of {one.source}"
+    return f"{one.handler}, attempt {one.attempt}, {about}: {one.outcome}{error}"
+
+
+def _failure(one: HandlerFinished) -> str:
+    again = "" if one.retry_in is None else f"; it would be tried again in {one.retry_in:.0f} s"
+    return f"handler {_line(one)}{again}"
