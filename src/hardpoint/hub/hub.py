@@ -319,7 +319,7 @@ class Hub:
         """
         self._ports.close_circuits()
         self.once.forget()
-        self._accounts = None
+        self._accounts.take()
         self.failure = None
 
     async def __aenter__(self) -> Self:
