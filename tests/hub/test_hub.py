@@ -290,7 +290,7 @@ def test_the_first_failure_is_the_one_that_is_told_and_a_new_start_forgets_it(fo
             await deliver(hub)
             await until(lambda: hub.failure)
             hub.store.break_down("second")
-            await until(lambda: all(task.done() for task in hub._life._tasks))
+            await until(lambda: all(task.done() for task in hub.life._tasks))
         first = hub.failure
         del hub.store.complete
         async with hub:
@@ -562,7 +562,7 @@ def test_what_a_stopped_hub_had_running_is_no_failure_of_the_next_start(folder):
 
     async def scenario():
         async with hub:
-            hub._life._cancelled(asyncio.current_task())
+            hub.life._cancelled(asyncio.current_task())
             assert hub.failure is None
 
     asyncio.run(scenario())
@@ -628,7 +628,7 @@ def test_a_source_that_is_added_is_handled_though_a_call_has_opened_the_store(fo
             (folder / "hardpoint.toml").write_text(CONFIGURATION)
             for _ in range(reloads):
                 await hub.reload()
-            assert len(hub._life._tasks) == 2  # it is handled by one worker alone
+            assert len(hub.life._tasks) == 2  # it is handled by one worker alone
             hub.on("billing")(handler)
             assert await deliver(hub) is STORED
             await until(lambda: handled)

@@ -77,6 +77,7 @@ class Hub:
 
     Attributes:
         failure: why it cannot work any more, told as `HubFailed` too; None while it can.
+        life: knows in which event loop it runs.
         generation: counts the configurations that were in force.
         once: `await hub.once(key, call, ...)` makes a call once for its key; see `Once`.
         journal: where calls are written down that their provider could not tell from a repeat; it
@@ -142,7 +143,7 @@ class Hub:
         forward = Forwarder(self._transport, self._targets.get, self._clock)
         self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
         self._accounts = MadeOnce(self._make_accounts)
-        self._life = Life(self)
+        self.life = Life(self)
         self._reloading = LoopLock()
         self._put_in_force(settings, prepare(settings))
 
@@ -262,11 +263,6 @@ class Hub:
 
     # Life
 
-    @property
-    def started(self) -> bool:
-        """Whether it runs, in an event loop that runs."""
-        return self._life.home is not None
-
     async def open(self) -> None:
         """Open the store alone, to retry or replay or call out without serving."""
         await self.store.ensure_open()
@@ -286,41 +282,36 @@ class Hub:
             StoreUnavailableError: it cannot be had, and is not waited for.
             StoreCorruptError: it is not a store of ours, or of a newer version.
         """
-        await self._life.start(wait=wait)
+        await self.life.start(wait=wait)
 
     @property
     def waiting(self) -> StoreUnavailableError | None:
         """Why a hub that was started takes no webhooks yet; None if it does."""
-        return self._life.waiting
+        return self.life.waiting
 
     async def stop(self, grace: float = 10.0) -> None:
         """Let running handlers finish for `grace` seconds, release the rest, close the store.
 
         Any event loop may stop it: one that was started elsewhere is stopped there.
         """
-        await self._life.stop(grace)
+        await self.life.stop(grace)
 
     async def close(self) -> None:
         """Close what is open, of a hub that was never started."""
         try:
             for transport in (self._transport, self._key_transport, *self._ports.take_transports()):
                 await transport.close()
-            accounts = self._accounts.known()
-            if accounts is not None:
+            if (accounts := self._accounts.known()) is not None:
                 await accounts.close()
         finally:
             # After a failure what was in flight is suspect, as it is after a crash.
             await self.store.close(clean=self.failure is None)
 
     def renew(self) -> None:
-        """Make it as good as new while it is stopped: circuits closed, access tokens forgotten.
-
-        For tests; `hardpoint.testing` calls it between them.
-        """
+        """Between two tests, stopped: forget failed calls, results of `once`, access tokens."""
         self._ports.close_circuits()
         self.once.forget()
         self._accounts.take()
-        self.failure = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -342,8 +333,7 @@ class Hub:
         Raises:
             ConfigurationError: naming the key that is wrong; nothing has changed.
         """
-        path = self.settings.path
-        if path is None:
+        if (path := self.settings.path) is None:
             return
         async with self._reloading:
             settings, prepared = await asyncio.to_thread(load_prepared, path)
@@ -351,7 +341,7 @@ class Hub:
             _refuse_change("worker", self.settings.worker, settings.worker)
             _refuse_change("vault and oauth", self.settings.identity, settings.identity)
             self._put_in_force(settings, prepared)
-            await self._life.receive()
+            await self.life.receive()
 
     def _put_in_force(self, settings: Settings, prepared: Prepared) -> None:
         """All of it at once."""
@@ -378,7 +368,7 @@ class Hub:
             self.receiver,
             start=self.start,
             stop=self.stop,
-            home=lambda: self._life.home,
+            home=lambda: self.life.home,
             listeners=self.listeners,
         )
 
@@ -408,7 +398,7 @@ class Hub:
             actor: who asked, for the audit record.
             reason: why, likewise.
         """
-        self._life.check()
+        self.life.check()
         count = await self.store.retry(event_id, handler, actor=actor, reason=reason)
         self.worker.notify()
         return count
@@ -434,7 +424,7 @@ class Hub:
         Raises:
             ConfigurationError: there is no such handler.
         """
-        self._life.check()
+        self.life.check()
         if handler is not None and handler not in self.handlers.names():
             known = ", ".join(self.handlers.names())
             raise ConfigurationError(f"handler {handler}", "is not known", fix=f"Known: {known}")
@@ -457,7 +447,7 @@ class Hub:
             note: what was found or done, for the record.
             actor: who says so, likewise.
         """
-        self._life.check()
+        self.life.check()
         return await self.store.resolve(event_id, handler, note=note, actor=actor)
 
     def _wanted(self, event_id: str) -> tuple[str, ...]:

@@ -194,7 +194,7 @@ class HubUnderTest:
             MisuseError: the test, or a fixture, has started it before.
         """
         hub = self.hub
-        if isinstance(hub, Hub) and hub.started:
+        if isinstance(hub, Hub) and hub.life.home is not None:
             raise MisuseError(
                 "the hub was started before the fixture hardpoint_hub was there: what starts it, "
                 "a test client say, has to ask for that fixture"
