@@ -337,9 +337,7 @@ class Hub:
             return
         async with self._reloading:
             settings, prepared = await asyncio.to_thread(load_prepared, path)
-            _refuse_change("store", self.settings.store, settings.store)
-            _refuse_change("worker", self.settings.worker, settings.worker)
-            _refuse_change("vault and oauth", self.settings.identity, settings.identity)
+            self.settings.check_change(settings)
             self._put_in_force(settings, prepared)
             await self.life.receive()
 
@@ -471,10 +469,3 @@ class _Awaited:
 
     def effect(self, shells: tuple[str, str]) -> str:
         return shells[0]
-
-
-def _refuse_change(key: str, old: object, new: object) -> None:
-    if new != old:
-        raise ConfigurationError(
-            key, "cannot change while running", fix="Restart to put it in force"
-        )

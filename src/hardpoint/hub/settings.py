@@ -90,6 +90,22 @@ class Settings:
         own = self.webhooks[source].url
         return own or (self.public_url and f"{self.public_url}/webhooks/{source}")
 
+    def check_change(self, new: Self) -> None:
+        """See that a hub that runs can take other settings.
+
+        Raises:
+            ConfigurationError: they differ in what is fixed while it runs.
+        """
+        for key, name in {
+            "store": "store",
+            "worker": "worker",
+            "vault and oauth": "identity",
+        }.items():
+            if getattr(self, name) != getattr(new, name):
+                raise ConfigurationError(
+                    key, "cannot change while running", fix="Restart to put it in force"
+                )
+
     @classmethod
     def load(cls, path: str | Path, *, secrets: bool = True) -> Self:
         """Read a file. Relative paths in it start from its folder.
