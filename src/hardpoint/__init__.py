@@ -123,7 +123,7 @@ if TYPE_CHECKING:
     from hardpoint.store.events import VaultAvailable as VaultAvailable
     from hardpoint.store.events import VaultUnavailable as VaultUnavailable
     from hardpoint.store.events import WriteWasSlow as WriteWasSlow
-    from hardpoint.store.sqlite.limits import Retention as Retention
+    from hardpoint.store.retention import Retention as Retention
     from hardpoint.telemetry.logs import Logs as Logs
     from hardpoint.webhooks.handlers import Permanent as Permanent
     from hardpoint.webhooks.handlers import RetryAfter as RetryAfter
@@ -246,7 +246,7 @@ else:
                 "VaultUnavailable",
                 "WriteWasSlow",
             ),
-            "hardpoint.store.sqlite.limits": ("Retention",),
+            "hardpoint.store.retention": ("Retention",),
             "hardpoint.telemetry.logs": ("Logs",),
             "hardpoint.webhooks.handlers": ("Permanent", "RetryAfter", "Schedule", "Skip"),
             "hardpoint.webhooks.job": ("Job",),

@@ -78,6 +78,57 @@ def test_an_event_outlives_the_process(any_stage):
     any_stage.play(after)
 
 
+@pytest.mark.parametrize("odd", ["a\0b", "a\ud800b", "ü" * 6_000, "", "%_*[\\"])
+def test_any_text_is_taken_and_told_from_any_other(any_stage, odd):
+    async def story(desk):
+        texts = {"type": odd, "account": odd, "correlation_id": odd}
+        first = await desk.accept(odd, **texts)
+        assert first.stored is Stored.NEW
+        assert (await desk.accept(odd, **texts)).stored is Stored.DUPLICATE
+        assert (await desk.accept(odd, b"other", **texts)).stored is Stored.CONFLICT
+        assert (await desk.accept(f"{odd}.", **texts)).stored is Stored.NEW
+        asserted = await desk.accept(odd, asserted=True, **texts)
+        again = await desk.accept(odd, asserted=True, **texts)
+        assert (again.stored, again.id) == (Stored.DUPLICATE, asserted.id)
+        other = await desk.accept(odd, asserted=True, **{**texts, "type": "x"})
+        assert other.stored is Stored.QUARANTINED
+        malformed = await desk.accept(None, b"{", malformed=f"not JSON: {odd}")
+        assert malformed.stored is Stored.QUARANTINED
+        for lease in await desk.claim(2):
+            await desk.complete(lease, Outcome.DEAD, error=odd)
+        await desk.store.resolve(first.id, note=odd, actor=odd)
+        reader = desk.look()
+        found = {view.summary.id for view in reader.event(odd)}
+        reader.close()
+        assert found == {first.id, asserted.id, other.id}
+
+    any_stage.play(story)
+
+
+def test_texts_that_are_shown_alike_are_different_events(any_stage):
+    async def story(desk):
+        ids = ("\0", "␀", "\ud800", "\udfff", "�")
+        for asserted in (False, True):
+            stored = [
+                await desk.accept(one, one.encode("utf-8", "surrogatepass"), asserted=asserted)
+                for one in ids
+            ]
+            assert {one.stored for one in stored} == {Stored.NEW}
+            assert len({one.id for one in stored}) == len(ids)
+
+    any_stage.play(story)
+
+
+def test_a_large_body_comes_back_as_it_was(any_stage):
+    async def story(desk):
+        body = bytes(range(256)) * (4 << 14)
+        assert (await desk.accept("evt_1", body)).stored is Stored.NEW
+        (lease,) = await desk.claim()
+        assert lease.event.body == body
+
+    any_stage.play(story)
+
+
 def test_a_malformed_body_is_quarantined_once_and_makes_no_job(any_stage):
     async def story(desk):
         first = await desk.accept(None, b"{", malformed="not JSON")

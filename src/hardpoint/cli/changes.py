@@ -19,7 +19,7 @@ from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import HardpointError
 from hardpoint.hub.settings import Settings
 from hardpoint.service.operator import Operator, running
-from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.engine import Role, StoreEngine, engine
 from hardpoint.store.views import EventView, StoreReader
 
 
@@ -116,8 +116,8 @@ async def _alone(
     settings: Settings, views: Mapping[str, EventView | CommandError], change: ChangeOption
 ) -> list[_Result]:
     """By our own hand, under the store's lock."""
-    store = SqliteStore(settings.store.path, retention=settings.store.retention)
-    await store.open()
+    store = engine(settings.store.url, retention=settings.store.retention)
+    await store.open(Role.OPERATE)
     try:
         return [await _changed(store, given, view, change) for given, view in views.items()]
     finally:
@@ -125,7 +125,7 @@ async def _alone(
 
 
 async def _changed(
-    store: SqliteStore, given: str, view: EventView | CommandError, change: ChangeOption
+    store: StoreEngine, given: str, view: EventView | CommandError, change: ChangeOption
 ) -> _Result:
     if isinstance(view, CommandError):
         return _failed(given, None, view)

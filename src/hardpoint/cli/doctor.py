@@ -18,12 +18,13 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.oauth import Purpose
-from hardpoint.hub.settings import Settings
+from hardpoint.hub.settings import Settings, StoreSettings
 from hardpoint.hub.sources import prepare
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
 from hardpoint.service.operator import running
-from hardpoint.store.sqlite import SqliteReader, library_finding
+from hardpoint.store.engine import engine
+from hardpoint.store.sqlite import library_finding
 from hardpoint.webhooks.refusals import recent, told
 
 app = commands()
@@ -79,9 +80,9 @@ def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
     for name in settings.connections:
         yield _judged(f"connection {name}", partial(_connection, settings, name))
     yield from _exposed(settings)
-    yield _judged("store", partial(_store, path))
-    yield from _refusals(path, clock)
-    yield from _failing(path)
+    yield _judged("store", partial(_store, settings.store))
+    yield from _refusals(settings.store, clock)
+    yield from _failing(settings.store)
     for name in settings.identity.oauth:
         yield _judged(f"oauth {name}", partial(_registration, settings, name))
     if settings.identity.vault is not None:
@@ -133,10 +134,10 @@ def _exposed(settings: Settings) -> Iterator[_Finding]:
             yield _Finding(check=f"secret {key}", result="warn", detail=detail)
 
 
-def _store(path: Path) -> _Verdict:
-    if not path.exists():
-        return "warn", f"{path} does not exist yet; the server makes it", "hardpoint serve"
-    reader = SqliteReader(path)
+def _store(settings: StoreSettings) -> _Verdict:
+    if not settings.path.exists():
+        return "warn", f"{settings.path} does not exist yet; the server makes it", "hardpoint serve"
+    reader = engine(settings.url).reader()
     try:
         counts = reader.counts()
     finally:
@@ -147,10 +148,10 @@ def _store(path: Path) -> _Verdict:
     return "ok", detail or "no events yet", None
 
 
-def _refusals(path: Path, clock: Clock) -> Iterator[_Finding]:
+def _refusals(settings: StoreSettings, clock: Clock) -> Iterator[_Finding]:
     """Sources that refuse requests now; a store that cannot be read was told of before."""
     try:
-        with closing(SqliteReader(path)) as reader:
+        with closing(engine(settings.url).reader()) as reader:
             runs = recent(reader, clock.now())
     except HardpointError:
         return
@@ -164,10 +165,10 @@ def _refusals(path: Path, clock: Clock) -> Iterator[_Finding]:
         )
 
 
-def _failing(path: Path) -> Iterator[_Finding]:
+def _failing(settings: StoreSettings) -> Iterator[_Finding]:
     """Handlers whose jobs fail and are tried again: told before they are given up."""
     try:
-        with closing(SqliteReader(path)) as reader:
+        with closing(engine(settings.url).reader()) as reader:
             handlers = reader.failing(each=False)
     except HardpointError:
         return

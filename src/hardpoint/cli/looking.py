@@ -11,7 +11,7 @@ from typing import Final
 from hardpoint.cli.failures import CommandError, Exit
 from hardpoint.cli.terminal import Terminal
 from hardpoint.hub.settings import Settings
-from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.engine import engine
 from hardpoint.store.views import EventView, StoreReader
 
 _BEGINNING: Final = re.compile(r"[0-9a-f][0-9a-f-]{7,35}").fullmatch
@@ -21,7 +21,8 @@ _NAMED_MAX: Final = 3
 @contextmanager
 def store_of(config: Path) -> Generator[StoreReader]:
     """The store a configuration names; its secrets are not needed."""
-    path = Settings.load(config, secrets=False).store.path
+    settings = Settings.load(config, secrets=False).store
+    path = settings.path
     if not path.exists():
         raise CommandError(
             f"there are no events yet: {path} does not exist",
@@ -29,7 +30,7 @@ def store_of(config: Path) -> Generator[StoreReader]:
             code="no_store",
             hint="hardpoint serve",
         )
-    reader = SqliteReader(path)
+    reader = engine(settings.url).reader()
     try:
         yield reader
     finally:

@@ -15,7 +15,7 @@ from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import Request
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Outcome
-from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.engine import engine
 from hardpoint.store.views import State
 
 
@@ -27,7 +27,7 @@ def tally(database: str, acknowledged: Sequence[str], ledgers: Mapping[str, str]
         acknowledged: ids that vendors gave to events which were answered with 2xx.
         ledgers: by a vendor's name, where its ledger is read.
     """
-    with closing(SqliteReader(database)) as reader:
+    with closing(engine(f"sqlite:{database}").reader()) as reader:
         views = [view for identifier in acknowledged for view in reader.event(identifier)]
         present = {view.summary.vendor_id for view in views}
         finished = all(view.summary.state is not State.PENDING for view in views)

@@ -12,7 +12,6 @@ import asyncio
 import random as chance
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, final
@@ -36,14 +35,7 @@ from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import FORWARD
-from hardpoint.store.sqlite import (
-    SqliteReader,
-    SqliteStore,
-    complete_in,
-    connect,
-    prepare_engine,
-)
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.engine import Role, engine
 from hardpoint.store.views import StoreReader
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_SECONDS, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
@@ -104,18 +96,18 @@ class Hub:
         self._transport = AsyncTransport(FORWARD_LIMITS)
         self._key_transport = AsyncTransport(UNTRUSTED)
         self._targets: dict[str, Target] = {}
-        self.store = SqliteStore(
-            settings.store.path,
+        self.store = engine(
+            settings.store.url,
             clock=self._clock,
             listeners=self.listeners,
             retention=settings.store.retention,
         )
-        self.journal = OpeningJournal(SqliteJournal(self.store), self.open)
+        self.journal = OpeningJournal(self.store.journal(), self.open)
         self.once = Once(self.journal, self._clock)
         self.worker = Worker(
             self.store,
             self.handlers,
-            complete_in=partial(complete_in, self.store),
+            complete_in=self.store.complete_in,
             clock=self._clock,
             random=random or chance.random,
             listeners=self.listeners,
@@ -263,9 +255,9 @@ class Hub:
 
     # Life
 
-    async def open(self) -> None:
+    async def open(self, role: Role = Role.OPERATE) -> None:
         """Open the store alone, to retry or replay or call out without serving."""
-        await self.store.ensure_open()
+        await self.store.ensure_open(role)
 
     async def start(self, *, wait: bool = True) -> None:
         """Accept webhooks and handle them; a hub that was started already is left alone.
@@ -372,18 +364,18 @@ class Hub:
 
     def reader(self) -> StoreReader:
         """Looks into the store without touching it; close it when done."""
-        return SqliteReader(self.settings.store.path)
+        return self.store.reader()
 
     def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
         """A connection to the store's file for the application's own tables; see `connect` there.
 
         It may write, and never copies SQLite's log, which is for hardpoint alone to do.
         """
-        return connect(self.store.path, timeout=timeout, **options)
+        return self.store.connect(timeout=timeout, **options)
 
     def prepare_engine(self, engine: Any) -> None:
         """Have a SQLAlchemy engine's connections keep to the same; before it makes the first."""
-        prepare_engine(engine)
+        self.store.prepare_engine(engine)
 
     async def retry(
         self, event_id: str, handler: str | None = None, *, actor: str = "", reason: str = ""

@@ -15,6 +15,7 @@ from hardpoint.core.forks import forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
+from hardpoint.store.engine import Role
 
 if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub
@@ -97,7 +98,7 @@ class Life:
         hub = self._hub
         begun = self._handling in self._tasks or self.waiting is not None
         if hub.settings.webhooks and self._tasks and not begun:
-            await hub.open()  # a call may have opened it long since
+            await hub.open(Role.SERVE)  # a call may have opened it long since
             self._handle()
 
     async def stop(self, grace: float) -> None:
@@ -148,7 +149,7 @@ class Life:
             if hub.settings.identity.vault is not None:
                 await hub.vault.open()
             if hub.settings.webhooks:
-                await hub.open()
+                await hub.open(Role.SERVE)
         except StoreUnavailableError as error:
             if not wait:
                 raise

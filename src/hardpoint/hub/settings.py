@@ -16,7 +16,7 @@ from hardpoint.http.limits import checked_url
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.tables import TomlTable
-from hardpoint.store.sqlite import Retention
+from hardpoint.store.retention import Retention
 
 STORE_FILE = "hardpoint.db"
 """Beside the configuration, where nothing is said and no webhooks come; made when it is needed."""
@@ -36,6 +36,11 @@ class StoreSettings:
 
     path: Path = Path(STORE_FILE)
     retention: Retention = field(default_factory=Retention)
+
+    @property
+    def url(self) -> str:
+        """Names the engine, and where it keeps them."""
+        return f"sqlite:{self.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

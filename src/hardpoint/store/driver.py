@@ -1,4 +1,4 @@
-"""What the inbox asks of a store, and the rows that pass between them.
+"""The rows that pass between the inbox and a store; what is asked of one is in `engine`.
 
 Times are Unix seconds; what is still to come is said in seconds from now, by the store's clock.
 Ids are UUIDv7 texts. A job is one handler's work on one event; it exists only while unfinished. A
@@ -154,6 +154,10 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     suspect: bool = False
 
 
+LeaseName = tuple[str, str, int]
+"""Event, handler, fence."""
+
+
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """What a claim gave.
 
@@ -242,130 +246,3 @@ class Refusals(msgspec.Struct, frozen=True, gc=False):
     minute: int
     """Unix seconds // 60."""
     count: int
-
-
-class InboxStore(Protocol):
-    """The durable side of the inbox. Every method but `accept` may be awaited by one task a time.
-
-    All of them raise `StoreUnavailableError` when the store cannot take the work now; then nothing
-    of it was written.
-    """
-
-    async def open(self) -> None:
-        """Take the store, bring its schema up, and release what an earlier boot had leased.
-
-        Raises:
-            StoreUnavailableError: another process holds it.
-            StoreCorruptError: not a store of ours, or of a newer version.
-        """
-        ...
-
-    async def close(self, *, clean: bool = True) -> None:
-        """Finish what was submitted, release every lease, and let the store go.
-
-        Args:
-            clean: False leaves what is leased as a crash would: it was in flight, and is suspect.
-        """
-        ...
-
-    def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
-        """Store an event durably; `done` is called in the loop after the commit, never before.
-
-        Raises:
-            StoreUnavailableError: too much is waiting already; answer 503.
-        """
-        ...
-
-    @property
-    def broken(self) -> str | None:
-        """Why the store can never be used again in this process; None while it can."""
-        ...
-
-    async def claim(self, lanes: Mapping[str, int]) -> Claim:
-        """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
-        ...
-
-    async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
-        """Lease a suspect of these handlers, the one with the fewest crashes; None if none waits.
-
-        Call `mark_started` before it runs, and run one at a time.
-        """
-        ...
-
-    async def complete(self, completion: Completion) -> Completed:
-        """Record the end of an attempt, with its writes, in one transaction.
-
-        Raises:
-            WriteFailedError: one of the writes raised; the job is still leased.
-            TimedOutError: they took too long; likewise.
-            TransactionLostError: one of them ended the transaction; likewise.
-        """
-        ...
-
-    async def mark_started(self, lease: Lease, *, started: bool = True) -> bool:
-        """Durably mark a suspect as running, or no longer suspected; False: the lease is gone."""
-        ...
-
-    async def release_all(self) -> None:
-        """Give back every lease of this process: the jobs are due at once, no attempt counts."""
-        ...
-
-    async def refuse(self, counts: Sequence[Refusals]) -> None:
-        """Add to the counters of refused requests."""
-        ...
-
-    async def waiting(self, handlers: Sequence[str]) -> Sequence[WaitingLane]:
-        """The lanes of these handlers that have something to do, suspects apart."""
-        ...
-
-    async def next_due(self, handlers: Sequence[str]) -> float | None:
-        """Seconds until a job of these handlers is due; negative: overdue; None: none waits."""
-        ...
-
-    async def retry(
-        self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""
-    ) -> int:
-        """Make an event's dead and waiting jobs due now, all or one handler's.
-
-        A dead job starts a new series of failures. One that needs to be reconciled has been looked
-        at by now: what cannot be found of its calls is made. `actor` and `reason` go into the
-        audit record.
-
-        Returns:
-            How many jobs it made due; a running job, or one whose body is gone, is left alone.
-        """
-        ...
-
-    async def replay(
-        self,
-        event: str,
-        handlers: Sequence[str],
-        *,
-        force: bool = False,
-        actor: str = "",
-        reason: str = "",
-    ) -> int:
-        """Have these handlers handle an event anew: done, skipped, dead or quarantined.
-
-        A handler that has done this event is left alone without `force`, and one whose job is
-        unfinished in any case.
-
-        Returns:
-            How many jobs it made; none when the event is unknown or its body is gone.
-        """
-        ...
-
-    async def resolve(
-        self, event: str, handler: str | None = None, *, note: str, actor: str = ""
-    ) -> int:
-        """Close an event's dead letters and the jobs that wait, all or one handler's.
-
-        Someone has done what was to do, or it is not to be done any more.
-
-        Each is recorded as one more attempt that is done, with the note, which goes into the audit
-        record too. What is known of its calls stays as it is.
-
-        Returns:
-            How many it closed; a job that runs now or is done is left alone.
-        """
-        ...

@@ -28,8 +28,7 @@ from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.sqlite import SqliteStore, connect, prepare_engine
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.engine import Role, StoreEngine, engine
 
 if TYPE_CHECKING:
     from hardpoint.sync.email import EmailSender
@@ -70,19 +69,19 @@ class Hub:
         ids: Ids | None = None,
         listeners: Sequence[Listener] = (),
         policies: Mapping[str, Policy] | None = None,
-        store: SqliteStore | None = None,
+        store: StoreEngine | None = None,
     ) -> None:
         self.settings = settings
         self.listeners = Listeners(*listeners)
         clock = clock or SystemClock()
         self._borrowed = store is not None
-        self.store = store or SqliteStore(
-            settings.store.path,
+        self.store = store or engine(
+            settings.store.url,
             clock=clock,
             listeners=self.listeners,
             retention=settings.store.retention,
         )
-        self.journal = OpeningJournal(SqliteJournal(self.store, blocking=True), self._open)
+        self.journal = OpeningJournal(self.store.journal(blocking=True), self._open)
         self.once = BlockingOnce(self.journal, clock)
         self._ports = Ports(
             _Blocking(),
@@ -164,7 +163,7 @@ class Hub:
         Raises:
             StoreUnavailableError: the file cannot be made.
         """
-        return connect(self.store.path, timeout=timeout, **options)
+        return self.store.connect(timeout=timeout, **options)
 
     def prepare_engine(self, engine: Any) -> None:
         """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.
@@ -175,7 +174,7 @@ class Hub:
         Raises:
             StoreError: its database is not SQLite.
         """
-        prepare_engine(engine)
+        self.store.prepare_engine(engine)
 
     def close(self) -> None:
         """Close every connection and the store, unless it is another's; it can be used anew."""
@@ -209,7 +208,7 @@ class Hub:
 
     async def _open(self) -> None:
         if not self._borrowed:
-            await self.store.ensure_open()
+            await self.store.ensure_open(Role.OPERATE)
 
     def __enter__(self) -> Self:
         return self

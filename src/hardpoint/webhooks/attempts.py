@@ -25,12 +25,12 @@ from hardpoint.core.traces import Place, place_of, summary_of, tamed
 from hardpoint.store.driver import (
     Completed,
     Completion,
-    InboxStore,
     Lease,
     Outcome,
     Write,
     WriteFailedError,
 )
+from hardpoint.store.engine import InboxStore
 from hardpoint.store.journal import JobName
 from hardpoint.webhooks.calling import call
 from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter, Skip

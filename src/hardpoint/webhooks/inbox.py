@@ -14,13 +14,13 @@ from hardpoint.core.traces import Place, place_of_defect, summary_of
 from hardpoint.store.driver import (
     Accepted,
     Event,
-    InboxStore,
     Lease,
     NewEvent,
     Refusals,
     Stored,
     lane_of,
 )
+from hardpoint.store.engine import InboxStore
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
 from hardpoint.webhooks.delivery import VerifiedDelivery
 from hardpoint.webhooks.fetched_keys import KeyFetch, KeyNeededError, KeyUnavailableError

@@ -1,26 +1,16 @@
 """What a handler is given beside the event: one attempt, and the ways to complete it."""
 
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, final
 
 from hardpoint.core.errors import MisuseError
 from hardpoint.store.driver import Lease, Write
-
-
-class Joining(AbstractContextManager[Any], AbstractAsyncContextManager[Any], Protocol):
-    """A user's transaction with our completion as its last statement.
-
-    Attributes:
-        completed: whether both are committed.
-    """
-
-    completed: bool
+from hardpoint.store.engine import CompletesIn
 
 
 class CompleteIn(Protocol):
     """How a store completes a job inside a transaction of the user's own."""
 
-    def __call__(self, lease: Lease, target: Any, *, started_at: float) -> Joining:
+    def __call__(self, lease: Lease, target: Any, *, started_at: float) -> CompletesIn:
         """See `Job.complete_in`."""
         ...
 
@@ -57,7 +47,7 @@ class Job:
         self.failures = lease.failures
         self.writes: list[Write] = []
         self._complete_in = complete_in
-        self._joining: Joining | None = None
+        self._joining: CompletesIn | None = None
 
     @property
     def completed(self) -> bool:
@@ -84,7 +74,7 @@ class Job:
             raise MisuseError("this job is completed in your own transaction: write there")
         self.writes.append(function)
 
-    def complete_in(self, target: Any) -> Joining:
+    def complete_in(self, target: Any) -> CompletesIn:
         """Complete the job inside the user's own transaction in the same database.
 
         `with job.complete_in(connection):` for a `sqlite3.Connection` or an SQLAlchemy `Session`,

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import final
 
 from hardpoint.core.effects import Clock
-from hardpoint.store.driver import InboxStore, Lease, Outcome
+from hardpoint.store.driver import Lease, Outcome
+from hardpoint.store.engine import InboxStore
 from hardpoint.webhooks.attempts import AttemptRunner, AttemptVerdict, Insistence
 from hardpoint.webhooks.lanes import Seat
 from hardpoint.webhooks.threads import Threads

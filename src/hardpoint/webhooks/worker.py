@@ -14,7 +14,8 @@ import msgspec
 from hardpoint.core.effects import Clock, Random
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
-from hardpoint.store.driver import InboxStore, Lease, lane_of
+from hardpoint.store.driver import Lease, LeaseName, lane_of
+from hardpoint.store.engine import InboxStore
 from hardpoint.webhooks.attempts import STORE_RETRY_SECONDS, AttemptRunner, Insistence
 from hardpoint.webhooks.calling import CANCEL_SECONDS
 from hardpoint.webhooks.handlers import Handlers
@@ -29,8 +30,8 @@ SUSPECTS = ""
 SPIN_SECONDS = 0.05
 """The least between two looks, should the store call due what it does not give out."""
 
-LOOK_SECONDS = 20.0
-"""How often the store is asked what waits in it: should work have been missed, then no longer."""
+RENEWALS = 5
+"""How often the store is asked for lost leases in the time in which others may take them."""
 
 
 class ThreadsStuck(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,16 @@ class ThreadsStuck(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
 
 
+class LeasesLost(msgspec.Struct, frozen=True, kw_only=True):
+    """Other processes may have taken over what this one was handling: it gave no sign of life.
+
+    The attempts are cancelled; whatever they still do in the database is refused.
+    """
+
+    severity: ClassVar[str] = "warning"
+    attempts: int
+
+
 @final
 class Worker:
     """Runs attempts in the loop that called `run`.
@@ -53,7 +64,7 @@ class Worker:
         complete_in: the store's way to complete a job in a user's transaction.
         clock: for due times, records, and what is slow.
         random: for jitter.
-        listeners: told `HandlerFinished`, `StoreInTheWay` and `ThreadsStuck`.
+        listeners: told `HandlerFinished`, `StoreInTheWay`, `ThreadsStuck` and `LeasesLost`.
         concurrency: attempts of `async def` handlers at a time.
         threads: attempts of plain `def` handlers at a time.
         crash_limit: a job that took the process down so often is a dead letter.
@@ -99,7 +110,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._shares = tuple(Shares(limit, self._abandoned) for limit in self._limits)
         self._threads = Threads()
-        self._running: set[asyncio.Task[float | None]] = set()
+        self._running: dict[asyncio.Task[float | None], LeaseName] = {}
+        self._lost: set[asyncio.Task[float | None]] = set()
         self._look_at = -math.inf
         self._held_back: list[Lease] = []
         self._failure: BaseException | None = None
@@ -180,6 +192,11 @@ class Worker:
         self._begin()
         threads = self._threads
         self._task = asyncio.current_task()
+        expires = self._store.expires
+        beside = [] if expires is None else [self._keep_leases(expires / RENEWALS), self._listen()]
+        tasks = [asyncio.create_task(one) for one in beside]
+        for task in tasks:
+            task.add_done_callback(self._beside_ended)
         try:
             # What an earlier run of this process may have left leased, in a loop that is gone.
             await self._insistence.on("begin", self._store.release_all)
@@ -197,6 +214,8 @@ class Worker:
                     raise self._failure
                 await self._sleep(until - self._clock.monotonic())
         finally:
+            for task in tasks:
+                task.cancel()
             threads.close()
             # Else it ended with its loop, and runs in another now.
             self._stopping = self._stopping or threads is self._threads
@@ -238,7 +257,7 @@ class Worker:
 
     async def _look(self, now: float) -> None:
         """Ask the store what waits in it."""
-        self._look_at = now + LOOK_SECONDS
+        self._look_at = now + self._store.poll
         self._suspects.expected = True
         for waiting in await self._store.waiting(self._handlers.names()):
             shares = self._shares_of(waiting.handler)
@@ -284,6 +303,35 @@ class Worker:
             shares.take(shares.lane(SUSPECTS))
             self._spawn(lease)
 
+    # Beside the loop, where other processes have the store too
+
+    async def _listen(self) -> None:
+        """Look whenever others may have stored something."""
+        while True:
+            await self._insistence.on("listen", self._store.wait_for_work)
+            self.notify()
+
+    async def _keep_leases(self, every: float) -> None:
+        """Cancel what is not ours any more."""
+        while True:
+            await asyncio.sleep(every)
+            names = list(self._running.values())
+            try:
+                lost = set(await self._store.renew(names))
+            except StoreUnavailableError:
+                continue  # how long that may last, the store itself keeps in mind
+            tasks = [task for task, name in self._running.items() if name in lost]
+            for task in tasks:
+                self._lost.add(task)
+                task.cancel()
+            if tasks:
+                self._listeners.emit(LeasesLost(attempts=len(tasks)))
+
+    def _beside_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self._failure = self._failure or task.exception()
+            self._wake.set()
+
     async def _sleep(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(None if math.isinf(seconds) else seconds):
@@ -308,12 +356,13 @@ class Worker:
         seat = shares.begin(held, self._clock.monotonic(), judged=lane)
         run = self._suspects.run if lease.suspect else self._attempts.run
         task = asyncio.create_task(run(lease, seat, self._threads))
-        self._running.add(task)
+        self._running[task] = (lease.event.id, lease.handler, lease.fence)
 
         def ended(task: asyncio.Task[float | None]) -> None:
             seat.leave()
             if task in self._running:  # else it has outlived the run it belonged to
-                self._running.remove(task)
+                del self._running[task]
+                self._lost.discard(task)
                 self._ended(task, lease, shares, lane)
 
         task.add_done_callback(ended)
@@ -338,5 +387,7 @@ class Worker:
         self._wake.set()
 
     def _leaving(self) -> bool:
-        """Whether a cancellation means the end of this run, or of the whole loop."""
+        """Whether a cancellation means the end of this run, of the whole loop, or of a lease."""
+        if asyncio.current_task() in self._lost:
+            return True
         return self._stopping or (self._task is not None and self._task.cancelling() > 0)

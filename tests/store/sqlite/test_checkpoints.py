@@ -8,7 +8,7 @@ import pytest
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.events import Checkpointed, StoreBroken
 from hardpoint.store.sqlite import connect
-from hardpoint.store.sqlite.schema import MARK
+from hardpoint.store.statements import MARK
 
 
 def log_bytes(desk):

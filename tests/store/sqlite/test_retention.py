@@ -6,7 +6,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.store.driver import Outcome, Refusals, Stored
 from hardpoint.store.events import BatchFailed, Retained
 from hardpoint.store.journal import Intent, Standing
-from hardpoint.store.sqlite import Retention
+from hardpoint.store.retention import Retention
 from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.views import State
 

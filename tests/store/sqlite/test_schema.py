@@ -2,7 +2,7 @@ import re
 import sqlite3
 
 from hardpoint.store.sqlite import schema
-from hardpoint.store.sqlite.schema import MARK, schema_scripts, statements
+from hardpoint.store.statements import MARK, schema_scripts, statements
 
 
 def test_there_is_one_script_for_each_version():

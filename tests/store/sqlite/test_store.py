@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.driver import InboxStore, Stored
+from hardpoint.store.driver import Stored
+from hardpoint.store.engine import InboxStore
 from hardpoint.store.events import BatchCommitted
 from hardpoint.store.sqlite import SqliteStore
 

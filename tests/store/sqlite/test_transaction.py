@@ -4,7 +4,7 @@ import pytest
 
 from hardpoint.core.errors import MisuseError, StoreError
 from hardpoint.store.driver import Completed
-from hardpoint.store.sqlite.schema import MARK, statements
+from hardpoint.store.statements import MARK, statements
 
 
 def run(stage, *writes):

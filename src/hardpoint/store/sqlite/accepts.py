@@ -7,40 +7,17 @@ quarantine, where it claims neither. So a captured body cannot be handled twice,
 id of an event that is still to come.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from hardpoint.core.errors import StoreError
 from hardpoint.store.driver import Accepted, NewEvent, Stored, lane_of
-from hardpoint.store.sqlite.schema import statements
+from hardpoint.store.keys import dedupe_key, kept_key, repeat_key, storable, storable_or_none
+from hardpoint.store.statements import statements
 
 _SQL = statements("accepts")
 _EVENT = _SQL["event"]
-
-
-def dedupe_key(event: NewEvent) -> str:
-    """What an event's identity rests on within its source.
-
-    The vendor's id with its length before and its account behind, so that no two pairs of id and
-    account make the same key; the body's hash where there is no id. Asserted ids are kept apart
-    from covered ones, and bodies that could not be read from those that could: neither can take
-    the other's place.
-    """
-    if event.malformed is not None:
-        return f"m:{event.body_sha256.hex()}"
-    if event.vendor_id is None:
-        return f"b:{event.body_sha256.hex()}"
-    prefix = key_prefix(event.vendor_id, asserted=event.asserted)
-    return prefix if event.account is None else f"{prefix}@{event.account}"
-
-
-def key_prefix(vendor_id: str, *, asserted: bool) -> str:
-    """The part of the key that one vendor id has under every account."""
-    return f"{'a' if asserted else 'i'}{len(vendor_id)}:{vendor_id}"
 
 
 class Accepts:
@@ -68,9 +45,9 @@ class Accepts:
         return accepted
 
     def _store(self, event: NewEvent, now: float) -> Accepted:
-        key = dedupe_key(event)
+        key = kept_key(dedupe_key(event))
         if event.malformed is not None:
-            if self._insert(event, key, event.malformed, 0):
+            if self._insert(event, key, storable(event.malformed), 0):
                 return Accepted(Stored.QUARANTINED, event.id)
             return Accepted(Stored.DUPLICATE, self._by_key(event, key)[0])
         handlers = event.handlers
@@ -90,13 +67,13 @@ class Accepts:
                 event.id,
                 event.source,
                 key,
-                event.vendor_id,
-                event.type,
-                event.account,
+                storable_or_none(event.vendor_id),
+                storable(event.type),
+                storable_or_none(event.account),
                 event.asserted,
                 event.received_at,
                 event.signed_at,
-                event.correlation_id,
+                storable(event.correlation_id),
                 event.body_sha256,
                 len(event.body),
                 quarantine,
@@ -116,16 +93,16 @@ class Accepts:
 
     def _same_id(self, event: NewEvent, key: str) -> Accepted:
         row = self._by_key(event, key)
-        same = row[4] == event.body_sha256
+        same = row[3] == event.body_sha256
         return Accepted(Stored.DUPLICATE if same else Stored.CONFLICT, row[0])
 
     def _repeat(self, event: NewEvent, key: str) -> Accepted:
         find = self._connection.execute
         by_body = find(_SQL["by_body"], (event.source, event.body_sha256)).fetchone()
         first = by_body or self._by_key(event, key)
-        if first[1:] == (event.vendor_id, event.type, event.account, event.body_sha256):
+        if first[1:] == (key, storable(event.type), event.body_sha256):
             return Accepted(Stored.DUPLICATE, first[0])
-        own = _own_key(event)
+        own = repeat_key(event)
         known = find(_SQL["by_key"], (event.source, own)).fetchone()
         if known is not None:
             return Accepted(Stored.DUPLICATE, known[0])
@@ -138,9 +115,3 @@ class Accepts:
         )
         self._insert(event, own, reason, 0)
         return Accepted(Stored.QUARANTINED, event.id)
-
-
-def _own_key(event: NewEvent) -> str:
-    """The key of a quarantined repeat: only its own repeats share it."""
-    identity = (event.vendor_id, event.type, event.account, event.body_sha256.hex())
-    return "q:" + hashlib.sha256(msgspec.json.encode(identity)).hexdigest()

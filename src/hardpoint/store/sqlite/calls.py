@@ -17,7 +17,7 @@ from typing import NamedTuple, final
 import msgspec
 
 from hardpoint.store.journal import Found, Intent, JournalEntry, Other, Standing, Unfound
-from hardpoint.store.sqlite.schema import statements
+from hardpoint.store.statements import statements
 
 CallName = tuple[str, str]
 """Scope and key."""

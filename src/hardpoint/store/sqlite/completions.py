@@ -11,9 +11,10 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import TimedOutError, TransactionLostError
 from hardpoint.store.driver import Completed, Completion, Outcome, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
+from hardpoint.store.keys import storable, storable_or_none
 from hardpoint.store.sqlite.files import WriteFault, fault_of_write
-from hardpoint.store.sqlite.schema import statements
 from hardpoint.store.sqlite.transaction import Postponed, UserWrites
+from hardpoint.store.statements import statements
 
 _SQL = statements("completions")
 END = _SQL["end"]
@@ -39,7 +40,7 @@ def attempt_of(completion: Completion) -> AttemptRow:
         completion.started_at,
         completion.ended_at,
         completion.outcome,
-        completion.error,
+        storable_or_none(completion.error),
         _place(completion),
     )
 
@@ -166,7 +167,7 @@ class Completions:
                 reason,
                 failures + (reason != CRASH),
                 crashes,
-                completion.error,
+                storable_or_none(completion.error),
                 _place(completion),
             ),
         )
@@ -174,4 +175,4 @@ class Completions:
 
 
 def _place(completion: Completion) -> str | None:
-    return None if completion.place is None else completion.place.stored()
+    return None if completion.place is None else storable(completion.place.stored())

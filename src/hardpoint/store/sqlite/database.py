@@ -29,7 +29,7 @@ from hardpoint.store.sqlite.files import (
 )
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.limits import StatementLimits
-from hardpoint.store.sqlite.schema import MARK, statements
+from hardpoint.store.statements import MARK, statements
 
 T = TypeVar("T")
 

@@ -11,6 +11,7 @@ from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
+from hardpoint.store.retention import Retention
 from hardpoint.store.sqlite.accepts import Accepts
 from hardpoint.store.sqlite.calls import CallRows, Moment
 from hardpoint.store.sqlite.completions import Completions
@@ -19,7 +20,7 @@ from hardpoint.store.sqlite.files import refuse_unlike
 from hardpoint.store.sqlite.gate import Gate
 from hardpoint.store.sqlite.guard import FileGuard
 from hardpoint.store.sqlite.jobs import Jobs, Operations
-from hardpoint.store.sqlite.limits import Retention, StatementLimits
+from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.retention import Sweep
 from hardpoint.store.sqlite.schema import VERSION, migrate, next_boot, version_of
 from hardpoint.store.sqlite.transaction import UserWrites

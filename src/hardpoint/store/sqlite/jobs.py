@@ -12,8 +12,9 @@ import msgspec
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.driver import Claim, Event, Lease, Refusals, WaitingLane
+from hardpoint.store.keys import storable
 from hardpoint.store.sqlite.calls import CallRows
-from hardpoint.store.sqlite.schema import statements
+from hardpoint.store.statements import statements
 
 _SQL = statements("jobs")
 _OPERATIONS = statements("operations")
@@ -158,7 +159,7 @@ class Operations:
     def resolve(self, event: str, handler: str | None, actor: str, note: str) -> int:
         """Close dead letters and waiting jobs: done by someone's hand; gives how many."""
         execute, now = self._connection.execute, self._clock.now()
-        execute(_OPERATIONS["resolved"], (now, now, f"resolved: {note}", event, handler))
+        execute(_OPERATIONS["resolved"], (now, now, storable(f"resolved: {note}"), event, handler))
         closed = execute(_OPERATIONS["resolve"], (event, handler)).rowcount
         closed += execute(_OPERATIONS["resolve_waiting"], (event, handler)).rowcount
         self._record(now, actor, "resolve", _target(event, handler), note)
@@ -171,8 +172,8 @@ class Operations:
             [(one.source, one.reason, one.minute, one.count) for one in counts],
         )
 
-    def _record(self, *audit: float | str) -> None:
-        self._connection.execute(_OPERATIONS["audit"], audit)
+    def _record(self, now: float, *audit: str) -> None:
+        self._connection.execute(_OPERATIONS["audit"], (now, *map(storable, audit)))
 
 
 def _target(event: str, handler: str | None) -> str:

@@ -17,8 +17,8 @@ from hardpoint.store.sqlite.completions import END, RECORD
 from hardpoint.store.sqlite.connections import NO_CHECKPOINT, user_connection
 from hardpoint.store.sqlite.files import WriteFault, fault_of, inode_of
 from hardpoint.store.sqlite.gate import Pass, Turn
-from hardpoint.store.sqlite.schema import MARK
 from hardpoint.store.sqlite.store import SqliteStore
+from hardpoint.store.statements import MARK
 
 T = TypeVar("T")
 

@@ -17,9 +17,10 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.traces import Place
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Outcome
-from hardpoint.store.sqlite.accepts import key_prefix
+from hardpoint.store.keys import key_prefix, storable
 from hardpoint.store.sqlite.files import interrupted, refuse_misfit, refuse_unlike
-from hardpoint.store.sqlite.schema import statements, version_of
+from hardpoint.store.sqlite.schema import version_of
+from hardpoint.store.statements import statements
 from hardpoint.store.views import (
     AttemptView,
     CallView,
@@ -122,6 +123,7 @@ class SqliteReader:
 
     def event(self, identifier: str) -> Sequence[EventView]:
         """The events with this id of ours, or this vendor's id (which several may share)."""
+        identifier = storable(identifier)
         wanted = {
             "identifier": identifier,
             "covered": key_prefix(identifier, asserted=False),

@@ -6,8 +6,8 @@ from typing import Any
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.events import Retained
-from hardpoint.store.sqlite.limits import Retention
-from hardpoint.store.sqlite.schema import statements
+from hardpoint.store.retention import Retention
+from hardpoint.store.statements import statements
 
 _SQL = statements("retention")
 _FREE_SHARE = 5

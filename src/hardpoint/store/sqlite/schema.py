@@ -1,40 +1,11 @@
-"""The store's SQL, kept as data, and its tables: found, made, or brought up to this version.
+"""The store's tables: found, made, or brought up to this version."""
 
-Each `sql/<topic>.sql` holds statements, each below a line `-- name: ...`.
-"""
-
-import re
 import sqlite3
-from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 
 from hardpoint.core.errors import StoreCorruptError
-
-MARK = "/* hardpoint */ "
-"""Opens each of our own statements. A write function may not use it, so that it can never meet one
-that was prepared without the authorizer's eye on it."""
-
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-PACKAGE = "hardpoint.store.sqlite"
-
-
-def statements(topic: str, package: str = PACKAGE) -> Mapping[str, str]:
-    """The statements of one topic by name, marked as ours; from the folder `sql` of a package."""
-    _, *parts = _NAME.split((resources.files(package) / f"sql/{topic}.sql").read_text("utf-8"))
-    return MappingProxyType(
-        {name: MARK + text.strip() for name, text in zip(parts[::2], parts[1::2], strict=True)}
-    )
-
-
-def schema_scripts(package: str = PACKAGE) -> tuple[str, ...]:
-    """The scripts that bring the tables from one version to the next, in order."""
-    folder = resources.files(package) / "sql/schema"
-    files = sorted(folder.iterdir(), key=lambda file: file.name)
-    return tuple(file.read_text("utf-8") for file in files)
-
+from hardpoint.store.statements import schema_scripts
 
 VERSION = 4
 

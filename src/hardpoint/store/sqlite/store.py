@@ -26,19 +26,21 @@ from hardpoint.store.driver import (
     Refusals,
     WaitingLane,
 )
+from hardpoint.store.engine import Role, Unshared
+from hardpoint.store.retention import Retention
 from hardpoint.store.sqlite.calls import CallsInFlight
 from hardpoint.store.sqlite.engine import Engine
 from hardpoint.store.sqlite.files import LockFile
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.guard import refuse_inherited
-from hardpoint.store.sqlite.limits import Retention, StatementLimits
+from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.writer import Submission, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class SqliteStore:
+class SqliteStore(Unshared):
     """An `InboxStore` in one SQLite file, for one process.
 
     The file may hold tables of the application's own: what `job.write` functions and `complete_in`
@@ -115,8 +117,10 @@ class SqliteStore:
         if self._writer is not None:
             self._writer.tell([event])
 
-    async def open(self) -> None:
+    async def open(self, role: Role = Role.SERVE) -> None:
         """Take the store, bring its schema up, and release what an earlier boot had leased.
+
+        Whoever has the file knows that nobody else has: the role makes no difference.
 
         Raises:
             StoreUnavailableError: it is open already, another process holds it, or it cannot be
@@ -132,7 +136,7 @@ class SqliteStore:
             await self.close()
             raise
 
-    async def ensure_open(self) -> None:
+    async def ensure_open(self, role: Role = Role.SERVE) -> None:
         """Open it unless it is open; loops and threads that ask at a time wait for one opening.
 
         Raises:

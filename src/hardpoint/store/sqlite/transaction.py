@@ -16,7 +16,7 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreMisuseError, TimedOutError, TransactionLostError
 from hardpoint.store.driver import Write
 from hardpoint.store.sqlite.files import interrupted
-from hardpoint.store.sqlite.schema import MARK
+from hardpoint.store.statements import MARK
 
 ABANDONED_MAX = 16
 """Threads left behind at a time; while there are so many, no write function is called."""

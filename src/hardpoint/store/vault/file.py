@@ -25,7 +25,8 @@ from hardpoint.store.sqlite.files import (
     refuse_unlike,
 )
 from hardpoint.store.sqlite.guard import refuse_interrupted
-from hardpoint.store.sqlite.schema import schema_scripts, script_statements, statements
+from hardpoint.store.sqlite.schema import script_statements
+from hardpoint.store.statements import schema_scripts, statements
 from hardpoint.store.vault.rows import VaultRows
 
 PACKAGE: Final = "hardpoint.store.vault"

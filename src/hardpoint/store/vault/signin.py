@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final, final
 
-from hardpoint.store.sqlite.schema import statements
+from hardpoint.store.statements import statements
 from hardpoint.store.vault.rows import VaultRows
 
 _PACKAGE: Final = "hardpoint.store.vault"

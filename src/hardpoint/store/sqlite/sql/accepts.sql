@@ -15,11 +15,11 @@ insert into hardpoint_job (event, handler, lane, run_at, boot, fence) values (?,
 select max(seq) from hardpoint_content
 
 -- name: by_key
-select id, vendor_id, type, account, body_sha256
+select id, key, type, body_sha256
 from hardpoint_event where source = ? and key = ?
 
 -- name: by_body
-select id, vendor_id, type, account, body_sha256
+select id, key, type, body_sha256
 from hardpoint_event
 where source = ? and body_sha256 = ? and asserted = 1 and quarantine is null
 

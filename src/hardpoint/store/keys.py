@@ -1,0 +1,76 @@
+"""What an event's identity rests on, and text as it is kept: the same on every engine."""
+
+import hashlib
+import re
+from typing import Final
+
+from hardpoint.store.driver import NewEvent
+
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Text that any engine can hold: NUL as its picture, a lone surrogate as U+FFFD.
+
+    For what is shown and searched for. Identity rests on the text as it came, see `dedupe_key`.
+    """
+    if text.isascii() and "\0" not in text:
+        return text
+    return _UNSTORABLE.sub(lambda found: "␀" if found[0] == "\0" else "�", text)
+
+
+def storable_or_none(text: str | None) -> str | None:
+    """The same where there may be none."""
+    return None if text is None else storable(text)
+
+
+def dedupe_key(event: NewEvent) -> str:
+    """What an event's identity rests on within its source.
+
+    The vendor's id with its length before and its account behind, so that no two pairs of id and
+    account make the same key; the body's hash where there is no id. Asserted ids are kept apart
+    from covered ones, and bodies that could not be read from those that could: neither can take
+    the other's place.
+    """
+    if event.malformed is not None:
+        return f"m:{event.body_sha256.hex()}"
+    if event.vendor_id is None:
+        return f"b:{event.body_sha256.hex()}"
+    prefix = key_prefix(event.vendor_id, asserted=event.asserted)
+    return prefix if event.account is None else f"{prefix}@{event.account}"
+
+
+def key_prefix(vendor_id: str, *, asserted: bool) -> str:
+    """The part of the key that one vendor id has under every account."""
+    return f"{'a' if asserted else 'i'}{len(vendor_id)}:{vendor_id}"
+
+
+def repeat_key(event: NewEvent) -> str:
+    """The key of a quarantined repeat: only its own repeats share it."""
+    identity = (event.vendor_id, event.type, event.account, event.body_sha256.hex())
+    return "q:" + _digest(*(repr(part) for part in identity)).hex()
+
+
+def dedupe_hash(source: str, key: str) -> bytes:
+    """Stands for a key within its source: of one length, whatever characters the key holds."""
+    return _digest(source, key)
+
+
+def kept_key(key: str) -> str:
+    """A key as text that any engine can hold; another key never becomes the same text."""
+    kept = storable(key)
+    return key if kept == key else f"{kept}#{_digest(key).hex()}"
+
+
+def routing_hash(event: NewEvent) -> bytes:
+    """Decides which of several stores an event belongs to: all that may be the same go to one.
+
+    A captured body may come again under any id, if the signature does not cover the id.
+    """
+    if event.asserted:
+        return event.body_sha256
+    return dedupe_hash(event.source, dedupe_key(event))
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()

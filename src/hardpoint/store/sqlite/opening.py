@@ -1,0 +1,36 @@
+"""The engine that a URL `sqlite:...` names: the store with its journal, reader and connections."""
+
+import sqlite3
+from typing import Any, final
+
+from hardpoint.store.driver import Lease
+from hardpoint.store.sqlite.connections import connect, prepare_engine
+from hardpoint.store.sqlite.joining import JoiningCompletion, complete_in
+from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.sqlite.reader import SqliteReader
+from hardpoint.store.sqlite.store import SqliteStore
+
+
+@final
+class SqliteEngine(SqliteStore):
+    """A `StoreEngine` in one SQLite file; see `SqliteStore` for the arguments."""
+
+    def journal(self, *, blocking: bool = False) -> SqliteJournal:
+        """Where calls are written down; see `StoreEngine`."""
+        return SqliteJournal(self, blocking=blocking)
+
+    def reader(self) -> SqliteReader:
+        """Looks into the file without touching it; see `StoreEngine`."""
+        return SqliteReader(self.path)
+
+    def complete_in(self, lease: Lease, target: Any, *, started_at: float) -> JoiningCompletion:
+        """See `complete_in` in `joining`."""
+        return complete_in(self, lease, target, started_at=started_at)
+
+    def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
+        """A connection to the file that never copies the log; see `StoreEngine`."""
+        return connect(self.path, timeout=timeout, **options)
+
+    def prepare_engine(self, engine: Any) -> None:
+        """See `StoreEngine`."""
+        prepare_engine(engine)
