@@ -189,7 +189,7 @@ def _registration(settings: Settings, name: str) -> _Verdict:
     one = settings.identity.oauth[name]
     if one.client_secret is not None:
         one.client_secret.reveal()
-    purposes = [purpose for purpose in _PURPOSES if getattr(one, purpose)]
+    purposes: list[Purpose] = [each for each in _PURPOSES if getattr(one, each)]
     for purpose in purposes:
         if one.provider is not None:
             one.client(purpose, one.entry(purpose), settings.public_url or "http://localhost")
