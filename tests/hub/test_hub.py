@@ -410,6 +410,28 @@ def test_a_new_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
     assert len(told.of(ConfigurationLoaded)) == 1
 
 
+def test_a_reload_that_drops_a_source_with_handlers_is_refused_by_name(folder):
+    hub, _ = load(folder)
+
+    @hub.on("billing", "paid")
+    async def mark_paid(event, job):
+        pass
+
+    hub.on("billing", "refunded")(mark_paid)
+
+    async def scenario():
+        async with hub:
+            (folder / "hardpoint.toml").write_text("[store]\nurl = 'sqlite:events.db'\n")
+            with pytest.raises(ConfigurationError, match="handled by mark_paid of") as caught:
+                await hub.reload()
+            assert await deliver(hub) is STORED
+            return caught.value
+
+    error = asyncio.run(scenario())
+    assert error.key == "webhooks.billing"
+    assert "Put it back" in error.fix
+
+
 def test_a_new_secret_is_taken_at_a_reload_without_a_restart(folder):
     hub, told = load(folder)
 

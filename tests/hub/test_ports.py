@@ -17,6 +17,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.server import FakeServer
+from hardpoint.hub.events import ConnectionLost
 from hardpoint.hub.hub import Hub
 from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
@@ -57,6 +58,7 @@ provider = "twilio"
 secrets = ["env:HP_TWILIO"]
 {source}
 """
+TWILIO = f'"twilio"\naccount_sid = "{ACCOUNT_SID}"\nsecret = "env:HP_TWILIO"\nfrom = "{SENDER}"'
 PUBLIC = 'public_url = "https://shop.example/in/"'
 EURO = Money("10", "EUR")
 
@@ -226,7 +228,9 @@ def test_open_circuits_are_named_with_their_keys(write):
 
 def test_a_reload_keeps_what_has_not_changed_and_opens_anew_what_has(write):
     async def scenario():
-        hub = Hub.load(write())
+        told = []
+        hub = Hub.load(write(), listeners=[told.append])
+        hub.storage("files")
         before = hub.payments("billing")
         texts, policy = hub.sms("texts"), hub.policy("billing")
         texts_policy = hub.policy("texts")
@@ -249,10 +253,20 @@ def test_a_reload_keeps_what_has_not_changed_and_opens_anew_what_has(write):
 
         kept = hub.payments("billing")
         write(change=lambda text: text.replace("connections.billing", "connections.shop"))
+        assert not [one for one in told if isinstance(one, ConnectionLost)]
         await hub.reload()
         with pytest.raises(ConfigurationError):
             hub.payments("billing")
         assert await pay(kept)  # who holds it may use it to the end
+        await hub.reload()
+        write(change=lambda text: text.replace('"filesystem"\npath = "files"', TWILIO))
+        await hub.reload()
+        lost = [one for one in told if isinstance(one, ConnectionLost)]
+        assert [(one.connection, one.port) for one in lost] == [
+            ("billing", "payments"),
+            ("files", "storage"),
+        ]
+        assert "ConfigurationError" in lost[0].effect
         await hub.stop()
 
     asyncio.run(scenario())

@@ -33,3 +33,16 @@ class DoorFailed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str
     source: str | None = None
     exception: BaseException | None = None
+
+
+class ConnectionLost(msgspec.Struct, frozen=True, kw_only=True):
+    """A reload has taken away a connection that this process calls.
+
+    `hub.payments(name)` and its like raise from now on; who holds what it gave may use it on, with
+    the old settings.
+    """
+
+    severity: ClassVar[str] = "warning"
+    connection: str
+    port: str
+    effect: str = "hub calls for it raise ConfigurationError; put it back, or restart without them"

@@ -30,7 +30,7 @@ from hardpoint.hub.journal import OpeningJournal
 from hardpoint.hub.life import Life
 from hardpoint.hub.ports import Ports
 from hardpoint.hub.settings import Settings
-from hardpoint.hub.sources import Prepared, load_prepared, prepare
+from hardpoint.hub.sources import Prepared, load_prepared, prepare, refuse_loss
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.runtime.clocks import SystemClock
@@ -330,6 +330,7 @@ class Hub:
         async with self._reloading:
             settings, prepared = await asyncio.to_thread(load_prepared, path)
             self.settings.check_change(settings)
+            refuse_loss(self.handlers, settings)
             self._put_in_force(settings, prepared)
             await self.life.receive()
 

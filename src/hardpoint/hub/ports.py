@@ -13,6 +13,7 @@ from hardpoint.core.providers import load, provider, provider_names
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
 from hardpoint.hub.connections import ConnectionSettings
+from hardpoint.hub.events import ConnectionLost
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.effects import Runtime
@@ -87,6 +88,7 @@ class Ports:
         self._status_urls: Mapping[str, str | None] = {}
         self._policies: dict[str, Policy] = {}
         self._built: dict[tuple[str, str], Any] = {}
+        self._asked: set[tuple[str, str]] = set()
         self._transports: dict[tuple[str, str], Any] = {}
         self._retired: list[Any] = []
         self.forget()
@@ -116,6 +118,10 @@ class Ports:
                 if kept != old or urls.get(name) != self._status_urls.get(name):
                     self._retire(name)
             self._settings, self._status_urls = new, urls
+            lost = {one for one in self._asked if _without(one, new)}
+            self._asked -= lost
+        for port, name in sorted(lost):
+            self._listeners.emit(ConnectionLost(connection=name, port=port))
 
     def get(self, port: str, name: str) -> Any:
         """The portable type over a connection.
@@ -129,11 +135,15 @@ class Ports:
             found = self._built.get((port, name))
             if found is None:
                 found = self._built[port, name] = self._build(port, self._connection(name))
+                self._asked.add((port, name))
             return found
 
     def file_server(self, name: str, body_bytes_max: int | None) -> Any:
         """What serves the URLs that a connection's storage signs; None where the vendor does."""
-        return self._connection(name).file_server(self._vault, body_bytes_max)
+        served = self._connection(name).file_server(self._vault, body_bytes_max)
+        with self._building:
+            self._asked.add(("storage", name))
+        return served
 
     def policy(self, name: str) -> Policy:
         """What the connection's calls run under; its state lasts as long as its settings."""
@@ -216,6 +226,12 @@ def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:
     return ConfigurationError(
         f"connections.{name}", "is not configured", fix=f"Configured connections: {names}"
     )
+
+
+def _without(asked: tuple[str, str], new: Mapping[str, ConnectionSettings]) -> bool:
+    """Whether what has been asked for is there no more."""
+    port, name = asked
+    return name not in new or port not in provider(new[name].provider).ports
 
 
 def _driver_reference(port: str, settings: ConnectionSettings) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.settings import ForwardSettings, Settings, SourceSettings
 from hardpoint.webhooks.forwarding import Target
+from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.sources import Source
 from hardpoint.webhooks.verification import Scheme, scheme, settings_of
 
@@ -42,6 +43,21 @@ def load_prepared(path: Path) -> tuple[Settings, Prepared]:
     """A configuration file's settings, and what `prepare` makes of them; raises as they do."""
     settings = Settings.load(path)
     return settings, prepare(settings)
+
+
+def refuse_loss(handlers: Handlers, settings: Settings) -> None:
+    """See that each source that has handlers is there: without it its vendor would hear 401.
+
+    Raises:
+        ConfigurationError: one is missing.
+    """
+    for source, names in handlers.by_source().items():
+        if source not in settings.webhooks:
+            raise ConfigurationError(
+                f"webhooks.{source}",
+                f"is gone, but handled by {', '.join(names)} of this process",
+                fix="Put it back; or remove what handles it, and restart",
+            )
 
 
 def _source(settings: SourceSettings, public_url: str | None) -> Source:

@@ -177,6 +177,14 @@ class Handlers:
             if asynchronous in {None, handler.asynchronous}
         )
 
+    def by_source(self) -> dict[str, tuple[str, ...]]:
+        """The handlers of each source that has some, but not what forwards."""
+        return {
+            source: tuple(dict.fromkeys(name for _, name in patterns))
+            for source, patterns in self._patterns.items()
+            if source
+        }
+
     def __getitem__(self, name: str) -> Handler:
         """The handler a stored job names."""
         return self._by_name[name]
