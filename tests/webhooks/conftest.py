@@ -196,7 +196,7 @@ class Rig:
 
     async def ready(self) -> None:
         """Waits until the worker has seen that nothing is left from before."""
-        await self.until(lambda: self.worker._look_at > 0 and not self.worker._suspects.expected)
+        await self.until(lambda: self.worker._look_at > 0 and not self.worker._suspects.wanted)
 
     async def advance(self, seconds: float) -> None:
         """Lets time pass, and the worker notice it."""

@@ -225,6 +225,27 @@ def test_a_lane_waits_as_long_as_its_dependency_says_and_no_attempt_is_counted(r
     assert sorted(seen[1:]) == [("evt_1", 0), ("evt_2", 0)]
 
 
+def test_who_has_something_retried_ends_what_lanes_wait_for(rig):
+    one, seen = rig(), []
+
+    @one.on(name="handler", retry=[])
+    async def asks(event, job):
+        seen.append(event.vendor_id)
+        if len(seen) == 1:
+            raise RateLimitedError(retry_after=3000)
+
+    async def scenario():
+        await one.ready()
+        await one.deliver("evt_1")
+        await one.until(one.attempts)
+        await one.deliver("evt_2")
+        one.worker.resume()  # as `hub.retry` does
+        await one.until(lambda: len(one.attempts()) == 2)
+
+    one.play(scenario)
+    assert seen == ["evt_1", "evt_2"]
+
+
 @pytest.mark.parametrize("by", ["a signal", "Python's own handler"])
 def test_only_what_a_signal_raised_is_a_request_to_stop(by):
     def leave(number, frame):

@@ -7,9 +7,12 @@ from email.utils import format_datetime
 import pytest
 from standardwebhooks import Webhook
 
-from hardpoint.core.errors import OutcomeUnknownError, UnavailableError
+from hardpoint.core.errors import CircuitOpenError, OutcomeUnknownError, UnavailableError
+from hardpoint.core.events import Listeners
 from hardpoint.http.asynchronous import AsyncTransport
-from hardpoint.store.driver import Event, Lease
+from hardpoint.http.messages import Headers, Response
+from hardpoint.store.driver import Event, Lease, Outcome
+from hardpoint.store.views import State
 from hardpoint.testing.clock import ManualClock
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, Forwarder, ForwardRefusedError, Target
 from hardpoint.webhooks.handlers import Permanent
@@ -59,6 +62,11 @@ async def service(status=200, headers=()):
         server.close()
 
 
+def forwarder_of(transport, target, clock, listeners=None):
+    told = Listeners() if listeners is None else listeners
+    return Forwarder(transport, target, clock, random=lambda: 0.0, listeners=told)
+
+
 def forward(one, *, clock=None, **answer):
     clock = clock or ManualClock()
 
@@ -68,7 +76,7 @@ def forward(one, *, clock=None, **answer):
             AsyncTransport(FORWARD_LIMITS) as transport,
         ):
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
-            forwarder = Forwarder(transport, {"billing": target}.get, clock)
+            forwarder = forwarder_of(transport, {"billing": target}.get, clock)
             lease = Lease(event=one, handler="forward", lane="forward/billing", fence=1)
             job = Job(lease, None, started_at=clock.now())
             await forwarder(one, job)
@@ -171,7 +179,7 @@ def test_a_service_that_is_not_there_is_tried_again():
             pass
         async with AsyncTransport(FORWARD_LIMITS) as transport:
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
-            forwarder = Forwarder(transport, lambda source: target, ManualClock())
+            forwarder = forwarder_of(transport, lambda source: target, ManualClock())
             lease = Lease(event=event(), handler="forward", lane="forward/billing", fence=1)
             await forwarder(event(), Job(lease, None, started_at=0))
 
@@ -181,9 +189,174 @@ def test_a_service_that_is_not_there_is_tried_again():
 
 def test_an_event_whose_source_is_not_forwarded_any_more_waits_for_the_configuration():
     async def scenario():
-        forwarder = Forwarder(AsyncTransport(), lambda source: None, ManualClock())
+        forwarder = forwarder_of(AsyncTransport(), lambda source: None, ManualClock())
         lease = Lease(event=event(), handler="forward", lane="forward/billing", fence=1)
         await forwarder(event(), Job(lease, None, started_at=0))
 
     with pytest.raises(ForwardRefusedError, match="not forwarded any more"):
         asyncio.run(scenario())
+
+
+# Services that fail
+
+
+class Scripted:
+    """A transport that answers what it is told to, to one request after another."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    async def send(self, request):
+        answer = self.answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return Response(status=answer, headers=Headers([]), body=b"")
+
+
+DOWN = 503
+GONE = UnavailableError("down", provider="x", operation="")
+
+
+def post(forwarder, source="billing"):
+    """Forwards an event; gives the error, or None."""
+    one = event(source=source)
+    lease = Lease(event=one, handler="forward", lane=f"forward/{source}", fence=1)
+    try:
+        asyncio.run(forwarder(one, Job(lease, None, started_at=0)))
+    except (Exception, asyncio.CancelledError) as error:
+        return error
+    return None
+
+
+def failing(*answers, targets=None):
+    told, clock = [], ManualClock()
+    target = Target(url="https://shop.test/in", signing=scheme("standard", secrets=[SECRET]))
+    targets = {"billing": target} if targets is None else targets
+    transport = Scripted(*answers)
+    return forwarder_of(transport, targets.get, clock, Listeners(told.append)), clock, told
+
+
+def test_a_service_that_fails_ten_times_in_a_row_is_left_alone_and_then_asked_once():
+    forwarder, clock, told = failing(*[DOWN, GONE] * 5, DOWN, 200, 200)
+    for _ in range(10):
+        assert not isinstance(post(forwarder), CircuitOpenError)
+    assert forwarder.open_circuits() == ["forward/billing"]
+    refused = post(forwarder)
+    assert isinstance(refused, CircuitOpenError)
+    assert refused.retry_after == 5.0
+    assert [(one.policy, one.after, one.severity) for one in told] == [
+        ("forward/billing", "open", "warning")
+    ]
+    clock.advance(5)
+    assert isinstance(post(forwarder), ForwardRefusedError)  # it is still down
+    assert post(forwarder).retry_after == 10.0
+    clock.advance(10)
+    assert post(forwarder) is None
+    assert forwarder.open_circuits() == []
+    assert post(forwarder) is None
+
+
+def test_an_answer_that_is_final_shows_that_the_service_is_there():
+    forwarder, _, told = failing(*[DOWN] * 9, 400, *[DOWN] * 9, 200, *[DOWN] * 9)
+    for _ in range(29):
+        post(forwarder)
+    assert told == []
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError(), ValueError("a defect")])
+def test_what_ends_for_another_reason_says_nothing_of_the_service(end):
+    forwarder, _, told = failing(*[DOWN] * 9, end, 200)
+    for _ in range(9):
+        post(forwarder)
+    assert post(forwarder) is end
+    assert told == []
+    assert post(forwarder) is None
+
+
+def test_while_one_asks_whether_the_service_is_back_the_others_wait_a_moment():
+    forwarder, clock, _ = failing(*[DOWN] * 10)
+    for _ in range(10):
+        post(forwarder)
+    clock.advance(5)
+    asking = asyncio.Event()
+
+    class Asks:
+        async def send(self, request):
+            asking.set()
+            await asyncio.sleep(0.01)
+            return Response(status=200, headers=Headers([]), body=b"")
+
+    forwarder._transport = Asks()
+
+    async def scenario():
+        one = event()
+        lease = Lease(event=one, handler="forward", lane="forward/billing", fence=1)
+        job = Job(lease, None, started_at=0)
+        first = asyncio.create_task(forwarder(one, job))
+        await asking.wait()
+        with pytest.raises(CircuitOpenError) as caught:
+            await forwarder(one, job)
+        await first
+        return caught.value.retry_after
+
+    assert asyncio.run(scenario()) == 1.0
+
+
+def test_a_circuit_outlives_a_reload_unless_the_service_is_another():
+    here = Target(url="https://shop.test/in", signing=scheme("standard", secrets=[SECRET]))
+    targets = {"billing": here}
+    forwarder, _, _ = failing(*[DOWN] * 10, 200, targets=targets)
+    for _ in range(10):
+        post(forwarder)
+    targets["billing"] = Target(url=here.url, signing=here.signing)
+    assert isinstance(post(forwarder), CircuitOpenError)
+    assert forwarder.open_circuits() == ["forward/billing"]
+    targets["billing"] = Target(url="https://new.shop.test/in", signing=here.signing)
+    assert forwarder.open_circuits() == []
+    assert post(forwarder) is None
+    targets.clear()
+    assert forwarder.open_circuits() == []
+
+
+def test_jobs_that_wait_for_a_service_cost_no_attempts_and_go_when_it_is_back(rig):
+    one, up, sent = rig(), False, []
+
+    class Service:
+        async def send(self, request):
+            sent.append(dict(request.headers)["webhook-id"])
+            return Response(status=200 if up else DOWN, headers=Headers([]), body=b"")
+
+    target = Target(url="https://shop.test/in", signing=scheme("standard", secrets=[SECRET]))
+    forwarder = forwarder_of(Service(), {"billing": target}.get, one.clock)
+    one.handlers.add("billing", "*", forwarder, name="forward", timeout=35, retry=[1000])
+
+    async def scenario():
+        nonlocal up
+        await one.ready()
+        for number in range(40):
+            await one.deliver(f"evt_{number}")
+        await one.until(lambda: deferred(one))
+        assert len(sent) == 10
+        up = True
+        one.clock.advance(5)
+        one.worker._wake.set()
+        await one.until(lambda: len(sent) == 40)
+        await one.advance(1000)
+        await one.until(lambda: not pending(one))
+
+    one.play(scenario)
+    events = one.read(lambda reader: reader.events(limit=100))
+    assert [view.state for view in events] == [State.DONE] * 40
+    assert len(sent) == 50
+
+
+def deferred(rig):
+    return [one for one in rig.attempts() if one.outcome is Outcome.DEFERRED]
+
+
+def pending(rig):
+    return [
+        view
+        for view in rig.read(lambda reader: reader.events(limit=100))
+        if view.state is State.PENDING
+    ]

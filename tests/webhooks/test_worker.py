@@ -333,15 +333,13 @@ def test_a_thread_that_is_stuck_holds_up_its_own_handler_alone(rig):
         assert one.faults.calls["claim"] - claims <= 1
         assert ran == ["evt_hangs_0"]
         (told,) = one.worker.hindrances()
-        assert told.startswith("threads: 1 are held by handlers beyond their time limit")
+        assert told == "threads: 1 are held by handlers beyond their time limit: hangs (1)"
         go_on.set()
         await one.until(lambda: len(one.attempts()) == 70)
         assert one.worker.hindrances() == []
 
     one.play(scenario)
-    assert [told for told in one.told if isinstance(told, ThreadsStuck)] == [
-        ThreadsStuck(threads=1)
-    ]
+    assert ThreadsStuck(threads=1) in one.told
     stuck = one.attempts()[0]
     assert stuck.error == "TimeoutError: took longer than 0.02 s; its thread goes on"
     assert len(ran) == 20
@@ -591,30 +589,63 @@ def test_a_suspect_whose_lease_is_gone_is_not_run(rig):
     assert [a.attempt for a in again.attempts()] == [4]
 
 
-def test_suspects_wait_for_room_like_everyone(rig):
+def test_after_five_seconds_a_suspect_is_an_attempt_like_any_other_and_the_next_begins(rig):
+    leave_jobs(rig, "evt_0", "evt_1", "evt_2", "evt_3")
+    crash(rig())
+    again, order, go_on = rig(concurrency=8), [], asyncio.Event()
+
+    @again.on("paid", name="handler")
+    async def handler(event, job):
+        order.append(event.vendor_id)
+        await go_on.wait()
+
+    @again.on("other", name="other")
+    async def other(event, job):
+        pass
+
+    async def after():
+        await again.until(lambda: len(order) == 1)
+        await again.advance(4.9)
+        await asyncio.sleep(0.02)
+        assert len(order) == 1
+        assert marks(again) == [(1, 0), (0, 0), (0, 0), (0, 0)]
+        await again.advance(0.2)
+        await again.until(lambda: len(order) == 2)
+        assert marks(again) == [(0, 0), (1, 0), (0, 0), (0, 0)]
+        await again.advance(5.1)  # the lane is slow, and its share is two places
+        await again.until(lambda: marks(again) == [(0, 0)] * 4)
+        await again.deliver("evt_other", "other")
+        await again.until(again.attempts)
+        assert len(order) == 2
+        go_on.set()
+        await again.until(lambda: len(again.attempts()) == 5)
+
+    again.play(after)
+    assert states(again) == [State.DONE] * 5
+
+
+def test_a_suspect_that_ends_while_its_mark_is_taken_away_has_ended(rig):
     leave_jobs(rig, "evt_1")
     crash(rig())
-    again, order, go_on = rig(concurrency=1), [], asyncio.Event()
+    again, go_on = rig(), asyncio.Event()
 
     @again.on(name="handler")
     async def handler(event, job):
-        order.append(event.vendor_id)
-        if event.vendor_id == "evt_slow":
-            await go_on.wait()
+        await go_on.wait()
 
-    async def scenario():
-        shares = again.worker._shares[1]
-        shares.take(shares.lane("elsewhere"))
-        again.worker.notify()
-        await again.until(lambda: again.worker._suspects.expected)
-        await asyncio.sleep(0.02)
-        assert order == []
-        shares.give_back(shares.lane("elsewhere"))
-        again.worker.notify()
+    async def after():
+        await again.until(lambda: again.faults.calls["mark_started"])
+        suspects = again.worker._suspects
+        again.clock.advance(6)
+        looked = asyncio.create_task(suspects.look(again.clock.monotonic()))
+        await asyncio.sleep(0)
+        go_on.set()
+        suspects.ended(suspects._current)
+        await looked
         await again.until(again.attempts)
+        await again.until(lambda: [shares.held for shares in again.worker._shares] == [0, 0])
 
-    again.play(scenario)
-    assert order == ["evt_1"]
+    again.play(after)
 
 
 # Stopping

@@ -119,7 +119,7 @@ def test_whatever_happens_in_whatever_order_every_event_ends_as_it_must(rig, see
         await one.until(lambda: pending(one) == 0, seconds=60)
         ended = True
         await troubling
-        await one.until(lambda: [shares.free for shares in one.worker._shares] == [3, 5])
+        await one.until(lambda: [shares.held for shares in one.worker._shares] == [0, 0])
         return kinds
 
     kinds = one.play(scenario)

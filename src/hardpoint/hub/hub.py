@@ -37,7 +37,7 @@ from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import FORWARD
 from hardpoint.store.engine import Role, engine
 from hardpoint.store.views import StoreReader
-from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_SECONDS, Forwarder, Target
+from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_TIMEOUT, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
@@ -132,8 +132,14 @@ class Hub:
             policies=policies or {},
             vault=lambda name: self.vault.authorization(name, hosts=None),
         )
-        forward = Forwarder(self._transport, self._targets.get, self._clock)
-        self.handlers.add("", "", forward, name=FORWARD, timeout=FORWARD_SECONDS)
+        self._forwarder = Forwarder(
+            self._transport,
+            self._targets.get,
+            self._clock,
+            random=random or chance.random,
+            listeners=self.listeners,
+        )
+        self.handlers.add("", "", self._forwarder, name=FORWARD, timeout=FORWARD_TIMEOUT)
         self._accounts = MadeOnce(self._make_accounts)
         self.life = Life(self)
         self._reloading = LoopLock()
@@ -230,8 +236,11 @@ class Hub:
         return self._ports.policy(connection)
 
     def open_circuits(self) -> list[str]:
-        """The connections whose calls are refused now, because too many have failed."""
-        return self._ports.open_circuits()
+        """The connections whose calls are refused now, because too many have failed.
+
+        And the sources whose events are not forwarded now, for the same reason: `forward/NAME`.
+        """
+        return [*self._ports.open_circuits(), *self._forwarder.open_circuits()]
 
     # Identity
 
@@ -333,6 +342,7 @@ class Hub:
             refuse_loss(self.handlers, settings)
             self._put_in_force(settings, prepared)
             await self.life.receive()
+            self.worker.resume()
 
     def _put_in_force(self, settings: Settings, prepared: Prepared) -> None:
         """All of it at once."""
@@ -391,7 +401,7 @@ class Hub:
         """
         self.life.check()
         count = await self.store.retry(event_id, handler, actor=actor, reason=reason)
-        self.worker.notify()
+        self.worker.resume()
         return count
 
     async def replay(
@@ -421,7 +431,7 @@ class Hub:
             raise ConfigurationError(f"handler {handler}", "is not known", fix=f"Known: {known}")
         names = (handler,) if handler else await asyncio.to_thread(self._wanted, event_id)
         count = await self.store.replay(event_id, names, force=force, actor=actor, reason=reason)
-        self.worker.notify()
+        self.worker.resume()
         return count
 
     async def resolve(

@@ -2,15 +2,16 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from math import inf
-from typing import final
+from typing import Protocol, final
 
+from hardpoint.core.effects import Random
 from hardpoint.core.errors import CircuitOpenError
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.runtime.effects import Effects
 
 BUCKETS = 10
 
@@ -131,6 +132,17 @@ _NEUTRAL, _FAILURE = (
     CircuitOutcome.FAILURE,
 )  # a member's look-up is not free
 
+
+class CircuitEffects(Protocol):
+    """What a circuit needs of the world; `Effects` has it."""
+
+    @property
+    def monotonic(self) -> Callable[[], float]: ...  # noqa: D102 - as `Clock` has it
+
+    @property
+    def random(self) -> Random: ...  # noqa: D102 - for jitter
+
+
 CircuitTransition = tuple[CircuitState, CircuitState, str, float | None]
 """(before, after, reason, seconds for which it is open)"""
 
@@ -179,7 +191,7 @@ class Circuit:
     def __init__(
         self,
         options: Breaker,
-        effects: Effects,
+        effects: CircuitEffects,
         *,
         name: str = "",
         key: object = None,

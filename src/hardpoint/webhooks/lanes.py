@@ -3,13 +3,16 @@
 A lane is what fails or is slow together: a handler, or a source that is forwarded. Pure decisions
 over counts and the time that is passed in; nothing here waits or runs anything.
 
-- While there is room for all, a lane that was quick so far may take it, but for an eighth of what
-  is free. When room is short, one place is kept for each lane that waits and holds no more.
+- A lane that holds no place may always start one attempt, even where the room is full. So there may
+  be more attempts than the room has places: by one for each lane.
+- More than that it gets while there is room: a lane that was quick so far may take it, but for an
+  eighth of what is free. When room is short, who holds less goes first.
 - A lane is *slow* when half of its last attempts timed out or took over 2 s, while one that is
   under way has taken so long, or while one that was given up has not returned. Slow lanes together
-  hold at most half the room, and each of them at most half of what the others leave of that.
+  get at most half the room, and each of them at most half of what the others leave of that. What
+  they hold beyond it, one attempt each, takes no room from the others.
 - A lane that is *new*, with no attempt ended yet, holds one place, until that is done or found to
-  be slow. New and slow lanes together leave an eighth of the room to those known to be quick.
+  be slow. After a pause it is new again: it asks whether the trouble is over with one attempt.
 """
 
 import math
@@ -81,38 +84,45 @@ class Seat:
 
     Args:
         shares: where it is.
-        lane: whose place it is.
-        judged: the lane that its time says something about.
+        lane: whose attempt it is.
+        reserved: whether a place of the lane was taken for it; else it is beside all others.
     """
 
-    __slots__ = ("_judged", "_lane", "_shares")
+    __slots__ = ("_lane", "_reserved", "_shares")
 
-    def __init__(self, shares: "Shares", lane: JobLane, judged: JobLane) -> None:
+    def __init__(self, shares: "Shares", lane: JobLane, *, reserved: bool) -> None:
         self._shares = shares
         self._lane = lane
-        self._judged = judged
+        self._reserved = reserved
 
     def handled(self, now: float, *, timed_out: bool = False) -> None:
         """The handler has ended, or was given up; that is still to be recorded."""
         since = self._lane.running.pop(self)
-        self._judged.past.append(timed_out or now - since >= SLOW_SECONDS)
+        if now >= self._lane.until:  # else it tells nothing of what comes after the pause
+            self._lane.past.append(timed_out or now - since >= SLOW_SECONDS)
 
     def abandoned(self, change: int) -> None:
         """1: what was given up goes on all the same, and holds a place; -1: it has returned."""
-        self._judged.stuck += change
-        self._judged.held += change
-        self._shares.held += change
+        self._lane.stuck += change
         self._shares.stuck += change
+        self._shares.hold(self._lane, change)
         self._shares.changed(self._shares, change)
 
     def pause(self, until: float) -> None:
         """What its lane depends on asked for that: nothing of the lane starts before."""
-        self._judged.until = max(self._judged.until, until)
+        self._lane.until = max(self._lane.until, until)
+        self._lane.past.clear()
+
+    def reserve(self) -> None:
+        """It is beside the others no longer: from now on it holds a place of its lane."""
+        self._reserved = True
+        self._shares.take(self._lane)
 
     def leave(self) -> None:
         """Give the place back."""
         self._lane.running.pop(self, None)
-        self._shares.give_back(self._lane)
+        if self._reserved:
+            self._shares.give_back(self._lane)
 
 
 @final
@@ -120,7 +130,7 @@ class Shares:
     """Places for attempts of one kind, in threads or in the loop, and the lanes that share them.
 
     Args:
-        limit: attempts at a time.
+        limit: attempts at a time, but for the first of each lane.
         changed: told 1 when an attempt is given up and goes on, -1 when such a one has returned.
 
     Attributes:
@@ -135,16 +145,18 @@ class Shares:
         self._lanes: dict[str, JobLane] = {}
         self._waiting: dict[str, JobLane] = {}
         self._turns = count(1)
-
-    @property
-    def free(self) -> int:
-        """Places that nobody has."""
-        return self.limit - self.held
+        self._slow_at = math.nan
+        self._slow_hold = 0
 
     @property
     def waited_for(self) -> bool:
         """Whether the store has something, due now or later."""
         return bool(self._waiting)
+
+    def stuck_lanes(self) -> list[JobLane]:
+        """The lanes of attempts that were given up and have not returned, the worst first."""
+        stuck = [lane for lane in self._lanes.values() if lane.stuck]
+        return sorted(stuck, key=lambda lane: (-lane.stuck, lane.name))
 
     def lane(self, name: str) -> JobLane:
         """The lane of this name."""
@@ -158,11 +170,18 @@ class Shares:
         lane.due = min(lane.due, due)
         self._waiting[lane.name] = lane
 
+    def resume(self) -> None:
+        """End every pause."""
+        for lane in self._lanes.values():
+            lane.until = -math.inf
+
     def may_start(self, lane: JobLane, now: float) -> bool:
         """Whether this lane may begin what has just come in, before what waits in the store."""
-        free = self.free
-        if free <= 0 or lane.due <= now or lane.until > now:
+        if lane.due <= now or lane.until > now:
             return False
+        if not lane.held:
+            return True
+        free = self._free(now)
         if not self._within_share(lane, now, free):
             return False
         if free > len(self._waiting):
@@ -174,20 +193,28 @@ class Shares:
         )
         return free > before
 
+    def has_place(self, lane: JobLane, now: float) -> bool:
+        """Whether this lane may hold another place."""
+        return self._within_share(lane, now, self._free(now))
+
     def take(self, lane: JobLane) -> None:
         """Reserve a place."""
-        lane.held += 1
         lane.served = next(self._turns)
-        self.held += 1
+        self.hold(lane, 1)
 
     def give_back(self, lane: JobLane) -> None:
         """It is not needed any more."""
-        lane.held -= 1
-        self.held -= 1
+        self.hold(lane, -1)
 
-    def begin(self, lane: JobLane, now: float, *, judged: JobLane | None = None) -> Seat:
-        """An attempt is under way on a place that was reserved; see `Seat`."""
-        seat = Seat(self, lane, judged or lane)
+    def hold(self, lane: JobLane, change: int) -> None:
+        """So many places more are the lane's."""
+        lane.held += change
+        self.held += change
+        self._slow_at = math.nan
+
+    def begin(self, lane: JobLane, now: float, *, reserved: bool = True) -> Seat:
+        """An attempt is under way, on a place that was reserved or beside all; see `Seat`."""
+        seat = Seat(self, lane, reserved=reserved)
         lane.running[seat] = now
         return seat
 
@@ -200,13 +227,15 @@ class Shares:
         line = [(lane.held, lane.served, lane) for lane in self._due(now)]
         heapify(line)
         given: dict[JobLane, int] = {}
-        left = (self.free + 1) // 2
-        while line and left > 0:
+        left = (self._free(now) + 1) // 2
+        while line:
             lane = heappop(line)[2]
-            if self._within_share(lane, now, self.free):
+            if lane.held and left <= 0:
+                break
+            if self.has_place(lane, now):
+                left -= lane.held > 0
                 self.take(lane)
                 given[lane] = given.get(lane, 0) + 1
-                left -= 1
                 heappush(line, (lane.held, lane.served, lane))
         for lane in given:
             lane.due = math.inf
@@ -215,36 +244,50 @@ class Shares:
 
     def next_turn(self, now: float) -> float:
         """When something can be claimed; the end of an attempt is another occasion to look."""
-        free = self.free
-        if free <= 0:
-            return math.inf
         times: list[float] = []
+        refused = False
         for lane in self._waiting.values():
             due = max(lane.due, lane.until)
-            if due > now or self._within_share(lane, now, free):
+            if due > now or self.has_place(lane, now):
                 times.append(due)
-            elif lane.new and not lane.slow(now):  # then it may hold more
-                times.append(lane.slow_at)
+            else:
+                refused = True
+        if refused:  # once another attempt is found to be slow, there may be room
+            times += [lane.slow_at for lane in self._lanes.values() if lane.slow_at > now]
         return min(times, default=math.inf)
 
     def _due(self, now: float) -> Iterable[JobLane]:
         return (lane for lane in self._waiting.values() if max(lane.due, lane.until) <= now)
 
+    def _free(self, now: float) -> int:
+        """Places for lanes that hold one already."""
+        free = self.limit - self.held
+        if free <= 0:
+            free += max(0, self._held_by_slow(now) - self._half)
+        return free
+
+    @property
+    def _half(self) -> int:
+        return max(1, self.limit // 2)
+
+    def _held_by_slow(self, now: float) -> int:
+        """Many lanes may ask in a row: it is counted anew only when something has changed."""
+        if self._slow_at != now:
+            self._slow_at = now
+            self._slow_hold = sum(lane.held for lane in self._lanes.values() if lane.slow(now))
+        return self._slow_hold
+
     def _within_share(self, lane: JobLane, now: float, free: int) -> bool:
-        held, slow = lane.held, lane.slow(now)
-        if not slow and not lane.new:
+        held = lane.held
+        if not held:
+            return True
+        if free <= 0:
+            return False
+        if not lane.slow(now):
             available = free + held
-            return held < available - available // SPARE
-        half = max(1, self.limit // 2)
-        if 2 * held > half if slow else held:
+            return not lane.new and held < available - available // SPARE
+        half = self._half
+        if 2 * held > half:  # the other slow ones need not be looked at
             return False
-        by_slow = by_new = 0
-        for one in self._lanes.values():
-            if one.slow(now):
-                by_slow += one.held
-            elif one.new:
-                by_new += one.held
-        if by_slow + by_new >= self.limit - self.limit // SPARE:
-            return False
-        left = half - by_slow
-        return not slow or (left > 0 and held < (left + held + 1) // 2)
+        left = half - self._held_by_slow(now)
+        return left > 0 and held < (left + held + 1) // 2

@@ -1,13 +1,14 @@
 """Suspects: jobs that were in flight when the process died. One of them may have ended it.
 
-They run one after another while everything else goes on, each start marked durably before the
-handler is called. A death under that mark is counted against the job. One that has been counted
-against runs in a *hush*: nothing else starts, for 5 s at most. After that others start, and a death
-is no longer its own. The third counted death makes a dead letter.
+They start one after another, each marked durably before the handler is called, while everything
+else goes on. A death under that mark is counted against the job. One that has been counted against
+runs in a *hush*: nothing else starts. After 5 s at most a suspect is an attempt like any other: it
+takes a place of its lane, the next one begins, others start, and a death is no longer its own. So
+suspects of a lane that has no place wait. The third counted death makes a dead letter.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import final
 
 from hardpoint.core.effects import Clock
@@ -17,8 +18,8 @@ from hardpoint.webhooks.attempts import AttemptRunner, AttemptVerdict, Insistenc
 from hardpoint.webhooks.lanes import Seat
 from hardpoint.webhooks.threads import Threads
 
-HUSH_SECONDS = 5.0
-"""How long nothing else starts beside a suspect whose mark stood at a death."""
+SUSPECT_SECONDS = 5.0
+"""How long a death is held against one that has begun, and the next one waits for it."""
 
 
 @final
@@ -26,9 +27,8 @@ class Suspects:
     """Whose turn it is, and whether others may start meanwhile; see `Worker` for the arguments.
 
     Attributes:
-        expected: there may be one in the store.
         hush: nothing else may start.
-        hush_until: by the steady clock.
+        until: when the time of the one that runs is up, by the steady clock; `inf`: none runs.
     """
 
     def __init__(
@@ -49,31 +49,40 @@ class Suspects:
 
     def begin(self) -> None:
         """A run of the worker begins."""
-        self.expected = False
         self.hush = False
-        self.hush_until = math.inf
+        self.until = math.inf
+        self._expected: frozenset[str] = frozenset()
         self._current: Lease | None = None
+        self._seat: Seat | None = None
+
+    def expect(self, handlers: Iterable[str]) -> None:
+        """The store may have some of these handlers."""
+        self._expected = frozenset(handlers)
 
     @property
-    def wanted(self) -> bool:
-        """Whether it is time to claim one."""
-        return self.expected and self._current is None
+    def wanted(self) -> frozenset[str]:
+        """The handlers of which it is time to claim one."""
+        return self._expected if self._current is None else frozenset()
 
     @property
     def alone(self) -> Lease | None:
         """The one that nothing may start beside."""
         return self._current if self.hush else None
 
-    async def claim(self, handlers: Sequence[str], *, all_there_are: bool) -> Lease | None:
+    async def claim(self, handlers: Sequence[str]) -> Lease | None:
         """The next one of these handlers, which must be run; None when there is none."""
         lease = await self._store.claim_suspect(handlers)
         if lease is None:
-            self.expected = not all_there_are
+            self._expected = self._expected.difference(handlers)
             return None
         self._current = lease
         self.hush = 0 < lease.crashes < self._crash_limit
-        self.hush_until = self._clock.monotonic() + HUSH_SECONDS
+        self.until = self._clock.monotonic() + SUSPECT_SECONDS
         return lease
+
+    def begun(self, seat: Seat) -> None:
+        """The one that was claimed has a seat, beside all others."""
+        self._seat = seat
 
     async def run(self, lease: Lease, seat: Seat, threads: Threads) -> float | None:
         """Mark its start and run it; one that was counted against too often is given up."""
@@ -85,18 +94,23 @@ class Suspects:
             return await self._attempts.run(lease, seat, threads)
         return None
 
-    async def end_hush(self, now: float) -> None:
-        """Let others start if the time has come; from then on a death does not count.
+    async def look(self, now: float) -> None:
+        """Let others start if the time of the one that runs is up; see the module.
 
         Raises:
             StoreUnavailableError: the mark cannot be taken away now.
         """
         current = self._current
-        if current is not None and now >= self.hush_until:
-            await self._store.mark_started(current, started=False)
-            self.hush = False
+        if current is None or now < self.until:
+            return
+        await self._store.mark_started(current, started=False)
+        if current is self._current and self._seat is not None:  # it goes on
+            self._seat.reserve()
+            self.ended(current)
 
-    def ended(self) -> None:
-        """The one that ran has ended."""
-        self._current = None
-        self.hush = False
+    def ended(self, lease: Lease) -> None:
+        """This one has ended, or is a suspect no longer."""
+        if lease is self._current:
+            self._current = None
+            self.hush = False
+            self.until = math.inf

@@ -24,9 +24,6 @@ from hardpoint.webhooks.lanes import JobLane, Shares
 from hardpoint.webhooks.suspects import Suspects
 from hardpoint.webhooks.threads import Threads
 
-SUSPECTS = ""
-"""The lane that suspects share; how long they take is held against their own."""
-
 SPIN_SECONDS = 0.05
 """The least between two looks, should the store call due what it does not give out."""
 
@@ -35,9 +32,9 @@ RENEWALS = 5
 
 
 class ThreadsStuck(msgspec.Struct, frozen=True, kw_only=True):
-    """As many threads as slow handlers may have are held by handlers beyond their time limit.
+    """Handlers beyond their time limit hold as many threads as slow handlers may have.
 
-    No slow one can run until one returns; what they would handle waits in the store.
+    A slow one that has a thread gets no other until one returns; its events wait in the store.
     """
 
     severity: ClassVar[str] = "error"
@@ -162,6 +159,12 @@ class Worker:
             self._look_at = -math.inf
         self._wake.set()
 
+    def resume(self) -> None:
+        """Someone has changed something: look again, also at what lanes wait for."""
+        for shares in self._shares:
+            shares.resume()
+        self.notify()
+
     @property
     def running(self) -> int:
         """Attempts under way."""
@@ -173,8 +176,8 @@ class Worker:
         threads = self._shares[0]
         if threads.stuck >= max(1, threads.limit // 2):
             found.append(
-                f"threads: {threads.stuck} are held by handlers beyond their time limit, "
-                "as many as slow ones may have"
+                f"threads: {threads.stuck} are held by handlers beyond their time limit: "
+                + ", ".join(f"{lane.name} ({lane.stuck})" for lane in threads.stuck_lanes())
             )
         alone = self._suspects.alone
         if alone is not None:
@@ -240,25 +243,24 @@ class Worker:
         now, suspects = self._clock.monotonic(), self._suspects
         if self._stopping:
             return math.inf
-        if suspects.hush:
-            await suspects.end_hush(now)
+        await suspects.look(now)
         if not suspects.hush and now >= self._look_at:
             await self._look(now)
-        if not suspects.hush and suspects.wanted:
-            await self._claim_suspect()
+        await self._claim_suspect()
         if suspects.hush:
-            return suspects.hush_until
+            return suspects.until
         held_back, self._held_back = self._held_back, []
         self.start(held_back)
         for shares in self._shares:
             await self._feed(shares)
         now = self._clock.monotonic()
-        return min(self._look_at, *(shares.next_turn(now) for shares in self._shares))
+        turns = (shares.next_turn(now) for shares in self._shares)
+        return min(self._look_at, suspects.until, *turns)
 
     async def _look(self, now: float) -> None:
         """Ask the store what waits in it."""
         self._look_at = now + self._store.poll
-        self._suspects.expected = True
+        self._suspects.expect(self._handlers.names())
         for waiting in await self._store.waiting(self._handlers.names()):
             shares = self._shares_of(waiting.handler)
             shares.expect(shares.lane(waiting.lane), now + waiting.due_in)
@@ -288,20 +290,18 @@ class Worker:
                     shares.expect(lane, now + max(waits[lane.name], least))
 
     async def _claim_suspect(self) -> None:
-        """Start the next suspect, where there is room for it beside the others."""
+        """Start the next suspect, of those whose lanes have a place for them later."""
         now = self._clock.monotonic()
-        names: list[str] = []
-        for asynchronous, shares in enumerate(self._shares):
-            if shares.may_start(shares.lane(SUSPECTS), now):
-                names += self._handlers.names(asynchronous=bool(asynchronous))
+        names = [name for name in self._suspects.wanted if self._has_place(name, now)]
         if not names:
             return
-        everyone = len(names) == len(self._handlers.names())
-        lease = await self._suspects.claim(names, all_there_are=everyone)
+        lease = await self._suspects.claim(names)
         if lease is not None and not self._stopping:
-            shares = self._shares_of(lease.handler)
-            shares.take(shares.lane(SUSPECTS))
             self._spawn(lease)
+
+    def _has_place(self, handler: str, now: float) -> bool:
+        shares = self._shares_of(handler)
+        return shares.has_place(shares.lane(handler), now)
 
     # Beside the loop, where other processes have the store too
 
@@ -349,12 +349,14 @@ class Worker:
         return shares, shares.lane(lane_of(handler, source))
 
     def _spawn(self, lease: Lease) -> None:
-        """Run an attempt whose place is reserved."""
+        """Run an attempt whose place is reserved, or a suspect."""
         shares = self._shares_of(lease.handler)
         lane = shares.lane(lease.lane)
-        held = shares.lane(SUSPECTS) if lease.suspect else lane
-        seat = shares.begin(held, self._clock.monotonic(), judged=lane)
-        run = self._suspects.run if lease.suspect else self._attempts.run
+        seat = shares.begin(lane, self._clock.monotonic(), reserved=not lease.suspect)
+        run = self._attempts.run
+        if lease.suspect:
+            self._suspects.begun(seat)
+            run = self._suspects.run
         task = asyncio.create_task(run(lease, seat, self._threads))
         self._running[task] = (lease.event.id, lease.handler, lease.fence)
 
@@ -374,7 +376,7 @@ class Worker:
         again = None if task.cancelled() or error is not None else task.result()
         self._failure = self._failure or error
         if lease.suspect:
-            self._suspects.ended()
+            self._suspects.ended(lease)
         if again is not None:
             shares.expect(lane, self._clock.monotonic() + again)
         if shares.waited_for or lease.suspect or self._suspects.wanted or error is not None:
