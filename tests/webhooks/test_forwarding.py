@@ -64,7 +64,7 @@ async def service(status=200, headers=()):
 
 def forwarder_of(transport, target, clock, listeners=None):
     told = Listeners() if listeners is None else listeners
-    return Forwarder(transport, target, clock, random=lambda: 0.0, listeners=told)
+    return Forwarder(transport, target, clock, lambda: 0.0, told)
 
 
 def forward(one, *, clock=None, **answer):

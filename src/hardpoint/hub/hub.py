@@ -132,13 +132,8 @@ class Hub:
             policies=policies or {},
             vault=lambda name: self.vault.authorization(name, hosts=None),
         )
-        self._forwarder = Forwarder(
-            self._transport,
-            self._targets.get,
-            self._clock,
-            random=random or chance.random,
-            listeners=self.listeners,
-        )
+        effects = (self._clock, random or chance.random, self.listeners)
+        self._forwarder = Forwarder(self._transport, self._targets.get, *effects)
         self.handlers.add("", "", self._forwarder, name=FORWARD, timeout=FORWARD_TIMEOUT)
         self._accounts = MadeOnce(self._make_accounts)
         self.life = Life(self)
@@ -236,10 +231,7 @@ class Hub:
         return self._ports.policy(connection)
 
     def open_circuits(self) -> list[str]:
-        """The connections whose calls are refused now, because too many have failed.
-
-        And the sources whose events are not forwarded now, for the same reason: `forward/NAME`.
-        """
+        """Connections, and as `forward/NAME` sources, of which too many calls have failed."""
         return [*self._ports.open_circuits(), *self._forwarder.open_circuits()]
 
     # Identity

@@ -91,7 +91,6 @@ class Forwarder:
         transport: Transport,
         target: Callable[[str], Target | None],
         clock: Clock,
-        *,
         random: Random,
         listeners: Listeners,
     ) -> None:
