@@ -9,7 +9,7 @@ from hardpoint.core.errors import BulkheadFullError, ConfigurationError, Deadlin
 from hardpoint.resilience.bulkhead import Bulkhead, BulkheadRoom
 from hardpoint.resilience.events import CallQueued
 from hardpoint.runtime.effects import AMBIENT
-from hardpoint.runtime.waiting import THREADS, TaskWaiter
+from hardpoint.runtime.waiting import TaskWaiter, latest
 
 
 async def enter(room, effects, until=inf):
@@ -184,7 +184,7 @@ def test_an_interrupted_thread_leaves_the_line_or_passes_its_place_on(effects):
     assert not room.line
 
     def given_then_interrupted(_signal, _seconds):
-        room.give_back(THREADS)
+        room.give_back(latest.threads)
         raise KeyboardInterrupt
 
     effects.wait = given_then_interrupted
@@ -222,7 +222,7 @@ def test_a_place_is_not_lost_on_a_loop_that_is_closed(effects):
     room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.free -= 1
     room.line.append(waiter_of_a_closed_loop(effects))
-    room.give_back(THREADS)
+    room.give_back(latest.threads)
     assert (room.free, len(room.line)) == (1, 0)
 
 
@@ -284,7 +284,7 @@ def test_eight_threads_never_exceed_the_places_and_lose_none():
                 served += 1
             with lock:
                 inside -= 1
-            room.give_back(THREADS)
+            room.give_back(latest.threads)
 
     threads = [threading.Thread(target=hammer) for _ in range(8)]
     for thread in threads:

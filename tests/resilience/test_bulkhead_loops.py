@@ -12,7 +12,7 @@ from hardpoint.resilience import bulkhead
 from hardpoint.resilience.bulkhead import Bulkhead, BulkheadRoom
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.ratelimit import RateLimit, RateMeter
-from hardpoint.runtime.waiting import THREADS, ThreadWaiter
+from hardpoint.runtime.waiting import ThreadWaiter, latest
 
 
 async def hang() -> None:
@@ -168,5 +168,5 @@ def test_a_place_is_not_lost_on_a_loop_that_is_closed_while_it_is_handed_over(ef
     room = BulkheadRoom(Bulkhead(1, queue=5), effects)
     room.free -= 1
     room.line.append(Closing(effects))
-    room.give_back(THREADS)
+    room.give_back(latest.threads)
     assert (room.free, len(room.line)) == (1, 0)

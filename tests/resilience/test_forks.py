@@ -1,6 +1,8 @@
 """What a policy remembers, in a child that was forked while other threads were at work."""
 
 import asyncio
+import json
+import os
 import threading
 from math import inf
 
@@ -125,3 +127,41 @@ def test_ids_of_parent_and_children_differ_and_a_lock_is_no_hindrance(forked):
         children = [forked(lambda: [make() for _ in range(100)]) for _ in range(3)]
     made = [make() for _ in range(100)]
     assert len({one for some in (made, *children) for one in some}) == 400
+
+
+def test_a_call_that_forks_and_returns_twice_leaves_no_place_too_many_in_the_child():
+    guarded = policy()
+
+    def fork(nested):
+        returned = forked_once()
+        if nested and returned is None:
+            guarded.call(answer)
+        return returned
+
+    def forked_once():
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(writing)
+            return reading, pid
+        os.close(reading)
+        told.append(writing)
+        return None
+
+    for nested in (False, True):
+        told: list[int] = []
+        parent = None
+        try:
+            parent = guarded.call(fork, nested)
+            if parent is None:
+                stats = guarded.stats()
+                taken = [guarded._assembly.state().room.free, stats.in_flight]
+                os.write(told[0], json.dumps(taken).encode())
+        finally:
+            if parent is None:
+                os._exit(0)
+        reading, pid = parent
+        with os.fdopen(reading, "rb") as said:
+            assert json.loads(said.read()) == [1, 0]
+        os.waitpid(pid, 0)
+        assert guarded.stats().in_flight == 0

@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from hardpoint.runtime.effects import Effects
-from hardpoint.runtime.waiting import THREADS, LatestLoop, TaskWaiter, ThreadWaiter
+from hardpoint.runtime.waiting import LatestLoop, TaskWaiter, ThreadWaiter
 from hardpoint.testing import ManualClock
 
 
@@ -88,4 +88,5 @@ def test_a_thread_waits_no_longer_than_it_may(clock, effects):
 
 
 def test_where_no_loop_runs_there_are_threads():
-    assert LatestLoop().look() is THREADS
+    looked = LatestLoop()
+    assert looked.look() is looked.threads

@@ -11,7 +11,14 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.options import count
 from hardpoint.runtime.effects import Effects
-from hardpoint.runtime.waiting import THREADS, TaskWaiter, ThreadWaiter, Waiter, closed
+from hardpoint.runtime.waiting import (
+    TaskWaiter,
+    ThreadsHome,
+    ThreadWaiter,
+    Waiter,
+    closed,
+    latest,
+)
 
 LOOK_SECONDS = 1.0
 """Between two looks whether a loop that holds places was closed."""
@@ -45,7 +52,8 @@ class BulkheadRoom:
     nobody is in `line`; who waits is handed the place directly.
 
     A loop that is closed over its calls gives nothing back, so it is known whose the places are:
-    those of `home`, a loop or `THREADS`, are what the others have left, who are counted apart.
+    those of `home`, a loop or this process's threads, are what the others have left, who are
+    counted apart.
     """
 
     __slots__ = (
@@ -80,6 +88,7 @@ class BulkheadRoom:
         self._key = key
         self._listeners = Listeners() if listeners is None else listeners
         self.forget()
+        self.home = latest.threads
         forget_in_child(self)
 
     def forget(self) -> None:
@@ -87,7 +96,7 @@ class BulkheadRoom:
         self._lock = threading.Lock()
         self.free = self.calls
         self.line: deque[Waiter] = deque()
-        self.home: object = THREADS
+        self.home: object = ThreadsHome()  # nobody's
         self._elsewhere = 0
         self._others: dict[object, int] = {}
 
@@ -213,8 +222,8 @@ class BulkheadRoom:
             self._elsewhere -= count
             self.free += count
         if closed(self.home):
-            self.home = THREADS
-            self._elsewhere -= self._others.pop(THREADS, 0)
+            self.home = latest.threads
+            self._elsewhere -= self._others.pop(self.home, 0)
             self.free = self.calls - self._elsewhere
         for waiter in [one for one in self.line if one.gone]:
             self.line.remove(waiter)

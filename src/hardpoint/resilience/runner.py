@@ -22,7 +22,7 @@ from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
-from hardpoint.runtime.waiting import THREADS, latest
+from hardpoint.runtime.waiting import latest
 
 
 def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noqa: C901, PLR0915 - one closure; what makes it long is what makes it fast
@@ -114,7 +114,7 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                                 if home._thread_id != get_ident():
                                     home = latest.look()
                             else:
-                                home = THREADS
+                                home = latest.threads
                             if room.free > 0:
                                 room.free -= 1
                                 if room.home is not home:

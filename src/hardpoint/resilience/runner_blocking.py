@@ -9,7 +9,7 @@ from hardpoint.resilience.options import Run
 from hardpoint.resilience.plans import Plan
 from hardpoint.resilience.settlement import PLAIN
 from hardpoint.resilience.timeout import LIMIT, current, outer_limit, until_of
-from hardpoint.runtime.waiting import THREADS
+from hardpoint.runtime.waiting import latest
 
 def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
     """Make the function that makes calls.
@@ -90,7 +90,7 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                                 began = now = meter.wait_blocking(now, bound)
                         if bulkhead is not None:
                             room = here.room
-                            home = THREADS
+                            home = latest.threads
                             if room.free > 0:
                                 room.free -= 1
                                 if room.home is not home:

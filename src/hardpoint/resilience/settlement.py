@@ -113,7 +113,7 @@ class Settlement:
             state: the key's state.
             error: what came out of the attempt, or of its admission.
             permit: the breaker's permit; 0 for none.
-            held: where it held a place in the bulkhead: its loop, or `THREADS`; else None.
+            held: where it held a place in the bulkhead: its loop, or the threads; else None.
             sent: whether the function was reached.
             expired: whether our timer ended it.
             started: when the call began.

@@ -10,13 +10,18 @@ if TYPE_CHECKING:
     import asyncio
 
 
-THREADS: Final = object()
-"""Where calls are that no event loop runs."""
+@final
+class ThreadsHome:
+    """Where calls are that no event loop runs: the threads of one process."""
+
+    def is_closed(self) -> bool:
+        """Whether they are those of a process that this one was forked from."""
+        return self is not latest.threads
 
 
 def closed(home: object) -> bool:
-    """Whether an event loop was closed; `THREADS` never are."""
-    return home is not THREADS and cast("asyncio.AbstractEventLoop", home).is_closed()
+    """Whether an event loop was closed, or threads were left behind by a fork."""
+    return cast("asyncio.AbstractEventLoop | ThreadsHome", home).is_closed()
 
 
 class _NoLoop:
@@ -30,26 +35,34 @@ class LatestLoop:
     """The event loop that was last seen running: Python 3.11 asks the system for each look.
 
     While `loop._thread_id` is this thread's, the loop runs here. The runner reads that by itself.
+
+    Attributes:
+        loop: that loop.
+        threads: where the calls of this process are that no loop runs.
     """
 
-    __slots__ = ("__weakref__", "loop")
+    __slots__ = ("__weakref__", "loop", "threads")
 
     def __init__(self) -> None:
         self.forget()
         forget_in_child(self)
 
     def forget(self) -> None:
-        """In a forked child the loop that ran in this thread runs no more, though it looks so."""
+        """In a forked child the loop that ran in this thread runs no more, though it looks so.
+
+        What is under way in this thread is under way in the parent's; it has nothing here.
+        """
         self.loop: Any = _NoLoop()
+        self.threads = ThreadsHome()
 
     def look(self) -> Any:
-        """The running event loop, or `THREADS`."""
+        """The running event loop, or `threads`."""
         from asyncio import _get_running_loop  # plain functions get along without asyncio
 
         found = _get_running_loop()
         if hasattr(found, "_thread_id"):  # a loop of another make is asked for each time
             self.loop = found
-        return THREADS if found is None else found
+        return self.threads if found is None else found
 
 
 latest: Final = LatestLoop()
@@ -62,7 +75,7 @@ class Waiter(Protocol):
 
     @property
     def home(self) -> object:
-        """The event loop it waits in, or `THREADS`."""
+        """The event loop it waits in, or the threads of this process."""
         ...
 
     @property
@@ -145,7 +158,7 @@ class ThreadWaiter:
     @property
     def home(self) -> object:
         """No event loop."""
-        return THREADS
+        return latest.threads
 
     @property
     def gone(self) -> bool:

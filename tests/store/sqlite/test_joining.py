@@ -1,6 +1,7 @@
 """Promise 4: a user's own transaction and the job's completion are one."""
 
 import asyncio
+import os
 import sqlite3
 
 import pytest
@@ -524,3 +525,37 @@ def test_all_three_write_in_turn_with_a_busy_accept_path(stage):
 def test_a_blocking_side_that_suspends_is_a_defect():
     with pytest.raises(AssertionError):
         _stepped(asyncio.sleep(0))
+
+
+@pytest.mark.parametrize(
+    ("raised", "out"), [(None, StoreUnavailableError), (ZeroDivisionError, ZeroDivisionError)]
+)
+def test_a_block_that_forks_and_is_left_twice_ends_in_the_parent_alone(stage, raised, out):
+    async def scenario(desk):
+        lease = await with_orders(desk)
+
+        def handler():
+            connection = sqlite3.connect(desk.store.path)
+            block = complete_in(desk.store, lease, connection)
+            pid = 0
+            try:
+                with block as given:
+                    given.execute(PAY)
+                    pid = os.fork()
+                    if pid == 0 and raised is not None:
+                        raise raised
+            except BaseException as error:
+                if pid == 0:
+                    os._exit(int(type(error) is not out or block.completed))
+                raise
+            finally:
+                if pid == 0:
+                    os._exit(2)
+            _, status = os.waitpid(pid, 0)
+            connection.close()
+            return os.waitstatus_to_exitcode(status), block.completed
+
+        assert await asyncio.to_thread(handler) == (0, True)
+        assert orders(desk) == 1
+
+    stage.play(scenario)

@@ -210,16 +210,23 @@ class CallsInFlight:
             self._calls[name] = _CallInFlight(intent, _get_running_loop())
             return True
 
+    def holds(self, intent: Intent) -> bool:
+        """Whether one has begun, in this process."""
+        with self._lock:
+            return name_of(intent) in self._calls
+
     def mark(self, intent: Intent, *, sending: bool) -> None:
         """Say whether one that has begun may be sent now."""
         self._calls[name_of(intent)].sending = sending
 
     def leave(self, intent: Intent) -> bool:
-        """One has ended; False when it was given up for gone, and its key is another's now."""
+        """One has ended; False when its key is another's now.
+
+        It was given up for gone, or it is a forked child's copy of a call of the parent's.
+        """
         with self._lock:
             others = [one for one in self._given_up if one is not intent]
             if len(others) < len(self._given_up):
                 self._given_up = others
                 return False
-            del self._calls[name_of(intent)]
-            return True
+            return self._calls.pop(name_of(intent), None) is not None

@@ -6,6 +6,7 @@ statement before the commit: the user's writes and the end of the job are one.
 """
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
@@ -66,6 +67,7 @@ class JoiningCompletion:
         self._started_at = store.clock.now() if started_at is None else started_at
         self._held_from = 0.0
         self._turn: Turn | None = None
+        self._process = os.getpid()
         self._pass = Pass()
 
     def __enter__(self) -> Any:
@@ -124,6 +126,12 @@ class JoiningCompletion:
         return connection.target
 
     async def _leave(self, error: BaseException | None) -> None:
+        if os.getpid() != self._process:
+            # The block has forked. Neither the transaction nor the connection is the child's: even
+            # to roll it back would write into what the two processes share.
+            if error is None:
+                self._store.check()
+            return
         try:
             if error is None:
                 await self._complete()

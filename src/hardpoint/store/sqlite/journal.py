@@ -81,6 +81,8 @@ class SqliteJournal:
         self, intent: Intent, result: bytes | UnrecordableError, subject: str | None
     ) -> None:
         """It was done. Should the store not take it now, the key stays open: to be asked for."""
+        if not self._in_flight.holds(intent):
+            return  # the function has forked and returned twice: the parent's call is not ours
         now = self._now()
         lost = isinstance(result, UnrecordableError)
         kept = None if lost else result
