@@ -10,13 +10,22 @@ import os
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final, Generic, Protocol, TypeVar, final
+from typing import Final, Generic, NoReturn, Protocol, TypeVar, final
 from weakref import WeakSet
 
 Made = TypeVar("Made")
 
 SECTION_SECONDS: Final = 10.0
 """How long a fork waits for sections to end."""
+
+
+CAME_BACK: Final = 70
+"""How a child ends that has come back to its parent's work."""
+_CAME_BACK: Final = (
+    b"hardpoint: a handler, or other code in the event loop, has forked, and the child came back. "
+    b"It was ended, since it would go on with its parent's connections and jobs: end it with "
+    b"os._exit, or use subprocess\n"
+)
 
 
 class Forgetful(Protocol):
@@ -129,6 +138,24 @@ def forget_in_child(one: Forgetful) -> None:
 def interrupted() -> bool:
     """Whether the fork that made this process has cut through a section of another thread's."""
     return _gate.interrupted
+
+
+def end_child(code: int = CAME_BACK) -> NoReturn:
+    """End a forked child that has come back to what its parent runs: its connections, its jobs.
+
+    Args:
+        code: what it was to end with, if that was said.
+    """
+    if code == CAME_BACK:
+        os.write(2, _CAME_BACK)
+    os._exit(code)
+
+
+def code_of(error: BaseException | None) -> int:
+    """How a child meant to end that has raised this."""
+    if not isinstance(error, SystemExit):
+        return CAME_BACK
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
 
 
 def _in_child() -> None:

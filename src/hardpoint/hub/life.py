@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
 from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
-from hardpoint.core.forks import forget_in_child
+from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
@@ -39,13 +39,17 @@ class Life:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
+        self._home: AbstractEventLoop | None = None
         self.forget()
         forget_in_child(self)
 
     def forget(self) -> None:
-        """A forked child has nothing that runs."""
+        """A forked child has nothing that runs; should it go on with this loop, it is ended."""
+        home, self._home = self._home, None
+        if home is not None and home.is_running():
+            with suppress(RuntimeError):  # in debug mode, from another thread than the loop's
+                home.call_soon(end_child)
         self._mutex = threading.Lock()
-        self._home: AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._handling: asyncio.Task[None] | None = None
         self.waiting: StoreUnavailableError | None = None

@@ -7,6 +7,7 @@ itself alone.
 
 import asyncio
 import functools
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from contextvars import ContextVar
 from types import CodeType
 from typing import Any
 
+from hardpoint.core.forks import code_of, end_child
 from hardpoint.core.traces import tamed
 from hardpoint.webhooks.handlers import Handler
 from hardpoint.webhooks.job import Job
@@ -75,7 +77,7 @@ async def _guarded(
 ) -> BaseException | None:
     """What the handler raised, whatever it is."""
     in_handler.set(True)
-    event = job.lease.event
+    event, process = job.lease.event, os.getpid()
     try:
         if handler.asynchronous:
             result: Any = handler.function(event, job)
@@ -84,9 +86,13 @@ async def _guarded(
         if hasattr(result, "__await__"):  # a plain function may return a coroutine
             await result
     except BaseException as error:
+        if os.getpid() != process:
+            end_child(code_of(error))
         if asked_to_stop(error):
             raise
         return error
+    if os.getpid() != process:
+        end_child()
     return None
 
 

@@ -6,12 +6,14 @@ whose queue starts a call's time limit before the call.
 
 import asyncio
 import contextvars
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, final
 
+from hardpoint.core.forks import code_of, end_child
 from hardpoint.core.traces import now_at, read_sources, tamed
 
 ThreadOutcome = tuple[Any, BaseException | None]
@@ -106,12 +108,15 @@ class _Call:
 
     def run(self) -> None:
         self.thread = threading.get_ident()
+        process = os.getpid()
         outcome: ThreadOutcome
         try:
             outcome = (self._context.run(self._function, *self._arguments), None)
         except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
             outcome = (None, error)
             read_sources(tamed(error))
+        if os.getpid() != process:
+            end_child(code_of(outcome[1]))
         with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
             self._loop.call_soon_threadsafe(self._returned, self, outcome)
 

@@ -1,0 +1,126 @@
+"""A fork inside what a hub runs: a child that comes back is ended, and the parent goes on."""
+
+import asyncio
+import os
+import sys
+import time
+
+import pytest
+
+from hardpoint.core.forks import CAME_BACK
+from hardpoint.hub.hub import Hub
+from hardpoint.webhooks.attempts import HandlerFinished
+from hardpoint.webhooks.verification import scheme
+
+CONFIGURATION = """
+[store]
+url = "sqlite:events.db"
+[webhooks.shop]
+provider = "stripe"
+secrets = ["env:HOOK"]
+"""
+BODY = b'{"id": "evt_1", "type": "paid"}'
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch, told):
+    monkeypatch.setenv("HOOK", "whsec_one")
+    (tmp_path / "hardpoint.toml").write_text(CONFIGURATION)
+    return Hub.load(tmp_path / "hardpoint.toml", listeners=[told.append])
+
+
+def deliver(hub):
+    headers = scheme("stripe", secrets=["whsec_one"]).sign(
+        BODY, now=time.time(), event_id="evt_1", event_type="paid"
+    )
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers]
+    hub.receiver.submit("shop", raw, BODY, lambda _: None)
+
+
+async def code_of(children):
+    async with asyncio.timeout(60):
+        while not children:
+            await asyncio.sleep(0.002)
+        _, status = await asyncio.to_thread(os.waitpid, children[0], 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+async def handled(hub, told, children):
+    """How the child of a handler ended, and the attempt."""
+    async with hub:
+        deliver(hub)
+        code = await code_of(children)
+        async with asyncio.timeout(60):
+            while not (finished := [one for one in told if isinstance(one, HandlerFinished)]):
+                await asyncio.sleep(0.002)
+    return code, [one.outcome.value for one in finished]
+
+
+def returns():
+    """The child comes back."""
+
+
+def exits():
+    sys.exit()
+
+
+def fails():
+    raise LookupError("in the child")
+
+
+def gives_up():
+    sys.exit("no more")
+
+
+@pytest.mark.parametrize(
+    ("then", "code"), [(returns, CAME_BACK), (exits, 0), (fails, CAME_BACK), (gives_up, 1)]
+)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_handler_that_forks_has_one_attempt_and_one_process(
+    hub, told, capfd, then, code, asynchronous
+):
+    children = []
+
+    def fork():
+        pid = os.fork()
+        if pid:
+            children.append(pid)
+        else:
+            then()
+
+    async def in_the_loop(event, job):
+        fork()
+
+    def in_a_thread(event, job):
+        fork()
+
+    hub.on("shop")(in_the_loop if asynchronous else in_a_thread)
+    assert asyncio.run(handled(hub, told, children)) == (code, ["done"])
+    assert ("the child came back" in capfd.readouterr().err) == (code == CAME_BACK)
+
+
+def test_a_child_that_goes_on_with_the_hubs_event_loop_is_ended(hub, capfd):
+    children = []
+
+    async def scenario():
+        async with hub:
+            if pid := os.fork():
+                children.append(pid)
+            await asyncio.sleep(0)
+            return await code_of(children)
+
+    assert asyncio.run(scenario()) == CAME_BACK
+    assert "the child came back" in capfd.readouterr().err
+
+
+def test_a_child_that_does_something_else_is_left_alone(hub, forked):
+    async def scenario():
+        async with hub:
+            return await asyncio.to_thread(forked, lambda: asyncio.run(asyncio.sleep(0, "fine")))
+
+    assert asyncio.run(scenario()) == "fine"
