@@ -10,7 +10,8 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from contextvars import ContextVar
 from types import CodeType
 from typing import Any
@@ -56,8 +57,10 @@ async def call(
             await _cancelled(task)
     except asyncio.CancelledError:
         await _cancelled(task)
+        threads.leave(task)
         raise
     if not task.done():
+        threads.leave(task)
         abandoned(1)
         task.add_done_callback(lambda _: abandoned(-1))
         return _too_long(handler, "; it does not heed its cancellation"), True
@@ -99,6 +102,26 @@ async def _guarded(
 async def _cancelled(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait((task,), timeout=CANCEL_SECONDS)
+
+
+async def cut(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """End what is left of handlers that heed no cancellation, as far as it can be ended.
+
+    Whoever ends the loop waits for each of its tasks, and would wait for them for ever.
+    """
+    for task in tasks:
+        with suppress(RuntimeError):  # it heeds this no more than the other
+            task.get_coro().close()  # pyright: ignore[reportOptionalMemberAccess]
+        task.add_done_callback(_heard)
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """What a task ended with whose coroutine was closed concerns nobody."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _too_long(handler: Handler, more: str) -> TimeoutError:

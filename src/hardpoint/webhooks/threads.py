@@ -21,9 +21,14 @@ ThreadOutcome = tuple[Any, BaseException | None]
 
 @final
 class Threads:
-    """Calls functions in threads of one loop; a thread is started when all others are busy."""
+    """Calls functions in threads of one loop; a thread is started when all others are busy.
+
+    Attributes:
+        left: tasks of handlers that were given up, and go on all the same.
+    """
 
     def __init__(self) -> None:
+        self.left: set[asyncio.Task[Any]] = set()
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._busy = 0
         self._started = 0
@@ -56,6 +61,12 @@ class Threads:
         if error is not None:
             raise error
         return result
+
+    def leave(self, task: asyncio.Task[Any]) -> None:
+        """Remember a task until it ends, if it has not."""
+        if not task.done():
+            self.left.add(task)
+            task.add_done_callback(self.left.discard)
 
     def close(self) -> None:
         """Let idle threads end now, and busy ones when they return."""

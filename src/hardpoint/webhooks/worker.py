@@ -17,7 +17,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Lease, LeaseName, lane_of
 from hardpoint.store.engine import InboxStore
 from hardpoint.webhooks.attempts import STORE_RETRY_SECONDS, AttemptRunner, Insistence
-from hardpoint.webhooks.calling import CANCEL_SECONDS
+from hardpoint.webhooks.calling import CANCEL_SECONDS, cut
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.job import CompleteIn
 from hardpoint.webhooks.lanes import JobLane, Shares
@@ -235,6 +235,7 @@ class Worker:
             task.cancel()
         if self._running:
             await asyncio.wait([*self._running], timeout=2 * CANCEL_SECONDS)
+        await cut([*self._threads.left])
         self._stopped = True
         self._wake.set()
 
