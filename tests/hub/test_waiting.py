@@ -1,7 +1,6 @@
 """A hub whose store cannot be had now: it starts all the same, says so, and waits for it."""
 
 import asyncio
-import contextlib
 import logging
 import time
 
@@ -10,6 +9,7 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.hub import Hub
+from hardpoint.store.sqlite.files import LockFile
 from hardpoint.webhooks.answers import STORED, UNAVAILABLE
 from hardpoint.webhooks.verification import scheme
 
@@ -148,14 +148,17 @@ def test_one_whose_loop_has_ended_waits_in_the_next(hub, first):
     asyncio.run(scenario())
 
 
-def test_a_store_that_turns_out_beyond_repair_fails_it(hub, first, told):
+def test_a_store_that_turns_out_beyond_repair_fails_it(hub):
+    path = hub.settings.store.path
+    other = LockFile(path)
+    other.acquire(0)
+    path.write_text("a letter to my aunt, no database " * 100)
+
     async def scenario():
-        async with first:
-            await hub.start()
-        hub.settings.store.path.write_text("a letter to my aunt, no database " * 100)
+        await hub.start()
+        other.release()
         await until(lambda: hub.failure)
-        with contextlib.suppress(StoreCorruptError):
-            await hub.stop()
+        await hub.stop()
 
     asyncio.run(scenario())
     assert isinstance(hub.failure, StoreCorruptError)

@@ -151,11 +151,18 @@ def end_child(code: int = CAME_BACK) -> NoReturn:
     os._exit(code)
 
 
-def code_of(error: BaseException | None) -> int:
-    """How a child meant to end that has raised this."""
+def end_if_child(process: int, error: BaseException | None = None) -> None:
+    """End this process if it is a child of the one that called a user's function.
+
+    Args:
+        process: which that was.
+        error: what the function has raised; of `SystemExit` the code counts.
+    """
+    if os.getpid() == process:
+        return
     if not isinstance(error, SystemExit):
-        return CAME_BACK
-    return error.code if isinstance(error.code, int) else int(error.code is not None)
+        end_child()
+    end_child(error.code if isinstance(error.code, int) else int(error.code is not None))
 
 
 def _in_child() -> None:

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from types import CodeType
 from typing import Any
 
-from hardpoint.core.forks import code_of, end_child
+from hardpoint.core.forks import end_if_child
 from hardpoint.core.traces import tamed
 from hardpoint.webhooks.handlers import Handler
 from hardpoint.webhooks.job import Job
@@ -89,13 +89,11 @@ async def _guarded(
         if hasattr(result, "__await__"):  # a plain function may return a coroutine
             await result
     except BaseException as error:
-        if os.getpid() != process:
-            end_child(code_of(error))
+        end_if_child(process, error)
         if asked_to_stop(error):
             raise
         return error
-    if os.getpid() != process:
-        end_child()
+    end_if_child(process)
     return None
 
 
@@ -120,7 +118,7 @@ async def cut(tasks: Collection[asyncio.Task[Any]]) -> None:
 
 def _heard(task: asyncio.Task[Any]) -> None:
     """What a task ended with whose coroutine was closed concerns nobody."""
-    if not task.cancelled():
+    with suppress(asyncio.CancelledError):
         task.exception()
 
 

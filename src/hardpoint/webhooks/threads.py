@@ -13,7 +13,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, final
 
-from hardpoint.core.forks import code_of, end_child
+from hardpoint.core.forks import end_if_child
 from hardpoint.core.traces import now_at, read_sources, tamed
 
 ThreadOutcome = tuple[Any, BaseException | None]
@@ -126,8 +126,7 @@ class _Call:
         except BaseException as error:  # noqa: BLE001 - it is raised where the call was made
             outcome = (None, error)
             read_sources(tamed(error))
-        if os.getpid() != process:
-            end_child(code_of(outcome[1]))
+        end_if_child(process, outcome[1])
         with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
             self._loop.call_soon_threadsafe(self._returned, self, outcome)
 
