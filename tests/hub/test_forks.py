@@ -77,14 +77,13 @@ def gives_up():
     sys.exit("no more")
 
 
-@pytest.mark.parametrize(
-    ("then", "code"), [(returns, CAME_BACK), (exits, 0), (fails, CAME_BACK), (gives_up, 1)]
-)
+CODES = {returns: CAME_BACK, exits: 0, fails: CAME_BACK, gives_up: 1}
+
+
+@pytest.mark.parametrize("then", CODES)
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_handler_that_forks_has_one_attempt_and_one_process(
-    hub, told, capfd, then, code, asynchronous
-):
-    children = []
+def test_a_handler_that_forks_has_one_attempt_and_one_process(hub, told, capfd, then, asynchronous):
+    children, code = [], CODES[then]
 
     def fork():
         pid = os.fork()
