@@ -2,40 +2,37 @@
 
 import asyncio
 import select
-import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
+from socket import socket
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeAlias, final
 
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType] - not typed in full
 
-from hardpoint.core.forks import forget_in_child
 from hardpoint.http.limits import Limits
-from hardpoint.http.messages import BodyStream, Request, Response, StreamedResponse
 from hardpoint.http.wire.aside import aside, told
-from hardpoint.http.wire.channel import Channel, prepared, secured, shake
-from hardpoint.http.wire.connecting import HEAD_START, others
-from hardpoint.http.wire.failures import UNCONNECTED, no_answer, not_connected
-from hardpoint.http.wire.incoming import Incoming
+from hardpoint.http.wire.channel import Channel, unconnected
+from hardpoint.http.wire.connecting import HEAD_START
+from hardpoint.http.wire.exchange import WireExchange
 from hardpoint.http.wire.line import Line
-from hardpoint.http.wire.names import ResolvedAddress, literal, look_up
-from hardpoint.http.wire.outgoing import Outgoing, outgoing
-from hardpoint.http.wire.pool import Pool
-from hardpoint.http.wire.streams import Pieces, Supply
-from hardpoint.http.wire.trust import Trust, checked, context_of
+from hardpoint.http.wire.names import ResolvedAddress, look_up
+from hardpoint.http.wire.outgoing import Outgoing
+from hardpoint.http.wire.pool import Pool, PoolKey
+from hardpoint.http.wire.shell import WireShell
+from hardpoint.http.wire.trust import Trust, context_of
 from hardpoint.resilience.timeout import remaining
 
 _DEFAULT = Limits()
-_Pool: TypeAlias = "Pool[Line, asyncio.Future[None]]"
+_Pool: TypeAlias = Pool[Line]
 
 
 @final
-class AsyncTransport:
+class AsyncTransport(WireShell[Line]):
     """Sends requests over a pool of connections. After `close` it can be used anew.
 
     It may be used from any event loop: each has connections of its own, and those of a loop that
@@ -55,96 +52,8 @@ class AsyncTransport:
         tls: Trust | ssl.SSLContext | None = None,
     ) -> None:
         self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
-        self._limits = limits
-        self._remaining = remaining
-        self._trust = None if isinstance(tls, ssl.SSLContext) else tls
-        self._given = checked(tls) if isinstance(tls, ssl.SSLContext) else None
         self._made: Future[ssl.SSLContext] | None = None
-        forget_in_child(self)
-
-    async def send(self, request: Request) -> Response:
-        """Send it once; see `Transport.send` for what it raises."""
-        begun = monotonic()
-        bounds = self._limits.bounds(request.timeout, self._remaining())
-        out = outgoing(request)
-        loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop) or self._pool(loop)
-        if not pool.enter():
-            await _entered(pool, request, bounds.connect)
-        try:
-            line = pool.take(out.key, begun)
-            if line is None:
-                seconds = bounds.connect + begun - monotonic()
-                line = await self._connected(pool, request, out, seconds)
-            answer = Incoming(self._limits, bodiless=out.bodiless)
-            supply: asyncio.Task[None] | None = None
-            try:
-                over = line.start(out, answer, bounds.step, begun + bounds.whole)
-                if out.stream is not None:
-                    supply = loop.create_task(_supplied(line, out.stream))
-                in_time = await over
-                if supply is not None:
-                    await _stopped(supply)
-            except BaseException:
-                line.close()
-                raise
-            finally:
-                answer.release()
-                if supply is not None:
-                    supply.cancel()
-            if line.end():
-                pool.keep(line, monotonic())
-            else:
-                line.close()
-        finally:
-            _left(pool)
-        if answer.whole:
-            return answer.response()
-        raise no_answer(request, answer, line.error, in_time=in_time, sent=line.sent)
-
-    @asynccontextmanager
-    async def stream(
-        self, request: Request, *, bytes_max: int | None = None
-    ) -> AsyncGenerator[StreamedResponse]:
-        """Send it once and take its answer piece by piece; see `Transport.stream`."""
-        begun = monotonic()
-        bounds = self._limits.bounds(request.timeout, self._remaining())
-        out = outgoing(request)
-        loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop) or self._pool(loop)
-        if not pool.enter():
-            await _entered(pool, request, bounds.connect)
-        try:
-            line = pool.take(out.key, begun)
-            if line is None:
-                seconds = bounds.connect + begun - monotonic()
-                line = await self._connected(pool, request, out, seconds)
-            answer = Incoming(self._limits, bodiless=out.bodiless, streamed=True, most=bytes_max)
-            pieces = Pieces(request, answer, line)
-            supply: asyncio.Task[None] | None = None
-            try:
-                headed = line.start(out, answer, bounds.step, begun + bounds.whole)
-                if out.stream is not None:
-                    supply = loop.create_task(_supplied(line, out.stream))
-                in_time = await headed
-                if supply is not None and supply.done():
-                    supply.result()
-                yield pieces.headed(in_time=in_time)
-                if supply is not None:
-                    await _stopped(supply)
-            except BaseException:
-                line.close()
-                raise
-            finally:
-                pieces.end()
-                if supply is not None:
-                    supply.cancel()
-            if line.end():
-                pool.keep(line, monotonic())
-            else:
-                line.close()
-        finally:
-            _left(pool)
+        super().__init__(limits, remaining, tls)
 
     async def close(self) -> None:
         """Close every connection, also where another event loop runs."""
@@ -177,72 +86,45 @@ class AsyncTransport:
         """This is a child process: what was inherited is the parent's."""
         pools, self._pools, self._made = self._pools, {}, None
         for pool in pools.values():
-            for line in pool.lines:
-                line.abandon()
+            pool.forget()
+
+    def _here(self) -> _Pool:
+        loop = asyncio.get_running_loop()
+        return self._pools.get(loop) or self._pool(loop)
 
     def _pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
         for other in tuple(self._pools):
             if other.is_closed():
                 with suppress(KeyError):  # another thread's loop clears up as well
                     self._pools.pop(other).close()
-        pool: _Pool = Pool(self._limits)
+        pool: _Pool = Pool(self._limits, loop.create_future, _wake)
         return self._pools.setdefault(loop, pool)
 
-    async def _connected(
-        self, pool: _Pool, request: Request, out: Outgoing, seconds: float
-    ) -> Line:
-        loop = asyncio.get_running_loop()
-        pool.make_room()
+    async def _entered(self, exchange: WireExchange[Line]) -> bool:
         try:
-            async with asyncio.timeout(seconds):
-                channel = Channel(await self._opened(loop, out, seconds))
-        except UNCONNECTED as error:
-            failure = not_connected(request, error)
-        else:
-            line = Line(loop, channel, out.key, self._limits.idle_seconds, pool.gone)
-            pool.lines.add(line)
-            return line
-        raise failure
+            async with asyncio.timeout(exchange.bounds.connect):
+                await exchange.waiter
+        except TimeoutError:
+            return False
+        return True
 
-    async def _opened(
-        self, loop: asyncio.AbstractEventLoop, out: Outgoing, seconds: float
-    ) -> socket.socket:
-        origin = out.origin
-        if out.addresses or origin.literal:
-            addresses = literal(out.addresses or (origin.host,), origin.port)
-        else:
-            addresses = await look_up(origin.host, origin.port, seconds)
-        while True:
-            sock = await start_connection(addresses, happy_eyeballs_delay=HEAD_START, loop=loop)
-            left: Sequence[ResolvedAddress] = ()
-            try:
-                left = others(addresses, sock) if origin.secure else ()
-                prepared(sock)
-                if origin.secure:
-                    sock = secured(sock, await self._context(), origin.host)
-                    await _shaken(loop, sock)
-            except BaseException as error:
-                sock.close()
-                if not (left and isinstance(error, OSError)):
-                    raise
-                addresses = left
-            else:
-                return sock
+    async def _opened(self, out: Outgoing, until: float) -> socket:
+        async with asyncio.timeout(until - monotonic()):
+            return await super()._opened(out, until)
 
-    async def _context(self) -> ssl.SSLContext:
-        if self._given is None:
-            made = self._made  # another thread's loop may forget it at any moment
-            if made is None:
-                made = self._made = aside("hardpoint-tls", partial(context_of, self._trust))
-            try:
-                self._given = await told(made)
-            finally:
-                self._made = None
-        return self._given
+    async def _looked_up(self, host: str, port: int, until: float) -> Sequence[ResolvedAddress]:
+        return await look_up(host, port, until - monotonic())
 
+    async def _reached(self, addresses: Sequence[ResolvedAddress], until: float) -> socket:
+        return await start_connection(
+            addresses,
+            happy_eyeballs_delay=HEAD_START,
+            loop=asyncio.get_running_loop(),
+            socket_factory=_socket,
+        )
 
-async def _shaken(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:
-    while event := shake(sock):
+    async def _ready(self, sock: socket, event: int, until: float) -> None:
+        loop = asyncio.get_running_loop()
         ready = loop.create_future()
         reading = event == select.POLLIN
         (loop.add_reader if reading else loop.add_writer)(sock.fileno(), _wake, ready)
@@ -251,58 +133,26 @@ async def _shaken(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:
         finally:
             (loop.remove_reader if reading else loop.remove_writer)(sock.fileno())
 
+    async def _believed(self) -> ssl.SSLContext:
+        if self._context is None:
+            made = self._made  # another thread's loop may forget it at any moment
+            if made is None:
+                made = self._made = aside("hardpoint-tls", partial(context_of, self._trust))
+            try:
+                self._context = await told(made)
+            finally:
+                self._made = None
+        return self._context
 
-async def _supplied(line: Line, body: BodyStream) -> None:
-    """Send a body as its pieces come."""
-    supply = Supply(body)
-    try:
-        while supply.left:
-            piece = await supply.next()
-            line.whole = not supply.left
-            if piece:
-                await line.write(piece)
-                await asyncio.sleep(0)  # a fast body on a fast line leaves others their turn
-    except Exception:  # whoever waits for the answer is told at once
-        line.close()
-        raise
+    def _line(self, pool: _Pool, channel: Channel, key: PoolKey) -> Line:
+        loop = asyncio.get_running_loop()
+        return Line(loop, channel, key, self._limits.idle_seconds, pool.gone)
 
 
-async def _stopped(supply: "asyncio.Task[None]") -> None:
-    """Ask for no more of a body: the answer is there. What went wrong with it is raised."""
-    supply.cancel()
-    await asyncio.wait([supply])
-    if not supply.cancelled():
-        supply.result()
+def _socket(address: ResolvedAddress) -> socket:
+    return unconnected(*address[:3])
 
 
 def _wake(waiter: "asyncio.Future[None]") -> None:
     if not waiter.done():
-        waiter.set_result(None)
-
-
-async def _entered(pool: _Pool, request: Request, seconds: float) -> None:
-    """Wait for a place."""
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    pool.waiters.append(waiter)
-    try:
-        async with asyncio.timeout(seconds):
-            await waiter
-    except BaseException as error:
-        if waiter.done() and not waiter.cancelled():  # a place came at the same time
-            _left(pool)
-        else:
-            with suppress(ValueError):  # whoever left has passed it over already
-                pool.waiters.remove(waiter)
-        if not isinstance(error, TimeoutError):
-            raise
-    else:
-        return
-    raise not_connected(request, None, "every connection is in use")
-
-
-def _left(pool: _Pool) -> None:
-    waiter = pool.leave()
-    while waiter is not None and waiter.done():
-        waiter = pool.leave()
-    if waiter is not None:
         waiter.set_result(None)

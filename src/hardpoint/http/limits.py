@@ -6,7 +6,11 @@ from math import inf
 from typing import NamedTuple, final
 from urllib.parse import urlsplit
 
-from hardpoint.core.errors import ConfigurationError, DeadlineTooShortError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    DeadlineTooShortError,
+    InvalidRequestError,
+)
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -37,18 +41,36 @@ class Limits:
     idle_connections: int = 20
     idle_seconds: float = 30.0
 
+    def __post_init__(self) -> None:
+        for name in ("timeout", "connect_timeout"):
+            _checked(name, bounded(getattr(self, name)), "is not a number of seconds above 0")
+        _checked(
+            "exchange",
+            self.exchange is None or bounded(self.exchange),
+            "is neither None nor a number of seconds above 0",
+        )
+        _checked("idle_seconds", 0 <= self.idle_seconds < inf, "is not a number of seconds")
+        _checked("connections", self.connections >= 1, "is less than 1")
+        for name in ("idle_connections", "body_bytes_max"):
+            _checked(name, getattr(self, name) >= 0, "is less than 0")
+
     def bounds(self, own: float | None, remaining: float | None) -> "Bounds":
         """Seconds for a request, `remaining` being what its deadline leaves.
 
         Raises:
             DeadlineTooShortError: nothing is left.
+            InvalidRequestError: `own` is no number of seconds.
         """
         whole = inf if self.exchange is None else self.exchange
         if remaining is not None:
-            if remaining <= 0:
+            if not remaining > 0:
                 raise DeadlineTooShortError
             whole = min(whole, remaining)
-        step = self.timeout if own is None else min(own, self.timeout)
+        step = self.timeout
+        if own is not None:
+            if not bounded(own):
+                raise InvalidRequestError("is not a number of seconds above 0", field="timeout")
+            step = min(own, step)
         return Bounds(min(step, whole, self.connect_timeout), step, whole)
 
 
@@ -59,6 +81,11 @@ class Bounds(NamedTuple):
     connect: float
     step: float
     whole: float
+
+
+def bounded(seconds: float) -> bool:
+    """Whether somebody can wait so long: a number, more than none, and not for ever."""
+    return 0 < seconds < inf
 
 
 def on_loopback(host: str | None) -> bool:
@@ -107,3 +134,8 @@ def checked_base_url(url: str, hosts: Collection[str]) -> str:
     if parts.query or parts.fragment:
         raise ConfigurationError("base_url", "holds a query or a fragment")
     return url
+
+
+def _checked(name: str, right: bool, problem: str) -> None:
+    if not right:
+        raise ConfigurationError(f"limits.{name}", problem)

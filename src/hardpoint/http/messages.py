@@ -7,6 +7,7 @@ from typing import Protocol, final
 import msgspec
 from msgspec.structs import force_setattr
 
+from hardpoint.core.errors import InvalidRequestError
 from hardpoint.http.redaction import redacted_url
 
 
@@ -23,6 +24,10 @@ class BodyStream(msgspec.Struct, frozen=True):
 
     size: int
     pieces: AsyncIterable[bytes]
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            raise InvalidRequestError("has a size below 0", field="body")
 
     def __len__(self) -> int:
         return self.size

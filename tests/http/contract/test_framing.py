@@ -204,6 +204,8 @@ STRANGE = {
     "an interim answer with a length": b"HTTP/1.1 103 Hi\r\ncontent-length: 46\r\n\r\n"
     + OK
     + b"content-length: 4\r\n\r\nbody",
+    "an interim answer in chunks": b"HTTP/1.1 103 Hi\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"0\r\n\r\n" + OK + b"content-length: 4\r\n\r\nbody",
     "no content, with a length": b"HTTP/1.1 204 No\r\ncontent-length: 46\r\n\r\n",
     "no content, in chunks": b"HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
 }
@@ -252,6 +254,9 @@ REFUSED = [
     "a status of four digits",
     "no status",
     "switching protocols",
+    "chunked in HTTP/1.0",
+    "an interim answer with a length",
+    "an interim answer in chunks",
 ]
 
 
@@ -261,6 +266,15 @@ def test_what_two_readers_could_read_in_two_ways_is_no_answer(shell, listen, nam
     one = shell.outcome(Request(method="POST", url=f"{peer.url}/1"), timeout=0.3)
     assert isinstance(one, HardpointError)
     assert not one.outcome_known
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 46\r\n", b"transfer-encoding: chunked\r\n"])
+def test_an_answer_that_has_no_body_and_says_it_has_costs_its_connection(shell, serve, framing):
+    peer = serve(first(b"HTTP/1.1 204 No Content\r\n" + framing + b"\r\n"))
+    transport = shell.open()
+    assert shell.send(Request(method="GET", url=f"{peer.url}/1"), transport).status == 204
+    assert shell.send(Request(method="GET", url=f"{peer.url}/2"), transport).body == b"/2"
+    assert peer.connections == 2
 
 
 def test_repeated_headers_are_kept_in_order(shell, serve):

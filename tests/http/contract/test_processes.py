@@ -20,7 +20,7 @@ from hardpoint.http.messages import Request
 from hardpoint.runtime.blocking import run
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, on purpose here
-kind, url = sys.argv[1:]
+kind, url = sys.argv[1:3]
 limits = Limits(timeout=3)
 
 def new_loop():
@@ -29,8 +29,8 @@ def new_loop():
         return uvloop.new_event_loop()
     return asyncio.new_event_loop()
 
-def make():
-    return BlockingTransport(limits) if kind == "blocking" else AsyncTransport(limits)
+def make(**options):
+    return (BlockingTransport if kind == "blocking" else AsyncTransport)(limits, **options)
 
 def ask(transport, path):
     request = Request(method="POST", url=url + path, body=b"1")
@@ -120,9 +120,9 @@ def peer(listen):
     return peer
 
 
-def played(script, kind, url):
+def played(script, kind, url, *more):
     done = subprocess.run(
-        [sys.executable, "-c", PRELUDE + script, kind, url],
+        [sys.executable, "-c", PRELUDE + script, kind, url, *more],
         capture_output=True,
         text=True,
         check=False,
@@ -161,3 +161,74 @@ def test_a_child_shares_no_connection_with_its_parent(shell, peer, told):
     assert not parents & children
     if shell.blocking or script is FORKED_IN_A_LOOP:  # elsewhere each request has its own loop
         assert len(parents) == 1
+
+
+FORKED_WHILE_IT_CONNECTS = """
+import socket, stat, threading, time
+from hardpoint.core.errors import HardpointError
+from hardpoint.http.wire.trust import Trust
+
+def connections():
+    found = 0
+    for name in os.listdir("/dev/fd"):
+        try:
+            if stat.S_ISSOCK(os.stat(int(name)).st_mode):
+                with socket.socket(fileno=os.dup(int(name))) as sock:
+                    found += sock.family == socket.AF_INET
+        except OSError:  # it was the folder's own
+            pass
+    return found
+
+def work():
+    try:
+        outcomes.append(ask(transport, "/parent"))
+    except HardpointError as error:
+        outcomes.append(type(error).__name__)
+
+transport, outcomes = make(tls=Trust(authorities=sys.argv[3])), []
+thread = threading.Thread(target=work)
+thread.start()
+until = time.monotonic() + 10
+while not connections() and time.monotonic() < until:
+    time.sleep(0.001)
+wait(in_child(lambda: print(connections())))
+with socket.create_connection(("127.0.0.1", int(sys.argv[4]))):
+    thread.join()
+print(*outcomes)
+"""
+
+
+def test_a_child_that_is_forked_in_a_handshake_has_no_part_in_it(shell, listen, authority):
+    def script(line):
+        if line.number:
+            line.peer.go.set()
+            line.hold()
+        line.peer.go.wait(10)
+        with authority.serving().wrap_socket(line.end, server_side=True) as end:
+            end.recv(65536)
+            end.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyes")
+            line.hold()
+
+    peer = listen(script)
+    port = peer.port
+    found = played(
+        FORKED_WHILE_IT_CONNECTS,
+        shell.kind,
+        f"https://127.0.0.1:{port}",
+        str(authority.file),
+        str(port),
+    )
+    assert found == ["0", "yes"]
+
+
+def test_a_child_that_is_forked_while_it_connects_has_no_part_in_it(
+    shell, listen, authority, full_port
+):
+    found = played(
+        FORKED_WHILE_IT_CONNECTS,
+        shell.kind,
+        f"https://127.0.0.1:{full_port}",
+        str(authority.file),
+        str(listen().port),
+    )
+    assert found == ["0", "UnavailableError"]

@@ -7,7 +7,8 @@ import traceback
 
 import pytest
 
-from hardpoint.core.errors import HardpointError, InvalidRequestError
+from hardpoint.core.errors import ConfigurationError, HardpointError, InvalidRequestError
+from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request
 
 ADDED = {b"host", b"content-length", b"accept-encoding"}
@@ -157,6 +158,57 @@ def test_what_frames_a_request_is_the_transports_alone(shell, listen, header):
     assert (names.count(b"content-length"), names.count(b"host")) == (1, 1)
     assert b"transfer-encoding" not in names
     assert got.body == b"a=1"
+
+
+@pytest.mark.parametrize("seconds", [-1, -1.5, 0, float("nan"), float("inf"), float("-inf")])
+def test_a_time_that_nobody_can_wait_is_refused_before_anything_is_opened(shell, serve, seconds):
+    peer = serve()
+    with pytest.raises(InvalidRequestError, match="timeout"):
+        shell.send(Request(method="GET", url=peer.url, timeout=seconds))
+    for name in ("timeout", "connect_timeout", "exchange"):
+        with pytest.raises(ConfigurationError) as caught:
+            Limits(**{name: seconds})
+        assert caught.value.key == f"limits.{name}"
+    assert peer.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("connections", 0), ("connections", -1), ("idle_connections", -1)],
+        *[("body_bytes_max", -1), ("idle_seconds", -1), ("idle_seconds", float("inf"))],
+    ],
+)
+def test_a_bound_that_allows_nothing_is_refused(name, value):
+    with pytest.raises(ConfigurationError) as caught:
+        Limits(**{name: value})
+    assert caught.value.key == f"limits.{name}"
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost", "", "127.0.0.1 ", "127.1", (), ("127.0.0.1", "localhost"), ("",)]
+)
+def test_an_address_that_is_none_is_refused_before_anything_is_opened(shell, serve, address):
+    peer = serve()
+    with pytest.raises(InvalidRequestError, match="address"):
+        shell.send(Request(method="GET", url=peer.url, address=address))
+    assert peer.connections == 0
+
+
+def test_an_error_says_what_was_being_handled_when_it_rose(shell, closed_port, serve):
+    peer = serve(lambda line: line.request())
+
+    async def scenario(transport, url):
+        try:
+            raise LookupError
+        except LookupError:
+            await transport.send(Request(method="GET", url=url))
+
+    for url in (f"http://127.0.0.1:{closed_port}/", peer.url):
+        with pytest.raises(HardpointError) as caught:
+            shell.do(scenario(shell.open(), url))
+        assert isinstance(caught.value.__context__, LookupError)
+        assert caught.value.__cause__ is None or isinstance(caught.value.__cause__, OSError)
 
 
 def test_a_header_that_cannot_be_sent_is_quoted_nowhere(shell, listen):

@@ -143,6 +143,28 @@ def test_a_connection_that_was_idle_for_too_long_is_left(shell, listen):
     assert peer.connections == 3
 
 
+@pytest.mark.parametrize("shell", ["asyncio", "uvloop"], indirect=True)  # threads look later
+@pytest.mark.parametrize("streamed", [False, True], ids=["send", "stream"])
+def test_a_connection_is_idle_no_longer_than_it_may_whatever_the_timeout(shell, serve, streamed):
+    def script(line):
+        line.answer(line.request().target)
+        line.wait_until_gone()
+
+    peer = serve(script)
+    transport = shell.open(timeout=60.0, idle_seconds=0.05)
+
+    async def scenario():
+        if streamed:
+            async with transport.stream(get(peer.url, "/")) as answer:
+                assert [piece async for piece in answer] == [b"/"]
+        else:
+            await transport.send(get(peer.url, "/"))
+        await asyncio.to_thread(peer.hung_up.wait, 10)
+
+    shell.do(scenario())
+    assert peer.hung_up.is_set()
+
+
 def test_idle_connections_are_limited_over_all_hosts(shell, listen):
     peers = [listen() for _ in range(4)]
     transport = shell.open(idle_connections=2)

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import queue
+import threading
 import time
 
 import pytest
@@ -15,6 +17,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.http.messages import BodyStream, Request
+from hardpoint.runtime.blocking import run
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
@@ -381,6 +384,62 @@ def test_nothing_is_read_outside_the_block(shell, serve):
         shell.do(scenario(shell.open()))
 
 
+@pytest.mark.parametrize("shell", ["asyncio", "uvloop"], indirect=True)
+def test_two_tasks_do_not_take_the_same_piece(shell, serve):
+    def script(line):
+        line.request()
+        line.send(OK + b"content-length: 4\r\n\r\n")
+        line.peer.go.wait(10)
+        line.send(b"body")
+
+    peer = serve(script)
+
+    async def scenario(transport):
+        async with transport.stream(get(peer.url)) as answer:
+            first = asyncio.create_task(anext(aiter(answer)))
+            await asyncio.sleep(0)
+            with pytest.raises(MisuseError, match="one at a time"):
+                await anext(aiter(answer))
+            peer.go.set()
+            return await first
+
+    assert shell.do(scenario(shell.open())) == b"body"
+
+
+@pytest.mark.parametrize("shell", ["blocking"], indirect=True)
+def test_two_threads_do_not_take_the_same_piece(shell, serve):
+    def script(line):
+        line.request()
+        line.send(OK + b"content-length: 4\r\n\r\n")
+        line.peer.go.wait(10)
+        line.send(b"body")
+
+    peer = serve(script)
+    outcomes = queue.SimpleQueue()
+
+    def take_one(answer):
+        try:
+            outcomes.put(run(anext(aiter(answer))))
+        except MisuseError as error:
+            outcomes.put(error)
+
+    async def scenario(transport):
+        async with transport.stream(get(peer.url)) as answer:
+            threads = [threading.Thread(target=take_one, args=(answer,)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            refused = outcomes.get(timeout=10)
+            peer.go.set()
+            taken = outcomes.get(timeout=10)
+            for thread in threads:
+                thread.join(10)
+            return refused, taken
+
+    refused, taken = shell.do(scenario(shell.open()))
+    assert isinstance(refused, MisuseError)
+    assert taken == b"body"
+
+
 def test_streams_hold_places(shell, serve):
     peer = serve(lambda line: declared(line, MEGABYTE))
     transport = shell.open(connections=1, connect_timeout=0.1)
@@ -485,6 +544,66 @@ def test_pieces_that_fail_end_the_request(shell, serve):
         shell.send(put(peer.url, BodyStream(99999999, failing())), transport)
     assert peer.heard == []
     assert shell.send(get(peer.url, "/2"), transport).body == b"/2"
+
+
+class OddError(BaseException):
+    """Not an `Exception`."""
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["send", "stream"])
+@pytest.mark.parametrize("error", [asyncio.CancelledError, OddError, GeneratorExit])
+def test_whatever_pieces_raise_ends_the_request_at_once(shell, serve, error, streamed):
+    class Failing:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            raise error
+
+    peer = serve()
+    transport = shell.open(connections=1)
+    request = put(peer.url, BodyStream(99999999, Failing()))
+    begun = time.monotonic()
+    with pytest.raises(error):
+        shell.do(take(transport, request) if streamed else transport.send(request))
+    assert time.monotonic() - begun < 4.0
+    assert peer.heard == []
+    assert shell.send(get(peer.url, "/2"), transport).body == b"/2"
+
+
+@pytest.mark.parametrize("shell", ["asyncio", "uvloop"], indirect=True)
+def test_pieces_that_will_not_end_hold_nobody_up(shell, serve):
+    stop = asyncio.Event()
+
+    async def stubborn():
+        yield BLOCK
+        while not stop.is_set():
+            try:
+                await stop.wait()
+            except asyncio.CancelledError:
+                continue
+
+    def script(line):
+        line.head()
+        line.answer(b"no", status=b"413 Too Large")
+        line.hold()
+
+    peer = serve(script)
+
+    async def scenario(transport):
+        request = put(peer.url, BodyStream(99999999, stubborn()), timeout=0.2)
+        try:
+            return await transport.send(request)
+        finally:
+            stop.set()
+
+    assert shell.do(scenario(shell.open())).status == 413
+
+
+@pytest.mark.parametrize("size", [-1, -(10**30)])
+def test_a_body_has_a_size(size):
+    with pytest.raises(InvalidRequestError, match="size below 0"):
+        BodyStream(size, pieces_of(1))
 
 
 def test_an_early_answer_ends_the_body_and_the_connection(shell, serve):

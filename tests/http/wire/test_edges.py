@@ -5,18 +5,15 @@ import gc
 import socket
 import struct
 import threading
-from concurrent.futures import Future
 from time import monotonic
 
 import pytest
 from httptools import HttpParserCallbackError
 
-from hardpoint.core.errors import InvalidRequestError, UnavailableError
-from hardpoint.http import asynchronous
+from hardpoint.core.errors import InvalidRequestError
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request
-from hardpoint.http.wire import names
 from hardpoint.http.wire.blocking_line import BlockingLine
 from hardpoint.http.wire.channel import Channel, prepared
 from hardpoint.http.wire.incoming import Incoming
@@ -117,7 +114,7 @@ def test_a_hang_up_in_an_upload_is_told(ends):
     channel, theirs = ends
     line = BlockingLine(channel, KEY, lambda _: None)
     threading.Timer(0.05, hang_up, (theirs,)).start()
-    assert line.exchange(LARGE, answer(), 5.0, FOREVER)
+    assert line.start(LARGE, answer(), 5.0, FOREVER)
     assert line.error is not None
     assert line.sent
 
@@ -152,44 +149,18 @@ class Refusing:
 
 def test_an_early_answer_is_read_though_nothing_more_can_be_sent():
     line, early = BlockingLine(Refusing(), KEY, lambda _: None), answer()
-    assert line.exchange(LARGE, early, 5.0, FOREVER)
+    assert line.start(LARGE, early, 5.0, FOREVER)
     assert early.whole
-    assert not line.reusable(early)
+    assert not line.end()
 
 
 def test_whoever_waits_in_a_thread_is_told_that_the_transport_was_closed(ends):
     channel, theirs = ends
-    pool = Pool(Limits())
+    pool = Pool(Limits(), object, print)
     pool.lines.add(BlockingLine(channel, KEY, pool.gone))
     pool.close()
     assert theirs.recv(1) == b""
     assert channel.receive() == b""
-
-
-def test_all_who_ask_for_a_name_share_one_look_up(monkeypatch):
-    asked, release = [], threading.Event()
-
-    def slow(*arguments, **options):
-        asked.append(arguments)
-        release.wait(10)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
-    first, second = names._asked("vendor.example", 443), names._asked("vendor.example", 443)
-    assert first is second
-    release.set()
-    assert first.result(10) == []
-    assert len(asked) == 1
-
-
-def test_a_slow_name_server_has_its_time(monkeypatch):
-    release = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **o: release.wait(10))
-    with pytest.raises(TimeoutError):
-        names.look_up_blocking("slow.example", 443, 0.01)
-    with pytest.raises(TimeoutError):
-        asyncio.run(names.look_up("slow.example", 443, 0.01))
-    release.set()
 
 
 def test_a_host_ends_where_its_url_says_so():
@@ -200,8 +171,8 @@ def test_a_host_ends_where_its_url_says_so():
 def test_a_context_is_made_once_for_all_who_wait_for_it():
     async def scenario():
         transport = AsyncTransport(tls=Trust())
-        one, other = await asyncio.gather(transport._context(), transport._context())
-        assert one is other is await transport._context()
+        one, other = await asyncio.gather(transport._believed(), transport._believed())
+        assert one is other is await transport._believed()
 
     asyncio.run(scenario())
 
@@ -216,41 +187,6 @@ def test_a_transport_that_is_dropped_leaves_a_running_loop_its_connections(vendo
         async with asyncio.timeout(30):
             while pool.lines:  # until its timer ends it
                 await asyncio.sleep(0.01)
-
-    asyncio.run(scenario())
-
-
-def test_a_place_that_comes_as_its_waiter_gives_up_goes_to_the_next():
-    async def scenario():
-        pool = Pool(Limits(connections=1))
-        assert pool.enter()
-        request = Request(method="GET", url="http://127.0.0.1:1/")
-        first = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
-        second = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
-        await asyncio.sleep(0)
-        asynchronous._left(pool)  # to the first
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
-        await second
-        third = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
-        await asyncio.sleep(0)
-        pool.waiters[0].cancel()
-        pool.waiters.append(asyncio.get_running_loop().create_future())
-        asynchronous._left(pool)
-        assert not pool.waiters
-        await asyncio.gather(third, return_exceptions=True)
-        with pytest.raises(UnavailableError):
-            await asynchronous._entered(pool, request, 0.01)
-
-    asyncio.run(scenario())
-
-
-def test_a_second_word_of_readiness_changes_nothing():
-    async def scenario():
-        woken = asyncio.get_running_loop().create_future()
-        asynchronous._wake(woken)
-        asynchronous._wake(woken)
-        await woken
 
     asyncio.run(scenario())
 
@@ -283,7 +219,7 @@ class Slow:
 def test_a_thread_waits_for_whoever_takes_what_was_sent():
     channel = Slow()
     line = BlockingLine(channel, KEY, lambda _: None)
-    assert line.exchange(LARGE, answer(), 5.0, FOREVER) is False
+    assert line.start(LARGE, answer(), 5.0, FOREVER) is False
     assert not channel.queue
 
 
@@ -366,7 +302,7 @@ def test_bytes_that_are_always_there_hold_no_thread_beyond_its_time():
     growing = answer()
     growing.feed(b"HTTP/1.1 200 OK\r\n\r\n")
     line = BlockingLine(Ready(), KEY, lambda _: None)
-    assert line.exchange(OUT, growing, 5.0, monotonic() + 0.02) is False
+    assert line.start(OUT, growing, 5.0, monotonic() + 0.02) is False
 
 
 def test_bytes_that_come_too_late_end_the_exchange_on_an_event_loop(ends):
@@ -420,10 +356,10 @@ ENCODED = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n"
 def test_what_rises_while_an_answer_is_read_is_no_fault_of_the_answer(error):
     with pytest.raises(error) as caught:
         Incoming(Interrupting(error()), bodiless=False).feed(ENCODED)
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
-def test_nor_is_it_where_the_caller_is_handling_another_error():
+def test_it_is_heard_where_the_caller_is_handling_another_error_and_says_which():
     reading = Incoming(Interrupting(TimeIsUpError()), bodiless=False)
 
     def try_again():
@@ -432,8 +368,28 @@ def test_nor_is_it_where_the_caller_is_handling_another_error():
         except OSError:
             reading.feed(ENCODED)
 
-    with pytest.raises(HttpParserCallbackError):
+    with pytest.raises(TimeIsUpError) as caught:
         try_again()
+    assert isinstance(caught.value.__context__, ConnectionResetError)
+    assert reading.broken is None
+
+
+def test_what_rises_at_a_piece_of_the_body_is_heard():
+    reading = Incoming(Interrupting(TimeIsUpError()), bodiless=False)
+    reading.feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    with pytest.raises(TimeIsUpError):
+        reading.feed(b"2\r\nab\r\n")
+
+
+def test_what_rises_before_a_step_of_ours_is_no_fault_of_the_answer_either():
+    class Deaf:
+        def feed_data(self, data):
+            raise HttpParserCallbackError
+
+    reading = answer()
+    reading._parser = Deaf()
+    with pytest.raises(HttpParserCallbackError):
+        reading.feed(b"HTTP/1.1 200 OK\r\n")
     assert reading.broken is None
 
 
@@ -454,46 +410,6 @@ def test_what_rises_while_an_answer_is_read_ends_the_wait_and_reaches_the_loop(e
     assert [type(one["exception"]) for one in told] == [TimeIsUpError]
 
 
-def test_a_waiter_that_gave_up_and_was_passed_over_is_told_so_and_has_no_place():
-    async def scenario():
-        pool = Pool(Limits(connections=1))
-        assert pool.enter()
-        request = Request(method="GET", url="http://127.0.0.1:1/")
-        waiting = asyncio.create_task(asynchronous._entered(pool, request, 30.0))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        asynchronous._left(pool)  # in the same turn
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        assert pool.enter()
-        assert not pool.enter()
-
-    asyncio.run(scenario())
-
-
-def test_two_threads_that_ask_for_a_name_at_once_share_one_look_up(monkeypatch):
-    asked, again = [], threading.Event()
-
-    def ask():
-        names._asked("vendor.example", 443)
-        again.set()
-
-    other = threading.Thread(target=ask)
-
-    def slow(name, function):
-        asked.append(name)
-        if len(asked) == 1:
-            other.start()
-            again.wait(0.2)  # which it has to pass in vain
-        return Future()
-
-    monkeypatch.setattr(names, "aside", slow)
-    monkeypatch.setattr(names, "_under_way", {})
-    names._asked("vendor.example", 443)
-    other.join(10)
-    assert len(asked) == 1
-
-
 def test_a_piece_that_is_sent_too_late_ends_the_exchange(ends):
     async def scenario(line, theirs):
         done = line.start(OUT, answer(), 5.0, FOREVER)
@@ -505,11 +421,3 @@ def test_a_piece_that_is_sent_too_late_ends_the_exchange(ends):
         assert await line.more()
 
     on_a_line(ends, scenario)
-
-
-def test_a_child_looks_names_up_anew(monkeypatch):
-    monkeypatch.setattr(names, "_under_way", {("vendor.example", 443): Future()})
-    with names._threads.lock:  # whoever holds it is the parent's
-        names._threads.forget()
-        assert not names._threads.lock.locked()
-    assert not names._under_way

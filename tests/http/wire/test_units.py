@@ -24,10 +24,8 @@ from hardpoint.http.wire.connecting import connected, interleaved
 from hardpoint.http.wire.failures import no_answer
 from hardpoint.http.wire.incoming import HEAD_BYTES_MAX, Incoming
 from hardpoint.http.wire.line import Line
-from hardpoint.http.wire.names import literal, look_up_blocking
+from hardpoint.http.wire.names import literal
 from hardpoint.http.wire.outgoing import outgoing
-from hardpoint.http.wire.pool import Pool
-from hardpoint.runtime.blocking import run
 
 KEY = ("https://vendor.example:443", ())
 
@@ -156,7 +154,7 @@ def test_a_request_of_which_nothing_could_be_sent_was_not_sent(ends):
     out = outgoing(request())
     answer = Incoming(Limits(), bodiless=False)
     line = BlockingLine(channel, KEY, lambda _: None)
-    assert line.exchange(out, answer, 1.0, float("inf"))
+    assert line.start(out, answer, 1.0, float("inf"))
     assert isinstance(
         no_answer(request(), answer, line.error, in_time=True, sent=line.sent), UnavailableError
     )
@@ -218,43 +216,6 @@ def test_what_the_system_does_not_tell_is_nothing(ends):
     channel.stop()
 
 
-def test_an_inherited_connection_is_closed_without_a_word(ends):
-    channel, _ = ends
-    line = BlockingLine(channel, KEY, lambda _: None)
-    line.abandon()
-    assert not line.fresh()
-
-
-@pytest.mark.parametrize("kind", [AsyncTransport, BlockingTransport])
-def test_a_child_begins_anew(kind, ends):
-    channel, theirs = ends
-    transport = kind()
-    pool = Pool(Limits())
-    if kind is AsyncTransport:
-        loop = asyncio.new_event_loop()
-        pool.lines.add(Line(loop, channel, KEY, 1.0, pool.gone))
-        transport._pools[loop] = pool
-    else:
-        pool.lines.add(BlockingLine(channel, KEY, pool.gone))
-        transport._pool = pool
-    transport.forget()
-    assert theirs.recv(1) == b""
-    if kind is AsyncTransport:
-        assert not transport._pools
-        loop.close()
-    else:
-        assert transport._pool is not pool
-
-
-def test_a_closed_pool_keeps_nothing(ends):
-    channel, _ = ends
-    pool = Pool(Limits())
-    line = BlockingLine(channel, KEY, pool.gone)
-    pool.close()
-    pool.keep(line, 0.0)
-    assert line.closed
-
-
 def test_a_transport_closes_its_connections_on_another_loop_too(vendor):
     transport = AsyncTransport()
     loop = asyncio.new_event_loop()
@@ -307,11 +268,6 @@ def test_a_connection_that_cannot_even_be_tried_leaves_no_socket():
     wrong = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", "no number"))
     with pytest.raises(TypeError):
         connected([wrong], monotonic() + 5)
-
-
-def test_a_label_that_is_too_long_is_no_name():
-    with pytest.raises(OSError):
-        look_up_blocking("a" * 70 + ".example", 443, 5.0)
 
 
 def test_whoever_gave_up_waiting_is_not_told():
@@ -377,18 +333,3 @@ def test_a_system_keeps_its_authorities_in_a_file_or_in_a_folder_or_has_none(mon
     monkeypatch.setattr(trust.ssl, "get_default_verify_paths", lambda: none)
     with pytest.raises(ConfigurationError, match="has none"):
         trust.context_of(trust.Trust())
-
-
-def test_the_blocking_shell_gives_up_on_a_place_that_comes_at_the_same_time():
-    transport = BlockingTransport(Limits(connections=1))
-    pool = transport._pool
-    assert pool.enter()
-
-    class Late(type(pool.waiters)):
-        def append(self, waiter):
-            waiter.wait = lambda seconds: waiter.set()  # set, and told that it was not
-
-    pool.waiters = Late()
-    with pytest.raises(UnavailableError, match="every connection is in use"):
-        run(transport.send(Request(method="GET", url="http://127.0.0.1:1/")))
-    assert pool.enter()  # the place was passed on

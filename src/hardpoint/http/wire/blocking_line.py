@@ -24,7 +24,11 @@ class BlockingLine:
     Attributes:
         sent: whether a byte of the last request can have left.
         error: what broke the connection, if something did.
+        failure: nothing, ever: a body that fails raises where it is asked for its pieces.
+        owner: the exchange that it is used for.
     """
+
+    failure: BaseException | None = None
 
     __slots__ = (
         "_answer",
@@ -37,6 +41,7 @@ class BlockingLine:
         "closed",
         "error",
         "key",
+        "owner",
         "sent",
         "since",
     )
@@ -51,6 +56,7 @@ class BlockingLine:
         self._answer: Incoming | None = None
         self._step = self._until = 0.0
         self.key = key
+        self.owner: object = None
         self.since = 0.0
         self.sent = False
         self.error: OSError | None = None
@@ -60,7 +66,7 @@ class BlockingLine:
         """Whether it can be used."""
         return not self.closed and self._channel.silent()
 
-    def exchange(self, out: Outgoing, answer: Incoming, step: float, until: float) -> bool:
+    def start(self, out: Outgoing, answer: Incoming, step: float, until: float) -> bool:
         """Send a request and take its answer; false if it was not over in time.
 
         All else is with the answer, and in `error`.
@@ -114,10 +120,15 @@ class BlockingLine:
             self._supply = self._supply if self._supply.left else None
         return bool(self._left) and self._channel.push(self._left)
 
-    def reusable(self, answer: Incoming) -> bool:
-        """Whether another exchange may follow on this connection."""
+    async def enough(self) -> None:
+        """Ask for no more of a body: its pieces are asked for by nobody else."""
+
+    def end(self) -> bool:
+        """The exchange is over; true if another may follow on this connection."""
+        answer, self._answer = self._answer, None
         return (
-            answer.reusable
+            answer is not None
+            and answer.reusable
             and self._supply is None
             and self.error is None
             and not self._left
@@ -133,8 +144,3 @@ class BlockingLine:
     def stop(self) -> None:
         """Have the thread that uses it see its end: a number must not be freed under its hands."""
         self._channel.stop()
-
-    def abandon(self) -> None:
-        """Close this process's copy of another's connection."""
-        self.closed = True
-        self._channel.close()

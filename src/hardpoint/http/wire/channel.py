@@ -1,16 +1,20 @@
 """A connected socket that never blocks, plain or under TLS: what both shells read and write."""
 
+import os
 import select
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
 from math import ceil
 from struct import unpack
 from termios import TIOCOUTQ
 from time import monotonic
-from typing import final
+from typing import TypeVar, final
+from weakref import WeakSet
 
+from hardpoint.core.forks import forget_in_child, undivided
 from hardpoint.http.wire.incoming import Incoming
 
 READ_BYTES = 64 * 1024
@@ -18,6 +22,43 @@ _SLICE_BYTES = 64 * 1024
 _READS_AT_A_TIME = _SLICES_AT_A_TIME = 16  # then others have their turn, and the clock its look
 _WAIT_SECONDS_MAX = 24 * 3600.0  # what `poll` can be told
 _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_Socket = TypeVar("_Socket", bound=socket.socket)
+
+
+@final
+class _Sockets:
+    """All that were made here and live, from before they are connected.
+
+    A child that is forked off closes its copies at once: a peer is told of an end by the last one.
+    """
+
+    def __init__(self) -> None:
+        self._all: WeakSet[socket.socket] = WeakSet()
+
+    def made(self, make: Callable[[], _Socket]) -> _Socket:
+        with undivided():
+            sock = make()
+            self._all.add(sock)
+        return sock
+
+    def forget(self) -> None:
+        for sock in tuple(self._all):
+            descriptor = sock.detach()  # uvloop would keep it from being closed
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+_sockets = _Sockets()
+forget_in_child(_sockets)
+
+
+def unconnected(family: int, kind: int, protocol: int) -> socket.socket:
+    """A new socket.
+
+    Raises:
+        OSError: the system has none for us.
+    """
+    return _sockets.made(lambda: socket.socket(family, kind, protocol))
 
 
 def prepared(sock: socket.socket) -> socket.socket:
@@ -29,8 +70,10 @@ def prepared(sock: socket.socket) -> socket.socket:
 
 def secured(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
     """The same under TLS; its handshake is still to be made."""
-    return context.wrap_socket(
-        sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
+    return _sockets.made(
+        lambda: context.wrap_socket(
+            sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
     )
 
 

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from math import ceil, inf
 from time import monotonic
 
+from hardpoint.http.wire.channel import unconnected
 from hardpoint.http.wire.names import ResolvedAddress
 
 HEAD_START = 0.25
@@ -60,7 +61,7 @@ class _Race:
     def start(self, address: ResolvedAddress) -> None:
         family, kind, protocol, _, where = address
         try:
-            sock = socket.socket(family, kind, protocol)
+            sock = unconnected(family, kind, protocol)
         except OSError as error:
             self.error = error
             return

@@ -6,7 +6,7 @@ follows an answer is ever kept, so that it cannot become the answer to the next 
 
 import sys
 from io import BytesIO
-from typing import final
+from typing import Any, final
 
 from httptools import (
     HttpParserCallbackError,
@@ -31,6 +31,7 @@ _EMPTY = frozenset({204, 304})
 _PLAIN = frozenset({b"", b"identity"})
 _CHUNKED = [b"chunked"]
 _END = b"\r\n\r\n"
+_RELEASED: Any = None
 
 
 @final
@@ -68,6 +69,7 @@ class Incoming:
         "_most",
         "_pairs",
         "_parser",
+        "_rose",
         "_size",
         "_status",
         "_streamed",
@@ -88,6 +90,7 @@ class Incoming:
         self._bodiless = bodiless
         self._parser = HttpResponseParser(self)
         self._pairs: list[tuple[bytes, bytes]] = []
+        self._rose: BaseException | None = None
         self._around = 0  # bytes so far that are not the body's
         self._framed = 0  # of chunks, with all that is around them
         self._tail = b""  # of what came, to find an end that comes in pieces
@@ -148,7 +151,7 @@ class Incoming:
 
     def release(self) -> None:
         """Let go of the parser; nothing can be fed any more."""
-        del self._parser
+        self._parser = _RELEASED
 
     def taken(self) -> bytes:
         """Of a streamed body what has come since it was asked last."""
@@ -171,7 +174,7 @@ class Incoming:
             body=body if len(body) <= most else body[:most],
         )
 
-    # Called by the parser
+    # Called by the parser, which hides what rises here: an interrupt, a time limit
 
     def on_message_begin(self) -> None:
         """A head begins; behind a whole answer it is nobody's."""
@@ -186,9 +189,31 @@ class Incoming:
             self._pairs.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """See what kind of answer it is, and how long its body is."""
-        if self.complete:
-            return
+        """A head is whole; behind a whole answer it is nobody's."""
+        if not self.complete:
+            try:
+                self._see()
+            except BaseException as error:
+                self._rose = error
+                raise
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body, if that is in chunks."""
+        try:
+            self._take(data)
+        except BaseException as error:
+            self._rose = error
+            raise
+
+    def on_message_complete(self) -> None:
+        """The end of the chunks."""
+        if self._chunked:
+            self.complete = True
+
+    # What is behind them
+
+    def _see(self) -> None:
+        """What kind of answer it is, and how long its body is."""
         parser = self._parser
         status = parser.get_status_code()
         if parser.get_http_version() not in _VERSIONS or status < 100 or status == 101:
@@ -202,19 +227,10 @@ class Incoming:
             self._alive = parser.should_keep_alive()
             if self._bodiless or status in _EMPTY:
                 self._left = 0
+                if status == 204 and any(name.lower() in _FRAMING for name, _ in self._pairs):
+                    self._alive = False  # it has no body, whatever it says: which may be coming
             else:
                 self._frame()
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body, if that is in chunks."""
-        self._take(data)
-
-    def on_message_complete(self) -> None:
-        """The end of the chunks."""
-        if self._chunked:
-            self.complete = True
-
-    # What is behind them
 
     def _fed_head(self, data: bytes) -> bytes:
         """Take no more than heads, up to the one of the answer itself; what is behind that."""
@@ -309,25 +325,30 @@ class Incoming:
                 self.refused = None if self._limits.cut else "is encoded"
         if encodings:
             self._chunked = True
-            if encodings != _CHUNKED:
+            if encodings != _CHUNKED or self._parser.get_http_version() != "1.1":
                 self.broken = "is sent in a way that nobody asked for"
         elif self._most is not None and (self._left or 0) > self._most and not self._cut:
             self._too_large()
 
     def _parse(self, data: bytes) -> None:
+        rose: BaseException | None = None
         handled = sys.exception()
         try:
             self._parser.feed_data(data)
         except HttpParserCallbackError as error:
-            # It hides what rose in a method of ours: an interrupt, a time limit. What the caller
-            # handles meanwhile, a failure before this attempt, takes the place of that.
-            hidden = error.__context__
-            raise error if hidden is None or hidden is handled else hidden from None
+            hidden = error.__context__  # or what the caller handles, a failure before this attempt
+            rose, self._rose = self._rose or (error if hidden is handled else hidden), None
         except (HttpParserError, HttpParserUpgrade):
             if self.complete:
                 self._alive = False
             else:
                 self.broken = self.broken or "is not HTTP/1.1"
+        if rose is not None:
+            context = rose.__context__
+            try:
+                raise rose
+            finally:
+                rose.__context__ = context
 
     @property
     def _cut(self) -> bool:

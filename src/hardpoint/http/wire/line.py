@@ -10,10 +10,12 @@ from math import inf
 from time import monotonic
 from typing import final
 
+from hardpoint.http.messages import BodyStream
 from hardpoint.http.wire.channel import Channel
 from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.outgoing import Outgoing
 from hardpoint.http.wire.pool import PoolKey
+from hardpoint.http.wire.streams import Supply
 
 
 @final
@@ -29,8 +31,9 @@ class Line:
 
     Attributes:
         sent: whether a byte of the last request can have left.
-        whole: whether all of it is in hand here, or sent.
         error: what broke the connection, if something did.
+        failure: what a body raised that was to be sent piece by piece.
+        owner: the exchange that it is used for.
     """
 
     __slots__ = (
@@ -46,16 +49,19 @@ class Line:
         "_queued",
         "_room",
         "_step",
+        "_supply",
         "_timer",
         "_timer_at",
         "_until",
+        "_whole",
         "_writing",
         "closed",
         "error",
+        "failure",
         "key",
+        "owner",
         "sent",
         "since",
-        "whole",
     )
 
     def __init__(
@@ -80,11 +86,14 @@ class Line:
         self._timer_at = inf
         self._moved = self._step = self._until = 0.0
         self._queued = 0
+        self._supply: asyncio.Task[None] | None = None
+        self._whole = False  # all of the request is in hand here, or sent
         self.key = key
+        self.owner: object = None
         self.since = 0.0
         self.sent = False
-        self.whole = False
         self.error: OSError | None = None
+        self.failure: BaseException | None = None
         self.closed = False
         loop.add_reader(channel.fd, self._readable)
 
@@ -97,14 +106,14 @@ class Line:
     ) -> "asyncio.Future[bool]":
         """Send a request; the future tells when it is over: false if that was not in time.
 
-        All else is with the answer, and in `error`.
+        All else is with the answer, in `error` and in `failure`.
         """
         now = monotonic()
         self._answer = answer
         self._moved, self._step, self._until, self._queued = now, step, until, 0
         done = self._done = self._loop.create_future()
         self.sent = True
-        self.whole = out.stream is None
+        self._whole = out.stream is None
         try:
             self._left = self._channel.start(out.head, out.body)
         except OSError as error:
@@ -113,6 +122,8 @@ class Line:
             return done
         if self._left:
             self._write()
+        if out.stream is not None:
+            self._supply = self._loop.create_task(self._supplied(out.stream))
         self._arm_until(min(now + step, until))
         return done
 
@@ -141,16 +152,23 @@ class Line:
             self._arm_until(min(now + self._step, self._until))
         return done
 
+    async def enough(self) -> None:
+        """Ask for no more of a body. What it has to clear up, it has a step's time for."""
+        supply, self._supply = self._supply, None
+        if supply is not None and supply.cancel():
+            await asyncio.wait([supply], timeout=min(self._step, self._until - monotonic()))
+
     def end(self) -> bool:
         """The exchange is over; true if another may follow on this connection."""
         answer, self._answer, self._done = self._answer, None, None
-        if not self.closed:
-            self._listen()
+        if self.closed:
+            return False
+        self._listen()
+        self._arm_until(monotonic() + self._idle_seconds)
         return (
             answer is not None
             and answer.reusable
-            and not self.closed
-            and self.whole
+            and self._whole
             and self.error is None
             and not self._left
             and not self._channel.pending
@@ -166,6 +184,8 @@ class Line:
             self._stop_writing()
             if self._timer is not None:
                 self._timer.cancel()
+            if self._supply is not None:
+                self._supply.cancel()
             self._fail(ConnectionAbortedError("closed on this side"))
         self._timer = None
         self._channel.close()
@@ -174,11 +194,6 @@ class Line:
     def stop(self) -> None:
         """End what is under way on it."""
         self.close()
-
-    def abandon(self) -> None:
-        """Close this process's copy of another's connection; its event loop is not told."""
-        self.closed = True
-        self._channel.close()
 
     # Called by the event loop
 
@@ -261,6 +276,22 @@ class Line:
         self._arm(due)
 
     # What is behind them
+
+    async def _supplied(self, body: BodyStream) -> None:
+        """Send a body as its pieces come. Whoever waits for the answer is told what it raises."""
+        supply = Supply(body)
+        try:
+            while supply.left:
+                piece = await supply.next()
+                self._whole = not supply.left
+                if piece:
+                    await self.write(piece)
+                    if supply.left:
+                        await asyncio.sleep(0)  # a fast body leaves others their turn
+        except BaseException as error:  # noqa: BLE001 - told to whoever waits
+            if self._supply is not None:  # else it was stopped
+                self._supply, self.failure = None, error
+            self.close()
 
     def _arm_until(self, due: float) -> None:
         if self._timer is None or self._timer_at > due:

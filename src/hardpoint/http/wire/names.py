@@ -1,25 +1,30 @@
 """Names to addresses, in a bounded time.
 
-`getaddrinfo` knows no time-out and cannot be stopped. So it runs in a thread of its own, and who
-asks waits as long as they may. All who ask for the same name at a time share one look-up: at most
-one thread hangs for each name.
+`getaddrinfo` knows no time-out and cannot be stopped. So it runs in threads of our own, and who
+asks waits as long as they may. All who ask for the same name at a time share one look-up. At most
+`LOOK_UPS_MAX` run at a time: where all of them hang, who comes next waits in a queue, no longer
+than they may either.
 """
 
 import asyncio
 import socket
 import threading
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 from hardpoint.core.forks import forget_in_child
-from hardpoint.http.wire.aside import aside, told
+from hardpoint.http.wire.aside import told
+
+LOOK_UPS_MAX = 64
+"""Names that are looked up at a time in a process, each in a thread."""
 
 ResolvedAddress: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 """As `getaddrinfo` gives it: family, type, protocol, name, and what a socket connects to."""
-
-_under_way: "dict[tuple[str, int], Future[Sequence[ResolvedAddress]]]" = {}
+_Name: TypeAlias = tuple[str, int]
 
 
 def literal(addresses: Sequence[str], port: int) -> list[ResolvedAddress]:
@@ -41,41 +46,96 @@ async def look_up(host: str, port: int, seconds: float) -> Sequence[ResolvedAddr
     Raises:
         OSError: it has none, or is no name at all; a `TimeoutError` if nobody said in time.
     """
-    async with asyncio.timeout(seconds):
-        return await told(_asked(host, port))
+    with _look_ups.asked((host, port)) as found:
+        async with asyncio.timeout(seconds):
+            return await told(found)
 
 
 def look_up_blocking(host: str, port: int, seconds: float) -> Sequence[ResolvedAddress]:
     """The same, blocking this thread."""
-    return _asked(host, port).result(seconds)
+    with _look_ups.asked((host, port)) as found:
+        return found.result(seconds)
 
 
-def _asked(host: str, port: int) -> "Future[Sequence[ResolvedAddress]]":
-    key = (host, port)
-    with _threads.lock:
-        asked = _under_way.get(key)
-        if asked is None:
-            asked = _under_way[key] = aside("hardpoint-dns", lambda: _ask(host, port))
-            asked.add_done_callback(lambda _: _under_way.pop(key, None))
-    return asked
-
-
-def _ask(host: str, port: int) -> Sequence[ResolvedAddress]:
-    try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    except UnicodeError as error:  # a label too long
-        raise OSError(str(error)) from None
-
-
-class _Threads:
+@final
+class _LookUp:
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.found: Future[Sequence[ResolvedAddress]] = Future()
+        self.askers = 0
+
+
+@final
+class _LookUps:
+    """Those of this process."""
+
+    def __init__(self) -> None:
+        self.forget()
+        forget_in_child(self)
 
     def forget(self) -> None:
-        """The threads are the parent's, and so is who holds the lock."""
-        self.lock = threading.Lock()
-        _under_way.clear()
+        """This is a child process: the threads are the parent's, and so is who holds the lock."""
+        self._lock = threading.Lock()
+        self._under_way: dict[_Name, _LookUp] = {}
+        self._queued: OrderedDict[_Name, _LookUp] = OrderedDict()
+        self._threads = 0
+
+    @contextmanager
+    def asked(self, name: _Name) -> Generator["Future[Sequence[ResolvedAddress]]"]:
+        """The look-up of a name: begun, queued or another's. Its last asker takes it off the queue.
+
+        Raises:
+            OSError: the system has no thread for it.
+        """
+        with self._lock:
+            one = self._under_way.get(name)
+            if one is None:
+                one = self._under_way[name] = self._queued[name] = _LookUp()
+                self._help()
+            one.askers += 1
+        try:
+            yield one.found
+        finally:
+            with self._lock:
+                one.askers -= 1
+                if not one.askers and self._queued.get(name) is one:
+                    del self._queued[name], self._under_way[name]
+
+    def _help(self) -> None:
+        """One more thread, if there may be one."""
+        if self._threads >= LOOK_UPS_MAX:
+            return
+        self._threads += 1
+        try:
+            threading.Thread(target=self._work, name="hardpoint-dns", daemon=True).start()
+        except RuntimeError as error:
+            self._threads -= 1
+            if not self._threads:  # else one of the others does it
+                self._under_way.clear()
+                self._queued.clear()
+                raise OSError(str(error)) from error
+
+    def _work(self) -> None:
+        """Look up what is queued, until nothing is."""
+        while True:
+            with self._lock:
+                if not self._queued:
+                    self._threads -= 1
+                    return
+                name, one = self._queued.popitem(last=False)
+            try:
+                found = socket.getaddrinfo(*name, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            except BaseException as error:  # noqa: BLE001 - told to whoever asks
+                self._done(name)
+                one.found.set_exception(
+                    OSError(str(error)) if isinstance(error, UnicodeError) else error
+                )
+            else:
+                self._done(name)
+                one.found.set_result(found)
+
+    def _done(self, name: _Name) -> None:
+        with self._lock:
+            self._under_way.pop(name, None)
 
 
-_threads = _Threads()
-forget_in_child(_threads)
+_look_ups = _LookUps()

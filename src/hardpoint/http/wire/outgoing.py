@@ -102,7 +102,7 @@ def outgoing(request: Request) -> Outgoing:
     head = _encoded("\r\n".join(lines) + "\r\n\r\n")
     if head is None or head.translate(None, _TEXT) != b"\r\n" * (len(lines) + 1):
         raise _unsendable(request, "a header with characters that HTTP does not allow")
-    addresses = () if pinned is None else (pinned,) if isinstance(pinned, str) else tuple(pinned)
+    addresses = () if pinned is None else _addresses(pinned)
     stream = None
     if isinstance(body, BodyStream):
         stream, body = (body if size else None), b""
@@ -119,6 +119,18 @@ def _parted(url: str) -> tuple[Origin, str]:
         raise InvalidRequestError("is not a URL", field="url")
     base, target = found.groups()
     return _origin(base), target if target.startswith("/") else f"/{target}"
+
+
+@lru_cache(maxsize=1024)
+def _addresses(pinned: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Those that a request is pinned to: a name, or none at all, would lead it anywhere."""
+    addresses = (pinned,) if isinstance(pinned, str) else pinned
+    try:
+        if addresses and all(ip_address(one) for one in addresses):
+            return addresses
+    except ValueError:
+        pass
+    raise InvalidRequestError("is not an IP address, or one or more of them", field="address")
 
 
 @lru_cache(maxsize=1024)

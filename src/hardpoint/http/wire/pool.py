@@ -1,11 +1,18 @@
-"""Which connections are kept, and how many there may be. Plain data: no locks, no waiting.
+"""Which connections are kept, and how many there may be. Nothing here waits.
 
 Whoever wants to send needs a place first. With a place in hand the newest kept connection to the
 same origin is taken, or a new one is opened; connections that are kept count too, and make room
 for new ones, the oldest first. Nothing here looks at more connections than it takes or closes.
+
+A signal's handler may raise between any two steps. So everything that is taken is noted down with
+its owner before it is taken, and giving back can be done again: what was done already is passed
+over.
 """
 
-from collections import deque
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar, final
 
 from hardpoint.http.limits import Limits
@@ -19,13 +26,15 @@ class Kept(Protocol):
     key: PoolKey
     since: float
     """When it was kept."""
+    owner: object
+    """The exchange that it is used for."""
 
     def fresh(self) -> bool:
         """Whether it can be used: open, and nothing came that nobody asked for."""
         ...
 
     def close(self) -> None:
-        """Close it."""
+        """Close it, or see that it is closed."""
         ...
 
     def stop(self) -> None:
@@ -34,100 +43,153 @@ class Kept(Protocol):
 
 
 _Line = TypeVar("_Line", bound=Kept)
-_Waiter = TypeVar("_Waiter")
+
+
+class Taking(Protocol[_Line]):
+    """An exchange, as far as a pool is concerned."""
+
+    waiter: Any
+    """What it waits on for its place."""
+    line: _Line | None
+    """Its connection, once it has one."""
+    reusable: bool
+    """Whether another may follow on that."""
 
 
 @final
-class Pool(Generic[_Line, _Waiter]):
-    """The connections of one event loop, or of one process.
+class Pool(Generic[_Line]):
+    """The connections of one event loop, or of one process, whose threads may share it.
 
     Args:
         limits: of the transport.
+        waiter: makes what an exchange waits on.
+        wake: ends such a wait; once more is no harm.
 
     Attributes:
-        waiters: who waits for a place, in order.
         lines: all that are open.
     """
 
-    __slots__ = ("_busy", "_by_key", "_closed", "_idle", "_limits", "lines", "waiters")
+    __slots__ = (
+        "_busy",
+        "_by_key",
+        "_closed",
+        "_idle",
+        "_limits",
+        "_lock",
+        "_waiter",
+        "_waiting",
+        "_wake",
+        "lines",
+    )
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, waiter: Callable[[], Any], wake: Callable[[Any], None]
+    ) -> None:
         self._limits = limits
-        self._busy = 0
+        self._waiter = waiter
+        self._wake = wake
+        self._lock = threading.RLock()  # a signal's handler may send as well
+        self._busy: set[Taking[_Line]] = set()
+        self._waiting: OrderedDict[Taking[_Line], None] = OrderedDict()
         self._idle: dict[_Line, None] = {}  # the oldest first
         self._by_key: dict[PoolKey, dict[_Line, None]] = {}
         self._closed = False
         self.lines: set[_Line] = set()
-        self.waiters: deque[_Waiter] = deque()
 
-    def enter(self) -> bool:
-        """Take a place, if one is free."""
-        if self._busy >= self._limits.connections:
-            return False
-        self._busy += 1
-        return True
+    def enter(self, exchange: Taking[_Line]) -> bool:
+        """Take a place, or stand in the queue for one; `leave` ends both."""
+        with self._lock:
+            free = len(self._busy) < self._limits.connections
+            if free:
+                self._busy.add(exchange)
+            else:
+                exchange.waiter = self._waiter()
+                self._waiting[exchange] = None
+        return free
 
-    def leave(self) -> _Waiter | None:
-        """Give a place back, or hand it on to the waiter that is returned."""
-        if self.waiters:
-            return self.waiters.popleft()
-        self._busy -= 1
+    def take(self, exchange: Taking[_Line], key: PoolKey) -> _Line | None:
+        """The newest kept connection that is fit, now the exchange's; or room for a new one."""
+        with self._lock:
+            lines = self._by_key.get(key)
+            while lines:
+                line = next(reversed(lines))
+                line.owner, exchange.line = exchange, line
+                self._forget(line)
+                if monotonic() - line.since < self._limits.idle_seconds and line.fresh():
+                    return line
+                line.close()
+            exchange.line = None
+            while self._idle and len(self._busy) + len(self._idle) > self._limits.connections:
+                self._close_oldest()
         return None
 
-    def take(self, key: PoolKey, now: float) -> _Line | None:
-        """The newest kept connection that is fit."""
-        lines = self._by_key.get(key)
-        while lines:
-            line = next(reversed(lines))
-            self.forget(line)
-            if now - line.since < self._limits.idle_seconds and line.fresh():
-                return line
-            line.close()
-        return None
+    def add(self, exchange: Taking[_Line], line: _Line) -> None:
+        """A new connection is there, for an exchange."""
+        line.owner, exchange.line = exchange, line
+        with self._lock:
+            self.lines.add(line)
 
-    def make_room(self) -> None:
-        """For one more connection, for which there is a place already."""
-        while self._idle and self._busy + len(self._idle) > self._limits.connections:
-            self._close_oldest()
-
-    def keep(self, line: _Line, now: float) -> None:
-        """Keep a connection that is of use, and not more than allowed."""
-        if self._closed:
-            line.close()
-            return
-        line.since = now
-        self._idle[line] = None
-        self._by_key.setdefault(line.key, {})[line] = None
-        while len(self._idle) > self._limits.idle_connections:
-            self._close_oldest()
+    def leave(self, exchange: Taking[_Line]) -> None:
+        """Give back all that it has, its wish for a place as well."""
+        with self._lock:
+            line = exchange.line
+            if line is not None and line.owner is exchange:
+                if exchange.reusable and not self._closed:
+                    self._keep(line)
+                else:
+                    line.close()
+                line.owner = None
+            self._busy.discard(exchange)
+            waiting = self._waiting
+            waiting.pop(exchange, None)
+            while waiting:
+                following = next(iter(waiting))
+                if following not in self._busy:
+                    if len(self._busy) >= self._limits.connections:
+                        break
+                    self._busy.add(following)
+                self._wake(following.waiter)
+                waiting.pop(following, None)
 
     def gone(self, line: _Line) -> None:
         """It was closed."""
-        self.lines.discard(line)
-        self.forget(line)
-
-    def forget(self, line: _Line) -> None:
-        """It is kept no longer, if it was."""
-        if line in self._idle:
-            del self._idle[line]
-            lines = self._by_key[line.key]
-            del lines[line]
-            if not lines:
-                del self._by_key[line.key]
+        with self._lock:
+            self.lines.discard(line)
+            self._forget(line)
 
     def close(self) -> None:
         """Close every connection; what is still under way keeps none."""
+        with self._lock:
+            self._closed = True
+            for line in tuple(self.lines):
+                if line in self._idle:
+                    line.close()
+                else:
+                    line.stop()
+
+    def forget(self) -> None:
+        """This is a child process: who holds the lock may be a thread of the parent's."""
+        self._lock = threading.RLock()
         self._closed = True
-        for line in tuple(self.lines):
-            if line in self._idle:
-                line.close()
-            else:
-                line.stop()
+
+    def _keep(self, line: _Line) -> None:
+        """Keep a connection that is of use, and not more than allowed."""
+        line.since = monotonic()
+        self._by_key.setdefault(line.key, {})[line] = None
+        self._idle[line] = None
+        while len(self._idle) > self._limits.idle_connections:
+            self._close_oldest()
+
+    def _forget(self, line: _Line) -> None:
+        """It is kept no longer, if it was."""
+        lines = self._by_key.get(line.key)
+        if lines is not None:
+            lines.pop(line, None)
+            if not lines:
+                self._by_key.pop(line.key, None)
+        self._idle.pop(line, None)
 
     def _close_oldest(self) -> None:
         line = next(iter(self._idle))
-        self.forget(line)
         line.close()
-
-
-AnyPool = Pool[Any, Any]
+        self._forget(line)
