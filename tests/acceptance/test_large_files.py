@@ -32,7 +32,7 @@ from hardpoint.sync.storage import ObjectStore as BlockingStore
 
 MEGABYTE = 1024 * 1024
 SIZE = int(os.environ.get("HARDPOINT_MEGABYTES", "64")) * MEGABYTE
-MEMORY_MAX = 48 * MEGABYTE
+MEMORY_MAX = 14 * MEGABYTE  # of what goes up one piece of eight is
 DOWNLOAD_MEMORY_MAX = 4 * MEGABYTE  # of what comes no more than a few reads are in memory
 PATIENT = Limits(timeout=10 + SIZE / (16 * MEGABYTE))  # the fake puts all pieces together at once
 PAUSE_SECONDS_MAX = 1.0

@@ -49,31 +49,30 @@ class Writing:
         self._pieces = driver.capabilities.limits["pieces"]
 
     async def store(self, new: NewObject, source: ContentSource) -> ObjectInfo:
-        """All that the source gives; in pieces where it is more than one."""
-        first = await source.read(self._piece_bytes)
-        following = await source.read(self._piece_bytes) if len(first) == self._piece_bytes else b""
-        if following:
-            return await self._in_pieces(self._marked(new), source, first, following)
+        """All that the source gives; in pieces where it fills one."""
+        held = [await source.read(self._piece_bytes)]
+        if len(held[0]) == self._piece_bytes:
+            return await self._in_pieces(self._marked(new), source, held)
         await source.check()
         conditional = new.if_absent or new.if_match is not None
         return await self._write(
             _PUT,
             self._marked(new) if conditional else new,
-            lambda marked: self._driver.put(marked, first),
+            lambda marked: self._driver.put(marked, held[0]),
         )
 
     async def _in_pieces(
-        self, new: NewObject, source: ContentSource, piece: bytes, following: bytes
+        self, new: NewObject, source: ContentSource, held: list[bytes]
     ) -> ObjectInfo:
+        """The same, the first piece being held: one at a time is in memory, wherever it is named."""
         upload = await self._calls.run(_START, lambda: self._driver.start_upload(new))
         try:
             receipts: list[str] = []
             offset = 0
-            while piece:
-                receipts.append(await self._piece(new, upload, len(receipts) + 1, offset, piece))
-                offset += len(piece)
-                piece = following  # before the next is read: two are in memory, not three
-                following = await source.read(self._piece_bytes)
+            while held[0]:
+                receipts.append(await self._piece(new, upload, len(receipts) + 1, offset, held[0]))
+                offset += len(held.pop())
+                held.append(await source.read(self._piece_bytes))
             await source.check()
             return await self._write(
                 _FINISH,

@@ -214,8 +214,8 @@ STRANGE = {
 @pytest.mark.parametrize("data", STRANGE.values(), ids=STRANGE)
 def test_a_strange_answer_never_becomes_two(shell, listen, data):
     peer = listen(first(data + SECOND))
-    transport = shell.open(timeout=0.3)
-    one = shell.outcome(Request(method="GET", url=f"{peer.url}/1"), transport)
+    transport = shell.open()
+    one = shell.outcome(Request(method="GET", url=f"{peer.url}/1", timeout=0.5), transport)
     two = shell.send(Request(method="GET", url=f"{peer.url}/2"), transport)
     assert two.body == b"/2"
     assert peer.targets == [b"/1", b"/2"]

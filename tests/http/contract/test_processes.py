@@ -185,6 +185,7 @@ def work():
     except HardpointError as error:
         outcomes.append(type(error).__name__)
 
+limits = Limits(timeout=float(sys.argv[5]), connect_timeout=float(sys.argv[5]))
 transport, outcomes = make(tls=Trust(authorities=sys.argv[3])), []
 thread = threading.Thread(target=work)
 thread.start()
@@ -217,6 +218,7 @@ def test_a_child_that_is_forked_in_a_handshake_has_no_part_in_it(shell, listen, 
         f"https://127.0.0.1:{port}",
         str(authority.file),
         str(port),
+        "20",
     )
     assert found == ["0", "yes"]
 
@@ -230,5 +232,6 @@ def test_a_child_that_is_forked_while_it_connects_has_no_part_in_it(
         f"https://127.0.0.1:{full_port}",
         str(authority.file),
         str(listen().port),
+        "1",
     )
     assert found == ["0", "UnavailableError"]
