@@ -16,7 +16,7 @@ from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response, StreamedResponse
 from hardpoint.http.wire.channel import Channel, prepared, secured, shake
 from hardpoint.http.wire.connecting import others
-from hardpoint.http.wire.exchange import Carrier, WireExchange, Pieces
+from hardpoint.http.wire.exchange import Carrier, Pieces, WireExchange
 from hardpoint.http.wire.failures import UNCONNECTED, not_connected
 from hardpoint.http.wire.names import ResolvedAddress, literal
 from hardpoint.http.wire.outgoing import Outgoing
