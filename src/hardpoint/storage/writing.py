@@ -64,7 +64,7 @@ class Writing:
     async def _in_pieces(
         self, new: NewObject, source: ContentSource, held: list[bytes]
     ) -> ObjectInfo:
-        """The same, the first piece being held: one at a time is in memory, wherever it is named."""
+        """The same, the first piece being held: no more than one is, by whatever name."""
         upload = await self._calls.run(_START, lambda: self._driver.start_upload(new))
         try:
             receipts: list[str] = []
