@@ -9,8 +9,7 @@ app = hub.asgi()
 """
 
 import asyncio
-import random as chance
-import sqlite3
+import random as randomness
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,23 +18,22 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 from hardpoint.calls.once import Once
 from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
-from hardpoint.core.events import Listener, Listeners
+from hardpoint.core.events import Listener
 from hardpoint.core.forks import MadeOnce
-from hardpoint.core.identifiers import Uuid7
 from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async
+from hardpoint.hub.composition import BaseHub
 from hardpoint.hub.events import ConfigurationLoaded
-from hardpoint.hub.journal import OpeningJournal
 from hardpoint.hub.life import Life
-from hardpoint.hub.ports import Ports
+from hardpoint.hub.ports import CallsOut
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, load_prepared, prepare, refuse_loss
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
-from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import FORWARD
-from hardpoint.store.engine import Role, engine
+from hardpoint.store.engine import Role
 from hardpoint.store.views import StoreReader
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_TIMEOUT, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
@@ -43,19 +41,15 @@ from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
-    from hardpoint.email.api import EmailSender
     from hardpoint.hub.accounts import Accounts
     from hardpoint.hub.asgi import AsgiApp, InboxApp
     from hardpoint.oauth.vault import Vault
-    from hardpoint.payments.api import PaymentGateway
-    from hardpoint.sms.api import SmsSender
-    from hardpoint.storage.api import ObjectStore
 
 _Function = TypeVar("_Function", bound=Function)
 
 
 @final
-class Hub:
+class Hub(BaseHub, CallsOut):
     """One deployment's integrations. Nothing is opened before `start` (or `async with`).
 
     It may be started again after it was stopped, in another event loop too.
@@ -86,30 +80,22 @@ class Hub:
         listeners: Sequence[Listener] = (),
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
-        self.settings = settings
-        self.listeners = Listeners(*listeners)
+        super().__init__(
+            _AsyncShell(), settings, clock=clock, ids=ids, listeners=listeners, policies=policies
+        )
         self.failure: BaseException | None = None
         self.generation = 0
         self.handlers = Handlers()
-        self._clock = clock or SystemClock()
-        self._ids = ids or Uuid7()
+        self.once = Once(self.journal, self._clock)
         self._transport = AsyncTransport(FORWARD_LIMITS)
         self._key_transport = AsyncTransport(UNTRUSTED)
         self._targets: dict[str, Target] = {}
-        self.store = engine(
-            settings.store.url,
-            clock=self._clock,
-            listeners=self.listeners,
-            retention=settings.store.retention,
-        )
-        self.journal = OpeningJournal(self.store.journal(), self.open)
-        self.once = Once(self.journal, self._clock)
         self.worker = Worker(
             self.store,
             self.handlers,
             complete_in=self.store.complete_in,
             clock=self._clock,
-            random=random or chance.random,
+            random=random or randomness.random,
             listeners=self.listeners,
             concurrency=settings.worker.concurrency,
             threads=settings.worker.threads,
@@ -123,16 +109,7 @@ class Hub:
             listeners=self.listeners,
             fetch=Untrusted(self._key_transport, resolve_async),
         )
-        self._ports = Ports(
-            _Awaited(),
-            clock=self._clock,
-            ids=self._ids,
-            listeners=self.listeners,
-            journal=self.journal,
-            policies=policies or {},
-            vault=lambda name: self.vault.authorization(name, hosts=None),
-        )
-        effects = (self._clock, random or chance.random, self.listeners)
+        effects = (self._clock, random or randomness.random, self.listeners)
         self._forwarder = Forwarder(self._transport, self._targets.get, *effects)
         self.handlers.add("", "", self._forwarder, name=FORWARD, timeout=FORWARD_TIMEOUT)
         self._accounts = MadeOnce(self._make_accounts)
@@ -186,30 +163,6 @@ class Hub:
 
     # Calls out
 
-    def payments(self, connection: str) -> "PaymentGateway":
-        """Takes payments through a connection.
-
-        Args:
-            connection: its name, or the id of a payment or refund, which carries it: so
-                `hub.payments(payment.id)` finds who took that payment.
-
-        Raises:
-            ConfigurationError: it is not configured, or its provider takes no payments.
-        """
-        return self._ports.get("payments", connection)
-
-    def sms(self, connection: str) -> "SmsSender":
-        """Sends text messages through a connection; see `payments` for its name."""
-        return self._ports.get("sms", connection)
-
-    def email(self, connection: str) -> "EmailSender":
-        """Sends email through a connection; see `payments` for its name."""
-        return self._ports.get("email", connection)
-
-    def storage(self, connection: str) -> "ObjectStore":
-        """Keeps files through a connection; see `payments` for its name."""
-        return self._ports.get("storage", connection)
-
     def file_server(
         self, connection: str, *, body_bytes_max: int | None = None
     ) -> "AsgiApp | None":
@@ -225,10 +178,6 @@ class Hub:
             ConfigurationError: it is not configured, or has no secret to sign URLs with.
         """
         return self._ports.file_server(connection, body_bytes_max)
-
-    def policy(self, connection: str) -> Policy:
-        """What a connection's calls run under: its statistics, and its breaker to steer."""
-        return self._ports.policy(connection)
 
     def open_circuits(self) -> list[str]:
         """Connections, and as `forward/NAME` sources, of which too many calls have failed."""
@@ -253,6 +202,9 @@ class Hub:
     def _make_accounts(self) -> "Accounts":
         settings = self.settings
         return settings.identity.accounts(settings.public_url, listeners=self.listeners)
+
+    def _authorization(self, name: str) -> Authorization:
+        return self.vault.authorization(name, hosts=None)
 
     # Life
 
@@ -369,17 +321,6 @@ class Hub:
         """Looks into the store without touching it; close it when done."""
         return self.store.reader()
 
-    def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
-        """A connection to the store's file for the application's own tables; see `connect` there.
-
-        It may write, and never copies SQLite's log, which is for hardpoint alone to do.
-        """
-        return self.store.connect(timeout=timeout, **options)
-
-    def prepare_engine(self, engine: Any) -> None:
-        """Have a SQLAlchemy engine's connections keep to the same; before it makes the first."""
-        self.store.prepare_engine(engine)
-
     async def retry(
         self, event_id: str, handler: str | None = None, *, actor: str = "", reason: str = ""
     ) -> int:
@@ -454,13 +395,11 @@ class Hub:
 
 
 @final
-class _Awaited:
+class _AsyncShell:
     """The asynchronous way of waiting."""
 
+    blocking = False
     runtime = AsyncRuntime()
 
     def transport(self, limits: Limits) -> AsyncTransport:
         return AsyncTransport(limits)
-
-    def effect(self, shells: tuple[str, str]) -> str:
-        return shells[0]

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from hardpoint.calls.connection import Connection
 from hardpoint.core.effects import Clock, Ids
@@ -19,13 +19,19 @@ from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.effects import Runtime
 from hardpoint.store.journal import Journal
 
+if TYPE_CHECKING:
+    from hardpoint.email.api import EmailSender
+    from hardpoint.payments.api import PaymentGateway
+    from hardpoint.sms.api import SmsSender
+    from hardpoint.storage.api import ObjectStore
+
 PORTS: Final = {
     "payments": "hardpoint.payments.api:PaymentGateway",
     "sms": "hardpoint.sms.api:SmsSender",
     "email": "hardpoint.email.api:EmailSender",
     "storage": "hardpoint.storage.api:ObjectStore",
 }
-"""Each port, and the portable type that users hold."""
+"""Each port, and the portable type that users hold; `CallsOut` has a method for it."""
 
 _OPEN: Final = {"open", "forced_open"}
 
@@ -34,7 +40,12 @@ STEP_SECONDS: Final = 10.0
 
 
 class Shell(Protocol):
-    """One of the two ways of waiting, and the effects that wait so."""
+    """One of the two ways of waiting, asynchronous and blocking."""
+
+    @property
+    def blocking(self) -> bool:
+        """Whether it blocks the calling thread."""
+        ...
 
     @property
     def runtime(self) -> Runtime:
@@ -43,10 +54,6 @@ class Shell(Protocol):
 
     def transport(self, limits: Limits) -> Any:
         """A `Transport`, with a `close` of its own."""
-        ...
-
-    def effect(self, shells: tuple[str, str]) -> str:
-        """Of an effect's two shells, asynchronous and blocking, the one that waits so."""
         ...
 
 
@@ -202,7 +209,7 @@ class Ports:
         """
         shells = provider(settings.provider).effects.get(port)
         if shells is not None:
-            return load(self._shell.effect(shells))(own)
+            return load(shells[self._shell.blocking])(own)
         step = self.policy(settings.name).settings.timeout or STEP_SECONDS
         transport = self._shell.transport(Limits(timeout=step))
         self._transports[port, settings.name] = transport
@@ -219,6 +226,36 @@ class Ports:
             del self._built[key]
         for key in [key for key in self._transports if key[1] == name]:
             self._retired.append(self._transports.pop(key))
+
+
+class CallsOut:
+    """The methods that give users their ports; those of the blocking hub are generated."""
+
+    _ports: Ports
+
+    def payments(self, connection: str) -> "PaymentGateway":
+        """Takes payments through a connection.
+
+        Args:
+            connection: its name, or the id of a payment or refund, which carries it: so
+                `hub.payments(payment.id)` finds who took that payment.
+
+        Raises:
+            ConfigurationError: it is not configured, or its provider takes no payments.
+        """
+        return self._ports.get("payments", connection)
+
+    def sms(self, connection: str) -> "SmsSender":
+        """Sends text messages through a connection; see `payments` for its name."""
+        return self._ports.get("sms", connection)
+
+    def email(self, connection: str) -> "EmailSender":
+        """Sends email through a connection; see `payments` for its name."""
+        return self._ports.get("email", connection)
+
+    def storage(self, connection: str) -> "ObjectStore":
+        """Keeps files through a connection; see `payments` for its name."""
+        return self._ports.get("storage", connection)
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:

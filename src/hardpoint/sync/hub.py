@@ -9,7 +9,6 @@ process at a time can do so; where a server runs on the store, such calls are ma
 plain `def` handlers there is `Hub(hub.settings, store=hub.store)`.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,29 +16,24 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 from hardpoint.calls.once import BlockingOnce
 from hardpoint.core.effects import Clock, Ids
-from hardpoint.core.events import Listener, Listeners
+from hardpoint.core.events import Listener
 from hardpoint.core.forks import MadeOnce
-from hardpoint.core.identifiers import Uuid7
+from hardpoint.http.auth import Authorization
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
-from hardpoint.hub.journal import OpeningJournal
-from hardpoint.hub.ports import Ports
+from hardpoint.hub.composition import BaseHub
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.blocking import BlockingRuntime
-from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.engine import Role, StoreEngine, engine
+from hardpoint.store.engine import StoreEngine
+from hardpoint.sync.ports import CallsOut
 
 if TYPE_CHECKING:
-    from hardpoint.sync.email import EmailSender
-    from hardpoint.sync.payments import PaymentGateway
-    from hardpoint.sync.sms import SmsSender
-    from hardpoint.sync.storage import ObjectStore
     from hardpoint.sync.vault import Vault
 
 
 @final
-class Hub:
+class Hub(BaseHub, CallsOut):
     """One deployment's connections, blocking. Threads may share it.
 
     Every call refuses to run inside a running event loop, which it would stop; there use
@@ -71,27 +65,16 @@ class Hub:
         policies: Mapping[str, Policy] | None = None,
         store: StoreEngine | None = None,
     ) -> None:
-        self.settings = settings
-        self.listeners = Listeners(*listeners)
-        clock = clock or SystemClock()
-        self._borrowed = store is not None
-        self.store = store or engine(
-            settings.store.url,
+        super().__init__(
+            _BlockingShell(),
+            settings,
             clock=clock,
-            listeners=self.listeners,
-            retention=settings.store.retention,
+            ids=ids,
+            listeners=listeners,
+            policies=policies,
+            store=store,
         )
-        self.journal = OpeningJournal(self.store.journal(blocking=True), self._open)
-        self.once = BlockingOnce(self.journal, clock)
-        self._ports = Ports(
-            _Blocking(),
-            clock=clock,
-            ids=ids or Uuid7(),
-            listeners=self.listeners,
-            journal=self.journal,
-            policies=policies or {},
-            vault=lambda name: self.vault.asynchronous.authorization(name, hosts=None),
-        )
+        self.once = BlockingOnce(self.journal, self._clock)
         self._vault = MadeOnce(self._open_vault)
         self._ports.configure(settings)
 
@@ -103,37 +86,6 @@ class Hub:
             ConfigurationError: naming the key that is wrong, and the fix.
         """
         return cls(Settings.load(path), **effects)
-
-    def payments(self, connection: str) -> "PaymentGateway":
-        """Takes payments through a connection.
-
-        Args:
-            connection: its name, or the id of a payment or refund, which carries it.
-
-        Raises:
-            ConfigurationError: it is not configured, or its provider takes no payments.
-        """
-        from hardpoint.sync.payments import PaymentGateway
-
-        return PaymentGateway(self._ports.get("payments", connection))
-
-    def sms(self, connection: str) -> "SmsSender":
-        """Sends text messages through a connection; see `payments` for its name."""
-        from hardpoint.sync.sms import SmsSender
-
-        return SmsSender(self._ports.get("sms", connection))
-
-    def email(self, connection: str) -> "EmailSender":
-        """Sends email through a connection; see `payments` for its name."""
-        from hardpoint.sync.email import EmailSender
-
-        return EmailSender(self._ports.get("email", connection))
-
-    def storage(self, connection: str) -> "ObjectStore":
-        """Keeps files through a connection; see `payments` for its name."""
-        from hardpoint.sync.storage import ObjectStore
-
-        return ObjectStore(self._ports.get("storage", connection))
 
     @property
     def vault(self) -> "Vault":
@@ -147,34 +99,8 @@ class Hub:
         """
         return self._vault.get()
 
-    def policy(self, connection: str) -> Policy:
-        """What a connection's calls run under: its statistics, and its breaker to steer."""
-        return self._ports.policy(connection)
-
-    def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
-        """A connection to the store's file, for the application's own tables.
-
-        It may write, and never copies SQLite's log, which is for hardpoint alone to do.
-
-        Args:
-            timeout: seconds to wait for a lock.
-            options: of `sqlite3.connect`.
-
-        Raises:
-            StoreUnavailableError: the file cannot be made.
-        """
-        return self.store.connect(timeout=timeout, **options)
-
-    def prepare_engine(self, engine: Any) -> None:
-        """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.
-
-        Args:
-            engine: an `Engine` or `AsyncEngine` for the store's file.
-
-        Raises:
-            StoreError: its database is not SQLite.
-        """
-        self.store.prepare_engine(engine)
+    def _authorization(self, name: str) -> Authorization:
+        return self.vault.asynchronous.authorization(name, hosts=None)
 
     def close(self) -> None:
         """Close every connection and the store, unless it is another's; it can be used anew."""
@@ -206,10 +132,6 @@ class Hub:
         vault.open()
         return vault
 
-    async def _open(self) -> None:
-        if not self._borrowed:
-            await self.store.ensure_open(Role.OPERATE)
-
     def __enter__(self) -> Self:
         return self
 
@@ -223,13 +145,11 @@ class Hub:
 
 
 @final
-class _Blocking:
+class _BlockingShell:
     """The blocking way of waiting."""
 
+    blocking = True
     runtime = BlockingRuntime()
 
     def transport(self, limits: Limits) -> BlockingTransport:
         return BlockingTransport(limits)
-
-    def effect(self, shells: tuple[str, str]) -> str:
-        return shells[1]

@@ -1,0 +1,101 @@
+"""What the hub and the blocking hub have in common: the store, the journal, the connections."""
+
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hardpoint.core.effects import Clock, Ids
+from hardpoint.core.events import Listener, Listeners
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.http.auth import Authorization
+from hardpoint.hub.journal import OpeningJournal
+from hardpoint.hub.ports import Ports, Shell
+from hardpoint.hub.settings import Settings
+from hardpoint.resilience.policy import Policy
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.store.engine import Role, StoreEngine, engine
+
+
+class BaseHub(ABC):
+    """Puts the parts together, for one of the two ways of waiting.
+
+    Args:
+        shell: the way of waiting.
+        settings: the configuration.
+        clock, ids: effects, for tests.
+        listeners: told every telemetry event.
+        policies: what a connection's calls run under, by its name, in place of what the settings
+            say.
+        store: another hub's, which is open; it stays its own.
+    """
+
+    def __init__(
+        self,
+        shell: Shell,
+        settings: Settings,
+        *,
+        clock: Clock | None,
+        ids: Ids | None,
+        listeners: Sequence[Listener],
+        policies: Mapping[str, Policy] | None,
+        store: StoreEngine | None = None,
+    ) -> None:
+        self.settings = settings
+        self.listeners = Listeners(*listeners)
+        self._clock = clock or SystemClock()
+        self._ids = ids or Uuid7()
+        self._borrowed = store is not None
+        self.store = store or engine(
+            settings.store.url,
+            clock=self._clock,
+            listeners=self.listeners,
+            retention=settings.store.retention,
+        )
+        self.journal = OpeningJournal(self.store.journal(blocking=shell.blocking), self._open)
+        self._ports = Ports(
+            shell,
+            clock=self._clock,
+            ids=self._ids,
+            listeners=self.listeners,
+            journal=self.journal,
+            policies=policies or {},
+            vault=self._authorization,
+        )
+
+    @abstractmethod
+    def _authorization(self, name: str) -> Authorization:
+        """What stands for a key in the vault, by its name there."""
+
+    async def _open(self) -> None:
+        if not self._borrowed:
+            await self.store.ensure_open(Role.OPERATE)
+
+    def policy(self, connection: str) -> Policy:
+        """What a connection's calls run under: its statistics, and its breaker to steer."""
+        return self._ports.policy(connection)
+
+    def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
+        """A connection to the store's file, for the application's own tables.
+
+        It may write, and never copies SQLite's log, which is for hardpoint alone to do.
+
+        Args:
+            timeout: seconds to wait for a lock.
+            options: of `sqlite3.connect`.
+
+        Raises:
+            StoreUnavailableError: the file cannot be made.
+        """
+        return self.store.connect(timeout=timeout, **options)
+
+    def prepare_engine(self, engine: Any) -> None:
+        """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.
+
+        Args:
+            engine: an `Engine` or `AsyncEngine` for the store's file.
+
+        Raises:
+            StoreError: its database is not SQLite.
+        """
+        self.store.prepare_engine(engine)

@@ -1,0 +1,43 @@
+"""The blocking hub's ports, from `hardpoint.hub.ports`; written by scripts/generate_sync."""
+
+from typing import TYPE_CHECKING
+from hardpoint.hub.ports import Ports
+
+if TYPE_CHECKING:
+    from hardpoint.sync.email import EmailSender
+    from hardpoint.sync.payments import PaymentGateway
+    from hardpoint.sync.sms import SmsSender
+    from hardpoint.sync.storage import ObjectStore
+
+
+class CallsOut:
+    """The methods that give users their ports; those of the blocking hub are generated."""
+    _ports: Ports
+
+    def payments(self, connection: str) -> 'PaymentGateway':
+        """Takes payments through a connection.
+
+        Args:
+            connection: its name, or the id of a payment or refund, which carries it: so
+                `hub.payments(payment.id)` finds who took that payment.
+
+        Raises:
+            ConfigurationError: it is not configured, or its provider takes no payments.
+        """
+        from hardpoint.sync.payments import PaymentGateway
+        return PaymentGateway(self._ports.get('payments', connection))
+
+    def sms(self, connection: str) -> 'SmsSender':
+        """Sends text messages through a connection; see `payments` for its name."""
+        from hardpoint.sync.sms import SmsSender
+        return SmsSender(self._ports.get('sms', connection))
+
+    def email(self, connection: str) -> 'EmailSender':
+        """Sends email through a connection; see `payments` for its name."""
+        from hardpoint.sync.email import EmailSender
+        return EmailSender(self._ports.get('email', connection))
+
+    def storage(self, connection: str) -> 'ObjectStore':
+        """Keeps files through a connection; see `payments` for its name."""
+        from hardpoint.sync.storage import ObjectStore
+        return ObjectStore(self._ports.get('storage', connection))
