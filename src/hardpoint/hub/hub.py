@@ -30,11 +30,11 @@ from hardpoint.hub.life import Life
 from hardpoint.hub.ports import CallsOut
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, load_prepared, prepare, refuse_loss
+from hardpoint.hub.stored_events import StoredEvents
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.store.driver import FORWARD
 from hardpoint.store.engine import Role
-from hardpoint.store.views import StoreReader
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_TIMEOUT, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
@@ -49,7 +49,7 @@ _Function = TypeVar("_Function", bound=Function)
 
 
 @final
-class Hub(BaseHub, CallsOut):
+class Hub(BaseHub, CallsOut, StoredEvents):
     """One deployment's integrations. Nothing is opened before `start` (or `async with`).
 
     It may be started again after it was stopped, in another event loop too.
@@ -316,82 +316,6 @@ class Hub(BaseHub, CallsOut):
             home=lambda: self.life.home,
             listeners=self.listeners,
         )
-
-    def reader(self) -> StoreReader:
-        """Looks into the store without touching it; close it when done."""
-        return self.store.reader()
-
-    async def retry(
-        self, event_id: str, handler: str | None = None, *, actor: str = "", reason: str = ""
-    ) -> int:
-        """Make an event's waiting jobs due now, and its dead letters jobs again; gives how many.
-
-        Args:
-            event_id: ours.
-            handler: only this one.
-            actor: who asked, for the audit record.
-            reason: why, likewise.
-        """
-        self.life.check()
-        count = await self.store.retry(event_id, handler, actor=actor, reason=reason)
-        self.worker.resume()
-        return count
-
-    async def replay(
-        self,
-        event_id: str,
-        handler: str | None = None,
-        *,
-        force: bool = False,
-        actor: str = "",
-        reason: str = "",
-    ) -> int:
-        """Handle an event anew, by one handler or all that match now; gives how many jobs.
-
-        Args:
-            event_id: ours.
-            handler: only this one.
-            force: even where it was done already.
-            actor: who asked, for the audit record.
-            reason: why, likewise.
-
-        Raises:
-            ConfigurationError: there is no such handler.
-        """
-        self.life.check()
-        if handler is not None and handler not in self.handlers.names():
-            known = ", ".join(self.handlers.names())
-            raise ConfigurationError(f"handler {handler}", "is not known", fix=f"Known: {known}")
-        names = (handler,) if handler else await asyncio.to_thread(self._wanted, event_id)
-        count = await self.store.replay(event_id, names, force=force, actor=actor, reason=reason)
-        self.worker.resume()
-        return count
-
-    async def resolve(
-        self, event_id: str, handler: str | None = None, *, note: str, actor: str = ""
-    ) -> int:
-        """Close an event's dead, parked and waiting jobs without running them; gives how many.
-
-        They count as done from then on, and a replay leaves them alone without `force`. A job that
-        runs at this moment is left alone.
-
-        Args:
-            event_id: ours.
-            handler: only this one.
-            note: what was found or done, for the record.
-            actor: who says so, likewise.
-        """
-        self.life.check()
-        return await self.store.resolve(event_id, handler, note=note, actor=actor)
-
-    def _wanted(self, event_id: str) -> tuple[str, ...]:
-        reader = self.reader()
-        try:
-            for view in reader.event(event_id):
-                return self.handlers.matching(view.summary.source, view.summary.type)
-            return ()
-        finally:
-            reader.close()
 
 
 @final
