@@ -138,11 +138,9 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.public_keys import EcdsaKey as EcdsaKey
     from hardpoint.webhooks.public_keys import Ed25519Key as Ed25519Key
     from hardpoint.webhooks.public_keys import PublicKeyScheme as PublicKeyScheme
-    from hardpoint.webhooks.samples import Builder as Builder
-    from hardpoint.webhooks.samples import Document as Document
-    from hardpoint.webhooks.samples import FreshIds as FreshIds
     from hardpoint.webhooks.samples import Sample as Sample
     from hardpoint.webhooks.samples import Samples as Samples
+    from hardpoint.webhooks.samples import SamplesFile as SamplesFile
     from hardpoint.webhooks.schemes import CONTENT_HEADERS as CONTENT_HEADERS
     from hardpoint.webhooks.schemes import BodyScheme as BodyScheme
     from hardpoint.webhooks.schemes import HmacScheme as HmacScheme
@@ -278,7 +276,7 @@ else:
                 "Ed25519Key",
                 "PublicKeyScheme",
             ),
-            "hardpoint.webhooks.samples": ("Builder", "Document", "FreshIds", "Sample", "Samples"),
+            "hardpoint.webhooks.samples": ("Sample", "Samples", "SamplesFile"),
             "hardpoint.webhooks.schemes": (
                 "BodyScheme",
                 "CONTENT_HEADERS",

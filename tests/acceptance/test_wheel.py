@@ -26,6 +26,9 @@ def test_the_wheel_holds_the_package_its_types_and_its_licence_and_nothing_else(
 
     assert "hardpoint/py.typed" in names
     assert any(name.endswith(".sql") for name in names)
+    for vendor in ("github", "sendgrid", "stripe", "twilio"):
+        assert f"hardpoint/providers/{vendor}/samples.json" in names
+    assert "hardpoint/webhooks/standard.json" in names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"hardpoint"}
 

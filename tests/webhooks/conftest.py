@@ -56,6 +56,18 @@ def mute_provider(install: Callable[[str, str], str]) -> str:
     )
 
 
+@pytest.fixture
+def lost_samples(install: Callable[[str, str], str]) -> str:
+    """An installed provider whose samples are not where it says."""
+    return install(
+        "lost",
+        "from hardpoint.core.providers import Provider\n"
+        "PROVIDER = Provider(\n"
+        "    name='lost', title='Lost', contract=1, samples='hardpoint_lost:none.json'\n"
+        ")\n",
+    )
+
+
 class Faults:
     """A store in front of the real one that fails, or waits, where a test says so.
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.webhooks.samples import Document, FreshIds, Samples, assignment, samples
+from hardpoint.webhooks.samples import Samples, assignment, samples
 
 NOW = 1_700_000_000.9
 
@@ -16,13 +16,19 @@ def counted() -> Callable[[], str]:
     return lambda: f"00000000-0000-7000-8000-{next(numbers):012d}"
 
 
-def build(fresh: FreshIds) -> Document:
-    return {"id": fresh.token("evt"), "at": fresh.now, "data": {"lines": [{"amount": 5}, [1, 2]]}}
-
-
-CATALOGUE = Samples(
-    {"b.made": build, "a.made": build}, event_id=lambda _, document: str(document["id"])
-)
+FILE: dict[str, Any] = {
+    "about": "Things are made.",
+    "event_id": ["<id>"],
+    "events": {
+        "b.made": {"id": "{token:evt}"},
+        "a.made": {
+            "id": "{token:evt}",
+            "at": "{now}",
+            "data": {"lines": [{"amount": 5}, [1, 2]]},
+        },
+    },
+}
+CATALOGUE = Samples(json.dumps(FILE).encode())
 
 
 def made(**overrides: Any) -> Any:
@@ -41,6 +47,32 @@ def test_a_sample_is_a_new_event_each_time() -> None:
         "at": 1_700_000_000,
         "data": {"lines": [{"amount": 5}, [1, 2]]},
     }
+
+
+def test_places_are_filled_alike_where_they_are_alike() -> None:
+    places = ["{uuid}", "{uuid}", "{uuid:b}", "{hex}", "{sha}", "{short}", "{token:a:2}", "x{hex}"]
+    times = ["{now+60}", "{now-1}", "{time}", "{other}"]
+    file = FILE | {"events": {"a": {"places": places, "times": times}}}
+    sample = Samples(json.dumps(file).encode()).sample("a", now=NOW, ids=counted())
+    document = json.loads(sample.body)
+    first, same, other, digits, sha, short, token, beside = document["places"]
+    assert first == same != other
+    assert beside == f"x{digits}"
+    assert [len(one) for one in (digits, sha, short)] == [32, 40, 22]
+    assert token.startswith("a_0000")
+    assert document["times"] == [1_700_000_060, 1_699_999_999, "2023-11-14T22:13:20Z", "{other}"]
+    assert len(sample.id) == 36, "no field of its id is there, so it has one of its own"
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"about": "x", "event_id": [], "more": 1}'])
+def test_a_file_that_is_none_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"JSON|Expected|Object|truncated"):
+        Samples(content)
+
+
+def test_a_reference_that_leads_to_no_samples_is_refused(lost_samples: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"lost: hardpoint_lost:none\.json is no file of"):
+        samples(lost_samples)
 
 
 def test_types_are_listed_in_order_and_an_unknown_one_is_refused_with_them() -> None:

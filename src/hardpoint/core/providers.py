@@ -37,7 +37,7 @@ class Provider:
             case, found in any case.
         docs: the vendor's own page to read first.
         webhooks: `module:Class` of its webhook scheme, where it has one.
-        samples: `module:NAME` of its sample events, for `trigger`.
+        samples: `package:file` of its sample events, for `trigger` and tests; see `SamplesFile`.
         settings: `module:Class` of its settings, for outbound connections.
         ports: port (`payments`) to `module:Class` of its driver, where it has one.
         effects: port to `module:Class` of the asynchronous shell that its driver is made with, and

@@ -147,9 +147,9 @@ class HubUnderTest:
         while True:
             with self._changed:
                 seen = len(self.finished)
-            left = _due(hub)
-            late = time.monotonic() >= until
-            if late or not left:
+            left, recorded = _due(hub)
+            # What is recorded is told a moment later.
+            if time.monotonic() >= until or not (left or self._heard_of_fewer_than(recorded)):
                 break
             with self._changed:
                 self._changed.wait_for(lambda seen=seen: len(self.finished) > seen, _LOOK_SECONDS)
@@ -293,6 +293,10 @@ class HubUnderTest:
         with self._changed:
             return [one for one in self._received if one is not None and one not in before]
 
+    def _heard_of_fewer_than(self, recorded: int) -> bool:
+        with self._changed:
+            return sum(not one.refused for one in self.finished) < recorded
+
     def _heard(self, event: object) -> None:
         with self._changed:
             if isinstance(event, HandlerFinished):
@@ -364,22 +368,24 @@ async def _ended(hub: Hub) -> None:
     await asyncio.get_running_loop().shutdown_default_executor()
 
 
-def _due(hub: Hub) -> list[str]:
-    """The jobs that are due or under way, each in a line."""
+def _due(hub: Hub) -> tuple[list[str], int]:
+    """The jobs that are due or under way, each in a line; and how many attempts are recorded."""
     reader = hub.reader()
     try:
-        pending = reader.events(state=State.PENDING, limit=_EVENTS_MAX)
+        events = reader.events(limit=_EVENTS_MAX)
+        pending = (one for one in events if one.state is State.PENDING)
         views = [view for one in pending for view in reader.event(one.id)]
     finally:
         reader.close()
     now = time.time()
-    return [
+    left = [
         f"{job.handler}, for {view.summary.type or 'an event'} of {view.summary.source}: "
         f"{_state(job)}"
         for view in views
         for job in view.jobs
         if job.running or job.run_at <= now
     ]
+    return left, sum(one.attempts for one in events)
 
 
 def _state(job: JobView) -> str:

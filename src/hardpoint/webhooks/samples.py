@@ -1,11 +1,13 @@
 """Sample events: what a vendor would send, with fresh ids, for `trigger`, tests and the demo.
 
-The documents themselves stand in the vendors' folders.
+They stand in `samples.json` in the vendors' folders.
 """
 
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any, cast, final
 from urllib.parse import urlencode
 
@@ -14,7 +16,7 @@ import msgspec
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.effects import Ids
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import load, provider
+from hardpoint.core.providers import provider
 
 Document = dict[str, Any]
 
@@ -37,31 +39,77 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
 
 
-@final
-class FreshIds:
-    """What a document is filled with, so that no two samples are the same event.
+class SamplesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in `samples.json`, beside a vendor's adapter.
 
     Attributes:
-        now: Unix seconds.
+        about: what the samples tell, for whoever reads the file.
+        events: what is sent, by the type of the event: a document, or a list of them. Its texts may
+            hold `{now}` and `{now+3600}` (a number, Unix seconds), `{time}` (the same as text), and
+            new ids: `{uuid}`, `{hex}` of 32, `{sha}` of 40, `{short}` of 22 characters, and
+            `{token:evt}` for `evt_...`. The same words are the same id within one sample; where
+            there are several, they have names: `{uuid:key}`.
+        event_id: what the id of an event is made of; `<name>` is a field of its document. The first
+            one counts whose fields are all there.
+        event_type: the field with the type, if the document has it.
+        indent: spaces of the vendor's JSON; 0 is compact.
+        form: the vendor sends forms: documents of names and texts.
+        text_below: fields with text and nothing else in them.
+        other_fields_are_text: so is what stands in none of the samples.
     """
 
-    __slots__ = ("_ids", "now")
+    about: str
+    events: dict[str, Any]
+    event_id: tuple[str, ...]
+    event_type: str = "type"
+    indent: int = 0
+    form: bool = False
+    text_below: tuple[str, ...] = ()
+    other_fields_are_text: bool = False
+
+
+@final
+class FreshValues:
+    """What the places in one sample are filled with, so that no two samples are the same event."""
 
     def __init__(self, now: float, ids: Ids) -> None:
-        self.now = int(now)
+        self._now = int(now)
         self._ids = ids
+        self._known: dict[str, str] = {}
 
-    def uuid(self) -> str:
-        """A new UUID."""
-        return self._ids()
+    def fill(self, value: Any) -> Any:
+        """A value of a document, with its places filled."""
+        if isinstance(value, dict):
+            return {name: self.fill(one) for name, one in cast("Document", value).items()}
+        if isinstance(value, list):
+            return [self.fill(one) for one in cast("list[Any]", value)]
+        if not isinstance(value, str):
+            return value
+        moment = _NOW.fullmatch(value)
+        return self._now + int(moment[1] or 0) if moment else _PLACE.sub(self._text, value)
 
-    def token(self, prefix: str) -> str:
-        """A new id in the style `prefix_0198...`, in letters and digits."""
-        return f"{prefix}_{self._ids().replace('-', '')}"
+    def _text(self, place: re.Match[str]) -> str:
+        found = self._known.get(place[0])
+        if found is None:
+            found = self._known[place[0]] = self._made(place[1], place[2] or "")
+        return found
 
-
-Builder = Callable[[FreshIds], Any]
-"""What builds a body: a document, or a list of them where the vendor sends lists."""
+    def _made(self, kind: str, name: str) -> str:
+        if kind == "time":
+            return datetime.fromtimestamp(self._now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        identifier = self._ids()
+        digits = identifier.replace("-", "")
+        match kind:
+            case "uuid":
+                return identifier
+            case "token":
+                return f"{name.partition(':')[0]}_{digits}"
+            case "sha":
+                return (digits + digits)[24:]
+            case "short":
+                return urlsafe_b64encode(bytes.fromhex(digits)).decode().rstrip("=")
+            case _:
+                return digits
 
 
 @final
@@ -69,35 +117,21 @@ class Samples:
     """The sample events of one vendor.
 
     Args:
-        documents: what builds each type's body.
-        event_id: where the id of an event stands: in its document, or in a header of its own.
-        event_type: where its type stands, if it does in the document.
-        indent: spaces of the vendor's JSON; 0 is compact.
-        form: the vendor sends forms: documents of names and texts.
-        text_at: whether the vendor has text and nothing else at a path, as in metadata.
+        content: of its `samples.json`.
+
+    Raises:
+        ValueError: it is none.
     """
 
-    def __init__(
-        self,
-        documents: Mapping[str, Builder],
-        *,
-        event_id: Callable[[FreshIds, Any], str],
-        event_type: Callable[[Any], str | None] = lambda document: document.get("type"),
-        indent: int = 0,
-        form: bool = False,
-        text_at: Callable[[str], bool] = lambda _: False,
-    ) -> None:
-        self._documents = documents
-        self._event_id = event_id
-        self._event_type = event_type
-        self._indent = indent
-        self._form = form
-        self._text_at = text_at
+    def __init__(self, content: bytes) -> None:
+        self._file = _file(content)
+        documents = map(_first, self._file.events.values())
+        self._fields = frozenset(name for one in documents for name in one)
 
     @property
     def types(self) -> tuple[str, ...]:
         """Every type there is a sample of, sorted."""
-        return tuple(sorted(self._documents))
+        return tuple(sorted(self._file.events))
 
     def sample(
         self,
@@ -119,29 +153,41 @@ class Samples:
         Raises:
             ConfigurationError: no such type, or a path that leads nowhere.
         """
-        build = self._documents.get(event_type)
-        if build is None:
+        file = self._file
+        if event_type not in file.events:
             known = ", ".join(self.types)
             raise ConfigurationError(
                 "event", f"there is no sample of {event_type!r}", fix=f"Known: {known}"
             )
-        fresh = FreshIds(now, ids)
-        document = deepcopy(build(fresh))  # what builders share is not the overrides' to change
+        fresh = FreshValues(now, ids)
+        document = fresh.fill(file.events[event_type])
         for path, value in (overrides or {}).items():
-            _override(document, path, value, text=self._form or self._text_at(path))
-        identifier = self._event_id(fresh, document)
-        if self._form:
+            _override(document, path, value, text=self._is_text(path))
+        told = _first(document)
+        named = (_named(one, told) for one in file.event_id)
+        identifier = fresh.fill(next(filter(None, named), "{uuid}"))
+        if file.form:
             form = urlencode(document, errors="replace").encode("ascii")
             return Sample(type=event_type, id=identifier, body=form, content_type=_FORM)
         body = msgspec.json.encode(document)
         return Sample(
-            type=str(self._event_type(document) or event_type),
+            type=str(told.get(file.event_type) or event_type),
             id=identifier,
-            body=msgspec.json.format(body, indent=self._indent) if self._indent else body,
+            body=msgspec.json.format(body, indent=file.indent) if file.indent else body,
+        )
+
+    def _is_text(self, path: str) -> bool:
+        """Whether the vendor has text and nothing else at a path, as in metadata."""
+        steps = path.split(".")
+        field = steps[steps[0].isdigit() and len(steps) > 1]
+        return (
+            self._file.form
+            or any(one in steps[:-1] for one in self._file.text_below)
+            or (self._file.other_fields_are_text and field not in self._fields)
         )
 
 
-PROTOCOLS: Mapping[str, str] = {"standard": "hardpoint.webhooks.samples:STANDARD"}
+PROTOCOLS: Mapping[str, str] = {"standard": "hardpoint.webhooks:standard.json"}
 """Samples that belong to no vendor."""
 
 
@@ -149,12 +195,18 @@ def samples(name: str) -> Samples:
     """The samples of a provider or protocol.
 
     Raises:
-        ConfigurationError: unknown, or it has none.
+        ConfigurationError: unknown, or it has none, or they cannot be read.
     """
     reference = PROTOCOLS.get(name) or provider(name).samples
     if reference is None:
         raise ConfigurationError("provider", f"{name} has no sample events")
-    return load(reference)
+    package, _, file = reference.partition(":")
+    try:
+        return Samples(files(package).joinpath(file).read_bytes())
+    except (OSError, TypeError, ValueError) as error:  # a module that is no package has no files
+        raise ConfigurationError(
+            "provider", f"{name}: {reference} is no file of samples: {error}"
+        ) from None
 
 
 def assignment(text: str) -> tuple[str, Any]:
@@ -203,24 +255,19 @@ def _key(place: Any, step: str, path: str) -> str | int:
     raise ConfigurationError(path, f"the sample has no place {step!r} there")
 
 
-def _standard(event_type: str, **data: Any) -> Builder:
-    def build(fresh: FreshIds) -> Document:
-        moment = datetime.fromtimestamp(fresh.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {
-            "type": event_type,
-            "timestamp": moment,
-            "data": {"id": fresh.token(event_type.partition(".")[0]), **data},
-        }
-
-    return build
+def _first(document: Any) -> Document:
+    """The document, or the first one of a list."""
+    return cast("list[Any]", document)[0] if isinstance(document, list) else document
 
 
-STANDARD = Samples(
-    {
-        "contact.created": _standard("contact.created", first_name="John", last_name="Smith"),
-        "invoice.paid": _standard("invoice.paid", amount="2000", currency="eur", status="paid"),
-        "order.shipped": _standard("order.shipped", carrier="post", parcels=1),
-    },
-    event_id=lambda fresh, _: fresh.token("msg"),
-)
-"""Standard Webhooks prescribes no events; these have its shape. The id goes in a header."""
+def _named(template: str, document: Document) -> str | None:
+    """A template with the document's fields in place of `<name>`; None where one is not there."""
+    if not all(name in document for name in _FIELD.findall(template)):
+        return None
+    return _FIELD.sub(lambda found: str(document[found[1]]), template)
+
+
+_file = msgspec.json.Decoder(SamplesFile).decode
+_NOW = re.compile(r"\{now([+-]\d+)?\}")
+_PLACE = re.compile(r"\{(time|uuid|hex|sha|short|token)(?::([\w:]+))?\}")
+_FIELD = re.compile(r"<(\w+)>")

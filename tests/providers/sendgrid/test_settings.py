@@ -53,6 +53,6 @@ def test_credentials_go_to_no_other_host(url):
 
 def test_the_manifest_names_what_is_there():
     manifest = provider("sendgrid")
-    references = [manifest.webhooks, manifest.samples, manifest.settings, manifest.errors]
+    references = [manifest.webhooks, manifest.settings, manifest.errors]
     for reference in [*references, manifest.fake, *manifest.ports.values()]:
         assert load(reference) is not None

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from hardpoint.core.errors import UnexpectedResponseError
+from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.money import Money
 from hardpoint.payments.types import (
     DeclineReason,
@@ -17,7 +18,7 @@ from hardpoint.payments.types import (
     RefundStatus,
 )
 from hardpoint.providers.stripe import reading, wire
-from hardpoint.providers.stripe.samples import SAMPLES
+from hardpoint.webhooks.samples import samples
 
 INTENT = {"id": "pi_1", "amount": 1000, "currency": "eur", "status": "succeeded", "created": 5}
 
@@ -292,5 +293,5 @@ def test_other_events_say_nothing_about_payments():
     ],
 )
 def test_our_own_samples_are_read(event_type, expected):
-    sample = SAMPLES.sample(event_type, now=5.0, ids=lambda: "0-1", overrides={})
+    sample = samples("stripe").sample(event_type, now=5.0, ids=Uuid7(), overrides={})
     assert type(reading.event(sample.body)) is expected
