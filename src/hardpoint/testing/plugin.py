@@ -9,7 +9,7 @@ It is loaded wherever hardpoint is installed, so it imports nothing until a fixt
 """
 
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hardpoint.testing.application import HubUnderTest
     from hardpoint.testing.clock import ManualClock
     from hardpoint.testing.conformance.modes import Mode
+    from hardpoint.testing.conformance.served import ScriptedVendor, ServedAccount
     from hardpoint.testing.fakes import Fakes
     from hardpoint.testing.network import Network
     from hardpoint.testing.sandbox import Sandbox
@@ -118,6 +119,23 @@ def mode(request: pytest.FixtureRequest) -> "Generator[Mode]":
     mode = MODES[request.param]()
     yield mode
     mode.close()
+
+
+@pytest.fixture
+def served() -> "Generator[Callable[[Any, Any], ServedAccount]]":
+    """Serves a vendor: `served(vendor, make)`; `make` makes a driver from transport and URL."""
+    from hardpoint.testing.conformance.served import serving
+
+    with serving() as serve:
+        yield serve
+
+
+@pytest.fixture
+def script() -> "ScriptedVendor":
+    """A vendor with one reply, `script.reply`, that keeps what it received."""
+    from hardpoint.testing.conformance.served import ScriptedVendor
+
+    return ScriptedVendor()
 
 
 def _vendor(name: str) -> Any:
