@@ -11,7 +11,7 @@ from typing import final
 
 import msgspec
 
-from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     InvalidRequestError,
 )
@@ -27,6 +27,7 @@ from hardpoint.email.types import (
     NewEmail,
 )
 from hardpoint.fakes.answers import Answers
+from hardpoint.fakes.memory import MemoryAccount
 
 SENDER = Address(email="orders@shop.example", name="Shop")
 INVALID = "invalid@fake.example"
@@ -43,7 +44,7 @@ _LIMITS = {
 
 
 @final
-class MemoryEmail:
+class MemoryEmail(MemoryAccount[EmailEvent]):
     """An account that lives as long as this object.
 
     Args:
@@ -52,8 +53,6 @@ class MemoryEmail:
         capabilities: what it can do; all, unless a test wants less.
         idempotency: whether it honours keys.
     """
-
-    provider = "memory"
 
     def __init__(
         self,
@@ -64,12 +63,7 @@ class MemoryEmail:
         idempotency: Idempotency = Idempotency.NATIVE,
     ) -> None:
         self.sender = sender
-        self.capabilities = Capabilities(capabilities, idempotency=idempotency, limits=_LIMITS)
-        self.requests = 0
-        """How many attempts reached it."""
-        self.events: list[EmailEvent] = []
-        """What it would have told by webhook."""
-        self._now = now
+        super().__init__(capabilities, idempotency, _LIMITS, now)
         self._emails: dict[str, NewEmail] = {}
         self._answers = Answers[Email]()
 

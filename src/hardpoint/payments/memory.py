@@ -11,7 +11,7 @@ from typing import Any, final
 
 import msgspec
 
-from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     ConflictError,
     DeclinedError,
@@ -21,10 +21,13 @@ from hardpoint.core.errors import (
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.answers import Answers
+from hardpoint.fakes.memory import MemoryAccount
 from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
     DeclineReason,
+    DisputeChanged,
+    DisputeStatus,
     NewPayment,
     NextAction,
     Payment,
@@ -35,6 +38,7 @@ from hardpoint.payments.types import (
     PaymentSucceeded,
     Refund,
     Refunded,
+    RefundFailed,
     RefundReason,
     RefundStatus,
 )
@@ -69,7 +73,7 @@ _Result = Payment | Refund
 
 
 @final
-class MemoryPayments:
+class MemoryPayments(MemoryAccount[PaymentEvent]):
     """An account that lives as long as this object.
 
     Args:
@@ -77,7 +81,6 @@ class MemoryPayments:
         capabilities: what it can do; all, unless a test wants less.
     """
 
-    provider = "memory"
     money = MinorUnits(exponents={"EUR": 2, "USD": 2, "JPY": 0}, steps={}, most=99_999_999)
 
     def __init__(
@@ -86,17 +89,11 @@ class MemoryPayments:
         now: Callable[[], float] = time.time,
         capabilities: AbstractSet[PaymentCapability] = frozenset(PaymentCapability),
     ) -> None:
-        self.capabilities = Capabilities(
-            capabilities, idempotency=Idempotency.NATIVE, limits=_LIMITS
-        )
-        self.requests = 0
-        """How many attempts reached it."""
-        self.events: list[PaymentEvent] = []
-        """What it would have told by webhook."""
-        self._now = now
+        super().__init__(capabilities, Idempotency.NATIVE, _LIMITS, now)
         self._payments: dict[str, Payment] = {}
         self._methods: dict[str, str | None] = {}
         self._captures: dict[str, Capture] = {}
+        self._refunds: dict[str, Refund] = {}
         self._answers = Answers[Any]((ConflictError, DeclinedError))
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
@@ -198,13 +195,15 @@ class MemoryPayments:
                     metadata=payment.metadata,
                 )
             )
-            return Refund(
+            refund = Refund(
                 id=f"ref_{len(self._answers) + 1:06d}",
                 payment_id=payment_id,
                 status=RefundStatus.SUCCEEDED,
                 vendor_status="succeeded",
                 amount=given,
             )
+            self._refunds[refund.id] = refund
+            return refund
 
         return self._once(idempotency_key, (payment_id, amount, reason), act)
 
@@ -222,10 +221,6 @@ class MemoryPayments:
         more = len(found) > start + _PAGE
         return PaymentPage(payments=tuple(page), cursor=str(start + _PAGE) if more else None)
 
-    def parse_event(self, body: bytes) -> PaymentEvent | None:
-        """What the event of this number in `events` says."""
-        return self.events[msgspec.json.decode(body, type=int)]
-
     def authenticate(self, payment_id: str, *, succeeds: bool = True) -> None:
         """The customer answers the bank's challenge."""
         self._expect(payment_id, PaymentStatus.REQUIRES_ACTION)
@@ -234,6 +229,36 @@ class MemoryPayments:
             self._charge(payment_id)
         else:
             self._fail(payment_id, DeclineReason.AUTHENTICATION_REQUIRED, soft=True)
+
+    def fail_refund(self, refund_id: str) -> None:
+        """The customer's bank sends a refund back."""
+        refund = self._refunds[refund_id]
+        payment = self._payments[refund.payment_id]
+        refunded = payment.refunded - refund.amount
+        self._payments[payment.id] = msgspec.structs.replace(payment, refunded=refunded)
+        self.events.append(
+            RefundFailed(
+                payment_id=payment.id,
+                refund_id=refund_id,
+                amount=refund.amount,
+                reason="account_closed",
+            )
+        )
+
+    def dispute(self, payment_id: str, status: DisputeStatus) -> None:
+        """The customer's bank questions a payment, or has got so far with it."""
+        payment = self._expect(payment_id, PaymentStatus.SUCCEEDED)
+        self.events.append(
+            DisputeChanged(
+                payment_id=payment_id,
+                dispute_id=f"dispute_{payment_id}",
+                amount=payment.captured,
+                status=status,
+                vendor_status=status.value,
+                reason="not_received",
+                respond_by=payment.created + 7 * 86_400,
+            )
+        )
 
     # How it comes about
 

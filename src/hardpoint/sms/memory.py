@@ -11,12 +11,13 @@ from typing import final
 
 import msgspec
 
-from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     InvalidRequestError,
     NotFoundError,
 )
 from hardpoint.fakes.answers import Answers
+from hardpoint.fakes.memory import MemoryAccount
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.segmentation import segments
 from hardpoint.sms.suppressions import OptedOutError
@@ -41,7 +42,7 @@ _LIMITS = {"text_characters": 1600, "media_items": 10}
 
 
 @final
-class MemorySms:
+class MemorySms(MemoryAccount[SmsEvent]):
     """An account that lives as long as this object.
 
     Args:
@@ -50,8 +51,6 @@ class MemorySms:
         capabilities: what it can do; all, unless a test wants less.
         idempotency: whether it honours keys.
     """
-
-    provider = "memory"
 
     def __init__(
         self,
@@ -62,12 +61,7 @@ class MemorySms:
         idempotency: Idempotency = Idempotency.NATIVE,
     ) -> None:
         self.sender = sender
-        self.capabilities = Capabilities(capabilities, idempotency=idempotency, limits=_LIMITS)
-        self.requests = 0
-        """How many attempts reached it."""
-        self.events: list[SmsEvent] = []
-        """What it would have told by webhook."""
-        self._now = now
+        super().__init__(capabilities, idempotency, _LIMITS, now)
         self._messages: dict[str, Message] = {}
         self._answers = Answers[Message]()
 
@@ -103,10 +97,6 @@ class MemorySms:
         page = found[start : start + _PAGE]
         more = len(found) > start + _PAGE
         return MessagePage(messages=tuple(page), cursor=str(start + _PAGE) if more else None)
-
-    def parse_event(self, body: bytes) -> SmsEvent | None:
-        """What the event of this number in `events` says."""
-        return self.events[msgspec.json.decode(body, type=int)]
 
     def carry(
         self, identifier: str, status: MessageStatus, failure: SmsFailure | None = None

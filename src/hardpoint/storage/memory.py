@@ -9,12 +9,13 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     AlreadyExistsError,
     NotFoundError,
     PreconditionFailedError,
 )
+from hardpoint.fakes.memory import MemoryAccount
 from hardpoint.storage.driver import StorageCapability, Take
 from hardpoint.storage.types import (
     NewObject,
@@ -30,7 +31,7 @@ EXPIRES_SECONDS_MAX = 7 * 24 * 3600
 
 
 @final
-class MemoryStorage:
+class MemoryStorage(MemoryAccount[object]):
     """A bucket that lives as long as this object.
 
     Args:
@@ -40,8 +41,6 @@ class MemoryStorage:
         page: how many entries a page of a list has.
     """
 
-    provider = "memory"
-
     def __init__(
         self,
         *,
@@ -50,18 +49,12 @@ class MemoryStorage:
         piece_bytes: int = 64 * 1024,
         page: int = 50,
     ) -> None:
-        self.capabilities = Capabilities(
-            capabilities,
-            idempotency=Idempotency.NATIVE,
-            limits={
-                "piece_bytes": piece_bytes,
-                "pieces": 10_000,
-                "expires_seconds": EXPIRES_SECONDS_MAX,
-            },
-        )
-        self.requests = 0
-        """How many attempts reached it."""
-        self._now = now
+        limits = {
+            "piece_bytes": piece_bytes,
+            "pieces": 10_000,
+            "expires_seconds": EXPIRES_SECONDS_MAX,
+        }
+        super().__init__(capabilities, Idempotency.NATIVE, limits, now)
         self._page = page
         self._objects: dict[str, Piece] = {}
         self._uploads: dict[str, dict[int, bytes]] = {}

@@ -40,6 +40,8 @@ class TestStripe(PaymentConformance):
                 authenticate=lambda one, rightly: vendor.account.authenticate(
                     one, succeeds=rightly
                 ),
+                fail_refund=vendor.account.fail_refund,
+                dispute=lambda one, status: vendor.account.dispute(one, "updated", status=status),
                 events=lambda: [emission.body for emission in vendor.emitter.pending()],
             )
             vendor.emitter.close()

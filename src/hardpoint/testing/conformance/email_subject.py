@@ -5,14 +5,19 @@ from typing import Any
 
 import pytest
 
-from hardpoint.calls.connection import Connection
 from hardpoint.email.addresses import Address
 from hardpoint.email.api import EmailSender
 from hardpoint.email.driver import EmailCapability, EmailDriver
 from hardpoint.email.types import Attachment, DeliveryStatus
 from hardpoint.sync.email import EmailSender as BlockingSender
 from hardpoint.testing.conformance.modes import Mode, exercises
-from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
+from hardpoint.testing.conformance.refusals import (
+    PortRefusals,
+    PortSubject,
+    PortVerb,
+    refused,
+    unsupported,
+)
 
 TO = "ann.lee@customer.example"
 OTHER = "Bob@customer.example"
@@ -107,7 +112,7 @@ _BAD_METADATA: list[dict[Any, Any]] = [
 ]
 
 
-class EmailSubject:
+class EmailSubject(PortSubject):
     """A driver under test, and the strings its provider hangs on.
 
     Args:
@@ -131,14 +136,11 @@ class EmailSubject:
         carry: Callable[[str, str, Sequence[DeliveryStatus]], None],
         events: Callable[[], Sequence[bytes]],
     ) -> None:
-        self.driver = driver
-        self.requests = requests
+        super().__init__(mode, driver, EmailSender, BlockingSender, name="mail", requests=requests)
         self.invalid = invalid
         self.suppressed = suppressed
         self.carry = carry
         self.events = events
-        self.port = mode.port(EmailSender(driver, Connection("mail", mode.runtime)), BlockingSender)
-        self.do = mode.do
 
     def send(self, **options: Any) -> Any:
         """An email to someone who takes it."""

@@ -6,15 +6,20 @@ from typing import Any
 
 import pytest
 
-from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import Money
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
-from hardpoint.payments.types import Capture, DeclineReason
+from hardpoint.payments.types import Capture, DeclineReason, DisputeStatus
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 from hardpoint.testing.conformance.modes import Mode, exercises
-from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
+from hardpoint.testing.conformance.refusals import (
+    PortRefusals,
+    PortSubject,
+    PortVerb,
+    refused,
+    unsupported,
+)
 
 TEN = Money("10.00", "EUR")
 _REFUSED: dict[PaymentCapability, PortVerb] = {
@@ -80,7 +85,7 @@ _BAD_METADATA: dict[str, dict[Any, Any]] = {
 }
 
 
-class PaymentSubject:
+class PaymentSubject(PortSubject):
     """A driver under test, and the strings its provider hangs on.
 
     Args:
@@ -91,6 +96,8 @@ class PaymentSubject:
         declined: methods that are declined, by the reason we give; with whether it is soft.
         challenged: a method whose bank asks the customer.
         authenticate: the customer answers, with the provider's id and whether rightly.
+        fail_refund: the bank sends a refund back, by the provider's id.
+        dispute: the bank questions a payment, by the provider's id, and has got so far.
         events: the webhook bodies since the last call, in order.
         customer: a customer's id.
     """
@@ -105,21 +112,22 @@ class PaymentSubject:
         declined: Mapping[str, tuple[DeclineReason, bool]],
         challenged: str,
         authenticate: Callable[[str, bool], None],
+        fail_refund: Callable[[str], None],
+        dispute: Callable[[str, DisputeStatus], None],
         events: Callable[[], Sequence[bytes]],
         customer: str = "cus_1",
     ) -> None:
-        self.driver = driver
-        self.requests = requests
+        super().__init__(
+            mode, driver, PaymentGateway, BlockingGateway, name="shop", requests=requests
+        )
         self.good = good
         self.declined = declined
         self.challenged = challenged
         self.authenticate = authenticate
+        self.fail_refund = fail_refund
+        self.dispute = dispute
         self.events = events
         self.customer = customer
-        self.port = mode.port(
-            PaymentGateway(driver, Connection("shop", mode.runtime)), BlockingGateway
-        )
-        self.do = mode.do
 
     def pay(self, amount: Money = TEN, **options: Any) -> Any:
         """A payment with the good method."""

@@ -29,11 +29,14 @@ from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
     DeclineReason,
+    DisputeChanged,
+    DisputeStatus,
     Payment,
     PaymentFailed,
     PaymentStatus,
     PaymentSucceeded,
     Refunded,
+    RefundFailed,
     RefundReason,
     RefundStatus,
 )
@@ -275,6 +278,35 @@ class PaymentConformance(PaymentRefusals):
         assert isinstance(failed, PaymentFailed)
         assert (failed.reason, failed.soft, failed.reference) == (reason, soft, "order-12")
         assert failed.advice
+
+    def test_a_refund_that_failed_is_told_and_taken_back(self, subject: PaymentSubject) -> None:
+        payment = subject.pay()
+        refund = subject.do(subject.port.refund(payment.id))
+        subject.events()
+        subject.fail_refund(refund.id.partition(":")[2])
+        [told] = [subject.port.parse_event(body) for body in subject.events()]
+        assert isinstance(told, RefundFailed)
+        assert (told.payment_id, told.refund_id) == (payment.id, refund.id)
+        assert told.amount == TEN
+        assert told.reason
+        assert not subject.do(subject.port.get_payment(payment.id)).refunded
+
+    @pytest.mark.parametrize("verdict", [DisputeStatus.WON, DisputeStatus.LOST])
+    def test_a_dispute_is_told_from_its_beginning_to_its_end(
+        self, subject: PaymentSubject, verdict: DisputeStatus
+    ) -> None:
+        payment = subject.pay()
+        subject.events()
+        for status in (DisputeStatus.NEEDS_RESPONSE, verdict):
+            subject.dispute(payment.id.partition(":")[2], status)
+        told = [subject.port.parse_event(body) for body in subject.events()]
+        assert all(isinstance(one, DisputeChanged) for one in told)
+        assert [one.status for one in told] == [DisputeStatus.NEEDS_RESPONSE, verdict]
+        assert len({one.dispute_id for one in told}) == 1
+        assert {one.payment_id for one in told} == {payment.id}
+        assert [one.amount for one in told] == [TEN, TEN]
+        assert told[0].reason
+        assert told[0].respond_by
 
 
 def facts(payment: Payment) -> Payment:

@@ -1,48 +1,61 @@
-"""What every port refuses before any request is sent: the part that is the same for all."""
+"""What the suites of all ports share: the driver under test, and refusals before any request."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
-from hardpoint.core.capabilities import Capabilities
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import InvalidRequestError, UnsupportedError
-from hardpoint.testing.conformance.modes import check_exercised, skip_unless_declared
+from hardpoint.testing.conformance.modes import Mode, check_exercised, skip_unless_declared
 
 PortVerb = Callable[[Any], Any]
 """What a test does with a port."""
 
 
-class _DriverUnderTest(Protocol):
-    @property
-    def capabilities(self) -> Capabilities: ...
+Portable = Callable[[Any, Connection], Any]
 
 
-class RefusingSubject(Protocol):
-    """A driver under test."""
+class PortSubject:
+    """A driver under test, as a port's users reach it.
 
-    @property
-    def driver(self) -> _DriverUnderTest:
-        """The driver."""
-        ...
+    Args:
+        mode: how it is used; closed with the subject.
+        driver: on a transport of that mode.
+        portable: the port's type.
+        facade: its blocking twin.
+        name: of the connection.
+        requests: how many requests reached the provider.
+    """
 
-    port: Any
-    do: Callable[[Any], Any]
-    requests: Callable[[], int]
+    def __init__(
+        self,
+        mode: Mode,
+        driver: Any,
+        portable: Portable,
+        facade: Callable[[Any], Any],
+        *,
+        name: str,
+        requests: Callable[[], int],
+    ) -> None:
+        self.driver = driver
+        self.requests = requests
+        self.port = mode.port(portable(driver, Connection(name, mode.runtime)), facade)
+        self.do = mode.do
 
 
 class PortRefusals:
     """A subclass gives the fixture `subject`."""
 
     @pytest.fixture(autouse=True)
-    def _declared(self, request: pytest.FixtureRequest, subject: RefusingSubject) -> None:
+    def _declared(self, request: pytest.FixtureRequest, subject: PortSubject) -> None:
         skip_unless_declared(request, subject.driver.capabilities)
 
-    def test_every_declared_capability_is_exercised(self, subject: RefusingSubject) -> None:
+    def test_every_declared_capability_is_exercised(self, subject: PortSubject) -> None:
         check_exercised(type(self), subject.driver.capabilities)
 
 
-def unsupported(subject: RefusingSubject, capability: str, call: PortVerb) -> None:
+def unsupported(subject: PortSubject, capability: str, call: PortVerb) -> None:
     """A call that needs a capability is refused, and reaches nobody, unless it is declared."""
     if capability in subject.driver.capabilities.flags:
         return
@@ -52,7 +65,7 @@ def unsupported(subject: RefusingSubject, capability: str, call: PortVerb) -> No
     assert subject.requests() == before
 
 
-def refused(subject: RefusingSubject, field: str, call: PortVerb, *, done: bool = False) -> None:
+def refused(subject: PortSubject, field: str, call: PortVerb, *, done: bool = False) -> None:
     """A call is refused by us, naming the field, and reaches nobody; `done`: it ends by itself."""
     before = subject.requests()
     with pytest.raises(InvalidRequestError) as caught:

@@ -5,14 +5,19 @@ from typing import Any
 
 import pytest
 
-from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability, SmsDriver
 from hardpoint.sms.types import MessageStatus
 from hardpoint.sync.sms import SmsSender as BlockingSender
 from hardpoint.testing.conformance.modes import Mode, exercises
-from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
+from hardpoint.testing.conformance.refusals import (
+    PortRefusals,
+    PortSubject,
+    PortVerb,
+    refused,
+    unsupported,
+)
 
 TO = "+4917012345678"
 
@@ -80,7 +85,7 @@ _BAD_MEDIA: dict[str, str] = {
 }
 
 
-class SmsSubject:
+class SmsSubject(PortSubject):
     """A driver under test, and the strings its provider hangs on.
 
     Args:
@@ -104,14 +109,11 @@ class SmsSubject:
         carry: Callable[[str, Sequence[MessageStatus]], None],
         events: Callable[[], Sequence[bytes]],
     ) -> None:
-        self.driver = driver
-        self.requests = requests
+        super().__init__(mode, driver, SmsSender, BlockingSender, name="texts", requests=requests)
         self.invalid = invalid
         self.opted_out = opted_out
         self.carry = carry
         self.events = events
-        self.port = mode.port(SmsSender(driver, Connection("texts", mode.runtime)), BlockingSender)
-        self.do = mode.do
 
     def send(self, body: str = "hello", **options: Any) -> Any:
         """A message to someone who takes it."""

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
-from hardpoint.calls.connection import Connection
 from hardpoint.storage.api import ObjectStore
 from hardpoint.storage.driver import StorageCapability, StorageDriver
 from hardpoint.sync.storage import ObjectStore as BlockingStore
 from hardpoint.testing.conformance.modes import Mode, exercises
-from hardpoint.testing.conformance.refusals import PortRefusals, PortVerb, refused, unsupported
+from hardpoint.testing.conformance.refusals import (
+    PortRefusals,
+    PortSubject,
+    PortVerb,
+    refused,
+    unsupported,
+)
 
 _REFUSED: dict[StorageCapability, PortVerb] = {
     StorageCapability.SIGN_URL: lambda port: port.sign_url("a"),
@@ -103,7 +108,7 @@ _BAD_POST: list[tuple[str, PortVerb]] = [
 ]
 
 
-class StorageSubject:
+class StorageSubject(PortSubject):
     """A driver under test, on an empty bucket.
 
     Args:
@@ -125,13 +130,10 @@ class StorageSubject:
         unfinished: Callable[[], int],
         page: int,
     ) -> None:
-        self.driver = driver
-        self.requests = requests
+        super().__init__(mode, driver, ObjectStore, BlockingStore, name="files", requests=requests)
         self.folder = folder
         self.unfinished = unfinished
         self.page = page
-        self.port = mode.port(ObjectStore(driver, Connection("files", mode.runtime)), BlockingStore)
-        self.do = mode.do
         self.items = mode.items
         self.piece_bytes = driver.capabilities.limits["piece_bytes"]
 
