@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.effects import Ids
-from hardpoint.core.identifiers import Uuid7, milliseconds_of
+from hardpoint.core.identifiers import (
+    Uuid7,
+    milliseconds_of,
+    routed,
+    slot_of,
+    slot_of_hash,
+)
 
 ALL_ONES = (1 << 80) - 1
 
@@ -84,3 +90,13 @@ def test_a_forked_child_draws_chance_of_its_own(forked) -> None:
     make = Uuid7(now=lambda: 1.0)
     make()
     assert forked(make)[19:] != make()[19:]
+
+
+@given(digest=st.binary(min_size=32, max_size=32))
+def test_an_id_says_where_it_was_routed_to_and_is_a_uuid_still(digest: bytes) -> None:
+    plain = Uuid7()()
+    made = routed(plain, digest)
+    assert slot_of(made) == slot_of_hash(digest) == int.from_bytes(digest[:2], "big") >> 4
+    assert (UUID(made).version, UUID(made).variant) == (7, UUID(plain).variant)
+    assert (made[:19], made[23:]) == (plain[:19], plain[23:])
+    assert int(made[22], 16) & 3 == int(plain[22], 16) & 3

@@ -12,7 +12,9 @@ from hardpoint.core.errors import (
     StoreUnavailableError,
 )
 from hardpoint.core.events import Listeners
+from hardpoint.core.identifiers import slot_of, slot_of_hash
 from hardpoint.store.driver import Stored
+from hardpoint.store.keys import dedupe_hash, key_of
 from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE
 from hardpoint.webhooks.attempts import HandlerFinished
@@ -26,6 +28,8 @@ from hardpoint.webhooks.verification import (
     Verified,
     scheme,
 )
+
+COVERED = {"asserted": False, "malformed": False}
 
 
 class Scripted:
@@ -85,6 +89,19 @@ def test_a_genuine_event_is_stored_and_acknowledged_with_its_handlers_or_without
         "evt_1": State.DONE,
         "evt_2": State.SKIPPED,
     }
+
+
+def test_an_events_id_says_where_its_key_is_routed_to(rig):
+    one = rig()
+
+    async def scenario():
+        await one.deliver("evt_1")
+        await one.deliver("evt_2")
+
+    one.play(scenario)
+    for event in events(one):
+        hashed = dedupe_hash("billing", key_of(event.vendor_id, None, b"", **COVERED))
+        assert slot_of(event.id) == slot_of_hash(hashed)
 
 
 def test_the_answer_comes_after_the_commit_and_not_before(rig):

@@ -82,3 +82,22 @@ _DRAWN = 64
 def milliseconds_of(identifier: str) -> int:
     """When a UUIDv7 was made, in Unix milliseconds."""
     return int(identifier[:8] + identifier[9:13], 16)
+
+
+def routed(identifier: str, digest: bytes) -> str:
+    """A UUIDv7 whose twelve highest bits after the variant are those of a hash.
+
+    So an id alone tells which of several stores has what it names.
+    """
+    group = 0x8000 | slot_of_hash(digest) << 2 | (int(identifier[22], 16) & 3)
+    return f"{identifier[:19]}{group:04x}{identifier[23:]}"
+
+
+def slot_of(identifier: str) -> int:
+    """The twelve bits that `routed` has put there."""
+    return int(identifier[19:23], 16) >> 2 & 0xFFF
+
+
+def slot_of_hash(digest: bytes) -> int:
+    """The twelve highest bits of a hash."""
+    return digest[0] << 4 | digest[1] >> 4

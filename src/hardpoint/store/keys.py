@@ -25,19 +25,37 @@ def storable_or_none(text: str | None) -> str | None:
 
 
 def dedupe_key(event: NewEvent) -> str:
-    """What an event's identity rests on within its source.
+    """What an event's identity rests on within its source; see `key_of`."""
+    return key_of(
+        event.vendor_id,
+        event.account,
+        event.body_sha256,
+        asserted=event.asserted,
+        malformed=event.malformed is not None,
+    )
+
+
+def key_of(
+    vendor_id: str | None,
+    account: str | None,
+    body_sha256: bytes,
+    *,
+    asserted: bool,
+    malformed: bool,
+) -> str:
+    """The key of a delivery.
 
     The vendor's id with its length before and its account behind, so that no two pairs of id and
     account make the same key; the body's hash where there is no id. Asserted ids are kept apart
     from covered ones, and bodies that could not be read from those that could: neither can take
     the other's place.
     """
-    if event.malformed is not None:
-        return f"m:{event.body_sha256.hex()}"
-    if event.vendor_id is None:
-        return f"b:{event.body_sha256.hex()}"
-    prefix = key_prefix(event.vendor_id, asserted=event.asserted)
-    return prefix if event.account is None else f"{prefix}@{event.account}"
+    if malformed:
+        return f"m:{body_sha256.hex()}"
+    if vendor_id is None:
+        return f"b:{body_sha256.hex()}"
+    prefix = key_prefix(vendor_id, asserted=asserted)
+    return prefix if account is None else f"{prefix}@{account}"
 
 
 def key_prefix(vendor_id: str, *, asserted: bool) -> str:
@@ -62,14 +80,12 @@ def kept_key(key: str) -> str:
     return key if kept == key else f"{kept}#{_digest(key).hex()}"
 
 
-def routing_hash(event: NewEvent) -> bytes:
+def routing_hash(source: str, key: str, body_sha256: bytes, *, asserted: bool) -> bytes:
     """Decides which of several stores an event belongs to: all that may be the same go to one.
 
-    A captured body may come again under any id, if the signature does not cover the id.
+    A captured body may come again under any id, where the signature does not cover the id.
     """
-    if event.asserted:
-        return event.body_sha256
-    return dedupe_hash(event.source, dedupe_key(event))
+    return body_sha256 if asserted else dedupe_hash(source, key)
 
 
 def _digest(*parts: str) -> bytes:

@@ -10,6 +10,7 @@ import msgspec
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import StoreUnavailableError, WebhookError
 from hardpoint.core.events import Listeners
+from hardpoint.core.identifiers import routed
 from hardpoint.core.traces import Place, place_of_defect, summary_of
 from hardpoint.store.driver import (
     Accepted,
@@ -21,6 +22,7 @@ from hardpoint.store.driver import (
     lane_of,
 )
 from hardpoint.store.engine import InboxStore
+from hardpoint.store.keys import key_of, routing_hash
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
 from hardpoint.webhooks.delivery import VerifiedDelivery
 from hardpoint.webhooks.fetched_keys import KeyFetch, KeyNeededError, KeyUnavailableError
@@ -225,21 +227,28 @@ class Inbox:
         source, verified = delivery.source.name, delivery.verified
         body = delivery.body if notification.body is None else notification.body
         malformed = notification.malformed or verified.malformed
-        identifier = self._ids()
+        body_sha256 = verified.covered or hashlib.sha256(body).digest()
+        vendor_id, account = notification.id or None, notification.account
+        asserted = notification.asserted
+        key = key_of(
+            vendor_id, account, body_sha256, asserted=asserted, malformed=malformed is not None
+        )
+        route = routing_hash(source, key, body_sha256, asserted=asserted)
+        identifier = routed(self._ids(), route)
         names = () if malformed else self._handlers.matching(source, notification.type)
         return NewEvent(
             id=identifier,
             source=source,
-            vendor_id=notification.id or None,
+            vendor_id=vendor_id,
             type=notification.type,
-            account=notification.account,
-            asserted=notification.asserted,
+            account=account,
+            asserted=asserted,
             received_at=delivery.now,
             signed_at=verified.signed_at,
             correlation_id=delivery.given or identifier,
             headers=delivery.headers,
             body=body,
-            body_sha256=verified.covered or hashlib.sha256(body).digest(),
+            body_sha256=body_sha256,
             malformed=malformed,
             handlers=names,
             lease=bool(names) and self._worker.reserve(names, source),
