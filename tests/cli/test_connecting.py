@@ -50,7 +50,8 @@ class Person:
         self.answers = []
         self.thread = None
 
-    def __call__(self, url):
+    def __call__(self, url, back=""):
+        self.back = back
         self.thread = threading.Thread(target=self._walk, args=(url,))
         self.thread.start()
 
@@ -186,11 +187,15 @@ def test_the_command_prints_the_address_and_then_what_was_connected(
     """)
     person = Person(agreeing)
     screen = Screen(person)
-    terminal = Terminal(stdin=io.StringIO(), stdout=screen, stderr=io.StringIO())
+    talk = io.StringIO()
+    terminal = Terminal(stdin=io.StringIO(), stdout=screen, stderr=talk)
     arguments = ["oauth", "connect", "acme", "--tenant", "ada", "--port", "0"]
     assert main([*arguments, "--config", str(config)], terminal) == 0
     person.thread.join()
     assert screen.getvalue().endswith("acme is connected: id-of-ada\n")
+    assert talk.getvalue().startswith("Open this address in a browser, and allow access:\n")
+    assert "Waiting 300 s for it to come back to http://127.0.0.1:" in talk.getvalue()
+    assert "/auth/callback/acme; that has to be registered." in talk.getvalue()
 
 
 def test_the_address_to_open_comes_back_to_this_machine(identity):

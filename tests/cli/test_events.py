@@ -217,7 +217,8 @@ def test_dead_letters_are_listed(cli: Cli, events: Events) -> None:
     assert "mark_paid" in run.out
     assert "ValueError: no such order" in run.out
     assert "needs_reconcile: it may have happened." in run.err
-    assert run.err.endswith("next:  hardpoint events retry ID\n")
+    assert f"hardpoint events resolve {events['doubtful']} --note TEXT" in run.err
+    assert run.err.endswith(f"next:  hardpoint events retry {events['doubtful']}\n")
     parked, letter = cli("dlq", "list", "--json").data["dead_letters"]
     assert (parked["event"], parked["reason"]) == (events["doubtful"], "needs_reconcile")
     assert letter["event"] == events["dead"]
@@ -226,7 +227,7 @@ def test_dead_letters_are_listed(cli: Cli, events: Events) -> None:
 
 def test_no_dead_letters_is_an_empty_list(cli: Cli, events: Events) -> None:
     assert cli("events", "retry", events["doubtful"]).code == 0
-    assert cli("dlq", "list").err == "next:  hardpoint events retry ID\n"
+    assert cli("dlq", "list").err == f"next:  hardpoint events retry {events['dead']}\n"
     assert cli("events", "retry", events["dead"]).code == 0
     run = cli("dlq", "list")
     assert (run.code, len(run.out.splitlines()), run.err) == (0, 1, "")

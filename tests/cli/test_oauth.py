@@ -79,6 +79,14 @@ def test_before_anything_was_connected(cli, deployment):
     assert (done.code, "no account was connected yet" in done.err) == (4, True)
 
 
+def test_where_nothing_is_connected_any_more_it_says_so(cli, deployment):
+    deployment.connect()
+    assert cli("oauth", "revoke", "c", "--force").code == 0
+    done = cli("oauth", "status", "--tenant", "t9")
+    assert done.out == "No account is connected for t9\n"
+    assert done.err == "next:  hardpoint oauth connect NAME, or have a user connect one\n"
+
+
 def test_status_lists_what_is_connected_and_shows_no_token(cli, deployment):
     deployment.connect("c")
     deployment.connect("d", tenant="t2")
@@ -155,8 +163,8 @@ def test_a_key_is_rotated_in_three_steps(cli, deployment):
     assert "hardpoint oauth new-key" in nothing.err
     deployment.ring(K2, K1)
     done = cli("oauth", "rotate-key")
-    assert "1 credentials rewrapped; k2 wraps everything" in done.out
-    assert "may leave the keyring: k1" in done.out
+    assert "1 credentials are now wrapped with k2" in done.out
+    assert "take out of the keyring: k1" in done.out
     deployment.ring(K2)
     assert cli("oauth", "refresh", "c").code == 0
 

@@ -37,6 +37,7 @@ def test_refusals_are_listed_with_their_beginning_and_what_to_do(cli: Any, refus
     (billing,) = [line for line in lines if line.startswith("billing")]
     assert "signature_mismatch" in billing
     assert " 200 " in billing
+    assert "  2023-11-14T22:13Z  " in billing  # whole minutes: no seconds that nobody counted
     assert "may have been rotated" in billing
     assert any(line.startswith("(unknown)") for line in lines)
 

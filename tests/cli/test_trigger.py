@@ -1,12 +1,17 @@
 import json
+import os
 import shlex
+import socketserver
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from hardpoint.service import runfile
 from hardpoint.webhooks import WebhookRequest, scheme
 
 Cli = Callable[..., Any]
@@ -190,6 +195,70 @@ def test_patience_ends(cli: Cli) -> None:
 def test_the_source_of_the_provider_is_the_target(cli: Cli) -> None:
     run = cli(*PAID, "--print-curl", "--json")
     assert run.data["curl"].endswith(" http://127.0.0.1:8000/webhooks/billing")
+
+
+def found_at(server: SimpleNamespace, public: str) -> None:
+    """Have the server that runs say where it takes webhooks."""
+    run = runfile.RunningServer(
+        pid=os.getpid(), url=server.url, token="token", started_at=0, public=public
+    )
+    runfile.write(runfile.path_of(Path("hardpoint.db")), run)
+
+
+def test_a_server_that_runs_is_found_at_its_port(
+    cli: Cli, receiver: SimpleNamespace, server: SimpleNamespace
+) -> None:
+    found_at(server, receiver.url.removesuffix("/webhooks/billing"))
+    run = cli(*PAID)
+    assert run.code == 0
+    assert receiver.requests[0].path == "/webhooks/billing"
+
+
+def test_a_server_that_runs_is_found_at_its_unix_socket(
+    cli: Cli, folder: Path, server: SimpleNamespace
+) -> None:
+    path = folder / "public.sock"
+    found_at(server, f"unix:{path}")
+    with UnixReceiver(str(path)) as receiver:
+        run = cli(*PAID)
+        line = cli(*PAID, "--print-curl").out
+    assert run.code == 0
+    assert "200 in " in run.out
+    assert receiver.paths == ["/webhooks/billing"]
+    assert f"--unix-socket {path}" in line
+    path.unlink()
+    gone = cli(*PAID)
+    assert (gone.code, f"nobody answers at {path}" in gone.err) == (4, True)
+
+
+class UnixReceiver(socketserver.ThreadingUnixStreamServer):
+    """Takes requests on a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        self.paths: list[str] = []
+        super().__init__(path, UnixHandler)
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class UnixHandler(BaseHTTPRequestHandler):
+    server: UnixReceiver
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.paths.append(self.path)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_several_sources_need_a_choice(cli: Cli, config: Path) -> None:

@@ -22,7 +22,12 @@ def test_what_sign_signed_passes(cli: Cli, signed: tuple[str, ...]) -> None:
     run = cli(*signed)
     assert run.code == 0
     assert run.out.startswith("PASS stripe: ")
-    assert "  id evt_1\n" in run.out
+    assert run.out.splitlines()[1:] == [
+        "  key      secrets[0]",
+        "  age      0 s",
+        "  id       evt_1",
+        "  type     charge.refunded",
+    ]
     assert run.err == ""
 
 
@@ -68,3 +73,43 @@ def test_a_missing_secret_is_no_verdict(cli: Cli, signed: tuple[str, ...]) -> No
 
 def test_headers_are_needed(cli: Cli) -> None:
     assert cli("verify", "stripe", "-", *SECRET).code == 2
+
+
+@pytest.fixture
+def sources(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two sources of one provider, one of them with two secrets, and one without any at hand."""
+    monkeypatch.setenv("OLD", "whsec_old")
+    monkeypatch.setenv("OTHER", "whsec_other")
+    text = config.read_text().replace('["env:SECRET"]', '["env:SECRET", "env:OLD"]', 1)
+    text += '[webhooks.gone]\nprovider = "stripe"\nsecrets = ["env:GONE"]\n'
+    text += '[webhooks.other]\nprovider = "stripe"\nsecrets = ["env:OTHER"]\ntolerance = 900\n'
+    config.write_text(text)
+    (config.parent / "body.json").write_bytes(BODY)
+    return config
+
+
+def test_secrets_come_from_a_source_of_the_configuration(cli: Cli, sources: Path) -> None:
+    headers = sources.parent / "headers"
+    headers.write_bytes(cli("sign", "stripe", "body.json", "--secret", "env:OLD").raw)
+    check = ("verify", "stripe", "body.json", "--headers", "headers")
+    passed = cli(*check, "--source", "billing")
+    assert (passed.code, "matched by secrets[1]" in passed.out) == (0, True)
+    headers.write_bytes(cli("sign", "stripe", "body.json", "--source", "other").raw)
+    late = ("--at", "1700000800")
+    assert cli(*check, "--source", "other", *late).code == 0  # its tolerance counts
+    failed = cli(*check, "--source", "billing", "--json")
+    assert failed.data["reason"] == "other_source"
+    assert "[webhooks.other]" in failed.data["message"]
+    assert cli(*check, "--source", "other", "--secret", "env:OTHER").code == 0
+    (sources.parent / "body.json").write_bytes(b'{"id":"evt_2","type":"x"}')
+    neither = cli(*check, "--source", "billing", "--json")
+    assert neither.data["reason"] == "signature_mismatch"
+
+
+def test_a_source_of_another_provider_is_named_with_those_there_are(
+    cli: Cli, sources: Path
+) -> None:
+    run = cli("sign", "stripe", "body.json", "--source", "code")
+    assert run.code == 2
+    assert "has no source code of stripe; it has: billing, gone, other" in run.err
+    assert "it has: none" in cli("sign", "standard", "body.json", "--source", "code").err

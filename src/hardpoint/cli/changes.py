@@ -10,12 +10,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of
 from hardpoint.cli.looking import found, holder_of, store_of
 from hardpoint.cli.tables import Table
-from hardpoint.cli.terminal import Terminal
+from hardpoint.cli.terminal import Terminal, plain
 from hardpoint.core.errors import HardpointError
 from hardpoint.hub.settings import Settings
 from hardpoint.service.operator import Operator, running
@@ -190,7 +191,7 @@ def _report(terminal: Terminal, change: ChangeOption, results: Sequence[_Result]
         failure = Failure(
             code="partly_done" if len(wrong) < len(results) else "not_done",
             message=f"{len(wrong)} of {len(results)} could not be done: {wrong[0].problem}",
-            hint="hardpoint events show ID",
+            hint=f"hardpoint events show {quote(plain(wrong[0].given))}",
             exit_code=Exit.PARTLY if len(wrong) < len(results) else wrong[0].exit_code,
         )
     terminal.show(data, Table(("EVENT", "JOBS", "RESULT"), rows), failure=failure)

@@ -38,7 +38,7 @@ async def connected(
     connection: str | None = None,
     port: int = PORT,
     seconds: float = 300.0,
-    show: Callable[[str], object],
+    show: Callable[[str, str], object],
 ) -> FlowDone:
     """Connect an account and put it into the vault.
 
@@ -49,7 +49,7 @@ async def connected(
         connection: what to call it; the registration's name otherwise.
         port: of loopback; 0 for any free one.
         seconds: how long to wait for the person.
-        show: told the address to open.
+        show: told the address to open, and the one it comes back to.
 
     Raises:
         ConfigurationError: there is no such registration, or it is not for connections.
@@ -78,7 +78,7 @@ async def connected(
             listener = _Listener(here, accounts, begun.held, name, tenant)
             server = await asyncio.start_server(listener.converse, sock=own, limit=_HEAD_BYTES_MAX)
             async with server:
-                show(begun.url)
+                show(begun.url, f"http://{here}{CALLBACK}{name}")
                 return await listener.outcome(seconds)
 
 

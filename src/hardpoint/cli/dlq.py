@@ -27,12 +27,15 @@ def list_(
         letters = store.dead_letters(limit=limit)
         short = shortened(terminal, store, [one.event for one in letters])
     terminal.show({"dead_letters": msgspec.to_builtins(letters)}, dead_list(letters, short))
-    if any(one.reason == Outcome.NEEDS_RECONCILE for one in letters):
+    parked = [one.event for one in letters if one.reason == Outcome.NEEDS_RECONCILE]
+    if parked:
+        its = short.get(parked[0], parked[0])
         terminal.say(
-            "needs_reconcile: it may have happened. See its calls with hardpoint events show ID"
+            f"needs_reconcile: it may have happened. See its calls with hardpoint events show {its}"
             " and look at the provider first; to retry says that you have. Where it has happened:"
-            " hardpoint events resolve ID --note TEXT"
+            f" hardpoint events resolve {its} --note TEXT"
         )
     if letters:
-        terminal.say("next:  hardpoint events retry ID")
+        first = letters[0].event
+        terminal.say(f"next:  hardpoint events retry {short.get(first, first)}")
     return Exit.OK

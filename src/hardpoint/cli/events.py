@@ -155,7 +155,7 @@ def resolve(
     handler: HandlerOption = None,
     json: Json = False,
 ) -> int:
-    """Close jobs that you have seen to, dead, parked or waiting; they do not run again."""
+    """Close dead, parked or waiting jobs without running them."""
     if not 0 < len(note.strip()) <= NOTE_LENGTH_MAX:
         raise usage(f"--note takes 1 to {NOTE_LENGTH_MAX} characters")
     change = ChangeOption(action="resolve", handler=handler, note=note.strip())

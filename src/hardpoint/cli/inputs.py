@@ -1,21 +1,25 @@
 """What a command is given: bodies, headers, secrets by reference, times and addresses."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from hardpoint.cli.failures import refused, usage
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
+from hardpoint.hub.settings import Settings
 from hardpoint.webhooks.verification import settings_of
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 _URL = re.compile(r"[!-\[\]-~]+")
 _FIELD = re.compile(rb"[!#-'*+.^_`|~0-9A-Za-z-]+")  # a header's name, RFC 9110, 5.1
-_BY_REFERENCE = "--secret env:NAME, or --secret file:PATH"
+_BY_REFERENCE = "--secret env:NAME, --secret file:PATH, or --source NAME as it is configured"
 
 
 def body_from(terminal: Terminal, name: str) -> bytes:
@@ -53,6 +57,70 @@ def secrets_from(terminal: Terminal, references: list[str] | None) -> list[Secre
     if not terminal.stdin.isatty():
         raise usage("no secret was named", hint=_BY_REFERENCE)
     return [Secret.value(terminal.ask_secret("Secret (not shown): "))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedBy:
+    """What signs: secrets, and the settings of the scheme.
+
+    Attributes:
+        others: the secrets of the other sources of that provider, by their names.
+    """
+
+    secrets: Sequence[Secret]
+    settings: Mapping[str, Any]
+    others: Mapping[str, Sequence[Secret]]
+
+
+def signed_by(
+    terminal: Terminal,
+    provider: str,
+    *,
+    source: str | None,
+    config: Path,
+    references: list[str] | None,
+    url: str | None,
+    option: str,
+) -> SignedBy:
+    """Secrets and settings as a source in the configuration has them, or as they were typed.
+
+    Args:
+        terminal: asks for a secret where none was named.
+        provider: the scheme's name.
+        source: the source's name.
+        config: where it is configured.
+        references: secrets by reference; they go before the source's.
+        url: the address that is signed; it goes before the source's.
+        option: what gives it.
+    """
+    if source is None:
+        secrets = secrets_from(terminal, references)
+        return SignedBy(
+            secrets=secrets, settings=addressed(provider, url, option=option), others={}
+        )
+    settings = Settings.load(config, secrets=False)
+    found = settings.webhooks.get(source)
+    if found is None or found.provider != provider:
+        known = [one.name for one in settings.webhooks.values() if one.provider == provider]
+        raise usage(
+            f"{config} has no source {source} of {provider}; it has: {', '.join(known) or 'none'}",
+            hint="name one: --source NAME, or give the secret: --secret env:NAME",
+        )
+    options = {
+        name: value
+        for name in ("tolerance", "type_from")
+        if (value := getattr(found, name)) is not None
+    }
+    address = addressed(provider, url or settings.webhook_url(source), option=option)
+    return SignedBy(
+        secrets=[_secret(one) for one in references] if references else found.secrets,
+        settings={**options, **address},
+        others={
+            one.name: one.secrets
+            for one in settings.webhooks.values()
+            if one.provider == provider and one.name != source
+        },
+    )
 
 
 def addressed(provider: str, url: str | None, *, option: str = "--to") -> dict[str, str]:

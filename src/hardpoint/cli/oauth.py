@@ -16,6 +16,7 @@ from hardpoint.cli.connecting import PORT, connected
 from hardpoint.cli.failures import CommandError, Exit, Failure
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.cli.tables import Table
+from hardpoint.cli.terminal import Terminal
 from hardpoint.cli.views import moment
 from hardpoint.hub.settings import Settings
 from hardpoint.oauth.keyring import new_key as entry_of_a_keyring
@@ -54,7 +55,11 @@ def status(
     bad = [one for one in found if one.state in _HELPLESS or one.client_refused]
     failure = _failure(bad) if bad else None
     data = {"connections": [_data(one) for one in found]}
-    terminal.show(data, _table(found), failure=failure)
+    if found:
+        terminal.show(data, _table(found), failure=failure)
+    else:
+        terminal.show(data, "No account is connected" + (f" for {tenant}" if tenant else ""))
+        terminal.say("next:  hardpoint oauth connect NAME, or have a user connect one")
     return Exit.NO if bad else Exit.OK
 
 
@@ -88,7 +93,7 @@ def connect(
             connection=connection,
             port=port,
             seconds=wait,
-            show=lambda url: terminal.stream({"open": url}, url),
+            show=lambda url, back: _invite(terminal, url, back, wait),
         )
         called = done.connection or name
         data = {
@@ -169,11 +174,14 @@ def rotate_key(context: typer.Context, *, config: Config = CONFIG, json: Json = 
     done = run(_alone(config, lambda vault: vault.rotate_key()))
     terminal.show(
         msgspec.to_builtins(done),
-        f"{done.rewrapped} credentials rewrapped; {done.primary} wraps everything",
-        f"may leave the keyring: {', '.join(done.idle) or 'none'}",
+        f"{done.rewrapped} credentials are now wrapped with {done.primary}, as all others are",
+        f"Keys that you may take out of the keyring: {', '.join(done.idle) or 'none'}",
     )
     if not (done.rewrapped or done.idle):
-        terminal.say("To change keys, put a new one first\nnext:  hardpoint oauth new-key")
+        terminal.say(
+            "To change keys, make one, put it before the others in the keyring, and repeat this"
+            "\nnext:  hardpoint oauth new-key"
+        )
     return Exit.OK
 
 
@@ -187,6 +195,13 @@ def new_key(context: typer.Context, *, json: Json = False) -> int:
     made = entry_of_a_keyring(terminal.clock.now(), os.urandom)
     terminal.show({"key": made}, made)
     return Exit.OK
+
+
+def _invite(terminal: Terminal, url: str, back: str, wait: float) -> None:
+    """What to do now: the address on stdout, what to know about it on stderr."""
+    terminal.say("Open this address in a browser, and allow access:")
+    terminal.stream({"open": url, "redirect_uri": back, "seconds": wait}, url)
+    terminal.say(f"Waiting {wait:g} s for it to come back to {back}; that has to be registered.")
 
 
 async def _alone(config: Path, work: Callable[[Vault], Coroutine[Any, Any, _Result]]) -> _Result:
@@ -213,7 +228,7 @@ def _settings(config: Path) -> Settings:
             f"no account was connected yet: {where.path} does not exist",
             exit_code=Exit.UNREACHABLE,
             code="no_vault",
-            hint="hardpoint serve",
+            hint="hardpoint oauth connect NAME, or have a user connect one",
         )
     return settings
 

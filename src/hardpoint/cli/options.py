@@ -25,6 +25,12 @@ SecretRefs = Annotated[
         help="env:NAME or file:PATH, not the secret itself. You are asked if you leave it out.",
     ),
 ]
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source", help="A source in the configuration: its secrets, address and tolerance."
+    ),
+]
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Allow an address that is not this machine.")
 ]

@@ -1,8 +1,11 @@
 """Sending one request and reading its answer: no redirect, no proxy, capped."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from shlex import quote
+from socket import AF_UNIX, SOCK_STREAM, socket
 from typing import Self, final
 from urllib.parse import urlsplit
 
@@ -39,9 +42,13 @@ class PostedAnswer:
 class Poster:
     """Posts to one address, over one connection where the other side keeps it."""
 
-    def __init__(self, terminal: Terminal, url: str, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, terminal: Terminal, url: str, *, timeout: float = TIMEOUT, uds: str | None = None
+    ) -> None:
         self._terminal = terminal
         self._url = url
+        self._uds = uds
+        self._timeout = timeout
         limits = Limits(
             timeout=timeout, exchange=timeout, body_bytes_max=ANSWER_BYTES_MAX, cut=True
         )
@@ -59,6 +66,8 @@ class Poster:
         Raises:
             CommandError: nobody answered.
         """
+        if self._uds is not None:
+            return self._post_unix(self._uds, headers, body)
         clock, url = self._terminal.clock, self._url
         request = Request(method="POST", url=url, headers=headers, body=body)
         patience = STARTUP_SECONDS if on_loopback(urlsplit(url).hostname) else 0
@@ -78,11 +87,43 @@ class Poster:
                 text = response.body.decode(errors="replace")
                 return PostedAnswer(status=response.status, body=text, milliseconds=milliseconds)
 
+    def _post_unix(
+        self, path: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> PostedAnswer:
+        """To a server that listens on a Unix socket, which our transport does not know."""
+        started = self._terminal.clock.monotonic()
+        try:
+            with closing(_UnixConnection(path, self._timeout)) as connection:
+                connection.request("POST", urlsplit(self._url).path, body, dict(headers))
+                with closing(connection.getresponse()) as reply:
+                    text = reply.read(ANSWER_BYTES_MAX).decode(errors="replace")
+        except (OSError, HTTPException) as error:
+            raise unreachable(f"nobody answers at {path}", hint="hardpoint serve") from error
+        milliseconds = round((self._terminal.clock.monotonic() - started) * 1000, 1)
+        return PostedAnswer(status=reply.status, body=text, milliseconds=milliseconds)
 
-def curl(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> str:
+
+@final
+class _UnixConnection(HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket(AF_UNIX, SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def curl(
+    url: str, headers: Sequence[tuple[str, str]], body: bytes, *, uds: str | None = None
+) -> str:
     """The same request as a line for a shell."""
     text = body.decode(errors="replace")
     if text.encode() != body or plain(text, lines=True) != text:
         raise usage("a shell cannot carry this body", hint="send it without --print-curl")
     fields = (f"-H {quote(f'{name}: {value}')}" for name, value in headers)
-    return " ".join(("curl -sS", *fields, f"--data-raw {quote(text)}", quote(url)))
+    through = () if uds is None else (f"--unix-socket {quote(uds)}",)
+    return " ".join(("curl -sS", *through, *fields, f"--data-raw {quote(text)}", quote(url)))

@@ -9,7 +9,7 @@ from hardpoint.cli.failures import Exit
 from hardpoint.cli.looking import store_of
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.cli.tables import Table
-from hardpoint.cli.views import moment
+from hardpoint.cli.views import minute
 from hardpoint.webhooks.refusals import NEXT
 
 app = commands()
@@ -26,7 +26,7 @@ def refusals(
     """List refused requests by source and reason, the latest first.
 
     A wrong secret after a rotation shows as `signature_mismatch`. Refusals with no hour between
-    them are one line. The server writes its counters every second.
+    them are one line. Times are whole minutes. The server writes its counters every second.
     """
     terminal = terminal_of(context, json=json)
     with store_of(config) as store:
@@ -36,8 +36,8 @@ def refusals(
             one.source,
             one.reason,
             str(one.count),
-            moment(one.first_at),
-            moment(one.last_at),
+            minute(one.first_at),
+            minute(one.last_at),
             NEXT.get(one.reason, "-"),
         )
         for one in runs

@@ -52,7 +52,9 @@ def serve(
     admin_port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="The admin listener's port. Default: the port after --port."
+            min=0,
+            max=65535,
+            help="The admin listener's port. Default: the one after --port; with --uds a free one.",
         ),
     ] = None,
     force_admin: Annotated[

@@ -7,18 +7,20 @@ import typer
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.inputs import (
     address_from,
-    addressed,
     body_from,
     moment_from,
     name_from,
-    secrets_from,
+    signed_by,
 )
 from hardpoint.cli.options import (
+    CONFIG,
     BodyOption,
+    Config,
     Json,
     LiveOption,
     ProviderName,
     SecretRefs,
+    SourceOption,
     commands,
     terminal_of,
 )
@@ -34,6 +36,8 @@ def sign(
     file: BodyOption,
     *,
     secret: SecretRefs = None,
+    source: SourceOption = None,
+    config: Config = CONFIG,
     timestamp: Annotated[
         str | None, typer.Option(help="The time to sign: Unix seconds or ISO 8601. Default: now.")
     ] = None,
@@ -64,9 +68,16 @@ def sign(
     for option, text in (("--id", event_id), ("--type", event_type)):
         if text is not None:
             name_from(option, text)
-    signing = scheme(
-        provider, secrets=secrets_from(terminal, secret), **addressed(provider, to, option="--to")
+    given = signed_by(
+        terminal,
+        provider,
+        source=source,
+        config=config,
+        references=secret,
+        url=to,
+        option="--to",
     )
+    signing = scheme(provider, secrets=given.secrets, **given.settings)
     now = terminal.clock.now() if timestamp is None else moment_from("--timestamp", timestamp)
     body = body_from(terminal, file)
     headers = _signed(signing, body, now, event_id or terminal.ids(), event_type)

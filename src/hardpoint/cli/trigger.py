@@ -28,11 +28,13 @@ from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.settings import Settings, SourceSettings
+from hardpoint.service.operator import running
 from hardpoint.webhooks.samples import Sample, assignment, samples
 from hardpoint.webhooks.verification import Scheme, WebhookRequest, scheme
 
 PUBLIC = "http://127.0.0.1:8000"
-"""Where `hardpoint serve` listens unless told otherwise."""
+"""Where `hardpoint serve` listens unless told otherwise; who runs is asked first."""
+_UNIX = "unix:"
 
 app = commands()
 
@@ -46,7 +48,12 @@ def trigger(
     config: Config = CONFIG,
     to: Annotated[
         str | None,
-        typer.Option(metavar="URL", help=f"Send it here. Default: the source at {PUBLIC}."),
+        typer.Option(
+            "--to",
+            "--url",
+            metavar="URL",
+            help=f"Send it here. Default: the source at the server that runs, else at {PUBLIC}.",
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option(help="The source, if several have this provider.")
@@ -76,7 +83,8 @@ def trigger(
 ) -> int:
     """Send a sample event, signed as the vendor would.
 
-    Address and secret come from the provider's source in the configuration, unless given.
+    The secret comes from the provider's source in the configuration, unless given. A server that
+    `hardpoint serve` runs on this configuration is found at its port or Unix socket.
     """
     terminal = terminal_of(context, json=json)
     name_from("EVENT", event)
@@ -84,17 +92,18 @@ def trigger(
         address_from(to, live=live)
     url, secrets = to, secrets_from(terminal, secret) if secret else None
     address: str | None = None
+    uds: str | None = None
     if url is None or secrets is None:
-        found = _source(config, provider, source)
+        settings = Settings.load(config)
+        found = _source(config, settings, provider, source)
         address = found.url
-        url = url or f"{PUBLIC}/webhooks/{found.name}"
+        if url is None:
+            url, uds = _door(settings, found.name)
         secrets = secrets or found.secrets
     if raw is None:
         sample = _sample(terminal, provider, event, values or [], unset or [])
-    elif values or unset:
-        raise usage("--raw sends a body as it is, so --set and --unset have nothing to change")
     else:
-        sample = Sample(type=event, id=terminal.ids(), body=body_from(terminal, raw))
+        sample = _given(terminal, event, raw, changed=bool(values or unset))
     shot = _Shot(
         terminal=terminal,
         provider=provider,
@@ -104,10 +113,10 @@ def trigger(
         sample=sample,
     )
     if print_curl:
-        line = curl(url, shot.headers(), sample.body)
+        line = curl(url, shot.headers(), sample.body, uds=uds)
         terminal.show({"curl": line}, line)
         return Exit.OK
-    with Poster(terminal, url, timeout=timeout) as poster:
+    with Poster(terminal, url, timeout=timeout, uds=uds) as poster:
         answers = [shot.fire(poster) for _ in range(times)]
     return _report(shot, answers)
 
@@ -155,8 +164,18 @@ class _Shot:
         return scheme(self.provider, secrets=self.secrets, **addressed(self.provider, self.address))
 
 
-def _source(config: Path, provider: str, name: str | None) -> SourceSettings:
-    sources = Settings.load(config).webhooks
+def _door(settings: Settings, source: str) -> tuple[str, str | None]:
+    """The address of a source at the server that runs, and the Unix socket that leads there."""
+    server = running(settings.store.path)
+    where = (server.run.public if server else "") or PUBLIC
+    path = f"/webhooks/{source}"
+    if where.startswith(_UNIX):
+        return f"http://localhost{path}", where[len(_UNIX) :]
+    return where + path, None
+
+
+def _source(config: Path, settings: Settings, provider: str, name: str | None) -> SourceSettings:
+    sources = settings.webhooks
     fitting = [one for one in sources.values() if one.provider == provider]
     if name is not None:
         fitting = [one for one in fitting if one.name == name]
@@ -192,6 +211,12 @@ def _sample(
         body = urlencode(document).encode() if form else msgspec.json.encode(document)
         sample = msgspec.structs.replace(sample, body=body)
     return sample
+
+
+def _given(terminal: Terminal, event: str, raw: str, *, changed: bool) -> Sample:
+    if changed:
+        raise usage("--raw sends a body as it is, so --set and --unset have nothing to change")
+    return Sample(type=event, id=terminal.ids(), body=body_from(terminal, raw))
 
 
 def _leave_out(document: Any, path: str) -> None:

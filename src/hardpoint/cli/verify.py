@@ -6,8 +6,19 @@ import msgspec
 import typer
 
 from hardpoint.cli.failures import Exit, Failure
-from hardpoint.cli.inputs import addressed, body_from, headers_from, moment_from, secrets_from
-from hardpoint.cli.options import BodyOption, Json, ProviderName, SecretRefs, commands, terminal_of
+from hardpoint.cli.inputs import SignedBy, body_from, headers_from, moment_from, signed_by
+from hardpoint.cli.options import (
+    CONFIG,
+    BodyOption,
+    Config,
+    Json,
+    ProviderName,
+    SecretRefs,
+    SourceOption,
+    commands,
+    terminal_of,
+)
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.webhooks.diagnosis import Diagnosis, diagnose
 from hardpoint.webhooks.verification import WebhookRequest
 
@@ -27,6 +38,8 @@ def verify(
         ),
     ],
     secret: SecretRefs = None,
+    source: SourceOption = None,
+    config: Config = CONFIG,
     url: Annotated[
         str | None, typer.Option(help="The address you gave the vendor, if the vendor signs it.")
     ] = None,
@@ -41,19 +54,51 @@ def verify(
     Exit code 0 means that it is good, 1 that it is not.
     """
     terminal = terminal_of(context, json=json)
-    secrets = secrets_from(terminal, secret)
-    for one in secrets:
+    given = signed_by(
+        terminal,
+        provider,
+        source=source,
+        config=config,
+        references=secret,
+        url=url,
+        option="--url",
+    )
+    for one in given.secrets:
         one.reveal()  # a missing one says nothing about the signature
     now = terminal.clock.now() if at is None else moment_from("--at", at)
     request = WebhookRequest(headers=headers_from(headers), body=body_from(terminal, file))
-    settings = addressed(provider, url, option="--url")
-    diagnosis = diagnose(provider, request, secrets, now=now, **settings)
+    diagnosis = diagnose(provider, request, given.secrets, now=now, **given.settings)
+    if diagnosis.reason == "signature_mismatch":
+        diagnosis = _of_another(provider, request, given, now) or diagnosis
     failure = None if diagnosis.ok else _failure(diagnosis)
     verdict = f"{'PASS' if diagnosis.ok else 'FAIL'} {provider}: {diagnosis.message}"
-    lines = [verdict, *(f"  {key} {value}" for key, value in diagnosis.details.items())]
+    shown = ((key, _shown(key, value)) for key, value in diagnosis.details.items())
+    lines = [verdict, *(f"  {key:<8} {value}" for key, value in shown if value)]
     data = {"scheme": provider, **msgspec.to_builtins(diagnosis)}
     terminal.show(data, *lines, failure=failure)
     return Exit.OK if diagnosis.ok else Exit.NO
+
+
+def _shown(key: str, value: str | float | None) -> str:
+    """A detail for people; nothing of what is not there."""
+    if key == "key":
+        return f"secrets[{value}]"
+    return f"{value:.0f} s" if key == "age" else str(value or "")
+
+
+def _of_another(
+    provider: str, request: WebhookRequest, given: SignedBy, now: float
+) -> Diagnosis | None:
+    """What is found where another source of the configuration has the secret."""
+    for name, secrets in given.others.items():
+        try:
+            found = diagnose(provider, request, secrets, now=now, **given.settings)
+        except ConfigurationError:
+            continue  # its secret is not at hand
+        if found.ok or found.reason == "stale_timestamp":
+            message = f"it is signed with a secret of [webhooks.{name}], another source"
+            return Diagnosis(ok=False, reason="other_source", message=message)
+    return None
 
 
 def _failure(diagnosis: Diagnosis) -> Failure:

@@ -30,6 +30,11 @@ def moment(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def minute(seconds: float) -> str:
+    """A whole minute in UTC, which is all that counters know."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
 def event_list(events: Sequence[EventSummary], short: Mapping[str, str] = NOTHING) -> Table:
     """One line for each event; the vendor's id as well as ours, which `short` may abbreviate."""
     rows = [

@@ -22,6 +22,7 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         pid: its process.
         url: of its admin listener.
+        public: where it takes webhooks, `unix:` and a path where that is a socket.
         token: random, made at each start.
         started_at: Unix seconds.
     """
@@ -30,6 +31,7 @@ class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     token: str
     started_at: float
+    public: str = ""
 
     def __repr__(self) -> str:
         return f"<Run {self.pid} at {self.url}>"

@@ -75,7 +75,8 @@ class Server:
         port: of the public listener; 0 takes a free one.
         uds: the path of a Unix socket that takes the place of `host` and `port`.
         admin_host: a loopback address, unless forced.
-        admin_port: the port after the public one if None; 0 takes a free one.
+        admin_port: 0 takes a free one; None takes the port after the public one, and a free one
+            beside a Unix socket.
         force_admin: let others than this machine reach the admin listener. Its API wants a token,
             but it speaks plain HTTP.
         limits: of the public listener.
@@ -114,7 +115,8 @@ class Server:
             )
         self._hub = hub
         self._address = uds or (host, port)
-        self._admin_address = admin_host, (port and port + 1) if admin_port is None else admin_port
+        beside = 0 if uds or not port else port + 1
+        self._admin_address = admin_host, beside if admin_port is None else admin_port
         self._limits = affordable(limits or IngressLimits())
         self._patience = patience or Patience()
         self._hangup_stops = hangup_stops
@@ -163,6 +165,7 @@ class Server:
         run = RunningServer(
             pid=os.getpid(),
             url=url_of(admin, reachable=True),
+            public=self._found_at(public),
             token=secrets.token_urlsafe(32),
             started_at=self._clock.now(),
         )
@@ -186,6 +189,12 @@ class Server:
             runfile.remove(path, run)
             for listener in (front, back):
                 await listener.drain(soft=0, limit=0)
+
+    def _found_at(self, sock: socket) -> str:
+        """Where another process on this machine finds the public listener."""
+        if isinstance(self._address, Path):
+            return f"unix:{self._address.resolve()}"
+        return url_of(sock, reachable=True)
 
     def _front(self, sock: socket) -> ListeningSocket:
         receiver = self._hub.receiver

@@ -119,7 +119,8 @@ def _passed(verified: Verified, now: float) -> Diagnosis:
 
 
 def _failed(error: WebhookError, hint: str | None) -> Diagnosis:
-    message = f"{error}. {hint}" if hint else str(error)
+    said = str(error).rstrip(".")
+    message = f"{said}. {hint}" if hint else said
     return Diagnosis(ok=False, reason=error.reason, message=message)
 
 
@@ -169,9 +170,35 @@ def _mismatched(
                 message=f"secrets[{index}] holds the quotes it was written in; without it matches",
                 details={"key": index},
             )
-    tried = f"{len(secrets)} tried"
+    changed = _changed(request)
+    if changed is not None:
+        return Diagnosis(
+            ok=False,
+            reason="body_changed",
+            message=f"{changed}: it is not the bytes that were signed. Take them raw, and whole",
+        )
     clue = bound.clue(request) if isinstance(bound, GivesClues) else None
-    return _failed(error, f"{clue} ({tried})" if clue else tried)
+    tried = f"{len(secrets)} secret{'s' if len(secrets) > 1 else ''} tried"
+    message = f"either the secret is another ({tried}), or the body is not byte for byte what was"
+    message += " signed; a signature cannot tell which"
+    return Diagnosis(
+        ok=False, reason=error.reason, message=f"{message}. {clue}" if clue else message
+    )
+
+
+def _changed(request: WebhookRequest) -> str | None:
+    """What shows that the body is not whole, or not as it was, whatever the secret is."""
+    body = request.body
+    lengths = {value for name, value in request.headers if name == b"content-length"}
+    if lengths and lengths != {b"%d" % len(body)}:
+        told = b" and ".join(sorted(lengths)).decode("latin-1")
+        return f"the body has {len(body)} bytes, and content-length says {told}"
+    if body.startswith((b"{", b"[")):
+        try:
+            json.loads(body)
+        except UNREADABLE:
+            return "the body begins as JSON and is none"
+    return None
 
 
 def _holds(bound: Scheme, request: WebhookRequest, body: bytes, now: float) -> bool:
