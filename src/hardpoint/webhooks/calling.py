@@ -64,9 +64,12 @@ async def call(
         abandoned(1)
         task.add_done_callback(lambda _: abandoned(-1))
         return _too_long(handler, "; it does not heed its cancellation"), True
-    if task.exception() is not None:  # a request to stop: the loop is being left
+    if task.cancelled():  # it has cancelled its own task, and returned before it felt that
+        raised = asyncio.CancelledError("the handler has cancelled its own task")
+    elif task.exception() is not None:  # a request to stop: the loop is being left
         raise asyncio.CancelledError
-    raised = task.result()
+    else:
+        raised = task.result()
     error = None if raised is None else tamed(raised)
     if timed_out and issubclass(type(error), asyncio.CancelledError):
         cancelled, going_on = error, "" if handler.asynchronous else "; its thread goes on"
