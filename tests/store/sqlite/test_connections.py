@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -36,7 +37,8 @@ def test_a_hub_makes_such_connections_and_prepares_engines(kind, tmp_path):
     with engine.connect() as session:
         assert session.execute(text(ASKED)).scalar() == 0
     engine.dispose()
-    assert sqlite3.connect(path).execute(ASKED).fetchone() != (0,)
+    with closing(sqlite3.connect(path)) as plain:
+        assert plain.execute(ASKED).fetchone() != (0,)
 
 
 def test_an_asynchronous_engine_keeps_to_it_too(tmp_path):
