@@ -705,7 +705,7 @@ def test_a_thread_that_was_given_up_cannot_complete_its_job_any_more(rig):
             except LeaseLostError as error:
                 outcome.append(error)
 
-    one.on(name="handler", timeout=0.02, retry=[0])(mark)
+    one.on(name="handler", timeout=0.5, retry=[0])(mark)
 
     async def scenario():
         await one.deliver()
