@@ -179,10 +179,10 @@ def test_lanes_that_hang_hold_up_no_healthy_one_from_the_first_second(tmp_path):
             return shop
 
     async def everything_hangs(sender):
-        for _ in range(3):
+        for _ in range(2):
             await sender.send_all(f"hang_{number}" for number in range(HANGING))
             for number in range(FORWARDED):
-                await sender.send_all(["onward"] * 5, f"onward_{number}")
+                await sender.send_all(["onward"] * 3, f"onward_{number}")
 
     async def all_handled(shop, count):
         await until(lambda: len(shop.waits("awaited", "plain")) == count)
