@@ -16,13 +16,17 @@ HUNG = Verdict("wrong", "did not end")
 PAGE = """\
 # Nineteen defects, eleven libraries
 
-Each row is a defect that was found in a resilience library, told as what a correct one does. Every
-library is put through the same scenario by the same code (`bench/peers`), set up as its own
-documentation recommends; where an option avoids a defect, it is set. *yes*: it does what the row
-says; **no**: it does not, and the notes say what was seen; -: it has no such part. Libraries that
-only retry stand around circuitbreaker in row 15, and interlock's retries are tenacity's.
+Each row is about a defect that was found in a resilience library. It says what a correct library
+does instead. The code in `bench/peers` puts every library through the same scenario. Each library
+is set up as its own documentation recommends; if an option avoids the defect, it is set.
 
-A row says what happens, not how much it matters to you. A library that does one thing answers few.
+- *yes*: the library does what the row says.
+- **no**: it does not. The notes below say what was seen.
+- -: it has no such part.
+
+In row 15 the libraries that only retry are wrapped around circuitbreaker. The retries of interlock
+are those of tenacity. A row says what happens, not how much it matters to you, and a library that
+does one thing has few rows.
 
 Written by `python -m bench.peers --write docs/reference/peers.md` (Python {python}).
 """

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hardpoint.fakes.emitter import Emission as Emission
     from hardpoint.fakes.emitter import Emitter as Emitter
     from hardpoint.fakes.fields import Fields as Fields
+    from hardpoint.fakes.fields import JsonFields as JsonFields
     from hardpoint.fakes.fields import nested as nested
     from hardpoint.fakes.fields import without_empty as without_empty
     from hardpoint.fakes.ledger import Ledger as Ledger
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from hardpoint.fakes.server import FakeServer as FakeServer
     from hardpoint.fakes.vendors import Trigger as Trigger
     from hardpoint.fakes.vendors import VendorFacts as VendorFacts
+    from hardpoint.http.arguments import ArgumentPaths as ArgumentPaths
+    from hardpoint.http.arguments import without_places as without_places
     from hardpoint.http.asynchronous import AsyncTransport as AsyncTransport
     from hardpoint.http.auth import Authorization as Authorization
     from hardpoint.http.auth import Basic as Basic
@@ -181,11 +184,12 @@ else:
             "hardpoint.email.addresses": ("checked_address", "quoted"),
             "hardpoint.fakes.answers": ("Answers",),
             "hardpoint.fakes.emitter": ("Emission", "Emitter"),
-            "hardpoint.fakes.fields": ("Fields", "nested", "without_empty"),
+            "hardpoint.fakes.fields": ("Fields", "JsonFields", "nested", "without_empty"),
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.messages": ("App", "FakeReply", "Received"),
             "hardpoint.fakes.server": ("FakeServer",),
             "hardpoint.fakes.vendors": ("Trigger", "VendorFacts"),
+            "hardpoint.http.arguments": ("ArgumentPaths", "without_places"),
             "hardpoint.http.asynchronous": ("AsyncTransport",),
             "hardpoint.http.auth": ("Authorization", "Basic", "Bearer", "basic", "bearer"),
             "hardpoint.http.blocking": ("BlockingTransport",),

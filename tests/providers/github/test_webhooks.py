@@ -2,8 +2,6 @@ import hmac
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hardpoint.core.errors import (
     ConfigurationError,
@@ -11,7 +9,7 @@ from hardpoint.core.errors import (
     MissingSignatureError,
     SignatureMismatchError,
 )
-from hardpoint.webhooks import Verified, WebhookError, WebhookRequest, scheme
+from hardpoint.webhooks import Verified, WebhookRequest, scheme
 from hardpoint.webhooks.verification import Replay
 
 SECRET = "mysecret"
@@ -76,10 +74,6 @@ def test_signing_makes_the_vector_with_the_newest_secret() -> None:
         ("X-GitHub-Delivery", DELIVERY),
         ("X-Hub-Signature-256", SIGNATURE),
     ]
-
-
-def test_the_secret_that_matched_is_named() -> None:
-    assert verified(request(), "new", SECRET).key == 1
 
 
 def test_sha_1_alone_is_refused() -> None:
@@ -203,30 +197,3 @@ def test_a_clue_names_the_hook() -> None:
     assert "Hook 123 " in (bound.clue(request(more=(("X-GitHub-Hook-ID", "123"),))) or "")
     assert bound.clue(request()) is None
     assert bound.clue(request(more=(("X-GitHub-Hook-ID", "<b>"),))) is None
-
-
-@given(st.binary(max_size=200))
-def test_what_is_signed_verifies_whatever_the_body(body: bytes) -> None:
-    bound = scheme("github", secrets=[SECRET])
-    headers = bound.sign(body, now=0, event_id=DELIVERY, event_type="push")
-    result = bound.verify(WebhookRequest(headers=headers, body=body), now=0)
-    assert result.malformed or result.events
-
-
-@given(
-    pairs=st.lists(
-        st.tuples(
-            st.sampled_from(
-                ["x-hub-signature-256", "x-hub-signature", "x-github-delivery", "x-github-event"]
-            ),
-            st.one_of(st.text(max_size=80), st.sampled_from([SIGNATURE, DELIVERY, "push"])),
-        ),
-        max_size=6,
-    ),
-    body=st.binary(max_size=30),
-)
-def test_no_request_at_all_raises_anything_but_a_webhook_error(
-    pairs: list[tuple[str, str]], body: bytes
-) -> None:
-    with pytest.raises(WebhookError):
-        verified(WebhookRequest(headers=pairs, body=body))

@@ -6,14 +6,12 @@ import json
 import pytest
 
 from hardpoint.core.errors import (
-    AuthenticationError,
     InvalidRequestError,
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
     UnexpectedResponseError,
 )
-from hardpoint.core.secrets import Secret
 from hardpoint.email import Address, Attachment, DeliveryStatus
 from hardpoint.email.types import NewEmail
 from hardpoint.fakes.messages import FakeReply
@@ -219,9 +217,3 @@ def test_the_time_to_wait_is_measured_from_the_answers_own_date(scripted, header
         send(scripted)
     assert caught.value.retry_after == seconds
     assert caught.value.vendor_code == "too_many_requests"
-
-
-def test_a_wrong_key_is_told(account):
-    with pytest.raises(AuthenticationError) as caught:
-        send(account, api_key=Secret.value("SG.wrong"))
-    assert caught.value.vendor_code == "unauthorized"

@@ -1,5 +1,3 @@
-import threading
-
 import msgspec
 import pytest
 
@@ -230,7 +228,6 @@ class Endpoint:
     def __init__(self):
         self.ledger = Ledger()
         self.statuses = {}
-        self.heard = threading.Event()
         self._scheme = scheme("sendgrid", secrets=[VERIFICATION_KEY], tolerance=300)
 
     def answer(self, request):
@@ -245,7 +242,6 @@ class Endpoint:
             assert (event.event_id, event.vendor_status) == (notification.id, notification.type)
             known = self.statuses.get(event.to, DeliveryStatus.UNKNOWN)
             self.statuses[event.to] = merge(known, event.status)
-        self.heard.set()
         return FakeReply()
 
 
@@ -272,17 +268,6 @@ def test_events_are_signed_and_their_order_does_not_matter(vendor):
             vendor.carry("fake-000002", "bob@customer.example", "open")
             assert [one.status for one in vendor.emitter.deliver(server.url, chaos)] == [401]
             assert endpoint.ledger.count("refusal", reason=reason) == 1
-
-
-def test_events_follow_by_themselves(account):
-    endpoint = Endpoint()
-    account.vendor.delivers = True
-    account.vendor.emitter._now = lambda: 1_700_000_000.0
-    with FakeServer(endpoint) as server:
-        account.vendor.emitter.follow(server.url)
-        ask(account.vendor, GOOD)
-        assert endpoint.heard.wait(timeout=10)
-    assert endpoint.statuses == {TO: DeliveryStatus.DELIVERED}
 
 
 def test_another_key_opens_another_account():

@@ -1,7 +1,6 @@
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.email import Address
 from hardpoint.providers.sendgrid import SendGrid
@@ -49,10 +48,3 @@ def test_what_cannot_work_is_named(field, value):
 def test_credentials_go_to_no_other_host(url):
     with pytest.raises(ConfigurationError, match="base_url"):
         SendGridEmail(None, SendGrid(**GOOD, base_url=url))
-
-
-def test_the_manifest_names_what_is_there():
-    manifest = provider("sendgrid")
-    references = [manifest.webhooks, manifest.settings, manifest.errors]
-    for reference in [*references, manifest.fake, *manifest.ports.values()]:
-        assert load(reference) is not None

@@ -83,10 +83,3 @@ def test_a_decline_is_told_in_our_words():
     assert (error.vendor_code, error.request_id) == ("stolen_card", "req_1")
     assert str(error) == "the payment was declined: suspected_fraud"
     assert "fraud" not in error.reason.advice
-
-
-@pytest.mark.parametrize("code", ["card_declined", "insufficient_funds", "lock_timeout"])
-def test_every_code_explains_itself(code):
-    (known,) = ERRORS.explain(code)
-    assert known.meaning.endswith(".")
-    assert known.action.endswith(".")

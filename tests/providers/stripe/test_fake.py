@@ -98,13 +98,6 @@ def test_the_first_answer_is_repeated_under_its_key(ask):
     assert ask.vendor.ledger.count("charge") == 1
 
 
-def test_a_decline_is_repeated_under_its_key(ask):
-    declined = {**PAID, "payment_method": "pm_card_visa_chargeDeclined"}
-    for _ in range(2):
-        assert ask.code("POST", INTENTS, declined, key="k") == (402, "card_declined")
-    assert ask.vendor.ledger.count("decline") == 1
-
-
 def test_a_failure_of_stripes_own_is_repeated_under_its_key_for_ever(ask):
     ask.vendor.failures = 1
     for _ in range(2):

@@ -5,7 +5,6 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import (
@@ -15,7 +14,7 @@ from hardpoint.core.errors import (
     SignatureMismatchError,
     StaleTimestampError,
 )
-from hardpoint.webhooks import Verified, WebhookError, WebhookRequest, scheme
+from hardpoint.webhooks import Verified, WebhookRequest, scheme
 
 SECRET = "whsec_test_secret"
 OTHER = "whsec_other_secret"
@@ -124,15 +123,6 @@ def test_several_signatures_are_tried_and_other_versions_skipped() -> None:
     assert verified(f"v1={V1},v2=what=ever,,x,t={TIME}").key == 0
 
 
-def test_while_a_secret_is_rolled_either_verifies_and_the_one_is_named() -> None:
-    assert verified(f"t={TIME},v1={V1}", SECRET, OTHER).key == 0
-    assert verified(f"t={TIME},v1={V1}", OTHER, SECRET).key == 1
-    rolling = scheme("stripe", secrets=[OTHER, SECRET])
-    ((_, header),) = rolling.sign(BODY, now=TIME, event_id="", event_type="")
-    assert header == f"t={TIME},v1={signed(BODY, secret=OTHER)},v1={V1}"
-    assert verified(header, SECRET).key == 0
-
-
 @pytest.mark.parametrize(
     "header",
     [
@@ -228,36 +218,9 @@ def test_a_clue_tells_the_events_mode() -> None:
     assert clue(b"?") is None
 
 
-@given(body=st.binary(max_size=200), now=st.integers(0, 999_999_999_999))
-def test_what_is_signed_verifies_whatever_the_body(body: bytes, now: int) -> None:
-    bound = scheme("stripe", secrets=[OTHER, SECRET])
-    headers = bound.sign(body, now=now, event_id="", event_type="")
-    result = scheme("stripe", secrets=[SECRET]).verify(
-        WebhookRequest(headers=headers, body=body), now=now
-    )
-    assert result.signed_at == now
-    assert result.malformed or result.events
-
-
 PIECES = st.sampled_from(
     ["t=", "v1=", "v0=", ",", "=", str(TIME), V1, V1[:-1], "\u0661", "\xff", " "]
 )
-
-
-@given(
-    values=st.lists(
-        st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=8).map("".join)), max_size=2
-    ),
-    body=st.binary(max_size=30),
-)
-def test_no_request_at_all_raises_anything_but_a_webhook_error(
-    values: list[str], body: bytes
-) -> None:
-    request = WebhookRequest(
-        headers=[("stripe-signature", value) for value in values], body=body + b"?"
-    )
-    with pytest.raises(WebhookError):
-        scheme("stripe", secrets=[SECRET]).verify(request, now=TIME)
 
 
 # The official package, as an oracle and as a comparison

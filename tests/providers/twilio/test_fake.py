@@ -1,5 +1,4 @@
 import asyncio
-import threading
 from urllib.parse import parse_qsl
 
 import pytest
@@ -162,7 +161,6 @@ class Endpoint:
     def __init__(self):
         self.ledger = Ledger()
         self.told = []
-        self.two = threading.Semaphore(0)
         self._scheme = TwilioWebhooks(secrets=[Secret.value(AUTH_TOKEN)], url=URL)
 
     def answer(self, request):
@@ -173,8 +171,6 @@ class Endpoint:
             result = self._scheme.verify(received, now=0)
         except WebhookError:
             return FakeReply(status=401)
-        finally:
-            self.two.release()
         self.told += [one.id.partition(":")[2] for one in result.events]
         assert request.headers["content-type"] == "application/x-www-form-urlencoded"
         return FakeReply(status=200)
@@ -194,16 +190,6 @@ def test_callbacks_are_signed_for_the_address_that_was_asked_for(account):
         send(account, {"status_url": "https://elsewhere.example/x"})
         astray = account.vendor.emitter.deliver(server.url)
         assert [one.status for one in astray] == [401] * 2
-
-
-def test_callbacks_follow_by_themselves(account):
-    account.vendor.delivers = True
-    endpoint = Endpoint()
-    with FakeServer(endpoint) as server:
-        account.vendor.emitter.follow(server.url)
-        send(account, {"status_url": URL})
-        assert all(endpoint.two.acquire(timeout=10) for _ in range(2))
-    assert endpoint.told == ["sent", "delivered"]
 
 
 def test_who_texts_stop_is_not_texted_until_they_text_start(account):

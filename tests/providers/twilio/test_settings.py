@@ -1,7 +1,6 @@
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.twilio import Twilio
 from hardpoint.providers.twilio.sms import TwilioSms
@@ -52,10 +51,3 @@ def test_two_senders_are_one_too_many():
 def test_credentials_go_to_no_other_host(url):
     with pytest.raises(ConfigurationError, match="base_url"):
         TwilioSms(None, Twilio(**GOOD, base_url=url))
-
-
-def test_the_manifest_names_what_is_there():
-    manifest = provider("twilio")
-    references = [manifest.webhooks, manifest.settings, manifest.errors]
-    for reference in [*references, manifest.fake, *manifest.ports.values()]:
-        assert load(reference) is not None

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from hardpoint.core.errors import (
-    AuthenticationError,
     InvalidRequestError,
     OutcomeUnknownError,
     UnexpectedResponseError,
@@ -169,12 +168,6 @@ def test_a_page_in_between_says_nothing_about_the_outcome(scripted):
     scripted.vendor.reply = FakeReply(status=502, body=b"<html>")
     with pytest.raises(OutcomeUnknownError):
         send(scripted)
-
-
-def test_a_wrong_secret_is_told(account):
-    with pytest.raises(AuthenticationError) as caught:
-        send(account, secret=Secret.value("wrong"))
-    assert caught.value.vendor_code == "20003"
 
 
 def listed(account, cursor=None, since=0.0):

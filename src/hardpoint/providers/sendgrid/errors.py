@@ -6,11 +6,11 @@ SendGrid has no codes. Ours are the field that it names, without places in lists
 none, a word for the status.
 """
 
-import re
 from pathlib import Path
 
 from hardpoint.email.types import EmailFailure
-from hardpoint.http.errors import ErrorTable, Problem, table_rows
+from hardpoint.http.arguments import ArgumentPaths, without_places
+from hardpoint.http.errors import ErrorTable, table_rows
 
 _CODES = Path(__file__).with_name("codes.md")
 FAILURES = {
@@ -28,23 +28,26 @@ _WORDS = {
     429: "too_many_requests",
 }
 _CREDITS = "maximum credits exceeded"
-_PLACE = re.compile(r"\.(\d{1,4})(?=\.|\Z)", re.ASCII)
-_FIELDS = {
-    "attachments": "attachments",
-    "content": "text",
-    "custom_args": "metadata",
-    "from": "from_",
-    "headers": "headers",
-    "personalizations.bcc": "bcc",
-    "personalizations.cc": "cc",
-    "personalizations.custom_args": "metadata",
-    "personalizations.headers": "headers",
-    "personalizations.subject": "subject",
-    "personalizations.to": "to",
-    "reply_to": "reply_to",
-    "reply_to_list": "reply_to",
-    "subject": "subject",
-}
+argument = ArgumentPaths(
+    {
+        "attachments": "attachments",
+        "content": "text",
+        "custom_args": "metadata",
+        "from": "from_",
+        "headers": "headers",
+        "personalizations.bcc": "bcc",
+        "personalizations.cc": "cc",
+        "personalizations.custom_args": "metadata",
+        "personalizations.headers": "headers",
+        "personalizations.subject": "subject",
+        "personalizations.to": "to",
+        "reply_to": "reply_to",
+        "reply_to_list": "reply_to",
+        "subject": "subject",
+    },
+    lists={"to", "cc", "bcc", "reply_to", "attachments"},
+    root="personalizations.0",
+)
 """The beginnings of SendGrid's paths, and what the port calls them."""
 
 
@@ -60,20 +63,7 @@ def code(status: int, message: str, field: str | None) -> str | None:
     """Our code for a refusal."""
     if message.lower().startswith(_CREDITS):
         return "maximum_credits_exceeded"
-    return _PLACE.sub("", field) if field else _WORDS.get(status)
-
-
-def argument(problem: Problem) -> str | None:
-    """The port's name for what SendGrid names, `to[1]` for `personalizations.0.to.1.email`."""
-    named = problem.field or problem.code or ""
-    plain = _PLACE.sub("", named)
-    while plain:
-        if name := _FIELDS.get(plain):
-            places = _PLACE.findall(named.removeprefix("personalizations.0"))
-            listed = name in {"to", "cc", "bcc", "reply_to", "attachments"} and places
-            return f"{name}[{places[0]}]" if listed else name
-        plain = plain.rpartition(".")[0]
-    return None
+    return without_places(field) if field else _WORDS.get(status)
 
 
 ERRORS = ErrorTable.read(

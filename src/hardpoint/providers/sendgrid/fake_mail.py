@@ -8,9 +8,9 @@ import re
 from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from hardpoint.fakes.fields import Fields
+from hardpoint.fakes.fields import JsonFields
 
 INVALID = "invalid@fake.example"
 """The recipient that the whole request is refused for."""
@@ -36,8 +36,10 @@ _RESERVED = frozenset(
     }
 )
 _WITHOUT_EFFECT = ("asm", "batch_id", "ip_pool_name", "send_at", "tracking_settings")
-_BREAKS = re.compile(r"[\r\n]")
-_TYPE_BREAKS = re.compile(r"[;\r\n]")
+_SOMETHING = re.compile(r"(?s).+")
+_LINE = re.compile(r"[^\r\n]*")
+_TYPE = re.compile(r"[^;\r\n]+")
+_DISPOSITION = re.compile(r"attachment|inline")
 
 
 class MailRefusedError(Exception):
@@ -45,9 +47,9 @@ class MailRefusedError(Exception):
 
     def __init__(self, message: str, field: str | None = None, status: int = 400) -> None:
         super().__init__(message)
-        self.field = field
+        self.field = field or None
         self.status = status
-        self.body = {"errors": [{"message": message, "field": field, "help": None}]}
+        self.body = {"errors": [{"message": message, "field": self.field, "help": None}]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,185 +80,133 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     Raises:
         RefusedError: what SendGrid would not take, or this fake does not know.
     """
-    if not isinstance(document, dict):
-        raise MailRefusedError("Bad Request")
-    fields = Fields(cast("dict[str, Any]", document))
-    arguments = _arguments(fields.take("custom_args"), "custom_args")
-    found = {
-        email: {**arguments, **own} for email, own in _recipients(fields.take("personalizations"))
-    }
-    from_ = _email(fields.take("from"), "from")
+    fields = JsonFields(document, MailRefusedError)
+    arguments = _arguments(fields)
+    found = {email: {**arguments, **own} for email, own in _recipients(fields)}
+    from_ = _email(fields.inner("from"))
     if from_.partition("@")[2] not in domains:
         raise MailRefusedError(
             "The from address does not match a verified Sender Identity.", "from", 403
         )
-    subject = fields.take("subject")
-    if not isinstance(subject, str) or not subject:
-        raise MailRefusedError("The subject is required.", "subject")
-    content = _content(fields.take("content"))
     _check_replies(fields)
     for name in _WITHOUT_EFFECT:
         fields.take(name)
     taken = Mail(
         from_=from_,
         recipients=tuple(found),
-        subject=subject,
-        content=content,
-        attachments=tuple(_attachments(fields.take("attachments"))),
-        headers=_headers(fields.take("headers")),
+        subject=fields.text("subject", "The subject is required.", _SOMETHING),
+        content=_content(fields),
+        attachments=tuple(map(_attachment, fields.each("attachments"))),
+        headers=_headers(fields),
         custom_args=found,
-        categories=_categories(fields.take("categories")),
-        sandbox=_sandbox(fields.take("mail_settings")),
+        categories=_categories(fields),
+        sandbox=_sandbox(fields),
     )
-    _finish(fields, "")
+    fields.finish()
     return taken
 
 
-def _recipients(found: Any) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _recipients(fields: JsonFields) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Each, with the custom arguments of its group."""
-    if not isinstance(found, list) or not found:
-        raise MailRefusedError("You must have at least one personalization.", "personalizations")
     seen: set[str] = set()
-    for number, one in enumerate(cast("list[Any]", found)):
-        path = f"personalizations.{number}"
-        fields = Fields(_object(one, path))
-        groups = {name: fields.take(name) for name in ("to", "cc", "bcc")}
-        arguments = _arguments(fields.take("custom_args"), f"{path}.custom_args")
-        _finish(fields, f"{path}.")
-        if not groups["to"]:
-            raise MailRefusedError("The to array is required.", f"{path}.to")
-        for name, group in groups.items():
-            for place, who in enumerate(group or []):
-                email = _email(who, f"{path}.{name}.{place}")
-                if email.casefold() in seen:
-                    raise MailRefusedError(
-                        "Each email address in the personalization block should be unique between"
-                        f" to, cc, and bcc. We found the first duplicate instance of [{email}]"
-                        f" in the {path}.{name} field.",
-                        path,
-                    )
-                seen.add(email.casefold())
-                yield email, arguments
+    for group in fields.each("personalizations"):
+        arguments = _arguments(group)
+        found = {name: [*map(_email, group.each(name))] for name in ("to", "cc", "bcc")}
+        group.finish()
+        if not found["to"]:
+            raise group.refusal("The to array is required.", "to")
+        for name, email in ((name, one) for name, emails in found.items() for one in emails):
+            if email.casefold() in seen:
+                raise group.refusal(
+                    "Each email address in the personalization block should be unique between"
+                    f" to, cc, and bcc. We found the first duplicate instance of [{email}]"
+                    f" in the {name} field."
+                )
+            seen.add(email.casefold())
+            yield email, arguments
+    if not seen:
+        raise fields.refusal("You must have at least one personalization.", "personalizations")
     if len(seen) > _RECIPIENTS_MAX:
-        raise MailRefusedError("There is a limit of 1000 total recipients.", "personalizations")
+        raise fields.refusal("There is a limit of 1000 total recipients.", "personalizations")
 
 
-def _email(found: Any, path: str) -> str:
-    fields = Fields(_object(found, path))
-    email, name = fields.take("email"), fields.take("name")
-    _finish(fields, f"{path}.")
-    if not isinstance(email, str) or not _EMAIL.fullmatch(email) or email == INVALID:
-        raise MailRefusedError("Does not contain a valid address.", f"{path}.email")
-    if name is not None and (not isinstance(name, str) or _BREAKS.search(name)):
-        raise MailRefusedError("The name cannot contain CRLF characters.", f"{path}.name")
+def _email(fields: JsonFields) -> str:
+    email = fields.text("email", "Does not contain a valid address.", _EMAIL)
+    fields.text_or_none("name", "The name cannot contain CRLF characters.", _LINE)
+    fields.finish()
+    if email == INVALID:
+        raise fields.refusal("Does not contain a valid address.", "email")
     return email
 
 
-def _check_replies(fields: Fields) -> None:
-    one, several = fields.take("reply_to"), fields.take("reply_to_list")
-    if one is not None and several is not None:
-        raise MailRefusedError("reply_to is mutually exclusive with reply_to_list.", "reply_to")
+def _check_replies(fields: JsonFields) -> None:
+    several = [*map(_email, fields.each("reply_to_list"))]
+    one = fields.inner_or_none("reply_to")
+    if one is not None and several:
+        raise one.refusal("reply_to is mutually exclusive with reply_to_list.")
     if one is not None:
-        _email(one, "reply_to")
-    for place, who in enumerate(several or []):
-        _email(who, f"reply_to_list.{place}")
+        _email(one)
 
 
-def _content(found: Any) -> dict[str, str]:
-    if not isinstance(found, list) or not found:
-        raise MailRefusedError("The content param is required.", "content")
+def _content(fields: JsonFields) -> dict[str, str]:
     content: dict[str, str] = {}
-    for place, one in enumerate(cast("list[Any]", found)):
-        path = f"content.{place}"
-        fields = Fields(_object(one, path))
-        kind, value = fields.take("type"), fields.take("value")
-        _finish(fields, f"{path}.")
-        if not isinstance(kind, str) or not kind or _TYPE_BREAKS.search(kind):
-            raise MailRefusedError("Cannot contain ';', or CRLF characters.", f"{path}.type")
-        if not isinstance(value, str) or not value:
-            raise MailRefusedError("The content value must be a string.", f"{path}.value")
+    for one in fields.each("content"):
+        kind = one.text("type", "Cannot contain ';', or CRLF characters.", _TYPE)
+        value = one.text("value", "The content value must be a string.", _SOMETHING)
+        one.finish()
         if kind == "text/plain" and content:
-            raise MailRefusedError("text/plain needs to be first.", f"{path}.value")
+            raise one.refusal("text/plain needs to be first.", "value")
         content[kind] = value
+    if not content:
+        raise fields.refusal("The content param is required.", "content")
     return content
 
 
-def _attachments(found: Any) -> Iterator[str]:
-    for place, one in enumerate(found or []):
-        path = f"attachments.{place}"
-        fields = Fields(_object(one, path))
-        content, name = fields.take("content"), fields.take("filename")
-        kind, disposition = fields.take("type"), fields.take("disposition")
-        content_id = fields.take("content_id")
-        _finish(fields, f"{path}.")
-        if not _base64(content):
-            raise MailRefusedError(
-                "The attachment content must be base64 encoded.", f"{path}.content"
-            )
-        if not isinstance(name, str) or _BREAKS.search(name):
-            raise MailRefusedError(
-                "The filename cannot contain CRLF characters.", f"{path}.filename"
-            )
-        if kind is not None and (not kind or _TYPE_BREAKS.search(kind)):
-            raise MailRefusedError("The type cannot contain ';', or CRLF.", f"{path}.type")
-        if disposition not in {None, "attachment", "inline"}:
-            raise MailRefusedError(
-                "The disposition can be inline or attachment.", f"{path}.disposition"
-            )
-        if content_id is not None and _BREAKS.search(content_id):
-            raise MailRefusedError("The content ID cannot contain CRLF.", f"{path}.content_id")
-        yield name
+def _attachment(fields: JsonFields) -> str:
+    if not _base64(fields.take("content")):
+        raise fields.refusal("The attachment content must be base64 encoded.", "content")
+    name = fields.text("filename", "The filename cannot contain CRLF characters.", _LINE)
+    fields.text_or_none("type", "The type cannot contain ';', or CRLF.", _TYPE)
+    problem = "The disposition can be inline or attachment."
+    fields.text_or_none("disposition", problem, _DISPOSITION)
+    fields.text_or_none("content_id", "The content ID cannot contain CRLF.", _LINE)
+    fields.finish()
+    return name
 
 
-def _headers(found: Any) -> dict[str, str]:
-    headers = _texts(found, "headers", "The header values must be strings.")
+def _headers(fields: JsonFields) -> dict[str, str]:
+    headers = fields.texts("headers", "The header values must be strings.")
     for name in headers:
         if name.lower() in _RESERVED or not name.isascii() or " " in name:
-            raise MailRefusedError("Header can not be one of the reserved keys.", "headers")
+            raise fields.refusal("Header can not be one of the reserved keys.", "headers")
     return headers
 
 
-def _arguments(found: Any, path: str) -> dict[str, str]:
-    arguments = _texts(found, path, "The custom_args values must be strings.")
-    if sum(len((name + value).encode()) for name, value in arguments.items()) >= (
-        _ARGUMENTS_BYTES_MAX
-    ):
-        raise MailRefusedError("The total length of custom arguments is limited.", path)
+def _arguments(fields: JsonFields) -> dict[str, str]:
+    arguments = fields.texts("custom_args", "The custom_args values must be strings.")
+    size = sum(len((name + value).encode()) for name, value in arguments.items())
+    if size >= _ARGUMENTS_BYTES_MAX:
+        raise fields.refusal("The total length of custom arguments is limited.", "custom_args")
     return arguments
 
 
-def _categories(found: Any) -> tuple[str, ...]:
-    categories = cast("list[str]", found or [])
+def _categories(fields: JsonFields) -> tuple[str, ...]:
+    categories: list[str] = fields.take("categories") or []
     if len(categories) > _CATEGORIES_MAX:
-        raise MailRefusedError("There is a limit of 10 categories for each email.", "categories")
+        raise fields.refusal("There is a limit of 10 categories for each email.", "categories")
     return tuple(categories)
 
 
-def _sandbox(found: Any) -> bool:
-    if found is None:
+def _sandbox(fields: JsonFields) -> bool:
+    settings = fields.inner_or_none("mail_settings")
+    if settings is None:
         return False
-    path = "mail_settings.sandbox_mode"
-    fields = Fields(_object(found, "mail_settings"))
-    enable = _object(fields.take("sandbox_mode"), path).get("enable")
-    _finish(fields, "mail_settings.")
+    mode = settings.inner("sandbox_mode")
+    settings.finish()
+    enable = mode.take("enable")
     if not isinstance(enable, bool):
-        raise MailRefusedError(
-            "The sandbox mode enable param should be a boolean.", f"{path}.enable"
-        )
+        raise mode.refusal("The sandbox mode enable param should be a boolean.", "enable")
     return enable
-
-
-def _texts(found: Any, path: str, problem: str) -> dict[str, str]:
-    texts = {} if found is None else _object(found, path)
-    if not all(isinstance(one, str) for one in texts.values()):
-        raise MailRefusedError(problem, path)
-    return texts
-
-
-def _object(found: Any, path: str) -> dict[str, Any]:
-    if not isinstance(found, dict):
-        raise MailRefusedError("Bad Request", path)
-    return cast("dict[str, Any]", found)
 
 
 def _base64(content: Any) -> bool:
@@ -264,8 +214,3 @@ def _base64(content: Any) -> bool:
         return bool(b64decode(content, validate=True))
     except (binascii.Error, TypeError, ValueError):
         return False
-
-
-def _finish(fields: Fields, path: str) -> None:
-    if left := fields.left():
-        raise MailRefusedError("This fake does not know the field.", f"{path}{left[0]}")
