@@ -196,17 +196,19 @@ async def all_handled(shop):
 async def last_life(shop, vendor):
     """What was not acknowledged is delivered again; then everything is handled to its end.
 
-    An attempt of `sleeps` takes longer than the lives before this one. So it may have been under
-    way, marked, at three deaths in a row, and nobody could tell it from one that had caused them:
-    it is a dead letter then, and nothing else is. An operator has it tried again.
+    An attempt of `sleeps` takes longer than the lives before this one, and on a busy machine others
+    may, too. So one may have been under way, marked, at three deaths in a row. Nobody could tell it
+    from one that had caused them, so it is a dead letter then. Each death counts against one job at
+    most, and nothing is given up for another reason. An operator has it tried again.
     """
     process = shop.serve()
     line = await asyncio.to_thread(process.stdout.readline)
     url = json.loads(line)["data"]["url"]
     await asyncio.gather(*(vendor.deliver(url, lambda: not vendor.unheard) for _ in range(CLIENTS)))
     await all_handled(shop)
-    dead = shop.sql("select event, handler, reason, crashes from hardpoint_dead")
-    assert {one[1:] for one in dead} <= {("sleeps", "crash", 3)}
+    dead = shop.sql("select event, reason, crashes from hardpoint_dead")
+    assert {one[1:] for one in dead} <= {("crash", 3)}
+    assert 3 * len(dead) <= KILLS
     if dead:
         await asyncio.to_thread(shop.retry, [one[0] for one in dead])
         await all_handled(shop)
