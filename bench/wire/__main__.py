@@ -97,6 +97,8 @@ def main() -> int:
         f" best of {rounds} rounds of {calls} calls (100 KB: half as many)"
     )
     print("\n".join(table(found)))
+    targets = [f"{one.mode} {one.path} {one.ratio} x {one.peer}" for one in TARGETS]
+    print(f"\nTargets: {', '.join(targets)}; {IDLE_RATIO} x beside 64 idle connections")
     if missing:
         print("Not installed, not run: " + ", ".join(sorted(missing)))
     if given.json:

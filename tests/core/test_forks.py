@@ -61,7 +61,7 @@ def test_a_section_within_a_section_does_not_wait_for_a_fork_that_waits_for_it()
     with gate.section():
         gate._forks += 1
         with gate.section():
-            assert gate._inside == {threading.get_ident(): 2}
+            assert len(gate._inside[threading.get_ident()]) == 2
         gate._forks -= 1
     assert not gate._inside
 
@@ -174,3 +174,21 @@ def test_a_child_is_not_held_up_by_a_thread_that_was_making_something():
     over.set()
     assert once.get() in {1, 2}
     thread.join(30)
+
+
+def test_a_section_whose_end_is_interrupted_ends(monkeypatch):
+    class StopError(BaseException):
+        """A signal's handler raised it."""
+
+    gate, interruptions = ForkGate(30), [StopError()]
+    left = gate._left
+
+    def interrupted(me, mine):
+        if interruptions:
+            raise interruptions.pop()
+        left(me, mine)
+
+    monkeypatch.setattr(gate, "_left", interrupted)
+    with pytest.raises(StopError), gate.section():
+        pass
+    assert not gate._inside

@@ -3,7 +3,6 @@
 A job is one: its handler runs anew after a failure or a crash. So is a call under `hub.once`.
 """
 
-import hashlib
 import threading
 from collections import Counter
 from contextvars import ContextVar
@@ -65,4 +64,6 @@ def fingerprint(arguments: object) -> bytes:
         raise InvalidRequestError(
             f"cannot be compared with those of a repeat: {error}", field="arguments"
         ) from error
+    import hashlib  # loads OpenSSL, which a driver does without until it calls
+
     return hashlib.sha256(text).digest()

@@ -46,7 +46,7 @@ class ForkGate:
 
     def __init__(self, patience: float = SECTION_SECONDS) -> None:
         self._patience = patience
-        self._inside: dict[int, int] = {}
+        self._inside: dict[int, set[object]] = {}
         self.interrupted = False
         """Whether a fork has cut through a section: this is a child, and that section's state lost.
         """
@@ -62,19 +62,27 @@ class ForkGate:
     @contextmanager
     def section(self) -> Generator[None]:
         """Something that no fork may cut through; short, and it may hold another section."""
-        me = threading.get_ident()
-        with self._changed:
-            if me not in self._inside:
-                self._changed.wait_for(lambda: not self._forks, self._patience)
-            self._inside[me] = self._inside.get(me, 0) + 1
+        me, mine = threading.get_ident(), object()
         try:
+            with self._changed:
+                if me not in self._inside:
+                    self._changed.wait_for(lambda: not self._forks, self._patience)
+                self._inside.setdefault(me, set()).add(mine)
             yield
         finally:
-            with self._changed:
-                self._inside[me] -= 1
-                if not self._inside[me]:
-                    del self._inside[me]
-                    self._changed.notify_all()
+            try:
+                self._left(me, mine)
+            except BaseException:  # a signal's handler raised it: no fork may wait for this one
+                self._left(me, mine)
+                raise
+
+    def _left(self, me: int, mine: object) -> None:
+        with self._changed:
+            inside = self._inside.get(me, set())
+            inside.discard(mine)
+            if not inside:
+                self._inside.pop(me, None)
+                self._changed.notify_all()
 
     def before(self) -> None:
         """This thread is about to fork: wait for the sections of all others, and let none begin."""

@@ -1,7 +1,6 @@
 """What may be done again: the class of an operation, and the keys that make a repeat harmless."""
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from enum import Enum
 from typing import final
@@ -74,6 +73,8 @@ def derived_key(operation: str, key: str, *, length_max: int) -> str:
         return text
     if length_max < _DERIVED_LENGTH_MIN:
         raise ValueError(f"no key of {length_max} characters is safe from a repeat by chance")
+    import hashlib  # loads OpenSSL; a key that fits does without
+
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     code = base64.b32encode(digest).decode().rstrip("=").lower()
     return (_DERIVED + code)[:length_max]

@@ -4,7 +4,6 @@ Built-in providers are the sub-packages of `hardpoint.providers`; others come fr
 group `hardpoint.providers`. A name is matched against that list before anything is imported.
 """
 
-import pkgutil
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -158,6 +157,8 @@ def load(reference: str) -> Any:
 
 @cache
 def _built_in() -> dict[str, str]:
+    import pkgutil  # a driver that is imported by its path does not ask
+
     modules = pkgutil.iter_modules(import_module(_GROUP).__path__)
     return {module.name: f"{_GROUP}.{module.name}" for module in modules if module.ispkg}
 

@@ -9,7 +9,6 @@ Several vendors take it, and each of its services: the names in it are the algor
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, final
@@ -159,6 +158,8 @@ class SigV4Signer:
             "expiration": until,
             "conditions": [*conditions, *({name: value} for name, value in own.items())],
         }
+        import json  # forms are signed by few
+
         policy = base64.b64encode(json.dumps(document).encode()).decode("ascii")
         return {**fields, **own, "policy": policy, "x-amz-signature": self.seal(stamp, policy)}
 

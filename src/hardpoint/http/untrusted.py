@@ -131,12 +131,12 @@ def is_public(address: str) -> bool:
 
 async def resolve_async(host: str) -> Sequence[str]:
     """Without blocking the event loop, within `LOOK_UP_SECONDS`."""
-    return _addresses(await look_up(host, 443, LOOK_UP_SECONDS))
+    return _addresses(await look_up(host, 443, LOOK_UP_SECONDS, trusted=False))
 
 
 async def resolve_blocking(host: str) -> Sequence[str]:
     """Blocking this thread as long; never suspends."""
-    return _addresses(look_up_blocking(host, 443, LOOK_UP_SECONDS))
+    return _addresses(look_up_blocking(host, 443, LOOK_UP_SECONDS, trusted=False))
 
 
 def _addresses(found: Sequence[ResolvedAddress]) -> list[str]:

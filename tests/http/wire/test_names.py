@@ -80,6 +80,18 @@ def test_names_that_hang_take_a_bounded_number_of_threads(server, monkeypatch, s
     assert names.look_up_blocking("vendor.example", 443, 10) == FOUND
 
 
+def test_names_of_strangers_that_hang_hold_up_nobody_elses(server, monkeypatch):
+    monkeypatch.setattr(names, "LOOK_UPS_MAX", 1)
+    monkeypatch.setattr(names, "_of_strangers", names._LookUps())
+    with pytest.raises(TimeoutError):
+        names.look_up_blocking("hangs.example", 443, 0.01, trusted=False)
+    with pytest.raises(TimeoutError):
+        asyncio.run(names.look_up("hangs.example", 443, 0.01, trusted=False))
+    with names._look_ups.asked(("vendor.example", 443)) as found:
+        server.go.set()
+        assert found.result(10) == FOUND
+
+
 def test_a_name_in_the_queue_has_its_turn(server, monkeypatch):
     monkeypatch.setattr(names, "LOOK_UPS_MAX", 1)
     with (

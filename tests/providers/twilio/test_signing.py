@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from hardpoint.core.errors import ConfigurationError, MalformedRequestError
 from hardpoint.providers.twilio.signing import (
-    FIELDS_MAX,
     FORM_BYTES_MAX,
     SignedAddress,
     form,
     parameters,
 )
+from hardpoint.providers.twilio.wire import FIELDS_MAX
 
 JSON = b'{"property": "value", "boolean": true}'
 DIGEST = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"

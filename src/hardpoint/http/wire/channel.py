@@ -100,11 +100,12 @@ def wait_for(sock: socket.socket, event: int, until: float) -> None:
     """
     poll = select.poll()
     poll.register(sock, event)
-    if not poll.poll(_milliseconds(until - monotonic())):
+    if not poll.poll(milliseconds(until - monotonic())):
         raise TimeoutError
 
 
-def _milliseconds(seconds: float) -> int:
+def milliseconds(seconds: float) -> int:
+    """As `poll` takes them: none below zero, and a day at most."""
     return ceil(min(max(seconds, 0.0), _WAIT_SECONDS_MAX) * 1000)
 
 
@@ -226,7 +227,7 @@ class Channel:
         if writing:
             poll = select.poll()
             poll.register(self.fd, select.POLLIN | select.POLLOUT)
-        return bool(poll.poll(_milliseconds(seconds)))
+        return bool(poll.poll(milliseconds(seconds)))
 
     def unsent(self) -> int:
         """Bytes that the other side has not taken yet; 0 where the system does not tell."""

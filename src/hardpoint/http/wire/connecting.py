@@ -6,10 +6,10 @@ import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 from itertools import zip_longest
-from math import ceil, inf
+from math import inf
 from time import monotonic
 
-from hardpoint.http.wire.channel import unconnected
+from hardpoint.http.wire.channel import milliseconds, unconnected
 from hardpoint.http.wire.names import ResolvedAddress
 
 HEAD_START = 0.25
@@ -81,7 +81,7 @@ class _Race:
         self._poll.register(sock, select.POLLOUT)
 
     def wait(self, seconds: float) -> socket.socket | None:
-        for descriptor, _ in self._poll.poll(ceil(seconds * 1000)):
+        for descriptor, _ in self._poll.poll(milliseconds(seconds)):
             sock = self.running.pop(descriptor)
             self._poll.unregister(descriptor)
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

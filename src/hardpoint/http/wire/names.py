@@ -3,7 +3,8 @@
 `getaddrinfo` knows no time-out and cannot be stopped. So it runs in threads of our own, and who
 asks waits as long as they may. All who ask for the same name at a time share one look-up. At most
 `LOOK_UPS_MAX` run at a time: where all of them hang, who comes next waits in a queue, no longer
-than they may either.
+than they may either. Names that strangers chose have threads and a queue of their own, so that none
+of theirs can hold up a vendor's.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from hardpoint.core.forks import forget_in_child
 from hardpoint.http.wire.aside import told
 
 LOOK_UPS_MAX = 64
-"""Names that are looked up at a time in a process, each in a thread."""
+"""Names that are looked up at a time in a process, each in a thread; and as many of strangers."""
 
 ResolvedAddress: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 """As `getaddrinfo` gives it: family, type, protocol, name, and what a socket connects to."""
@@ -40,20 +41,30 @@ def literal(addresses: Sequence[str], port: int) -> list[ResolvedAddress]:
     return found
 
 
-async def look_up(host: str, port: int, seconds: float) -> Sequence[ResolvedAddress]:
+async def look_up(
+    host: str, port: int, seconds: float, *, trusted: bool = True
+) -> Sequence[ResolvedAddress]:
     """A name's addresses, without blocking the event loop.
+
+    Args:
+        host: the name.
+        port: to connect to.
+        seconds: how long it may take.
+        trusted: whether it is we who chose the name.
 
     Raises:
         OSError: it has none, or is no name at all; a `TimeoutError` if nobody said in time.
     """
-    with _look_ups.asked((host, port)) as found:
+    with (_look_ups if trusted else _of_strangers).asked((host, port)) as found:
         async with asyncio.timeout(seconds):
             return await told(found)
 
 
-def look_up_blocking(host: str, port: int, seconds: float) -> Sequence[ResolvedAddress]:
+def look_up_blocking(
+    host: str, port: int, seconds: float, *, trusted: bool = True
+) -> Sequence[ResolvedAddress]:
     """The same, blocking this thread."""
-    with _look_ups.asked((host, port)) as found:
+    with (_look_ups if trusted else _of_strangers).asked((host, port)) as found:
         return found.result(seconds)
 
 
@@ -139,3 +150,4 @@ class _LookUps:
 
 
 _look_ups = _LookUps()
+_of_strangers = _LookUps()

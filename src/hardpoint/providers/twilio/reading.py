@@ -7,7 +7,6 @@ import msgspec
 from hardpoint.core.errors import UnexpectedResponseError
 from hardpoint.providers.twilio import wire
 from hardpoint.providers.twilio.errors import failure
-from hardpoint.providers.twilio.signing import FIELDS_MAX
 from hardpoint.sms.types import (
     Message,
     MessageChanged,
@@ -82,12 +81,14 @@ def event(body: bytes) -> SmsEvent | None:
     """
     if body.startswith(_JSON):
         return None  # an event stream's; the port reads callbacks
-    form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+    form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=wire.FIELDS_MAX))
     if "MessageSid" not in form:
         return None
     if "MessageStatus" in form:
         return _changed(msgspec.convert(form, wire.StatusCallback))
-    media = [form[name] for number in range(FIELDS_MAX) if (name := f"MediaUrl{number}") in form]
+    media = [
+        form[name] for number in range(wire.FIELDS_MAX) if (name := f"MediaUrl{number}") in form
+    ]
     return _received(msgspec.convert(form, wire.Inbound), media)
 
 

@@ -12,11 +12,10 @@ from typing import final
 from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError, MalformedRequestError
+from hardpoint.providers.twilio.wire import FIELDS_MAX
 
 FORM_BYTES_MAX = 128 * 1024
 """A text of 1600 signs takes 20 KB at most; what add-ons say comes on top."""
-FIELDS_MAX = 256
-"""Parameters of a form; Twilio sends about 30."""
 
 _JSON = (b"{", b"[")
 _PORTS = {"https": "443", "http": "80"}
