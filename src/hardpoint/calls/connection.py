@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self, TypeVar, final
 
+from hardpoint.core.arguments import expect
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.core.events import Listeners
@@ -77,6 +78,7 @@ class Connection:
         Raises:
             InvalidRequestError: malformed, or of another connection; nothing was sent.
         """
+        expect(qualified, str, field, f"the id as it was given: {self.name}:...")
         name, colon, local = qualified.partition(":")
         if not colon or not _LOCAL.fullmatch(local):
             raise InvalidRequestError(f"{qualified!r:.80} is not connection:id", field=field)

@@ -126,8 +126,8 @@ class Once:
             StoreUnavailableError: the store cannot be written to; nothing was called.
         """
         call, arguments, options = _unrolled(call, arguments, options)
-        kind = _kind_of(call, returns)
         _refuse_misfit(call, arguments, options)
+        kind = _kind_of(call, returns)
         at = occasion.get()
         intent = Intent(
             scope=f"once:{_checked_scope(scope)}",
@@ -276,6 +276,11 @@ def _refuse_misfit(
     Raises:
         TypeError: the function does not take these arguments.
     """
+    if not callable(function):  # pyright: ignore[reportUnnecessaryComparison] - callers may err
+        raise MisuseError(
+            f"once calls a function, and this is {type(function).__name__}: hand over the verb and"
+            " its arguments, hub.once(key, gateway.create_payment, ...)"
+        )
     try:
         signature = inspect.signature(function)
     except ValueError:  # a function of C may not tell what it takes

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from hardpoint.core.arguments import expect
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.email.headers import checked_line
 from hardpoint.http.redaction import Discreet, length
@@ -72,6 +73,7 @@ def checked_address(given: str | Address, *, field: str) -> Address:
     Raises:
         InvalidRequestError: it is none; nothing was sent.
     """
+    expect(given, (str, Address), field, 'text such as "ann@shop.example", or an Address')
     email, name = (given.email, given.name) if isinstance(given, Address) else _split(given, field)
     if name is not None:
         name = checked_line(name, field=field, most=NAME_CHARACTERS_MAX).strip()

@@ -1,6 +1,6 @@
 """The email port: what users hold. Checked before any I/O, run under the connection's policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
+from hardpoint.core.arguments import BODY, BYTES, PAIRS, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
@@ -87,6 +88,9 @@ class EmailSender:
                 the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
         """
+        for field, pairs in {"headers": headers, "metadata": metadata}.items():
+            expect(pairs, Mapping, field, PAIRS)
+        expect(attachments, Iterable, "attachments", "a list of Attachment")
         asked = NewEmail(
             key="",
             from_=sender(self.driver, from_),
@@ -100,7 +104,7 @@ class EmailSender:
             attachments=tuple(attachments),
             headers=dict(headers),
             metadata=dict(metadata),
-            extra=extra.get(self.driver.provider, _EMPTY),
+            extra=extras_of(extra, self.driver.provider),
         )
         check(asked, self.driver)
         key = self._calls.key(_SEND, idempotency_key, asked)
@@ -140,6 +144,7 @@ class EmailSender:
         Raises:
             UnexpectedResponseError: it has an unknown form.
         """
+        expect(body, (*BYTES, str), "body", BODY)
         try:
             events = self.driver.parse_events(body)
         except UNREADABLE as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from hardpoint.core.arguments import TEXT, expect
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.email.addresses import Address, checked_address
 from hardpoint.email.driver import EmailCapability, EmailDriver
@@ -40,6 +41,7 @@ def addresses(given: Several, *, field: str) -> tuple[Address, ...]:
     """One address, or several."""
     if isinstance(given, str | Address):
         return (checked_address(given, field=field),)
+    expect(given, Iterable, field, "an address, or a list of them")
     return tuple(checked_address(one, field=f"{field}[{index}]") for index, one in enumerate(given))
 
 
@@ -51,6 +53,8 @@ def check(new: NewEmail, driver: EmailDriver) -> None:
         UnsupportedError: the provider cannot do that; nothing was sent.
     """
     limits = driver.capabilities.limits
+    for index, one in enumerate(new.attachments):
+        expect(one, Attachment, f"attachments[{index}]", "Attachment(...)")
     _check_recipients(new, limits["recipients"])
     checked_line(new.subject, field="subject", most=SUBJECT_CHARACTERS_MAX)
     _check_body("text", new.text)
@@ -128,6 +132,7 @@ def _refuse_repeats(group: Iterable[Address], seen: set[str], field: str) -> Non
 def _check_body(field: str, body: str | None) -> None:
     if body is None:
         return
+    expect(body, str, field, TEXT)
     if not body.strip():
         raise InvalidRequestError("is empty", field=field)
     if _UNSENDABLE.search(body):

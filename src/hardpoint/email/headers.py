@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from hardpoint.core.arguments import TEXT, expect
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.http.extras import text_pairs
 
@@ -45,6 +46,7 @@ def checked_line(text: str, *, field: str, most: int = LINE_CHARACTERS_MAX) -> s
         InvalidRequestError: it holds a control character or line break, is blank or too long;
             nothing was sent.
     """
+    expect(text, str, field, TEXT)
     if not one_line(text):
         raise InvalidRequestError("holds a control character or a line break", field=field)
     if not text.strip():

@@ -9,6 +9,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
+from hardpoint.core.arguments import BODY, BYTES, NUMBER, PAIRS, TEXT, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
@@ -122,7 +123,7 @@ class PaymentGateway:
             description=description,
             metadata=metadata,
             return_url=return_url,
-            extra=extra.get(self.driver.provider, _EMPTY),
+            extra=extras_of(extra, self.driver.provider),
         )
         payment = await self._calls.run_keyed(
             _CREATE,
@@ -150,7 +151,7 @@ class PaymentGateway:
         local = self.connection.local(payment_id, field="payment_id")
         self._check_text("payment_method", payment_method)
         self._check_url(return_url)
-        extras = extra.get(self.driver.provider, _EMPTY)
+        extras = extras_of(extra, self.driver.provider)
         payment = await self._calls.run_keyed(
             _CONFIRM,
             lambda key: self.driver.confirm_payment(
@@ -264,6 +265,9 @@ class PaymentGateway:
             InvalidRequestError: nothing to look for, or more pages than `PAGES_MAX`.
         """
         self._require(PaymentCapability.FIND)
+        expect(since, (int, float), "since", NUMBER)
+        expect(metadata, Mapping, "metadata", PAIRS)
+        expect(reference or "", str, "reference", TEXT)
         if reference is None and not metadata:
             raise InvalidRequestError("or metadata must be given", field="reference")
         found = await self._listed(since, lambda one: _carries(one, reference, metadata))
@@ -275,6 +279,7 @@ class PaymentGateway:
         Raises:
             UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
         """
+        expect(body, (*BYTES, str), "body", BODY)
         try:
             event = self.driver.parse_event(body)
         except (*UNREADABLE, InvalidRequestError) as error:
@@ -338,19 +343,27 @@ class PaymentGateway:
         return msgspec.structs.replace(payment, id=self.connection.qualified(payment.id))
 
     def _check_amount(self, amount: Money) -> None:
+        expect(amount, Money, "amount", 'Money("19.99", "EUR")')
         if self.driver.money.of(amount) <= 0:
             raise InvalidRequestError("is not more than zero", field="amount")
 
     def _check_text(self, field: str, text: str | None) -> None:
-        if text is not None and not _TOKEN.fullmatch(text):
+        if text is None:
+            return
+        expect(text, str, field, TEXT)
+        if not _TOKEN.fullmatch(text):
             raise InvalidRequestError("is not 1 to 255 visible ASCII characters", field=field)
 
     def _check_label(self, field: str, text: str | None) -> None:
         most = self.driver.capabilities.limits[f"{field}_characters"]
-        if text is not None and not (text.strip() and text.isprintable() and len(text) <= most):
+        if text is None:
+            return
+        expect(text, str, field, TEXT)
+        if not (text.strip() and text.isprintable() and len(text) <= most):
             raise InvalidRequestError(f"is not 1 to {most} printable characters", field=field)
 
     def _check_metadata(self, metadata: Mapping[str, str]) -> None:
+        expect(metadata, Mapping, "metadata", PAIRS)
         if not metadata:
             return
         self._require(PaymentCapability.METADATA)
@@ -368,9 +381,10 @@ class PaymentGateway:
                 raise InvalidRequestError("is too long", field=field)
 
     def _check_url(self, url: str | None) -> None:
-        if url is not None and (
-            len(url) > _URL_CHARACTERS_MAX or not re.fullmatch(r"[a-z][a-z0-9+.-]*://[!-~]+", url)
-        ):
+        if url is None:
+            return
+        expect(url, str, "return_url", TEXT)
+        if len(url) > _URL_CHARACTERS_MAX or not re.fullmatch(r"[a-z][a-z0-9+.-]*://[!-~]+", url):
             raise InvalidRequestError("is not a URL", field="return_url")
 
 

@@ -152,6 +152,10 @@ class Retry:
             value = getattr(self, name)
             if not callable(value):
                 seconds(f"Retry.{name}", value, zero=True)
+        if self.budget is not None and not isinstance(self.budget, Budget):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
+            raise ConfigurationError(
+                "Retry.budget", f"is {type(self.budget).__name__}", fix="Write Budget(ratio=0.2)"
+            )
         seconds("Retry.retry_after_max", self.retry_after_max, zero=True)
 
     def curve(self, *, throttled: bool) -> Backoff:

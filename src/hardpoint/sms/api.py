@@ -10,6 +10,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
+from hardpoint.core.arguments import BODY, BYTES, NUMBER, TEXT, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
@@ -20,6 +21,7 @@ from hardpoint.sms.types import (
     Message,
     MessageChanged,
     MessagePage,
+    MessageReceived,
     NewMessage,
     SmsConsent,
     SmsEvent,
@@ -98,6 +100,7 @@ class SmsSender:
             OptedOutError: the recipient does not want it; without `status` nothing was sent.
         """
         number = checked_number(to, field="to")
+        expect(media, Sequence, "media", "a list of URLs")
         self._check_body(body, media)
         sender = self.driver.sender if from_ is None else self._sender(from_)
         if sender is None:
@@ -108,7 +111,7 @@ class SmsSender:
             body=body,
             from_=None if from_ is None else sender,
             media=tuple(media),
-            extra=extra.get(self.driver.provider, _EMPTY),
+            extra=extras_of(extra, self.driver.provider),
         )
         if await self.suppressions.holds(sender, number):
             raise OptedOutError("has opted out of this sender", field="to")
@@ -150,6 +153,7 @@ class SmsSender:
             InvalidRequestError: more pages than `PAGES_MAX`.
         """
         self.driver.capabilities.require(SmsCapability.FIND, self.driver.provider)
+        expect(since, (int, float), "since", NUMBER)
         number = checked_number(to, field="to")
         listed = await self._listed(number, since)
         return tuple([self._ours(one) for one in listed if one.body == body])
@@ -160,6 +164,7 @@ class SmsSender:
         Raises:
             UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
         """
+        expect(body, (*BYTES, str), "body", BODY)
         try:
             event = self.driver.parse_event(body)
         except UNREADABLE as error:
@@ -174,6 +179,7 @@ class SmsSender:
 
     async def heed(self, event: SmsEvent) -> None:
         """Take what an event says about consent into the suppressions; do it in your handler."""
+        expect(event, (MessageChanged, MessageReceived), "event", "what parse_event has given")
         if isinstance(event, MessageChanged):
             sender = event.from_ or self.driver.sender
             if event.failure is SmsFailure.OPTED_OUT and sender is not None:
@@ -231,6 +237,7 @@ class SmsSender:
     # Checks, all before any I/O
 
     def _sender(self, from_: str) -> str:
+        expect(from_, str, "from_", TEXT)
         if from_.startswith("+"):
             return checked_number(from_, field="from_")
         if _SHORT_CODE.fullmatch(from_):
@@ -243,6 +250,7 @@ class SmsSender:
         return from_
 
     def _check_body(self, body: str, media: Sequence[str]) -> None:
+        expect(body, str, "body", TEXT)
         most = self.driver.capabilities.limits["text_characters"]
         if len(body) > most:
             raise InvalidRequestError(f"has more than {most} characters", field="body")
@@ -259,6 +267,7 @@ class SmsSender:
         if len(media) > most:
             raise InvalidRequestError(f"has more than {most} items", field="media")
         for index, url in enumerate(media):
+            expect(url, str, f"media[{index}]", TEXT)
             if len(url) > _URL_CHARACTERS_MAX or not _fetchable(url):
                 raise InvalidRequestError("is not an https URL", field=f"media[{index}]")
 

@@ -2,6 +2,7 @@
 
 import re
 
+from hardpoint.core.arguments import expect
 from hardpoint.core.errors import InvalidRequestError
 
 _PLUS = re.compile(r"\+[0-9 ().-]{5,40}", re.ASCII)
@@ -17,6 +18,7 @@ def checked_number(text: str, *, field: str) -> str:
     Raises:
         InvalidRequestError: it is no number, or has no country; nothing was sent.
     """
+    expect(text, str, field, 'text: "+14155550100"')
     if not _PLUS.fullmatch(text):
         raise InvalidRequestError("is not + and the digits of a telephone number", field=field)
     import phonenumbers  # 30 ms, spent by those who send

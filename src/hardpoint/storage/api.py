@@ -9,6 +9,8 @@ import msgspec
 
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
+from hardpoint.core.arguments import BYTES as KINDS_OF_BYTES
+from hardpoint.core.arguments import NUMBER, TEXT, expect
 from hardpoint.core.errors import (
     InvalidRequestError,
     NotFoundError,
@@ -109,6 +111,7 @@ class ObjectStore:
             PreconditionFailedError: it is another version than `if_match`.
         """
         new = self._new(key, content_type, metadata, if_absent=if_absent, if_match=if_match)
+        expect(data, KINDS_OF_BYTES, "data", "bytes: text.encode(), or upload a file")
         return self._ours(await self._writing.store(new, Data(data)))
 
     async def upload(
@@ -141,6 +144,8 @@ class ObjectStore:
             AlreadyExistsError, PreconditionFailedError: see `put`.
         """
         new = self._new(key, content_type, metadata, if_absent=if_absent, if_match=if_match)
+        if not hasattr(source, "read"):
+            expect(source, (str, PathLike), "source", "the path of a file, or an open one")
         opened = source_of(self.connection.runtime, source)
         try:
             return self._ours(await self._writing.store(new, opened))
@@ -155,6 +160,7 @@ class ObjectStore:
             PreconditionFailedError: it was replaced while it was read.
         """
         known_key(key)
+        expect(bytes_max, int, "bytes_max", NUMBER)
         piece = await self._read(key, None)
         if piece.info.size > bytes_max:
             raise InvalidRequestError(
@@ -179,6 +185,7 @@ class ObjectStore:
             PreconditionFailedError: it was replaced while it was read.
         """
         known_key(key)
+        expect(path, (str, PathLike), "path", "the path of a file")
         target = ContentTarget(self.connection.runtime, path, self.connection.ids())
         try:
             await target.begin()
@@ -290,6 +297,8 @@ class ObjectStore:
         self.driver.capabilities.require(StorageCapability.SIGN_POST, self.driver.provider)
         checked_key(key)
         self._check_expires(expires)
+        for field, size in {"size_min": size_min, "size_max": size_max}.items():
+            expect(size, int, field, NUMBER)
         if not 0 <= size_min <= size_max:
             raise InvalidRequestError("is not 0 to size_max", field="size_min")
         if content_type is not None:
@@ -374,6 +383,7 @@ class ObjectStore:
     ) -> NewObject:
         if if_absent and if_match is not None:
             raise InvalidRequestError("and if_absent exclude each other", field="if_match")
+        expect(if_match or "", str, "if_match", TEXT)
         if if_match is not None and not (if_match.isascii() and if_match.isprintable()):
             raise InvalidRequestError("is not the etag of an object", field="if_match")
         return NewObject(
@@ -386,5 +396,6 @@ class ObjectStore:
 
     def _check_expires(self, expires: int) -> None:
         most = self.driver.capabilities.limits["expires_seconds"]
+        expect(expires, (int, float), "expires", NUMBER)
         if not 1 <= expires <= most:
             raise InvalidRequestError(f"is not 1 to {most} seconds", field="expires")

@@ -7,6 +7,7 @@ key is never written by us, and taken where it names what is there.
 import re
 from collections.abc import Mapping
 
+from hardpoint.core.arguments import PAIRS, TEXT, expect
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.http.extras import text_pairs
 
@@ -50,6 +51,7 @@ def known_key(key: str, *, field: str = "key") -> str:
         InvalidRequestError: empty, longer than 1024 bytes of UTF-8, or with a segment `.` or `..`,
             which addresses cannot hold: whatever lies between would make another key of it.
     """
+    expect(key, str, field, TEXT)
     if not key:
         raise InvalidRequestError("is empty", field=field)
     _check_size(key, field)
@@ -75,6 +77,7 @@ def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     Raises:
         InvalidRequestError: a name or a value that is not so, a name of ours, or more than 2 KB.
     """
+    expect(metadata, Mapping, "metadata", PAIRS)
     for name, value, field in text_pairs(metadata, field="metadata"):
         if not _NAME.fullmatch(name):
             raise InvalidRequestError("is not of small letters, digits, . _ and -", field=field)
@@ -98,6 +101,7 @@ def checked_content_type(content_type: str) -> str:
     Raises:
         InvalidRequestError: it is none.
     """
+    expect(content_type, str, "content_type", TEXT)
     if not _CONTENT_TYPE.fullmatch(content_type):
         raise InvalidRequestError("is not a media type", field="content_type")
     return content_type
@@ -110,6 +114,7 @@ def _check_text(text: str, field: str) -> None:
 
 
 def _check_size(text: str, field: str) -> None:
+    expect(text, str, field, TEXT)
     try:
         size = len(text.encode())
     except UnicodeEncodeError:

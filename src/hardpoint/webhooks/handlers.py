@@ -165,6 +165,11 @@ class Handlers:
                 "this name already belongs to another function, or to other options",
                 fix="Stored jobs find their handler by name; give one of them name='...'",
             )
+        if not isinstance(pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
+            raise ConfigurationError(
+                f"handler {label}",
+                f"wants the type as text, not {type(pattern).__name__}",
+            )
         compiled = re.compile(fnmatch.translate(pattern))
         self._patterns.setdefault(source, []).append((compiled, label))
         self._matches.clear()
@@ -214,7 +219,7 @@ _MATCHES_MAX = 4096
 def _check(label: str, function: Function, timeout: float) -> None:
     """Refuse now what every attempt would fail of."""
     key = f"handler {label}"
-    if not (math.isfinite(timeout) and timeout > 0):
+    if not (isinstance(timeout, int | float) and math.isfinite(timeout) and timeout > 0):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
         raise ConfigurationError(key, "timeout must be positive seconds")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(key, "is a generator, which nobody would run", fix="Remove yield")

@@ -263,8 +263,20 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
     for setting in known - settings.keys():
         if parameters[setting].default is Parameter.empty:
             raise ConfigurationError(setting, "is missing", fix=f"{name} cannot do without it")
+    if not isinstance(secrets, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
+        raise _no_secrets("secrets", secrets)
+    for index, one in enumerate(secrets):
+        if not isinstance(one, str | Secret):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
+            raise _no_secrets(f"secrets[{index}]", one)
     wrapped = [Secret.value(one) if isinstance(one, str) else one for one in secrets]
     return kind(secrets=wrapped, **settings)
+
+
+def _no_secrets(key: str, given: object) -> ConfigurationError:
+    problem = f"is {type(given).__name__}"
+    return ConfigurationError(
+        key, problem, fix='Write secrets=["whsec_..."], or of Secret.env(...)'
+    )
 
 
 def settings_of(name: str) -> frozenset[str]:

@@ -1,0 +1,46 @@
+"""Arguments of the public verbs: of another type they are refused by name, before anything is sent.
+
+Type checkers say it sooner; not everybody has one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hardpoint.core.errors import InvalidRequestError
+
+Kinds = type | tuple[type, ...]
+
+TEXT: Final = "text"
+PAIRS: Final = 'a mapping such as {"order": "1001"}'
+BODY: Final = "the bytes as they came"
+NUMBER: Final = "a number"
+BYTES: Final = (bytes, bytearray, memoryview)
+
+
+def expect(value: object, kinds: Kinds, field: str, wanted: str) -> None:
+    """See that an argument is of a type that is taken.
+
+    Args:
+        value: as it was given.
+        kinds: what is taken.
+        field: the argument's name.
+        wanted: what to write instead.
+
+    Raises:
+        InvalidRequestError: it is of another; nothing was sent.
+    """
+    if not isinstance(value, kinds):
+        raise InvalidRequestError(f"is {type(value).__name__}; write {wanted}", field=field)
+
+
+def extras_of(extra: Mapping[str, Mapping[str, object]], provider: str) -> Mapping[str, Any]:
+    """What is passed on to a provider beside the port's own arguments.
+
+    Raises:
+        InvalidRequestError: it is no mapping of mappings.
+    """
+    wanted = f'{{"{provider}": {{...}}}}'
+    expect(extra, Mapping, "extra", wanted)
+    own = extra.get(provider, {})
+    expect(own, Mapping, f"extra.{provider}", wanted)
+    return own
