@@ -138,6 +138,16 @@ def test_a_wake_that_is_interrupted_is_made_up_for():
     entered(pool)
 
 
+def test_a_thread_that_was_woken_may_be_woken_again():
+    pool = BlockingTransport(Limits(connections=1))._pool
+    first, second = entered(pool), One()
+    pool.enter(second)
+    for _ in range(2):  # as after an interruption
+        pool._wake(second.waiter)
+    assert second.waiter.acquire(blocking=False)
+    pool.leave(first)
+
+
 def test_a_closed_pool_keeps_nothing():
     pool = pool_of()
     one, line = given_a_connection(pool)

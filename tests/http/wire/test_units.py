@@ -1,6 +1,7 @@
 """The parts that the shells share, where no server brings them to their edge."""
 
 import asyncio
+import os
 import select
 import socket
 import ssl
@@ -16,6 +17,7 @@ from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Headers, Request
+from hardpoint.http.wire import channel as channel_module
 from hardpoint.http.wire import trust
 from hardpoint.http.wire.aside import aside, told
 from hardpoint.http.wire.blocking_line import BlockingLine
@@ -259,6 +261,16 @@ def test_an_address_of_a_family_that_this_machine_does_not_have_is_passed_over()
             connected([odd], monotonic() + 5)
 
 
+def test_a_child_closes_its_copies_of_what_was_made_at_once():
+    sockets = channel_module._Sockets()
+    ours, closed = sockets.made(socket.socket), sockets.made(socket.socket)
+    closed.close()
+    copy = os.dup(ours.fileno())
+    sockets.forget()
+    assert ours.fileno() == -1
+    os.close(copy)
+
+
 def test_families_take_turns():
     six, four = literal(["::1", "::2"], 1), literal(["127.0.0.1"], 1)
     assert interleaved([*six, *four]) == [six[0], four[0], six[1]]
@@ -268,6 +280,23 @@ def test_a_connection_that_cannot_even_be_tried_leaves_no_socket():
     wrong = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", "no number"))
     with pytest.raises(TypeError):
         connected([wrong], monotonic() + 5)
+
+
+def test_what_work_aside_raises_is_told_to_whoever_asks():
+    def fail():
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        aside("hardpoint-test", fail).result(10)
+
+
+def test_where_the_system_has_no_thread_nothing_is_done_aside(monkeypatch):
+    def none(**_options):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading, "Thread", none)
+    with pytest.raises(OSError, match="new thread"):
+        aside("hardpoint-test", list)
 
 
 def test_whoever_gave_up_waiting_is_not_told():

@@ -108,7 +108,7 @@ class WireExchange(Generic[_Line]):
         self.reusable = False
         self.ended = False
 
-    def response(self) -> Response:
+    def response(self, line: _Line) -> Response:
         """The answer.
 
         Raises:
@@ -117,13 +117,10 @@ class WireExchange(Generic[_Line]):
         answer = self.answer
         if answer.whole:
             return answer.response()
-        raise self.failure()
+        raise self.failure(line)
 
-    def failure(self) -> BaseException:
+    def failure(self, line: _Line) -> BaseException:
         """Why there is no such answer."""
-        line = self.line
-        if line is None:
-            return no_answer(self.request, self.answer, None, in_time=self.in_time, sent=False)
         return line.failure or no_answer(
             self.request, self.answer, line.error, in_time=self.in_time, sent=line.sent
         )
@@ -154,7 +151,7 @@ class Pieces(AsyncIterator[bytes]):
         answer = self._exchange.answer
         status = answer.status
         if status is None or answer.broken or answer.refused:
-            raise self._exchange.failure()
+            raise self._exchange.failure(self._line)
         return StreamedResponse(status, answer.headers, self)
 
     async def __anext__(self) -> bytes:
@@ -172,7 +169,7 @@ class Pieces(AsyncIterator[bytes]):
                 if answer.whole:
                     raise StopAsyncIteration
                 if answer.over or not exchange.in_time or line.error is not None:
-                    raise exchange.failure()
+                    raise exchange.failure(line)
                 more = line.more()
                 exchange.in_time = more if isinstance(more, bool) else await more
         finally:

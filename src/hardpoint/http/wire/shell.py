@@ -66,7 +66,7 @@ class WireShell(ABC, Generic[_Line]):
             except BaseException:
                 _end(pool, exchange)
                 raise
-        return exchange.response()
+        return exchange.response(line)
 
     @asynccontextmanager
     async def stream(
