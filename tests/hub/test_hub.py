@@ -17,6 +17,7 @@ from hardpoint.core.errors import (
 from hardpoint.hub.events import ConfigurationLoaded, HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
+from hardpoint.resilience.events import CircuitChanged
 from hardpoint.store.driver import FORWARD
 from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
@@ -534,6 +535,29 @@ def test_events_of_a_forwarded_source_go_on_as_long_as_it_is_forwarded(folder):
     hub, received = asyncio.run(scenario())
     assert len(received) == 1
     assert states(hub) == {"evt_1": State.DONE, "evt_2": State.SKIPPED}
+
+
+def test_a_service_that_is_down_is_named_until_its_events_go_elsewhere(folder):
+    async def scenario():
+        async with service() as (nowhere, _):
+            pass
+        async with service() as (url, received):
+            hub, told = load(folder, CONFIGURATION + FORWARDING.format(url=nowhere))
+            async with hub:
+                for number in range(20):
+                    await deliver(hub, f"evt_{number}")
+                await until(hub.open_circuits)
+                await hub.reload()
+                assert hub.open_circuits() == ["forward/billing"]
+                load(folder, CONFIGURATION + FORWARDING.format(url=url))
+                await hub.reload()
+                assert hub.open_circuits() == []
+                await deliver(hub, "evt_new")
+                await until(lambda: received)
+            return told
+
+    told = asyncio.run(scenario())
+    assert [one.after for one in told.of(CircuitChanged)] == ["open"]
 
 
 def test_a_store_that_is_unavailable_at_the_end_does_not_keep_a_hub_from_stopping(folder):
