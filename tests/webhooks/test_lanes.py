@@ -206,6 +206,18 @@ def test_when_room_is_short_who_holds_less_goes_first():
     assert list(world.shares.grants(world.now)) == [world.lane("late")]
 
 
+def test_the_last_place_is_for_a_lane_that_waits_and_holds_less():
+    world = World(8, {"busy": 1, "late": 1})
+    world.prove("busy", "late")
+    for name in ["busy"] * 6 + ["late"]:
+        assert world.arrive(name)
+    late = world.lane("late")
+    world.shares.expect(late, world.now)
+    assert not world.shares.may_start(world.lane("busy"), world.now)
+    late.due = world.now + 1
+    assert world.shares.may_start(world.lane("busy"), world.now)
+
+
 def test_what_waits_in_the_store_goes_before_what_comes_in():
     world = World(4, {"busy": 1})
     world.prove("busy")
