@@ -177,6 +177,9 @@ def test_each_registration_is_looked_at(
         )
     )
     assert examine()[1]["oauth github"]["detail"] == "https://id.example, for login and connect"
+    monkeypatch.delenv("CLIENT_SECRET")
+    config.write_text(config.read_text().replace('client_secret = "env:CLIENT_SECRET"\n', ""))
+    assert examine()[1]["oauth github"]["result"] == "ok"  # a public client has none
 
 
 def test_what_is_known_of_the_library_comes_last_and_is_short(cli: Cli, config: Path) -> None:
