@@ -118,6 +118,9 @@ if TYPE_CHECKING:
     from hardpoint.store.events import BatchFailed as BatchFailed
     from hardpoint.store.events import Checkpointed as Checkpointed
     from hardpoint.store.events import GateHeldLong as GateHeldLong
+    from hardpoint.store.events import OwnerFound as OwnerFound
+    from hardpoint.store.events import OwnerMissing as OwnerMissing
+    from hardpoint.store.events import OwnershipTaken as OwnershipTaken
     from hardpoint.store.events import ResultNotRecorded as ResultNotRecorded
     from hardpoint.store.events import StoreBroken as StoreBroken
     from hardpoint.store.events import VaultAvailable as VaultAvailable
@@ -240,6 +243,9 @@ else:
                 "BatchFailed",
                 "Checkpointed",
                 "GateHeldLong",
+                "OwnerFound",
+                "OwnerMissing",
+                "OwnershipTaken",
                 "ResultNotRecorded",
                 "StoreBroken",
                 "VaultAvailable",

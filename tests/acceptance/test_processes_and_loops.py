@@ -22,7 +22,6 @@ from starlette.testclient import TestClient
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.money import Money
 from hardpoint.fakes.server import FakeServer
-from hardpoint.hub.events import DoorFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.providers.aws.fake import FakeS3
 from hardpoint.providers.sendgrid.fake import API_KEY as MAIL_KEY
@@ -293,25 +292,24 @@ def test_a_stop_elsewhere_waits_no_longer_than_its_bound(receiving, monkeypatch)
 # Processes
 
 
-def test_a_second_worker_says_so_at_once_and_takes_over_without_taking_the_site_down(receiving):
-    told = []
-    first, second = Hub.load(receiving), Hub.load(receiving, listeners=[told.append])
-    with TestClient(first.asgi()) as one:
-        began = time.monotonic()
-        with TestClient(second.asgi()) as other:
-            assert time.monotonic() - began < 10
-            (failed,) = [event for event in told if isinstance(event, DoorFailed)]
-            assert "--workers" in failed.error
-            assert "hardpoint serve app:hub" in failed.error
-            assert ask(one, 1, "/webhooks/shop") == 200
-            assert ask(other, 2, "/webhooks/shop") == 503
-            assert other.get("/healthz").status_code == 200
-            one.portal.call(first.stop)
-            deadline = time.monotonic() + 20
-            while ask(other, 3, "/webhooks/shop") != 200:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-    assert len([event for event in told if isinstance(event, DoorFailed)]) == 1
+def test_a_second_worker_hands_over_to_the_first_and_then_takes_its_place(receiving):
+    first, second = Hub.load(receiving), Hub.load(receiving)
+    handled = []
+
+    @first.on("shop")
+    @second.on("shop")
+    def handle(event, job):
+        handled.append(event.vendor_id)
+
+    with TestClient(first.asgi()) as one, TestClient(second.asgi()) as other:
+        assert [ask(one, 1, "/webhooks/shop"), ask(other, 2, "/webhooks/shop")] == [200, 200]
+        one.portal.call(first.stop)
+        assert ask(other, 3, "/webhooks/shop") == 200
+        deadline = time.monotonic() + 20
+        while len(handled) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert sorted(handled) == ["evt_1", "evt_2", "evt_3"]
 
 
 def test_a_second_server_ends_at_once_with_the_remedy(receiving):
@@ -323,7 +321,7 @@ def test_a_second_server_ends_at_once_with_the_remedy(receiving):
         )
         assert second.returncode != 0
         assert "--workers" in second.stderr
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 40
 
 
 @contextlib.contextmanager

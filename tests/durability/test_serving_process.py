@@ -10,12 +10,14 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 from collections import deque
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -269,3 +271,115 @@ def test_a_promise_that_is_broken_would_be_noticed(tmp_path):
         connection.execute("update paid set times = 2 where id = 'evt_2'")
     with pytest.raises(AssertionError):
         check(shop, vendor)
+
+
+# Several workers on one file
+
+
+class Workers(Shop):
+    """A folder in which `uvicorn --workers 4` runs, and its workers die."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        with (folder / "application.py").open("a") as code:
+            code.write("\napp = hub.asgi()\n")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.port = server.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def serve_by_workers(self):
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "uvicorn", "application:app", "--workers", "4"),
+                    *("--port", str(self.port), "--log-level", "warning"),
+                ],
+                cwd=self.folder,
+                env={**os.environ, "STRIPE_WEBHOOK_SECRET": SECRET},
+                stdout=log,
+                stderr=log,
+            )
+
+    def owner(self):
+        """The process that has the store, as its lock says."""
+        with contextlib.suppress(OSError, ValueError):
+            return int((self.folder / "shop.db.lock").read_text())
+        return None
+
+    def workers(self, parent):
+        """The web workers that there are now."""
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
+        return [int(one) for one in children.split() if b"spawn_main" in command_of(one)]
+
+
+def command_of(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+async def deaths(shop, vendor, parent, chance, count):
+    """Kills the owner, and now and then a guest, until so many have died; under load each time."""
+    for _ in range(count):
+        acknowledged = len(vendor.acknowledged)
+        await asyncio.sleep(chance.uniform(0.0, 0.4))
+        workers = []
+        while len(workers) < 3 or len(vendor.acknowledged) < acknowledged + 2 * CLIENTS:
+            await asyncio.sleep(0.02)
+            workers = await asyncio.to_thread(shop.workers, parent)
+        owner = shop.owner()
+        guests = [one for one in workers if one != owner]
+        victim = owner if owner in workers and chance.random() < 0.7 else chance.choice(guests)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+
+
+async def clients(shop, vendor, over):
+    """Sixteen connections, each made anew when its worker dies."""
+
+    async def one():
+        while not over():
+            await vendor.deliver(shop.url, over)
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(*(one() for _ in range(CLIENTS)))
+
+
+async def until_served(shop):
+    async with asyncio.timeout(120):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", shop.port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+
+def test_workers_that_are_killed_at_random_lose_nothing_and_repeat_nothing(tmp_path):
+    seed = int(os.environ.get("HARDPOINT_SEED") or random.SystemRandom().randrange(1 << 32))
+    shop, vendor, chance = Workers(tmp_path), Vendor(), random.Random(seed)
+
+    async def life():
+        parent = shop.serve_by_workers()
+        try:
+            await until_served(shop)
+            dying = asyncio.create_task(deaths(shop, vendor, parent, chance, KILLS))
+            await clients(shop, vendor, dying.done)
+            await dying
+            await clients(shop, vendor, lambda: not vendor.unheard)
+            parent.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(parent.wait, 60) == 0
+        finally:
+            parent.kill()
+            await asyncio.to_thread(parent.wait)
+        await last_life(shop, vendor)
+
+    try:
+        asyncio.run(life())
+        check(shop, vendor)
+        assert len(vendor.acknowledged) > 10 * KILLS  # there was load
+    except BaseException as error:
+        error.add_note(
+            f"repeat with HARDPOINT_SEED={seed}; {len(vendor.acknowledged)} acknowledged"
+        )
+        raise

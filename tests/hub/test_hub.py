@@ -19,6 +19,7 @@ from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.events import CircuitChanged
 from hardpoint.store.driver import FORWARD
+from hardpoint.store.events import OwnershipTaken, StoreBroken
 from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
 from hardpoint.webhooks.attempts import HandlerFinished
@@ -259,24 +260,41 @@ def test_a_defect_in_the_background_makes_the_hub_unhealthy_and_is_told(folder):
     assert isinstance(failed.exception, ZeroDivisionError)
 
 
-def test_a_store_beyond_repair_makes_the_hub_unhealthy_and_the_stop_does_not_wait(folder):
+def test_a_store_that_breaks_is_opened_anew_and_its_events_are_handled(folder):
     hub, told = load(folder)
+    slow = asyncio.Event()
 
     @hub.on("billing")
-    async def slow(event, job):
-        await asyncio.sleep(60)
+    async def handle(event, job):
+        if job.attempt == 1:
+            await slow.wait()
 
     async def scenario():
-        await hub.start()
-        await deliver(hub)
-        await until(lambda: hub.worker.running)
-        hub.store.break_down("the disk lies")
-        await until(lambda: hub.failure)
-        began = time.monotonic()
-        await hub.stop(grace=60)
-        return time.monotonic() - began
+        async with hub:
+            await deliver(hub)
+            await until(lambda: hub.worker.running)
+            hub.store.break_down("the disk lies")
+            await until(lambda: len(told.of(OwnershipTaken)) == 2)
+            assert await deliver(hub, "evt_2") is STORED
+            slow.set()
+            await until(lambda: set(states(hub).values()) == {State.DONE})
 
-    assert asyncio.run(scenario()) < 10
+    asyncio.run(scenario())
+    assert hub.failure is None
+    assert "the disk lies" in told.of(StoreBroken)[0].reason
+    assert told.of(HubFailed) == []
+
+
+def test_a_store_that_only_calls_use_and_breaks_makes_the_hub_unhealthy(folder):
+    hub, told = load(folder, "[store]\nurl = 'sqlite:events.db'\n")
+
+    async def scenario():
+        async with hub:
+            await hub.open()
+            hub.store.break_down("the disk lies")
+            await until(lambda: hub.failure)
+
+    asyncio.run(scenario())
     assert isinstance(hub.failure, StoreCorruptError)
     (failed,) = told.of(HubFailed)
     assert failed.error.startswith("StoreCorruptError: ")
@@ -291,7 +309,7 @@ def test_the_first_failure_is_the_one_that_is_told_and_a_new_start_forgets_it(fo
             await deliver(hub)
             await until(lambda: hub.failure)
             hub.store.break_down("second")
-            await until(lambda: all(task.done() for task in hub.life._tasks))
+            await until(lambda: len(told.of(OwnershipTaken)) == 2)
         first = hub.failure
         del hub.store.complete
         async with hub:

@@ -17,7 +17,12 @@ import httpx2
 import pytest
 import uvloop
 
-from hardpoint.core.errors import ConfigurationError, StoreCorruptError, TimedOutError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    StoreCorruptError,
+    StoreUnavailableError,
+    TimedOutError,
+)
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.service import runfile
@@ -33,6 +38,7 @@ from hardpoint.service.server import (
     new_event_loop,
     serve,
 )
+from hardpoint.store.events import OwnerMissing
 from hardpoint.webhooks.inbox import RequestsRefused
 
 SOON = Patience(soft_seconds=0.05, drain_seconds=10, handler_seconds=10, store_seconds=10)
@@ -258,14 +264,51 @@ def test_a_store_that_cannot_be_opened_ends_it_and_frees_the_ports(site, hub):
     assert not runfile.path_of(hub.settings.store.path).exists()
 
 
-def test_a_store_found_broken_ends_it_with_the_reason(site, hub, told):
+def test_a_defect_in_the_background_ends_it_with_the_reason(site, hub, told):
+    @hub.on("shop")
+    async def handle(event, job) -> None:
+        pass
+
+    async def complete(completion):
+        raise ZeroDivisionError("a defect")
+
+    hub.store.complete = complete
+
     async def scenario(site: Site) -> None:
-        hub.store.break_down("the disk was pulled")
+        await site.post("evt_1")
         await told.has(HubFailed)
 
-    with pytest.raises(StoreCorruptError, match="the disk was pulled"):
+    with pytest.raises(ZeroDivisionError):
         site(scenario)
     assert ServerStopping(reason="the hub has failed") in told
+
+
+def test_a_store_that_breaks_makes_it_unready_until_it_is_open_again(site, hub, told):
+    async def scenario(site: Site) -> None:
+        aside = hub.store.path.with_name("aside.db")
+        hub.store.path.rename(aside)
+        hub.store.break_down("the disk was pulled")
+        await told.has(OwnerMissing)
+        unready = await site.readiness()
+        assert (unready["ready"], "put that back" in unready["reasons"][0]) == (False, True)
+        assert (await site.post("evt_1")).status_code == 503
+        assert not hub.store.path.exists()
+        aside.rename(hub.store.path)
+        while not (await site.readiness())["ready"]:
+            await asyncio.sleep(0.01)
+        assert (await site.post("evt_1")).status_code == 200
+
+    site(scenario)
+
+
+def test_a_store_that_another_process_has_is_refused(site, hub):
+    async def scenario() -> None:
+        async with Hub(hub.settings):
+            serving = asyncio.create_task(Server(hub, port=0, admin_port=0).run())
+            with pytest.raises(StoreUnavailableError, match=f"in use by process {os.getpid()}"):
+                await asyncio.wait_for(serving, 20)
+
+    asyncio.run(scenario())
 
 
 def test_a_stop_that_takes_too_long_ends_the_process(site, hub, told):

@@ -35,6 +35,7 @@ from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.store.driver import FORWARD
 from hardpoint.store.engine import Role
+from hardpoint.store.guests import SharedStore
 from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_TIMEOUT, Forwarder, Target
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
@@ -87,6 +88,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         self.generation = 0
         self.handlers = Handlers()
         self.once = Once(self.journal, self._clock)
+        self.shared = SharedStore(self.store)
         self._transport = AsyncTransport(FORWARD_LIMITS)
         self._key_transport = AsyncTransport(UNTRUSTED)
         self._targets: dict[str, Target] = {}
@@ -101,7 +103,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
             threads=settings.worker.threads,
         )
         self.receiver = Inbox(
-            self.store,
+            self.shared,
             self.handlers,
             self.worker,
             clock=self._clock,
@@ -210,7 +212,10 @@ class Hub(BaseHub, CallsOut, StoredEvents):
 
     async def open(self, role: Role = Role.OPERATE) -> None:
         """Open the store alone, to retry or replay or call out without serving."""
-        await self.store.ensure_open(role)
+        await self.shared.ensure_open(role)
+
+    async def _open(self) -> None:
+        await self.shared.ensure_open(Role.OPERATE)
 
     async def start(self, *, wait: bool = True) -> None:
         """Accept webhooks and handle them; a hub that was started already is left alone.
@@ -232,7 +237,8 @@ class Hub(BaseHub, CallsOut, StoredEvents):
     @property
     def waiting(self) -> StoreUnavailableError | None:
         """Why a hub that was started takes no webhooks yet; None if it does."""
-        return self.life.waiting
+        problem = self.shared.problem
+        return self.life.waiting or (StoreUnavailableError(problem) if problem else None)
 
     async def stop(self, grace: float = 10.0) -> None:
         """Let running handlers finish for `grace` seconds, release the rest, close the store.

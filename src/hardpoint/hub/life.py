@@ -7,6 +7,7 @@ client. What ran there runs no more, and whoever needs the hub next starts it wh
 import asyncio
 import threading
 from asyncio import AbstractEventLoop
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
@@ -15,7 +16,6 @@ from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
-from hardpoint.store.engine import Role
 
 if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub
@@ -25,6 +25,8 @@ TRY_SECONDS = 1.0
 """Between two tries to open a store that another process has, or that cannot be had now."""
 CANCELLED_SECONDS = 0.1
 """How long a loop may take to end after it has cancelled everything."""
+LAY_DOWN_SECONDS = 10.0
+"""What handlers may take to end when another process is to have the store."""
 ELSEWHERE_SECONDS = 10.0
 """How much longer than its grace a stop in another loop may take."""
 
@@ -84,13 +86,14 @@ class Life:
             await self._open(wait=wait)
         except BaseException:
             self._home = None
+            await hub.shared.stop()
             raise
         hub.failure = None
+        self._run(asyncio.create_task(self._tend()))
         if self.waiting is not None:
             self._run(asyncio.create_task(self._wait()))
-        elif hub.settings.webhooks:
-            self._handle()
-        self._run(asyncio.create_task(self._tend()))
+        else:
+            self._begin()
         if hub.settings.identity.describe_themselves:
             asked = asyncio.Event()
             self._run(asyncio.create_task(meet_issuers(hub.accounts, hub.listeners, asked)))
@@ -100,10 +103,35 @@ class Life:
     async def receive(self) -> None:
         """Begin to handle webhooks in a hub that was started when it had no source of them."""
         hub = self._hub
-        begun = self._handling in self._tasks or self.waiting is not None
+        begun = hub.shared.started or self.waiting is not None
         if hub.settings.webhooks and self._tasks and not begun:
-            await hub.open(Role.SERVE)  # a call may have opened it long since
-            self._handle()
+            await hub.shared.start(self)  # a call may have opened the store long since
+            self._begin()
+
+    # What works on the store in the process that owns it; see `Crew`
+
+    def take_up(self) -> None:
+        """Run handlers, from now on."""
+        if self._handling is None and self._tasks and self.waiting is None:
+            self._handling = asyncio.create_task(self._hub.worker.run())
+            self._run(self._handling)
+
+    async def lay_down(self, *, clean: bool) -> None:
+        """Run none any more: the store broke, or another process is to have it."""
+        handling, self._handling = self._handling, None
+        if handling is not None:
+            await self._hub.worker.stop(LAY_DOWN_SECONDS if clean else 0)
+            self._tasks.remove(handling)
+            handling.cancel()
+            await asyncio.wait({handling})
+
+    def arrived(self, handlers: Sequence[str], source: str) -> None:
+        """Other processes have brought work for these handlers; unknown ones are theirs."""
+        worker, known = self._hub.worker, self._hub.handlers.names()
+        if not handlers:
+            worker.resume()
+        elif mine := [name for name in handlers if name in known]:
+            worker.notify(mine, source)
 
     async def stop(self, grace: float) -> None:
         """See `Hub.stop`."""
@@ -114,7 +142,7 @@ class Life:
         left, self._home = self._home, None
         if left is not None and left is not here:
             await self._leave(left)
-        tasks, self._tasks = self._tasks, []
+        tasks, self._tasks, self._handling = self._tasks, [], None
         hub = self._hub
         if self.waiting is not None:
             self.waiting = None
@@ -129,11 +157,12 @@ class Life:
                 with suppress(StoreUnavailableError):
                     await hub.receiver.flush()
         finally:
+            await hub.shared.stop(clean=hub.failure is None)
             await hub.close()
 
     async def _leave(self, loop: AbstractEventLoop) -> None:
         """Take leave of a loop that runs no more; the store gives back what was leased there."""
-        tasks, self._tasks = self._tasks, []
+        tasks, self._tasks, self._handling = self._tasks, [], None
         self.waiting = None
         for task in tasks:
             if loop.is_closed():
@@ -141,6 +170,7 @@ class Life:
                     task.get_coro().close()  # pyright: ignore[reportOptionalMemberAccess]
             else:
                 task.cancel()
+        await self._hub.shared.stop()
         await self._hub.store.close()
 
     async def _open(self, *, wait: bool) -> None:
@@ -153,7 +183,7 @@ class Life:
             if hub.settings.identity.vault is not None:
                 await hub.vault.open()
             if hub.settings.webhooks:
-                await hub.open(Role.SERVE)
+                await hub.shared.start(self)
         except StoreUnavailableError as error:
             if not wait:
                 raise
@@ -167,12 +197,12 @@ class Life:
         while self.waiting is not None:
             await asyncio.sleep(TRY_SECONDS)
             await self._open(wait=True)
-        if self._hub.settings.webhooks:
-            self._handle()
+        self._begin()
 
-    def _handle(self) -> None:
-        self._handling = asyncio.create_task(self._hub.worker.run())
-        self._run(self._handling)
+    def _begin(self) -> None:
+        """All that was waited for is there; whether this process owns the store may change."""
+        if self._hub.shared.started and self._hub.shared.owner:
+            self.take_up()
 
     def _run(self, task: asyncio.Task[None]) -> None:
         self._tasks.append(task)
@@ -185,7 +215,7 @@ class Life:
             await asyncio.sleep(TEND_SECONDS)
             with suppress(StoreUnavailableError):
                 await hub.receiver.flush()
-            if hub.store.broken is not None:
+            if hub.store.broken is not None and not hub.shared.started:
                 raise StoreCorruptError(hub.store.broken)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

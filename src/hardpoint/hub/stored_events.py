@@ -5,6 +5,7 @@ import asyncio
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.life import Life
 from hardpoint.store.engine import StoreEngine
+from hardpoint.store.guests import SharedStore
 from hardpoint.store.views import StoreReader
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.worker import Worker
@@ -14,6 +15,7 @@ class StoredEvents:
     """The methods of a hub that concern its stored events."""
 
     store: StoreEngine
+    shared: SharedStore
     worker: Worker
     handlers: Handlers
     life: Life
@@ -34,7 +36,7 @@ class StoredEvents:
             reason: why, likewise.
         """
         self.life.check()
-        count = await self.store.retry(event_id, handler, actor=actor, reason=reason)
+        count = await self.shared.retry(event_id, handler, actor=actor, reason=reason)
         self.worker.resume()
         return count
 
@@ -64,7 +66,7 @@ class StoredEvents:
             known = ", ".join(self.handlers.names())
             raise ConfigurationError(f"handler {handler}", "is not known", fix=f"Known: {known}")
         names = (handler,) if handler else await asyncio.to_thread(self._wanted, event_id)
-        count = await self.store.replay(event_id, names, force=force, actor=actor, reason=reason)
+        count = await self.shared.replay(event_id, names, force=force, actor=actor, reason=reason)
         self.worker.resume()
         return count
 
@@ -83,7 +85,7 @@ class StoredEvents:
             actor: who says so, likewise.
         """
         self.life.check()
-        return await self.store.resolve(event_id, handler, note=note, actor=actor)
+        return await self.shared.resolve(event_id, handler, note=note, actor=actor)
 
     def _wanted(self, event_id: str) -> tuple[str, ...]:
         reader = self.reader()

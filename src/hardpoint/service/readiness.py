@@ -121,6 +121,8 @@ class Readiness:
     async def _ask_store(self) -> tuple[str | None, float | None]:
         """What is wrong with the store, and the age of its backlog."""
         names = self._hub.handlers.names()
+        if not self._hub.shared.owner:  # it has broken: it comes back, or passes to another process
+            return self._hub.shared.problem, None
         try:
             async with asyncio.timeout(self._patience):
                 due = await self._hub.store.next_due(names)

@@ -18,7 +18,12 @@ from typing import final
 import msgspec
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import ConfigurationError, MisuseError, TimedOutError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MisuseError,
+    StoreUnavailableError,
+    TimedOutError,
+)
 from hardpoint.hub.asgi import InboxApp
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
@@ -152,6 +157,7 @@ class Server:
             with self._signals(reloader), self._watched():
                 await hub.start(wait=False)
                 try:
+                    _refuse_guest(hub)
                     cut = await self._serve(public, admin, reloader)
                 finally:
                     await self._stop_hub()
@@ -260,6 +266,15 @@ class Server:
         if self._stopping.is_set():
             self._exit(128 + number)
         self.stop(number.name)
+
+
+def _refuse_guest(hub: Hub) -> None:
+    """A server of its own handles events, which only the process can that has the store."""
+    if not hub.shared.owner:
+        raise StoreUnavailableError(
+            f"{hub.settings.store.path} is in use by process {hub.shared.owner_pid}: stop that, or "
+            "let it serve alone"
+        )
 
 
 def serve(server: Server) -> None:

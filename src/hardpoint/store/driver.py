@@ -54,8 +54,11 @@ class Outcome(StrEnum):
     """It may have acted elsewhere, and only a person can find out: it is not tried again."""
 
 
-class NewEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False, array_like=True):
     """A verified event on its way into the store.
+
+    It may come from another process, and from another version of this one: fields are only ever
+    added, at the end and with a default.
 
     Attributes:
         id: ours.

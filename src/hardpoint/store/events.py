@@ -45,9 +45,36 @@ class BatchFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StoreBroken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The store cannot be used again in this process: end it, and start anew."""
+    """The store cannot be used until it is opened anew, as a hub that receives does by itself."""
 
     severity: ClassVar[str] = "error"
+    reason: str
+
+
+class OwnershipTaken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """This process has the store from now on; others hand over to it what they accept.
+
+    Attributes:
+        boot: the number of this opening.
+    """
+
+    boot: int
+
+
+class OwnerFound(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Another process has the store, and stores what this one accepts.
+
+    Attributes:
+        pid: that process.
+    """
+
+    pid: int
+
+
+class OwnerMissing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """This process can neither have the store nor reach whoever has it. It goes on trying."""
+
+    severity: ClassVar[str] = "warning"
     reason: str
 
 

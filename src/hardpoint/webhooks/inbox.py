@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, final
+from typing import ClassVar, Protocol, final
 
 import msgspec
 
@@ -21,7 +21,6 @@ from hardpoint.store.driver import (
     Stored,
     lane_of,
 )
-from hardpoint.store.engine import InboxStore
 from hardpoint.store.keys import key_of, routing_hash
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
 from hardpoint.webhooks.delivery import VerifiedDelivery
@@ -74,6 +73,18 @@ class ReceptionFault(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the code; the message of the error may hold what it was about."""
 
 
+class AcceptingStore(Protocol):
+    """What receiving needs of a store; see `InboxStore`."""
+
+    def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
+        """Store an event durably; `done` is called in this loop once it is."""
+        ...
+
+    async def refuse(self, counts: Sequence[Refusals]) -> None:
+        """Add to the counters of refused requests."""
+        ...
+
+
 @final
 class Inbox:
     """Takes requests for all sources and hands new events to the worker.
@@ -90,7 +101,7 @@ class Inbox:
 
     def __init__(
         self,
-        store: InboxStore,
+        store: AcceptingStore,
         handlers: Handlers,
         worker: Worker,
         *,

@@ -93,7 +93,7 @@ def test_a_failed_sync_breaks_the_store_and_is_never_tried_again(stage, faults, 
         faults.add("commit", code, "disk I/O error")
         with pytest.raises(StoreUnavailableError, match="disk I/O error"):
             await desk.accept("evt_1")
-        assert "Restart the server" in desk.store.broken
+        assert "has to be opened anew" in desk.store.broken
         faults.clear()
         faults.seen.clear()
         with pytest.raises(StoreUnavailableError, match="can no longer be used"):

@@ -70,6 +70,7 @@ class Database:
         busy: seconds to wait for a lock held outside this process.
         kind: the connection's class.
         turn_seconds: how long to wait for the gate.
+        known: which file it has to be; None for any, which is made when it is missing.
 
     Attributes:
         boot: the number of this opening, once it has one. Another opening has the next; should a
@@ -84,15 +85,17 @@ class Database:
         busy: float,
         kind: type[sqlite3.Connection],
         turn_seconds: float = 5.0,
+        known: tuple[int, int] | None = None,
     ) -> None:
         self.path = path
         self.gate = gate
         self._turn_seconds = turn_seconds
         self.broken: str | None = None
         self.boot: int | None = None
-        create_private(path)
+        self.inode = known or _made(path)
+        if inode_of(path) != self.inode:
+            raise StoreUnavailableError(f"{path} is not the file that it was: put that back")
         refuse_misfit(path)
-        self.inode = inode_of(path)
         self._companions: dict[Path, tuple[int, int] | None] = {}
         try:
             self.connection = sqlite3.connect(
@@ -218,7 +221,10 @@ class Database:
         Raises:
             StoreUnavailableError: always.
         """
-        self.broken = f"{self.path} can no longer be used: {reason}. Restart the server"
+        self.broken = (
+            f"{self.path} can no longer be used: {reason}. It has to be opened anew; a hub that "
+            "receives webhooks does so by itself"
+        )
         raise StoreUnavailableError(self.broken)
 
     def close(self) -> None:
@@ -231,6 +237,11 @@ class Database:
     def leak(self) -> None:
         """Have the connection never closed, not even with the process."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.connection))
+
+
+def _made(path: Path) -> tuple[int, int] | None:
+    create_private(path)
+    return inode_of(path)
 
 
 _PASSIVE = MARK + "pragma wal_checkpoint(passive)"

@@ -54,6 +54,7 @@ class Engine:
         retention: Retention | None,
         listeners: Listeners,
         kind: type[sqlite3.Connection],
+        known: tuple[int, int] | None = None,
     ) -> None:
         self._clock = clock
         self._limits = limits
@@ -63,7 +64,7 @@ class Engine:
         """By kind: the reason told last, when it is due again, how often it came meanwhile."""
         self._told_broken = False
         self._database = database = Database(
-            path, gate=gate, busy=limits.busy, kind=kind, turn_seconds=limits.gate
+            path, gate=gate, busy=limits.busy, kind=kind, turn_seconds=limits.gate, known=known
         )
         connection = database.connection
         self.calls = CallRows(connection, Moment(clock.now(), clock.monotonic()))

@@ -91,15 +91,19 @@ class LockFile:
             StoreUnavailableError: another process has it still.
         """
         for _ in range(max(0, round(wait / _POLL))):
-            if self._take():
+            if self.take():
                 return
             time.sleep(_POLL)
-        if not self._take():
-            raise StoreUnavailableError(
-                f"{self._database} is in use by {self._holder()}: one process receives into a "
-                "SQLite store. Of several workers (--workers) let each only call out, and run one "
-                "`hardpoint serve app:hub` that receives"
-            )
+        if not self.take():
+            raise self.refusal()
+
+    def refusal(self) -> StoreUnavailableError:
+        """Why it cannot be had: who has it."""
+        return StoreUnavailableError(
+            f"{self._database} is in use by {self._holder()}: one process has a SQLite store open. "
+            "Of several workers (--workers) the others hand over to it what they receive; calls "
+            "that the store has to note are made in that process"
+        )
 
     def release(self) -> None:
         """Let the lock go; does nothing when it is not held."""
@@ -111,7 +115,12 @@ class LockFile:
         """A forked child shares the lock; were it to outlive us, nobody could take the store."""
         self.release()
 
-    def _take(self) -> bool:
+    def take(self) -> bool:
+        """Take it if it can be had now.
+
+        Raises:
+            StoreUnavailableError: the file cannot be opened.
+        """
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

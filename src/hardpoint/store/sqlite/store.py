@@ -72,7 +72,6 @@ class SqliteStore(Unshared):
         self.listeners = Listeners() if listeners is None else listeners
         self._retention = retention
         self._kind = kind
-        self._lock = LockFile(self.path)
         self._mutex = threading.Lock()
         self._writer: Writer | None = None
         self._engine: Engine | None = None
@@ -82,13 +81,18 @@ class SqliteStore(Unshared):
 
     @property
     def broken(self) -> str | None:
-        """Why the store can never be used again in this process; None while it can."""
+        """Why the store cannot be used until it is opened anew; None while it can."""
         return None if self._engine is None else self._engine.broken
 
     @property
     def is_open(self) -> bool:
         """Whether it was opened, and not closed since."""
         return self._writer is not None and self._engine is not None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is open, or about to be."""
+        return self._writer is not None
 
     @property
     def engine(self) -> Engine:
@@ -145,6 +149,28 @@ class SqliteStore(Unshared):
         writer, _ = self._begin()
         await self._opened_by(writer)
 
+    async def take(
+        self,
+        lock: LockFile,
+        *,
+        known: tuple[int, int] | None,
+        home: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        """Open it under a lock that is held already, which passes to the store.
+
+        Args:
+            lock: let go when the store is closed, or cannot be opened.
+            known: which file it has to be; None for any, which is made when it is missing.
+            home: where listeners are told.
+
+        Raises:
+            StoreUnavailableError, StoreCorruptError: see `open`.
+        """
+        writer, mine = self._begin(lock, known, home)
+        if not mine:  # the application opens it at this moment, and will not get this lock
+            lock.release()
+        await self._opened_by(writer)
+
     def open_blocking(self) -> None:
         """The same for a process of threads alone: it can keep a journal, and accept nothing.
 
@@ -157,14 +183,28 @@ class SqliteStore(Unshared):
         """Finish what was submitted, and let go of a store that was opened by `open_blocking`."""
         run(self.close())
 
-    def _begin(self) -> tuple[Writer, bool]:
+    def _begin(
+        self,
+        lock: LockFile | None = None,
+        known: tuple[int, int] | None = None,
+        home: asyncio.AbstractEventLoop | None = None,
+    ) -> tuple[Writer, bool]:
         """Begin to open, unless that has been done; whether it had to be."""
+        held = lock or LockFile(self.path)
+
+        def open_engine() -> Engine:
+            return self._open_engine(held, known, take=lock is None)
+
         with self._mutex:
             if self._writer is not None:
                 return self._writer, False
             self._engine = None
             writer = self._writer = Writer(
-                self._open_engine, self.limits, told=self._tell, closed=self._lock.release
+                open_engine,
+                self.limits,
+                told=self._tell,
+                closed=held.release,
+                home=home or _get_running_loop(),
             )
         writer.start()
         return writer, True
@@ -367,11 +407,12 @@ class SqliteStore(Unshared):
             )
         return engine, writer
 
-    def _open_engine(self) -> Engine:
+    def _open_engine(self, lock: LockFile, known: tuple[int, int] | None, *, take: bool) -> Engine:
         """On the writer's thread."""
-        refuse_inherited(self.path)
-        self._lock.acquire(self.limits.lock_wait)
         try:
+            refuse_inherited(self.path)
+            if take:
+                lock.acquire(self.limits.lock_wait)
             with undivided():
                 return Engine(
                     self.path,
@@ -381,9 +422,10 @@ class SqliteStore(Unshared):
                     retention=self._retention,
                     listeners=self.listeners,
                     kind=self._kind,
+                    known=known,
                 )
         except BaseException:
-            self._lock.release()
+            lock.release()
             raise
 
     def _tell(self, news: Sequence[object]) -> None:

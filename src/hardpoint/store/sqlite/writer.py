@@ -62,9 +62,9 @@ class Writer:
     Args:
         open_engine: opens the store; runs on the writer's thread.
         limits: how much goes into one group, and how much may wait.
-        told: takes the engine's telemetry: in the loop that made this, while it runs, else on the
-            writer's thread.
+        told: takes the engine's telemetry: in `home`, while that runs, else on the writer's thread.
         closed: called once the store is closed, on the writer's thread.
+        home: the loop to tell it in.
     """
 
     def __init__(
@@ -74,12 +74,13 @@ class Writer:
         *,
         told: Callable[[Sequence[object]], None],
         closed: Callable[[], None],
+        home: AbstractEventLoop | None,
     ) -> None:
         self._open_engine = open_engine
         self._closed = closed
         self._limits = limits
         self._told = told
-        self._home = _get_running_loop()
+        self._home = home
         self._accepts: deque[_Waiting] = deque()
         self._rows = self._bytes = 0
         self._oldest = inf

@@ -1,0 +1,453 @@
+"""Decides what this process is to the store: its owner, a guest of the owner, or neither for now.
+
+It looks for an owner at the socket first, and tries the lock only when nobody answers there. When
+the line to the owner ends, it begins anew; so does an owner whose store broke. It runs on a thread
+of its own, with a loop of its own: an application that blocks its loop holds up no takeover.
+
+It never ends but by `stop`. A first opening may make the file; after that it is this one file or
+none, so that a database that was moved away for a moment is not followed by an empty one.
+"""
+
+import asyncio
+import concurrent.futures
+import os
+import random
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final, Protocol, final
+
+from hardpoint.core.errors import StoreError, StoreUnavailableError
+from hardpoint.store.driver import Accepted, NewEvent
+from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
+from hardpoint.store.guests.frames import (
+    VERSIONS,
+    CountAsked,
+    Frame,
+    FrameError,
+    FrameKind,
+    GuestRequest,
+    Hello,
+    Told,
+    items_in,
+    pack,
+    text_in,
+    told_in,
+    welcome_in,
+)
+from hardpoint.store.guests.lines import FrameLine, address_of, connect
+from hardpoint.store.guests.outbox import Outbox
+from hardpoint.store.guests.server import GuestServer, carry_out
+from hardpoint.store.sqlite import SqliteStore
+from hardpoint.store.sqlite.files import LockFile
+
+PATIENCE_SECONDS: Final = 2.5
+"""For an accept: the most impatient vendors wait three seconds."""
+ASK_SECONDS: Final = 10.0
+FIRST_SECONDS: Final = 1.0
+"""After so long without an owner and without the lock, a start has failed."""
+STOP_SECONDS: Final = 2.0
+"""What a guest that stops waits for its last answers."""
+SHORT_SECONDS: Final = 0.05
+"""A line that ended sooner is not tried again before so long."""
+AGAIN_SECONDS: Final = 0.5
+"""After an opening that failed."""
+AGAIN_SECONDS_MAX: Final = 30.0
+"""The same for a store that breaks again and again."""
+_LOOK_SECONDS: Final = 0.1
+_CREW_SECONDS: Final = 15.0
+
+
+class Crew(Protocol):
+    """What works on the store in the process that owns it."""
+
+    @property
+    def home(self) -> asyncio.AbstractEventLoop | None:
+        """The loop it works in; None while there is none."""
+        ...
+
+    def take_up(self) -> None:
+        """This process owns the store now. Called in `home`."""
+        ...
+
+    async def lay_down(self, *, clean: bool) -> None:
+        """It does so no more, or will not in a moment: end what runs. Called in `home`."""
+        ...
+
+    def arrived(self, handlers: Sequence[str], source: str) -> None:
+        """Guests have brought work for these handlers, or for any. Called in `home`."""
+        ...
+
+
+_forked: list[object] = []
+"""In a forked child: loops of the parent's, which may not be closed here."""
+
+
+@final
+class StoreKeeper:
+    """Keeps this process in touch with one store, until it is stopped; see `SharedStore`.
+
+    Args:
+        store: that this process opens when it is the owner.
+        crew: told when that begins and ends.
+        patience: seconds for which an accept may wait.
+
+    Attributes:
+        owner: this process has the store open, and takes what others bring.
+        problem: why it is neither owner nor guest; None while it is, or may be in a moment.
+        owner_pid: whose guest it is.
+    """
+
+    def __init__(
+        self, store: SqliteStore, crew: Crew, *, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        self.owner = False
+        self.problem: str | None = None
+        self.owner_pid: int | None = None
+        self.first: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._store = store
+        self._crew = crew
+        limits = store.limits
+        self._outbox = Outbox(
+            patience=patience, rows=limits.pending_rows, body_bytes=limits.pending_bytes
+        )
+        self._session = secrets.token_hex(8)
+        self._known: tuple[int, int] | None = None
+        self._since = time.monotonic()
+        self._again = AGAIN_SECONDS
+        self._server: GuestServer | None = None
+        self._visit: FrameLine | None = None
+        self._line: FrameLine | None = None
+        self._asks: dict[int, asyncio.Future[Told | None]] = {}
+        self._asked = 0
+        self._nudged = False
+        self._expiry: asyncio.TimerHandle | None = None
+        self._stop_at: float | None = None
+        self._clean = True
+        self._loop = asyncio.SelectorEventLoop()
+        self._changed = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="hardpoint-keeper", daemon=True)
+
+    # For any thread
+
+    def start(self) -> None:
+        """Begin to look for an owner; `first` has the first outcome."""
+        self._thread.start()
+
+    def stop(self, *, clean: bool) -> None:
+        """Let the store go, or take leave of its owner; `ended` is set when that is done."""
+        self._clean = clean
+        self._stop_at = time.monotonic() + STOP_SECONDS
+        self._post(self._changed.set)
+
+    def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
+        """See `InboxStore`; it waits for a takeover, within its patience."""
+        store = self._store
+        if self.owner:
+            try:
+                store.accept(event, done)
+            except StoreUnavailableError:
+                # It broke or was closed just now: the next owner takes the event, but its jobs
+                # cannot be leased to this process any more.
+                if event.lease or self._usable():
+                    raise
+            else:
+                return
+        elif event.lease or self.problem is not None:
+            raise StoreUnavailableError(self.problem or "the store has just passed to another")
+        self._outbox.add(event, done)
+        if not self._nudged:
+            self._nudged = True
+            self._post(self._flush)
+
+    async def ask(self, asked: GuestRequest) -> int:
+        """Have the owner do it, whoever that is.
+
+        Raises:
+            StoreUnavailableError: it was not done, or nobody can tell.
+        """
+        asking = asyncio.run_coroutine_threadsafe(self._ask(asked), self._loop)
+        return await asyncio.wrap_future(asking)
+
+    def forget(self) -> None:
+        """In a forked child: nothing of it is ours, but the copies of its sockets are to go."""
+        _forked.append(self)
+        if self._server is not None:
+            self._server.forget()
+        if self._visit is not None:
+            self._visit.forget()
+
+    def _post(self, function: Callable[[], object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:  # it has ended
+            self._outbox.close("the store was closed")
+
+    # On the keeper's thread
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._keep())
+        finally:
+            self._loop.close()
+            self.ended.set_result(None)
+
+    async def _keep(self) -> None:
+        while not self._over():
+            try:
+                pause = await self._turn()
+            except Exception as error:  # noqa: BLE001 - whatever it is, there is no other keeper
+                self._missing(error)
+                pause = self._again
+            await self._sleep(pause)
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._outbox.close("the store was closed")
+
+    def _over(self) -> bool:
+        stop_at = self._stop_at
+        if stop_at is None:
+            return False
+        # What was accepted and not answered is worth a moment, and even an opening.
+        hopeless = self.problem is not None or time.monotonic() >= stop_at
+        return hopeless or not self._outbox.owing
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        self._changed.clear()
+
+    async def _turn(self) -> float:
+        """Be what can be, until that ends; gives the seconds to wait before the next try."""
+        path = self._store.path
+        if self._store.begun:  # the application has opened it before, or a slow disk just now
+            await self._own(None)
+            return 0.0
+        lock = LockFile(path)
+        try:
+            sock = connect(address_of(path))
+        except BlockingIOError:  # more ask than can be let in
+            return self._wait_for(lock)
+        if sock is not None:
+            await self._be_guest(sock)
+            return 0.0 if self.problem is None else AGAIN_SECONDS
+        if not lock.take():
+            return self._wait_for(lock)
+        await self._own(lock)
+        return 0.0
+
+    def _wait_for(self, lock: LockFile) -> float:
+        """Somebody has the store, and nobody answers: it begins or ends, or is no server."""
+        if time.monotonic() - self._since > FIRST_SECONDS:
+            self._missing(StoreUnavailableError(f"{lock.refusal()}. It does not answer now"))
+        return random.uniform(0.005, 0.015)  # noqa: S311 - so that not all try at a time
+
+    # A guest
+
+    async def _be_guest(self, sock: socket.socket) -> None:
+        began = time.monotonic()
+        line = FrameLine(self._loop, sock, heard=self._heard, ended=self._hung_up)
+        self._visit = line
+        hello = Hello(VERSIONS, self._session, os.getpid())
+        line.send(pack(FrameKind.HELLO, 0, hello))
+        while line.open and not self._over():
+            await self._sleep(_LOOK_SECONDS if self._line is None or self._stop_at else 60.0)
+            if self._line is None and time.monotonic() - began > FIRST_SECONDS:
+                self._missing(StoreUnavailableError("the process that owns it does not answer"))
+        line.send(pack(FrameKind.BYE, 0, None))
+        line.close()
+        self._visit = self._line = self.owner_pid = None
+        self._since = time.monotonic()
+        self._outbox.begin_line()
+        asks, self._asks = self._asks, {}
+        for asking in asks.values():
+            _ = asking.cancelled() or asking.set_result(None)
+        if self._since - began < SHORT_SECONDS:
+            await self._sleep(SHORT_SECONDS)
+
+    def _heard(self, frame: Frame) -> None:
+        if frame.kind is FrameKind.ACCEPTED:
+            self._outbox.answered(frame.number, items_in(frame.payload))
+        elif frame.kind is FrameKind.WELCOME:
+            self._welcomed(frame)
+        elif frame.kind is FrameKind.ANSWER:
+            told = told_in(frame.payload)
+            asking = self._asks.pop(frame.number, None)
+            if asking is not None:
+                _ = asking.cancelled() or asking.set_result(told)
+        elif frame.kind is FrameKind.REFUSED:
+            self._missing(StoreUnavailableError(text_in(frame.payload)))
+        elif frame.kind is not FrameKind.BYE:
+            raise FrameError(f"an owner does not say {frame.kind.name}")
+        if frame.kind in _LAST and self._visit is not None:
+            self._visit.close()
+        if self._stop_at is not None or frame.kind in _LAST:
+            self._changed.set()
+
+    def _welcomed(self, frame: Frame) -> None:
+        welcome = welcome_in(frame.payload)
+        self._known, self._line = welcome.file, self._visit
+        self.owner_pid, self.problem = welcome.pid, None
+        self._outbox.begin_line()
+        self._emit(OwnerFound(pid=welcome.pid))
+        self._found()
+
+    def _hung_up(self, reason: str) -> None:
+        self._changed.set()
+
+    # The owner
+
+    async def _own(self, lock: LockFile | None) -> None:
+        store = self._store
+        if lock is None:
+            await store.ensure_open()
+        else:
+            await store.take(lock, home=self._crew.home, known=self._known)
+        self._known = store.engine.inode
+        self._server = server = self._serve()
+        self.owner, self.problem = True, None
+        began = time.monotonic()
+        self._emit(OwnershipTaken(boot=store.engine.boot))
+        if self._stop_at is None:  # a process that stops begins nothing
+            self._call_home(self._crew.take_up)
+        self._found()
+        while not self._over() and self._usable():
+            await self._sleep(_LOOK_SECONDS)
+        self.owner = False
+        broken = store.is_open and store.broken is not None
+        if server is not None:
+            server.stop_listening()
+        if self._stop_at is None:
+            await self._send_crew_home(clean=not broken)
+        try:
+            await store.close(clean=self._clean and not broken)
+        finally:
+            if server is not None:
+                server.hang_up()
+            self._server = None
+            self._since = time.monotonic()
+        if broken:
+            lived = self._since - began
+            self._again = AGAIN_SECONDS if lived > AGAIN_SECONDS_MAX else self._again
+            await self._sleep(self._again)
+            self._again = min(2 * self._again, AGAIN_SECONDS_MAX)
+
+    def _usable(self) -> bool:
+        return self._store.is_open and self._store.broken is None
+
+    def _serve(self) -> GuestServer | None:
+        store, engine = self._store, self._store.engine
+        try:
+            return GuestServer(
+                self._loop,
+                address_of(store.path),
+                store,
+                boot=engine.boot,
+                file=engine.inode or (0, 0),
+                arrived=self._arrived,
+            )
+        except (OSError, StoreError) as error:
+            self._emit(OwnerMissing(reason=f"no other process can join: {error}"))
+            return None
+
+    def _arrived(self, handlers: Sequence[str], source: str) -> None:
+        self._call_home(partial(self._crew.arrived, handlers, source))
+
+    async def _send_crew_home(self, *, clean: bool) -> None:
+        home = self._crew.home
+        if home is not None:
+            ending = self._crew.lay_down(clean=clean)
+            try:
+                future = asyncio.run_coroutine_threadsafe(ending, home)
+                await asyncio.wait({asyncio.wrap_future(future)}, timeout=_CREW_SECONDS)
+            except RuntimeError:  # the loop was closed
+                ending.close()
+
+    # Both
+
+    def _found(self) -> None:
+        """There is an owner: this process or another. Nobody needs to wait any more."""
+        if not self.first.done():
+            self.first.set_result(None)
+        self._flush()
+        self._changed.set()
+
+    def _missing(self, error: Exception) -> None:
+        """There is none, and that will not pass in a moment."""
+        if not isinstance(error, StoreError):
+            error = StoreUnavailableError(f"{type(error).__name__}: {error}")
+        known, self.problem = self.problem, str(error)
+        if not self.first.done():
+            self.first.set_exception(error)
+        elif known != self.problem:  # else whoever starts it tells
+            self._emit(OwnerMissing(reason=self.problem))
+
+    def _flush(self) -> None:
+        self._nudged = False
+        if self.owner and self._usable():
+            self._outbox.hand_in(self._store)
+        elif self.owner:
+            self._changed.set()
+        elif self._line is not None:
+            self._outbox.send(self._line)
+        if self._expiry is None:
+            self._expire()
+
+    def _expire(self) -> None:
+        left = self._outbox.expire()
+        self._expiry = None if left is None else self._loop.call_later(left, self._expire)
+
+    async def _ask(self, asked: GuestRequest) -> int:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                while True:
+                    if self.owner:
+                        return await carry_out(self._store, asked)
+                    if self.problem is not None:
+                        raise StoreUnavailableError(self.problem)
+                    if self._line is None:
+                        await asyncio.sleep(_LOOK_SECONDS / 10)
+                        continue
+                    told = await self._ask_owner(self._line, asked)
+                    if told is not None:
+                        if told.error is not None:
+                            raise StoreUnavailableError(told.error)
+                        return told.result
+                    if isinstance(asked, CountAsked):
+                        return 0  # a count that is lost is better than one that is doubled
+        except TimeoutError:
+            raise StoreUnavailableError(
+                "the process that owns the store did not answer in time"
+            ) from None
+
+    async def _ask_owner(self, line: FrameLine, asked: GuestRequest) -> Told | None:
+        self._asked += 1
+        self._asks[self._asked] = asking = self._loop.create_future()
+        number = self._asked
+        line.send(pack(FrameKind.ASK, number, asked))
+        try:
+            return await asking
+        finally:
+            self._asks.pop(number, None)  # an answer that comes later is for nobody
+
+    def _call_home(self, function: Callable[[], object]) -> None:
+        home = self._crew.home
+        if home is not None:
+            with suppress(RuntimeError):  # it was closed
+                home.call_soon_threadsafe(function)
+
+    def _emit(self, event: object) -> None:
+        home = self._crew.home
+        if home is None:
+            self._store.listeners.emit(event)
+        else:
+            self._call_home(partial(self._store.listeners.emit, event))
+
+
+_LAST: Final = frozenset({FrameKind.BYE, FrameKind.REFUSED})

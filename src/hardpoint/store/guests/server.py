@@ -1,0 +1,333 @@
+"""The owner's end: takes what guests hand over, and answers once it is durable.
+
+It lives in the loop of the keeper's thread, and hands events to the writer's thread itself, so a
+handler that blocks the application's loop holds nobody else's webhooks up.
+"""
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol, final
+
+import msgspec
+
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.store.driver import Accepted, NewEvent, Stored
+from hardpoint.store.engine import InboxStore
+from hardpoint.store.guests.frames import (
+    FAULTY,
+    VERSIONS,
+    AcceptItem,
+    CountAsked,
+    Frame,
+    FrameError,
+    FrameKind,
+    GuestRequest,
+    Hello,
+    ReplayAsked,
+    RetryAsked,
+    Told,
+    Welcome,
+    asked_in,
+    events_in,
+    hello_in,
+    pack,
+)
+from hardpoint.store.guests.lines import FrameLine, listen, peer_user
+
+HALF_SECONDS: Final = 10.0
+"""For a HELLO, and for the rest of a frame that has begun."""
+HELD_BYTES_MAX: Final = 128 << 20
+"""Of frames that are not whole, over all lines."""
+SESSIONS_MAX: Final = 1000
+_TICK_SECONDS: Final = 1.0
+
+Arrived = Callable[[Sequence[str], str], object]
+"""Told that there is work in the store: for these handlers of a source, or, without, for any."""
+
+
+class GuestStore(InboxStore, Protocol):
+    """The open store, as a server asks it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes anything; False as soon as it begins to close."""
+        ...
+
+
+async def carry_out(store: InboxStore, asked: GuestRequest) -> int:
+    """Have the store do what was asked, by a guest or by this process itself."""
+    if isinstance(asked, CountAsked):
+        await store.refuse(asked.refusals)
+        return 0
+    if isinstance(asked, RetryAsked):
+        return await store.retry(asked.event, asked.handler, actor=asked.actor, reason=asked.reason)
+    if isinstance(asked, ReplayAsked):
+        return await store.replay(
+            asked.event,
+            asked.handlers,
+            force=asked.force,
+            actor=asked.actor,
+            reason=asked.reason,
+        )
+    return await store.resolve(asked.event, asked.handler, note=asked.note, actor=asked.actor)
+
+
+@final
+class GuestServer:
+    """Listens at an address, for whoever else has work for the store. Belongs to one loop.
+
+    Args:
+        loop: that it is called in.
+        address: where; the lock's holder alone may.
+        store: open.
+        boot: the number of its opening.
+        file: which file that is.
+        arrived: told what guests have brought.
+        user_of: whose process is at the other end of a socket.
+
+    Raises (from the constructor):
+        OSError: it cannot listen there.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        address: Path,
+        store: GuestStore,
+        *,
+        boot: int,
+        file: tuple[int, int],
+        arrived: Arrived,
+        user_of: Callable[[socket.socket], int] = peer_user,
+    ) -> None:
+        self.loop = loop
+        self.store = store
+        self.boot = boot
+        self.file = file
+        self._arrived = arrived
+        self._user_of = user_of
+        self._address = address
+        self._sessions: set[_Session] = set()
+        self._news: set[tuple[Sequence[str], str]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._socket = listen(address)
+        loop.add_reader(self._socket, self._knocked)
+        self._ticking = loop.call_later(_TICK_SECONDS, self._tick)
+
+    @property
+    def guests(self) -> list[Hello]:
+        """Who is connected."""
+        return [one.hello for one in self._sessions if one.hello is not None]
+
+    @property
+    def usable(self) -> bool:
+        """Whether the store can take anything yet."""
+        return self.store.is_open and self.store.broken is None
+
+    def stop_listening(self) -> None:
+        """Let nobody in any more; what came before is answered still."""
+        self._ticking.cancel()
+        self.loop.remove_reader(self._socket)
+        with suppress(OSError):  # it was removed, which did no harm
+            self._address.unlink()
+        self._socket.close()
+
+    def hang_up(self) -> None:
+        """Say goodbye to everybody: what was not answered is for the next owner."""
+        for task in self._tasks:
+            task.cancel()
+        for session in [*self._sessions]:
+            session.line.send(pack(FrameKind.BYE, 0, None))
+            session.leave()
+
+    def forget(self) -> None:
+        """In a forked child."""
+        self._socket.close()
+        for session in self._sessions:
+            session.line.forget()
+
+    def left(self, session: "_Session") -> None:
+        """One has gone."""
+        self._sessions.discard(session)
+
+    def carry_out(self, session: "_Session", number: int, asked: GuestRequest) -> None:
+        """Do what was asked, and answer when it is done."""
+        task = self.loop.create_task(self._carry_out(session, number, asked))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, session: "_Session", number: int, asked: GuestRequest) -> None:
+        try:
+            told = Told(None, await carry_out(self.store, asked))
+        except Exception as error:  # noqa: BLE001 - whatever it is, who asked is told
+            if not self.usable:
+                session.leave()
+                return
+            told = Told(str(error))
+        session.line.send(pack(FrameKind.ANSWER, number, told))
+        if told.result:
+            self.arrived((), "")
+
+    def arrived(self, handlers: Sequence[str], source: str) -> None:
+        """Tell of new work, once for all that was committed together."""
+        if not self._news:
+            self.loop.call_soon(self._tell)
+        self._news.add((handlers, source))
+
+    def _tell(self) -> None:
+        news, self._news = self._news, set()
+        for handlers, source in news:
+            self._arrived(handlers, source)
+
+    def _knocked(self) -> None:
+        try:
+            sock, _ = self._socket.accept()
+        except OSError:  # gone already, or too many files are open
+            return
+        sock.setblocking(False)
+        if self._user_of(sock) not in {os.geteuid(), 0} or len(self._sessions) >= SESSIONS_MAX:
+            sock.close()
+            return
+        self._sessions.add(_Session(self, sock))
+
+    def _tick(self) -> None:
+        """Hang up on whoever keeps a place, or memory, with half a message."""
+        self._ticking = self.loop.call_later(_TICK_SECONDS, self._tick)
+        now = self.loop.time()
+        for session in [*self._sessions]:
+            silent = session.hello is None and now - session.since > HALF_SECONDS
+            if silent or session.line.half_for > HALF_SECONDS:
+                session.refuse("no whole message came in time")
+
+    def check_held(self, session: "_Session") -> None:
+        """Hang up on one when too much is held over all."""
+        if sum(one.line.held for one in self._sessions) > HELD_BYTES_MAX:
+            session.refuse("too many bytes of unfinished messages")
+
+
+@final
+class _Lot:
+    """The events of one ACCEPT, and what became of them so far."""
+
+    __slots__ = ("items", "left", "number")
+
+    def __init__(self, number: int, count: int) -> None:
+        self.number = number
+        self.left = count
+        self.items: list[AcceptItem] = [None] * count
+
+
+@final
+class _Session:
+    """One guest's line."""
+
+    def __init__(self, server: GuestServer, sock: socket.socket) -> None:
+        self.hello: Hello | None = None
+        self.since = server.loop.time()
+        self._server = server
+        self._lots: deque[_Lot] = deque()
+        self._left = False
+        self.line = FrameLine(
+            server.loop, sock, heard=self._heard, ended=self._ended, grew=self._grew
+        )
+
+    def leave(self) -> None:
+        """Hang up. What was not answered yet is not answered here any more."""
+        self._left = True
+        self._server.left(self)
+        self.line.hang_up()
+
+    def refuse(self, reason: str) -> None:
+        """Hang up, and say why."""
+        self.line.send(pack(FrameKind.REFUSED, 0, reason))
+        self.leave()
+
+    def _ended(self, reason: str) -> None:
+        self._left = True
+        self._server.left(self)
+
+    def _grew(self) -> None:
+        self._server.check_held(self)
+
+    def _heard(self, frame: Frame) -> None:
+        try:
+            self._take(frame)
+        except FrameError as error:
+            self.refuse(str(error))
+
+    def _take(self, frame: Frame) -> None:
+        if self.hello is None:
+            self._greet(frame)
+        elif frame.kind is FrameKind.ACCEPT:
+            self._accept(frame.number, events_in(frame.payload))
+        elif frame.kind is FrameKind.ASK:
+            self._ask(frame)
+        elif frame.kind is FrameKind.BYE:
+            self.leave()
+        else:
+            raise FrameError(f"a guest does not say {frame.kind.name}")
+
+    def _greet(self, frame: Frame) -> None:
+        if frame.kind is not FrameKind.HELLO:
+            raise FrameError("HELLO comes first")
+        hello = hello_in(frame.payload)
+        both = set(hello.versions) & set(VERSIONS)
+        if not both:
+            spoken, heard = _list(VERSIONS), _list(hello.versions)
+            raise FrameError(f"process {os.getpid()} speaks version {spoken}, and not {heard}")
+        self.hello = hello
+        server = self._server
+        welcome = Welcome(max(both), os.getpid(), server.boot, server.file)
+        self.line.send(pack(FrameKind.WELCOME, 0, welcome))
+
+    def _ask(self, frame: Frame) -> None:
+        try:
+            asked = asked_in(frame.payload)
+        except FrameError as error:  # a newer guest may know more than we do
+            told = Told(f"process {os.getpid()} does not understand it: {error}")
+            self.line.send(pack(FrameKind.ANSWER, frame.number, told))
+        else:
+            self._server.carry_out(self, frame.number, asked)
+
+    def _accept(self, number: int, events: Sequence[NewEvent]) -> None:
+        lot = _Lot(number, len(events))
+        self._lots.append(lot)
+        for place, event in enumerate(events):
+            # The jobs are for whoever claims them here: a guest runs none.
+            mine = msgspec.structs.replace(event, lease=False) if event.lease else event
+            done = partial(self._stored, lot, place, event)
+            try:
+                self._server.store.accept(mine, done)
+            except StoreUnavailableError as error:
+                done(error)
+
+    def _stored(self, lot: _Lot, place: int, event: NewEvent, result: Accepted | Exception) -> None:
+        server = self._server
+        if isinstance(result, Accepted):
+            if result.stored is not Stored.NEW:
+                lot.items[place] = (result.stored, result.id)
+            elif event.handlers:
+                server.arrived(event.handlers, event.source)
+        elif not server.usable:
+            self.leave()
+        elif isinstance(result, StoreUnavailableError):
+            lot.items[place] = str(result)
+        else:
+            lot.items[place] = (FAULTY, str(result))
+        if self._left:
+            return
+        lot.left -= 1
+        lots = self._lots
+        while lots and not lots[0].left:
+            done = lots.popleft()
+            self.line.send(pack(FrameKind.ACCEPTED, done.number, done.items))
+
+
+def _list(versions: Sequence[int]) -> str:
+    return ", ".join(map(str, versions)) or "none"

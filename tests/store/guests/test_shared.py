@@ -1,0 +1,322 @@
+"""What is asked beside accepts, by owner and guest, and how each of them ends."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from contextlib import closing
+
+import pytest
+
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.store.driver import Refusals, Stored
+from hardpoint.store.engine import Role
+from hardpoint.store.events import OwnershipTaken
+from hardpoint.store.guests import SharedStore, frames, keeper
+from hardpoint.store.guests.frames import FrameKind
+from hardpoint.store.guests.outbox import Outbox
+
+from .conftest import ids, made, new_event, owner_by_hand, until
+
+# Whatever else is asked
+
+
+def test_operators_and_counters_reach_the_owner(play, path):
+    async def story(first, second):
+        shared = second.shared
+        await first.store.open()
+        await first.shared.refuse([Refusals("billing", "too_large", 5, 2)])
+        await first.start()
+        await second.start()
+        for member in (first, second):
+            await member.shared.refuse([Refusals("billing", "too_large", 5, 2)])
+        await second.accept(1, handlers=("a",))
+        await until(lambda: ("arrived", ("a",), "billing") in first.heard)
+        assert await shared.retry("0192-1", actor="anna") == 0  # it is due already
+        assert await shared.replay("0192-1", ["b"], force=True) == 1
+        await until(lambda: ("arrived", (), "") in first.heard)
+        assert await shared.resolve("0192-1", note="seen") == 2
+        assert await first.shared.resolve("0192-1", note="seen") == 0
+        with pytest.raises(StoreUnavailableError, match="does not understand it"):
+            await shared.retry(b"no text")
+
+    play(story)
+    with closing(sqlite3.connect(path)) as connection:
+        (count,) = connection.execute("select sum(count) from hardpoint_refused").fetchone()
+    assert count == 6
+
+
+def test_what_was_asked_of_an_owner_that_died_is_asked_of_the_next(play, path):
+    async def story(member):
+        file = await made(path)
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest(file=file)
+            await starting
+            asked = asyncio.create_task(member.shared.retry("e"))
+            counted = asyncio.create_task(member.shared.refuse([Refusals("a", "b", 5, 2)]))
+            await peer.hear()
+            await peer.hear()
+        assert await asked == 0
+        await counted  # once or not at all: it may have been counted before the end
+
+    play(story, count=1)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select count(*) from hardpoint_refused").fetchone() == (0,)
+        assert connection.execute("select action from hardpoint_audit").fetchall() == [("retry",)]
+
+
+def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
+    monkeypatch.setattr(keeper, "ASK_SECONDS", 0.05)
+
+    async def story(member):
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest()
+            await starting
+            with pytest.raises(StoreUnavailableError, match="did not answer in time"):
+                await member.shared.retry("e")
+            monkeypatch.setattr(keeper, "ASK_SECONDS", 20)
+            asked = await peer.hear()
+            await peer.say(FrameKind.ANSWER, asked.number, frames.Told(None, 1))
+            asking = asyncio.create_task(member.shared.retry("e"))
+            asked = await peer.hear()
+            await peer.say(FrameKind.ANSWER, asked.number, frames.Told("no, never"))
+            with pytest.raises(StoreUnavailableError, match="no, never"):
+                await asking
+
+    play(story, count=1)
+
+
+def test_what_only_the_owner_can_do_is_refused_elsewhere(play, path):
+    async def story(first, second, third):
+        await first.shared.ensure_open()
+        await first.shared.ensure_open()
+        await first.start()
+        await first.shared.ensure_open()
+        await second.start()
+        with pytest.raises(StoreUnavailableError, match=f"owned by process {os.getpid()}"):
+            await second.shared.ensure_open()
+        with pytest.raises(StoreUnavailableError, match="in use by process"):
+            await third.shared.ensure_open()
+
+    play(story, count=3)
+
+
+def test_what_only_the_owner_can_do_waits_for_a_takeover(play, path):
+    async def story(member):
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest(file=(0, 0))
+            await starting
+            member.shared._keeper._known = None
+            owner._listening.close()
+            peer.close()
+            await until(lambda: member.shared.owner_pid is None)
+            with pytest.raises(StoreUnavailableError, match="owned by process unknown"):
+                await member.shared.ensure_open()
+            opening = asyncio.create_task(member.shared.ensure_open())
+            await asyncio.sleep(0)
+            owner._lock.release()
+            await opening
+
+    play(story, count=1, patience=0.3)
+
+
+def test_a_store_made_for_many_processes_needs_no_keeper(path):
+    asked = []
+
+    class Many:
+        async def ensure_open(self, role):
+            asked.append(role)
+
+        async def retry(self, event, handler=None, *, actor="", reason=""):
+            return 3
+
+        def accept(self, event, done):
+            done(event.id)
+
+    async def scene():
+        shared = SharedStore(Many())
+        await shared.ensure_open()
+        await shared.start(None)
+        await shared.start(None)
+        assert (shared.started, shared.owner, shared.owner_pid, shared.problem) == (
+            *(True, True, None),
+            None,
+        )
+        assert await shared.retry("e") == 3
+        shared.accept(new_event(1), asked.append)
+        await shared.stop()
+        assert not shared.started
+
+    asyncio.run(scene())
+    assert asked == [Role.OPERATE, Role.SERVE, "0192-1"]
+
+
+def test_what_waits_for_a_store_that_is_full_when_it_is_taken_over_hears_so(store):
+    async def scene():
+        outbox = Outbox(patience=20, rows=10, body_bytes=1000)
+        answer = asyncio.get_running_loop().create_future()
+        outbox.add(new_event(1), answer.set_result)
+        store.refusing = "5000 events wait"
+        outbox.hand_in(store)
+        assert str(await answer) == "5000 events wait"
+
+    asyncio.run(scene())
+
+
+# The end
+
+
+def test_a_guest_that_stops_waits_for_its_answers(play, path):
+    async def story(member):
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest()
+            await starting
+            answer = member.submit(1)
+            frame = await peer.hear()
+            stopping = asyncio.create_task(member.stop())
+            await asyncio.sleep(0.02)
+            assert not stopping.done()
+            await peer.say(FrameKind.ACCEPTED, frame.number, [None])
+            assert (await answer).stored is Stored.NEW
+            assert (await peer.hear()).kind is FrameKind.BYE
+            await stopping
+
+    play(story, count=1)
+
+
+def test_a_guest_that_stops_takes_a_dead_owners_place_for_what_it_owes(play, path):
+    async def story(member):
+        file = await made(path)
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest(file=file)
+            await starting
+            answer = member.submit(1)
+            await peer.hear()
+            stopping = asyncio.create_task(member.stop())
+            await asyncio.sleep(0.02)
+        await stopping
+        assert (await answer).stored is Stored.NEW
+        assert "take up" not in member.heard
+
+    play(story, count=1)
+    assert ids(path) == ["evt_1"]
+
+
+def test_a_guest_that_stops_does_not_wait_for_ever(play, path, monkeypatch):
+    monkeypatch.setattr(keeper, "STOP_SECONDS", 0.05)
+
+    async def story(member):
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            await owner.guest()
+            await starting
+            answer = member.submit(1)
+            keeping = member.shared._keeper
+            await member.stop()
+            assert "was closed" in str(await answer)
+            keeping.stop(clean=True)  # again, when it has ended
+            with pytest.raises(StoreUnavailableError, match="was closed"):
+                keeping.accept(new_event(2), print)
+
+    play(story, count=1)
+
+
+def test_a_store_that_was_closed_beside_it_is_opened_again(play, path):
+    async def story(member):
+        await member.start()
+        await member.store.close()
+        await until(lambda: len(member.of(OwnershipTaken)) == 2)
+        await member.accept(1)
+
+    play(story, count=1)
+
+
+def test_a_crew_whose_loop_has_ended_holds_nothing_up(play, path, monkeypatch):
+    monkeypatch.setattr(keeper, "AGAIN_SECONDS", 0.01)
+
+    async def story(member, other, third):
+        closed = asyncio.new_event_loop()
+        closed.close()
+        member.home = closed
+        await member.start()
+        member.store.break_down("the disk lies")
+        await until(lambda: member.store.broken is None and member.shared.owner)
+        member.home = None
+        member.store.break_down("the disk lies")
+        await until(lambda: member.store.broken is None and member.shared.owner)
+        assert len(member.of(OwnershipTaken)) == 1
+
+    play(story, count=3)
+
+
+def test_an_answer_for_a_loop_that_has_ended_is_dropped(play, path):
+    async def story(first, second):
+        await first.start()
+        await second.start()
+        turn = first.store.gate.acquire()
+
+        def elsewhere():
+            async def submit():
+                second.submit(1)
+
+            asyncio.run(submit())
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        await asyncio.to_thread(thread.join)
+        first.store.gate.release(turn)
+        await second.accept(2)
+
+    play(story)
+    assert sorted(ids(path)) == ["evt_1", "evt_2"]
+
+
+def test_a_callback_that_fails_spoils_no_other_answer(play, path):
+    async def story(first, second):
+        await first.start()
+        await second.start()
+        failed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: failed.set())
+        second.shared.accept(new_event(1), lambda _: 1 / 0)
+        await second.accept(2)
+        await failed.wait()
+
+    play(story)
+
+
+def test_a_forked_child_closes_its_copies_of_the_lines(play, path):
+    async def story(first, second):
+        await first.start()
+        await second.start()
+        server = first.shared._keeper._server
+        await until(lambda: server.guests)
+        (session,) = server._sessions
+        mine = [server._socket, session.line._sock, second.shared._keeper._visit._sock]
+        numbers = [one.fileno() for one in mine]
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                left = [number for number in numbers if exists(number)]
+                code = len(left) + first.shared.started + second.shared.started
+            finally:
+                os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+        assert all(exists(number) for number in numbers)
+        await second.accept(1)
+
+    play(story)
+
+
+def exists(descriptor):
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
