@@ -18,9 +18,8 @@ def chosen_rows(*, quick: bool, only: str) -> list[Row]:
     for part in ("floors", "others", "ours"):
         import_module(f"bench.overhead.{part}")
     if quick:
-        gated = {
-            (g.mode, g.path, n) for g in GATES for n in ("bare", g.floor, f"hardpoint {g.ours}")
-        }
+        gated = {row for gate in GATES for row in gate.rows}
+        gated |= {(gate.mode, gate.path, "bare") for gate in GATES}
         return [row for key, row in ROWS.items() if key in gated]
     wanted = [part for part in only.split(",") if part]
     return [

@@ -38,14 +38,15 @@ def as_text(samples: Samples, processes: int, missing: set[str]) -> str:
                     f"{mark} {key[2]:52}{middle[key]:8.0f}{middle[key] / bare:9.1f}"
                     f"{spread(samples[key]):8.0%}"
                 )
-    lines += ["", f"{'target':32}{'':16}{'ns':>8}{'floor':>8}{'ratio':>8}{'target':>8}"]
+    lines += ["", f"{'target':32}{'':18}{'ns':>8}{'beside':>8}{'ratio':>8}{'target':>8}"]
     for gate in GATES:
-        ours = middle[gate.mode, gate.path, f"hardpoint {gate.ours}"]
-        floor = middle[gate.mode, gate.path, gate.floor]
-        lines.append(
-            f"{gate.mode + ', ' + gate.path:24}{gate.ours:24}{ours:8.0f}{floor:8.0f}"
-            f"{gate.measured(middle):8.2f}{gate.ratio:8.2f}  {gate.verdict(middle)}"
-        )
+        verdict = gate.verdict(middle)
+        if verdict != "not run":
+            ours, other = (middle[row] for row in gate.rows)
+            lines.append(
+                f"{gate.mode + ', ' + gate.path:24}{gate.ours:26}{ours:8.0f}{other:8.0f}"
+                f"{gate.measured(middle):8.2f}{gate.ratio:8.2f}  {verdict}  beside {gate.beside}"
+            )
     if missing:
         lines += ["", "Not installed, left out: " + ", ".join(sorted(missing))]
     return "\n".join(lines)
@@ -68,11 +69,14 @@ def as_json(samples: Samples, processes: int, missing: set[str]) -> str:
             "mode": gate.mode,
             "path": gate.path,
             "name": gate.ours,
+            "beside": gate.beside,
             "ratio": round(gate.measured(middle), 3),
-            "target": gate.ratio,
+            "target": round(gate.ratio, 3),
+            "firm": gate.firm,
             "verdict": gate.verdict(middle),
         }
         for gate in GATES
+        if gate.verdict(middle) != "not run"
     ]
     return json.dumps(
         {

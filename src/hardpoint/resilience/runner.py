@@ -138,7 +138,8 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                         if asynchronous:
                             loop, lane = watch.latest
                             if tasks is not None:
-                                if loop._thread_id != get_ident():
+                                # Where a place is held has just been looked up.
+                                if loop is not held and loop._thread_id != get_ident():
                                     loop, lane = watch.here()
                                 task = tasks.get(loop)
                             else:
