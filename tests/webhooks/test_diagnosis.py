@@ -139,6 +139,12 @@ def test_a_body_that_cannot_be_what_was_sent_is_told_from_another_secret(
     assert said in diagnosis.message
 
 
+def test_a_body_that_is_no_json_may_still_be_what_was_sent() -> None:
+    good = signed("stripe", STRIPE, EVENT)
+    request = WebhookRequest(headers=good.headers, body=b"a=1")
+    assert judged(request, "whsec_other").reason == "signature_mismatch"
+
+
 def pairs(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers]
 

@@ -18,7 +18,6 @@ from hardpoint.cli.options import (
     commands,
     terminal_of,
 )
-from hardpoint.core.errors import ConfigurationError
 from hardpoint.webhooks.diagnosis import Diagnosis, diagnose
 from hardpoint.webhooks.verification import WebhookRequest
 
@@ -91,10 +90,7 @@ def _of_another(
 ) -> Diagnosis | None:
     """What is found where another source of the configuration has the secret."""
     for name, secrets in given.others.items():
-        try:
-            found = diagnose(provider, request, secrets, now=now, **given.settings)
-        except ConfigurationError:
-            continue  # its secret is not at hand
+        found = diagnose(provider, request, secrets, now=now, **given.settings)
         if found.ok or found.reason == "stale_timestamp":
             message = f"it is signed with a secret of [webhooks.{name}], another source"
             return Diagnosis(ok=False, reason="other_source", message=message)
