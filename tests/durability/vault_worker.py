@@ -146,7 +146,7 @@ def doomed(path, url, rotation, clock, step):
         listeners=Listeners(lambda event: isinstance(event, lethal) and die()),
     )
     if step == "spooled":
-        file = vault._refresher._by.file
+        file = vault._refresher._effects.file
         transactions = iter([file.transaction])
 
         def once():

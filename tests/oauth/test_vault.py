@@ -526,7 +526,7 @@ def test_a_process_remembers_so_many_and_no_more(world, monkeypatch):
     for name in ("a", "b", "c"):
         there.do(there.vault.put_key(name, Secret.value("canary-key")))
         there.token(name)
-    assert len(there.vault._fresh._known) == 2
+    assert len(there.vault._cache._known) == 2
 
 
 # Its shells

@@ -17,7 +17,7 @@ async def enter(room, effects, until=inf):
     if room.free > 0:
         room.free -= 1
         if room.home is not asyncio.get_running_loop():
-            room.settle(asyncio.get_running_loop())
+            room.assign(asyncio.get_running_loop())
         return effects.monotonic()
     return await room.wait(effects.monotonic(), until)
 

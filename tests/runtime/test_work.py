@@ -55,14 +55,14 @@ def test_tasks_that_ask_for_the_same_share_one_job():
         asking = [asyncio.create_task(work.join("key", gate)) for _ in range(20)]
         while not gate.entered.is_set():
             await asyncio.sleep(0)
-        assert work.under_way("key")
-        assert not work.under_way("other")
+        assert work.in_flight("key")
+        assert not work.in_flight("other")
         asking[0].cancel()
         gate.open.set()
         found = await asyncio.gather(*asking, return_exceptions=True)
         assert isinstance(found[0], asyncio.CancelledError)
         assert found[1:] == [1] * 19
-        assert not work.under_way("key")
+        assert not work.in_flight("key")
         assert await work.join("key", gate) == 2
         await work.close()
 
@@ -99,7 +99,7 @@ def test_a_loop_that_ends_leaves_the_job_to_be_finished():
     gate.open.set()
     asyncio.run(work.close())
     assert gate.count == 1
-    assert not work.under_way("key")
+    assert not work.in_flight("key")
 
 
 def test_a_forked_child_begins_anew():
@@ -116,8 +116,8 @@ def test_a_forked_child_begins_anew():
     pools = dict(threaded._pools)
     for one in (threaded, threaded._flights, blocking._flights):
         one.forget()
-    assert not threaded.under_way("key")
-    assert not blocking.under_way("key")
+    assert not threaded.in_flight("key")
+    assert not blocking.in_flight("key")
     assert asyncio.run(threaded.join("key", lambda: "child")) == "child"
     assert run(blocking.join("key", lambda: "child")) == "child"
     for gate in gates:
@@ -138,7 +138,7 @@ def test_threads_that_ask_for_the_same_wait_for_the_first():
     assert gate.entered.wait(10)
     for thread in threads[1:]:
         thread.start()
-    assert work.under_way("key")
+    assert work.in_flight("key")
     gate.open.set()
     for thread in threads:
         thread.join()

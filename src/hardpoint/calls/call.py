@@ -292,7 +292,7 @@ class _Call(Generic[_Result]):
         try:
             result = await self._attempt()
         except Exception as error:
-            failure = self._judged(error)
+            failure = self._failure_of(error)
             effect = recognise(failure).effect or Effect.UNKNOWN
             self.in_doubt = self._operation.repeat is not _SAFE and in_doubt(doubt, effect)
             ended = _code(failure)
@@ -310,7 +310,7 @@ class _Call(Generic[_Result]):
                 self._tell_attempt(ended, facts, self._connection.clock.monotonic() - started)
                 facts = None  # a frame that holds its own error would live until collected
 
-    def _judged(self, error: Exception) -> HardpointError:
+    def _failure_of(self, error: Exception) -> HardpointError:
         """The error as the policy and the caller are to see it."""
         operation = self._operation
         if isinstance(error, OutcomeUnknownError) and operation.repeat is Repeat.SAFE:

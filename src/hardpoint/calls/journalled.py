@@ -138,11 +138,11 @@ class Journalled(Generic[_Result]):
         entry = await self._journal.begin(self._intent)
         match entry.standing:
             case Standing.DONE:
-                return self._again(entry)
+                return self._repeated(entry)
             case Standing.NEW:
                 return await self._send()
             case Standing.OPEN:
-                return await self._settled(entry)
+                return await self._reconciled(entry)
             case Standing.BUSY:
                 raise UnavailableError(
                     f"a call under the key {self._intent.key!r} is under way",
@@ -161,7 +161,7 @@ class Journalled(Generic[_Result]):
                     "acted; look, then retry the job"
                 )
 
-    def _again(self, entry: JournalEntry) -> _Result:
+    def _repeated(self, entry: JournalEntry) -> _Result:
         done = f"what the key {self._intent.key!r} stands for was done, and its result"
         if entry.result is None:
             raise AlreadyExistsError(f"{done} is not kept", **self._names)
@@ -196,7 +196,7 @@ class Journalled(Generic[_Result]):
         else:
             self._journal.free(self._intent)
 
-    async def _settled(self, entry: JournalEntry) -> _Result:
+    async def _reconciled(self, entry: JournalEntry) -> _Result:
         """What became of it, as the provider has it; or it is sent now."""
         try:
             found = await self._found(entry)

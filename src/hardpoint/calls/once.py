@@ -139,14 +139,14 @@ class Once:
         known, result = self._recent.get(name, (None, b""))
         if known == intent.fingerprint:
             return replayed(result, kind)
-        again = functools.partial(_again, self._clock, call)
+        harmless = functools.partial(_may_run_again, self._clock, call)
         found = await Journalled(
             self._journal,
             intent,
             CallSpec(arguments=(), returns=kind),
             _Run(call, arguments, options, intent),
             operation="once",
-            harmless=again,
+            harmless=harmless,
         ).finish()
         self._remember(name, intent.fingerprint, found, kind)
         return found
@@ -228,7 +228,7 @@ class _Run:
         return given
 
 
-def _again(clock: Clock, function: Callable[..., Any], entry: JournalEntry) -> bool:
+def _may_run_again(clock: Clock, function: Callable[..., Any], entry: JournalEntry) -> bool:
     """Whether an interrupted run may be made anew: a port's verb whose own keys still guard it."""
     connection = _connection_of(function)
     if connection is None:

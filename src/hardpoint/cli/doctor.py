@@ -76,22 +76,22 @@ def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
     path = settings.store.path
     yield _Finding(check="configuration", result="ok", detail=str(config))
     for name in settings.webhooks:
-        yield _judged(f"source {name}", partial(_source, settings, name))
+        yield _finding(f"source {name}", partial(_source, settings, name))
     for name in settings.connections:
-        yield _judged(f"connection {name}", partial(_connection, settings, name))
+        yield _finding(f"connection {name}", partial(_connection, settings, name))
     yield from _exposed(settings)
-    yield _judged("store", partial(_store, settings.store))
+    yield _finding("store", partial(_store, settings.store))
     yield from _refusals(settings.store, clock)
     yield from _failing(settings.store)
     for name in settings.identity.oauth:
-        yield _judged(f"oauth {name}", partial(_registration, settings, name))
+        yield _finding(f"oauth {name}", partial(_registration, settings, name))
     if settings.identity.vault is not None:
-        yield _judged("vault", partial(_vault, settings.identity))
-    yield _judged("server", partial(_server, path))
+        yield _finding("vault", partial(_vault, settings.identity))
+    yield _finding("server", partial(_server, path))
     yield _library(library_finding())
 
 
-def _judged(check: str, judge: Callable[[], _Verdict]) -> _Finding:
+def _finding(check: str, judge: Callable[[], _Verdict]) -> _Finding:
     """What a check found; what it raises is what is broken."""
     try:
         result, detail, fix = judge()

@@ -1,4 +1,4 @@
-"""What code may ask of the outside world, injected everywhere: time, chance and ids."""
+"""What code may ask of the outside world, injected everywhere: time, randomness and ids."""
 
 from typing import Protocol
 

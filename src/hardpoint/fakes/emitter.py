@@ -45,11 +45,11 @@ class Chaos(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         duplicates: how often each comes again.
-        shuffled: in an order of chance.
+        shuffled: in a random order.
         late: seconds that the signed time lies back.
         forged: with a signature of other bytes, in place of the good one.
         share: how many of them it happens to, from 0 to 1; the others come in good order.
-        seed: of all chance here.
+        seed: of all that is random here.
     """
 
     duplicates: int = 0
@@ -124,8 +124,8 @@ class Emitter:
 
     def deliver(self, url: str, chaos: Chaos = ORDERLY) -> list[Delivered]:
         """Send all that waits, now; gives what was answered, in the order of sending."""
-        chance = random.Random(chaos.seed)  # noqa: S311 - repeatable on purpose
-        return [self.send(url, one, how) for one, how in _planned(self.pending(), chaos, chance)]
+        generator = random.Random(chaos.seed)  # noqa: S311 - repeatable on purpose
+        return [self.send(url, one, how) for one, how in _planned(self.pending(), chaos, generator)]
 
     def send(self, url: str, emission: Emission, chaos: Chaos = ORDERLY) -> Delivered:
         """Send one, once."""
@@ -157,11 +157,11 @@ class Emitter:
             chaos: how; shuffled ones are held for a moment, so that others may overtake them.
             told: hears of each, on that thread.
         """
-        chance = random.Random(chaos.seed)  # noqa: S311 - repeatable on purpose
+        generator = random.Random(chaos.seed)  # noqa: S311 - repeatable on purpose
 
         def send_each() -> None:
             while come := self._come(gathering=chaos.shuffled):
-                for emission, how in _planned(come, chaos, chance):
+                for emission, how in _planned(come, chaos, generator):
                     told(self.send(url, emission, how))
 
         self._follower = threading.Thread(target=send_each, name="emitter", daemon=True)
@@ -186,14 +186,14 @@ class Emitter:
 
 
 def _planned(
-    emissions: Iterable[Emission], chaos: Chaos, chance: random.Random
+    emissions: Iterable[Emission], chaos: Chaos, generator: random.Random
 ) -> list[tuple[Emission, Chaos]]:
     """What is sent, and how, in the order of sending."""
     sending: list[tuple[Emission, Chaos]] = []
     for one in emissions:
-        struck = chaos.share >= 1 or chance.random() < chaos.share
+        struck = chaos.share >= 1 or generator.random() < chaos.share
         how = chaos if struck else ORDERLY
         sending += [(one, how)] * (1 + how.duplicates)
     if chaos.shuffled:
-        chance.shuffle(sending)
+        generator.shuffle(sending)
     return sending

@@ -75,12 +75,12 @@ class Accounts:
         self._looking = AsyncTransport(UNTRUSTED)
         # A refresh belongs to nobody who waits for it, and is bound by no caller's deadline.
         self._refreshing = BlockingTransport(limits, remaining=lambda: None)
-        self._led: set[str] = set()
-        self._outside = _Side(
+        self._discovered: set[str] = set()
+        self._outside = _Network(
             Untrusted(self._looking, resolve_async), Untrusted(self._asking, resolve_async), clock
         )
         anywhere = Untrusted(self._looking, resolve_async, permit=lambda _: True, plain=True)
-        self._inside = _Side(anywhere, self._asking, clock)
+        self._inside = _Network(anywhere, self._asking, clock)
         file = VaultFile(path, listeners=listeners)
         self._work = ThreadWork()
         store = SigninStore(file, self._work)
@@ -90,7 +90,7 @@ class Accounts:
             self._clients,
             unmet=self._unmet,
             transport=_ByHost(
-                self._led, Untrusted(self._refreshing, resolve_blocking), self._refreshing
+                self._discovered, Untrusted(self._refreshing, resolve_blocking), self._refreshing
             ),
             clock=clock,
             listeners=listeners,
@@ -119,7 +119,7 @@ class Accounts:
         """
         for one in self._registrations:
             if one.issuer is not None and one.name not in {*self._login, *self._connect}:
-                entry = await discovered(one.name, one.issuer, self._side(one).fetch)
+                entry = await discovered(one.name, one.issuer, self._network(one).fetch)
                 self._add(one, lambda _, found=entry: found)
                 self._unmet.discard(one.name)
         await self.vault.open()
@@ -161,26 +161,26 @@ class Accounts:
         await self.close()
 
     def _add(self, one: OAuthSettings, entry: Callable[[Purpose], ProviderEntry]) -> None:
-        side = self._side(one)
+        network = self._network(one)
         if one.login:
             client = one.client("login", entry("login"), self.public_url)
-            self._login[one.name] = side.authorities.make(client, tenants=one.tenants)
+            self._login[one.name] = network.authorities.make(client, tenants=one.tenants)
         if one.connect:
             client = one.client("connect", entry("connect"), self.public_url)
-            self._connect[one.name] = side.authorities.make(client, tenants=one.tenants)
+            self._connect[one.name] = network.authorities.make(client, tenants=one.tenants)
             self._clients[one.name] = client
-            if side is self._outside:
+            if network is self._outside:
                 urls = (client.entry.token_url, client.entry.revocation_url or "")
-                self._led.update(urlsplit(url).netloc for url in urls)
+                self._discovered.update(urlsplit(url).netloc for url in urls)
 
-    def _side(self, one: OAuthSettings) -> "_Side":
+    def _network(self, one: OAuthSettings) -> "_Network":
         """Whose addresses to trust: our own catalogue's, and an issuer's that is in our network."""
         local = one.issuer is not None and on_loopback(urlsplit(one.issuer).hostname)
         return self._inside if one.provider or one.internal or local else self._outside
 
 
 @final
-class _Side:
+class _Network:
     """How documents are looked up, and endpoints asked."""
 
     def __init__(self, fetch: Untrusted, transport: Transport, clock: Timekeeper) -> None:
@@ -192,11 +192,13 @@ class _Side:
 class _ByHost:
     """The vault's way to token endpoints: a look before each address that an issuer led us to."""
 
-    def __init__(self, led: Collection[str], untrusted: Transport, trusted: Transport) -> None:
-        self._led = led
+    def __init__(
+        self, discovered: Collection[str], untrusted: Transport, trusted: Transport
+    ) -> None:
+        self._discovered = discovered
         self._untrusted = untrusted
         self._trusted = trusted
 
     async def send(self, request: Request) -> Response:
-        led = urlsplit(request.url).netloc in self._led
-        return await (self._untrusted if led else self._trusted).send(request)
+        found = urlsplit(request.url).netloc in self._discovered
+        return await (self._untrusted if found else self._trusted).send(request)

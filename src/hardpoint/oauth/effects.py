@@ -24,7 +24,7 @@ from hardpoint.store.vault import VaultFile
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthEffects:
-    """A file and its keys, clients and the way to their providers, time and chance."""
+    """A file and its keys, clients and the way to their providers, time and randomness."""
 
     file: VaultFile
     envelope: Envelope

@@ -22,7 +22,7 @@ class Keeper:
     """Changes connections by hand; a refresh under way notices by the version."""
 
     def __init__(self, effects: OAuthEffects, commits: Commits) -> None:
-        self._by = effects
+        self._effects = effects
         self._commits = commits
 
     def put(
@@ -33,9 +33,9 @@ class Keeper:
         Raises:
             FlowError: the name belongs to another account.
         """
-        by = self._by
-        now = by.clock.now()
-        with by.file.transaction() as rows:
+        effects = self._effects
+        now = effects.clock.now()
+        with effects.file.transaction() as rows:
             before = rows.connection(key)
             if before is not None and _of_another(before, account):
                 raise FlowError(
@@ -48,19 +48,19 @@ class Keeper:
                 after, kind=kind, client=client, account=account or after.account, rejected=0
             )
             rows.drop_credentials(key, before=after.version)
-            rows.add_credential(key, sealed(by.envelope, after, tokens, now))
+            rows.add_credential(key, sealed(effects.envelope, after, tokens, now))
             tell = self._commits.save(rows, before, after)
         tell()
 
     def reject(self, key: SlotKey, token: Secret) -> bool:
         """Note that the provider's API refused a token; whether it will be replaced."""
-        by = self._by
-        now = by.clock.now()
-        with by.file.transaction() as rows:
+        effects = self._effects
+        now = effects.clock.now()
+        with effects.file.transaction() as rows:
             row = rows.connection(key)
             if row is None or row.rejected == row.version:
                 return row is not None
-            current = held(by.envelope, rows, row)
+            current = held(effects.envelope, rows, row)
             if current is None or not same(current.tokens.access, token):
                 return current is not None  # it was replaced before
             if not row.refreshable:
@@ -75,15 +75,15 @@ class Keeper:
 
     def cut_off(self, tenant: str, name: str) -> dict[SlotKey, HeldCredential | None]:
         """Let nobody have a token of any slot from now on; gives what is kept yet."""
-        by = self._by
+        effects = self._effects
         cut: dict[SlotKey, HeldCredential | None] = {}
         tells: list[Callable[[], None]] = []
-        with by.file.transaction() as rows:
+        with effects.file.transaction() as rows:
             for row in rows.connections(tenant):
                 if row.name == name:
-                    cut[row.key] = held(by.envelope, rows, row)
+                    cut[row.key] = held(effects.envelope, rows, row)
                     after = moved(
-                        row, ConnectionState.DISCONNECTED, "revocation_pending", by.clock.now()
+                        row, ConnectionState.DISCONNECTED, "revocation_pending", effects.clock.now()
                     )
                     tells.append(self._commits.save(rows, row, after))
         for tell in tells:
@@ -98,28 +98,28 @@ class Keeper:
         """
         if current is None or current.row.client is None:
             return False
-        endpoint = self._by.endpoint(current.row.client)
+        endpoint = self._effects.endpoint(current.row.client)
         return step(endpoint.give_back(current.tokens))
 
     def erase(self, key: SlotKey) -> None:
         """Erase its credentials; the row stays, so that an answer that comes late is dropped."""
-        by = self._by
-        with by.file.transaction() as rows:
+        effects = self._effects
+        with effects.file.transaction() as rows:
             row = rows.connection(key)
             if row is not None and row.state == ConnectionState.DISCONNECTED.value:
                 rows.drop_credentials(key, before=row.version + 1)
-                after = moved(row, ConnectionState.DISCONNECTED, None, by.clock.now())
+                after = moved(row, ConnectionState.DISCONNECTED, None, effects.clock.now())
                 rows.save(replace(after, refreshable=0, attempt_at=None, scope=None))
-                by.spool.remove(key, row.version + 1)
+                effects.spool.remove(key, row.version + 1)
 
     def statuses(self, tenant: str | None) -> tuple[ConnectionStatus, ...]:
         """Where connections stand, of one tenant or of all."""
-        with self._by.file.reading() as rows:
+        with self._effects.file.reading() as rows:
             return tuple(self._status(rows, row) for row in rows.connections(tenant))
 
     def status(self, key: SlotKey) -> ConnectionStatus | None:
         """Where one stands."""
-        with self._by.file.reading() as rows:
+        with self._effects.file.reading() as rows:
             row = rows.connection(key)
             return None if row is None else self._status(rows, row)
 
@@ -139,7 +139,7 @@ class Keeper:
             scope=None if row.scope is None else tuple(row.scope.split()),
             expires_at=row.expires_at,
             refreshable=bool(row.refreshable),
-            refreshing=leased(row, self._by.clock.now(), self._by.timing.lease),
+            refreshing=leased(row, self._effects.clock.now(), self._effects.timing.lease),
             failures=row.failures,
             retry_at=row.retry_at,
             client_refused=None if refused is None else refused.reason,

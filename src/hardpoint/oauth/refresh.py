@@ -55,13 +55,13 @@ class Commits:
     """Writes rows and credentials, each change with its event."""
 
     def __init__(self, effects: OAuthEffects) -> None:
-        self._by = effects
+        self._effects = effects
 
     def look(self, key: SlotKey) -> HeldCredential | None:
         """The credential as it stands."""
-        with self._by.file.reading() as rows:
+        with self._effects.file.reading() as rows:
             row = rows.connection(key)
-            return None if row is None else held(self._by.envelope, rows, row)
+            return None if row is None else held(self._effects.envelope, rows, row)
 
     def save(
         self, rows: VaultRows, before: ConnectionRow | None, after: ConnectionRow
@@ -73,23 +73,23 @@ class Commits:
 
     def keep(self, row: ConnectionRow, tokens: Tokens, started: float) -> HeldCredential | None:
         """Commit new tokens, else spool them, else try again while the lease lasts."""
-        by = self._by
-        now = by.clock.now()
+        effects = self._effects
+        now = effects.clock.now()
         after = renewed(row, tokens, now)
-        credential = sealed(by.envelope, after, tokens, now)
+        credential = sealed(effects.envelope, after, tokens, now)
         while True:
             try:
                 return self._committed(row, after, credential, tokens, started)
             except StoreError as error:
                 failure = error
             try:
-                by.spool.write(Spooled(row=after, credential=credential))
+                effects.spool.write(Spooled(row=after, credential=credential))
             except StoreError:
-                if by.clock.monotonic() - started > by.timing.lease:
+                if effects.clock.monotonic() - started > effects.timing.lease:
                     raise
-                by.clock.pause(_RETRY_SECONDS)
+                effects.clock.pause(_RETRY_SECONDS)
             else:
-                by.listeners.emit(
+                effects.listeners.emit(
                     TokenSpooled(
                         tenant=row.tenant,
                         connection=row.name,
@@ -109,9 +109,9 @@ class Commits:
         started: float,
     ) -> HeldCredential | None:
         """Write new tokens where `row` is still what stands there; tell what has changed."""
-        by = self._by
+        effects = self._effects
         recovered = False
-        with by.file.transaction() as rows:
+        with effects.file.transaction() as rows:
             current = rows.connection(row.key)
             taken = takes(current, row.version)
             if taken:
@@ -124,14 +124,14 @@ class Commits:
             return self.look(row.key)
         self._tell(current, after)
         if recovered:
-            by.listeners.emit(ClientAccepted(client=row.client or ""))
-        by.listeners.emit(
+            effects.listeners.emit(ClientAccepted(client=row.client or ""))
+        effects.listeners.emit(
             TokenRefreshed(
                 tenant=row.tenant,
                 connection=row.name,
                 slot=row.slot,
                 version=after.version,
-                seconds=by.clock.monotonic() - started,
+                seconds=effects.clock.monotonic() - started,
             )
         )
         return HeldCredential(row=after, tokens=tokens)
@@ -140,12 +140,12 @@ class Commits:
         """Revoke what came for a connection that was disconnected meanwhile."""
         if current is None or current.state == ConnectionState.DISCONNECTED.value:
             with suppress(TokenEndpointError):
-                step(self._by.endpoint(row.client).give_back(tokens))
+                step(self._effects.endpoint(row.client).give_back(tokens))
 
     def adopt_all(self) -> None:
         """Take into the vault what waits in the spool."""
-        for spooled in self._by.spool.waiting():
-            with self._by.file.transaction() as rows:
+        for spooled in self._effects.spool.waiting():
+            with self._effects.file.transaction() as rows:
                 before = rows.connection(spooled.row.key)
                 after = self.adopt(rows, before)
             self.adopted(before, after, spooled.row)
@@ -154,7 +154,7 @@ class Commits:
         """The row, renewed by what waits in the spool for it if something does."""
         if row is None or row.attempt_at is None:
             return row
-        spooled = self._by.spool.find(row.key, row.version + 1)
+        spooled = self._effects.spool.find(row.key, row.version + 1)
         if spooled is None or not takes(row, spooled.row.version - 1):
             return row
         rows.save(spooled.row)
@@ -166,12 +166,12 @@ class Commits:
         self, before: ConnectionRow | None, after: ConnectionRow | None, spooled: ConnectionRow
     ) -> None:
         """After the commit: the file is of no more use, whether its tokens were taken or not."""
-        self._by.spool.remove(spooled.key, spooled.version)
+        self._effects.spool.remove(spooled.key, spooled.version)
         if after is not None and after is not before:
             self._tell(before, after)
 
     def _tell(self, before: ConnectionRow | None, after: ConnectionRow) -> None:
-        listeners = self._by.listeners
+        listeners = self._effects.listeners
         if before is None or before.state != after.state:
             listeners.emit(
                 ConnectionChanged(
@@ -202,7 +202,7 @@ class Refresher:
     """Renews credentials, one at a time for each."""
 
     def __init__(self, effects: OAuthEffects, commits: Commits) -> None:
-        self._by = effects
+        self._effects = effects
         self._commits = commits
 
     def renew(
@@ -223,7 +223,9 @@ class Refresher:
             StoreError: the vault cannot be read or claimed; nothing was sent.
             ConfigurationError: its client is not configured, or a key is not at hand.
         """
-        until = self._by.clock.monotonic() + self._by.timing.lease + 1.0  # it ends meanwhile
+        until = (
+            self._effects.clock.monotonic() + self._effects.timing.lease + 1.0
+        )  # it ends meanwhile
         while True:
             claim = self._claim(key, seen, asked=asked, resend=resend)
             if claim is None:
@@ -236,7 +238,7 @@ class Refresher:
                         return self._commits.look(key)
                     asked = True
                 case Next.WAIT:
-                    serves = not asked and serving(claim.held, self._by.clock.now())
+                    serves = not asked and serving(claim.held, self._effects.clock.now())
                     if serves or not self._free(key, seen, until):
                         return claim.held
                 case _:
@@ -244,28 +246,28 @@ class Refresher:
 
     def _free(self, key: SlotKey, seen: int, until: float) -> bool:
         """Wait for whoever renews it; whether that is over. It only reads: the other writes."""
-        by = self._by
-        while by.clock.monotonic() < until:
-            by.clock.pause(_POLL_SECONDS * (1 + 2 * by.random()))
-            with by.file.reading() as rows:
+        effects = self._effects
+        while effects.clock.monotonic() < until:
+            effects.clock.pause(_POLL_SECONDS * (1 + 2 * effects.random()))
+            with effects.file.reading() as rows:
                 row = rows.connection(key)
             if (
                 row is None
                 or row.version != seen
-                or not leased(row, by.clock.now(), by.timing.lease)
+                or not leased(row, effects.clock.now(), effects.timing.lease)
             ):
                 return True
         return False
 
     def _claim(self, key: SlotKey, seen: int, *, asked: bool, resend: bool) -> _Claim | None:
-        by = self._by
-        with by.file.transaction() as rows:
+        effects = self._effects
+        with effects.file.transaction() as rows:
             stored = rows.connection(key)
             row = self._commits.adopt(rows, stored)
             if row is None:
                 return None
-            now = by.clock.now()
-            entry = self._by.endpoint(row.client).client.entry if row.refreshable else None
+            now = effects.clock.now()
+            entry = self._effects.endpoint(row.client).client.entry if row.refreshable else None
             refused = self._client_refused(rows, row, now)
             what = (
                 Next.NOTHING
@@ -275,15 +277,15 @@ class Refresher:
                     entry,
                     now,
                     seen=seen,
-                    lease=by.timing.lease,
+                    lease=effects.timing.lease,
                     asked=asked,
                     resend=resend,
                 )
             )
-            current = held(by.envelope, rows, row)  # opened before anything is journalled
+            current = held(effects.envelope, rows, row)  # opened before anything is journalled
             if current is None:
                 return None
-            owner, lease = by.ids(), by.timing.lease
+            owner, lease = effects.ids(), effects.timing.lease
             match what:
                 case Next.SEND:
                     after = claimed(row, now, owner=owner, lease=lease)
@@ -312,55 +314,55 @@ class Refresher:
     def _sent(self, claim: _Claim) -> HeldCredential | None:
         """Send the refresh token, once, and keep what comes."""
         row, old = claim.held.row, claim.held.tokens
-        started = self._by.clock.monotonic()
+        started = self._effects.clock.monotonic()
         try:
-            tokens = step(self._by.endpoint(row.client).refresh(_refresh_token(old)))
+            tokens = step(self._effects.endpoint(row.client).refresh(_refresh_token(old)))
         except TokenEndpointError as error:
             return self._refused(claim, error)
         return self._commits.keep(row, old.succeeded_by(tokens), started)
 
     def _refused(self, claim: _Claim, error: TokenEndpointError) -> HeldCredential | None:
         """Note what came in place of tokens; nothing when the credential has moved on meanwhile."""
-        by = self._by
+        effects = self._effects
         row = claim.held.row
-        now = by.clock.now()
-        entry = self._by.endpoint(row.client).client.entry
+        now = effects.clock.now()
+        entry = self._effects.endpoint(row.client).client.entry
         refused = ClientRow(
             name=row.client or "",
             refused_at=now,
             retry_at=now + CLIENT_RETRY_SECONDS,
             reason=error.vendor_code or "refused",
         )
-        with by.file.transaction() as rows:
+        with effects.file.transaction() as rows:
             current = rows.connection(row.key)
             if current is None or not _ours(current, row):
-                return None if current is None else held(by.envelope, rows, current)
-            chance = by.random()
-            after = failed(current, error, entry, now, before=claim.before, chance=chance)
+                return None if current is None else held(effects.envelope, rows, current)
+            jitter = effects.random()
+            after = failed(current, error, entry, now, before=claim.before, jitter=jitter)
             tell = self._commits.save(rows, current, after)
             first = error.verdict == "client" and rows.client(refused.name) is None
             if error.verdict == "client":
                 rows.refuse_client(refused)
         tell()
         if first:
-            by.listeners.emit(ClientRefused(client=refused.name, reason=refused.reason))
+            effects.listeners.emit(ClientRefused(client=refused.name, reason=refused.reason))
         client = refused if error.verdict == "client" else None
         return HeldCredential(row=after, tokens=claim.held.tokens, refused=client)
 
     def _unused(self, claim: _Claim) -> bool:
         """Whether the provider says that the refresh token was not used up; notes what it says."""
-        by = self._by
+        effects = self._effects
         row, token = claim.held.row, _refresh_token(claim.held.tokens)
         try:
-            active = step(self._by.endpoint(row.client).introspect(token))
+            active = step(self._effects.endpoint(row.client).introspect(token))
         except TokenEndpointError as error:
             self._refused(claim, error)
             return False
-        with by.file.transaction() as rows:
+        with effects.file.transaction() as rows:
             current = rows.connection(row.key)
             if current is None or not _ours(current, row):
                 return True
-            now = by.clock.now()
+            now = effects.clock.now()
             if active:
                 after = replace(
                     moved(current, ConnectionState.DEGRADED, "asked", now), attempt_at=None

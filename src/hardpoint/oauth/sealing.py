@@ -65,11 +65,11 @@ class Envelope:
 
     def seal(self, plain: bytes, place: SlotPlace) -> Sealed:
         """Seal it under a new data key, for this place alone."""
-        chance = self._entropy(_KEY_BYTES + 2 * _NONCE_BYTES)  # one draw: each is a system call
-        data_key, nonce = chance[:_KEY_BYTES], chance[_KEY_BYTES:_DRAWN]
+        drawn = self._entropy(_KEY_BYTES + 2 * _NONCE_BYTES)  # one draw: each is a system call
+        data_key, nonce = drawn[:_KEY_BYTES], drawn[_KEY_BYTES:_DRAWN]
         bound = _bound(place)
         sealed = nonce + AESGCM(data_key).encrypt(nonce, plain, bound)
-        return _wrapped(self.keyring.primary, data_key, chance[_DRAWN:], sealed, bound)
+        return _wrapped(self.keyring.primary, data_key, drawn[_DRAWN:], sealed, bound)
 
     def open(self, sealed: Sealed, place: SlotPlace) -> bytes:
         """What was sealed for this place.

@@ -89,9 +89,9 @@ def next_step(
         asked: somebody asked for it, so that a back-off is no reason to wait.
         resend: somebody takes it upon himself to send what may have been used up.
     """
-    settled = row.state in {ConnectionState.NEEDS_REAUTH.value, ConnectionState.DISCONNECTED.value}
+    ended = row.state in {ConnectionState.NEEDS_REAUTH.value, ConnectionState.DISCONNECTED.value}
     lost = row.state == ConnectionState.NEEDS_REAUTH.value and row.attempt_at is not None
-    if row.version != seen or not row.refreshable or (settled and not (lost and resend)):
+    if row.version != seen or not row.refreshable or (ended and not (lost and resend)):
         return Next.NOTHING
     if leased(row, now, lease):
         return Next.WAIT
@@ -150,7 +150,7 @@ def failed(
     now: float,
     *,
     before: float | None,
-    chance: float,
+    jitter: float,
 ) -> ConnectionRow:
     """The row after a refresh that brought no tokens; the client's own trouble is not its.
 
@@ -160,7 +160,7 @@ def failed(
         entry: the provider's rules.
         now: Unix seconds.
         before: since when an earlier attempt was in doubt already.
-        chance: from 0 to 1, spreads the next tries.
+        jitter: from 0 to 1, spreads the next tries.
     """
     if error.verdict == "grant":
         return _gone(row, _why_gone(row, now, before), now)
@@ -170,7 +170,7 @@ def failed(
         return replace(moved(row, ConnectionState(row.state), row.reason, now), attempt_at=before)
     failures = row.failures + 1
     wait = min(RETRY_SECONDS * 2.0 ** min(failures - 1, 20), RETRY_SECONDS_MAX)
-    wait = max(wait * (1 + chance / 4), error.retry_after or 0.0)
+    wait = max(wait * (1 + jitter / 4), error.retry_after or 0.0)
     unknown = not error.outcome_known
     doubtful = (unknown or before is not None) and entry.rotation is RefreshRotation.STRICT
     if not doubtful:

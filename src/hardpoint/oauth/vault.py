@@ -7,7 +7,7 @@ Any number of processes, threads and event loops may work on one file; together 
 credential once. In blocking mode (`hardpoint.sync.vault`) the calling thread does what it takes.
 """
 
-import random as chance
+import random as randomness
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,6 @@ from hardpoint.http.messages import Transport
 from hardpoint.oauth.bearer import ConnectionAuthorization
 from hardpoint.oauth.catalogue import Client
 from hardpoint.oauth.effects import OAuthEffects
-from hardpoint.oauth.fresh import FreshToken
 from hardpoint.oauth.keeping import Keeper
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.refresh import Commits, Refresher, serving
@@ -37,6 +36,7 @@ from hardpoint.oauth.refusals import checked, refusal, unknown
 from hardpoint.oauth.sealing import Envelope, HeldCredential, Rotated, check_keys, rotate
 from hardpoint.oauth.spool import Spool
 from hardpoint.oauth.states import ConnectionState, ConnectionStatus
+from hardpoint.oauth.token_cache import TokenCache
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
@@ -97,7 +97,7 @@ class Vault:
         self._unmet = unmet
         self._work = work or ThreadWork()
         self._clock = clock or SystemClock()
-        random = random or chance.random
+        random = random or randomness.random
         self._file = file or VaultFile(path, busy=timing.busy, listeners=self.listeners)
         self._envelope = Envelope(keyring)
         self._own: BlockingTransport | None = None
@@ -123,7 +123,7 @@ class Vault:
         self._commits = Commits(effects)
         self._refresher = Refresher(effects, self._commits)
         self._keeper = Keeper(effects, self._commits)
-        self._fresh = FreshToken(timing, self._clock, random)
+        self._cache = TokenCache(timing, self._clock, random)
 
     # Its life
 
@@ -167,7 +167,7 @@ class Vault:
                 the next try is due.
             ClientRefusedError: the provider refuses our client; no user can help.
         """
-        known = self._fresh.known(SlotKey(tenant, connection, slot))
+        known = self._cache.known(SlotKey(tenant, connection, slot))
         if known is not None:
             return known.tokens.access
         return (await self.current(connection, tenant=tenant, slot=slot)).tokens.access
@@ -181,7 +181,7 @@ class Vault:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
         key = SlotKey(tenant, connection, slot)
-        known = self._fresh.known(key)
+        known = self._cache.known(key)
         return known or self._granted(await self._current(checked(key)))
 
     async def refresh(
@@ -210,7 +210,7 @@ class Vault:
         seen = before.row.version
         job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
         after = self._found(key, await self._work.join(key, job))
-        self._fresh.forget(key)
+        self._cache.forget(key)
         if before.row.refreshable and after.row.version == seen:
             raise refusal(after, self._clock.now())
         return await self.status(connection, tenant=tenant, slot=slot)
@@ -228,7 +228,7 @@ class Vault:
         """
         key = checked(SlotKey(tenant, connection, slot))
         replaced = await self._work.do(partial(self._keeper.reject, key, token))
-        self._fresh.forget(key)
+        self._cache.forget(key)
         return replaced
 
     def authorization(
@@ -333,7 +333,7 @@ class Vault:
             raise unknown(first)
         confirmed: list[bool] = []
         for key, kept in cut.items():
-            self._fresh.forget(key)
+            self._cache.forget(key)
             try:
                 confirmed.append(await self._work.do(partial(self._keeper.give_back, kept)))
             except TokenEndpointError:
@@ -401,14 +401,14 @@ class Vault:
     ) -> None:
         job = partial(self._keeper.put, key, tokens, kind=kind, client=client, account=account)
         await self._work.do(job)
-        self._fresh.forget(key)
+        self._cache.forget(key)
 
     async def _current(self, key: SlotKey) -> HeldCredential:
         """The credential, renewed where that is due and somebody can."""
         looked = self._found(key, await self._work.do(partial(self._commits.look, key)))
-        if not self._fresh.due(looked.row):
-            return self._fresh.remember(key, looked)
-        if serving(looked, self._clock.now()) and self._work.under_way(key):
+        if not self._cache.due(looked.row):
+            return self._cache.remember(key, looked)
+        if serving(looked, self._clock.now()) and self._work.in_flight(key):
             return looked  # it lasts a while yet, and somebody is at it
         try:
             job = partial(self._refresher.renew, key, looked.row.version)
@@ -417,7 +417,7 @@ class Vault:
             if serving(looked, self._clock.now()):
                 return looked
             raise
-        return self._fresh.remember(key, current)
+        return self._cache.remember(key, current)
 
     def _granted(self, current: HeldCredential) -> HeldCredential:
         now = self._clock.now()

@@ -137,7 +137,7 @@ class BulkheadRoom:
             raise
         return self._arrive(waiter)
 
-    def settle(self, home: object) -> None:
+    def assign(self, home: object) -> None:
         """A place was taken that is not `self.home`'s; called right after."""
         with self._lock:
             self._count(home)

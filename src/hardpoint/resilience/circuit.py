@@ -159,7 +159,7 @@ class Circuit:
     change of state can disturb what came after it.
 
     While it is closed the runner admits and records successes by itself: it reads `shut` and
-    `generation`, sets `consecutive`, and counts into a `sliding` window.
+    `generation`, sets `consecutive`, and counts into a `time_window` window.
     """
 
     __slots__ = (
@@ -184,7 +184,7 @@ class Circuit:
         "observing",
         "options",
         "shut",
-        "sliding",
+        "time_window",
         "until",
     )
 
@@ -207,10 +207,10 @@ class Circuit:
         self._lock = threading.Lock()
         self._row = options.in_a_row or inf
         self._slow_after = options.slow[0] if options.slow else inf
-        self.sliding = TimeWindow(options.window, effects.monotonic())
+        self.time_window = TimeWindow(options.window, effects.monotonic())
         self._window: TimeWindow | CountWindow | None = None
         if options.has_window:
-            self._window = self.sliding if options.last is None else CountWindow(options.last)
+            self._window = self.time_window if options.last is None else CountWindow(options.last)
         self.observing = options.observe
         self.consecutive = 0
         self.last_error = ""

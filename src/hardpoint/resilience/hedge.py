@@ -81,7 +81,7 @@ class Racer:
         leg: runs one attempt.
         state_of: finds the state from the call's arguments.
         key_name: the parameter that takes the idempotency key, the same for both attempts.
-        effects: time, chance and ids.
+        effects: time, randomness and ids.
         listeners: who is told.
     """
 

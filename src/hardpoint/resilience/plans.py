@@ -72,7 +72,7 @@ class Plan:
         state: the only state; None with keys.
         states: all of them.
         keyed: how to find the key; None without keys.
-        effects: time, chance and ids.
+        effects: time, randomness and ids.
         listeners: who is told.
         settlement: settles what did not simply succeed.
         budget: of the retries.
@@ -139,7 +139,7 @@ def plan_of(
         state: the only one, without keys.
         keyed: how to find the key.
         budget: what each call earns for.
-        effects: time, chance and ids.
+        effects: time, randomness and ids.
         listeners: who is told.
         watch: the timers, of asynchronous runs with a limit.
     """

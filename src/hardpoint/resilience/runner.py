@@ -118,7 +118,7 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                             if room.free > 0:
                                 room.free -= 1
                                 if room.home is not home:
-                                    room.settle(home)
+                                    room.assign(home)
                             else:
                                 if not start_time_needed:
                                     now = monotonic()
@@ -230,7 +230,7 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                         else:
                             circuit.consecutive = 0
                             if window_counted:
-                                window = circuit.sliding
+                                window = circuit.time_window
                                 if now < window.rolls_at:
                                     window.calls += 1
                                 else:

@@ -94,7 +94,7 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                             if room.free > 0:
                                 room.free -= 1
                                 if room.home is not home:
-                                    room.settle(home)
+                                    room.assign(home)
                             else:
                                 if not start_time_needed:
                                     now = monotonic()
@@ -146,7 +146,7 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                         else:
                             circuit.consecutive = 0
                             if window_counted:
-                                window = circuit.sliding
+                                window = circuit.time_window
                                 if now < window.rolls_at:
                                     window.calls += 1
                                 else:

@@ -71,7 +71,7 @@ class Settlement:
 
         Args:
             name: the policy's.
-            effects: time, chance and ids.
+            effects: time, randomness and ids.
             listeners: who is told.
             facts: what the caller says about the call.
             judgement: what counts, and what may be repeated.

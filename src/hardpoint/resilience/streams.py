@@ -137,7 +137,7 @@ class OpenStream(Generic[_Stream]):
         if state.room.free > 0:
             state.room.free -= 1
             if state.room.home is not home:
-                state.room.settle(home)
+                state.room.assign(home)
         else:
             await state.room.wait(now, until)
         self._held = home

@@ -40,7 +40,7 @@ class Runtime(Protocol):
 
 
 class Effects:
-    """Time, chance and ids, as plain attributes: reading one costs no call.
+    """Time, randomness and ids, as plain attributes: reading one costs no call.
 
     A policy that was given none shares `AMBIENT`; `hardpoint.testing` exchanges what is in it.
     """

@@ -30,7 +30,7 @@ class Work(Protocol):
         """The same, but once for all who ask for `key` until it is done."""
         ...
 
-    def under_way(self, key: Hashable) -> bool:
+    def in_flight(self, key: Hashable) -> bool:
         """Whether somebody's work for `key` is not done yet."""
         ...
 
@@ -80,7 +80,7 @@ class _Flights:
         with self._lock:
             self._futures.pop(key, None)
 
-    def under_way(self, key: Hashable) -> bool:
+    def in_flight(self, key: Hashable) -> bool:
         return key in self._futures
 
 
@@ -104,9 +104,9 @@ class BlockingWork:
             with suppress(CancelledError):
                 return cast("_Result", future.result())
 
-    def under_way(self, key: Hashable) -> bool:
+    def in_flight(self, key: Hashable) -> bool:
         """Whether a thread does it now."""
-        return self._flights.under_way(key)
+        return self._flights.in_flight(key)
 
     async def close(self) -> None:
         """Nothing to wait for: threads see their own work through."""
@@ -143,9 +143,9 @@ class ThreadWork:
             self._pool("flights").submit(Context().run, self._flights.fly, key, future, job)
         return await _outcome(future)
 
-    def under_way(self, key: Hashable) -> bool:
+    def in_flight(self, key: Hashable) -> bool:
         """Whether a thread does it now."""
-        return self._flights.under_way(key)
+        return self._flights.in_flight(key)
 
     async def close(self) -> None:
         """Wait for every job; it can be used anew."""

@@ -106,34 +106,34 @@ _DONE = AttemptVerdict(outcome=Outcome.DONE)
 
 
 @final
-class Insistence:
+class StoreRetries:
     """Tries again for as long as the store is unavailable, and says so once for each time it is."""
 
     def __init__(self, listeners: Listeners) -> None:
         self._listeners = listeners
-        self._hindered: set[str] = set()
+        self._unavailable: set[str] = set()
 
-    async def on(self, doing: str, operation: Callable[[], Awaitable[_Result]]) -> _Result:
+    async def run(self, doing: str, operation: Callable[[], Awaitable[_Result]]) -> _Result:
         """The operation's result, whenever it comes."""
         while True:
             try:
                 result = await operation()
             except StoreUnavailableError as error:
-                self.hindered(doing, error)
+                self.failed(doing, error)
                 await asyncio.sleep(STORE_RETRY_SECONDS)
             else:
-                self.done(doing)
+                self.succeeded(doing)
                 return result
 
-    def hindered(self, doing: str, error: StoreUnavailableError) -> None:
+    def failed(self, doing: str, error: StoreUnavailableError) -> None:
         """It could not be done this time."""
-        if doing not in self._hindered:
-            self._hindered.add(doing)
+        if doing not in self._unavailable:
+            self._unavailable.add(doing)
             self._listeners.emit(StoreInTheWay(doing=doing, error=str(error)))
 
-    def done(self, doing: str) -> None:
+    def succeeded(self, doing: str) -> None:
         """It could."""
-        self._hindered.discard(doing)
+        self._unavailable.discard(doing)
 
 
 @final
@@ -144,7 +144,7 @@ class AttemptRunner:
         self,
         store: InboxStore,
         handlers: Handlers,
-        insistence: Insistence,
+        store_retries: StoreRetries,
         *,
         complete_in: CompleteIn,
         clock: Clock,
@@ -154,7 +154,7 @@ class AttemptRunner:
     ) -> None:
         self._store = store
         self._handlers = handlers
-        self._insistence = insistence
+        self._store_retries = store_retries
         self._complete_in = complete_in
         self._clock = clock
         self._random = random
@@ -188,7 +188,7 @@ class AttemptRunner:
                 raise
             error, timed_out = cancelled, False  # somebody cancels tasks that are not theirs
         seat.handled(self._clock.monotonic(), timed_out=timed_out)
-        verdict = _DONE if error is None else self._judged(handler, lease, error)
+        verdict = _DONE if error is None else self._verdict(handler, lease, error)
         if job.completed:  # and whatever the handler raised after that cannot undo it
             done = msgspec.structs.replace(verdict, outcome=Outcome.DONE, retry_in=None)
             self._report(lease, done, started, Completed.RECORDED)
@@ -197,9 +197,9 @@ class AttemptRunner:
             try:
                 return await self.record(lease, verdict, started, tuple(job.writes))
             except WriteFailedError as failed:
-                verdict = self._judged(handler, lease, tamed(failed.error))
+                verdict = self._verdict(handler, lease, tamed(failed.error))
             except Exception as error:  # noqa: BLE001 - its transaction was lost: so was the attempt
-                verdict = self._judged(handler, lease, error)
+                verdict = self._verdict(handler, lease, error)
         if verdict.outcome is Outcome.DEFERRED:
             seat.pause(self._clock.monotonic() + (verdict.retry_in or 0.0))
         return await self.record(lease, verdict, started)
@@ -227,11 +227,13 @@ class AttemptRunner:
             place=verdict.place,
             writes=writes,
         )
-        completed = await self._insistence.on("complete", lambda: self._store.complete(completion))
+        completed = await self._store_retries.run(
+            "complete", lambda: self._store.complete(completion)
+        )
         self._report(lease, verdict, started, completed)
         return verdict.retry_in
 
-    def _judged(self, handler: Handler, lease: Lease, error: BaseException) -> AttemptVerdict:
+    def _verdict(self, handler: Handler, lease: Lease, error: BaseException) -> AttemptVerdict:
         """What an error of the user's code means; whatever it is, it may not become one of ours."""
         kind = type(error)
         try:

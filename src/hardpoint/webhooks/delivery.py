@@ -66,14 +66,14 @@ class VerifiedDelivery:
             else:
                 self.done(answer)
 
-        settle = _Tally(len(some), go_on if self._left else self.done)
+        answer = _Tally(len(some), go_on if self._left else self.done)
         for notification in some:
-            one(notification, settle)
+            one(notification, answer)
 
 
 @final
 class _Tally:
-    """Answers once, when the last of several events is settled; the worst answer wins."""
+    """Answers once, when the last of several events is answered; the worst answer wins."""
 
     __slots__ = ("_answer", "_done", "_left")
 

@@ -94,12 +94,12 @@ class Grammar(Protocol):
 
     Attributes:
         encoding: of the signature.
-        timed: whether a time is signed.
+        has_timestamp: whether a time is signed.
         signature_headers: where signatures stand; names in lower case.
     """
 
     encoding: Encoding
-    timed: bool
+    has_timestamp: bool
     signature_headers: frozenset[bytes]
 
     def read(self, request: WebhookRequest) -> Parts:
@@ -140,7 +140,7 @@ class OneSignature:
         weaker: Mapping[bytes, str] | None = None,
     ) -> None:
         self.encoding = encoding
-        self.timed = time is not None
+        self.has_timestamp = time is not None
         self._written = (header, prefix, time or "")
         self._weaker = weaker or {}
         name = header.lower().encode()
@@ -172,9 +172,9 @@ class OneSignature:
 
     def write(self, signatures: Sequence[bytes], time: bytes) -> list[tuple[str, str]]:
         """See `Grammar`; the first signature is the one."""
-        header, prefix, timed = self._written
+        header, prefix, timestamp = self._written
         written = [(header, prefix + signatures[0].decode())]
-        return [*written, (timed, time.decode())] if timed else written
+        return [*written, (timestamp, time.decode())] if timestamp else written
 
 
 @final
@@ -189,7 +189,7 @@ class Pairs:
         separator: between the pairs.
     """
 
-    timed = True
+    has_timestamp = True
 
     def __init__(
         self,

@@ -219,16 +219,16 @@ class Inbox:
             done(Answer(status=reply.status, headers=reply.headers, body=reply.body))
         else:
             delivery = VerifiedDelivery(source, request, verified, now, done)
-            delivery.store(lambda event, settle: self._store_one(delivery, event, settle))
+            delivery.store(lambda event, answer: self._store_one(delivery, event, answer))
 
     def _store_one(
         self,
         delivery: VerifiedDelivery,
         notification: Notification,
-        settle: Callable[[Answer], None],
+        answer: Callable[[Answer], None],
     ) -> None:
         event = self._event(delivery, notification)
-        admission = _Admission(self, event, delivery.kept, delivery.verified.key, settle)
+        admission = _Admission(self, event, delivery.kept, delivery.verified.key, answer)
         try:
             self._store.accept(event, admission)
         except Exception as error:  # noqa: BLE001 - it is judged where all results are

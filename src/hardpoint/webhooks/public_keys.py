@@ -150,8 +150,8 @@ class PublicKeyScheme(BodyScheme):
     def __init__(self, *, secrets: Sequence[Secret], tolerance: float | None = TOLERANCE) -> None:
         self._keys = prepare(secrets, self.key)
         self._tolerance = None if tolerance is None else check_tolerance(tolerance)
-        judged = self.grammar.timed and tolerance is not None
-        self.replay = Replay.WINDOW if judged else Replay.NONE
+        checks_age = self.grammar.has_timestamp and tolerance is not None
+        self.replay = Replay.WINDOW if checks_age else Replay.NONE
         kind = self._keys[0][1]
         self._message = kind.message
         self._encoding = self.grammar.encoding

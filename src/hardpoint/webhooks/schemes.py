@@ -106,7 +106,7 @@ class BodyScheme(SignatureScheme):
         """
         time = b"%d" % int(now)
         before, after = self.around_time
-        prefix = before + time + after if self.grammar.timed else b""
+        prefix = before + time + after if self.grammar.has_timestamp else b""
         return self.grammar.write(self._signatures(prefix, body), time)
 
     def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
@@ -133,7 +133,7 @@ class HmacScheme(BodyScheme):
     def __init__(self, *, secrets: Sequence[Secret], tolerance: float = TOLERANCE) -> None:
         self._keys = prepare(secrets, self.key)
         self._tolerance = check_tolerance(tolerance)
-        self.replay = Replay.WINDOW if self.grammar.timed else Replay.NONE
+        self.replay = Replay.WINDOW if self.grammar.has_timestamp else Replay.NONE
         self._spell = self.grammar.encoding.spell
         self._forged = self._spell(bytes(len(self._keys[0][1].digest(b"", b""))))
         self.refusal_us = HMAC_US * len(self._keys)

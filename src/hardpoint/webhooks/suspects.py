@@ -14,7 +14,7 @@ from typing import final
 from hardpoint.core.effects import Clock
 from hardpoint.store.driver import Lease, Outcome
 from hardpoint.store.engine import InboxStore
-from hardpoint.webhooks.attempts import AttemptRunner, AttemptVerdict, Insistence
+from hardpoint.webhooks.attempts import AttemptRunner, AttemptVerdict, StoreRetries
 from hardpoint.webhooks.lanes import Seat
 from hardpoint.webhooks.threads import Threads
 
@@ -35,14 +35,14 @@ class Suspects:
         self,
         store: InboxStore,
         attempts: AttemptRunner,
-        insistence: Insistence,
+        store_retries: StoreRetries,
         *,
         clock: Clock,
         crash_limit: int,
     ) -> None:
         self._store = store
         self._attempts = attempts
-        self._insistence = insistence
+        self._store_retries = store_retries
         self._clock = clock
         self._crash_limit = crash_limit
         self.begin()
@@ -90,7 +90,7 @@ class Suspects:
             error = f"the process died {lease.crashes} times while this ran"
             verdict = AttemptVerdict(outcome=Outcome.DEAD, reason="crash", error=error)
             return await self._attempts.record(lease, verdict, self._clock.now())
-        if await self._insistence.on("mark", lambda: self._store.mark_started(lease)):
+        if await self._store_retries.run("mark", lambda: self._store.mark_started(lease)):
             return await self._attempts.run(lease, seat, threads)
         return None
 

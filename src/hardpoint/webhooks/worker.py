@@ -16,7 +16,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Lease, LeaseName, lane_of
 from hardpoint.store.engine import InboxStore
-from hardpoint.webhooks.attempts import STORE_RETRY_SECONDS, AttemptRunner, Insistence
+from hardpoint.webhooks.attempts import STORE_RETRY_SECONDS, AttemptRunner, StoreRetries
 from hardpoint.webhooks.calling import CANCEL_SECONDS, cut
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.job import CompleteIn
@@ -84,11 +84,11 @@ class Worker:
         self._handlers = handlers
         self._clock = clock
         self._listeners = listeners
-        self._insistence = Insistence(listeners)
+        self._store_retries = StoreRetries(listeners)
         self._attempts = AttemptRunner(
             store,
             handlers,
-            self._insistence,
+            self._store_retries,
             complete_in=complete_in,
             clock=clock,
             random=random,
@@ -96,7 +96,7 @@ class Worker:
             leaving=self._leaving,
         )
         self._suspects = Suspects(
-            store, self._attempts, self._insistence, clock=clock, crash_limit=crash_limit
+            store, self._attempts, self._store_retries, clock=clock, crash_limit=crash_limit
         )
         self._limits = (threads, concurrency)
         self._task: asyncio.Task[Any] | None = None
@@ -202,15 +202,15 @@ class Worker:
             task.add_done_callback(self._beside_ended)
         try:
             # What an earlier run of this process may have left leased, in a loop that is gone.
-            await self._insistence.on("begin", self._store.release_all)
+            await self._store_retries.run("begin", self._store.release_all)
             self._stopping = self._stopped
             while not self._stopped:
                 self._wake.clear()
                 try:
                     until = await self._turn()
-                    self._insistence.done("claim")
+                    self._store_retries.succeeded("claim")
                 except StoreUnavailableError as error:
-                    self._insistence.hindered("claim", error)
+                    self._store_retries.failed("claim", error)
                     self._look_at = -math.inf
                     until = self._clock.monotonic() + STORE_RETRY_SECONDS
                 if self._failure is not None:
@@ -309,7 +309,7 @@ class Worker:
     async def _listen(self) -> None:
         """Look whenever others may have stored something."""
         while True:
-            await self._insistence.on("listen", self._store.wait_for_work)
+            await self._store_retries.run("listen", self._store.wait_for_work)
             self.notify()
 
     async def _keep_leases(self, every: float) -> None:

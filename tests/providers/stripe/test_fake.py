@@ -121,9 +121,9 @@ def test_a_key_with_other_parameters_is_refused(ask):
 
 
 def test_a_key_under_way_is_refused_for_now(ask):
-    ask.vendor.keys_under_way.add("k")
+    ask.vendor.keys_in_flight.add("k")
     assert ask.code("POST", INTENTS, BOOK, key="k") == (409, "idempotency_key_in_use")
-    ask.vendor.keys_under_way.clear()
+    ask.vendor.keys_in_flight.clear()
     assert ask("POST", INTENTS, BOOK, key="k")[0] == 200
 
 

@@ -86,7 +86,7 @@ class _LookUps:
     def forget(self) -> None:
         """This is a child process: the threads are the parent's, and so is who holds the lock."""
         self._lock = threading.Lock()
-        self._under_way: dict[_Name, _LookUp] = {}
+        self._in_flight: dict[_Name, _LookUp] = {}
         self._queued: OrderedDict[_Name, _LookUp] = OrderedDict()
         self._threads = 0
 
@@ -98,9 +98,9 @@ class _LookUps:
             OSError: the system has no thread for it.
         """
         with self._lock:
-            one = self._under_way.get(name)
+            one = self._in_flight.get(name)
             if one is None:
-                one = self._under_way[name] = self._queued[name] = _LookUp()
+                one = self._in_flight[name] = self._queued[name] = _LookUp()
                 self._help()
             one.askers += 1
         try:
@@ -109,7 +109,7 @@ class _LookUps:
             with self._lock:
                 one.askers -= 1
                 if not one.askers and self._queued.get(name) is one:
-                    del self._queued[name], self._under_way[name]
+                    del self._queued[name], self._in_flight[name]
 
     def _help(self) -> None:
         """One more thread, if there may be one."""
@@ -121,7 +121,7 @@ class _LookUps:
         except RuntimeError as error:
             self._threads -= 1
             if not self._threads:  # else one of the others does it
-                self._under_way.clear()
+                self._in_flight.clear()
                 self._queued.clear()
                 raise OSError(str(error)) from error
 
@@ -146,7 +146,7 @@ class _LookUps:
 
     def _done(self, name: _Name) -> None:
         with self._lock:
-            self._under_way.pop(name, None)
+            self._in_flight.pop(name, None)
 
 
 _look_ups = _LookUps()

@@ -69,7 +69,7 @@ class FakeStripe:
             webhook_secret=webhook_secret,
             triggers=TRIGGERS,
         )
-        self.keys_under_way: set[str] = set()
+        self.keys_in_flight: set[str] = set()
         """Keys whose first call has not ended, to be answered 409."""
         self.failures = 0
         """How many of the next calls begin and end in a stored 500, nothing done."""
@@ -100,7 +100,7 @@ class FakeStripe:
 
     def _stored_or_new(self, request: Received) -> FakeReply:
         key = request.headers["idempotency-key"]
-        if key in self.keys_under_way:
+        if key in self.keys_in_flight:
             raise ObjectRefusedError(
                 "idempotency_key_in_use",
                 "There is currently another in-progress request using this key.",

@@ -162,7 +162,7 @@ class Database:
             execute(COMMIT)
         except BaseException as error:
             self._roll_back()
-            raise self.judged(error, syncing=syncing) from error
+            raise self.translated(error, syncing=syncing) from error
         if not self._companions:  # they are there once something was written
             names = [Path(f"{self.path}{suffix}") for suffix in ("-wal", "-shm")]
             self._companions = {name: inode_of(name) for name in names}
@@ -203,7 +203,7 @@ class Database:
             return False
         return not busy and pages == done
 
-    def judged(self, error: BaseException, *, syncing: bool) -> BaseException:
+    def translated(self, error: BaseException, *, syncing: bool) -> BaseException:
         """What an error becomes for those who wait; may end the store."""
         fault = fault_of(error, syncing=syncing)
         if fault is WriteFault.BROKEN:
@@ -327,7 +327,7 @@ class Checkpoints:
             database.check_file()
             busy, pages, done = database.connection.execute(how).fetchone()
         except sqlite3.Error as error:
-            raise database.judged(error, syncing=True) from error
+            raise database.translated(error, syncing=True) from error
         finally:
             database.gate.release(turn)
         return None if busy and pages < 0 else (pages, done)

@@ -152,7 +152,7 @@ class Engine:
         self.completions.allow()
         return self._commit("job", requests, run)
 
-    def settle(self, rows: int, size: int) -> None:
+    def maintain(self, rows: int, size: int) -> None:
         """After a group was answered: what cannot wait for a quiet moment."""
         self._checkpoints.count(rows, size)
         if self._checkpoints.due(quiet=False):

@@ -243,7 +243,7 @@ class Writer:
             answers = [(one.loop, one.done, result) for one, result in waiting]
             self._answer(answers, engine.news())
             with undivided():
-                engine.settle(len(group), size)
+                engine.maintain(len(group), size)
         if self._requests:
             worked = True
             count = 1 if self._alone else min(len(self._requests), self._limits.batch_rows)
@@ -262,7 +262,7 @@ class Writer:
             self._alone = max(0, self._alone - count) + len(again)
             self._answer(answers, engine.news())
             with undivided():
-                engine.settle(count, 0)
+                engine.maintain(count, 0)
         return worked
 
     def _gather(self) -> tuple[list[_Waiting], int]:

@@ -128,9 +128,9 @@ class VaultFile:
                 finally:
                     connection.close()  # rolls back what was not committed
         except sqlite3.Error as error:
-            raise self._judged(error) from error
+            raise self._translated(error) from error
 
-    def _judged(self, error: sqlite3.Error) -> StoreError:
+    def _translated(self, error: sqlite3.Error) -> StoreError:
         if fault_of(error) is WriteFault.DATA:
             return StoreError(f"{self.path}: {error}")
         return self._told(refuse_unlike(error, self.path))

@@ -24,7 +24,7 @@ class _Known:
 
 
 @final
-class FreshToken:
+class TokenCache:
     """Fresh tokens by key. What another process changes shows within `Timing.cached` seconds."""
 
     def __init__(self, timing: Timing, clock: Clock, random: Random) -> None:
