@@ -115,16 +115,16 @@ def test_what_lives_is_served_to_its_end(facts, expected):
 def test_a_failure_with_a_known_outcome_leaves_an_earlier_doubt_as_it_was(entry):
     before = row(attempt_at=NOW - 50, lease_until=NOW + 60, lease_owner="me")
     error = TokenEndpointError(retry_after=99.0)
-    after = failed(before, error, entry(), NOW, before=NOW - 50, chance=1.0)
+    after = failed(before, error, entry(), NOW, before=NOW - 50, jitter=1.0)
     assert (after.attempt_at, after.lease_until, after.state) == (NOW - 50, None, "needs_reauth")
     static = entry(rotation=RefreshRotation.STATIC)
-    after = failed(before, error, static, NOW, before=None, chance=1.0)
+    after = failed(before, error, static, NOW, before=None, jitter=1.0)
     assert (after.attempt_at, after.state, after.retry_at) == (None, "degraded", NOW + 99)
 
 
 def test_a_state_that_stays_keeps_its_time(entry):
     before = row(state="degraded", reason="refresh_failed", failures=1)
-    after = failed(before, TokenEndpointError(), entry(), NOW, before=None, chance=0.0)
+    after = failed(before, TokenEndpointError(), entry(), NOW, before=None, jitter=0.0)
     assert (after.state_since, after.failures) == (NOW - 100, 2)
 
 
