@@ -248,6 +248,30 @@ def test_what_the_provider_does_not_have_is_sent_only_when_nothing_can_be_on_its
     assert len(vendor.made) == 1
 
 
+class SlowToLook(Vendor):
+    """Its list is written at the beginning of a long search."""
+
+    clock: ManualClock
+
+    async def find(self, text, since):
+        found = await super().find(text, since)
+        self.clock.advance(200)
+        return found
+
+
+def test_what_was_looked_for_long_ago_is_not_taken_for_what_is_there_now(stage):
+    vendor = SlowToLook(unknown())
+    vendor.clock = stage.clock
+    with stage.life(vendor) as send:
+        with pytest.raises(OutcomeUnknownError, match="no answer"):
+            send("hello", "k1")
+        vendor.made.clear()
+        with pytest.raises(OutcomeUnknownError, match="may still do") as caught:
+            send("hello", "k1")
+    assert vendor.made == []
+    assert caught.value.retry_after == 120
+
+
 def test_what_is_sent_again_and_ends_in_doubt_again_must_wait_again(stage):
     vendor = Vendor(unknown(), unknown())
     with stage.life(vendor) as send:

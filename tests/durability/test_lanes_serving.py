@@ -21,8 +21,8 @@ from hardpoint.webhooks.verification import scheme
 LONG = "HARDPOINT_KILLS" in os.environ
 SECONDS = 40.0 if LONG else 3.0
 EVERY = 0.02
-P99_SECONDS = 0.05 if LONG else 1.0
-AFTER_DEATH_SECONDS = 1.0 if LONG else 3.0
+P99_SECONDS = 0.05 if LONG else 5.0
+AFTER_DEATH_SECONDS = 1.0 if LONG else 10.0
 HANGING, FORWARDED = 128, 8
 FORWARD_SECRET = "whsec_" + base64.b64encode(b"f" * 32).decode()
 

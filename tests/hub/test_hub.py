@@ -661,7 +661,8 @@ def test_a_hundred_lanes_that_hang_do_not_hold_up_a_healthy_one(folder):
             await hub.stop(grace=0)
 
     asyncio.run(scenario())
-    assert sorted(waited)[-2] < 1  # a bound for a busy machine; 50 ms is measured in durability
+    # A bound for a busy machine, far below what one that hangs takes; durability measures 50 ms.
+    assert sorted(waited)[-2] < 5
 
 
 def test_a_hub_that_received_nothing_opens_its_store_when_a_source_is_added(folder):

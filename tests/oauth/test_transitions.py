@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from hardpoint.core.errors import TokenEndpointError
 from hardpoint.oauth.catalogue import RefreshRotation
-from hardpoint.oauth.transitions import Next, failed, given_up, harmless, next_step, takes
+from hardpoint.oauth.transitions import Next, claimed, failed, given_up, harmless, next_step, takes
 from hardpoint.store.vault import ConnectionRow
 
 NOW = 1_700_000_000.0
@@ -133,3 +133,9 @@ def test_an_answer_belongs_to_its_version():
     assert not takes(row(), 2)
     assert not takes(replace(row(), state="disconnected"), 3)
     assert not takes(None, 3)
+
+
+def test_a_token_that_was_sent_before_is_in_doubt_from_its_first_time():
+    again = claimed(row(attempt_at=NOW - 50), NOW, owner="b", lease=60.0)
+    assert again.attempt_at == NOW - 50
+    assert claimed(row(), NOW, owner="b", lease=60.0).attempt_at == NOW
