@@ -37,7 +37,7 @@ class StatementLimits(msgspec.Struct, frozen=True, kw_only=True):
     busy: float = 1.0
     write_seconds: float = 1.0
     write_bytes: int = 16 << 20
-    write_slow: float = 0.005
+    write_slow: float = 0.05
     wal_pages: int = 4_000
     wal_bytes: int = 64 << 20
     quiet: float = 0.25
