@@ -192,6 +192,16 @@ def test_patience_ends(cli: Cli) -> None:
     assert run.err.endswith("next:  hardpoint serve\n")
 
 
+def test_where_no_server_is_found_an_address_can_be_given(
+    cli: Cli, server: SimpleNamespace
+) -> None:
+    found_at(server, "http://127.0.0.1:1")
+    run = cli(*PAID)
+    assert run.code == 4
+    assert "if your application has the hub, give its address with --to" in run.err
+    assert run.err.endswith("next:  hardpoint serve\n")
+
+
 def test_the_source_of_the_provider_is_the_target(cli: Cli) -> None:
     run = cli(*PAID, "--print-curl", "--json")
     assert run.data["curl"].endswith(" http://127.0.0.1:8000/webhooks/billing")
@@ -229,6 +239,29 @@ def test_a_server_that_runs_is_found_at_its_unix_socket(
     path.unlink()
     gone = cli(*PAID)
     assert (gone.code, f"nobody answers at {path}" in gone.err) == (4, True)
+
+
+def test_a_server_that_comes_up_at_another_port_is_found_there(
+    cli: Cli, receiver: SimpleNamespace, server: SimpleNamespace
+) -> None:
+    found_at(server, "http://127.0.0.1:1")
+    public = receiver.url.removesuffix("/webhooks/billing")
+    run = cli(*PAID, "--json", sleep=lambda _: found_at(server, public))
+    assert run.code == 0
+    assert run.data["url"] == receiver.url
+    assert len(receiver.requests) == 1
+
+
+def test_a_server_that_comes_up_at_a_unix_socket_is_found_there(
+    cli: Cli, folder: Path, server: SimpleNamespace
+) -> None:
+    found_at(server, "http://127.0.0.1:1")
+    path = folder / "public.sock"
+    with UnixReceiver(str(path)) as receiver:
+        run = cli(*PAID, sleep=lambda _: found_at(server, f"unix:{path}"))
+    assert run.code == 0
+    assert "now to http://localhost/webhooks/billing\n" in run.err
+    assert receiver.paths == ["/webhooks/billing"]
 
 
 class UnixReceiver(socketserver.ThreadingUnixStreamServer):

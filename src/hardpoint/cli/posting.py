@@ -1,6 +1,6 @@
 """Sending one request and reading its answer: no redirect, no proxy, capped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -40,14 +40,25 @@ class PostedAnswer:
 
 @final
 class Poster:
-    """Posts to one address, over one connection where the other side keeps it."""
+    """Posts to one address, over one connection where the other side keeps it.
+
+    Args:
+        find: the address and the Unix socket as they are now; asked again while nobody listens.
+    """
 
     def __init__(
-        self, terminal: Terminal, url: str, *, timeout: float = TIMEOUT, uds: str | None = None
+        self,
+        terminal: Terminal,
+        url: str,
+        *,
+        timeout: float = TIMEOUT,
+        uds: str | None = None,
+        find: Callable[[], tuple[str, str | None]] | None = None,
     ) -> None:
         self._terminal = terminal
-        self._url = url
+        self.url = url
         self._uds = uds
+        self._find = find
         self._timeout = timeout
         limits = Limits(
             timeout=timeout, exchange=timeout, body_bytes_max=ANSWER_BYTES_MAX, cut=True
@@ -66,26 +77,37 @@ class Poster:
         Raises:
             CommandError: nobody answered.
         """
-        if self._uds is not None:
-            return self._post_unix(self._uds, headers, body)
-        clock, url = self._terminal.clock, self._url
-        request = Request(method="POST", url=url, headers=headers, body=body)
-        patience = STARTUP_SECONDS if on_loopback(urlsplit(url).hostname) else 0
+        clock = self._terminal.clock
+        patience = STARTUP_SECONDS if on_loopback(urlsplit(self.url).hostname) else 0
         begun = clock.monotonic()
-        while True:
-            started = clock.monotonic()
+        while self._uds is None:
+            started, url = clock.monotonic(), self.url
+            request = Request(method="POST", url=url, headers=headers, body=body)
             try:
                 response = run(self._transport.send(request))
             except UnavailableError as error:
                 if not error.retryable or clock.monotonic() - begun >= patience:
-                    raise unreachable(f"nobody listens at {url}", hint="hardpoint serve") from error
+                    said = f"nobody listens at {url}"
+                    if self._find is not None:
+                        said += "; if your application has the hub, give its address with --to"
+                    raise unreachable(said, hint="hardpoint serve") from error
                 self._terminal.sleep(_PAUSE)
+                self._look()
             except OutcomeUnknownError as error:
                 raise unreachable(f"{url} did not answer", hint="hardpoint doctor") from error
             else:
                 milliseconds = round((clock.monotonic() - started) * 1000, 1)
                 text = response.body.decode(errors="replace")
                 return PostedAnswer(status=response.status, body=text, milliseconds=milliseconds)
+        return self._post_unix(self._uds, headers, body)
+
+    def _look(self) -> None:
+        """A server that came up meanwhile says where it is, whatever its port."""
+        before = self.url
+        if self._find is not None:
+            self.url, self._uds = self._find()
+        if self.url != before:
+            self._terminal.say(f"now to {self.url}")
 
     def _post_unix(
         self, path: str, headers: Sequence[tuple[str, str]], body: bytes
@@ -94,7 +116,7 @@ class Poster:
         started = self._terminal.clock.monotonic()
         try:
             with closing(_UnixConnection(path, self._timeout)) as connection:
-                connection.request("POST", urlsplit(self._url).path, body, dict(headers))
+                connection.request("POST", urlsplit(self.url).path, body, dict(headers))
                 with closing(connection.getresponse()) as reply:
                     text = reply.read(ANSWER_BYTES_MAX).decode(errors="replace")
         except (OSError, HTTPException) as error:

@@ -1,7 +1,8 @@
 """`hardpoint trigger`: what a vendor would send, made, signed and posted from here."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from shlex import quote
@@ -92,13 +93,14 @@ def trigger(
         address_from(to, live=live)
     url, secrets = to, secrets_from(terminal, secret) if secret else None
     address: str | None = None
-    uds: str | None = None
+    uds, door = None, None
     if url is None or secrets is None:
         settings = Settings.load(config)
         found = _source(config, settings, provider, source)
         address = found.url
         if url is None:
-            url, uds = _door(settings, found.name)
+            door = partial(_door, settings, found.name)
+            url, uds = door()
         secrets = secrets or found.secrets
     if raw is None:
         sample = _sample(terminal, provider, event, values or [], unset or [])
@@ -116,9 +118,9 @@ def trigger(
         line = curl(url, shot.headers(), sample.body, uds=uds)
         terminal.show({"curl": line}, line)
         return Exit.OK
-    with Poster(terminal, url, timeout=timeout, uds=uds) as poster:
+    with Poster(terminal, url, timeout=timeout, uds=uds, find=door) as poster:
         answers = [shot.fire(poster) for _ in range(times)]
-    return _report(shot, answers)
+    return _report(replace(shot, url=poster.url), answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
