@@ -147,7 +147,7 @@ class _Shot:
 
     def fire(self, poster: Poster) -> PostedAnswer:
         headers = self.headers()
-        self.terminal.say(f"POST {self.url}")
+        self.terminal.say(f"POST {poster.url}")
         for name, value in headers:
             self.terminal.say(f"  {name}: {value}")
         return poster.post(headers, self.sample.body)
