@@ -22,6 +22,7 @@ from hardpoint.store.driver import (
     WriteFailedError,
 )
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, StatementLimits
+from hardpoint.store.views import StoreReader
 from hardpoint.testing.clock import ManualClock
 
 
@@ -55,10 +56,11 @@ class EventMaker:
 class Desk:
     """An open store, with the calls that tests make again and again."""
 
-    def __init__(self, store: Any, clock: ManualClock, make: EventMaker) -> None:
+    def __init__(self, store: Any, stage: Any) -> None:
         self.store = store
-        self.clock = clock
-        self.make = make
+        self.stage = stage
+        self.clock = stage.clock
+        self.make = stage.make
 
     def submit(self, event: NewEvent) -> "asyncio.Future[Any]":
         """Hand an event over; gives the future answer, exception or not."""
@@ -152,8 +154,8 @@ class Desk:
         finally:
             reader.close()
 
-    def look(self) -> SqliteReader:
-        return SqliteReader(self.store.path)
+    def look(self) -> StoreReader:
+        return self.stage.reader(self.store)
 
     def state_of(self, identifier: str) -> str:
         reader = self.look()
@@ -164,12 +166,8 @@ class Desk:
         return view.summary.state
 
     def query(self, sql: str, *parameters: Any) -> list[Any]:
-        """Read past the store, with the standard library's own connection."""
-        connection = sqlite3.connect(self.store.path)
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        finally:
-            connection.close()
+        """Read past the store; tables of ours are written as SQLite has them."""
+        return self.stage.query(self.store, sql, parameters)
 
 
 Story = Callable[[Desk], Awaitable[None]]
@@ -196,19 +194,39 @@ class Stage:
             **self.settings,
         )
 
-    def desk(self, store: SqliteStore) -> Desk:
-        return Desk(store, self.clock, self.make)
+    def desk(self, store: Any) -> Desk:
+        return Desk(store, self)
+
+    async def opened(self) -> Any:
+        store = self.build()
+        await store.open()
+        return store
+
+    def reader(self, store: Any) -> StoreReader:
+        return SqliteReader(store.path)
+
+    def query(self, store: Any, sql: str, parameters: Any) -> list[Any]:
+        """With the standard library's own connection."""
+        connection = sqlite3.connect(store.path)
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
 
     def play(self, story: Story) -> None:
         async def scene() -> None:
-            store = self.build()
-            await store.open()
+            store = await self.opened()
             try:
                 await story(self.desk(store))
             finally:
                 await store.close()
 
         asyncio.run(scene())
+
+    placeholder = "?"
+
+    def silence(self) -> None:
+        """Those who have ended are known to be dead: here, with the next opening."""
 
     def crash(self) -> None:
         """Go on with the file as a kill at this instant would have left it."""
@@ -234,6 +252,12 @@ def _bytes_of(path: Path) -> bytes:
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
+
+
+@pytest.fixture
+def any_stage(stage: Stage) -> Stage:
+    """The stage of what every engine does; a folder below has its own."""
+    return stage
 
 
 @pytest.fixture(scope="session")

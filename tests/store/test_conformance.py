@@ -10,12 +10,6 @@ from hardpoint.store.driver import Completed, Outcome, Refusals, Stored
 from hardpoint.store.views import State
 
 
-@pytest.fixture(params=["sqlite"])
-def any_stage(request, stage):
-    """One stage for each driver."""
-    return stage
-
-
 def test_the_first_of_an_event_is_new_and_a_repeat_is_a_duplicate(any_stage):
     async def story(desk):
         first = await desk.accept("evt_1")
@@ -356,6 +350,7 @@ def test_an_unclean_end_leaves_what_was_in_flight_as_a_crash_would(any_stage):
     async def before(desk):
         await desk.leased()
         await desk.store.close(clean=False)
+        any_stage.silence()
 
     async def after(desk):
         assert await desk.claim() == []
@@ -478,7 +473,7 @@ def test_writes_happen_with_the_completion_or_not_at_all(any_stage):
             tx.execute("create table orders (id integer)")
 
         def insert(tx):
-            tx.executemany("insert into orders values (?)", [(1,), (2,)])
+            tx.executemany(f"insert into orders values ({any_stage.placeholder})", [(1,), (2,)])
 
         def fail(tx):
             tx.execute("insert into orders values (3)")

@@ -1,0 +1,152 @@
+"""Connections to the database: how each is set up, and what becomes of one that is lost.
+
+They are dedicated, never from a pool: a pool resets what was set when a connection comes back.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, final
+
+import asyncpg
+
+from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
+
+T = TypeVar("T")
+LinkWork = Callable[[Any], Awaitable[T]]
+
+RETRY_SECONDS = 0.05
+"""Between two tries to connect."""
+
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # the server was stopped, or starts up, or stands by
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,  # a fail-over has left us with a standby
+    OSError,
+    TimeoutError,
+)
+"""After these a statement may or may not have been carried out, and the connection is given up."""
+
+CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""After these it was not, and may be tried again."""
+
+# What a role, a database or a pooler may have set otherwise, and what durability rests on.
+_SETTINGS = """
+select
+    set_config('synchronous_commit', case current_setting('synchronous_commit')
+        when 'remote_apply' then 'remote_apply' else 'on' end, false),
+    set_config('default_transaction_isolation', 'read committed', false),
+    set_config('default_transaction_read_only', 'off', false),
+    set_config('idle_in_transaction_session_timeout', '60s', false),
+    current_setting('fsync')
+"""
+
+
+async def connect(url: str, *, seconds: float, answer: float) -> Any:
+    """A connection that commits durably.
+
+    Raises:
+        ConfigurationError: the server does not write durably at all.
+        OSError, asyncpg.PostgresError: there is none.
+    """
+    library: Any = asyncpg
+    connection = await library.connect(url, timeout=seconds, command_timeout=answer)
+    row = await connection.fetchrow(_SETTINGS)
+    if row[4] != "on":
+        connection.terminate()
+        raise ConfigurationError(
+            "store.url", "the server runs with fsync = off: what is acknowledged could be lost"
+        )
+    return connection
+
+
+@final
+class Link:
+    """One connection, for one piece of work at a time; it is made anew after it was lost.
+
+    Args:
+        url: of the database.
+        seconds: that making a connection may take.
+        answer: that a statement may take.
+        made: called with each new connection before it is used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        seconds: float,
+        answer: float,
+        made: Callable[[Any], Awaitable[object]] | None = None,
+    ) -> None:
+        self._url = url
+        self._seconds = seconds
+        self._answer = answer
+        self._made = made
+        self._connection: Any = None
+        self._turn = asyncio.Lock()
+
+    async def run(self, work: LinkWork[T], *, patience: float | None = None) -> T:
+        """Do it; where the connection is lost meanwhile, again for so long, on a new one.
+
+        Args:
+            work: what; with `patience` it must be safe to do twice.
+            patience: None: it is done once only.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached; it may have been done.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (patience or 0.0)
+        async with self._turn:
+            while True:
+                try:
+                    return await work(await self._connected())
+                except LOST as error:
+                    self.drop()
+                    if patience is None or loop.time() >= until:
+                        raise unavailable(error) from error
+                except CONTENDED as error:
+                    self.drop()  # with a transaction that has failed
+                    if loop.time() >= until:
+                        raise unavailable(error) from error
+                except BaseException:
+                    if self._connection is not None and self._connection.is_in_transaction():
+                        self.drop()
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _connected(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            try:
+                made = await connect(self._url, seconds=self._seconds, answer=self._answer)
+            except LOST:
+                raise
+            except asyncpg.PostgresError as error:  # no such database, or not for this role
+                raise unavailable(error) from error
+            self._connection = made
+            if self._made is not None:
+                await self._made(made)
+        return self._connection
+
+    def drop(self) -> None:
+        """Give the connection up, as it is."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Take leave of the server."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                await connection.close(timeout=self._seconds)
+            except LOST:
+                connection.terminate()
+
+
+def unavailable(error: BaseException) -> StoreUnavailableError:
+    """What callers are told of a database that cannot be reached."""
+    told = str(error) or type(error).__name__
+    return StoreUnavailableError(f"the database cannot be used now: {told}")

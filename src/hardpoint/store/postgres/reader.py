@@ -1,0 +1,268 @@
+"""Looking at a store without touching it: from the dashboard, the command line, beside a server."""
+
+import re
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
+from typing import Any, Final, cast, final
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.traces import Place
+from hardpoint.store.driver import Outcome
+from hardpoint.store.keys import storable
+from hardpoint.store.postgres.schema import READ, TABLES, checked_version
+from hardpoint.store.statements import statements
+from hardpoint.store.views import (
+    AttemptView,
+    DeadLetter,
+    EventSummary,
+    EventView,
+    FailingJob,
+    JobView,
+    RefusedRun,
+    State,
+)
+
+_SQL = statements("reader", "hardpoint.store.postgres")
+SHORT_MIN: Final = 8
+"""Characters of an id: the time, to the minute."""
+_headers = msgspec.json.Decoder(dict[str, str])
+
+
+@final
+class PostgresReader:
+    """A `StoreReader` on a PostgreSQL store, in read-only transactions. Any thread may use it.
+
+    Args:
+        url: of the database.
+        seconds: how long one look may take, and how long it may take to connect.
+
+    Raises:
+        StoreUnavailableError: there is no store there yet, or it cannot be reached.
+        StoreCorruptError: not a store of ours, or of a newer version.
+    """
+
+    def __init__(self, url: str, *, seconds: float = 5.0) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        try:
+            self._connection: Any = psycopg.connect(
+                url,
+                autocommit=True,
+                row_factory=cast(Any, dict_row),
+                connect_timeout=max(2, int(seconds)),
+                options=f"-c statement_timeout={int(seconds * 1000)}",
+            )
+        except psycopg.Error as error:
+            raise StoreUnavailableError(f"the database cannot be reached: {error}") from error
+        try:
+            self._check()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _check(self) -> None:
+        with self._look() as connection:
+            known: dict[str, bool] = connection.execute(TABLES).fetchone()
+            found: dict[str, str] | None = (
+                connection.execute(READ).fetchone() if known["ours"] else None
+            )
+        version = checked_version(found["value"] if found else None, **known)
+        if version == 0:
+            raise StoreUnavailableError("the database holds no store: no server has made it yet")
+
+    def events(
+        self,
+        *,
+        source: str | None = None,
+        event_type: str | None = None,
+        state: State | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[EventSummary]:
+        """The newest first; `before` is the id to go on from; `event_type` may be a glob."""
+        wanted = {
+            "source": source,
+            "type": None if event_type is None else _pattern(event_type),
+            "state": state,
+            "before": before,
+            "limit": limit,
+        }
+        return [_summary(row) for row in self._rows("listing", wanted)]
+
+    def event(self, identifier: str) -> Sequence[EventView]:
+        """The events with this id of ours, or this vendor's id (which several may share)."""
+        wanted = {"id": _uuid_or_none(identifier), "vendor_id": storable(identifier)}
+        with self._look() as connection:
+            found = {row["id"] for row in connection.execute(_SQL["find"], wanted)}
+            return [_view(connection, each) for each in sorted(found, reverse=True)]
+
+    def beginning(self, prefix: str, *, limit: int) -> Sequence[str]:
+        """Our ids that begin so, the oldest first."""
+        first, last = (_uuid_or_none(prefix + rest[len(prefix) :]) for rest in _BOUNDS)
+        if first is None:
+            return []
+        wanted = {"first": first, "last": last, "limit": limit}
+        return [str(row["id"]) for row in self._rows("beginning", wanted)]
+
+    def short_ids(self, ids: Iterable[str]) -> Mapping[str, str]:
+        """For each id of ours the shortest beginning that no other event's id has now."""
+        short: dict[str, str] = {}
+        for one in ids:
+            (row,) = self._rows("neighbours", {"id": one})
+            shared = max(_shared(one, str(each or "")) for each in row.values())
+            enough = max(SHORT_MIN, shared + 1)
+            short[one] = one[: enough + one[:enough].endswith("-")]
+        return short
+
+    def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
+        """The newest first."""
+        return [_dead(row) for row in self._rows("dead_letters", {"limit": limit})]
+
+    def failing(self, *, limit: int = 50, each: bool = True) -> Sequence[FailingJob]:
+        """Jobs that fail and are tried again, the last to fail first; see `StoreReader`."""
+        return [
+            FailingJob(**_placed(row))
+            for row in self._rows("failing", {"each": each, "limit": limit})
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """How many events there are in each `State`, and `total`."""
+        (row,) = self._rows("counts")
+        gone = row.pop("gone")
+        row["needs_reconcile"] = row.pop("parked")
+        row["dead"] = gone - row["needs_reconcile"]
+        others = row["pending"] + gone + row["quarantined"] + row["skipped"]
+        return {**row, "done": row["total"] - others}
+
+    def refusals(self) -> dict[str, dict[str, int]]:
+        """Requests refused, by source and reason."""
+        found: dict[str, dict[str, int]] = {}
+        for row in self._rows("refusals"):
+            found.setdefault(row["source"], {})[row["reason"]] = row["count"]
+        return found
+
+    def refused(self, *, since: float = 0.0) -> Sequence[RefusedRun]:
+        """Requests refused since then, in runs, the latest first; repeats were acknowledged."""
+        return [
+            RefusedRun(
+                source=row["source"],
+                reason=row["reason"],
+                count=row["count"],
+                first_at=row["first"] * 60.0,
+                last_at=row["last"] * 60.0,
+            )
+            for row in self._rows("refused", {"minute": int(since) // 60})
+        ]
+
+    def close(self) -> None:
+        """Let the connection go."""
+        with self._lock:
+            self._connection.close()
+
+    def _rows(self, name: str, wanted: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        with self._look() as connection:
+            return connection.execute(_SQL[name], wanted).fetchall()
+
+    @contextmanager
+    def _look(self) -> Generator[Any]:
+        """One consistent view of the store, for as long as the block runs."""
+        with self._lock:
+            try:
+                self._connection.execute("begin isolation level repeatable read read only")
+                try:
+                    yield self._connection
+                finally:
+                    self._connection.execute("rollback")
+            except psycopg.errors.QueryCanceled as error:
+                raise StoreUnavailableError(
+                    f"the search took more than {self._seconds:g} s; narrow it"
+                ) from error
+            except psycopg.Error as error:
+                raise StoreUnavailableError(f"the database cannot be read: {error}") from error
+
+
+_BOUNDS = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_GLOB = re.compile(r"(\*)|(\?)|\[([!^]?)(.[^]]*)\]|(.)", re.DOTALL)
+
+
+def _pattern(glob: str) -> str:
+    """A glob as a regular expression of PostgreSQL's."""
+
+    def part(found: "re.Match[str]") -> str:
+        star, mark, negated, several, plain = found.groups()
+        if several:
+            members = several.replace("\\", "\\\\").replace("[", "\\[")
+            return f"[{'^' if negated else ''}{members}]"
+        return ".*" if star else "." if mark else re.escape(plain)
+
+    return f"^(?:{_GLOB.sub(part, storable(glob))})$"
+
+
+def _uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _summary(row: Mapping[str, Any]) -> EventSummary:
+    return EventSummary(
+        id=str(row["id"]),
+        source=row["source"],
+        vendor_id=row["vendor_id"],
+        type=row["type"],
+        account=row["account"],
+        received_at=row["received_at"],
+        correlation_id=row["correlation_id"],
+        state=State(row["state"]),
+        attempts=row["attempts"],
+        quarantine=row["quarantine"],
+    )
+
+
+def _view(connection: Any, identifier: UUID) -> EventView:
+    def rows(name: str) -> list[dict[str, Any]]:
+        return connection.execute(_SQL[name], {"id": identifier}).fetchall()
+
+    (row,) = rows("event")
+    return EventView(
+        summary=_summary(row),
+        headers={} if row["headers"] is None else _headers.decode(row["headers"]),
+        body=row["body"],
+        body_bytes=row["body_bytes"],
+        body_sha256=row["body_sha256"].hex(),
+        signed_at=row["signed_at"],
+        jobs=tuple(JobView(**job) for job in rows("jobs")),
+        attempts=tuple(_attempt(attempt) for attempt in rows("attempts")),
+        dead=tuple(_dead(letter) for letter in rows("dead_letters_of")),
+    )
+
+
+def _attempt(row: dict[str, Any]) -> AttemptView:
+    known: dict[str, Any] = {
+        **row,
+        "outcome": Outcome(row["outcome"]),
+        "place": Place.read(row["place"]),
+    }
+    return AttemptView(**known)
+
+
+def _dead(row: dict[str, Any]) -> DeadLetter:
+    return DeadLetter(**_placed(row))
+
+
+def _placed(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "event": str(row["event"]), "place": Place.read(row["place"])}

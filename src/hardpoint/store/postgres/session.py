@@ -1,0 +1,289 @@
+"""A store that is open, on the thread that talks to the database.
+
+Each kind of work has a connection of its own, so that none waits for another: accepts, jobs, signs
+of life with notices, and the transactions of users' write functions.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar, final
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import StoreError, StoreUnavailableError
+from hardpoint.store.driver import Accepted, Claim, Completed, Completion, Lease, NewEvent, Stored
+from hardpoint.store.events import BatchCommitted, BatchFailed
+from hardpoint.store.postgres.accepts import AcceptStatements
+from hardpoint.store.postgres.completions import CompletionStatements
+from hardpoint.store.postgres.connections import Link, LinkWork
+from hardpoint.store.postgres.jobs import JobStatements
+from hardpoint.store.postgres.limits import PostgresLimits
+from hardpoint.store.postgres.processes import Heartbeat
+from hardpoint.store.postgres.schema import migrate
+from hardpoint.store.postgres.sweep import PostgresSweep
+from hardpoint.store.postgres.writing import PostgresWriting
+
+T = TypeVar("T")
+
+CHANNEL = "hardpoint_work"
+
+
+@final
+class PostgresSession:
+    """What one process does with the database, from the opening to the end.
+
+    Args:
+        url: of the database.
+        owner: what this process goes by.
+        works: whether it accepts and handles events; else it only acts for operators and journals.
+        limits: bounds and waiting times.
+        sweep: applies retention; None keeps everything.
+        clock: for what happens in this process.
+        tell: takes telemetry.
+        listens: whether anybody wants to be told of what goes well.
+        noticed: called when there may be work that others have stored.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        owner: str,
+        works: bool,
+        limits: PostgresLimits,
+        sweep: PostgresSweep | None,
+        clock: Clock,
+        tell: Callable[[object], None],
+        listens: Callable[[], bool],
+        noticed: Callable[[], None],
+    ) -> None:
+        self.owner = owner
+        self.jobs = JobStatements(owner)
+        self._works = works
+        self._limits = limits
+        self._sweep = sweep
+        self._clock = clock
+        self._tell = tell
+        self._listens = listens
+        self._noticed = noticed
+        self._accepts = AcceptStatements(owner, limits.repeats)
+        self._completions = CompletionStatements(owner)
+        self._heartbeat = Heartbeat(owner, limits.expires, clock)
+        seconds, answer = limits.connect, limits.answer
+        self._accepting = Link(url, seconds=seconds, answer=answer)
+        self._working = Link(url, seconds=seconds, answer=answer)
+        self._living = Link(url, seconds=seconds, answer=answer, made=self._listen)
+        self._sweeping = Link(url, seconds=seconds, answer=answer)
+        self._writing = PostgresWriting(url, self._completions, limits, clock, tell)
+        self._held: set[tuple[str, str]] = set()
+        """Jobs that are leased to this process, or may be."""
+        self._strays = False
+        self._notice: asyncio.Task[None] | None = None
+        self._life: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Bring the tables up, and begin to live. Nobody's lease is touched.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached.
+            StoreCorruptError: not tables of ours, or of a newer version.
+        """
+        try:
+            await self._working.run(migrate)
+            if self._works:
+                await self.beat()
+                self._life = asyncio.create_task(self._live())
+        except BaseException:
+            await self.close(clean=False)
+            raise
+
+    async def close(self, *, clean: bool) -> None:
+        """Give all leases back unless the end is unclean, and go."""
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.gather(self._life, return_exceptions=True)
+        if self._notice is not None:  # others look by themselves too
+            self._notice.cancel()
+            await asyncio.gather(self._notice, return_exceptions=True)
+        if clean and self._works:
+            with suppress(StoreUnavailableError):  # they expire
+                await self._working.run(self.jobs.give_all_back)
+                await self._living.run(self._heartbeat.leave)
+        for link in (self._accepting, self._working, self._living, self._sweeping):
+            await link.close()
+        await self._writing.close()
+
+    async def do(self, work: LinkWork[T], *, again: bool = False) -> T:
+        """Do some work on the jobs; `again`, where it is safe, after a lost connection too."""
+        return await self._working.run(
+            work, patience=self._limits.pending_seconds if again else None
+        )
+
+    async def announce(self, work: LinkWork[T]) -> T:
+        """The same for what makes jobs due: other processes hear of it."""
+        result = await self.do(work)
+        self._announce()
+        return result
+
+    # Accepting
+
+    async def accept(self, events: list[NewEvent]) -> list[Accepted | Exception]:
+        """Store a group of events; a bad one does not fail the others."""
+
+        async def store(some: list[NewEvent]) -> list[Accepted]:
+            return await self._accepting.run(
+                lambda connection: self._accepts.store(connection, some),
+                patience=self._limits.pending_seconds,
+            )
+
+        self._held.update(_jobs(events))
+        results = await self._grouped("accept", events, store)
+        left = False
+        for event, result in zip(events, results, strict=True):
+            new = isinstance(result, Accepted) and result.stored is Stored.NEW
+            if event.lease and not new:
+                self._held.difference_update(_jobs([event]))
+                self._strays = self._strays or isinstance(result, StoreUnavailableError)
+            left = left or (new and not event.lease)
+        if left:
+            self._announce()
+        return [_storable(result) for result in results]
+
+    # Completing
+
+    async def complete(self, completions: list[Completion]) -> list[Completed | Exception]:
+        """End a group of attempts."""
+
+        async def end(some: list[Completion]) -> list[Completed]:
+            again = False
+
+            async def once(connection: Any) -> list[Completed]:
+                nonlocal again
+                repeated, again = again, True
+                return await self._completions.end(connection, some, again=repeated)
+
+            return await self._working.run(once, patience=self._limits.pending_seconds)
+
+        results = await self._grouped("job", completions, end)
+        self._ended(completions, results)
+        return results
+
+    async def write(self, completion: Completion) -> Completed:
+        """End one attempt with its writes, in a transaction of its own."""
+        completed = await self._writing.complete(completion)
+        self._ended([completion], [completed])
+        return completed
+
+    def _ended(self, completions: Sequence[Completion], results: Sequence[object]) -> None:
+        for completion, result in zip(completions, results, strict=True):
+            if isinstance(result, Completed):
+                self._held.discard((completion.event, completion.handler))
+
+    # Leasing
+
+    async def claim(self, claim: LinkWork[T]) -> T:
+        """Lease jobs. When the answer is lost, they are given back once the database is there."""
+
+        async def held(connection: Any) -> T:
+            claimed = await claim(connection)
+            self._held.update((one.event.id, one.handler) for one in _leases(claimed))
+            return claimed
+
+        try:
+            return await self.do(held)
+        except StoreUnavailableError:
+            self._strays = True
+            raise
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Nobody waits any more for what has been leased."""
+        names = [(one.event.id, one.handler, one.fence) for one in leases]
+        await self.do(lambda connection: self.jobs.give_back(connection, names), again=True)
+        self._held.difference_update(name[:2] for name in names)
+
+    async def give_all_back(self) -> None:
+        """Nothing of it is in flight."""
+        await self.do(self.jobs.give_all_back, again=True)
+        self._held.clear()
+
+    @property
+    def fenced(self) -> bool:
+        """Whether others may take what this process holds."""
+        return self._heartbeat.fenced
+
+    # Living
+
+    async def beat(self) -> None:
+        """Give a sign of life, and do what is done now and then."""
+        await self._living.run(self._heartbeat.beat)
+        if self._strays:
+            held = [*self._held]
+            await self.do(lambda connection: self.jobs.give_strays_back(connection, held))
+            self._strays = False
+        if self._sweep is not None and self._sweep.due():
+            told = await self._sweeping.run(self._sweep.run)
+            if told is not None:
+                self._tell(told)
+
+    async def _live(self) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat.every)
+            try:
+                await self.beat()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it may not end the beats
+                reason = str(error) or type(error).__name__
+                self._tell(BatchFailed(kind="upkeep", rows=0, reason=reason))
+
+    async def _listen(self, connection: Any) -> None:
+        await connection.add_listener(CHANNEL, self._heard)
+        self._noticed()  # what was said while nobody listened
+
+    def _heard(self, *_: object) -> None:
+        self._noticed()
+
+    def _announce(self) -> None:
+        if self._notice is None or self._notice.done():
+            self._notice = asyncio.create_task(self._notify())
+
+    async def _notify(self) -> None:
+        """One notice for all that was stored within a while; after its commit."""
+        await asyncio.sleep(self._limits.notify)
+        with suppress(StoreUnavailableError):  # they look by themselves too
+            await self._living.run(lambda connection: connection.execute(f"notify {CHANNEL}"))
+
+    # Groups
+
+    async def _grouped(self, kind: str, items: list[T], run: Callable[[list[T]], Any]) -> list[Any]:
+        """Do a group at once; when one of it is at fault, each on its own."""
+        began = self._clock.monotonic()
+        try:
+            results = await run(items)
+        except StoreUnavailableError as error:
+            self._tell(BatchFailed(kind=kind, rows=len(items), reason=str(error)))
+            return [StoreUnavailableError(str(error)) for _ in items]
+        except Exception as error:  # noqa: BLE001 - the answer of the one that caused it
+            if len(items) == 1:
+                return [error]
+            return [(await self._grouped(kind, [item], run))[0] for item in items]
+        if self._listens():
+            seconds = self._clock.monotonic() - began
+            self._tell(BatchCommitted(kind=kind, rows=len(items), seconds=seconds))
+        return results
+
+
+def _jobs(events: Iterable[NewEvent]) -> list[tuple[str, str]]:
+    return [(one.id, name) for one in events if one.lease for name in one.handlers]
+
+
+def _leases(claimed: object) -> Sequence[Lease]:
+    if isinstance(claimed, Claim):
+        return claimed.leases
+    return [claimed] if isinstance(claimed, Lease) else []
+
+
+def _storable(result: Accepted | Exception) -> Accepted | Exception:
+    if isinstance(result, Accepted | StoreError):
+        return result
+    error = StoreError(f"the event cannot be stored: {result}")
+    error.__cause__ = result
+    return error

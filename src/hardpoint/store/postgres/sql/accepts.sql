@@ -1,0 +1,42 @@
+-- name: store
+-- The rows come sorted by `dedupe`: two processes that store the same keys never wait in a circle.
+with
+    fresh as (
+        insert into hardpoint.event (
+            id, dedupe, claim, source, vendor_id, type, account, asserted, received_at, signed_at,
+            correlation_id, body_sha256, body_bytes, quarantine, handlers
+        )
+        select * from unnest(
+            $1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::boolean[], $9::float8[], $10::bigint[], $11::text[], $12::bytea[], $13::integer[],
+            $14::text[], $15::integer[]
+        )
+        on conflict do nothing
+        returning id
+    ),
+    contents as (
+        insert into hardpoint.content
+        select c.* from unnest($1::uuid[], $16::bytea[], $17::bytea[]) c (event, headers, body)
+        join fresh on fresh.id = c.event
+    ),
+    jobs as (
+        insert into hardpoint.job (event, handler, lane, run_at, owner, fence)
+        select j.event, j.handler, j.lane, hardpoint.now(), case j.leased when 1 then $22::uuid end,
+            j.leased
+        from unnest($18::uuid[], $19::text[], $20::text[], $21::integer[])
+            j (event, handler, lane, leased)
+        join fresh on fresh.id = j.event
+    )
+select id from fresh
+
+-- name: known
+select id, dedupe, claim, type, body_sha256, quarantine
+from hardpoint.event where dedupe = any ($1::bytea[])
+
+-- name: claimed
+select id, dedupe, claim, type, body_sha256, quarantine
+from hardpoint.event where claim = $1
+
+-- name: repeats
+select count(*) from hardpoint.event
+where source = $1 and body_sha256 = $2 and quarantine is not null

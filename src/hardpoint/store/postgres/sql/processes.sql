@@ -1,0 +1,32 @@
+-- name: beat
+insert into hardpoint.process (id, host, pid, started_at, beat_at)
+values ($1, $2, $3, hardpoint.now(), hardpoint.now())
+on conflict (id) do update set beat_at = excluded.beat_at
+
+-- name: reap
+-- Whoever has not beaten for so long fences itself by now. A forward runs no code of the user's, so
+-- none can have ended the process. Nobody is judged while the database itself has just come back.
+with
+    gone as materialized (
+        select j.event, j.handler from hardpoint.job j
+        where j.owner is not null
+            and clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => $1)
+            and not exists (
+                select 1 from hardpoint.process p
+                where p.id = j.owner and p.beat_at > (select hardpoint.now()) - $1
+            )
+        for update of j skip locked
+    )
+update hardpoint.job j
+set run_at = (select hardpoint.now()), owner = null, suspect = j.handler <> 'forward',
+    crashes = j.crashes + j.started::integer, started = false
+from gone where j.event = gone.event and j.handler = gone.handler
+
+-- name: forget
+-- Those that have been silent for a day, and hold nothing.
+delete from hardpoint.process p
+where p.beat_at < (select hardpoint.now()) - 86400
+    and not exists (select 1 from hardpoint.job j where j.owner = p.id)
+
+-- name: leave
+delete from hardpoint.process where id = $1

@@ -1,0 +1,426 @@
+"""The store as the inbox sees it: any loop's side of the thread that talks to the database."""
+
+import asyncio
+import concurrent.futures
+import threading
+from asyncio import _get_running_loop
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar, final
+from uuid import UUID, uuid4
+
+from hardpoint.core.effects import Clock
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.events import Listeners
+from hardpoint.core.forks import forget_in_child
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.store.driver import (
+    Accepted,
+    Claim,
+    Completed,
+    Completion,
+    Lease,
+    LeaseName,
+    NewEvent,
+    Refusals,
+    WaitingLane,
+)
+from hardpoint.store.engine import Role
+from hardpoint.store.postgres import operations
+from hardpoint.store.postgres.limits import PostgresLimits
+from hardpoint.store.postgres.session import PostgresSession
+from hardpoint.store.postgres.sweep import PostgresSweep
+from hardpoint.store.postgres.thread import Batches, DatabaseThread, posted
+from hardpoint.store.retention import Retention
+
+T = TypeVar("T")
+
+
+@final
+class PostgresStore:
+    """An `InboxStore` in one PostgreSQL database, for any number of processes.
+
+    Args:
+        url: `postgresql://...`, for a role that may create the schema `hardpoint`, or has it.
+        clock: for what happens in this process; due times go by the database's.
+        listeners: told of the events in `hardpoint.store.events`.
+        limits: bounds and waiting times.
+        retention: how long things are kept; None keeps them for ever.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        listeners: Listeners | None = None,
+        limits: PostgresLimits | None = None,
+        retention: Retention | None = Retention(),  # noqa: B008 - frozen
+    ) -> None:
+        self.url = url
+        self.limits = limits or PostgresLimits()
+        self.clock: Clock = clock or SystemClock()
+        self.listeners = Listeners() if listeners is None else listeners
+        self.expires: float | None = self.limits.expires
+        self.poll = self.limits.poll
+        self._retention = retention
+        self._left: list[object] = []
+        self._opened: _Opened | None = None
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child: the connections are the parent's, and are not even closed."""
+        self._left.append(self._opened)
+        self._mutex = threading.Lock()
+        self._opened = None
+
+    @property
+    def broken(self) -> str | None:
+        """None: a database that fails comes back, and says then whether it can be relied on."""
+        return None
+
+    # Life
+
+    async def open(self, role: Role = Role.SERVE) -> None:
+        """Bring the tables up and begin to live; nobody's lease is touched. See `InboxStore`."""
+        opened, mine = self._begin(role)
+        if not mine:
+            raise StoreUnavailableError("the store is open already")
+        try:
+            await self._begun(opened)
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+
+    async def ensure_open(self, role: Role = Role.SERVE) -> None:
+        """Open it unless it is open; loops and threads that ask at a time wait for one opening."""
+        opened, _ = self._begin(role)
+        await self._begun(opened)
+
+    def _begin(self, role: Role) -> "tuple[_Opened, bool]":
+        with self._mutex:
+            if self._opened is not None:
+                return self._opened, False
+            sweep = None if self._retention is None else PostgresSweep(self._retention, self.clock)
+            opened = self._opened = _Opened(self, role, sweep)
+        opened.start()
+        return opened, True
+
+    async def _begun(self, opened: "_Opened") -> None:
+        try:
+            await _result(opened.begun, self.limits.answer)
+        except BaseException:
+            if self._opened is opened and opened.failed:
+                self._opened = None
+                opened.thread.stop()
+            raise
+
+    async def close(self, *, clean: bool = True) -> None:
+        """Finish what was submitted, release every lease if `clean`, and let the database go."""
+        with self._mutex:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            await _result(opened.thread.submit(opened.close(clean=clean)), self.limits.answer)
+            opened.thread.stop()
+
+    def close_blocking(self) -> None:
+        """The same in a thread without an event loop."""
+        with suppress(StopIteration):
+            self.close().send(None)
+
+    # What the inbox asks
+
+    def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
+        """Store an event durably; `done` is called in this loop after the commit, never before.
+
+        Raises:
+            StoreUnavailableError: too much is waiting already; answer 503.
+        """
+        accepts, limits, now = self._running().accepts, self.limits, self.clock.monotonic()
+        if accepts.rows and (
+            accepts.rows >= limits.pending_rows
+            or accepts.size + len(event.body) > limits.pending_bytes
+            or now - accepts.oldest > limits.pending_seconds
+        ):
+            raise StoreUnavailableError(f"{accepts.rows} events wait to be stored already")
+        accepts.put(event, done, at=now, size=len(event.body))
+
+    async def claim(self, lanes: Mapping[str, int]) -> Claim:
+        """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
+        jobs = self._running().session.jobs
+        return await self._claimed(lambda connection: jobs.claim(connection, lanes))
+
+    async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
+        """Lease a suspect of these handlers, the one with the fewest crashes, if one waits."""
+        jobs = self._running().session.jobs
+        return await self._claimed(lambda connection: jobs.claim_suspect(connection, handlers))
+
+    async def complete(self, completion: Completion) -> Completed:
+        """Record the end of an attempt, with its writes, in one transaction.
+
+        Raises:
+            WriteFailedError: one of the writes raised; the job is still leased.
+            TimedOutError: they took too long; likewise.
+        """
+        opened = self._running()
+        if completion.writes:
+            return await self._asked(opened.session.write(completion))
+        answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        loop = _get_running_loop()
+        waiting = None if loop is None else loop.create_future()
+
+        def done(result: Any) -> None:
+            if waiting is None:
+                answer.set_result(result)
+            elif not waiting.done():
+                waiting.set_result(result)
+
+        opened.completions.put(completion, done, at=0.0)
+        try:
+            if waiting is None:
+                result = answer.result(self.limits.answer)
+            else:
+                async with asyncio.timeout(self.limits.answer):
+                    result = await waiting
+        except TimeoutError:
+            raise _silent(self.limits.answer) from None
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def mark_started(self, lease: Lease, *, started: bool = True) -> bool:
+        """Durably mark a suspect as running, or no longer suspected; False: the lease is gone."""
+        session = self._running().session
+        mark = session.jobs.mark
+        return await self._asked(
+            session.do(lambda connection: mark(connection, lease, started=started), again=True)
+        )
+
+    async def renew(self, leases: Sequence[LeaseName]) -> Sequence[LeaseName]:
+        """Those of these leases that are lost, or may be taken by others before long."""
+        session = self._running().session
+        if session.fenced:
+            return leases
+        return await self._asked(
+            session.do(lambda connection: session.jobs.lost(connection, leases), again=True)
+        )
+
+    async def release_all(self) -> None:
+        """Give back every lease of this process: the jobs are due at once, no attempt counts."""
+        await self._asked(self._running().session.give_all_back())
+
+    async def wait_for_work(self) -> None:
+        """Wait for a hint that others have stored something to do."""
+        await self._running().hint()
+
+    async def refuse(self, counts: Sequence[Refusals]) -> None:
+        """Add to the counters of refused requests."""
+        session = self._running().session
+        if counts:
+            await self._asked(session.do(lambda connection: operations.refuse(connection, counts)))
+
+    async def waiting(self, handlers: Sequence[str]) -> Sequence[WaitingLane]:
+        """The lanes of these handlers that have something to do, suspects apart."""
+        session = self._running().session
+        return await self._asked(
+            session.do(lambda connection: session.jobs.waiting(connection, handlers), again=True)
+        )
+
+    async def next_due(self, handlers: Sequence[str]) -> float | None:
+        """Seconds until a job of these handlers is due; negative: overdue; None: none waits."""
+        session = self._running().session
+        return await self._asked(
+            session.do(lambda connection: session.jobs.next_due(connection, handlers), again=True)
+        )
+
+    async def retry(
+        self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""
+    ) -> int:
+        """Make an event's dead and waiting jobs due now; see `InboxStore.retry`."""
+        session, audit = self._running().session, (actor, reason)
+        if not _is_id(event):
+            return 0
+        return await self._asked(
+            session.announce(lambda connection: operations.retry(connection, event, handler, audit))
+        )
+
+    async def replay(
+        self,
+        event: str,
+        handlers: Sequence[str],
+        *,
+        force: bool = False,
+        actor: str = "",
+        reason: str = "",
+    ) -> int:
+        """Have these handlers handle an event anew; see `InboxStore.replay`."""
+        session, audit = self._running().session, (actor, reason)
+        if not _is_id(event):
+            return 0
+        return await self._asked(
+            session.announce(
+                lambda connection: operations.replay(connection, event, handlers, force, audit)
+            )
+        )
+
+    async def resolve(
+        self, event: str, handler: str | None = None, *, note: str, actor: str = ""
+    ) -> int:
+        """Close an event's dead letters; see `InboxStore.resolve`."""
+        session, audit = self._running().session, (actor, note)
+        if not _is_id(event):
+            return 0
+        return await self._asked(
+            session.do(lambda connection: operations.resolve(connection, event, handler, audit))
+        )
+
+    async def beat(self) -> None:
+        """Give a sign of life now, beside the regular ones."""
+        await self._asked(self._running().session.beat())
+
+    # Means
+
+    async def _claimed(self, claim: Callable[[Any], Any]) -> Any:
+        opened = self._running()
+        future = opened.thread.submit(opened.session.claim(claim))
+        try:
+            return await _result(future, self.limits.answer)
+        except BaseException:
+            future.add_done_callback(opened.late)
+            raise
+
+    async def _asked(self, work: Any) -> Any:
+        return await _result(self._running().thread.submit(work), self.limits.answer)
+
+    def _running(self) -> "_Opened":
+        opened = self._opened
+        if opened is None or not opened.ready:
+            raise StoreUnavailableError(
+                "the store is not open: start the hub (`async with hub`), or `await hub.open()`"
+            )
+        return opened
+
+
+class _Opened:
+    """A store from its opening to its close: the thread, and what waits there."""
+
+    def __init__(self, store: PostgresStore, role: Role, sweep: PostgresSweep | None) -> None:
+        limits = store.limits
+        self.thread = DatabaseThread()
+        self._listeners = store.listeners
+        self._home = _get_running_loop()
+        self._hints: set[asyncio.Future[None]] = set()
+        self._mutex = threading.Lock()
+        self.session = PostgresSession(
+            store.url,
+            owner=str(uuid4()),
+            works=role is Role.SERVE,
+            limits=limits,
+            sweep=sweep,
+            clock=store.clock,
+            tell=self._tell,
+            listens=lambda: store.listeners.active,
+            noticed=self._noticed,
+        )
+        self.accepts = Batches(
+            self.thread, self.session.accept, rows=limits.batch_rows, size=limits.batch_bytes
+        )
+        self.completions = Batches(
+            self.thread, self.session.complete, rows=limits.batch_rows, size=1
+        )
+
+    def start(self) -> None:
+        """Begin to open."""
+        self.thread.start()
+        self.begun = self.thread.submit(self.session.open())
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is open."""
+        return self.begun.done() and not self.failed
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be opened."""
+        return self.begun.done() and (self.begun.cancelled() or self.begun.exception() is not None)
+
+    async def close(self, *, clean: bool) -> None:
+        """Do all that was queued, and go; on the thread."""
+        await self.accepts.end()
+        await self.completions.end()
+        await self.session.close(clean=clean)
+
+    def late(self, future: "concurrent.futures.Future[Any]") -> None:
+        """Give back what was leased for someone who waits no more."""
+        if future.cancelled() or future.exception() is not None:
+            return
+        found = future.result()
+        leases = found.leases if isinstance(found, Claim) else [found] if found else []
+        if leases:
+            self.thread.submit(self.session.give_back(leases))
+
+    async def hint(self) -> None:
+        """Wait until there may be work."""
+        hint: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._mutex:
+            self._hints.add(hint)
+        try:
+            await hint
+        finally:
+            with self._mutex:
+                self._hints.discard(hint)
+
+    def _noticed(self) -> None:
+        with self._mutex:
+            hints = [*self._hints]
+        for hint in hints:
+            posted(hint.get_loop(), _resolve, hint)
+
+    def _tell(self, news: object) -> None:
+        """In the loop that opened it, while it runs; else here."""
+        home = self._home
+        if not (
+            home is not None and home.is_running() and posted(home, self._listeners.emit, news)
+        ):
+            self._listeners.emit(news)
+
+
+async def _result(future: "concurrent.futures.Future[T]", seconds: float) -> T:
+    """What was submitted, waited for by the asker's own means; giving up does not undo it."""
+    try:
+        if _get_running_loop() is None:
+            return future.result(seconds)
+        waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(_seen)
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(waiting)
+    except TimeoutError:
+        if future.done():
+            return future.result()
+        raise _silent(seconds) from None
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """Whoever has given up waiting need not hear what was raised."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _silent(seconds: float) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"the database did not answer within {seconds:g} s; what was asked may have been done"
+    )
+
+
+def _resolve(hint: "asyncio.Future[None]") -> None:
+    if not hint.done():
+        hint.set_result(None)
+
+
+def _is_id(event: str) -> bool:
+    try:
+        UUID(event)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,172 @@
+"""The thread that talks to the database, with an event loop of its own.
+
+So whoever asks is answered where it asked, in any loop or thread, and signs of life go on while a
+handler holds its own loop up. What waits is taken together and answered together, by no timer.
+"""
+
+import asyncio
+import concurrent.futures
+import threading
+from asyncio import AbstractEventLoop, _get_running_loop
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, final
+
+from hardpoint.core.errors import StoreUnavailableError
+
+T = TypeVar("T")
+
+BatchDone = Callable[[Any], None]
+"""Called with the result, or the exception in its place, in the loop of who asked."""
+
+
+@final
+class DatabaseThread:
+    """A thread with a loop, from its start until `stop`."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="hardpoint-store", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
+        """Have it done there; whoever gives up waiting does not undo it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def stop(self) -> None:
+        """End; nothing may be left to do."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.close()
+
+
+class _Waiting(NamedTuple):
+    item: Any
+    done: BatchDone
+    loop: AbstractEventLoop | None
+    at: float
+    size: int
+
+
+@final
+class Batches(Generic[T]):
+    """What waits for one statement; one is under way at a time.
+
+    Args:
+        thread: where the statements are made.
+        carry_out: makes one; gives a result or an exception for each item.
+        rows: items in one statement.
+        size: of all items in one statement; a larger one goes alone.
+        told: what the batch leaves to be told goes to the loop of the first who asked.
+    """
+
+    def __init__(
+        self,
+        thread: DatabaseThread,
+        carry_out: Callable[[list[T]], Awaitable[Sequence[Any]]],
+        *,
+        rows: int,
+        size: int,
+    ) -> None:
+        self.rows = self.size = 0
+        self.oldest = 0.0
+        self._thread = thread
+        self._carry_out = carry_out
+        self._limits = rows, size
+        self._mutex = threading.Lock()
+        self._waiting: deque[_Waiting] = deque()
+        self._busy = self._over = False
+        self._idle: asyncio.Event | None = None
+
+    def put(self, item: T, done: BatchDone, *, at: float, size: int = 0) -> None:
+        """Have it done; any thread may ask.
+
+        Raises:
+            StoreUnavailableError: the store was closed meanwhile.
+        """
+        with self._mutex:
+            if self._over:
+                raise StoreUnavailableError("the store was closed")
+            if not self.rows:
+                self.oldest = at
+            self.rows += 1
+            self.size += size
+            self._waiting.append(_Waiting(item, done, _get_running_loop(), at, size))
+            idle, self._busy = not self._busy, True
+        if idle:
+            self._thread.submit(self._work())
+
+    async def end(self) -> None:
+        """Take no more, and wait for the rest; on the thread."""
+        with self._mutex:
+            self._over = True
+            if not self._busy:
+                return
+            self._idle = asyncio.Event()
+        await self._idle.wait()
+
+    async def _work(self) -> None:
+        while group := self._gather():
+            results = await self._carry_out([one.item for one in group])
+            with self._mutex:
+                self.rows -= len(group)
+                self.size -= sum(one.size for one in group)
+                self.oldest = group[-1].at
+            _answer(group, results)
+        if self._idle is not None:
+            self._idle.set()
+
+    def _gather(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        taken = 0
+        rows, size = self._limits
+        with self._mutex:
+            while self._waiting and len(group) < rows:
+                if group and taken + self._waiting[0].size > size:
+                    break
+                group.append(self._waiting.popleft())
+                taken += group[-1].size
+            self._busy = bool(group)
+        return group
+
+
+def _answer(group: Sequence[_Waiting], results: Sequence[Any]) -> None:
+    """Tell each where it asked; with one message for a loop, however many asked there."""
+    by_loop: dict[AbstractEventLoop | None, list[tuple[BatchDone, Any]]] = {}
+    for one, result in zip(group, results, strict=True):
+        by_loop.setdefault(one.loop, []).append((one.done, result))
+    for loop, answers in by_loop.items():
+        if loop is None:
+            deliver(answers)
+        else:
+            posted(loop, deliver, answers)
+
+
+def posted(loop: AbstractEventLoop, function: Callable[..., object], *arguments: Any) -> bool:
+    """Have a loop call a function; False when it was closed, and nobody is left there to hear."""
+    try:
+        loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:
+        return False
+    return True
+
+
+def deliver(answers: Sequence[tuple[BatchDone, Any]]) -> None:
+    """In the loop of those who asked."""
+    for done, result in answers:
+        try:
+            done(result)
+        except Exception as error:  # noqa: BLE001 - the others are answered all the same
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler(
+                {"message": "an accept's callback failed", "exception": error}
+            )

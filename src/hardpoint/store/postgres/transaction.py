@@ -1,0 +1,123 @@
+"""Users' write functions on PostgreSQL: statements are recorded, and awaiting one gives its rows.
+
+So one function serves every engine: a plain `def` that only writes, or an `async def` that awaits
+nothing but the transaction.
+"""
+
+import asyncio
+import inspect
+import re
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, Final, cast, final
+
+from hardpoint.core.errors import MisuseError
+from hardpoint.store.driver import Write
+
+_CONTROL: Final = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+    r"(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b",
+    re.IGNORECASE | re.DOTALL,
+).match
+
+
+@final
+class PostgresRows:
+    """What a statement gave.
+
+    Attributes:
+        rowcount: how many rows it gave or changed.
+    """
+
+    def __init__(self, rows: Sequence[Any], rowcount: int) -> None:
+        self.rowcount = rowcount
+        self._rows = iter(rows)
+
+    def fetchone(self) -> Any:
+        """The next row; None after the last."""
+        return next(self._rows, None)
+
+    def fetchall(self) -> list[Any]:
+        """All that are left."""
+        return [*self._rows]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._rows
+
+
+@final
+class PostgresStatement:
+    """A statement of a write function: carried out when awaited, or when it ends."""
+
+    def __init__(self, transaction: "PostgresTransaction", sql: str, rows: Sequence[Any]) -> None:
+        self.sql = sql
+        self.rows = rows
+        self.done: PostgresRows | None = None
+        self._transaction = transaction
+
+    def __await__(self) -> Generator[Any, Any, PostgresRows]:
+        yield from self._transaction.carry_out(self).__await__()
+        return cast(PostgresRows, self.done)
+
+    def __getattr__(self, name: str) -> Any:
+        raise MisuseError(
+            f"`{name}` of a statement that was not carried out: on PostgreSQL write `async def`, "
+            "and `await tx.execute(...)` where you read what it gives"
+        )
+
+
+@final
+class PostgresTransaction:
+    """A `Transaction` on one connection, inside a transaction that is the store's own."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._waiting: list[PostgresStatement] = []
+
+    def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
+        """Have one statement carried out; its parameters are `$1`, `$2`, ..."""
+        return self._record(sql, [parameters])
+
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Any:
+        """Have one statement carried out for each row of parameters."""
+        return self._record(sql, parameters)
+
+    async def run(self, functions: Sequence[Write]) -> None:
+        """Call these functions, one after another, and carry out all they asked for."""
+        for function in functions:
+            if inspect.iscoroutinefunction(function):
+                await function(self)
+            else:  # it may hold its thread up, which may not be this one
+                result = await asyncio.to_thread(function, self)
+                if inspect.isawaitable(result) and not isinstance(result, PostgresStatement):
+                    await result
+            await self.carry_out(None)
+
+    async def carry_out(self, last: PostgresStatement | None) -> None:
+        """Do what waits, in order, up to this one; or all."""
+        while self._waiting and (last is None or last.done is None):
+            statement = self._waiting.pop(0)
+            statement.done = await self._done(statement)
+
+    def _record(self, sql: str, rows: Sequence[Any]) -> PostgresStatement:
+        if _CONTROL(sql):
+            raise MisuseError("a write function may not begin, commit or roll back")
+        if any(isinstance(row, dict) for row in rows):
+            raise MisuseError("PostgreSQL takes parameters by position: $1, $2, ...")
+        statement = PostgresStatement(self, sql, rows)
+        self._waiting.append(statement)
+        return statement
+
+    async def _done(self, statement: PostgresStatement) -> PostgresRows:
+        prepared = await self._connection.prepare(statement.sql)
+        found: list[Any] = []
+        count = 0
+        for row in statement.rows:
+            found += await prepared.fetch(*row)
+            count += _count(prepared.get_statusmsg())
+        return PostgresRows(found, count)
+
+
+def _count(status: str) -> int:
+    """How many rows, by what the server said: `INSERT 0 3`, `SELECT 2`, `CREATE TABLE`."""
+    number = status.rpartition(" ")[2]
+    return int(number) if number.isdigit() else 0

@@ -1,0 +1,3 @@
+"""What every `InboxStore` does, asked of PostgreSQL."""
+
+from tests.store.test_conformance import *  # noqa: F403 - the tests
