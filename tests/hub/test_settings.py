@@ -178,7 +178,7 @@ def test_a_mistake_is_refused_by_the_path_of_its_key(write, text, key, problem):
 @pytest.mark.parametrize(
     "url",
     [
-        "postgres://x",
+        "redis://x",
         "sqlite",
         "sqlite:",
         "sqlite://a.db",
@@ -193,6 +193,18 @@ def test_a_store_we_do_not_know_is_refused(write, url):
 
     assert error.key == "store.url"
     assert error.fix == "Write sqlite:hardpoint.db, or sqlite:////srv/shop.db"
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://x", "postgresql://shop:pass-7@db/shop", "postgresql+asyncpg://db/shop"]
+)
+def test_postgresql_is_refused_while_it_is_being_built(write, url):
+    error = refusal(write(f'[store]\nurl = "{url}"\n'))
+
+    assert error.key == "store.url"
+    assert "is being built, and cannot be used yet" in str(error)
+    assert error.fix == "Write sqlite:hardpoint.db: the workers of one machine share that file"
+    assert "pass-7" not in str(error)
 
 
 @pytest.mark.parametrize("url", ["sqlite:/srv/shop/events.db", "sqlite:////srv/shop/events.db"])

@@ -17,6 +17,16 @@ def test_a_url_that_names_no_engine_is_refused():
         engine("redis://localhost")
 
 
+@pytest.mark.parametrize("url", ["postgres://db/shop", "postgresql://shop:pass-7@db/shop"])
+def test_the_engine_on_postgresql_is_out_of_reach_while_it_is_being_built(url):
+    with pytest.raises(ConfigurationError, match="is being built") as caught:
+        engine(url)
+    assert (
+        caught.value.fix == "Write sqlite:hardpoint.db: the workers of one machine share that file"
+    )
+    assert "pass-7" not in str(caught.value)
+
+
 def test_all_that_goes_with_a_store_comes_from_its_engine(tmp_path, stage):
     store: StoreEngine = engine(f"sqlite:{tmp_path / 'store.db'}", clock=stage.clock)
 

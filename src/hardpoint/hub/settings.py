@@ -16,6 +16,7 @@ from hardpoint.http.limits import checked_url
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.tables import TomlTable
+from hardpoint.store.engine import INSTEAD_OF_POSTGRES, NO_POSTGRES
 from hardpoint.store.retention import Retention
 
 STORE_FILE = "hardpoint.db"
@@ -194,6 +195,8 @@ def _store(root: TomlTable, folder: Path) -> StoreSettings:
         return StoreSettings(path=folder / STORE_FILE)
     url = table.get("url", str)
     scheme, _, rest = url.partition(":")
+    if scheme.startswith("postgres"):
+        table.refuse("url", NO_POSTGRES, INSTEAD_OF_POSTGRES)
     rest = rest.removeprefix("///")  # as SQLAlchemy writes it: three for relative, four for "/"
     unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or "\0" in rest
     if scheme != "sqlite" or not rest or unlike_a_path:

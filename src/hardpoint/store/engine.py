@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ConfigurationError
@@ -253,6 +253,10 @@ class Unshared:
         await asyncio.get_running_loop().create_future()
 
 
+NO_POSTGRES: Final = "names PostgreSQL; the store on it is being built, and cannot be used yet"
+INSTEAD_OF_POSTGRES: Final = "Write sqlite:hardpoint.db: the workers of one machine share that file"
+
+
 def engine(
     url: str,
     *,
@@ -272,6 +276,8 @@ def engine(
         ConfigurationError: no engine goes by this URL.
     """
     scheme, _, rest = url.partition(":")
+    if scheme.startswith("postgres"):
+        raise ConfigurationError("store.url", NO_POSTGRES, fix=INSTEAD_OF_POSTGRES)
     if scheme != "sqlite":
         raise ConfigurationError(
             "store.url", f"{scheme} is not a store we know", fix="Write sqlite:hardpoint.db"
