@@ -108,6 +108,26 @@ def test_a_crew_that_never_took_up_has_nothing_to_lay_down(load):
     assert hub.shared.owner
 
 
+def test_a_crew_that_lays_down_late_takes_up_what_has_come_back_meanwhile(load):
+    hub, handled = load(), []
+
+    @hub.on("shop", "paid")
+    async def handle(event, job):
+        handled.append(event.vendor_id)
+
+    async def scenario():
+        async with hub:
+            for name in ("evt_1", "evt_2"):
+                laying = asyncio.create_task(hub.life.lay_down(clean=True))
+                await asyncio.sleep(0)
+                hub.life.take_up()  # its turn comes when the other one's has begun
+                await laying
+                assert await deliver(hub, name) is STORED
+                await until(lambda name=name: name in handled)
+
+    asyncio.run(scenario())
+
+
 def test_a_store_that_the_application_opens_meanwhile_needs_no_second_lock(load, tmp_path):
     hub = load()
 

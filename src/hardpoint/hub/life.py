@@ -54,6 +54,7 @@ class Life:
         self._mutex = threading.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._handling: asyncio.Task[None] | None = None
+        self._laying_down = False
         self.waiting: StoreUnavailableError | None = None
 
     @property
@@ -112,18 +113,25 @@ class Life:
 
     def take_up(self) -> None:
         """Run handlers, from now on."""
-        if self._handling is None and self._tasks and self.waiting is None:
+        may = self._handling is None and not self._laying_down
+        if may and self._tasks and self.waiting is None:
             self._handling = asyncio.create_task(self._hub.worker.run())
             self._run(self._handling)
 
     async def lay_down(self, *, clean: bool) -> None:
         """Run none any more: the store broke, or another process is to have it."""
         handling, self._handling = self._handling, None
-        if handling is not None:
+        if handling is None:
+            return
+        self._laying_down = True
+        try:
             await self._hub.worker.stop(LAY_DOWN_SECONDS if clean else 0)
             self._tasks.remove(handling)
             handling.cancel()
             await asyncio.wait({handling})
+        finally:
+            self._laying_down = False
+        self._begin()  # in a loop that was held up the store may have come back meanwhile
 
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """Other processes have brought work for these handlers; unknown ones are theirs."""

@@ -1,6 +1,8 @@
 import asyncio
 import contextlib
+import os
 import random
+import resource
 import socket
 import struct
 
@@ -301,6 +303,23 @@ def test_a_client_that_has_gone_before_it_was_let_in_does_no_harm(play):
     play(story)
 
 
+def test_while_no_more_files_can_be_opened_nobody_is_let_in_and_nothing_spins(play):
+    async def story(hall):
+        peer = hall.knock()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.open("/dev/null", os.O_RDONLY)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            hall.server._knocked()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert not asyncio.get_running_loop().remove_reader(hall.server._socket)
+        assert (await peer.greet()).pid > 0  # let in at the next tick
+
+    play(story)
+
+
 def test_random_bytes_reach_nobody_else(play, store):
     chance = random.Random(3)
 
@@ -337,6 +356,25 @@ def test_a_thousand_that_knock_at_a_time_are_let_in(play):
 def test_a_socket_that_somebody_has_removed_is_no_trouble(play):
     async def story(hall):
         hall.address.unlink()
+
+    play(story)
+
+
+def test_a_socket_that_somebody_has_removed_is_made_anew(play, monkeypatch):
+    monkeypatch.setattr(server, "_TICK_SECONDS", 0.01)
+
+    async def story(hall):
+        before = await hall.guest()
+        hall.address.unlink()
+        await until(hall.address.exists)
+        await hall.guest()
+        assert len(hall.server.guests) == 2
+        await before.say(FrameKind.BYE)
+        folder = hall.address.parent
+        away = folder.rename(folder.with_name("away"))
+        await asyncio.sleep(0.05)
+        away.rename(folder)
+        await hall.guest()
 
     play(story)
 

@@ -226,6 +226,39 @@ def test_a_guest_that_stops_does_not_wait_for_ever(play, path, monkeypatch):
     play(story, count=1)
 
 
+def test_what_is_asked_of_one_that_stops_is_answered(play, path, monkeypatch):
+    async def story(member):
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest()
+            await starting
+            keeping = member.shared._keeper
+            gone = asyncio.create_task(member.shared.retry("e"))
+            await peer.hear()
+            gone.cancel()
+            asking = asyncio.create_task(member.shared.retry("e"))
+            await peer.hear()
+            await member.stop()
+            with pytest.raises(StoreUnavailableError, match="was closed"):
+                await asyncio.wait_for(asking, 20)
+            assert gone.cancelled()
+            with pytest.raises(StoreUnavailableError, match="was closed"):
+                await keeping.ask(frames.RetryAsked("e", None, "", ""))
+
+    play(story, count=1)
+
+    async def ending(member):  # its loop is there still, and does nothing
+        monkeypatch.setattr(keeper, "ASK_SECONDS", 0.0)
+        monkeypatch.setattr(keeper, "STOP_SECONDS", 0.01)
+        idle = keeper.StoreKeeper(member.store, member)
+        with pytest.raises(StoreUnavailableError, match="was closed"):
+            await idle.ask(frames.RetryAsked("e", None, "", ""))
+        await asyncio.to_thread(idle._loop.run_until_complete, asyncio.sleep(0.01))
+        idle._loop.close()
+
+    play(ending, count=1)
+
+
 def test_a_store_that_was_closed_beside_it_is_opened_again(play, path):
     async def story(member):
         await member.start()

@@ -171,8 +171,16 @@ class StoreKeeper:
         Raises:
             StoreUnavailableError: it was not done, or nobody can tell.
         """
-        asking = asyncio.run_coroutine_threadsafe(self._ask(asked), self._loop)
-        return await asyncio.wrap_future(asking)
+        doing = self._ask(asked)
+        try:
+            asking = asyncio.run_coroutine_threadsafe(doing, self._loop)
+        except RuntimeError:  # it has ended
+            doing.close()
+            raise StoreUnavailableError(_CLOSED) from None
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(asking), ASK_SECONDS + STOP_SECONDS)
+        except TimeoutError:  # it was ending just then, and its loop does nothing any more
+            raise StoreUnavailableError(_CLOSED) from None
 
     def forget(self) -> None:
         """In a forked child: nothing of it is ours, but the copies of its sockets are to go."""
@@ -186,7 +194,7 @@ class StoreKeeper:
         try:
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:  # it has ended
-            self._outbox.close("the store was closed")
+            self._outbox.close(_CLOSED)
 
     # On the keeper's thread
 
@@ -207,7 +215,12 @@ class StoreKeeper:
             await self._sleep(pause)
         if self._expiry is not None:
             self._expiry.cancel()
-        self._outbox.close("the store was closed")
+        self._outbox.close(_CLOSED)
+        asking = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+        for task in asking:
+            task.cancel()
+        if asking:
+            await asyncio.wait(asking, timeout=_LOOK_SECONDS)
 
     def _over(self) -> bool:
         stop_at = self._stop_at
@@ -406,25 +419,32 @@ class StoreKeeper:
     async def _ask(self, asked: GuestRequest) -> int:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                while True:
-                    if self.owner:
-                        return await carry_out(self._store, asked)
-                    if self.problem is not None:
-                        raise StoreUnavailableError(self.problem)
-                    if self._line is None:
-                        await asyncio.sleep(_LOOK_SECONDS / 10)
-                        continue
-                    told = await self._ask_owner(self._line, asked)
-                    if told is not None:
-                        if told.error is not None:
-                            raise StoreUnavailableError(told.error)
-                        return told.result
-                    if isinstance(asked, CountAsked):
-                        return 0  # a count that is lost is better than one that is doubled
+                return await self._ask_whoever(asked)
         except TimeoutError:
             raise StoreUnavailableError(
                 "the process that owns the store did not answer in time"
             ) from None
+        except asyncio.CancelledError:
+            if self._stop_at is None:  # whoever asked has gone
+                raise
+            raise StoreUnavailableError(_CLOSED) from None
+
+    async def _ask_whoever(self, asked: GuestRequest) -> int:
+        while True:
+            if self.owner:
+                return await carry_out(self._store, asked)
+            if self.problem is not None:
+                raise StoreUnavailableError(self.problem)
+            if self._line is None:
+                await asyncio.sleep(_LOOK_SECONDS / 10)
+                continue
+            told = await self._ask_owner(self._line, asked)
+            if told is not None:
+                if told.error is not None:
+                    raise StoreUnavailableError(told.error)
+                return told.result
+            if isinstance(asked, CountAsked):
+                return 0  # a count that is lost is better than one that is doubled
 
     async def _ask_owner(self, line: FrameLine, asked: GuestRequest) -> Told | None:
         self._asked += 1
@@ -450,4 +470,5 @@ class StoreKeeper:
             self._call_home(partial(self._store.listeners.emit, event))
 
 
+_CLOSED: Final = "the store was closed"
 _LAST: Final = frozenset({FrameKind.BYE, FrameKind.REFUSED})

@@ -5,6 +5,7 @@ handler that blocks the application's loop holds nobody else's webhooks up.
 """
 
 import asyncio
+import errno
 import os
 import socket
 from collections import deque
@@ -39,6 +40,7 @@ from hardpoint.store.guests.frames import (
     pack,
 )
 from hardpoint.store.guests.lines import FrameLine, listen, peer_user
+from hardpoint.store.sqlite.files import inode_of
 
 HALF_SECONDS: Final = 10.0
 """For a HELLO, and for the rest of a frame that has begun."""
@@ -46,6 +48,7 @@ HELD_BYTES_MAX: Final = 128 << 20
 """Of frames that are not whole, over all lines."""
 SESSIONS_MAX: Final = 1000
 _TICK_SECONDS: Final = 1.0
+_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 Arrived = Callable[[Sequence[str], str], object]
 """Told that there is work in the store: for these handlers of a source, or, without, for any."""
@@ -188,7 +191,9 @@ class GuestServer:
     def _knocked(self) -> None:
         try:
             sock, _ = self._socket.accept()
-        except OSError:  # gone already, or too many files are open
+        except OSError as error:  # gone already
+            if error.errno in _SCARCE:  # it would knock on and on
+                self.loop.remove_reader(self._socket)
             return
         sock.setblocking(False)
         if self._user_of(sock) not in {os.geteuid(), 0} or len(self._sessions) >= SESSIONS_MAX:
@@ -197,13 +202,25 @@ class GuestServer:
         self._sessions.add(_Session(self, sock))
 
     def _tick(self) -> None:
-        """Hang up on whoever keeps a place, or memory, with half a message."""
+        """Hang up on whoever keeps a place, or memory, with half a message; stay to be found."""
         self._ticking = self.loop.call_later(_TICK_SECONDS, self._tick)
+        self.loop.add_reader(self._socket, self._knocked)
+        if inode_of(self._address) is None:
+            self._listen_again()
         now = self.loop.time()
         for session in [*self._sessions]:
             silent = session.hello is None and now - session.since > HALF_SECONDS
             if silent or session.line.half_for > HALF_SECONDS:
                 session.refuse("no whole message came in time")
+
+    def _listen_again(self) -> None:
+        """Somebody has removed the socket: whoever starts from now on would find nobody."""
+        with suppress(OSError):  # the folder has gone, say: in a moment once more
+            again = listen(self._address)
+            self.loop.remove_reader(self._socket)
+            self._socket.close()
+            self._socket = again
+            self.loop.add_reader(again, self._knocked)
 
     def check_held(self, session: "_Session") -> None:
         """Hang up on one when too much is held over all."""
