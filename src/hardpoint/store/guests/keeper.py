@@ -19,11 +19,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, Protocol, final
+from typing import Final, final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
+from hardpoint.store.guests.crew import Crew
 from hardpoint.store.guests.frames import (
     VERSIONS,
     CountAsked,
@@ -60,28 +61,6 @@ AGAIN_SECONDS_MAX: Final = 30.0
 """The same for a store that breaks again and again."""
 _LOOK_SECONDS: Final = 0.1
 _CREW_SECONDS: Final = 15.0
-
-
-class Crew(Protocol):
-    """What works on the store in the process that owns it."""
-
-    @property
-    def home(self) -> asyncio.AbstractEventLoop | None:
-        """The loop it works in; None while there is none."""
-        ...
-
-    def take_up(self) -> None:
-        """This process owns the store now. Called in `home`."""
-        ...
-
-    async def lay_down(self, *, clean: bool) -> None:
-        """It does so no more, or will not in a moment: end what runs. Called in `home`."""
-        ...
-
-    def arrived(self, handlers: Sequence[str], source: str) -> None:
-        """Guests have brought work for these handlers, or for any. Called in `home`."""
-        ...
-
 
 _forked: list[object] = []
 """In a forked child: loops of the parent's, which may not be closed here."""

@@ -9,6 +9,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.forks import forget_in_child
 from hardpoint.store.driver import Accepted, NewEvent, Refusals
 from hardpoint.store.engine import Role, StoreEngine
+from hardpoint.store.guests.crew import Crew
 from hardpoint.store.guests.frames import (
     CountAsked,
     GuestRequest,
@@ -16,7 +17,7 @@ from hardpoint.store.guests.frames import (
     ResolveAsked,
     RetryAsked,
 )
-from hardpoint.store.guests.keeper import PATIENCE_SECONDS, Crew, StoreKeeper
+from hardpoint.store.guests.keeper import PATIENCE_SECONDS, StoreKeeper
 from hardpoint.store.guests.server import carry_out
 from hardpoint.store.sqlite import SqliteStore
 
