@@ -400,9 +400,7 @@ class StoreKeeper:
             async with asyncio.timeout(ASK_SECONDS):
                 return await self._ask_whoever(asked)
         except TimeoutError:
-            raise StoreUnavailableError(
-                "the process that owns the store did not answer in time"
-            ) from None
+            raise StoreUnavailableError(_SILENT) from None
         except asyncio.CancelledError:
             if self._stop_at is None:  # whoever asked has gone
                 raise
@@ -449,5 +447,6 @@ class StoreKeeper:
             self._call_home(partial(self._store.listeners.emit, event))
 
 
+_SILENT: Final = "the process that owns the store did not answer in time"
 _CLOSED: Final = "the store was closed"
 _LAST: Final = frozenset({FrameKind.BYE, FrameKind.REFUSED})
