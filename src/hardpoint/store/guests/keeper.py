@@ -195,19 +195,16 @@ class StoreKeeper:
         if self._expiry is not None:
             self._expiry.cancel()
         self._outbox.close(_CLOSED)
-        asking = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
-        for task in asking:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-        if asking:
-            await asyncio.wait(asking, timeout=_LOOK_SECONDS)
+            await asyncio.wait({task}, timeout=_LOOK_SECONDS)
 
     def _over(self) -> bool:
         stop_at = self._stop_at
         if stop_at is None:
             return False
         # What was accepted and not answered is worth a moment, and even an opening.
-        hopeless = self.problem is not None or time.monotonic() >= stop_at
-        return hopeless or not self._outbox.owing
+        return self.problem is not None or time.monotonic() >= stop_at or not self._outbox.owing
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -416,12 +413,12 @@ class StoreKeeper:
                 await asyncio.sleep(_LOOK_SECONDS / 10)
                 continue
             told = await self._ask_owner(self._line, asked)
-            if told is not None:
-                if told.error is not None:
-                    raise StoreUnavailableError(told.error)
-                return told.result
-            if isinstance(asked, CountAsked):
+            if told is None and isinstance(asked, CountAsked):
                 return 0  # a count that is lost is better than one that is doubled
+            if told is not None and told.error is not None:
+                raise StoreUnavailableError(told.error)
+            if told is not None:
+                return told.result
 
     async def _ask_owner(self, line: FrameLine, asked: GuestRequest) -> Told | None:
         self._asked += 1
