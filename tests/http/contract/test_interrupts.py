@@ -16,6 +16,7 @@ import pytest
 from hardpoint.core import forks
 from hardpoint.core.errors import HardpointError, UnavailableError
 from hardpoint.http.messages import BodyStream, Request
+from hardpoint.http.wire import names
 from hardpoint.runtime.blocking import run
 
 pytestmark = [
@@ -31,20 +32,28 @@ class RisenError(BaseException):
     """What a handler raises."""
 
 
-class Handler:
-    """Raises once, at the n-th point; a tracer."""
+def rise():
+    raise RisenError
 
-    def __init__(self, number):
+
+class Handler:
+    """Acts once, at the n-th point; a tracer."""
+
+    def __init__(self, number, act):
         self.left = number
         self.called = set()
+        self.act = act
+        self.acting = False
 
     def point(self):
         self.left -= 1
         if not self.left:
-            raise RisenError
+            self.acting = True
+            self.act()
+            self.acting = False
 
     def __call__(self, frame, event, _):
-        if not any(one in frame.f_code.co_filename for one in HERE):
+        if self.acting or not any(one in frame.f_code.co_filename for one in HERE):
             return None
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         if event == "call":
@@ -59,10 +68,10 @@ class Handler:
         return self
 
 
-def disturbed(number, work):
+def disturbed(number, work, act=rise):
     """What came of the work in a thread of its own, and whether it was disturbed."""
     found = []
-    handler = Handler(number)
+    handler = Handler(number, act)
 
     def play():
         sys.settrace(handler)
@@ -133,6 +142,41 @@ def test_whatever_rises_wherever_nothing_is_lost(shell, listen, work, kept):
 
 def test_whatever_rises_in_a_handshake_nothing_is_lost(shell, listen, authority):
     all_are_there(shell, listen(tls=authority.serving()), post, kept=False, most=240)
+
+
+def test_a_handler_may_send_as_well_wherever_it_comes(shell, listen):
+    peer, nested, tls = listen(), [], shell.authority.trusting()
+    number, hit = 0, True
+    while hit:
+        number += 1
+        transport = shell.open(connections=2, idle_connections=1, tls=tls)
+        shell.send(Request(method="GET", url=f"{peer.url}/before"), transport)
+        second = Request(method="GET", url=f"{peer.url}/second")
+        outcome, hit = disturbed(
+            number,
+            lambda: post(transport, peer.url),  # noqa: B023 - called at once
+            lambda: nested.append(run(transport.send(second)).body),  # noqa: B023
+        )
+        assert outcome == b"/first", number
+        assert len(transport._pool.lines) == len(transport._pool._idle) == 1, number
+        transport.close()
+    assert nested == [b"/second"] * (number - 1)
+    assert number > 50
+
+
+def test_whatever_rises_while_a_name_is_looked_up_the_next_one_has_its_address(shell, monkeypatch):
+    monkeypatch.setattr(names, "_look_ups", names._LookUps())
+    number, hit = 0, True
+    while hit:
+        number += 1
+        outcome, hit = disturbed(number, lambda: names.look_up_blocking("127.0.0.1", 443, 10))
+        assert outcome is RisenError or not hit, number
+        assert names.look_up_blocking("127.0.0.1", 443, 10), number
+    assert number > 5
+    for one in threading.enumerate():
+        if one.name == "hardpoint-dns":
+            one.join(10)
+    assert not names._look_ups._busy
 
 
 def test_whatever_rises_in_the_queue_for_a_place_nothing_is_lost(shell, listen):

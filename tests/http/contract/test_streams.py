@@ -503,6 +503,48 @@ def test_empty_pieces_are_nothing(shell, serve):
     assert peer.heard[1].body == b""
 
 
+def test_a_body_follows_a_head_that_does_not_fit_at_once(shell, listen):
+    size, taken = 12 * 1024 * 1024, []
+
+    def script(line):
+        while not taken or not taken[-1].endswith(b"onetwo"):
+            taken.append(line.more())
+        line.answer(b"taken")
+
+    peer = listen(script)
+
+    async def pieces():
+        for piece in (b"one", b"two"):
+            yield piece
+
+    request = Request(
+        method="PUT",
+        url=peer.url,
+        headers=[("x-long", "a" * size)],
+        body=BodyStream(6, pieces()),
+    )
+    assert shell.send(request, timeout=10.0).body == b"taken"
+    whole = b"".join(taken)
+    assert whole.endswith(b"\r\n\r\nonetwo")
+    assert len(whole) > size
+
+
+@pytest.mark.parametrize("shell", ["asyncio"], indirect=True)
+def test_a_body_that_fails_where_tasks_begin_at_once_is_told(shell, listen):
+    async def failing():
+        raise KeyError("no piece")
+        yield
+
+    async def sent():
+        eager = getattr(asyncio, "eager_task_factory", None)  # from Python 3.12 on
+        asyncio.get_running_loop().set_task_factory(eager)
+        with pytest.raises(KeyError, match="no piece"):
+            await shell.open().send(put(peer.url, BodyStream(6, failing())))
+
+    peer = listen(lambda line: line.wait_until_gone())
+    shell.do(sent())
+
+
 def test_no_more_pieces_are_asked_for_than_the_other_side_takes(shell, serve):
     asked = itertools.count()
 

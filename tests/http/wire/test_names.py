@@ -58,6 +58,25 @@ def test_all_who_ask_for_a_name_share_one_look_up(server):
     assert ended()
 
 
+def test_who_asks_for_what_is_looked_up_already_begins_nothing(server):
+    with names._look_ups.asked(("vendor.example", 443)):
+        while not server.asked:
+            assert not server.go.wait(0.001)
+        with pytest.raises(TimeoutError):
+            names.look_up_blocking("vendor.example", 443, 0.01)
+        assert len(threads()) == 1
+    server.go.set()
+    assert ended()
+
+
+def test_a_signals_handler_may_ask_where_another_is_asking(server):
+    server.go.set()
+    with names._look_ups._lock, pytest.raises(TimeoutError):
+        names.look_up_blocking("vendor.example", 443, 0.01)  # it waits, if not for ever
+    assert names.look_up_blocking("vendor.example", 443, 10) == FOUND
+    assert ended()
+
+
 def test_a_slow_name_server_has_its_time(server):
     with pytest.raises(TimeoutError):
         names.look_up_blocking("slow.example", 443, 0.01)

@@ -115,6 +115,26 @@ def test_giving_back_twice_gives_back_once():
     assert not pool.enter(One())
 
 
+def test_keeping_twice_keeps_once():
+    pool = pool_of()
+    one, line = given_a_connection(pool)
+    one.reusable = True
+    pool._keep(line)  # as before an interruption
+    pool.leave(one)
+    other = entered(pool)
+    assert pool.take(other, KEY) is line
+    assert pool.take(entered(pool), KEY) is None
+
+
+def test_a_connection_in_use_that_is_closed_leaves_the_kept_ones_alone():
+    pool = pool_of()
+    (one, line), (_, other) = given_a_connection(pool), given_a_connection(pool)
+    one.reusable = True
+    pool.leave(one)
+    other.close()
+    assert pool.take(entered(pool), KEY) is line
+
+
 class StopError(BaseException):
     """A signal's handler raised it."""
 

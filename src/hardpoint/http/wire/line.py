@@ -130,7 +130,7 @@ class Line:
     def write(self, piece: bytes) -> "asyncio.Future[None]":
         """Send a piece of the request's body; the future tells when there is room for the next."""
         room = self._room = self._loop.create_future()
-        self._left = [memoryview(piece)]
+        self._left = [memoryview(piece), *self._left]  # behind what a long head has left
         if self.error is None and not self.closed:
             if monotonic() >= self._until:  # room there is, time there is not
                 self._tell(in_time=False)
@@ -281,6 +281,7 @@ class Line:
         """Send a body as its pieces come. Whoever waits for the answer is told what it raises."""
         supply = Supply(body)
         try:
+            await asyncio.sleep(0)  # a task can begin at once, while `start` is still at it
             while supply.left:
                 piece = await supply.next()
                 self._whole = not supply.left

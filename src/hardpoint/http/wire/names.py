@@ -85,10 +85,11 @@ class _LookUps:
 
     def forget(self) -> None:
         """This is a child process: the threads are the parent's, and so is who holds the lock."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may ask as well
         self._in_flight: dict[_Name, _LookUp] = {}
         self._queued: OrderedDict[_Name, _LookUp] = OrderedDict()
-        self._threads = 0
+        self._threads: set[threading.Thread] = set()
+        self._busy: set[threading.Thread] = set()
 
     @contextmanager
     def asked(self, name: _Name) -> Generator["Future[Sequence[ResolvedAddress]]"]:
@@ -101,52 +102,59 @@ class _LookUps:
             one = self._in_flight.get(name)
             if one is None:
                 one = self._in_flight[name] = self._queued[name] = _LookUp()
-                self._help()
             one.askers += 1
         try:
+            with self._lock:
+                if name in self._queued:
+                    self._help()
             yield one.found
         finally:
             with self._lock:
                 one.askers -= 1
                 if not one.askers and self._queued.get(name) is one:
-                    del self._queued[name], self._in_flight[name]
+                    del self._queued[name]
+                    self._done(name, one)
 
     def _help(self) -> None:
-        """One more thread, if there may be one."""
-        if self._threads >= LOOK_UPS_MAX:
+        """One more thread, if one is wanted and there may be one."""
+        self._threads = {one for one in self._threads if one.is_alive()}  # a start can be cut short
+        free = len(self._threads) - len(self._busy)
+        if free >= len(self._queued) or len(self._threads) >= LOOK_UPS_MAX:
             return
-        self._threads += 1
         try:
-            threading.Thread(target=self._work, name="hardpoint-dns", daemon=True).start()
+            thread = threading.Thread(target=self._work, name="hardpoint-dns", daemon=True)
+            self._threads.add(thread)
+            thread.start()
         except RuntimeError as error:
-            self._threads -= 1
-            if not self._threads:  # else one of the others does it
-                self._in_flight.clear()
-                self._queued.clear()
+            if not any(one.is_alive() for one in self._threads):  # else one of them does it
                 raise OSError(str(error)) from error
 
     def _work(self) -> None:
         """Look up what is queued, until nothing is."""
+        me = threading.current_thread()
         while True:
             with self._lock:
+                self._busy.discard(me)
                 if not self._queued:
-                    self._threads -= 1
+                    self._threads.discard(me)
                     return
                 name, one = self._queued.popitem(last=False)
+                self._busy.add(me)
             try:
                 found = socket.getaddrinfo(*name, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
             except BaseException as error:  # noqa: BLE001 - told to whoever asks
-                self._done(name)
+                self._done(name, one)
                 one.found.set_exception(
                     OSError(str(error)) if isinstance(error, UnicodeError) else error
                 )
             else:
-                self._done(name)
+                self._done(name, one)
                 one.found.set_result(found)
 
-    def _done(self, name: _Name) -> None:
+    def _done(self, name: _Name, one: _LookUp) -> None:
         with self._lock:
-            self._in_flight.pop(name, None)
+            if self._in_flight.get(name) is one:
+                del self._in_flight[name]
 
 
 _look_ups = _LookUps()

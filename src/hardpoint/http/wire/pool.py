@@ -6,18 +6,20 @@ for new ones, the oldest first. Nothing here looks at more connections than it t
 
 A signal's handler may raise between any two steps. So everything that is taken is noted down with
 its owner before it is taken, and giving back can be done again: what was done already is passed
-over.
+over. A handler may also send a request of its own between them, where a call begins or ends. So
+whatever was seen before a call may be otherwise behind it.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar, final
 
 from hardpoint.http.limits import Limits
 
 PoolKey = tuple[str, tuple[str, ...]]
+_Item = TypeVar("_Item")
 
 
 class Kept(Protocol):
@@ -92,7 +94,7 @@ class Pool(Generic[_Line]):
         self._busy: set[Taking[_Line]] = set()
         self._waiting: OrderedDict[Taking[_Line], None] = OrderedDict()
         self._idle: dict[_Line, None] = {}  # the oldest first
-        self._by_key: dict[PoolKey, dict[_Line, None]] = {}
+        self._by_key: dict[PoolKey, list[_Line]] = {}  # the newest last
         self._closed = False
         self.lines: set[_Line] = set()
 
@@ -110,17 +112,16 @@ class Pool(Generic[_Line]):
     def take(self, exchange: Taking[_Line], key: PoolKey) -> _Line | None:
         """The newest kept connection that is fit, now the exchange's; or room for a new one."""
         with self._lock:
-            lines = self._by_key.get(key)
-            while lines:
-                line = next(reversed(lines))
+            while lines := self._by_key.get(key):
+                line = lines[-1]
                 line.owner, exchange.line = exchange, line
                 self._forget(line)
+                line.owner = exchange  # a handler may have used it, and kept it, meanwhile
                 if monotonic() - line.since < self._limits.idle_seconds and line.fresh():
                     return line
                 line.close()
             exchange.line = None
-            while self._idle and len(self._busy) + len(self._idle) > self._limits.connections:
-                self._close_oldest()
+            self._shrink(self._limits.connections - len(self._busy))
         return None
 
     def add(self, exchange: Taking[_Line], line: _Line) -> None:
@@ -142,8 +143,7 @@ class Pool(Generic[_Line]):
             self._busy.discard(exchange)
             waiting = self._waiting
             waiting.pop(exchange, None)
-            while waiting:
-                following = next(iter(waiting))
+            while (following := _first(waiting)) is not None:
                 if following not in self._busy:
                     if len(self._busy) >= self._limits.connections:
                         break
@@ -175,21 +175,33 @@ class Pool(Generic[_Line]):
     def _keep(self, line: _Line) -> None:
         """Keep a connection that is of use, and not more than allowed."""
         line.since = monotonic()
-        self._by_key.setdefault(line.key, {})[line] = None
+        lines = self._by_key.setdefault(line.key, [])
+        if line not in lines:
+            lines.append(line)
         self._idle[line] = None
-        while len(self._idle) > self._limits.idle_connections:
-            self._close_oldest()
+        self._shrink(self._limits.idle_connections)
 
     def _forget(self, line: _Line) -> None:
         """It is kept no longer, if it was."""
         lines = self._by_key.get(line.key)
         if lines is not None:
-            lines.pop(line, None)
+            if lines and lines[-1] is line:
+                lines.pop()
+            elif line in lines:
+                lines.remove(line)
             if not lines:
                 self._by_key.pop(line.key, None)
         self._idle.pop(line, None)
 
-    def _close_oldest(self) -> None:
-        line = next(iter(self._idle))
-        line.close()
-        self._forget(line)
+    def _shrink(self, most: int) -> None:
+        """Close the oldest, until no more than so many are kept."""
+        while len(self._idle) > most and (line := _first(self._idle)) is not None:
+            line.close()
+            self._forget(line)
+
+
+def _first(items: Iterable[_Item]) -> _Item | None:
+    """The first. No handler comes between, as it does with `next(iter(items))`."""
+    for one in items:
+        return one
+    return None
