@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench.overhead.gates import GATES, Gate
+from bench.overhead.gates import GATES, TODAY, Gate
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,8 @@ def _failed() -> list[str]:
     command = [sys.executable, "-m", "bench.overhead", "--quick", "--json"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False, timeout=300)
     gates = json.loads(done.stdout)["gates"]
-    assert len(gates) == len(GATES)
+    # The libraries of other people are installed for the bench alone.
+    assert len(gates) in {len(GATES), len([one for one in GATES if one.beside != TODAY])}
     failed = [gate for gate in gates if gate["verdict"] == "FAILED"]
     assert bool(failed) == (done.returncode == 1)
     return [
