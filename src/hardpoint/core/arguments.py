@@ -14,7 +14,7 @@ TEXT: Final = "text"
 PAIRS: Final = 'a mapping such as {"order": "1001"}'
 BODY: Final = "the bytes as they came"
 NUMBER: Final = "a number"
-BYTES: Final = (bytes, bytearray, memoryview)
+KINDS_OF_BYTES: Final = (bytes, bytearray, memoryview)
 
 
 def expect(value: object, kinds: Kinds, field: str, wanted: str) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
-from hardpoint.core.arguments import BODY, BYTES, PAIRS, expect, extras_of
+from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, PAIRS, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
@@ -144,7 +144,7 @@ class EmailSender:
         Raises:
             UnexpectedResponseError: it has an unknown form.
         """
-        expect(body, (*BYTES, str), "body", BODY)
+        expect(body, (*KINDS_OF_BYTES, str), "body", BODY)
         try:
             events = self.driver.parse_events(body)
         except UNREADABLE as error:

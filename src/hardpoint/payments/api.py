@@ -9,7 +9,7 @@ import msgspec
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
-from hardpoint.core.arguments import BODY, BYTES, NUMBER, PAIRS, TEXT, expect, extras_of
+from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, NUMBER, PAIRS, TEXT, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
@@ -279,7 +279,7 @@ class PaymentGateway:
         Raises:
             UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
         """
-        expect(body, (*BYTES, str), "body", BODY)
+        expect(body, (*KINDS_OF_BYTES, str), "body", BODY)
         try:
             event = self.driver.parse_event(body)
         except (*UNREADABLE, InvalidRequestError) as error:

@@ -9,8 +9,7 @@ import msgspec
 
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
-from hardpoint.core.arguments import BYTES as KINDS_OF_BYTES
-from hardpoint.core.arguments import NUMBER, TEXT, expect
+from hardpoint.core.arguments import KINDS_OF_BYTES, NUMBER, TEXT, expect
 from hardpoint.core.errors import (
     InvalidRequestError,
     NotFoundError,

@@ -1,7 +1,6 @@
 """The blocking facade of `hardpoint.storage`; written by scripts/generate_sync."""
 
 from collections.abc import Iterator, Mapping
-from hardpoint.core.arguments import BYTES
 from hardpoint.runtime.blocking import iterate, run
 from hardpoint.storage.api import GET_BYTES_MAX, _EMPTY
 from hardpoint.storage.types import BYTES, ObjectInfo, Prefix, SignedPost, StoredObject
