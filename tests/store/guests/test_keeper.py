@@ -362,6 +362,28 @@ def test_an_owner_that_nobody_can_reach_says_so_and_works(play, path):
     play(story, count=1)
 
 
+def test_an_owner_that_could_not_listen_tries_again_and_tells_it_once(play, monkeypatch):
+    real, tries = keeper.GuestServer, []
+
+    def server(*arguments, **named):
+        tries.append(arguments)
+        if len(tries) < 4:
+            raise OSError("too many open files")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(keeper, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(keeper, "GuestServer", server)
+
+    async def story(member, other):
+        await member.start()
+        await other.start()
+        assert (await other.accept(1)).stored is Stored.NEW
+        assert len(tries) == 4
+        assert len(member.of(OwnerMissing)) == 1
+
+    play(story, count=2)
+
+
 def test_an_address_that_cannot_be_had_is_told_at_the_start(play, path, monkeypatch):
     def address_of(_):
         raise ZeroDivisionError("a defect")

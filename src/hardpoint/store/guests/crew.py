@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
+
+_CREW_SECONDS: Final = 15.0
 
 
 class Crew(Protocol):
@@ -24,3 +26,15 @@ class Crew(Protocol):
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """Guests have brought work for these handlers, or for any. Called in `home`."""
         ...
+
+
+async def send_home(crew: Crew, *, clean: bool) -> None:
+    """Have it lay down its work, in its own loop, and wait for that within bounds."""
+    home = crew.home
+    if home is not None:
+        ending = crew.lay_down(clean=clean)
+        try:
+            future = asyncio.run_coroutine_threadsafe(ending, home)
+            await asyncio.wait({asyncio.wrap_future(future)}, timeout=_CREW_SECONDS)
+        except RuntimeError:  # the loop was closed
+            ending.close()

@@ -24,7 +24,7 @@ from typing import Final, final
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
-from hardpoint.store.guests.crew import Crew
+from hardpoint.store.guests.crew import Crew, send_home
 from hardpoint.store.guests.frames import (
     VERSIONS,
     CountAsked,
@@ -60,7 +60,6 @@ AGAIN_SECONDS: Final = 0.5
 AGAIN_SECONDS_MAX: Final = 30.0
 """The same for a store that breaks again and again."""
 _LOOK_SECONDS: Final = 0.1
-_CREW_SECONDS: Final = 15.0
 
 _forked: list[object] = []
 """In a forked child: loops of the parent's, which may not be closed here."""
@@ -299,28 +298,29 @@ class StoreKeeper:
         else:
             await store.take(lock, home=self._crew.home, known=self._known)
         self._known = store.engine.inode
-        self._server = server = self._serve()
+        self._server = self._serve()
         self.owner, self.problem = True, None
-        began = time.monotonic()
+        began = listened = time.monotonic()
         self._emit(OwnershipTaken(boot=store.engine.boot))
         if self._stop_at is None:  # a process that stops begins nothing
             self._call_home(self._crew.take_up)
         self._found()
         while not self._over() and self._usable():
             await self._sleep(_LOOK_SECONDS)
+            if self._server is None and time.monotonic() - listened >= AGAIN_SECONDS:
+                self._server, listened = self._serve(again=True), time.monotonic()
         self.owner = False
         broken = store.is_open and store.broken is not None
-        if server is not None:
-            server.stop_listening()
+        if self._server is not None:
+            self._server.stop_listening()
         if self._stop_at is None:
-            await self._send_crew_home(clean=not broken)
+            await send_home(self._crew, clean=not broken)
         try:
             await store.close(clean=self._clean and not broken)
         finally:
-            if server is not None:
-                server.hang_up()
-            self._server = None
-            self._since = time.monotonic()
+            if self._server is not None:
+                self._server.hang_up()
+            self._server, self._since = None, time.monotonic()
         if broken:
             lived = self._since - began
             self._again = AGAIN_SECONDS if lived > AGAIN_SECONDS_MAX else self._again
@@ -330,7 +330,7 @@ class StoreKeeper:
     def _usable(self) -> bool:
         return self._store.is_open and self._store.broken is None
 
-    def _serve(self) -> GuestServer | None:
+    def _serve(self, *, again: bool = False) -> GuestServer | None:
         store, engine = self._store, self._store.engine
         try:
             return GuestServer(
@@ -342,21 +342,12 @@ class StoreKeeper:
                 arrived=self._arrived,
             )
         except (OSError, StoreError) as error:
-            self._emit(OwnerMissing(reason=f"no other process can join: {error}"))
+            if not again:  # told once
+                self._emit(OwnerMissing(reason=f"no other process can join: {error}"))
             return None
 
     def _arrived(self, handlers: Sequence[str], source: str) -> None:
         self._call_home(partial(self._crew.arrived, handlers, source))
-
-    async def _send_crew_home(self, *, clean: bool) -> None:
-        home = self._crew.home
-        if home is not None:
-            ending = self._crew.lay_down(clean=clean)
-            try:
-                future = asyncio.run_coroutine_threadsafe(ending, home)
-                await asyncio.wait({asyncio.wrap_future(future)}, timeout=_CREW_SECONDS)
-            except RuntimeError:  # the loop was closed
-                ending.close()
 
     # Both
 
