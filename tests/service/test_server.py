@@ -496,6 +496,19 @@ def test_a_server_is_served_in_a_loop_of_its_own(hub, told):
     assert gc.get_freeze_count() == 0
 
 
+def test_what_a_handler_left_running_in_the_loop_is_cancelled_at_the_end(hub):
+    server: Server
+    left = []
+
+    def stop(ready: Ready) -> None:
+        left.append(asyncio.create_task(asyncio.sleep(3600)))
+        server.stop("seen enough")
+
+    server = Server(hub, port=0, ready=stop)
+    serve(server)
+    assert left[0].cancelled()
+
+
 CHILD = """
 import asyncio, contextlib, json, sys, threading, time
 from pathlib import Path
