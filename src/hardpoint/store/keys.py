@@ -7,6 +7,7 @@ from typing import Final
 from hardpoint.store.driver import NewEvent
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_HASH_LENGTH: Final = 64
 
 
 def storable(text: str) -> str:
@@ -77,7 +78,10 @@ def dedupe_hash(source: str, key: str) -> bytes:
 def kept_key(key: str) -> str:
     """A key as text that any engine can hold; another key never becomes the same text."""
     kept = storable(key)
-    return key if kept == key else f"{kept}#{_digest(key).hex()}"
+    # One that ends as if it had been changed is told apart from those that were.
+    if kept == key and key[-_HASH_LENGTH - 1 : -_HASH_LENGTH] != "#":
+        return key
+    return f"{kept}#{_digest(key).hex()}"
 
 
 def routing_hash(source: str, key: str, body_sha256: bytes, *, asserted: bool) -> bytes:
