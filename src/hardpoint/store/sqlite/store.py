@@ -336,14 +336,17 @@ class SqliteStore(Unshared):
             elif submission.given_up and isinstance(result, Claim | Lease):
                 self._release(result)
 
+        def too_late() -> None:
+            if not answer.done():
+                submission.given_up = True
+                answer.set_result(self._silent())
+
         self._running().request(submission, done, loop)
+        patience = loop.call_later(self.limits.answer, too_late)
         try:
-            async with asyncio.timeout(self.limits.answer):
-                result = await answer
-        except TimeoutError:
-            submission.given_up = True
-            raise self._silent() from None
-        return _given(result)
+            return _given(await answer)
+        finally:
+            patience.cancel()
 
     async def submit_blocking(
         self, function: Callable[P, T | Exception], *arguments: P.args, **options: P.kwargs
