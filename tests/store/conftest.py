@@ -21,7 +21,9 @@ from hardpoint.store.driver import (
     Outcome,
     WriteFailedError,
 )
+from hardpoint.store.journal import Journal
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, StatementLimits
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.views import StoreReader
 from hardpoint.testing.clock import ManualClock
 
@@ -204,6 +206,9 @@ class Stage:
 
     def reader(self, store: Any) -> StoreReader:
         return SqliteReader(store.path)
+
+    def journal(self, store: Any, *, blocking: bool = False) -> Journal:
+        return SqliteJournal(store, blocking=blocking)
 
     def query(self, store: Any, sql: str, parameters: Any) -> list[Any]:
         """With the standard library's own connection."""

@@ -4,11 +4,10 @@ import asyncio
 
 import pytest
 
-from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
+from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Outcome
 from hardpoint.store.journal import Found, Intent, JobName, Other, Standing
-from hardpoint.store.sqlite.journal import SqliteJournal
 
 HELLO = b"hello"
 
@@ -21,9 +20,9 @@ def intent(key="k1", **changes):
 class Desk:
     """A journal on an open store, its calls made in one of the two modes."""
 
-    def __init__(self, store, clock, *, blocking):
-        self.store, self.clock, self.blocking = store, clock, blocking
-        self.journal = SqliteJournal(store, blocking=blocking)
+    def __init__(self, store, stage, *, blocking):
+        self.store, self.clock, self.blocking = store, stage.clock, blocking
+        self.journal = stage.journal(store, blocking=blocking)
 
     async def do(self, work):
         if self.blocking:
@@ -51,16 +50,16 @@ class Desk:
 
 
 @pytest.fixture(params=["loop", "threads"])
-def play(request, stage):
+def play(request, any_stage):
     """Plays a story on a journal; the file stays from one to the next."""
 
     def play_one(story):
         async def told(desk):
-            await story(Desk(desk.store, stage.clock, blocking=request.param == "threads"))
+            await story(Desk(desk.store, any_stage, blocking=request.param == "threads"))
 
-        stage.play(told)
+        any_stage.play(told)
 
-    play_one.stage = stage
+    play_one.stage = any_stage
     return play_one
 
 
@@ -94,7 +93,7 @@ def test_while_a_call_is_under_way_no_other_gets_through(play):
     async def story(desk):
         assert await desk.standing() is Standing.NEW
         assert await desk.standing() is Standing.BUSY
-        other = SqliteJournal(desk.store)
+        other = play.stage.journal(desk.store)
         assert (await other.begin(intent())).standing is Standing.BUSY
         await desk.end()
         assert await desk.standing() is Standing.DONE
@@ -261,32 +260,6 @@ def test_two_that_only_ask_are_no_rivals(play):
     play(story)
 
 
-def test_an_intent_that_was_abandoned_while_it_was_written_is_undone(play):
-    async def story(desk):
-        desk.store.gate.acquire()
-        waiting = asyncio.ensure_future(SqliteJournal(desk.store).begin(intent()))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        desk.store.gate.release()
-        assert await desk.standing() is Standing.NEW
-        desk.journal.leave(intent())
-
-    async def open_one(desk):
-        desk.store.gate.acquire()
-        waiting = asyncio.ensure_future(SqliteJournal(desk.store).begin(intent()))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        desk.store.gate.release()
-        assert await desk.standing() is Standing.OPEN  # what was open before stays so
-
-    play(story)
-    play(open_one)
-
-
 # Jobs
 
 
@@ -322,7 +295,7 @@ def parked(play, then):
         accepted = await desk.accept()
         (lease,) = await desk.claim()
         mine = intent(job=job(lease.fence, accepted.id, lease.handler))
-        journal = SqliteJournal(desk.store)
+        journal = play.stage.journal(desk.store)
         await journal.begin(mine)
         journal.leave(mine)
         await desk.complete(lease, Outcome.NEEDS_RECONCILE, error="look")
@@ -370,75 +343,9 @@ def test_a_closed_store_refuses_intents_and_swallows_the_rest(play):
     play(story)
 
 
-def test_a_blocking_journal_refuses_to_stop_a_loop(stage):
+def test_a_blocking_journal_refuses_to_stop_a_loop(any_stage):
     async def story(desk):
         with pytest.raises(MisuseError, match="await instead"):
-            await SqliteJournal(desk.store, blocking=True).begin(intent())
+            await any_stage.journal(desk.store, blocking=True).begin(intent())
 
-    stage.play(story)
-
-
-def test_threads_without_a_loop_have_a_store_too(stage):
-    store = stage.build()
-    store.open_blocking()
-    with pytest.raises(StoreUnavailableError, match="is open already"):
-        store.open_blocking()
-    journal = SqliteJournal(store, blocking=True)
-    assert run(journal.begin(intent())).standing is Standing.NEW
-    run(journal.end(intent(), b"1", "SM1"))
-    assert run(journal.begin(intent("k2"))).standing is Standing.NEW
-    journal.leave(intent("k2"))
-    store.close_blocking()
-    with pytest.raises(StoreUnavailableError, match="is not open"):
-        run(journal.begin(intent()))
-    store.open_blocking()
-    assert run(journal.begin(intent())).result == b"1"
-    store.close_blocking()
-    assert stage.told
-
-
-def test_a_store_that_cannot_be_opened_by_threads_says_why(stage):
-    stage.path.write_text("not a database at all" * 100)
-    store = stage.build()
-    with pytest.raises(StoreCorruptError, match="is not a hardpoint store"):
-        store.open_blocking()
-
-
-def test_threads_wait_for_another_process_to_let_the_store_go(stage):
-    stage.limits["lock_wait"] = 0.1
-    first, second = stage.build(), stage.build()
-    first.open_blocking()
-    with pytest.raises(StoreUnavailableError, match="is in use"):
-        second.open_blocking()
-    first.close_blocking()
-
-
-def test_what_threads_ask_for_while_the_store_closes_is_answered_or_refused(stage):
-    async def story(desk):
-        journal = SqliteJournal(desk.store, blocking=True)
-
-        def insist(lane):
-            number = 0
-            try:
-                while True:
-                    number += 1
-                    run(journal.begin(intent(f"{lane}-{number}")))
-            except StoreUnavailableError:
-                return number
-
-        asking = [asyncio.create_task(asyncio.to_thread(insist, lane)) for lane in range(4)]
-        await asyncio.sleep(0.02)
-        await desk.store.close()
-        await asyncio.gather(*asking)
-
-    stage.play(story)
-
-
-def test_a_request_that_comes_too_late_for_a_store_that_closes_is_refused(stage):
-    async def story(desk):
-        writer = desk.store._writer
-        await desk.store.close()
-        with pytest.raises(StoreUnavailableError, match="was closed"):
-            writer.request(lambda engine: None, lambda result: None, None)
-
-    stage.play(story)
+    any_stage.play(story)

@@ -19,8 +19,10 @@ import pytest
 from tests.store.conftest import EventMaker, Stage
 
 from hardpoint.core.events import Listeners
+from hardpoint.store.postgres.journal import PostgresJournal
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.reader import PostgresReader
+from hardpoint.store.postgres.schema import VERSION
 from hardpoint.store.postgres.store import PostgresStore
 from hardpoint.store.statements import schema_scripts
 from hardpoint.testing.clock import ManualClock
@@ -73,13 +75,30 @@ class Database:
     def reset(self) -> None:
         """Without a row, at the time the clock starts from."""
         self.clock = ManualClock()
-        for script in schema_scripts("hardpoint.store.postgres") if self._bare() else ():
-            self.beside.execute(script)
-            self.beside.execute("insert into hardpoint.meta values ('schema', '1')")
-        tables = ["event", "content", "job", "attempt", "dead", "refused", "audit", "process"]
+        if self._bare():
+            for script in schema_scripts("hardpoint.store.postgres"):
+                self.beside.execute(script)
+            self.beside.execute(f"insert into hardpoint.meta values ('schema', '{VERSION}')")
+        tables = [
+            "event",
+            "content",
+            "job",
+            "attempt",
+            "dead",
+            "refused",
+            "audit",
+            "process",
+            "call",
+        ]
         self.beside.execute("".join(f"delete from hardpoint.{table};" for table in tables))
         self.beside.execute("drop table if exists orders")
         self.set_clock()
+
+    def held(self, table: str) -> Any:
+        """A connection that keeps everybody from writing to a table until it is closed."""
+        holder = psycopg.connect(self.url)
+        holder.execute(f"lock table hardpoint.{table} in exclusive mode")
+        return holder
 
     def set_clock(self) -> None:
         self.beside.execute(
@@ -143,9 +162,13 @@ class PostgresStage(Stage):
     def crash(self) -> None:
         """What is leased belongs to a process that will never give a sign of life again."""
         self.crashes += 1
-        self.database.beside.execute(
-            "update hardpoint.job set owner = gen_random_uuid() where owner is not null"
-        )
+        for table in ("job", "call"):
+            self.database.beside.execute(
+                f"update hardpoint.{table} set owner = gen_random_uuid() where owner is not null"
+            )
+
+    def journal(self, store: Any, *, blocking: bool = False) -> PostgresJournal:
+        return PostgresJournal(store, blocking=blocking)
 
     def reader(self, store: Any) -> PostgresReader:
         return PostgresReader(self.database.url)

@@ -81,18 +81,24 @@ def test_more_than_may_wait_is_refused_at_once(pg):
     pg.limits |= {"pending_rows": 3, "pending_bytes": 10}
 
     async def story(desk):
+        hold = pg.database.held("event")  # else they may be stored before the next one comes
         first = desk.submit(desk.make("evt_1", b"x" * 100))
         with pytest.raises(StoreUnavailableError, match="1 events wait"):
             desk.submit(desk.make("evt_2", b"x"))
+        hold.close()
         await first
+        hold = pg.database.held("event")
         some = [desk.submit(desk.make(f"evt_{number}", b"")) for number in range(3, 6)]
         with pytest.raises(StoreUnavailableError, match="3 events wait"):
             desk.submit(desk.make("evt_6", b""))
+        hold.close()
         await asyncio.gather(*some)
+        hold = pg.database.held("event")
         late = desk.submit(desk.make("evt_7", b""))
         desk.clock.advance(60)
         with pytest.raises(StoreUnavailableError, match="1 events wait"):
             desk.submit(desk.make("evt_8", b""))
+        hold.close()
         await late
 
     pg.play(story)

@@ -1,14 +1,20 @@
-"""The journal on a SQLite store that fails."""
+"""The journal on a SQLite store: one that fails, and one for threads."""
 
+import asyncio
 import sqlite3
 from contextlib import suppress
 
-from hardpoint.core.errors import StoreUnavailableError
+import msgspec
+import pytest
+
+from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
+from hardpoint.runtime.blocking import run
 from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.sqlite.journal import SqliteJournal
 
 HELLO = Intent(scope="texts:send", key="k1", fingerprint=b"hello")
+AGAIN = Intent(scope="texts:send", key="k2", fingerprint=b"hello")
 
 
 def test_a_result_that_cannot_be_written_down_is_told_and_the_key_stays_open(stage, faults):
@@ -41,5 +47,102 @@ def test_a_doubt_that_could_not_be_written_down_begins_when_it_is_asked_for(stag
         desk.clock.advance(3)
         assert (await journal.begin(HELLO)).doubt_seconds == 3
         journal.leave(HELLO)
+
+    stage.play(story)
+
+
+def test_an_intent_that_was_abandoned_while_it_was_written_is_undone(stage):
+    async def story(desk):
+        journal = SqliteJournal(desk.store)
+        desk.store.gate.acquire()
+        waiting = asyncio.ensure_future(journal.begin(HELLO))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        desk.store.gate.release()
+        assert (await journal.begin(HELLO)).standing is Standing.NEW
+        journal.leave(HELLO)
+
+    async def open_one(desk):
+        journal = SqliteJournal(desk.store)
+        desk.store.gate.acquire()
+        waiting = asyncio.ensure_future(journal.begin(HELLO))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        desk.store.gate.release()
+        assert (
+            await journal.begin(HELLO)
+        ).standing is Standing.OPEN  # what was open before stays so
+
+    stage.play(story)
+    stage.play(open_one)
+
+
+def test_threads_without_a_loop_have_a_store_too(stage):
+    store = stage.build()
+    store.open_blocking()
+    with pytest.raises(StoreUnavailableError, match="is open already"):
+        store.open_blocking()
+    journal = SqliteJournal(store, blocking=True)
+    assert run(journal.begin(HELLO)).standing is Standing.NEW
+    run(journal.end(HELLO, b"1", "SM1"))
+    assert run(journal.begin(AGAIN)).standing is Standing.NEW
+    journal.leave(AGAIN)
+    store.close_blocking()
+    with pytest.raises(StoreUnavailableError, match="is not open"):
+        run(journal.begin(HELLO))
+    store.open_blocking()
+    assert run(journal.begin(HELLO)).result == b"1"
+    store.close_blocking()
+    assert stage.told
+
+
+def test_a_store_that_cannot_be_opened_by_threads_says_why(stage):
+    stage.path.write_text("not a database at all" * 100)
+    store = stage.build()
+    with pytest.raises(StoreCorruptError, match="is not a hardpoint store"):
+        store.open_blocking()
+
+
+def test_threads_wait_for_another_process_to_let_the_store_go(stage):
+    stage.limits["lock_wait"] = 0.1
+    first, second = stage.build(), stage.build()
+    first.open_blocking()
+    with pytest.raises(StoreUnavailableError, match="is in use"):
+        second.open_blocking()
+    first.close_blocking()
+
+
+def test_what_threads_ask_for_while_the_store_closes_is_answered_or_refused(stage):
+    async def story(desk):
+        journal = SqliteJournal(desk.store, blocking=True)
+
+        def insist(lane):
+            number = 0
+            try:
+                while True:
+                    number += 1
+                    key = f"{lane}-{number}"
+                    run(journal.begin(msgspec.structs.replace(HELLO, key=key)))
+            except StoreUnavailableError:
+                return number
+
+        asking = [asyncio.create_task(asyncio.to_thread(insist, lane)) for lane in range(4)]
+        await asyncio.sleep(0.02)
+        await desk.store.close()
+        await asyncio.gather(*asking)
+
+    stage.play(story)
+
+
+def test_a_request_that_comes_too_late_for_a_store_that_closes_is_refused(stage):
+    async def story(desk):
+        writer = desk.store._writer
+        await desk.store.close()
+        with pytest.raises(StoreUnavailableError, match="was closed"):
+            writer.request(lambda engine: None, lambda result: None, None)
 
     stage.play(story)

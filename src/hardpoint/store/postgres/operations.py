@@ -5,6 +5,7 @@ from typing import Any
 
 from hardpoint.store.driver import Refusals
 from hardpoint.store.keys import storable
+from hardpoint.store.postgres import calls
 from hardpoint.store.postgres.jobs import count_of
 from hardpoint.store.statements import statements
 
@@ -17,6 +18,7 @@ async def retry(connection: Any, event: str, handler: str | None, audit: tuple[s
         hurried = count_of(await connection.execute(_SQL["hurry"], event, handler))
         revived = count_of(await connection.execute(_SQL["revive"], event, handler))
         if revived:
+            await calls.clear(connection, event, handler)
             await connection.execute(_SQL["unbury"], event)
         await _record(connection, "retry", event, handler, audit)
     return hurried + revived

@@ -48,6 +48,7 @@ class Heartbeat:
         self._on_time = 0 if late else self._on_time + 1
         if self._on_time >= _ON_TIME:
             await connection.execute(_SQL["reap"], self._expires)
+            await connection.execute(_SQL["reap_calls"], self._expires)
             await connection.execute(_SQL["forget"])
 
     @property

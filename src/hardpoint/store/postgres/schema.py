@@ -5,7 +5,7 @@ from typing import Any
 from hardpoint.core.errors import StoreCorruptError
 from hardpoint.store.statements import schema_scripts
 
-VERSION = 1
+VERSION = 2
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('hardpoint schema', 0))"
 # By the catalogues' rows: `to_regclass` may remember what was not there before the lock was had.

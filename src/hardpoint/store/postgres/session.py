@@ -14,6 +14,7 @@ from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, Claim, Completed, Completion, Lease, NewEvent, Stored
 from hardpoint.store.events import BatchCommitted, BatchFailed
 from hardpoint.store.postgres.accepts import AcceptStatements
+from hardpoint.store.postgres.calls import CallStatements
 from hardpoint.store.postgres.completions import CompletionStatements
 from hardpoint.store.postgres.connections import Link, LinkWork
 from hardpoint.store.postgres.jobs import JobStatements
@@ -35,7 +36,8 @@ class PostgresSession:
     Args:
         url: of the database.
         owner: what this process goes by.
-        works: whether it accepts and handles events; else it only acts for operators and journals.
+        works: whether it accepts and handles events; else it acts for operators, and lives only
+            once a call is written down.
         limits: bounds and waiting times.
         sweep: applies retention; None keeps everything.
         clock: for what happens in this process.
@@ -59,6 +61,7 @@ class PostgresSession:
     ) -> None:
         self.owner = owner
         self.jobs = JobStatements(owner)
+        self.calls = CallStatements(owner, limits.expires)
         self._works = works
         self._limits = limits
         self._sweep = sweep
@@ -72,6 +75,7 @@ class PostgresSession:
         seconds, answer = limits.connect, limits.answer
         self._accepting = Link(url, seconds=seconds, answer=answer)
         self._working = Link(url, seconds=seconds, answer=answer)
+        self._journalling = Link(url, seconds=seconds, answer=answer)
         self._living = Link(url, seconds=seconds, answer=answer, made=self._listen)
         self._sweeping = Link(url, seconds=seconds, answer=answer)
         self._writing = PostgresWriting(url, self._completions, limits, clock, tell)
@@ -80,6 +84,8 @@ class PostgresSession:
         self._strays = False
         self._notice: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
+        self._waking = asyncio.Lock()
+        self._unsaid: list[LinkWork[Any]] = []
 
     async def open(self) -> None:
         """Bring the tables up, and begin to live. Nobody's lease is touched.
@@ -91,8 +97,7 @@ class PostgresSession:
         try:
             await self._working.run(migrate)
             if self._works:
-                await self.beat()
-                self._life = asyncio.create_task(self._live())
+                await self.live()
         except BaseException:
             await self.close(clean=False)
             raise
@@ -105,11 +110,14 @@ class PostgresSession:
         if self._notice is not None:  # others look by themselves too
             self._notice.cancel()
             await asyncio.gather(self._notice, return_exceptions=True)
-        if clean and self._works:
+        if clean and self._life is not None:
             with suppress(StoreUnavailableError):  # they expire
+                await self._say()
+                await self._journalling.run(self.calls.let_go)
                 await self._working.run(self.jobs.give_all_back)
                 await self._living.run(self._heartbeat.leave)
-        for link in (self._accepting, self._working, self._living, self._sweeping):
+        links = (self._accepting, self._working, self._journalling, self._living, self._sweeping)
+        for link in links:
             await link.close()
         await self._writing.close()
 
@@ -124,6 +132,31 @@ class PostgresSession:
         result = await self.do(work)
         self._announce()
         return result
+
+    # Calls
+
+    async def call(self, work: LinkWork[T]) -> T:
+        """Do some work on the journal, which is safe to do twice.
+
+        A call in flight belongs to a process that gives signs of life, so this one begins to.
+        """
+        await self.live()
+        if self.fenced:
+            await self.beat()
+        return await self._journalling.run(work, patience=self._limits.pending_seconds)
+
+    async def post(self, work: LinkWork[Any]) -> None:
+        """Do some that nobody waits for; what fails now is done later."""
+        try:
+            await self._journalling.run(work)
+        except StoreUnavailableError:
+            self._unsaid.append(work)
+
+    async def _say(self) -> None:
+        """Do what was not done."""
+        unsaid, self._unsaid = self._unsaid, []
+        for work in unsaid:
+            await self.post(work)
 
     # Accepting
 
@@ -213,9 +246,17 @@ class PostgresSession:
 
     # Living
 
+    async def live(self) -> None:
+        """Begin to give signs of life, unless that has begun."""
+        async with self._waking:
+            if self._life is None:
+                await self.beat()
+                self._life = asyncio.create_task(self._live())
+
     async def beat(self) -> None:
         """Give a sign of life, and do what is done now and then."""
         await self._living.run(self._heartbeat.beat)
+        await self._say()
         if self._strays:
             held = [*self._held]
             await self.do(lambda connection: self.jobs.give_strays_back(connection, held))

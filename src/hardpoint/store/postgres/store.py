@@ -4,8 +4,9 @@ import asyncio
 import concurrent.futures
 import threading
 from asyncio import _get_running_loop
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import Any, TypeVar, final
 from uuid import UUID, uuid4
 
@@ -26,14 +27,18 @@ from hardpoint.store.driver import (
     WaitingLane,
 )
 from hardpoint.store.engine import Role
+from hardpoint.store.keys import dedupe_hash
 from hardpoint.store.postgres import operations
+from hardpoint.store.postgres.calls import CallStatements
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.session import PostgresSession
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.thread import Batches, DatabaseThread, posted
 from hardpoint.store.retention import Retention
+from hardpoint.store.sqlite.calls import CallsInFlight
 
 T = TypeVar("T")
+CallWork = Callable[[CallStatements, Any], Awaitable[T]]
 
 
 @final
@@ -64,6 +69,10 @@ class PostgresStore:
         self.expires: float | None = self.limits.expires
         self.poll = self.limits.poll
         self._retention = retention
+        self.in_flight = CallsInFlight()
+        self.tokens: dict[bytes, int] = {}
+        """The numbers of the calls in flight."""
+        self.numbers = count(1)
         self._left: list[object] = []
         self._opened: _Opened | None = None
         self.forget()
@@ -72,6 +81,8 @@ class PostgresStore:
     def forget(self) -> None:
         """In a forked child: the connections are the parent's, and are not even closed."""
         self._left.append(self._opened)
+        self.in_flight.forget()
+        self.tokens.clear()
         self._mutex = threading.Lock()
         self._opened = None
 
@@ -97,6 +108,8 @@ class PostgresStore:
         """Open it unless it is open; loops and threads that ask at a time wait for one opening."""
         opened, _ = self._begin(role)
         await self._begun(opened)
+        if role is Role.SERVE:
+            await self._asked(opened.session.live())
 
     def _begin(self, role: Role) -> "tuple[_Opened, bool]":
         with self._mutex:
@@ -279,6 +292,29 @@ class PostgresStore:
         """Give a sign of life now, beside the regular ones."""
         await self._asked(self._running().session.beat())
 
+    # What its journal asks
+
+    async def call(self, work: CallWork[T]) -> T:
+        """Do some work on the calls, which is safe to do twice."""
+        session = self._running().session
+        return await self._asked(session.call(lambda connection: work(session.calls, connection)))
+
+    def post_call(self, work: CallWork[Any]) -> None:
+        """Have some done in its turn, which nobody waits for."""
+        opened = self._running()
+        calls = opened.session.calls
+        opened.thread.submit(opened.session.post(lambda connection: work(calls, connection)))
+
+    def sending(self) -> list[bytes]:
+        """The calls that this process may send now."""
+        return [dedupe_hash(*name) for name, sends in self.in_flight.sending.items() if sends]
+
+    def tell(self, news: object) -> None:
+        """Tell the listeners."""
+        opened = self._opened
+        tell = self.listeners.emit if opened is None else opened.tell
+        tell(news)
+
     # Means
 
     async def _claimed(self, claim: Callable[[Any], Any]) -> Any:
@@ -319,7 +355,7 @@ class _Opened:
             limits=limits,
             sweep=sweep,
             clock=store.clock,
-            tell=self._tell,
+            tell=self.tell,
             listens=lambda: store.listeners.active,
             noticed=self._noticed,
         )
@@ -377,7 +413,7 @@ class _Opened:
         for hint in hints:
             posted(hint.get_loop(), _resolve, hint)
 
-    def _tell(self, news: object) -> None:
+    def tell(self, news: object) -> None:
         """In the loop that opened it, while it runs; else here."""
         home = self._home
         if not (

@@ -7,6 +7,7 @@ from typing import Any, final
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.events import Retained
+from hardpoint.store.postgres.jobs import count_of
 from hardpoint.store.retention import Retention
 from hardpoint.store.statements import statements
 
@@ -36,9 +37,20 @@ class PostgresSweep:
         keys = await self._all(connection, "keys", keep.keys)
         if bodies is None or keys is None:
             return None
+        calls = await self._each(connection, "results", keep.done)
+        calls += await self._each(connection, "calls", keep.keys)
         await connection.execute(_SQL["refused"], keep.done)
         await connection.execute(_SQL["audit"], keep.keys)
-        return Retained(bodies=bodies, keys=keys)
+        return Retained(bodies=bodies, keys=keys, calls=calls)
+
+    async def _each(self, connection: Any, name: str, age: float) -> int:
+        """Chunk after chunk, until none is full."""
+        gone = 0
+        while True:
+            count = count_of(await connection.execute(_SQL[name], age, self._retention.chunk))
+            gone += count
+            if count < self._retention.chunk:
+                return gone
 
     async def _all(self, connection: Any, name: str, *ages: float) -> int | None:
         """Chunk after chunk, each in its own transaction; None where another process does it."""

@@ -22,11 +22,24 @@ set run_at = (select hardpoint.now()), owner = null, suspect = j.handler <> 'for
     crashes = j.crashes + j.started::integer, started = false
 from gone where j.event = gone.event and j.handler = gone.handler
 
+-- name: reap_calls
+-- Nothing of these is sent any more, and nobody knows what was.
+update hardpoint.call c
+set owner = null, token = null, sending = false,
+    doubted_at = coalesce(c.doubted_at, (select hardpoint.now()))
+where c.owner is not null
+    and clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => $1)
+    and not exists (
+        select 1 from hardpoint.process p
+        where p.id = c.owner and p.beat_at > (select hardpoint.now()) - $1
+    )
+
 -- name: forget
 -- Those that have been silent for a day, and hold nothing.
 delete from hardpoint.process p
 where p.beat_at < (select hardpoint.now()) - 86400
     and not exists (select 1 from hardpoint.job j where j.owner = p.id)
+    and not exists (select 1 from hardpoint.call c where c.owner = p.id)
 
 -- name: leave
 delete from hardpoint.process where id = $1

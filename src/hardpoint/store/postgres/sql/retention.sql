@@ -60,6 +60,23 @@ select
     (select count(*) from old),
     (select count(*) from gone)
 
+-- name: results
+-- Results go first, keys later; what may or may not have happened is kept.
+update hardpoint.call set result = null
+where name in (
+    select name from hardpoint.call
+    where result is not null and ended_at <= (select hardpoint.now()) - $1
+    limit $2
+)
+
+-- name: calls
+delete from hardpoint.call
+where name in (
+    select name from hardpoint.call
+    where ended_at is not null and ended_at <= (select hardpoint.now()) - $1
+    limit $2
+)
+
 -- name: refused
 delete from hardpoint.refused where minute < ((select hardpoint.now()) - $1) / 60
 
