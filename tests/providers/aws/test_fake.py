@@ -9,7 +9,6 @@ from hardpoint.core.errors import (
     PreconditionFailedError,
     ProviderError,
 )
-from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import Received
 from hardpoint.providers.aws.fake import FakeS3
 from hardpoint.providers.aws.storage import PIECE_BYTES, S3Storage
@@ -107,15 +106,7 @@ def test_an_upload_has_its_rules(driver, vendor):
         run(driver.upload_piece(NEW, upload, 1, 0, b""))
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"secret_access_key": Secret.value("wrong")}, AuthenticationError),
-        ({"access_key_id": "AKIAOTHER"}, AuthenticationError),
-        ({"region": "us-east-1"}, AuthenticationError),
-        ({"bucket": "another-bucket"}, NotFoundError),
-    ],
-)
+@pytest.mark.rows
 def test_who_is_not_known_gets_nothing(settings, transport, changes, expected):
     with pytest.raises(expected):
         run(S3Storage(transport, settings(**changes)).put(NEW, b""))
@@ -131,15 +122,7 @@ def test_a_clock_that_is_off_is_told(server, transport, settings):
     assert caught.value.vendor_code == "RequestTimeTooSkewed"
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "headers"),
-    [
-        ("PATCH", "/a", ()),
-        ("PUT", "/", ()),
-        ("GET", "/", ()),
-        ("PUT", "/b", (("x-amz-copy-source", "/another-bucket/a"),)),
-    ],
-)
+@pytest.mark.rows
 def test_what_it_does_not_know_it_refuses(driver, method, path, headers):
     with pytest.raises(ProviderError):
         send(driver, method, path, headers=headers)

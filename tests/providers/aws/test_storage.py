@@ -5,15 +5,12 @@ import pytest
 from hardpoint import Policy, Retry, constant
 from hardpoint.core.errors import (
     AlreadyExistsError,
-    AuthenticationError,
     ConflictError,
-    InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
     PreconditionFailedError,
     RateLimitedError,
-    UnavailableError,
     UnexpectedResponseError,
 )
 from hardpoint.core.secrets import Secret
@@ -44,25 +41,7 @@ def document(text, number=200, **headers):
 # Faults
 
 
-@pytest.mark.parametrize(
-    ("code", "number", "expected"),
-    [
-        ("SlowDown", 503, RateLimitedError),
-        ("ServiceUnavailable", 503, UnavailableError),
-        ("InternalError", 500, UnavailableError),
-        ("RequestTimeout", 400, UnavailableError),
-        ("AccessDenied", 403, PermissionDeniedError),
-        ("InvalidAccessKeyId", 403, AuthenticationError),
-        ("SignatureDoesNotMatch", 403, AuthenticationError),
-        ("RequestTimeTooSkewed", 403, AuthenticationError),
-        ("ExpiredToken", 400, AuthenticationError),
-        ("NoSuchBucket", 404, NotFoundError),
-        ("InvalidObjectState", 403, PermissionDeniedError),
-        ("KeyTooLongError", 400, InvalidRequestError),
-        ("Unheard", 418, UnexpectedResponseError),
-        ("PermanentRedirect", 301, InvalidRequestError),
-    ],
-)
+@pytest.mark.rows
 def test_an_error_of_a_read_is_told_by_its_code(server, store, code, number, expected):
     server.faults.next(error(code, number))
     with pytest.raises(expected) as caught:

@@ -195,20 +195,7 @@ def test_a_refusal_without_words_goes_by_its_status(scripted, body):
 DATE = ("date", "Fri, 14 Jul 2023 02:40:00 GMT")  # 1689302400
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ([DATE, ("x-ratelimit-reset", "1689302407")], 7.0),
-        ([DATE, ("x-ratelimit-reset", "1689302000")], 0.0),
-        ([DATE, ("x-ratelimit-reset", "9" * 400)], 86_400.0),
-        ([DATE, ("x-ratelimit-reset", "1689302407"), ("retry-after", "3")], 3.0),
-        ([DATE, ("x-ratelimit-reset", "soon")], None),
-        ([DATE, ("x-ratelimit-reset", "\u0661")], None),
-        ([("x-ratelimit-reset", "1689302407")], None),
-        ([("date", "now"), ("x-ratelimit-reset", "1689302407")], None),
-        ([], None),
-    ],
-)
+@pytest.mark.rows
 def test_the_time_to_wait_is_measured_from_the_answers_own_date(scripted, headers, seconds):
     headers = [(name, value.encode().decode("latin-1")) for name, value in headers]
     body = json.dumps({"errors": [{"field": None, "message": "too many requests"}]}).encode()

@@ -8,7 +8,6 @@ from hardpoint.core.errors import (
     RateLimitedError,
     UnexpectedResponseError,
 )
-from hardpoint.email import EmailFailure
 from hardpoint.http.errors import Problem
 from hardpoint.providers.sendgrid.errors import ERRORS, FAILURES, argument, code, failure
 
@@ -95,20 +94,7 @@ def test_a_field_is_known_by_the_code_alone():
     assert ERRORS.error(Problem(status=400, code="personalizations.to.email")).field == "to"
 
 
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
-        (("Bounced Address",), EmailFailure.BOUNCED_BEFORE),
-        (("Unsubscribed Address",), EmailFailure.UNSUBSCRIBED),
-        (("Spam Reporting Address",), EmailFailure.COMPLAINED),
-        (("Invalid",), EmailFailure.INVALID_ADDRESS),
-        (("Mailbox Unavailable", "blocked"), EmailFailure.MAILBOX),
-        ((None, "expired"), EmailFailure.EXPIRED),
-        ((None, "bounce"), EmailFailure.OTHER),
-        ((None, None), EmailFailure.OTHER),
-        (("New Reason",), EmailFailure.OTHER),
-    ],
-)
+@pytest.mark.rows
 def test_what_an_event_says_is_a_reason(said, reason):
     assert failure(*said) is reason
 

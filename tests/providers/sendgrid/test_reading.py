@@ -6,9 +6,7 @@ from hardpoint.email import (
     ConsentChanged,
     DeliveryStatus,
     EmailChanged,
-    EmailConsent,
     EmailEngaged,
-    EmailFailure,
     Engagement,
 )
 from hardpoint.providers.sendgrid.reading import events
@@ -50,37 +48,7 @@ def test_an_event_says_how_far_a_delivery_is():
     )
 
 
-@pytest.mark.parametrize(
-    ("facts", "status", "failure"),
-    [
-        ({"event": "processed"}, DeliveryStatus.QUEUED, None),
-        ({"event": "deferred"}, DeliveryStatus.DEFERRED, None),
-        (
-            {"event": "bounce", "type": "bounce", "bounce_classification": "Invalid Address"},
-            DeliveryStatus.BOUNCED,
-            EmailFailure.INVALID_ADDRESS,
-        ),
-        (
-            {"event": "bounce", "type": "blocked", "bounce_classification": "Reputation"},
-            DeliveryStatus.BOUNCED,
-            EmailFailure.REPUTATION,
-        ),
-        ({"event": "bounce", "type": "expired"}, DeliveryStatus.BOUNCED, EmailFailure.EXPIRED),
-        ({"event": "bounce"}, DeliveryStatus.BOUNCED, EmailFailure.OTHER),
-        (
-            {"event": "dropped", "reason": "Bounced Address"},
-            DeliveryStatus.REJECTED,
-            EmailFailure.BOUNCED_BEFORE,
-        ),
-        (
-            {"event": "dropped", "reason": "Invalid"},
-            DeliveryStatus.INVALID,
-            EmailFailure.INVALID_ADDRESS,
-        ),
-        ({"event": "teleported"}, DeliveryStatus.UNKNOWN, None),
-        ({"event": "unknown"}, DeliveryStatus.UNKNOWN, None),
-    ],
-)
+@pytest.mark.rows
 def test_every_event_is_read_and_an_unknown_one_is_no_success(facts, status, failure):
     event = read(**facts)
     assert (event.status, event.failure) == (status, failure)
@@ -97,15 +65,7 @@ def test_an_event_says_what_the_recipient_did():
     assert clicked.metadata == {"order": "7"}
 
 
-@pytest.mark.parametrize(
-    ("event", "group", "consent"),
-    [
-        ("spamreport", None, EmailConsent.COMPLAINED),
-        ("unsubscribe", None, EmailConsent.UNSUBSCRIBED),
-        ("group_unsubscribe", 10, EmailConsent.UNSUBSCRIBED),
-        ("group_resubscribe", 10, EmailConsent.SUBSCRIBED),
-    ],
-)
+@pytest.mark.rows
 def test_an_event_says_whether_the_recipient_wants_more(event, group, consent):
     changed = read(event=event, asm_group_id=group)
     assert isinstance(changed, ConsentChanged)
@@ -130,18 +90,7 @@ def test_what_is_about_the_account_is_nobodys():
     assert events(b"[]") == ()
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"1",
-        b"\xff",
-        b"[1]",
-        b"{}",
-        json.dumps({**ITEM, "timestamp": "now"}).encode(),
-        json.dumps({**ITEM, "sg_event_id": 1}).encode(),
-    ],
-)
+@pytest.mark.rows
 def test_what_cannot_be_read_is_an_error(body):
     with pytest.raises(ValueError):
         events(body)

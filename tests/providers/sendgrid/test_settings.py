@@ -25,16 +25,7 @@ def test_a_sender_may_have_a_name_and_the_account_be_in_the_eu():
     assert sender == Address(email="orders@shop.example", name="Shop")
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("api_key", Secret.value("AC123")),
-        ("api_key", Secret.value("sg.canary")),
-        ("from_", "orders"),
-        ("from_", "Shop\n<orders@shop.example>"),
-        ("from_", ""),
-    ],
-)
+@pytest.mark.rows
 def test_what_cannot_work_is_named(field, value):
     with pytest.raises(ConfigurationError) as caught:
         SendGrid(**{**GOOD, field: value})

@@ -66,15 +66,7 @@ def test_every_answer_names_its_request(ask):
     assert ids == ["req_fake000001", "req_fake000002"]
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"authorization": "Bearer sk_test_other"}, 401),
-        ({"authorization": None}, 401),
-        ({"stripe_version": None}, 400),
-        ({"stripe_version": "2020-08-27"}, 400),
-    ],
-)
+@pytest.mark.rows
 def test_a_missing_or_wrong_header_is_refused(ask, headers, status):
     assert ask("GET", INTENTS, **headers)[0] == status
 
@@ -135,24 +127,7 @@ def test_a_key_is_forgotten_after_a_day(ask, clock):
     assert ask.create(key="k") != first
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"amount": None}, "parameter_missing"),
-        ({"currency": None}, "parameter_missing"),
-        ({"amount": "ten"}, "parameter_invalid_integer"),
-        ({"amount": "-5"}, "parameter_invalid_integer"),
-        ({"amount": "49"}, "amount_too_small"),
-        ({"amount": "100000000"}, "amount_too_large"),
-        ({"currency": "xxx"}, "invalid_request_error"),
-        ({"currency": "EUR"}, "invalid_request_error"),
-        ({"currency": "kwd", "amount": "5123"}, "invalid_charge_amount_no_decimal_compatible"),
-        ({"payment_method": None}, "parameter_missing"),
-        ({"payment_method": "pm_nothing"}, "resource_missing"),
-        ({"automatic_payment_methods[allow_redirects]": None}, "invalid_request_error"),
-        ({"colour": "red"}, "parameter_unknown"),
-    ],
-)
+@pytest.mark.rows
 def test_bad_parameters_are_refused_and_nothing_is_made(ask, change, code):
     form = {name: value for name, value in {**PAID, **change}.items() if value is not None}
     assert ask.code("POST", INTENTS, form)[1] == code
@@ -177,15 +152,7 @@ def test_a_payment_with_means_may_be_confirmed_later(ask):
     assert ask("POST", f"{INTENTS}/{intent['id']}/confirm")[1]["status"] == "succeeded"
 
 
-@pytest.mark.parametrize(
-    ("path", "form", "code"),
-    [
-        ("confirm", {}, "payment_intent_unexpected_state"),
-        ("capture", {}, "payment_intent_unexpected_state"),
-        ("cancel", {"cancellation_reason": "duplicate"}, "payment_intent_unexpected_state"),
-        ("capture", {"colour": "red"}, "parameter_unknown"),
-    ],
-)
+@pytest.mark.rows
 def test_a_paid_payment_is_confirmed_captured_and_cancelled_no_more(ask, path, form, code):
     assert ask.code("POST", f"{INTENTS}/{ask.create()}/{path}", form)[1] == code
 
@@ -202,16 +169,7 @@ def test_more_than_is_there_is_neither_captured_nor_refunded(ask):
     assert ask.code("POST", "/v1/refunds", {})[1] == "resource_missing"
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/v1/charges"),
-        ("POST", f"{INTENTS}/pi_1"),
-        ("GET", f"{INTENTS}/pi_1/capture"),
-        ("GET", "/v1/refunds"),
-        ("DELETE", f"{INTENTS}/pi_1/capture"),
-    ],
-)
+@pytest.mark.rows
 def test_what_the_fake_does_not_imitate_is_not_there(ask, method, path):
     assert ask(method, path)[0] == 404
 

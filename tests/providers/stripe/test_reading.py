@@ -11,11 +11,9 @@ from hardpoint.payments.types import (
     DisputeChanged,
     DisputeStatus,
     PaymentFailed,
-    PaymentStatus,
     PaymentSucceeded,
     Refunded,
     RefundFailed,
-    RefundStatus,
 )
 from hardpoint.providers.stripe import reading, wire
 from hardpoint.webhooks.samples import samples
@@ -27,37 +25,13 @@ def intent(**more):
     return reading.payment(msgspec.convert({**INTENT, **more}, wire.PaymentIntent))
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("requires_payment_method", PaymentStatus.REQUIRES_PAYMENT_METHOD),
-        ("requires_confirmation", PaymentStatus.REQUIRES_CONFIRMATION),
-        ("requires_action", PaymentStatus.REQUIRES_ACTION),
-        ("processing", PaymentStatus.PROCESSING),
-        ("requires_capture", PaymentStatus.AUTHORIZED),
-        ("succeeded", PaymentStatus.SUCCEEDED),
-        ("canceled", PaymentStatus.VOIDED),
-        ("brand_new", PaymentStatus.UNKNOWN),
-        ("", PaymentStatus.UNKNOWN),
-    ],
-)
+@pytest.mark.rows
 def test_a_status_we_do_not_know_is_no_success(theirs, ours):
     payment = intent(status=theirs)
     assert (payment.status, payment.vendor_status) == (ours, theirs)
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        ("pending", RefundStatus.PENDING),
-        ("requires_action", RefundStatus.PENDING),
-        ("succeeded", RefundStatus.SUCCEEDED),
-        ("failed", RefundStatus.FAILED),
-        ("canceled", RefundStatus.FAILED),
-        ("brand_new", RefundStatus.UNKNOWN),
-        (None, RefundStatus.UNKNOWN),
-    ],
-)
+@pytest.mark.rows
 def test_a_refund_we_do_not_know_is_no_success(theirs, ours):
     refund = reading.refund(
         wire.Refund(id="re_1", amount=5, currency="eur", payment_intent="pi_1", status=theirs)
@@ -88,37 +62,14 @@ def test_an_intent_is_read_whole():
     )
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        ("redirect_to_url", "url"),
-        ("boleto_display_details", "hosted_voucher_url"),
-        ("konbini_display_details", "hosted_voucher_url"),
-        ("multibanco_display_details", "hosted_voucher_url"),
-        ("oxxo_display_details", "hosted_voucher_url"),
-        ("cashapp_handle_redirect_or_display_qr_code", "hosted_instructions_url"),
-        ("display_bank_transfer_instructions", "hosted_instructions_url"),
-        ("paynow_display_qr_code", "hosted_instructions_url"),
-        ("promptpay_display_qr_code", "hosted_instructions_url"),
-        ("swish_handle_redirect_or_display_qr_code", "hosted_instructions_url"),
-        ("verify_with_microdeposits", "hosted_verification_url"),
-    ],
-)
+@pytest.mark.rows
 def test_the_page_that_the_customer_is_to_see_is_found_under_each_of_its_names(kind, name):
     details = {name: "https://payments.stripe.com/page", "other": 1}
     payment = intent(next_action={"type": kind, kind: details})
     assert payment.next_action.url == "https://payments.stripe.com/page"
 
 
-@pytest.mark.parametrize(
-    ("action", "kind"),
-    [
-        ({"type": "use_stripe_sdk", "use_stripe_sdk": {}}, "use_stripe_sdk"),
-        ({"type": "redirect_to_url", "redirect_to_url": {"url": 5}}, "redirect_to_url"),
-        ({"type": "odd", "odd": "text"}, "odd"),
-        ({"a": 1}, ""),
-    ],
-)
+@pytest.mark.rows
 def test_an_action_without_an_address_has_none(action, kind):
     payment = intent(next_action=action)
     assert (payment.next_action.kind, payment.next_action.url) == (kind, None)
@@ -165,10 +116,7 @@ def test_a_failure_without_a_reason_is_one_nevertheless():
 CHARGE = {"id": "ch_1", "amount": 1000, "currency": "eur", "payment_intent": "pi_1"}
 
 
-@pytest.mark.parametrize(
-    ("previous", "now"),
-    [({"amount_refunded": 100}, "2"), ({}, "3"), ({"amount_refunded": None}, "3")],
-)
+@pytest.mark.rows
 def test_a_refund_tells_what_went_back_now_and_in_all(previous, now):
     refunded = event("charge.refunded", {**CHARGE, "amount_refunded": 300}, **previous)
     assert refunded == Refunded(
@@ -256,15 +204,7 @@ def test_a_dispute_names_its_reason_and_its_deadline_where_it_has_them():
     assert event("charge.dispute.created", {**DISPUTE, "payment_intent": None}) is None
 
 
-@pytest.mark.parametrize(
-    "thin",
-    [
-        {"related_object": {"id": "mtr_1"}},
-        {"data": None},
-        {"data": {"developer_message_summary": "x"}},
-        {"data": {"object": {}}},
-    ],
-)
+@pytest.mark.rows
 def test_thin_events_say_nothing_about_payments_and_are_no_error(thin):
     envelope = {"id": "evt_1", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found"}
     assert reading.event(json.dumps(envelope | thin).encode()) is None
@@ -280,18 +220,7 @@ def test_other_events_say_nothing_about_payments():
     assert event("customer.created", {"id": "cus_1"}) is None
 
 
-@pytest.mark.parametrize(
-    ("event_type", "expected"),
-    [
-        ("payment_intent.succeeded", PaymentSucceeded),
-        ("payment_intent.payment_failed", PaymentFailed),
-        ("charge.refunded", Refunded),
-        ("refund.failed", RefundFailed),
-        ("charge.dispute.created", DisputeChanged),
-        ("charge.dispute.closed", DisputeChanged),
-        ("customer.created", type(None)),
-    ],
-)
+@pytest.mark.rows
 def test_our_own_samples_are_read(event_type, expected):
     sample = samples("stripe").sample(event_type, now=5.0, ids=Uuid7(), overrides={})
     assert type(reading.event(sample.body)) is expected

@@ -12,7 +12,6 @@ from hardpoint.core.errors import (
 from hardpoint.http.errors import Problem
 from hardpoint.providers.twilio.errors import ERRORS, failure
 from hardpoint.sms.suppressions import OptedOutError
-from hardpoint.sms.types import SmsFailure
 
 TABLE = [
     # status, code, error, field
@@ -70,19 +69,6 @@ def test_an_error_says_what_twilio_said_if_it_said_something(code):
     assert str(said).endswith(f"twilio answered 400 {code}: no")
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        (None, None),
-        ("30003", SmsFailure.UNREACHABLE),
-        ("30005", SmsFailure.UNKNOWN_NUMBER),
-        ("30006", SmsFailure.NOT_MOBILE),
-        ("30007", SmsFailure.FILTERED),
-        ("30034", SmsFailure.NOT_REGISTERED),
-        ("21610", SmsFailure.OPTED_OUT),
-        ("21614", SmsFailure.NOT_MOBILE),
-        ("12345", SmsFailure.OTHER),
-    ],
-)
+@pytest.mark.rows
 def test_a_callbacks_code_says_why(code, reason):
     assert failure(code) is reason

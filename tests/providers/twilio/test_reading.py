@@ -48,19 +48,7 @@ def test_a_text_that_came_brings_its_media_and_what_it_says_about_consent():
     assert (plain.body, plain.media, plain.consent) == ("", (), None)
 
 
-@pytest.mark.parametrize(
-    ("body", "consent"),
-    [
-        ("STOP", SmsConsent.STOP),
-        (" stop\n", SmsConsent.STOP),
-        *((word, SmsConsent.STOP) for word in ("Stopall", "unsubscribe", "CANCEL", "end", "quit")),
-        *((word, SmsConsent.STOP) for word in ("REVOKE", "OPTOUT")),
-        *((word, SmsConsent.START) for word in ("START", "yes", "Unstop")),
-        *((word, SmsConsent.HELP) for word in ("HELP", "info")),
-        ("stop it", None),
-        ("", None),
-    ],
-)
+@pytest.mark.rows
 def test_the_word_itself_says_it_where_advanced_opt_out_is_not_set_up(body, consent):
     fields = {"MessageSid": "SM1", "From": "+14155550123", "To": "+14155550100", "Body": body}
     assert read(**fields).consent is consent
@@ -74,16 +62,7 @@ def test_what_is_not_about_a_message_is_nobodys(body):
     assert event(body) is None
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"MessageSid=SM1",
-        b"MessageSid=SM1&MessageStatus=sent",
-        b"MessageSid=SM1&To=%2B1",
-        b"\xff",
-        b"MessageSid=SM1&" + b"&".join([b"a=1"] * 300),
-    ],
-)
+@pytest.mark.rows
 def test_what_is_about_a_message_and_cannot_be_read_is_an_error(body):
     with pytest.raises(ValueError):
         event(body)

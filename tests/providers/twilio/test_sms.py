@@ -2,7 +2,6 @@
 
 import base64
 
-import msgspec
 import pytest
 
 from hardpoint.core.errors import (
@@ -13,7 +12,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, SERVICE_SID
-from hardpoint.sms.types import MessageStatus, NewMessage, SmsFailure
+from hardpoint.sms.types import MessageStatus, NewMessage
 
 TO = "+4917012345678"
 SHOWN = {
@@ -73,13 +72,7 @@ def test_an_api_key_stands_in_the_place_of_the_account(scripted):
     assert ACCOUNT_SID in request.target
 
 
-@pytest.mark.parametrize(
-    ("from_", "fields"),
-    [
-        (None, {"MessagingServiceSid": SERVICE_SID}),
-        ("12345", {"From": "12345"}),
-    ],
-)
+@pytest.mark.rows
 def test_a_messaging_service_sends_unless_the_call_says_who(scripted, from_, fields):
     scripted.vendor.reply = FakeReply.json(SHOWN, 201)
     new = NewMessage(to=TO, body="hello", from_=from_)
@@ -95,18 +88,7 @@ def test_an_extra_may_not_set_what_the_port_sets(scripted):
     assert not scripted.vendor.received
 
 
-@pytest.mark.parametrize(
-    ("status", "facts"),
-    [
-        (status, {})
-        for status in [
-            *(one.value for one in MessageStatus if one is not MessageStatus.UNKNOWN),
-            "teleported",
-            "unknown",
-            "",
-        ]
-    ],
-)
+@pytest.mark.rows
 def test_every_status_is_read_and_an_unknown_one_is_no_success(scripted, status, facts):
     scripted.vendor.reply = FakeReply.json(SHOWN | {"status": status}, 201)
     message = send(scripted)
@@ -117,33 +99,14 @@ def test_every_status_is_read_and_an_unknown_one_is_no_success(scripted, status,
         assert not message.status.arrived
 
 
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({"num_segments": "0"}, {"segments": None}),
-        ({"num_segments": None}, {"segments": None}),
-        ({"from": None}, {"from_": None}),
-        ({"body": None}, {"body": ""}),
-        ({"body": "Sent from your Twilio trial account - hello"}, {"body": "hello"}),
-        ({"error_code": 30007}, {"failure": SmsFailure.FILTERED, "vendor_code": "30007"}),
-    ],
-)
+@pytest.mark.rows
 def test_what_twilio_leaves_open_is_left_open(scripted, facts, expected):
     scripted.vendor.reply = FakeReply.json(SHOWN | facts, 201)
     message = send(scripted)
     assert {name: getattr(message, name) for name in expected} == expected
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"{",
-        b"[]",
-        b"{}",
-        msgspec.json.encode(SHOWN | {"sid": 1}),
-        msgspec.json.encode(SHOWN | {"date_created": "yesterday"}),
-    ],
-)
+@pytest.mark.rows
 def test_an_answer_that_is_not_understood_is_no_success(scripted, body):
     scripted.vendor.reply = FakeReply(status=201, body=body)
     with pytest.raises(UnexpectedResponseError) as caught:
