@@ -1,7 +1,7 @@
 """Tables of what vendors send and say are data beside the tests: `test_x.json` for `test_x.py`.
 
-A test with the mark `rows` runs once for each row of the table of its name. A table names its columns;
-what JSON cannot spell stands in an object of one key:
+A test with the mark `rows` runs once for each row of the table of its name. A table names its
+columns; what JSON cannot spell stands in an object of one key:
 
     {"$bytes": TEXT}    one byte for each character of the text
     {"$text": [...]}    texts in a row; [TEXT, N] for one that comes N times
@@ -11,6 +11,7 @@ what JSON cannot spell stands in an object of one key:
 """
 
 import json
+from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -41,23 +42,29 @@ def tables(path: Path) -> dict[str, Any]:
 
 def value(spelled: Any) -> Any:
     """What a cell stands for."""
-    match spelled:
-        case {"$bytes": text}:
-            return value(text).encode("latin-1")
-        case {"$text": pieces}:
-            return "".join(one if isinstance(one, str) else one[0] * one[1] for one in pieces)
-        case {"$is": reference}:
-            module, _, path = reference.partition(":")
-            return attrgetter(path)(resolve_name(module))
-        case {"$secret": text}:
-            return Secret.value(text)
-        case {"$tuple": items}:
-            return tuple(map(value, items))
-        case list():
-            return [value(one) for one in spelled]
-        case dict():
-            return {name: value(one) for name, one in spelled.items()}
-    return spelled
+    if isinstance(spelled, list):
+        return [value(one) for one in spelled]
+    if not isinstance(spelled, dict):
+        return spelled
+    if len(spelled) == 1 and (read := SPELLED.get(next(iter(spelled)))):
+        return read(*spelled.values())
+    return {name: value(one) for name, one in spelled.items()}
+
+
+def referred(reference: str) -> Any:
+    module, _, path = reference.partition(":")
+    return attrgetter(path)(resolve_name(module))
+
+
+SPELLED: dict[str, Callable[[Any], Any]] = {
+    "$bytes": lambda text: value(text).encode("latin-1"),
+    "$text": lambda pieces: "".join(
+        one if isinstance(one, str) else one[0] * one[1] for one in pieces
+    ),
+    "$is": referred,
+    "$secret": Secret.value,
+    "$tuple": lambda items: tuple(map(value, items)),
+}
 
 
 def name(row: tuple[Any, ...]) -> str:
