@@ -150,6 +150,15 @@ def test_blocking_calls_are_refused_inside_a_running_loop(write, vendors):
     assert stripe.requests == 0
 
 
+def test_a_renewed_hub_has_forgotten_failures_whatever_its_policies_watch(write):
+    guarded, bare = Policy("mail", breaker=Breaker()), Policy("texts")
+    hub = Hub.load(write(), policies={"mail": guarded, "texts": bare})
+    guarded.breaker.force_open()
+    assert hub.open_circuits() == ["mail"]
+    hub.renew()
+    assert hub.open_circuits() == []
+
+
 def test_the_names_of_the_blocking_package_are_few():
     import hardpoint.sync
 

@@ -267,6 +267,25 @@ def test_an_owner_that_speaks_nonsense_is_left(play, path, kind, value):
     play(story, count=1)
 
 
+def test_what_comes_before_an_owner_has_welcomed_its_guest_again_waits_for_that(play, path):
+    async def story(member):
+        async with owner_by_hand(path) as owner:
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest()
+            await starting
+            peer.close()
+            await until(lambda: member.shared.owner_pid is None)
+            peer = await owner.guest(welcome=False)
+            answer = member.submit(1)
+            await until(lambda: not member.shared._keeper._nudged)
+            await peer.say(FrameKind.WELCOME, 0, frames.Welcome(1, 4711, 3, (1, 2)))
+            frame = await peer.hear()
+            await peer.say(FrameKind.ACCEPTED, frame.number, [None])
+            assert (await answer).stored is Stored.NEW
+
+    play(story, count=1)
+
+
 def test_an_answer_to_nobody_is_no_harm(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:

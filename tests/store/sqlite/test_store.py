@@ -135,6 +135,8 @@ def test_what_only_an_open_store_knows(stage):
     with pytest.raises(StoreUnavailableError, match="is not open"):
         assert store.engine.boot
     store.tell("nobody listens yet")
+    store.break_down("there is nothing to break")
+    assert store.broken is None
 
 
 def test_an_opening_that_is_cancelled_lets_the_file_go(stage):

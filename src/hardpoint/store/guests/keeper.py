@@ -206,9 +206,9 @@ class StoreKeeper:
         return self.problem is not None or time.monotonic() >= stop_at or not self._outbox.owing
 
     async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
+        waking = self._loop.call_later(seconds, self._changed.set)
+        await self._changed.wait()
+        waking.cancel()
         self._changed.clear()
 
     async def _turn(self) -> float:
