@@ -7,8 +7,11 @@ import time
 import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
+from hardpoint.store.driver import Outcome
 from hardpoint.store.sqlite.files import LockFile
+from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED
 from hardpoint.webhooks.verification import scheme
 
@@ -100,6 +103,92 @@ async def both(first, second):
 def look(hub, question):
     with contextlib.closing(hub.reader()) as reader:
         return question(reader)
+
+
+class Faulty:
+    """A hub whose first attempts end in a defect of the store's, as an engine might have one."""
+
+    def __init__(self, hub, defects):
+        self.told = []
+        self.left = defects
+        self.handled = []
+        hub.listeners.add(self.told.append)
+        real = hub.store.complete
+
+        @hub.on("shop", "paid")
+        async def handle(event, job):
+            self.handled.append(event.vendor_id)
+
+        async def complete(completion):
+            if self.left and completion.outcome is Outcome.DONE:
+                self.left -= 1
+                raise ZeroDivisionError("a defect")
+            return await real(completion)
+
+        hub.store.complete = complete
+
+    def failures(self):
+        return [one.error for one in self.told if isinstance(one, HubFailed)]
+
+
+def test_an_owner_whose_handlers_cannot_go_on_lets_another_have_the_store(load):
+    owner, guest = load(), load()
+    faulty, sound = Faulty(owner, defects=100), Faulty(guest, defects=0)
+
+    async def scenario():
+        async with both(owner, guest):
+            guest.shared.give_up("a guest has nothing to give up")
+            assert await deliver(owner, "evt_1") is STORED
+            await until(lambda: guest.shared.owner and "evt_1" in sound.handled)
+            await until(lambda: owner.shared.owner_pid is not None)
+            assert await deliver(owner, "evt_2") is STORED  # which is a guest now
+            await until(lambda: "evt_2" in sound.handled)
+            assert isinstance(owner.failure, ZeroDivisionError)
+            assert guest.failure is None
+
+    asyncio.run(scenario())
+    assert faulty.failures() == ["ZeroDivisionError: a defect"]
+    assert faulty.handled == ["evt_1"]
+
+
+def test_without_another_an_owner_that_failed_takes_the_store_up_anew(load, monkeypatch):
+    monkeypatch.setattr("hardpoint.store.guests.keeper.FIRST_SECONDS", 0.05)
+    hub = load()
+    faulty = Faulty(hub, defects=2)
+
+    async def scenario():
+        async with hub:
+            assert await deliver(hub, "evt_1") is STORED
+            await until(lambda: hub.waiting is not None)
+            assert "handlers run no more in this process: ZeroDivisionError" in str(hub.waiting)
+            await until(lambda: len(faulty.handled) == 3 and not look(hub, left))
+            assert await deliver(hub, "evt_2") is STORED
+            await until(lambda: "evt_2" in faulty.handled)
+            assert (hub.failure, hub.waiting) == (None, None)
+
+    def left(reader):
+        return sum(1 for event in reader.events() if event.state is not State.DONE)
+
+    asyncio.run(scenario())
+    assert faulty.failures() == ["ZeroDivisionError: a defect"] * 2
+
+
+def test_what_breaks_the_handlers_of_every_owner_is_a_dead_letter_in_the_end(load, monkeypatch):
+    monkeypatch.setattr("hardpoint.store.guests.keeper.AGAIN_SECONDS_MAX", 0.02)
+    monkeypatch.setattr("hardpoint.store.guests.keeper.AGAIN_SECONDS", 0.02)
+    hub = load()
+    faulty = Faulty(hub, defects=100)
+
+    async def scenario():
+        async with hub:
+            assert await deliver(hub, "evt_1") is STORED
+            await until(lambda: look(hub, lambda reader: reader.counts()["dead"]))
+            faulty.left = 0
+            assert await deliver(hub, "evt_2") is STORED
+            await until(lambda: "evt_2" in faulty.handled and hub.failure is None)
+
+    asyncio.run(scenario())
+    assert len(faulty.failures()) == 1 + 3  # where it began, and thrice under suspicion
 
 
 def test_a_crew_that_never_took_up_has_nothing_to_lay_down(load):

@@ -13,7 +13,12 @@ class ConfigurationLoaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HubFailed(msgspec.Struct, frozen=True, kw_only=True):
-    """A defect, or a store beyond repair: webhooks are not handled any more. End the process."""
+    """A defect, or a store beyond repair: webhooks are not handled any more. End the process.
+
+    Where the handlers cannot go on, the store passes to another process that serves it. Without one
+    this process takes it up anew, after half a second at first, then at longer intervals; what was
+    in flight is suspect, as it is after a crash.
+    """
 
     severity: ClassVar[str] = "error"
     error: str

@@ -63,7 +63,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
             say.
 
     Attributes:
-        failure: why it cannot work any more, told as `HubFailed` too; None while it can.
+        failure: why it does not work, told as `HubFailed` too; None while it does.
         life: knows in which event loop it runs.
         generation: counts the configurations that were in force.
         once: `await hub.once(key, call, ...)` makes a call once for its key; see `Once`.

@@ -55,6 +55,7 @@ class Life:
         self._tasks: list[asyncio.Task[None]] = []
         self._handling: asyncio.Task[None] | None = None
         self._laying_down = False
+        self._unfit = False
         self.waiting: StoreUnavailableError | None = None
 
     @property
@@ -115,6 +116,8 @@ class Life:
         """Run handlers, from now on."""
         may = self._handling is None and not self._laying_down
         if may and self._tasks and self.waiting is None:
+            if self._unfit:  # by what worked here before
+                self._unfit, self._hub.failure = False, None
             self._handling = asyncio.create_task(self._hub.worker.run())
             self._run(self._handling)
 
@@ -233,17 +236,21 @@ class Life:
             # At the end of a loop everything is cancelled. Should it go on, then somebody has
             # cancelled what is not theirs, and nobody handles webhooks any more.
             task.get_loop().call_later(CANCELLED_SECONDS, self._cancelled, task)
-            return
-        self._failed(task.exception())
+        elif (error := task.exception()) is not None:
+            self._failed(task, error)
 
     def _cancelled(self, task: asyncio.Task[None]) -> None:
         if task in self._tasks:
-            self._failed(MisuseError("code in this event loop has cancelled tasks of hardpoint's"))
+            reason = "code in this event loop has cancelled tasks of hardpoint's"
+            self._failed(task, MisuseError(reason))
 
-    def _failed(self, error: BaseException | None) -> None:
-        if error is not None and self._hub.failure is None:
-            self._hub.failure = error
-            self._hub.listeners.emit(HubFailed(error=summary_of(error), exception=error))
+    def _failed(self, task: asyncio.Task[None], error: BaseException) -> None:
+        hub = self._hub
+        if hub.failure is None:
+            hub.failure, self._unfit = error, task is self._handling
+            hub.listeners.emit(HubFailed(error=summary_of(error), exception=error))
+        if task is self._handling:
+            hub.shared.give_up(f"handlers run no more in this process: {summary_of(error)}")
 
 
 async def _elsewhere(home: AbstractEventLoop, life: Life, grace: float) -> None:

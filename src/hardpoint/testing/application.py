@@ -19,6 +19,7 @@ from hardpoint.core.identifiers import Uuid7
 from hardpoint.fakes.emitter import Emission
 from hardpoint.fakes.server import FakeServer
 from hardpoint.fakes.vendors import emitter_of
+from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.sources import prepare
 from hardpoint.store.driver import Outcome
@@ -61,6 +62,7 @@ class HubUnderTest:
         self.finished: list[HandlerFinished] = []
         self._sandbox = sandbox
         self._received: dict[str | None, EventReceived] = {}
+        self._hub_failed: HubFailed | None = None
         self._told = 0
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -158,8 +160,8 @@ class HubUnderTest:
         failed = next((one for one in ended if one.outcome in _FAILED), None)
         if failed is not None and not fails:
             raise AssertionError(_failure(failed)) from failed.exception
-        if hub.failure is not None:
-            raise AssertionError("the hub cannot work any more") from hub.failure
+        if self._hub_failed is not None:
+            raise AssertionError("the hub cannot work any more") from self._hub_failed.exception
         if left:
             waiting = "\n".join(f"  {one}" for one in left)
             raise AssertionError(f"after {seconds:g} seconds there is still due:\n{waiting}")
@@ -303,6 +305,8 @@ class HubUnderTest:
                 self.finished.append(event)
             elif isinstance(event, EventReceived):
                 self._received[event.event_id] = event
+            elif isinstance(event, HubFailed):
+                self._hub_failed = event
             self._changed.notify_all()
 
 

@@ -10,6 +10,7 @@ none, so that a database that was moved away for a moment is not followed by an 
 
 import asyncio
 import concurrent.futures
+import math
 import os
 import random
 import secrets
@@ -58,7 +59,7 @@ SHORT_SECONDS: Final = 0.05
 AGAIN_SECONDS: Final = 0.5
 """After an opening that failed."""
 AGAIN_SECONDS_MAX: Final = 30.0
-"""The same for a store that breaks again and again."""
+"""The same for a store that breaks, or that is let go, again and again."""
 _LOOK_SECONDS: Final = 0.1
 
 _forked: list[object] = []
@@ -98,6 +99,8 @@ class StoreKeeper:
         self._known: tuple[int, int] | None = None
         self._since = time.monotonic()
         self._again = AGAIN_SECONDS
+        self._not_before = -math.inf
+        self._let_go = ""
         self._server: GuestServer | None = None
         self._visit: FrameLine | None = None
         self._line: FrameLine | None = None
@@ -160,6 +163,13 @@ class StoreKeeper:
         except TimeoutError:  # it was ending just then, and its loop does nothing any more
             raise StoreUnavailableError(_CLOSED) from None
 
+    def give_up(self, reason: str) -> None:
+        """Let a store go that is whole: what works on it here cannot go on. Another may have it.
+
+        Without another this process takes it up anew after a while, as one that broke.
+        """
+        self._post(partial(self._given_up, reason))
+
     def forget(self) -> None:
         """In a forked child: nothing of it is ours, but the copies of its sockets are to go."""
         _forked.append(self)
@@ -189,7 +199,7 @@ class StoreKeeper:
                 pause = await self._turn()
             except Exception as error:  # noqa: BLE001 - whatever it is, there is no other keeper
                 self._missing(error)
-                pause = self._again
+                pause = AGAIN_SECONDS
             await self._sleep(pause)
         if self._expiry is not None:
             self._expiry.cancel()
@@ -225,6 +235,8 @@ class StoreKeeper:
         if sock is not None:
             await self._be_guest(sock)
             return 0.0 if self.problem is None else AGAIN_SECONDS
+        if time.monotonic() < self._not_before:  # another may try
+            return self._wait_for(lock)
         if not lock.take():
             return self._wait_for(lock)
         await self._own(lock)
@@ -233,7 +245,8 @@ class StoreKeeper:
     def _wait_for(self, lock: LockFile) -> float:
         """Somebody has the store, and nobody answers: it begins or ends, or is no server."""
         if time.monotonic() - self._since > FIRST_SECONDS:
-            self._missing(StoreUnavailableError(f"{lock.refusal()}. It does not answer now"))
+            held = self._let_go or f"{lock.refusal()}. It does not answer now"
+            self._missing(StoreUnavailableError(held))
         return random.uniform(0.005, 0.015)  # noqa: S311 - so that not all try at a time
 
     # A guest
@@ -281,7 +294,7 @@ class StoreKeeper:
     def _welcomed(self, frame: Frame) -> None:
         welcome = welcome_in(frame.payload)
         self._known, self._line = welcome.file, self._visit
-        self.owner_pid, self.problem = welcome.pid, None
+        self.owner_pid, self.problem, self._let_go = welcome.pid, None, ""
         self._outbox.begin_line()
         self._emit(OwnerFound(pid=welcome.pid))
         self._found()
@@ -299,33 +312,39 @@ class StoreKeeper:
             await store.take(lock, home=self._crew.home, known=self._known)
         self._known = store.engine.inode
         self._server = self._serve()
-        self.owner, self.problem = True, None
+        self.owner, self.problem, self._let_go = True, None, ""
         began = listened = time.monotonic()
         self._emit(OwnershipTaken(boot=store.engine.boot))
         if self._stop_at is None:  # a process that stops begins nothing
             self._call_home(self._crew.take_up)
         self._found()
-        while not self._over() and self._usable():
+        while not self._over() and self._usable() and not self._let_go:
             await self._sleep(_LOOK_SECONDS)
             if self._server is None and time.monotonic() - listened >= AGAIN_SECONDS:
                 self._server, listened = self._serve(again=True), time.monotonic()
         self.owner = False
-        broken = store.is_open and store.broken is not None
+        if store.is_open and store.broken is not None:
+            self._let_go = store.broken
         if self._server is not None:
             self._server.stop_listening()
         if self._stop_at is None:
-            await send_home(self._crew, clean=not broken)
+            await send_home(self._crew, clean=not self._let_go)
         try:
-            await store.close(clean=self._clean and not broken)
+            await store.close(clean=self._clean and not self._let_go)
         finally:
             if self._server is not None:
                 self._server.hang_up()
             self._server, self._since = None, time.monotonic()
-        if broken:
+        if self._let_go:
             lived = self._since - began
-            self._again = AGAIN_SECONDS if lived > AGAIN_SECONDS_MAX else self._again
-            await self._sleep(self._again)
-            self._again = min(2 * self._again, AGAIN_SECONDS_MAX)
+            again = AGAIN_SECONDS if lived > AGAIN_SECONDS_MAX else self._again
+            self._not_before = self._since + again
+            self._again = min(2 * again, AGAIN_SECONDS_MAX)
+
+    def _given_up(self, reason: str) -> None:
+        if self.owner:
+            self._let_go = reason
+            self._changed.set()
 
     def _usable(self) -> bool:
         return self._store.is_open and self._store.broken is None

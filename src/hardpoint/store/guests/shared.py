@@ -94,6 +94,11 @@ class SharedStore:
             self._keeper = None
         self._started = False
 
+    def give_up(self, reason: str) -> None:
+        """Let the store go: what works on it here cannot go on. It may come back later."""
+        if self._keeper is not None:
+            self._keeper.give_up(reason)
+
     async def ensure_open(self, role: Role = Role.OPERATE) -> None:
         """Make sure that this process has the store open, for what guests cannot do yet.
 
