@@ -1,7 +1,8 @@
 """Whoever handles events in the process that owns the store, as its keeper sees them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 _CREW_SECONDS: Final = 15.0
@@ -26,6 +27,14 @@ class Crew(Protocol):
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """Guests have brought work for these handlers, or for any. Called in `home`."""
         ...
+
+
+def call_home(crew: Crew, function: Callable[[], object]) -> None:
+    """Have it called in the crew's loop, while there is one."""
+    home = crew.home
+    if home is not None:
+        with suppress(RuntimeError):  # it was closed
+            home.call_soon_threadsafe(function)
 
 
 async def send_home(crew: Crew, *, clean: bool) -> None:

@@ -18,14 +18,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final, final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
-from hardpoint.store.guests.crew import Crew, send_home
+from hardpoint.store.guests.crew import Crew, call_home, send_home
 from hardpoint.store.guests.frames import (
     VERSIONS,
     CountAsked,
@@ -168,7 +167,9 @@ class StoreKeeper:
 
         Without another this process takes it up anew after a while, as one that broke.
         """
-        self._post(partial(self._given_up, reason))
+        if self.owner:
+            self._let_go = reason
+            self._post(self._changed.set)
 
     def forget(self) -> None:
         """In a forked child: nothing of it is ours, but the copies of its sockets are to go."""
@@ -316,7 +317,7 @@ class StoreKeeper:
         began = listened = time.monotonic()
         self._emit(OwnershipTaken(boot=store.engine.boot))
         if self._stop_at is None:  # a process that stops begins nothing
-            self._call_home(self._crew.take_up)
+            call_home(self._crew, self._crew.take_up)
         self._found()
         while not self._over() and self._usable() and not self._let_go:
             await self._sleep(_LOOK_SECONDS)
@@ -341,11 +342,6 @@ class StoreKeeper:
             self._not_before = self._since + again
             self._again = min(2 * again, AGAIN_SECONDS_MAX)
 
-    def _given_up(self, reason: str) -> None:
-        if self.owner:
-            self._let_go = reason
-            self._changed.set()
-
     def _usable(self) -> bool:
         return self._store.is_open and self._store.broken is None
 
@@ -366,7 +362,7 @@ class StoreKeeper:
             return None
 
     def _arrived(self, handlers: Sequence[str], source: str) -> None:
-        self._call_home(partial(self._crew.arrived, handlers, source))
+        call_home(self._crew, partial(self._crew.arrived, handlers, source))
 
     # Both
 
@@ -440,18 +436,12 @@ class StoreKeeper:
         finally:
             self._asks.pop(number, None)  # an answer that comes later is for nobody
 
-    def _call_home(self, function: Callable[[], object]) -> None:
-        home = self._crew.home
-        if home is not None:
-            with suppress(RuntimeError):  # it was closed
-                home.call_soon_threadsafe(function)
-
     def _emit(self, event: object) -> None:
-        home = self._crew.home
-        if home is None:
-            self._store.listeners.emit(event)
+        emit = partial(self._store.listeners.emit, event)
+        if self._crew.home is None:
+            emit()
         else:
-            self._call_home(partial(self._store.listeners.emit, event))
+            call_home(self._crew, emit)
 
 
 _SILENT: Final = "the process that owns the store did not answer in time"
