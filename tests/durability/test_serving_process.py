@@ -277,7 +277,9 @@ def test_a_promise_that_is_broken_would_be_noticed(tmp_path):
 
 
 class Workers(Shop):
-    """A folder in which `uvicorn --workers 4` runs, and its workers die."""
+    """A folder in which `uvicorn --workers` runs, and its workers die."""
+
+    count = 4
 
     def __init__(self, folder):
         super().__init__(folder)
@@ -291,7 +293,8 @@ class Workers(Shop):
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "uvicorn", "application:app", "--workers", "4"),
+                    *(sys.executable, "-m", "uvicorn", "application:app"),
+                    *("--workers", str(self.count)),
                     *("--port", str(self.port), "--log-level", "warning"),
                 ],
                 cwd=self.folder,
@@ -319,19 +322,25 @@ def command_of(pid):
 
 
 async def deaths(shop, vendor, parent, chance, count):
-    """Kills the owner, and now and then a guest, until so many have died; under load each time."""
+    """Kills the owner, and now and then a guest, until so many have died; under load each time.
+
+    Gives when each of them was killed.
+    """
+    killed = {}
     for _ in range(count):
-        acknowledged = len(vendor.acknowledged)
+        enough = len(vendor.acknowledged) + 2 * CLIENTS
         await asyncio.sleep(chance.uniform(0.0, 0.4))
         workers = []
-        while len(workers) < 3 or len(vendor.acknowledged) < acknowledged + 2 * CLIENTS:
+        while len(workers) < shop.count - 1 or len(vendor.acknowledged) < enough:
             await asyncio.sleep(0.02)
             workers = await asyncio.to_thread(shop.workers, parent)
         owner = shop.owner()
         guests = [one for one in workers if one != owner]
         victim = owner if owner in workers and chance.random() < 0.7 else chance.choice(guests)
         with contextlib.suppress(ProcessLookupError):
+            killed[victim] = time.monotonic()
             os.kill(victim, signal.SIGKILL)
+    return killed
 
 
 async def clients(shop, vendor, over):
