@@ -227,6 +227,9 @@ def test_dead_letters_are_listed(cli: Cli, events: Events) -> None:
 
 def test_no_dead_letters_is_an_empty_list(cli: Cli, events: Events) -> None:
     assert cli("events", "retry", events["doubtful"]).code == 0
+    assert cli("dlq", "--limit", "1").out == cli("dlq", "list", "--limit", "1").out
+    assert cli("dlq").out == cli("dlq", "list").out
+    assert "--limit" not in cli("dlq", "--help").out
     assert cli("dlq", "list").err == f"next:  hardpoint events retry {events['dead']}\n"
     assert cli("events", "retry", events["dead"]).code == 0
     run = cli("dlq", "list")

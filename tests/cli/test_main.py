@@ -133,6 +133,7 @@ def test_the_envelope_has_one_shape(cli: Cli) -> None:
         (["version", "--nope"], "No such option: --nope", "hardpoint version --help"),
         (["events"], "Missing command", "hardpoint events --help"),
         (["sign"], "Missing argument", "hardpoint sign --help"),
+        (["replay", "evt_1"], "hardpoint events replay", "hardpoint events replay --help"),
     ],
 )
 def test_a_wrong_command_line_exits_2_and_names_the_help(

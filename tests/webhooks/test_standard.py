@@ -159,10 +159,14 @@ def test_the_headers_of_svix_mean_the_same_and_are_never_mixed_with_the_others()
     assert event_id(*webhook, *other) == ID, "where both are whole, the specification's count"
     for place in range(2):  # the signature decides whose the other two have to be
         mixed = [webhook[place], *(pair for at, pair in enumerate(svix) if at != place)]
-        with pytest.raises(MalformedRequestError):
+        with pytest.raises(MalformedRequestError, match=f"{webhook[place][0]} stands beside svix"):
             event_id(*mixed)
-    with pytest.raises(MalformedRequestError):
+    with pytest.raises(
+        MalformedRequestError, match=r"svix-id stands beside webhook-signature.*mixed"
+    ):
         event_id(*svix[:2], webhook[2])
+    with pytest.raises(MalformedRequestError, match="signed time is not"):
+        event_id(svix[0], svix[2])
     with pytest.raises(MalformedRequestError, match="svix-id"):
         event_id(*svix[1:])
     request = WebhookRequest(headers=svix, body=BODY)

@@ -5,11 +5,11 @@ import typer
 
 from hardpoint.cli.failures import Exit
 from hardpoint.cli.looking import shortened, store_of
-from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
+from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, Listing, commands, terminal_of
 from hardpoint.cli.views import dead_list
 from hardpoint.store.driver import Outcome
 
-app = commands()
+app = commands(Listing)
 
 
 @app.callback()

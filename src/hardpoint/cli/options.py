@@ -1,9 +1,10 @@
 """The options and arguments that several commands share, each with one meaning."""
 
 from pathlib import Path
-from typing import Annotated, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
+from typer.core import TyperGroup
 
 from hardpoint.cli.terminal import Terminal
 
@@ -37,9 +38,21 @@ LiveOption = Annotated[
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to list.")]
 
 
-def commands() -> typer.Typer:
+class Listing(TyperGroup):
+    """Commands of which `list` is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See Typer."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+def commands(cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """An empty app: plain help, which costs no Rich, and errors left for `main` to tell."""
-    return typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+    return typer.Typer(
+        cls=cls, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False
+    )
 
 
 def terminal_of(context: typer.Context, *, json: bool) -> Terminal:

@@ -7,6 +7,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from hardpoint.cli.failures import usage
+
 COMMANDS: Final = {
     "init": "Write hardpoint.toml and a sample app.",
     "serve": "Receive webhooks and run their handlers.",
@@ -25,6 +27,9 @@ COMMANDS: Final = {
 }
 """Each command, the module of its name, and what it does."""
 
+_OF_EVENTS: Final = frozenset({"list", "show", "retry", "replay", "resolve"})
+"""What people look for here, and is a command of `events`."""
+
 
 class _Lazy(TyperGroup):
     """Lists stand-ins and calls the real commands."""
@@ -35,6 +40,9 @@ class _Lazy(TyperGroup):
             self.add_command(TyperCommand(name, help=summary), name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args and args[0] in _OF_EVENTS and not ctx.resilient_parsing:
+            its = f"hardpoint events {args[0]}"
+            raise usage(f"it is events that you {args[0]}: {its}", hint=f"{its} --help")
         name, found, rest = super().resolve_command(ctx, args)
         if found is not None:  # while a shell completes, there may be none
             found = get_command(import_module(f"hardpoint.cli.{name}").app)

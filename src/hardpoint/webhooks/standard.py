@@ -102,12 +102,13 @@ class StandardWebhooks(SignatureScheme):
         headers = request.once(_READ)
         names = _spelling(headers)
         symmetric, asymmetric = _parse(signature_in(headers.get(names.signature), names.signature))
-        event_id = headers.get(names.id, b"")
+        event_id, signed = headers.get(names.id, b""), headers.get(names.timestamp, b"")
+        if not event_id or not signed:
+            _refuse_mixture(headers, names)
         if not _ID_GRAMMAR.fullmatch(event_id):
             raise MalformedRequestError(
                 f"{names.id.decode()} is not 1 to 256 printable characters, no dot"
             )
-        signed = headers.get(names.timestamp, b"")
         signed_at = timestamp(signed)
         prefix = b"%b.%b." % (event_id, signed)
         key = self._match(prefix, request.body, symmetric, asymmetric)
@@ -179,6 +180,17 @@ class StandardWebhooks(SignatureScheme):
 
 
 _Key = HmacKey | Ed25519Key
+
+
+def _refuse_mixture(headers: Mapping[bytes, bytes], names: _Names) -> None:
+    """Something is missing: say so where it is there in the other spelling."""
+    other = _SVIX if names is _WEBHOOK else _WEBHOOK
+    for wanted, found in zip(names[:2], other[:2], strict=True):
+        if wanted not in headers and found in headers:
+            raise MalformedRequestError(
+                f"{found.decode()} stands beside {names.signature.decode()}: the headers of one "
+                "request are all webhook-* or all svix-*, never mixed"
+            )
 
 
 def _spelling(headers: Mapping[bytes, bytes]) -> _Names:
