@@ -1,4 +1,5 @@
 """Tables of what vendors send and say are data beside the tests: `test_x.json` for `test_x.py`.
+What is true of all vendors is tested in this folder, with the tables `*/x.json` for `test_x.py`.
 
 A test with the mark `rows` runs once for each row of the table of its name. A table names its
 columns; what JSON cannot spell stands in an object of one key:
@@ -11,8 +12,9 @@ columns; what JSON cannot spell stands in an object of one key:
 """
 
 import json
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
 from pkgutil import resolve_name
@@ -21,6 +23,18 @@ from typing import Any
 import pytest
 
 from hardpoint.core.secrets import Secret
+from hardpoint.fakes.messages import App
+from hardpoint.fakes.server import FakeServer
+from hardpoint.fakes.vendors import emitter_of, fake
+from hardpoint.testing.conformance.modes import Mode
+from hardpoint.testing.conformance.served import (
+    ScriptedVendor,
+    ServedAccount,
+    driver_of,
+)
+
+HERE = Path(__file__).parent
+Row = tuple[Any, ...]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,10 +43,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("rows"):
-        path = Path(metafunc.module.__file__).with_suffix(".json")
-        table = tables(path)[metafunc.function.__name__]
-        rows = [tuple(map(value, row)) for row in table["rows"]]
-        metafunc.parametrize(table["columns"], rows, ids=map(name, rows))
+        path, columns, rows = Path(metafunc.module.__file__), list[str](), list[Row]()
+        if path.parent != HERE:
+            columns, rows = read(path.with_suffix(".json"), metafunc.function.__name__)
+        for one in sorted(HERE.glob(f"*/{path.stem.removeprefix('test_')}.json")):
+            own, more = read(one, metafunc.function.__name__)
+            columns = ["vendor", *own] if own else columns
+            rows += [(one.parent.name, *row) for row in more]
+        metafunc.parametrize(columns, rows, ids=map(name, rows))
+
+
+def read(path: Path, table: str) -> tuple[list[str], list[Row]]:
+    found = tables(path).get(table, {"columns": [], "rows": []})
+    return found["columns"], [tuple(map(value, row)) for row in found["rows"]]
 
 
 @cache
@@ -70,3 +93,54 @@ SPELLED: dict[str, Callable[[Any], Any]] = {
 def name(row: tuple[Any, ...]) -> str:
     """Of a row, where a failure is told."""
     return "-".join(getattr(one, "__name__", None) or str(one) for one in row)[:60]
+
+
+Serve = Callable[[Any, Any], ServedAccount]
+
+
+@pytest.fixture(params=[True, False], ids=["all fields", "no optional fields"])
+def fake_vendor(request: pytest.FixtureRequest) -> Generator[Any]:
+    """The fake of the folder's vendor; what it was given stays where it is until it is carried."""
+    vendor: Any = fake(request.path.parent.name, optional_fields=request.param)
+    if hasattr(vendor, "delivers"):
+        vendor.delivers = False
+    yield vendor
+    if (emitter := emitter_of(vendor)) is not None:
+        emitter.close()
+
+
+@pytest.fixture
+def account(served: Serve, fake_vendor: App) -> ServedAccount:
+    """Its account, served, and drivers on it."""
+    return served(fake_vendor, partial(driver_of, fake_vendor))
+
+
+@pytest.fixture
+def scripted(
+    served: Serve, script: ScriptedVendor, request: pytest.FixtureRequest
+) -> ServedAccount:
+    """The folder's driver on a vendor that gives one reply, and keeps what it received."""
+    return served(script, partial(driver_of, fake(request.path.parent.name)))
+
+
+@dataclass(frozen=True)
+class Imitated:
+    """A fake that is served, and drivers of one mode on it."""
+
+    vendor: Any
+    server: FakeServer
+    driver: Callable[..., Any]
+
+    def requests(self) -> int:
+        return self.server.requests
+
+    def events(self) -> list[bytes]:
+        return [emission.body for emission in self.vendor.emitter.pending()]
+
+
+@pytest.fixture
+def imitated(mode: Mode, fake_vendor: App) -> Generator[Imitated]:
+    """For the conformance suites."""
+    with FakeServer(fake_vendor) as server:
+        driver = partial(driver_of, fake_vendor, mode.transport(), server.url)
+        yield Imitated(fake_vendor, server, driver)

@@ -4,10 +4,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from hardpoint.core.errors import (
-    ConfigurationError,
     MalformedRequestError,
     MissingSignatureError,
-    SignatureMismatchError,
 )
 from hardpoint.webhooks import Verified, WebhookRequest, scheme
 from hardpoint.webhooks.verification import Replay
@@ -99,33 +97,6 @@ def test_no_signature_is_refused() -> None:
     assert "SHA-1" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "",
-        "sha256=",
-        "sha256",
-        SIGNATURE[7:],
-        SIGNATURE[:-1],
-        SIGNATURE + "0",
-        "SHA256=" + SIGNATURE[7:],
-        "sha512=" + SIGNATURE[7:],
-        " " + SIGNATURE,
-        f"{SIGNATURE},{SIGNATURE}",
-        "x" * 65_536,
-    ],
-)
-def test_a_signature_outside_the_grammar_is_refused(signature: str) -> None:
-    with pytest.raises(MalformedRequestError):
-        verified(request(signature=signature))
-
-
-@pytest.mark.parametrize("digits", ["0" * 64, SIGNATURE[7:].upper(), "\u00e9" * 64])
-def test_another_signature_is_refused(digits: str) -> None:
-    with pytest.raises(SignatureMismatchError):
-        verified(request(signature=f"sha256={digits}"))
-
-
 @pytest.mark.parametrize("name", ["", "a b", "a\n", "x" * 257, "caf\u00e9", "<script>", "a/b"])
 def test_an_asserted_name_outside_the_grammar_is_refused(name: str) -> None:
     with pytest.raises(MalformedRequestError, match="delivery"):
@@ -153,37 +124,6 @@ def test_a_form_is_verified_over_its_bytes_and_read_by_its_payload() -> None:
     assert verified(request(form, signature=signed(form))).events
     more = form + b"&other=1"
     assert verified(request(more, signature=signed(more))).events
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        b"payload=",
-        b"payload=%7B",
-        b"payload=%FF",
-        b"payload=%7B%22a%22%3A%22%FF%22%7D",
-        b"payload=\xff",
-        b"payload=hello",
-        b"payload={}&" + b"a=1&" * 20,
-        b"other={}",
-        b"",
-        b"\xff",
-        b"[",
-        b"null",
-        b'"text"',
-    ],
-)
-def test_a_body_that_cannot_be_read_is_malformed_under_a_good_signature(form: bytes) -> None:
-    result = verified(request(form, signature=signed(form)))
-    assert result.malformed
-    assert result.events == ()
-
-
-@pytest.mark.parametrize("secret", [" a", "a ", "a\n", "\ud800"])
-def test_a_secret_with_blanks_around_it_or_that_is_not_text_is_refused(secret: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        scheme("github", secrets=[SECRET, secret])
-    assert caught.value.key == "secrets[1]"
 
 
 def test_a_secret_of_raw_bytes_from_the_environment_is_taken_as_those_bytes() -> None:

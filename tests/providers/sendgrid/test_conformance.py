@@ -1,14 +1,19 @@
-"""SendGrid's email, held to what every driver must do, in both modes."""
+"""SendGrid's email, held to what every driver must do, in both modes, and through every fault.
+
+It has no keys, and no way to look: what may have been sent is sent once.
+"""
 
 import pytest
 
-from hardpoint.core.secrets import Secret
+from hardpoint.core.errors import InvalidRequestError
+from hardpoint.email import EmailSender
 from hardpoint.email.types import DeliveryStatus
-from hardpoint.fakes.server import FakeServer
-from hardpoint.providers.sendgrid import SendGrid, fake, fake_mail
-from hardpoint.providers.sendgrid.email import SendGridEmail
-from hardpoint.providers.sendgrid.fake import FakeSendGrid
+from hardpoint.providers.sendgrid.fake import SUPPRESSED, FakeSendGrid
+from hardpoint.providers.sendgrid.fake_mail import INVALID
+from hardpoint.sync.email import EmailSender as BlockingSender
 from hardpoint.testing.conformance.email import EmailConformance, EmailSubject
+from hardpoint.testing.conformance.faults import Adapter, FaultConformance
+from hardpoint.testing.conformance.served import port_on
 
 WORDS = {
     DeliveryStatus.DEFERRED: "deferred",
@@ -18,30 +23,32 @@ WORDS = {
 
 
 class TestSendGrid(EmailConformance):
-    optional_fields = True
-
     @pytest.fixture
-    def subject(self, mode):
-        vendor = FakeSendGrid(delivers=False, optional_fields=self.optional_fields)
-        with FakeServer(vendor) as server:
-            settings = SendGrid(
-                api_key=Secret.value(fake.API_KEY), from_=fake.SENDER, base_url=server.url
-            )
-
-            def carry(identifier, to, statuses):
-                vendor.carry(identifier, to, *(WORDS[one] for one in statuses))
-
-            yield EmailSubject(
-                mode,
-                SendGridEmail(mode.transport(), settings),
-                requests=lambda: server.requests,
-                invalid=fake_mail.INVALID,
-                suppressed=fake.SUPPRESSED,
-                carry=carry,
-                events=lambda: [emission.body for emission in vendor.emitter.pending()],
-            )
-            vendor.emitter.close()
+    def subject(self, mode, imitated):
+        return EmailSubject(
+            mode,
+            imitated.driver(),
+            requests=imitated.requests,
+            invalid=INVALID,
+            suppressed=SUPPRESSED,
+            carry=lambda identifier, to, statuses: imitated.vendor.carry(
+                identifier, to, *(WORDS[one] for one in statuses)
+            ),
+            events=imitated.events,
+        )
 
 
-class TestSendGridWithoutOptionalFields(TestSendGrid):
-    optional_fields = False
+def email(to):
+    return lambda port: port.send(to=to, subject="Your order", text="hello")
+
+
+class TestFaults(FaultConformance):
+    adapter = Adapter(
+        vendor=lambda: FakeSendGrid(delivers=False),
+        port=port_on(FakeSendGrid, EmailSender),
+        facade=BlockingSender,
+        calls={"unkeyed": email("ann@customer.example")},
+        effects="email",
+        refused=(email(INVALID), InvalidRequestError),
+        bodiless=True,
+    )

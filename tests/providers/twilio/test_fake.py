@@ -50,7 +50,7 @@ def test_a_message_needs_a_sender(account):
 
 
 def test_a_service_chooses_its_sender_later(account):
-    message = send(account, {"messaging_service_sid": SERVICE_SID})
+    message = send(account, {"from_": None, "messaging_service_sid": SERVICE_SID})
     assert (message.status, message.from_, message.segments) == (
         MessageStatus.ACCEPTED,
         None,
@@ -173,7 +173,7 @@ def test_who_texts_stop_is_not_texted_until_they_text_start(account):
     assert (told[0].from_, told[0].to, told[0].body) == (TO, SENDER, "Stop")
 
 
-@pytest.mark.parametrize("account", [True], indirect=True)
+@pytest.mark.parametrize("fake_vendor", [True], indirect=True)
 def test_callbacks_have_the_parameters_twilio_sends(account):
     message = send(account, {"status_url": URL})
     account.vendor.carry(message.id, "sent")
@@ -190,7 +190,7 @@ def test_callbacks_have_the_parameters_twilio_sends(account):
     }
 
 
-@pytest.mark.parametrize("account", [False], indirect=True)
+@pytest.mark.parametrize("fake_vendor", [False], indirect=True)
 def test_callbacks_may_have_no_more_than_what_twilio_always_sends(account):
     message = send(account, {"status_url": URL})
     account.vendor.carry(message.id, "sent")

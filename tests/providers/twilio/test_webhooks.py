@@ -12,7 +12,7 @@ from hardpoint.core.errors import (
     MalformedRequestError,
     SignatureMismatchError,
 )
-from hardpoint.webhooks import WebhookError, WebhookRequest, scheme
+from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.diagnosis import diagnose
 
 TOKEN = "12345"
@@ -51,10 +51,6 @@ def one(fields, **options):
     return event
 
 
-def malformed(fields, **options):
-    result = bound().verify(sent(fields, **options), now=0)
-    assert result.events == ()
-    return result.malformed
 
 
 @pytest.mark.rows
@@ -127,11 +123,6 @@ def test_events_of_a_stream_come_several_in_one():
     assert one(b'{"id":"EZ1","type":"com.a"}').id == "EZ1"
 
 
-@pytest.mark.rows
-def test_what_is_signed_and_cannot_be_read_is_quarantined(fields):
-    assert malformed(fields)
-
-
 def test_an_odd_event_of_a_stream_is_malformed_by_itself():
     body = b'[{"id":"EZ1","type":"a"},{"id":"EZ\\n1","type":"a"},7,{"id":"EZ2","type":"b"},{}]'
     events = bound().verify(sent(body), now=0).events
@@ -147,26 +138,6 @@ def test_a_token_that_would_harm_a_log_is_quarantined():
 
 def test_a_repeated_parameter_that_names_nothing_does_no_harm():
     assert one(b"MessageSid=SM1&MessageStatus=sent&Digits=1&Digits=2&Digits=1").id == "SM1:sent"
-
-
-@pytest.mark.rows
-def test_another_body_is_refused(body, differing):
-    genuine = sent(body)
-    forged = WebhookRequest.raw("POST", "", genuine.headers, differing)
-    with pytest.raises(SignatureMismatchError):
-        bound().verify(forged, now=0)
-
-
-def test_one_flipped_bit_of_a_signature_is_refused():
-    genuine = sent(SENT)
-    ((_, value),) = genuine.headers
-    for bit in range(len(value) * 8):
-        changed = bytearray(value)
-        changed[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(WebhookError):
-            bound().verify(
-                request(genuine.body, ("x-twilio-signature", changed.decode("latin-1"))), now=0
-            )
 
 
 @pytest.mark.rows
@@ -200,12 +171,6 @@ def test_a_signature_of_json_is_none_of_a_form():
             bound().verify(forged, now=0)
 
 
-@pytest.mark.rows
-def test_what_follows_no_grammar_is_refused(headers, error):
-    with pytest.raises(error):
-        bound().verify(request(b"MessageSid=SM1", *headers), now=0)
-
-
 def test_a_good_signature_with_a_shared_keys_header_is_refused():
     genuine = sent(SENT)
     genuine.headers = [*genuine.headers, (b"x-twilio-webhooks-signature-settings", b"key=a")]
@@ -216,20 +181,6 @@ def test_a_good_signature_with_a_shared_keys_header_is_refused():
 def test_too_many_parameters_are_refused_before_they_are_sorted():
     with pytest.raises(MalformedRequestError):
         bound().verify(request(b"a&" * 5000, ("X-Twilio-Signature", "A" * 28)), now=0)
-
-
-def test_tokens_are_rotated_without_a_gap():
-    old, new = "old-token", "new-token"
-    assert bound(URL, new, old).verify(sent(SENT, by=[old]), now=0).key == 1
-    assert bound(URL, new, old).verify(sent(SENT, by=[new, old]), now=0).key == 0
-    with pytest.raises(SignatureMismatchError):
-        bound(URL, new).verify(sent(SENT, by=[old]), now=0)
-
-
-@pytest.mark.parametrize("secret", ["", " ", "a b", "tök", "AC" + "0" * 32, "SK" + "0" * 32])
-def test_what_is_no_auth_token_does_not_start(secret):
-    with pytest.raises(ConfigurationError, match="secrets"):
-        bound(URL, secret)
 
 
 def test_the_address_must_be_configured():
@@ -256,12 +207,6 @@ def test_a_failure_says_where_to_look_and_shows_no_secret():
     assert canary not in told + said
     right = sent(SENT | {"AccountSid": "AC0123"}, by=[canary]).headers[0][1].decode()
     assert right not in told
-
-
-@given(st.binary(max_size=300).map(lambda body: body.replace(b"%", b"%25")))
-def test_whatever_is_signed_is_an_event_or_malformed(body):
-    result = bound().verify(sent(body), now=0)
-    assert bool(result.malformed) != bool(result.events)
 
 
 @given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8)), max_size=8))

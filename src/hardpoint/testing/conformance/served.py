@@ -3,15 +3,60 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import ExitStack, contextmanager
-from typing import Any, final
+from typing import Any, final, get_args, get_type_hints
 
+from hardpoint.calls.connection import Connection
+from hardpoint.core.providers import load, provider
+from hardpoint.core.secrets import Secret
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import App, FakeReply, Received
 from hardpoint.fakes.server import FakeServer
+from hardpoint.fakes.vendors import facts_of
 from hardpoint.http.asynchronous import AsyncTransport
+from hardpoint.http.messages import Transport
 
 MakeDriver = Callable[..., Any]
 """Makes a driver from transport, base URL and options."""
+
+
+def driver_of(vendor: App, transport: Any, url: str, **options: Any) -> Any:
+    """The driver of a fake's provider, on the fake's own account.
+
+    Args:
+        vendor: the fake, whose `name` is the provider's and whose `facts` name the account.
+        transport: what the driver sends through.
+        url: where the fake is served.
+        options: settings beside these, or in their place; a text stands for a secret too.
+    """
+    (driver,) = provider(vendor.name).ports.values()
+    address = facts_of(vendor).address
+    return load(driver)(transport, settings_of(vendor, **{address: url, **options}))
+
+
+def settings_of(vendor: App, **options: Any) -> Any:
+    """The provider's settings for a fake's account; `options` as in `driver_of`."""
+    kind = load(str(provider(vendor.name).settings))
+    hints = get_type_hints(kind)
+    given = {**facts_of(vendor).settings, **options}
+    return kind(
+        **{
+            name: Secret.value(one) if isinstance(one, str) and _secret(hints[name]) else one
+            for name, one in given.items()
+        }
+    )
+
+
+def port_on(
+    vendor: Callable[[], App], portable: Callable[[Any, Connection], Any]
+) -> Callable[[Transport, str, Connection], Any]:
+    """Makes a port over the driver of a fake's provider: the `port` of an `Adapter`."""
+    return lambda transport, url, connection: portable(
+        driver_of(vendor(), transport, url), connection
+    )
+
+
+def _secret(hint: Any) -> bool:
+    return Secret in (get_args(hint) or (hint,))
 
 
 @final
