@@ -112,6 +112,8 @@ if TYPE_CHECKING:
     from hardpoint.testing.conformance.payment_subject import PaymentRefusals as PaymentRefusals
     from hardpoint.testing.conformance.payment_subject import PaymentSubject as PaymentSubject
     from hardpoint.testing.conformance.payments import PaymentConformance as PaymentConformance
+    from hardpoint.testing.conformance.served import driver_of as driver_of
+    from hardpoint.testing.conformance.served import port_on as port_on
     from hardpoint.testing.conformance.sms import SmsConformance as SmsConformance
     from hardpoint.testing.conformance.sms_subject import SmsRefusals as SmsRefusals
     from hardpoint.testing.conformance.sms_subject import SmsSubject as SmsSubject
@@ -245,6 +247,7 @@ else:
             ),
             "hardpoint.testing.conformance.payment_subject": ("PaymentRefusals", "PaymentSubject"),
             "hardpoint.testing.conformance.payments": ("PaymentConformance",),
+            "hardpoint.testing.conformance.served": ("driver_of", "port_on"),
             "hardpoint.testing.conformance.sms": ("SmsConformance",),
             "hardpoint.testing.conformance.sms_subject": ("SmsRefusals", "SmsSubject"),
             "hardpoint.testing.conformance.storage": ("StorageConformance",),

@@ -23,15 +23,14 @@ from typing import Any
 import pytest
 
 from hardpoint.core.secrets import Secret
-from hardpoint.fakes.messages import App
+from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.messages import App, FakeReply, Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.fakes.vendors import emitter_of, fake
 from hardpoint.testing.conformance.modes import Mode
-from hardpoint.testing.conformance.served import (
-    ScriptedVendor,
-    ServedAccount,
-    driver_of,
-)
+from hardpoint.testing.conformance.served import ScriptedVendor, ServedAccount, driver_of
+from hardpoint.webhooks import WebhookError, WebhookRequest
+from hardpoint.webhooks.verification import Notification, Scheme
 
 HERE = Path(__file__).parent
 Row = tuple[Any, ...]
@@ -144,3 +143,35 @@ def imitated(mode: Mode, fake_vendor: App) -> Generator[Imitated]:
     with FakeServer(fake_vendor) as server:
         driver = partial(driver_of, fake_vendor, mode.transport(), server.url)
         yield Imitated(fake_vendor, server, driver)
+
+
+class Endpoint:
+    """Where a fake's webhooks go: verified for the public address, whatever the real one is.
+
+    Attributes:
+        told: the events that came, as the scheme names them.
+        refused: the reasons for which others were refused.
+    """
+
+    name = "shop"
+
+    def __init__(self, scheme: Scheme, now: float) -> None:
+        self.ledger = Ledger()
+        self.told = list[Notification]()
+        self.refused = list[str]()
+        self._scheme, self._now = scheme, now
+
+    def answer(self, request: Received) -> FakeReply:
+        headers = request.headers.items()
+        received = WebhookRequest(url=request.target, headers=headers, body=request.body)
+        try:
+            self.told += self._scheme.verify(received, now=self._now).events
+        except WebhookError as error:
+            self.refused.append(error.reason)
+            return FakeReply(status=401)
+        return FakeReply()
+
+
+@pytest.fixture
+def endpoint() -> Callable[[Scheme, float], Endpoint]:
+    return Endpoint

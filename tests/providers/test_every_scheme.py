@@ -5,7 +5,7 @@ import re
 import pytest
 
 from hardpoint.core.identifiers import Uuid7
-from hardpoint.core.providers import provider, provider_names
+from hardpoint.core.providers import load, provider, provider_names
 from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.samples import PROTOCOLS as SAMPLED
@@ -63,6 +63,25 @@ def test_every_sample_verifies_as_the_event_it_is(name: str, event_type: str) ->
     (event,) = result.events
     assert (event.id, event.type) == (sample.id, event_type)
     assert sample.content_type in {"application/json", "application/x-www-form-urlencoded"}
+
+
+PORTS = {name for name in provider_names() if provider(name).ports}
+READ = [(name, event_type) for name, event_type in SAMPLES if name in PORTS]
+OURS = {"message", "payment_intent", "charge", "refund"}
+"""What events are about that a port reads."""
+
+
+@pytest.mark.parametrize(("name", "event_type"), READ)
+def test_every_sample_is_read_by_the_port(name: str, event_type: str) -> None:
+    """One event says what it is about; a request of several says each by itself."""
+    sample = samples(name).sample(event_type, now=int(NOW), ids=Uuid7())
+    (driver,) = (load(one) for one in provider(name).ports.values())
+    if hasattr(driver, "parse_events"):
+        (event,) = driver.parse_events(None, sample.body)
+        assert (event.event_id, event.at) == (sample.id, int(NOW))
+    else:
+        told = driver.parse_event(None, sample.body)
+        assert told is None or event_type.partition(".")[0] in OURS
 
 
 @pytest.mark.parametrize("name", provider_names())

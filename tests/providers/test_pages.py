@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hardpoint.core.capabilities import Capabilities
 from hardpoint.core.providers import load, provider, provider_names
 from hardpoint.http.errors import ErrorTable, Problem
 
@@ -17,6 +18,7 @@ HEADINGS = ["Credentials and least scopes", "Sandbox", "What is guaranteed", "Li
 MANIFESTS = [provider(name) for name in provider_names()]
 TABLES: dict[str, ErrorTable] = {one.name: load(one.errors) for one in MANIFESTS if one.errors}
 PAGED = [one.name for one in MANIFESTS if one.errors or one.webhooks or one.ports]
+NO_LIMITS = Capabilities(frozenset())
 ENTRIES = [(name, entry) for name, table in TABLES.items() for entry in table.known]
 
 
@@ -55,6 +57,17 @@ def test_what_a_page_imports_is_there(name):
         tree = ast.parse(block)
         imports = [one for one in tree.body if isinstance(one, ast.Import | ast.ImportFrom)]
         exec(compile(ast.Module(imports, []), name, "exec"), {})
+
+
+PORTS = [(one.name, driver) for one in MANIFESTS for driver in map(load, one.ports.values())]
+
+
+@pytest.mark.parametrize(("name", "driver"), PORTS, ids=[name for name, _ in PORTS])
+def test_the_limits_of_each_port_stand_on_the_page(name, driver):
+    for limit, most in getattr(driver, "capabilities", NO_LIMITS).limits.items():
+        spelled = {str(most), f"{most:,}", f"{most // 10**6} MB", f"{most // 2**20} MiB"}
+        spelled.add(f"{most // 86_400} days")
+        assert any(re.search(rf"\b{one}\b", page(name)) for one in spelled), (limit, most)
 
 
 def test_the_codes_are_written_as_make_docs_writes_them():

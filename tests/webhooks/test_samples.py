@@ -178,3 +178,16 @@ def test_a_form_holds_flags_as_vendors_write_them() -> None:
     )
     assert b"Own=true" in made.body
     assert b"ErrorCode=30003" in made.body
+
+
+def test_a_sample_of_several_events_is_changed_by_an_event_s_place() -> None:
+    lists = samples("sendgrid")
+    changes = {"0.event": "bounce", "0.order": "7"}
+    sample = lists.sample("delivered", now=0, ids=counted(), overrides=changes)
+    assert sample.type == "bounce"
+    (item,) = json.loads(sample.body)
+    assert (item["event"], item["order"]) == ("bounce", "7")
+    named = lists.sample("delivered", now=0, ids=counted(), overrides={"event": "bounce"})
+    assert named.type == "bounce"
+    with pytest.raises(ConfigurationError):
+        lists.sample("delivered", now=0, ids=counted(), overrides={"1.email": "x"})

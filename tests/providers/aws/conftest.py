@@ -8,13 +8,7 @@ from hardpoint.fakes.server import FakeServer
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import StreamedResponse
 from hardpoint.providers.aws import S3
-from hardpoint.providers.aws.fake import (
-    ACCESS_KEY_ID,
-    BUCKET,
-    REGION,
-    SECRET_ACCESS_KEY,
-    FakeS3,
-)
+from hardpoint.providers.aws.fake import ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY, FakeS3
 from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.storage.api import ObjectStore

@@ -1,13 +1,12 @@
 """S3 in the fault matrix: what it does sets a state, so every call may be repeated."""
 
 from hardpoint.core.errors import NotFoundError
-from hardpoint.core.secrets import Secret
-from hardpoint.providers.aws import S3, fake
+from hardpoint.providers.aws import fake
 from hardpoint.providers.aws.fake_bucket import HeldObject
-from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.storage import ObjectStore
 from hardpoint.sync.storage import ObjectStore as BlockingStore
 from hardpoint.testing.conformance.faults import Adapter, FaultConformance
+from hardpoint.testing.conformance.served import port_on
 
 
 def with_an_object():
@@ -16,21 +15,10 @@ def with_an_object():
     return vendor
 
 
-def port(transport, url, connection):
-    settings = S3(
-        bucket=fake.BUCKET,
-        region=fake.REGION,
-        access_key_id=fake.ACCESS_KEY_ID,
-        secret_access_key=Secret.value(fake.SECRET_ACCESS_KEY),
-        endpoint_url=url,
-    )
-    return ObjectStore(S3Storage(transport, settings), connection)
-
-
 class TestS3(FaultConformance):
     adapter = Adapter(
         vendor=with_an_object,
-        port=port,
+        port=port_on(fake.FakeS3, ObjectStore),
         facade=BlockingStore,
         calls={
             "read": lambda port: port.get("a"),

@@ -3,10 +3,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from hardpoint.core.errors import (
-    MalformedRequestError,
-    MissingSignatureError,
-)
+from hardpoint.core.errors import MalformedRequestError, MissingSignatureError
 from hardpoint.webhooks import Verified, WebhookRequest, scheme
 from hardpoint.webhooks.verification import Replay
 

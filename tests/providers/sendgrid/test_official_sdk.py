@@ -36,7 +36,7 @@ def their_message():
     message.add_header(mail.Header("X-Order", "7"))
     message.add_custom_arg(mail.CustomArg("order", "7", p=0))
     message.add_custom_arg(mail.CustomArg("hardpoint_key", "order-7", p=0))
-    message.add_attachment(attached(b"%PDF", "bill.pdf", "application/pdf", "attachment"))
+    message.add_attachment(attached(b"%PDF\0\xff", "bill ä.pdf", "application/pdf", "attachment"))
     message.add_attachment(attached(b"PNG", "logo.png", "image/png", "inline", "logo"))
     message.add_category(mail.Category("orders"))
     settings = mail.MailSettings()
@@ -71,7 +71,7 @@ OURS = NewEmail(
     headers={"X-Order": "7"},
     metadata={"order": "7"},
     attachments=(
-        Attachment(name="bill.pdf", content=b"%PDF", content_type="application/pdf"),
+        Attachment(name="bill ä.pdf", content=b"%PDF\0\xff", content_type="application/pdf"),
         Attachment(name="logo.png", content=b"PNG", content_type="image/png", content_id="logo"),
     ),
     extra={"categories": ["orders"], "mail_settings": {"sandbox_mode": {"enable": False}}},
@@ -102,7 +102,7 @@ def test_it_works_against_the_fake(account):
     assert (reply.status_code, reply.body) == (202, b"")
     taken = account.vendor.mails[reply.headers["X-Message-Id"]]
     assert taken.recipients[0] == "ann@customer.example"
-    assert taken.attachments == ("logo.png", "bill.pdf")
+    assert taken.attachments == ("logo.png", "bill ä.pdf")
     message = their_message()
     message.from_email = "orders@elsewhere.example"
     with pytest.raises(http_exceptions.ForbiddenError) as caught:

@@ -2,13 +2,7 @@ import json
 
 import pytest
 
-from hardpoint.email import (
-    ConsentChanged,
-    DeliveryStatus,
-    EmailChanged,
-    EmailEngaged,
-    Engagement,
-)
+from hardpoint.email import ConsentChanged, DeliveryStatus, EmailChanged, EmailEngaged, Engagement
 from hardpoint.providers.sendgrid.reading import events
 
 ITEM = {

@@ -4,11 +4,7 @@ import json
 
 import pytest
 
-from hardpoint.core.errors import (
-    ConfigurationError,
-    SignatureMismatchError,
-    StaleTimestampError,
-)
+from hardpoint.core.errors import ConfigurationError, SignatureMismatchError, StaleTimestampError
 from hardpoint.providers.sendgrid.fake import PRIVATE_KEY, VERIFICATION_KEY
 from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.diagnosis import diagnose

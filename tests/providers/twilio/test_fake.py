@@ -3,15 +3,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from hardpoint.core.errors import (
-    InvalidRequestError,
-    NotFoundError,
-    ProviderError,
-)
+from hardpoint.core.errors import InvalidRequestError, NotFoundError, ProviderError
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Chaos
-from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import FakeReply, Received
+from hardpoint.fakes.messages import Received
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.providers.twilio import Twilio
@@ -21,7 +16,6 @@ from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.providers.twilio.webhooks import TwilioWebhooks
 from hardpoint.sms.suppressions import OptedOutError
 from hardpoint.sms.types import MessageStatus, NewMessage, SmsConsent, SmsFailure
-from hardpoint.webhooks import WebhookError, WebhookRequest
 
 TO = "+4917012345678"
 URL = "https://shop.example/webhooks/texts"
@@ -115,43 +109,19 @@ def test_an_api_key_opens_the_account_and_another_does_not():
     vendor.emitter.close()
 
 
-class Endpoint:
-    """Where callbacks go: verifies for the public address, whatever the real one is."""
-
-    name = "shop"
-
-    def __init__(self):
-        self.ledger = Ledger()
-        self.told = []
-        self._scheme = TwilioWebhooks(secrets=[Secret.value(AUTH_TOKEN)], url=URL)
-
-    def answer(self, request):
-        received = WebhookRequest(
-            url=request.target, headers=request.headers.items(), body=request.body
-        )
-        try:
-            result = self._scheme.verify(received, now=0)
-        except WebhookError:
-            return FakeReply(status=401)
-        self.told += [one.id.partition(":")[2] for one in result.events]
-        assert request.headers["content-type"] == "application/x-www-form-urlencoded"
-        return FakeReply(status=200)
-
-
-def test_callbacks_are_signed_for_the_address_that_was_asked_for(account):
+def test_callbacks_are_signed_for_the_address_that_was_asked_for(account, endpoint):
     account.vendor.delivers = True
-    endpoint = Endpoint()
-    with FakeServer(endpoint) as server:
+    shop = endpoint(TwilioWebhooks(secrets=[Secret.value(AUTH_TOKEN)], url=URL), 0)
+    with FakeServer(shop) as server:
         send(account, {"status_url": URL})
         delivered = account.vendor.emitter.deliver(server.url, Chaos(duplicates=1, shuffled=True))
         assert [one.status for one in delivered] == [200] * 4
-        assert sorted(endpoint.told) == ["delivered", "delivered", "sent", "sent"]
-        send(account, {"status_url": URL})
-        forged = account.vendor.emitter.deliver(server.url, Chaos(forged=True))
-        assert [one.status for one in forged] == [401] * 2
-        send(account, {"status_url": "https://elsewhere.example/x"})
-        astray = account.vendor.emitter.deliver(server.url)
-        assert [one.status for one in astray] == [401] * 2
+        statuses = sorted(one.type for one in shop.told)
+        assert statuses == ["message.delivered"] * 2 + ["message.sent"] * 2
+        for url, chaos in ((URL, Chaos(forged=True)), ("https://elsewhere.example/x", Chaos())):
+            send(account, {"status_url": url})
+            refused = account.vendor.emitter.deliver(server.url, chaos)
+            assert [one.status for one in refused] == [401] * 2
 
 
 def test_who_texts_stop_is_not_texted_until_they_text_start(account):

@@ -5,12 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import ConfigurationError, MalformedRequestError
-from hardpoint.providers.twilio.signing import (
-    FORM_BYTES_MAX,
-    SignedAddress,
-    form,
-    parameters,
-)
+from hardpoint.providers.twilio.signing import FORM_BYTES_MAX, SignedAddress, form, parameters
 from hardpoint.providers.twilio.wire import FIELDS_MAX
 
 JSON = b'{"property": "value", "boolean": true}'

@@ -4,10 +4,7 @@ import base64
 
 import pytest
 
-from hardpoint.core.errors import (
-    InvalidRequestError,
-    UnexpectedResponseError,
-)
+from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, SERVICE_SID

@@ -7,11 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.core.errors import (
-    ConfigurationError,
-    MalformedRequestError,
-    SignatureMismatchError,
-)
+from hardpoint.core.errors import ConfigurationError, MalformedRequestError, SignatureMismatchError
 from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.diagnosis import diagnose
 
@@ -49,8 +45,6 @@ def one(fields, **options):
     assert result.malformed is None
     (event,) = result.events
     return event
-
-
 
 
 @pytest.mark.rows

@@ -1,9 +1,4 @@
-"""SendGrid: settings and manifest; email, webhooks and sample events beside it.
-
-Unit cost: adapter, since it has no codes, and its events mix custom arguments with 34 fields of its
-own; tests, since a list of events has to stand odd neighbours, and the official package is compared
-field by field.
-"""
+"""SendGrid: settings and manifest; email, webhooks and sample events beside it."""
 
 from dataclasses import dataclass
 

@@ -46,29 +46,11 @@ class Event(msgspec.Struct):
     asm_group_id: int | None = None
 
 
-EVENT_FIELDS = frozenset(Event.__struct_fields__) | {
-    "attempt",
-    "category",
-    "cert_err",
-    "ip",
-    "marketing_campaign_id",
-    "marketing_campaign_name",
-    "marketing_campaign_split_id",
-    "marketing_campaign_version",
-    "newsletter",
-    "pool",
-    "post_type",
-    "send_at",
-    "sg_content_type",
-    "sg_machine_open",
-    "smtp-id",
-    "status",
-    "template_hash",
-    "template_id",
-    "template_version_id",
-    "tls",
-    "unique_args",
-    "url_offset",
-    "useragent",
-}
+_UNREAD = """
+    attempt category cert_err ip marketing_campaign_id marketing_campaign_name
+    marketing_campaign_split_id marketing_campaign_version newsletter pool post_type send_at
+    sg_content_type sg_machine_open smtp-id status template_hash template_id template_version_id
+    tls unique_args url_offset useragent
+"""
+EVENT_FIELDS = frozenset(Event.__struct_fields__) | {*_UNREAD.split()}
 """The names that SendGrid gives itself; custom arguments stand beside them in the same object."""
