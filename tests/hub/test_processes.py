@@ -10,6 +10,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.store.driver import Outcome
+from hardpoint.store.guests import Rank
 from hardpoint.store.sqlite.files import LockFile
 from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED
@@ -174,8 +175,8 @@ def test_without_another_an_owner_that_failed_takes_the_store_up_anew(load, monk
 
 
 def test_what_breaks_the_handlers_of_every_owner_is_a_dead_letter_in_the_end(load, monkeypatch):
-    monkeypatch.setattr("hardpoint.store.guests.keeper.AGAIN_SECONDS_MAX", 0.02)
-    monkeypatch.setattr("hardpoint.store.guests.keeper.AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr("hardpoint.store.guests.ranks.AGAIN_SECONDS_MAX", 0.02)
+    monkeypatch.setattr("hardpoint.store.guests.ranks.AGAIN_SECONDS", 0.02)
     hub = load()
     faulty = Faulty(hub, defects=100)
 
@@ -233,3 +234,58 @@ def test_a_store_that_the_application_opens_meanwhile_needs_no_second_lock(load,
         await hub.close()
 
     asyncio.run(scenario())
+
+
+def test_a_first_owner_without_handlers_gives_way_to_a_worker_with_some(load):
+    script, worker, handled = load(), load(), []
+
+    @worker.on("shop", "paid")
+    async def handle(event, job):
+        handled.append(event.vendor_id)
+
+    async def scenario():
+        async with script:
+            assert await deliver(script, "evt_1") is STORED
+            async with worker:
+                await until(lambda: worker.shared.owner)
+                assert (
+                    await deliver(script, "evt_2") is STORED
+                )  # it knows no handler, the owner does
+                await until(lambda: handled)
+            assert await deliver(script, "evt_3") is STORED
+
+    asyncio.run(scenario())
+    assert handled == ["evt_2"]
+
+
+def test_what_arrives_while_an_owner_gives_way_is_stored_and_what_runs_may_end(load):
+    worker, server, handled = load(), load(), []
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    @worker.on("shop", "paid")
+    async def slow(event, job):
+        begun.set()
+        await may_end.wait()
+        handled.append(("worker", event.vendor_id))
+
+    @server.on("shop", "paid", name="slow")
+    async def quick(event, job):
+        handled.append(("server", event.vendor_id))
+
+    async def scenario():
+        async with worker:
+            assert await deliver(worker, "evt_1") is STORED
+            await begun.wait()
+            await server.life.start(wait=False, rank=Rank.SERVER)
+            try:
+                await until(lambda: worker.shared.leaving)
+                assert await deliver(worker, "evt_2") is STORED
+                assert await deliver(server, "evt_3") is STORED
+                may_end.set()
+                await until(lambda: len(handled) == 3)
+                assert server.shared.owner
+            finally:
+                await server.stop()
+
+    asyncio.run(scenario())
+    assert sorted(handled) == [("server", "evt_2"), ("server", "evt_3"), ("worker", "evt_1")]

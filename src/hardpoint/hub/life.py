@@ -16,6 +16,7 @@ from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
+from hardpoint.store.guests import Rank
 
 if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub
@@ -41,6 +42,7 @@ class Life:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
+        self._rank = Rank.WORKER
         self._home: AbstractEventLoop | None = None
         self.forget()
         forget_in_child(self)
@@ -74,14 +76,19 @@ class Life:
         if self.waiting is not None:
             raise self.waiting
 
-    async def start(self, *, wait: bool) -> None:
-        """See `Hub.start`."""
+    async def start(self, *, wait: bool, rank: Rank = Rank.WORKER) -> None:
+        """See `Hub.start`.
+
+        Args:
+            wait: likewise.
+            rank: what this process is, beside others of the same store.
+        """
         here = asyncio.get_running_loop()
         with self._mutex:
             if self._runs_in is not None:
                 return
             left, self._home = self._home, here
-        hub = self._hub
+        hub, self._rank = self._hub, rank
         try:
             if left is not None:
                 await self._leave(left)
@@ -111,6 +118,15 @@ class Life:
             self._begin()
 
     # What works on the store in the process that owns it; see `Crew`
+
+    @property
+    def rank(self) -> Rank:
+        """See `Crew`: without handlers, what others have received would wait here."""
+        return self._rank if self._hub.handlers else min(self._rank, Rank.SCRIPT)
+
+    def matching(self, source: str, event_type: str) -> tuple[str, ...]:
+        """See `Crew`."""
+        return self._hub.handlers.matching(source, event_type)
 
     def take_up(self) -> None:
         """Run handlers, from now on."""
@@ -212,7 +228,8 @@ class Life:
 
     def _begin(self) -> None:
         """All that was waited for is there; whether this process owns the store may change."""
-        if self._hub.shared.started and self._hub.shared.owner:
+        shared = self._hub.shared
+        if shared.started and shared.owner and not shared.leaving:
             self.take_up()
 
     def _run(self, task: asyncio.Task[None]) -> None:

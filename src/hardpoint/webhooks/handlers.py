@@ -182,6 +182,10 @@ class Handlers:
             if asynchronous in {None, handler.asynchronous}
         )
 
+    def __bool__(self) -> bool:
+        """Whether an event of any source is handled or forwarded."""
+        return bool(self._routes) or len(self._patterns) > ("" in self._patterns)
+
     def by_source(self) -> dict[str, tuple[str, ...]]:
         """The handlers of each source that has some, but not what forwards."""
         return {

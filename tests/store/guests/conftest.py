@@ -10,7 +10,7 @@ import pytest
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Accepted, NewEvent, Stored
-from hardpoint.store.guests import SharedStore, frames
+from hardpoint.store.guests import Rank, SharedStore, frames
 from hardpoint.store.guests.frames import FrameKind, FrameReader, pack
 from hardpoint.store.guests.lines import listen
 from hardpoint.store.sqlite import SqliteStore, StatementLimits
@@ -100,8 +100,8 @@ class Peer:
     async def say(self, kind, number=0, value=None):
         await self.send(pack(kind, number, value))
 
-    async def greet(self, versions=(1,)):
-        await self.say(FrameKind.HELLO, 0, frames.Hello(versions, "by hand", 7))
+    async def greet(self, versions=(1,), rank=1):
+        await self.say(FrameKind.HELLO, 0, frames.Hello(versions, "by hand", 7, rank))
         frame = await self.hear()
         assert frame.kind is FrameKind.WELCOME
         return frames.welcome_in(frame.payload)
@@ -146,12 +146,16 @@ class Member:
 
     Attributes:
         home: the loop of the crew.
+        rank: likewise; it may be set before the start.
+        handlers: what it runs, by type of event.
     """
 
     def __init__(self, path, *, patience=20.0, **limits):
         self.told = []
         self.home = asyncio.get_running_loop()
         self.heard = []
+        self.rank = Rank.WORKER
+        self.handlers = {}
         self.store = SqliteStore(
             path,
             listeners=Listeners(self.told.append),
@@ -159,6 +163,9 @@ class Member:
             retention=None,
         )
         self.shared = SharedStore(self.store, patience=patience)
+
+    def matching(self, source, event_type):
+        return self.handlers.get(event_type, ())
 
     def take_up(self):
         self.heard.append("take up")
@@ -247,11 +254,13 @@ class ByHandOwner:
         self._lock = lock
         self._peers = []
 
-    async def guest(self, *, welcome=True, file=(1, 2)):
+    async def guest(self, *, welcome=True, file=(1, 2), rank=None):
         sock, _ = await asyncio.get_running_loop().sock_accept(self._listening)
         peer = Peer(sock)
         self._peers.append(peer)
-        assert (await peer.hear()).kind is FrameKind.HELLO
+        frame = await peer.hear()
+        assert frame.kind is FrameKind.HELLO
+        assert rank is None or frames.hello_in(frame.payload).rank == rank
         if welcome:
             await peer.say(FrameKind.WELCOME, 0, frames.Welcome(1, 4711, 3, file))
         return peer

@@ -8,7 +8,7 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, Stored
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
-from hardpoint.store.guests import frames, keeper
+from hardpoint.store.guests import frames, keeper, ranks
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.files import LockFile
@@ -325,7 +325,7 @@ def test_a_takeover_makes_no_file_and_takes_no_other(play, path, monkeypatch):
 
 
 def test_an_owner_whose_store_breaks_goes_on_as_soon_as_it_can(play, path, monkeypatch):
-    monkeypatch.setattr(keeper, "AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(ranks, "AGAIN_SECONDS", 0.02)
 
     async def story(member, other):
         await member.start()

@@ -3,13 +3,35 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from enum import IntEnum
 from typing import Final, Protocol
 
 _CREW_SECONDS: Final = 15.0
 
 
+class Rank(IntEnum):
+    """How well a process is suited to own a store. An owner gives way to a higher rank.
+
+    Attributes:
+        FRONT: it only hands over what it receives, and never owns.
+        SCRIPT: it ends before long, or has no handlers: what others received would wait.
+        WORKER: it serves an application's requests, and runs handlers beside them.
+        SERVER: it is there for nothing else.
+    """
+
+    FRONT = -1
+    SCRIPT = 0
+    WORKER = 1
+    SERVER = 2
+
+
 class Crew(Protocol):
     """What works on the store in the process that owns it."""
+
+    @property
+    def rank(self) -> Rank:
+        """What it is suited for now; any thread may ask."""
+        ...
 
     @property
     def home(self) -> asyncio.AbstractEventLoop | None:
@@ -22,6 +44,10 @@ class Crew(Protocol):
 
     async def lay_down(self, *, clean: bool) -> None:
         """It does so no more, or will not in a moment: end what runs. Called in `home`."""
+        ...
+
+    def matching(self, source: str, event_type: str) -> tuple[str, ...]:
+        """Who handles such an event here; any thread may ask."""
         ...
 
     def arrived(self, handlers: Sequence[str], source: str) -> None:

@@ -7,7 +7,8 @@ WELCOME, with the highest version that both speak, or REFUSED.
 Accepts are a queue: a guest numbers its events one after the other, an ACCEPT carries some, under
 the number of its first, and ACCEPTED answers each frame, in their order. ASK and ANSWER carry the
 rest, in any order. Whoever leaves says BYE. An owner that closes, or whose store broke, answers no
-more: it hangs up, and what was not answered is for the next owner.
+more: it hangs up, and what was not answered is for the next owner. If it is to be one of a higher
+rank, YIELD has said so before.
 
 Values are written as arrays: fields are only ever added, at the end and with a default. Who does
 not know a field leaves it out, so a newer process and an older one understand each other.
@@ -48,6 +49,7 @@ class FrameKind(IntEnum):
     ANSWER = 6
     BYE = 7
     REFUSED = 8
+    YIELD = 9
 
 
 class Frame(NamedTuple):
@@ -69,11 +71,13 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
         versions: of the protocol that it speaks.
         session: its name for itself, until it ends.
         pid: its process.
+        rank: see `Rank`; who does not say is a web worker.
     """
 
     versions: tuple[int, ...]
     session: str
     pid: int
+    rank: int = 1
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True):
@@ -154,6 +158,7 @@ _welcome: Final = msgspec.msgpack.Decoder(Welcome)
 _events: Final = msgspec.msgpack.Decoder(list[NewEvent])
 _items: Final = msgspec.msgpack.Decoder(list[AcceptItem])
 _asked: Final = msgspec.msgpack.Decoder(GuestRequest)
+_rank: Final = msgspec.msgpack.Decoder(int)
 _told: Final = msgspec.msgpack.Decoder(Told)
 _text: Final = msgspec.msgpack.Decoder(str)
 
@@ -204,6 +209,11 @@ def asked_in(payload: bytes) -> GuestRequest:
 def told_in(payload: bytes) -> Told:
     """Read an ANSWER."""
     return _read(_told, payload)
+
+
+def rank_in(payload: bytes) -> int:
+    """Read a YIELD."""
+    return _read(_rank, payload)
 
 
 def text_in(payload: bytes) -> str:

@@ -1,8 +1,9 @@
 """Decides what this process is to the store: its owner, a guest of the owner, or neither for now.
 
 It looks for an owner at the socket first, and tries the lock only when nobody answers there. When
-the line to the owner ends, it begins anew; so does an owner whose store broke. It runs on a thread
-of its own, with a loop of its own: an application that blocks its loop holds up no takeover.
+the line to the owner ends, it begins anew; so does an owner whose store broke, or that gives way
+to another (`ranks`). It runs on a thread of its own, with a loop of its own: an application that
+blocks its loop holds up no takeover.
 
 It never ends but by `stop`. A first opening may make the file; after that it is this one file or
 none, so that a database that was moved away for a moment is not followed by an empty one.
@@ -10,7 +11,6 @@ none, so that a database that was moved away for a moment is not followed by an 
 
 import asyncio
 import concurrent.futures
-import math
 import os
 import random
 import secrets
@@ -24,7 +24,8 @@ from typing import Final, final
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
-from hardpoint.store.guests.crew import Crew, call_home, send_home
+from hardpoint.store.guests.asks import Asks
+from hardpoint.store.guests.crew import Crew, Rank, call_home, send_home
 from hardpoint.store.guests.frames import (
     VERSIONS,
     CountAsked,
@@ -33,15 +34,15 @@ from hardpoint.store.guests.frames import (
     FrameKind,
     GuestRequest,
     Hello,
-    Told,
     items_in,
     pack,
+    rank_in,
     text_in,
-    told_in,
     welcome_in,
 )
 from hardpoint.store.guests.lines import FrameLine, address_of, connect
 from hardpoint.store.guests.outbox import Outbox
+from hardpoint.store.guests.ranks import NOBODY, Succession
 from hardpoint.store.guests.server import GuestServer, carry_out
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.files import LockFile
@@ -57,8 +58,6 @@ SHORT_SECONDS: Final = 0.05
 """A line that ended sooner is not tried again before so long."""
 AGAIN_SECONDS: Final = 0.5
 """After an opening that failed."""
-AGAIN_SECONDS_MAX: Final = 30.0
-"""The same for a store that breaks, or that is let go, again and again."""
 _LOOK_SECONDS: Final = 0.1
 
 _forked: list[object] = []
@@ -75,8 +74,9 @@ class StoreKeeper:
         patience: seconds for which an accept may wait.
 
     Attributes:
-        owner: this process has the store open, and takes what others bring.
-        problem: why it is neither owner nor guest; None while it is, or may be in a moment.
+        owner: this process has the store open.
+        succession: whether it is about to give way to another.
+        problem: why it is neither owner nor guest; None while it is or may soon be.
         owner_pid: whose guest it is.
     """
 
@@ -84,12 +84,14 @@ class StoreKeeper:
         self, store: SqliteStore, crew: Crew, *, patience: float = PATIENCE_SECONDS
     ) -> None:
         self.owner = False
+        self.succession = Succession(crew)
         self.problem: str | None = None
         self.owner_pid: int | None = None
         self.first: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._store = store
         self._crew = crew
+        self._patience = patience
         limits = store.limits
         self._outbox = Outbox(
             patience=patience, rows=limits.pending_rows, body_bytes=limits.pending_bytes
@@ -97,14 +99,11 @@ class StoreKeeper:
         self._session = secrets.token_hex(8)
         self._known: tuple[int, int] | None = None
         self._since = time.monotonic()
-        self._again = AGAIN_SECONDS
-        self._not_before = -math.inf
         self._let_go = ""
         self._server: GuestServer | None = None
         self._visit: FrameLine | None = None
         self._line: FrameLine | None = None
-        self._asks: dict[int, asyncio.Future[Told | None]] = {}
-        self._asked = 0
+        self._asks = Asks()
         self._nudged = False
         self._expiry: asyncio.TimerHandle | None = None
         self._stop_at: float | None = None
@@ -236,27 +235,32 @@ class StoreKeeper:
         if sock is not None:
             await self._be_guest(sock)
             return 0.0 if self.problem is None else AGAIN_SECONDS
-        if time.monotonic() < self._not_before:  # another may try
-            return self._wait_for(lock)
-        if not lock.take():
+        if self.succession.leaves_the_lock or not lock.take():
             return self._wait_for(lock)
         await self._own(lock)
         return 0.0
 
     def _wait_for(self, lock: LockFile) -> float:
-        """Somebody has the store, and nobody answers: it begins or ends, or is no server."""
-        if time.monotonic() - self._since > FIRST_SECONDS:
-            held = self._let_go or f"{lock.refusal()}. It does not answer now"
-            self._missing(StoreUnavailableError(held))
+        """Another is to have the store, and nobody answers: it begins or ends, or is no server."""
+        waited = time.monotonic() - self._since
+        if not self.succession.is_front:
+            if waited > FIRST_SECONDS:
+                held = self._let_go or f"{lock.refusal()}. It does not answer now"
+                self._missing(StoreUnavailableError(held))
+        elif waited > self._patience:
+            self._missing(StoreUnavailableError(NOBODY.format(self._store.path)))
+            return _LOOK_SECONDS
         return random.uniform(0.005, 0.015)  # noqa: S311 - so that not all try at a time
 
     # A guest
 
     async def _be_guest(self, sock: socket.socket) -> None:
         began = time.monotonic()
-        line = FrameLine(self._loop, sock, heard=self._heard, ended=self._hung_up)
+        line = FrameLine(self._loop, sock, heard=self._heard, ended=lambda _: self._changed.set())
         self._visit = line
-        hello = Hello(VERSIONS, self._session, os.getpid())
+        # A process that stops pushes nobody out.
+        rank = self._crew.rank if self._stop_at is None else Rank.FRONT
+        hello = Hello(VERSIONS, self._session, os.getpid(), rank)
         line.send(pack(FrameKind.HELLO, 0, hello))
         while line.open and not self._over():
             await self._sleep(_LOOK_SECONDS if self._line is None or self._stop_at else 60.0)
@@ -267,9 +271,8 @@ class StoreKeeper:
         self._visit = self._line = self.owner_pid = None
         self._since = time.monotonic()
         self._outbox.begin_line()
-        asks, self._asks = self._asks, {}
-        for asking in asks.values():
-            _ = asking.cancelled() or asking.set_result(None)
+        self._asks.end_line()
+        self.succession.end()
         if self._since - began < SHORT_SECONDS:
             await self._sleep(SHORT_SECONDS)
 
@@ -279,12 +282,11 @@ class StoreKeeper:
         elif frame.kind is FrameKind.WELCOME:
             self._welcomed(frame)
         elif frame.kind is FrameKind.ANSWER:
-            told = told_in(frame.payload)
-            asking = self._asks.pop(frame.number, None)
-            if asking is not None:
-                _ = asking.cancelled() or asking.set_result(told)
+            self._asks.answered(frame)
         elif frame.kind is FrameKind.REFUSED:
             self._missing(StoreUnavailableError(text_in(frame.payload)))
+        elif frame.kind is FrameKind.YIELD:
+            self.succession.yield_to(rank_in(frame.payload))
         elif frame.kind is not FrameKind.BYE:
             raise FrameError(f"an owner does not say {frame.kind.name}")
         if frame.kind in _LAST and self._visit is not None:
@@ -299,9 +301,6 @@ class StoreKeeper:
         self._outbox.begin_line()
         self._emit(OwnerFound(pid=welcome.pid))
         self._found()
-
-    def _hung_up(self, reason: str) -> None:
-        self._changed.set()
 
     # The owner
 
@@ -320,27 +319,31 @@ class StoreKeeper:
             call_home(self._crew, self._crew.take_up)
         self._found()
         while not self._over() and self._usable() and not self._let_go:
+            if self._server is not None and await self.succession.lay_down(self._server):
+                break
             await self._sleep(_LOOK_SECONDS)
             if self._server is None and time.monotonic() - listened >= AGAIN_SECONDS:
                 self._server, listened = self._serve(again=True), time.monotonic()
-        self.owner = False
+        await self._leave(time.monotonic() - began)
+
+    async def _leave(self, lived: float) -> None:
+        """Let the store go: it broke, another is to have it, or this process stops."""
+        store, self.owner = self._store, False
         if store.is_open and store.broken is not None:
             self._let_go = store.broken
         if self._server is not None:
             self._server.stop_listening()
-        if self._stop_at is None:
+        if self._stop_at is None and not self.succession.leaving:
             await send_home(self._crew, clean=not self._let_go)
         try:
             await store.close(clean=self._clean and not self._let_go)
         finally:
+            self.succession.end()
             if self._server is not None:
                 self._server.hang_up()
             self._server, self._since = None, time.monotonic()
         if self._let_go:
-            lived = self._since - began
-            again = AGAIN_SECONDS if lived > AGAIN_SECONDS_MAX else self._again
-            self._not_before = self._since + again
-            self._again = min(2 * again, AGAIN_SECONDS_MAX)
+            self.succession.retreat(lived)
 
     def _usable(self) -> bool:
         return self._store.is_open and self._store.broken is None
@@ -348,13 +351,14 @@ class StoreKeeper:
     def _serve(self, *, again: bool = False) -> GuestServer | None:
         store, engine = self._store, self._store.engine
         try:
+            address = address_of(store.path)
             return GuestServer(
-                self._loop,
-                address_of(store.path),
-                store,
+                *(self._loop, address, store),
                 boot=engine.boot,
                 file=engine.inode or (0, 0),
                 arrived=self._arrived,
+                greeted=self._greeted,
+                matching=self._crew.matching,
             )
         except (OSError, StoreError) as error:
             if not again:  # told once
@@ -363,6 +367,10 @@ class StoreKeeper:
 
     def _arrived(self, handlers: Sequence[str], source: str) -> None:
         call_home(self._crew, partial(self._crew.arrived, handlers, source))
+
+    def _greeted(self, hello: Hello) -> None:
+        if self.succession.greeted(hello):
+            self._changed.set()
 
     # Both
 
@@ -378,10 +386,12 @@ class StoreKeeper:
         if not isinstance(error, StoreError):
             error = StoreUnavailableError(f"{type(error).__name__}: {error}")
         known, self.problem = self.problem, str(error)
-        if not self.first.done():
-            self.first.set_exception(error)
-        elif known != self.problem:  # else whoever starts it tells
+        if not self.first.done() and not self.succession.is_front:
+            self.first.set_exception(error)  # whoever starts it tells
+        elif known != self.problem:
             self._emit(OwnerMissing(reason=self.problem))
+        if not self.first.done():  # it waits for an owner for as long as that takes
+            self.first.set_result(None)
 
     def _flush(self) -> None:
         self._nudged = False
@@ -418,23 +428,13 @@ class StoreKeeper:
             if self._line is None:
                 await asyncio.sleep(_LOOK_SECONDS / 10)
                 continue
-            told = await self._ask_owner(self._line, asked)
+            told = await self._asks.ask(self._line, asked)
             if told is None and isinstance(asked, CountAsked):
                 return 0  # a count that is lost is better than one that is doubled
             if told is not None and told.error is not None:
                 raise StoreUnavailableError(told.error)
             if told is not None:
                 return told.result
-
-    async def _ask_owner(self, line: FrameLine, asked: GuestRequest) -> Told | None:
-        self._asked += 1
-        self._asks[self._asked] = asking = self._loop.create_future()
-        number = self._asked
-        line.send(pack(FrameKind.ASK, number, asked))
-        try:
-            return await asking
-        finally:
-            self._asks.pop(number, None)  # an answer that comes later is for nobody
 
     def _emit(self, event: object) -> None:
         emit = partial(self._store.listeners.emit, event)

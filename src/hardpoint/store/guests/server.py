@@ -50,6 +50,10 @@ SESSIONS_MAX: Final = 1000
 _TICK_SECONDS: Final = 1.0
 _SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
+Greeted = Callable[[Hello], object]
+"""Told of each guest that has come."""
+Matching = Callable[[str, str], tuple[str, ...]]
+"""Names those who handle an event of this source and type."""
 Arrived = Callable[[Sequence[str], str], object]
 """Told that there is work in the store: for these handlers of a source, or, without, for any."""
 
@@ -92,6 +96,8 @@ class GuestServer:
         boot: the number of its opening.
         file: which file that is.
         arrived: told what guests have brought.
+        greeted: told who has come.
+        matching: knows who handles what a guest has no handler for: it may not have loaded them.
         user_of: whose process is at the other end of a socket.
 
     Raises (from the constructor):
@@ -107,15 +113,20 @@ class GuestServer:
         boot: int,
         file: tuple[int, int],
         arrived: Arrived,
+        greeted: Greeted = lambda _: None,
+        matching: Matching = lambda _, __: (),
         user_of: Callable[[socket.socket], int] = peer_user,
     ) -> None:
         self.loop = loop
         self.store = store
         self.boot = boot
         self.file = file
+        self.greeted = greeted
+        self.matching = matching
         self._arrived = arrived
         self._user_of = user_of
         self._address = address
+        self.successor: int | None = None
         self._sessions: set[_Session] = set()
         self._news: set[tuple[Sequence[str], str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,6 +143,13 @@ class GuestServer:
     def usable(self) -> bool:
         """Whether the store can take anything yet."""
         return self.store.is_open and self.store.broken is None
+
+    def announce(self, successor: int) -> None:
+        """Tell every guest to what rank the lock is to be left, when this owner hangs up."""
+        self.successor = successor
+        for session in self._sessions:
+            if session.hello is not None:
+                session.announce(successor)
 
     def stop_listening(self) -> None:
         """Let nobody in any more; what came before is answered still."""
@@ -260,6 +278,10 @@ class _Session:
         self._server.left(self)
         self.line.hang_up()
 
+    def announce(self, successor: int) -> None:
+        """Tell it who is to own the store next."""
+        self.line.send(pack(FrameKind.YIELD, 0, successor))
+
     def refuse(self, reason: str) -> None:
         """Hang up, and say why."""
         self.line.send(pack(FrameKind.REFUSED, 0, reason))
@@ -302,6 +324,9 @@ class _Session:
         server = self._server
         welcome = Welcome(max(both), os.getpid(), server.boot, server.file)
         self.line.send(pack(FrameKind.WELCOME, 0, welcome))
+        if server.successor is not None:
+            self.announce(server.successor)
+        server.greeted(hello)
 
     def _ask(self, frame: Frame) -> None:
         try:
@@ -316,13 +341,19 @@ class _Session:
         lot = _Lot(number, len(events))
         self._lots.append(lot)
         for place, event in enumerate(events):
-            # The jobs are for whoever claims them here: a guest runs none.
-            mine = msgspec.structs.replace(event, lease=False) if event.lease else event
-            done = partial(self._stored, lot, place, event)
+            mine = self._mine(event)
+            done = partial(self._stored, lot, place, mine)
             try:
                 self._server.store.accept(mine, done)
             except StoreUnavailableError as error:
                 done(error)
+
+    def _mine(self, event: NewEvent) -> NewEvent:
+        """As it is stored: its jobs are for whoever claims them here, since a guest runs none."""
+        if event.handlers or event.malformed is not None:
+            return msgspec.structs.replace(event, lease=False) if event.lease else event
+        names = self._server.matching(event.source, event.type)
+        return msgspec.structs.replace(event, handlers=names, lease=False) if names else event
 
     def _stored(self, lot: _Lot, place: int, event: NewEvent, result: Accepted | Exception) -> None:
         server = self._server

@@ -53,6 +53,11 @@ class SharedStore:
         return self._keeper is None or self._keeper.owner
 
     @property
+    def leaving(self) -> bool:
+        """Whether it has, and is about to give way to another process."""
+        return self._keeper is not None and self._keeper.succession.leaving
+
+    @property
     def owner_pid(self) -> int | None:
         """Whose guest this process is; None where it is none."""
         return None if self._keeper is None else self._keeper.owner_pid
