@@ -7,7 +7,7 @@ after. What is found begun and not ended may or may not have happened.
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -34,7 +34,7 @@ class Standing(Enum):
     OPEN = auto()
     """It was begun, and nobody knows how it ended."""
     BUSY = auto()
-    """It is being done in this process right now."""
+    """It is being done right now, in a process that lives."""
     OTHER = auto()
     """The key was used with other arguments."""
     STRAY = auto()
@@ -106,6 +106,57 @@ class Unfound(msgspec.Struct, frozen=True, kw_only=True):
     rival: bool
     doubt_seconds: float
     strange: bool = False
+
+
+class CallStep(msgspec.Struct, frozen=True, array_like=True):
+    """Something to be written down of a call. It may be asked for twice, and is done once.
+
+    Attributes:
+        intent: of the call.
+        token: its number in the process that makes it; nobody else ends what has this one.
+    """
+
+    intent: Intent
+    token: int
+
+
+class BeginCall(CallStep, frozen=True, array_like=True, tag="begin"):
+    """It is about to be made; answered by a `JournalEntry`."""
+
+
+class ResumeCall(CallStep, frozen=True, array_like=True, tag="resume"):
+    """It was open, has not happened, and is sent from now on; an error when it is another's."""
+
+
+class AdoptCall(CallStep, frozen=True, array_like=True, tag="adopt"):
+    """It may have made one of these; answered by `Found` or `Unfound`."""
+
+    found: tuple[Found, ...]
+    others: tuple[Other, ...]
+
+
+class EndCall(CallStep, frozen=True, array_like=True, tag="end"):
+    """It was done."""
+
+    result: bytes | None
+    subject: str | None
+
+
+class FreeCall(CallStep, frozen=True, array_like=True, tag="free"):
+    """It was not done."""
+
+
+class LeaveCall(CallStep, frozen=True, array_like=True, tag="leave"):
+    """Nobody knows whether it was."""
+
+
+class AbandonCall(CallStep, frozen=True, array_like=True, tag="abandon"):
+    """It may have begun, unheard; nothing was sent."""
+
+
+AnyCallStep: TypeAlias = (
+    BeginCall | ResumeCall | AdoptCall | EndCall | FreeCall | LeaveCall | AbandonCall
+)
 
 
 class Journal(Protocol):

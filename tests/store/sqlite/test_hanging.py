@@ -12,6 +12,8 @@ import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.runtime.blocking import run
+from hardpoint.store.journal import Intent, Standing
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 SILENT = r"did not answer within 0\.05 s; look at its disk"
 
@@ -56,11 +58,12 @@ def test_who_asks_is_told_in_time_and_what_was_not_begun_is_not_done(stage):
 def test_a_thread_that_asks_is_told_in_time(stage):
     store = stage.build()
     store.open_blocking()
-    done = []
+    journal = SqliteJournal(store, blocking=True)
+    asked = Intent(scope="texts:send", key="k", fingerprint=b"f")
     with hanging(store), pytest.raises(StoreUnavailableError, match=SILENT):
-        run(store.submit_blocking(done.append, None))
+        run(journal.begin(asked))
+    assert run(journal.begin(asked)).standing is Standing.NEW
     store.close_blocking()
-    assert not done
 
 
 @pytest.mark.parametrize("suspect", [False, True])
@@ -129,6 +132,7 @@ def test_an_answer_that_comes_in_the_last_moment_is_taken(stage):
 
 UNSTOPPED = """
 import asyncio, sys, time
+from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.sqlite import SqliteStore
 store = SqliteStore(sys.argv[1])
 for _ in range(2):

@@ -1,23 +1,44 @@
 """Calls that were begun, under their keys: what a journal writes and reads.
 
-A row is new, open or done, by its times alone. What an earlier boot had begun and not ended is in
-doubt from the opening on: that process cannot send any more.
+A row is new, open or done, by its times alone. One that is being made has a holder: the session of
+a process, and the number of the call there. While that process lives, nobody else makes the call,
+and it is in no doubt. When it has died, the doubt begins: nothing can be sent any more.
 
-Which calls are in flight is kept in memory: one process has the store, so no other can have any. A
-call ends with what runs it: one whose event loop was closed over it is in flight no more, and
-nobody will say so.
+What is in flight in this process is kept in memory too. A call ends with what runs it: one whose
+event loop was closed over it is in flight no more, and nobody will say so.
 """
 
+import itertools
 import sqlite3
 import threading
 from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 import msgspec
 
-from hardpoint.store.journal import Found, Intent, JournalEntry, Other, Standing, Unfound
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.store.journal import (
+    AbandonCall,
+    AdoptCall,
+    AnyCallStep,
+    BeginCall,
+    EndCall,
+    Found,
+    FreeCall,
+    Intent,
+    JournalEntry,
+    LeaveCall,
+    Other,
+    ResumeCall,
+    Standing,
+    Unfound,
+)
+from hardpoint.store.sqlite.sessions import LiveSession
 from hardpoint.store.statements import statements
+
+_MISSING_SECONDS: Final = 3.0
+"""How long a session's file may be missing; its process looks after it each second."""
 
 CallName = tuple[str, str]
 """Scope and key."""
@@ -37,34 +58,78 @@ def name_of(intent: Intent) -> CallName:
     return intent.scope, intent.key
 
 
-class CallRows:
-    """Acts on the writer's connection, inside its transaction."""
+class Mark(NamedTuple):
+    """Who makes a call: a session, and the call's number there."""
 
-    def __init__(self, connection: sqlite3.Connection, opened: Moment) -> None:
+    session: str
+    token: int
+
+
+class CallRows:
+    """Acts on the writer's connection, inside its transaction.
+
+    Args:
+        connection: the writer's.
+        opened: when the store was opened.
+        session: of this process; knows which others live.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, opened: Moment, session: LiveSession
+    ) -> None:
         self._connection = connection
         self._opened = opened
+        self._session = session
         self._doubts: dict[CallName, float] = {}
-        """Since when calls of this boot are in doubt, by the steady clock."""
+        """Since when calls are in doubt, by the steady clock; for those of before, the opening."""
+        self._missing: dict[str, float] = {}
+        """Since when a holder's file is not there."""
 
-    def begin(self, intent: Intent, now: Moment) -> JournalEntry:
+    def do(self, step: AnyCallStep, session: str, now: Moment) -> object:
+        """Write down what a session asks for; gives the answer, where there is one."""
+        intent, mark = step.intent, Mark(session, step.token)
+        match step:
+            case BeginCall():
+                return self._begin(intent, mark, now)
+            case ResumeCall():
+                self._resume(intent, mark)
+            case AdoptCall():
+                return self._adopt(intent, step.found, step.others, now)
+            case EndCall():
+                self._end(intent, step.result, step.subject, now)
+            case FreeCall():
+                self._delete("free", intent, mark)
+            case AbandonCall():
+                self._delete("abandon", intent, mark)
+                self._leave(intent, mark, now)
+            case LeaveCall():
+                self._leave(intent, mark, now)
+        return None
+
+    def _begin(self, intent: Intent, mark: Mark, now: Moment) -> JournalEntry:  # noqa: PLR0911 - one for each standing
         """Write the intent down where nothing is under its key; give what is."""
         name, job = name_of(intent), intent.job
         of_job = (None, None, None) if job is None else (job.event, job.handler, job.attempt)
         row = self._connection.execute(_SQL["get"], name).fetchone()
+        if row is None and job is not None and self._stray(intent, *of_job):
+            return JournalEntry(standing=Standing.STRAY)
         if row is None:
-            if job is not None and self._stray(intent, *of_job):
-                return JournalEntry(standing=Standing.STRAY)
-            mine = (intent.fingerprint, intent.likeness, *of_job, now.wall)
+            mine = (intent.fingerprint, intent.likeness, *of_job, now.wall, *mark)
             self._connection.execute(_SQL["begin"], (*name, *mine))
             return JournalEntry(standing=Standing.NEW, started_at=now.wall)
-        fingerprint, started_at, doubted_at, cleared, ended_at, result = row
+        fingerprint, started_at, doubted_at, cleared, ended_at, result, holder, token = row
         if fingerprint != intent.fingerprint:
             return JournalEntry(standing=Standing.OTHER)
         if ended_at is not None:
             return JournalEntry(
                 standing=Standing.DONE, result=result, started_at=started_at, ended_at=ended_at
             )
-        self._connection.execute(_SQL["take_up"], (*of_job, now.wall, *name))
+        if (holder, token) == mark and doubted_at is None:
+            # Whoever began it has not heard so, and asks again.
+            return JournalEntry(standing=Standing.NEW, started_at=started_at)
+        if holder is not None and holder != mark.session and not self._gone(holder, now):
+            return JournalEntry(standing=Standing.BUSY)
+        self._connection.execute(_SQL["take_up"], (*of_job, now.wall, *mark, *name))
         return JournalEntry(
             standing=Standing.OPEN,
             started_at=started_at,
@@ -72,18 +137,15 @@ class CallRows:
             cleared=bool(cleared),
         )
 
-    def resume(self, intent: Intent) -> None:
+    def _resume(self, intent: Intent, mark: Mark) -> None:
         """It is being sent from now on."""
-        self._doubts.pop(name_of(intent), None)
-        self._connection.execute(_SQL["resume"], name_of(intent))
+        name = name_of(intent)
+        if not self._connection.execute(_SQL["resume"], (*name, *mark)).rowcount:
+            raise StoreUnavailableError("the call has passed to another process meanwhile")
+        self._doubts.pop(name, None)
 
-    def adopt(
-        self,
-        intent: Intent,
-        found: Sequence[Found],
-        others: Sequence[Other],
-        sending: Mapping[CallName, bool],
-        now: Moment,
+    def _adopt(
+        self, intent: Intent, found: Sequence[Found], others: Sequence[Other], now: Moment
     ) -> Found | Unfound:
         """End it with the first found that no other key has.
 
@@ -95,17 +157,22 @@ class CallRows:
             found: what may be its effect.
             others: what may be it in words that the provider has changed; it is not, where another
                 call that is open looks just like it.
-            sending: the calls in flight, and whether they are being sent.
             now: when that is.
         """
         name = name_of(intent)
-        ids = msgspec.json.encode([one.subject for one in (*found, *others)]).decode()
         execute = self._connection.execute
+        ended = execute(_SQL["ended"], name).fetchone()
+        if ended is not None:  # it was adopted, and asks again
+            return Found(*ended)
+        ids = msgspec.json.encode([one.subject for one in (*found, *others)]).decode()
         taken = {row[0] for row in execute(_SQL["taken"], (intent.scope, ids))}
         free = [one for one in found if one.subject not in taken]
         group = (intent.scope, intent.likeness, intent.key)
-        alike = [(intent.scope, key) for (key,) in execute(_SQL["alike"], group)]
-        rival = any(sending.get(one) for one in alike)
+        alike = execute(_SQL["alike"], group).fetchall()
+        rival = any(
+            doubted_at is None and holder is not None and not self._gone(holder, now)
+            for _, doubted_at, holder in alike
+        )
         if not free or rival:
             (doubted_at,) = execute(_SQL["doubted_at"], name).fetchone()
             age = self._doubted(name, now, doubted_at)
@@ -114,35 +181,67 @@ class CallRows:
                 for one in others
             )
             return Unfound(rival=bool(free) and rival, doubt_seconds=age, strange=strange)
-        self.end(intent, free[0].result, free[0].subject, now)
+        self._end(intent, free[0].result, free[0].subject, now)
         execute(_SQL["doubt_anew"], (now.wall, *group))
-        self._doubts.update(dict.fromkeys(alike, now.steady))
+        self._doubts.update({(intent.scope, key): now.steady for key, _, _ in alike})
         return free[0]
 
-    def end(self, intent: Intent, result: bytes | None, subject: str | None, now: Moment) -> None:
-        """It was done."""
+    def _end(self, intent: Intent, result: bytes | None, subject: str | None, now: Moment) -> None:
+        """It was done, whoever holds it now."""
         name = name_of(intent)
         self._doubts.pop(name, None)
         self._connection.execute(_SQL["end"], (now.wall, result, subject, *name))
 
-    def free(self, intent: Intent) -> None:
+    def _delete(self, how: str, intent: Intent, mark: Mark) -> None:
         """It was not done."""
-        self._doubts.pop(name_of(intent), None)
-        self._connection.execute(_SQL["free"], name_of(intent))
-
-    def leave(self, intent: Intent, now: Moment) -> None:
-        """Nobody knows."""
         name = name_of(intent)
-        self._doubts.setdefault(name, now.steady)
-        self._connection.execute(_SQL["leave"], (now.wall, *name))
+        if self._connection.execute(_SQL[how], (*name, *mark)).rowcount:
+            self._doubts.pop(name, None)
+
+    def _leave(self, intent: Intent, mark: Mark, now: Moment) -> None:
+        """Nobody knows; since when, is kept from the first time on."""
+        name = name_of(intent)
+        if self._connection.execute(_SQL["leave"], (now.wall, *name, *mark)).rowcount:
+            self._doubts[name] = now.steady
+        else:
+            self._connection.execute(_SQL["let_go"], (*name, *mark))
 
     def take_over(self) -> None:
-        """Whatever an earlier boot had under way has ended somehow."""
+        """Whatever nobody holds who lives has ended somehow; nobody else's is touched."""
         self._connection.execute(_SQL["take_over"], (self._opened.wall,))
+        for holder in self._holders():
+            if not self._session.lives(holder):
+                self._bury(holder, self._opened)
+
+    def lost(self, now: Moment) -> list[str]:
+        """The holders that have died since the last look; outside a transaction, too."""
+        return [holder for holder in self._holders() if self._gone(holder, now)]
+
+    def bury(self, now: Moment) -> None:
+        """The calls of those that have died are in doubt from now on."""
+        for holder in self.lost(now):
+            self._bury(holder, now)
 
     def clear(self, event: str, handler: str | None) -> None:
         """Someone has looked at what a job's calls were parked for, and wants it done."""
         self._connection.execute(_SQL["clear"], (event, handler))
+
+    def _holders(self) -> list[str]:
+        return [holder for (holder,) in self._connection.execute(_SQL["holders"])]
+
+    def _bury(self, holder: str, now: Moment) -> None:
+        execute = self._connection.execute
+        held = execute(_SQL["held"], (holder,)).fetchall()
+        self._doubts.update(dict.fromkeys(held, now.steady))
+        execute(_SQL["bury"], (now.wall, holder))
+
+    def _gone(self, holder: str, now: Moment) -> bool:
+        """Whether a process is dead. Where its file was removed, that is known after a while."""
+        lives = self._session.lives(holder)
+        if lives is not None:
+            self._missing.pop(holder, None)
+            return not lives
+        return now.steady - self._missing.setdefault(holder, now.steady) >= _MISSING_SECONDS
 
     def _open(self, scope: str, likeness: bytes) -> bool:
         """Whether a call that looks like this may be in flight."""
@@ -167,10 +266,11 @@ class CallRows:
 class _CallInFlight:
     """One call between its beginning and its end."""
 
-    __slots__ = ("intent", "loop", "sending")
+    __slots__ = ("intent", "loop", "sending", "token")
 
-    def __init__(self, intent: Intent, loop: AbstractEventLoop | None) -> None:
+    def __init__(self, intent: Intent, token: int, loop: AbstractEventLoop | None) -> None:
         self.intent = intent
+        self.token = token
         self.loop = loop
         self.sending = True
 
@@ -184,6 +284,7 @@ class CallsInFlight:
     """The calls between their beginning and their end; for all threads and event loops."""
 
     def __init__(self) -> None:
+        self._tokens = itertools.count(1)
         self.forget()
 
     def forget(self) -> None:
@@ -198,29 +299,31 @@ class CallsInFlight:
         with self._lock:
             return {name: one.sending for name, one in self._calls.items() if not one.gone}
 
-    def enter(self, intent: Intent) -> bool:
-        """Begin one, which may be sent; False when it is in flight already."""
+    def enter(self, intent: Intent) -> int | None:
+        """Begin one, which may be sent; gives its number, or None when it is in flight already."""
         name = name_of(intent)
         with self._lock:
             found = self._calls.get(name)
             if found is not None:
                 if not found.gone:
-                    return False
+                    return None
                 self._given_up.append(found.intent)
-            self._calls[name] = _CallInFlight(intent, _get_running_loop())
-            return True
+            token = next(self._tokens)
+            self._calls[name] = _CallInFlight(intent, token, _get_running_loop())
+            return token
 
-    def holds(self, intent: Intent) -> bool:
-        """Whether one has begun, in this process."""
+    def token(self, intent: Intent) -> int | None:
+        """The number of one that has begun in this process; None when none has."""
         with self._lock:
-            return name_of(intent) in self._calls
+            found = self._calls.get(name_of(intent))
+            return None if found is None else found.token
 
     def mark(self, intent: Intent, *, sending: bool) -> None:
         """Say whether one that has begun may be sent now."""
         self._calls[name_of(intent)].sending = sending
 
-    def leave(self, intent: Intent) -> bool:
-        """One has ended; False when its key is another's now.
+    def leave(self, intent: Intent) -> int | None:
+        """One has ended; gives its number, or None when its key is another's now.
 
         It was given up for gone, or it is a forked child's copy of a call of the parent's.
         """
@@ -228,5 +331,15 @@ class CallsInFlight:
             others = [one for one in self._given_up if one is not intent]
             if len(others) < len(self._given_up):
                 self._given_up = others
-                return False
-            return self._calls.pop(name_of(intent), None) is not None
+                return None
+            found = self._calls.pop(name_of(intent), None)
+            return None if found is None else found.token
+
+    def take_gone(self) -> list[tuple[Intent, int]]:
+        """Those whose loop was closed over them, and their numbers: nobody will end them."""
+        with self._lock:
+            gone = [(name, one) for name, one in self._calls.items() if one.gone]
+            for name, one in gone:
+                del self._calls[name]
+                self._given_up.append(one.intent)
+            return [(one.intent, one.token) for _, one in gone]

@@ -23,6 +23,7 @@ from hardpoint.store.sqlite.jobs import Jobs, Operations
 from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.retention import Sweep
 from hardpoint.store.sqlite.schema import VERSION, migrate, next_boot, version_of
+from hardpoint.store.sqlite.sessions import LiveSession
 from hardpoint.store.sqlite.transaction import UserWrites
 
 COMPLAINT_SECONDS = 60.0
@@ -54,6 +55,7 @@ class Engine:
         retention: Retention | None,
         listeners: Listeners,
         kind: type[sqlite3.Connection],
+        session: LiveSession,
         known: tuple[int, int] | None = None,
     ) -> None:
         self._clock = clock
@@ -67,7 +69,8 @@ class Engine:
             path, gate=gate, busy=limits.busy, kind=kind, turn_seconds=limits.gate, known=known
         )
         connection = database.connection
-        self.calls = CallRows(connection, Moment(clock.now(), clock.monotonic()))
+        self._session = session
+        self.calls = CallRows(connection, self._moment(), session)
         try:
             self.boot = database.boot = self._take(database)
             self.completions = Completions(
@@ -86,6 +89,7 @@ class Engine:
             self.jobs = Jobs(connection, boot=self.boot, clock=clock)
             self._accepts = Accepts(connection, boot=self.boot, repeats=limits.repeats)
             self._guard = FileGuard(database)
+            session.sweep()
         except BaseException:
             database.close()
             raise
@@ -194,6 +198,18 @@ class Engine:
         self._keep(self._guard.check)
         self._keep(self._shorten)
         self._keep(self._retain)
+        self._keep(self.bury)
+
+    def bury(self) -> None:
+        """See whose processes have died: from now on their calls are in doubt."""
+        self._session.check()
+        now = self._moment()
+        if self.calls.lost(now):
+            self._database.transaction(lambda: self.calls.bury(now))
+            self._session.sweep()
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.monotonic())
 
     def _retain(self) -> None:
         sweep = self._sweep

@@ -1,120 +1,166 @@
 """The journal of calls in a SQLite store: for callers in its loop, or in threads of their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import final
+from typing import Any, Protocol, final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.journal import (
+    AbandonCall,
+    AdoptCall,
+    AnyCallStep,
+    BeginCall,
+    EndCall,
     Found,
+    FreeCall,
     Intent,
     JournalEntry,
+    LeaveCall,
     Other,
+    ResumeCall,
     Standing,
     Unfound,
     UnrecordableError,
 )
-from hardpoint.store.sqlite.calls import CallRows, Moment
-from hardpoint.store.sqlite.store import SqliteStore
+from hardpoint.store.sqlite.calls import CallsInFlight
+from hardpoint.store.sqlite.sessions import LiveSession
 
-_NEVER_WRITTEN = frozenset({Standing.DONE, Standing.OTHER, Standing.STRAY})
+_NOT_OURS = frozenset({Standing.DONE, Standing.OTHER, Standing.STRAY, Standing.BUSY})
+
+
+class CallBook(Protocol):
+    """Where a process has its calls written down, by its own hand or by another process's.
+
+    Attributes:
+        in_flight: the calls of this process.
+        session: its sign of life.
+    """
+
+    @property
+    def in_flight(self) -> CallsInFlight:
+        """The calls of this process."""
+        ...
+
+    @property
+    def session(self) -> LiveSession:
+        """The sign of life of this process."""
+        ...
+
+    async def call(self, step: AnyCallStep) -> Any:
+        """Have a step written down; gives the answer when it is durable.
+
+        Raises:
+            StoreUnavailableError: it is not, or nobody can tell.
+        """
+        ...
+
+    async def call_blocking(self, step: AnyCallStep) -> Any:
+        """The same for a thread without an event loop; it never suspends."""
+        ...
+
+    def post_call(self, step: AnyCallStep) -> None:
+        """The same without waiting: in its turn, before whatever is asked for next.
+
+        Raises:
+            StoreUnavailableError: it will not be done.
+        """
+        ...
+
+    def tell(self, event: object) -> None:
+        """Tell the listeners."""
+        ...
 
 
 @final
 class SqliteJournal:
-    """A `Journal` on a store that is open.
+    """A `Journal` on a store that is open, here or in another process.
 
     Args:
-        store: where.
+        book: where its calls are written down.
         blocking: to wait in a thread, under `BlockingRuntime`; else in the store's loop.
     """
 
-    def __init__(self, store: SqliteStore, *, blocking: bool = False) -> None:
-        self._store = store
-        self._submit = store.submit_blocking if blocking else store.submit
-        self._in_flight = store.in_flight
+    def __init__(self, book: CallBook, *, blocking: bool = False) -> None:
+        self._book = book
+        self._call = book.call_blocking if blocking else book.call
 
     async def begin(self, intent: Intent) -> JournalEntry:
         """Write the intent down, or tell what is there. After NEW and OPEN, say how it ended."""
-        calls, now = self._store.engine.calls, self._now()
-        if not self._in_flight.enter(intent):
+        book = self._book
+        for lost, number in book.in_flight.take_gone():
+            self._post(LeaveCall(lost, number))
+        token = book.in_flight.enter(intent)
+        if token is None:
             return JournalEntry(standing=Standing.BUSY)
-        made: list[JournalEntry] = []
-
-        def begin() -> JournalEntry:
-            made[:] = [calls.begin(intent, now)]
-            return made[0]
-
-        def undo(calls: CallRows) -> None:
-            if made and made[0].standing is Standing.NEW:
-                calls.free(intent)
-
         try:
-            entry = await self._submit(begin)
+            book.session.hold()
+            entry = await self._call(BeginCall(intent, token))
         except BaseException:  # it may be written all the same; nothing was sent
-            self._finally(intent, undo)
+            book.in_flight.leave(intent)
+            self._post(AbandonCall(intent, token))
             raise
-        if entry.standing in _NEVER_WRITTEN:
-            self._in_flight.leave(intent)
+        if entry.standing in _NOT_OURS:
+            book.in_flight.leave(intent)
         elif entry.standing is Standing.OPEN:
-            self._in_flight.mark(intent, sending=False)
+            book.in_flight.mark(intent, sending=False)
         return entry
 
     async def resume(self, intent: Intent) -> None:
         """What was open has not happened; it will be sent now."""
-        self._in_flight.mark(intent, sending=True)
-        await self._submit(self._store.engine.calls.resume, intent)
+        in_flight = self._book.in_flight
+        in_flight.mark(intent, sending=True)
+        await self._call(ResumeCall(intent, in_flight.token(intent) or 0))
 
     async def adopt(
         self, intent: Intent, found: Sequence[Found], others: Sequence[Other] = ()
     ) -> Found | Unfound:
         """Take the first that belongs to no other key for the effect, and end with it."""
-        sending, now = self._in_flight.sending, self._now()
-        calls = self._store.engine.calls
-        adopted = await self._submit(calls.adopt, intent, found, others, sending, now)
+        in_flight = self._book.in_flight
+        token = in_flight.token(intent) or 0
+        adopted = await self._call(AdoptCall(intent, token, tuple(found), tuple(others)))
         if isinstance(adopted, Found):
-            self._in_flight.leave(intent)
+            in_flight.leave(intent)
         return adopted
 
     async def end(
         self, intent: Intent, result: bytes | UnrecordableError, subject: str | None
     ) -> None:
         """It was done. Should the store not take it now, the key stays open: to be asked for."""
-        if not self._in_flight.holds(intent):
+        in_flight = self._book.in_flight
+        token = in_flight.token(intent)
+        if token is None:
             return  # the function has forked and returned twice: the parent's call is not ours
-        now = self._now()
         lost = isinstance(result, UnrecordableError)
-        kept = None if lost else result
+        ended = False
         try:
-            await self._submit(self._store.engine.calls.end, intent, kept, subject, now)
+            await self._call(EndCall(intent, token, None if lost else result, subject))
+            ended = True
         except StoreError as error:
             self._tell_lost(intent, error)
         else:
             if lost:
                 self._tell_lost(intent, result)
         finally:
-            self._in_flight.leave(intent)
+            if in_flight.leave(intent) is not None and not ended:
+                self._post(LeaveCall(intent, token))
 
     def free(self, intent: Intent) -> None:
         """It was not done: the key is as if it had never been used."""
-        self._finally(intent, lambda calls: calls.free(intent))
+        token = self._book.in_flight.leave(intent)
+        if token is not None:
+            self._post(FreeCall(intent, token))
 
     def leave(self, intent: Intent) -> None:
         """Nobody knows whether it was done. Since when, is kept from the first time on."""
-        now = self._now()
-        self._finally(intent, lambda calls: calls.leave(intent, now))
+        token = self._book.in_flight.leave(intent)
+        if token is not None:
+            self._post(LeaveCall(intent, token))
 
-    def _finally(self, intent: Intent, write: Callable[[CallRows], object]) -> None:
-        """Have the writer do it, in its turn: before whatever is asked of it next."""
-        if self._in_flight.leave(intent):
-            with suppress(StoreUnavailableError):  # the key stays open: in doubt when asked for
-                self._store.post(write, self._store.engine.calls)
+    def _post(self, step: AnyCallStep) -> None:
+        with suppress(StoreUnavailableError):  # the key stays open: in doubt when asked for
+            self._book.post_call(step)
 
     def _tell_lost(self, intent: Intent, error: Exception) -> None:
         told = ResultNotRecorded(scope=intent.scope, key=intent.key, error=str(error))
-        self._store.tell(told)
-
-    def _now(self) -> Moment:
-        clock = self._store.clock
-        return Moment(clock.now(), clock.monotonic())
+        self._book.tell(told)

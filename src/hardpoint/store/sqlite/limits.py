@@ -13,6 +13,7 @@ class StatementLimits(msgspec.Struct, frozen=True, kw_only=True):
         pending_bytes: their bodies.
         pending_seconds: how long the oldest of them may have waited.
         answer: seconds that who asks waits for an answer, and for the store to open or close.
+        call: seconds for what is written down of a call.
         lock_wait: seconds to wait for another process to let the store go.
         gate: seconds to wait for a block of the application that has the file.
         busy: seconds to wait for a lock that a program outside holds on the file.
@@ -32,6 +33,7 @@ class StatementLimits(msgspec.Struct, frozen=True, kw_only=True):
     pending_bytes: int = 64 << 20
     pending_seconds: float = 5.0
     answer: float = 30.0
+    call: float = 10.0
     lock_wait: float = 0.0
     gate: float = 5.0
     busy: float = 1.0

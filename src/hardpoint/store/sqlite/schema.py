@@ -7,7 +7,7 @@ from pathlib import Path
 from hardpoint.core.errors import StoreCorruptError
 from hardpoint.store.statements import schema_scripts
 
-VERSION = 4
+VERSION = 5
 
 _OURS = "select count(*) from sqlite_master where name like 'hardpoint\\_%' escape '\\'"
 

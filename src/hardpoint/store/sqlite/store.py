@@ -27,13 +27,15 @@ from hardpoint.store.driver import (
     WaitingLane,
 )
 from hardpoint.store.engine import Role, Unshared
+from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.retention import Retention
-from hardpoint.store.sqlite.calls import CallsInFlight
+from hardpoint.store.sqlite.calls import CallsInFlight, Moment
 from hardpoint.store.sqlite.engine import Engine
 from hardpoint.store.sqlite.files import LockFile
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.guard import refuse_inherited
 from hardpoint.store.sqlite.limits import StatementLimits
+from hardpoint.store.sqlite.sessions import LiveSession
 from hardpoint.store.sqlite.writer import Submission, Writer
 
 P = ParamSpec("P")
@@ -77,6 +79,7 @@ class SqliteStore(Unshared):
         self._engine: Engine | None = None
         self.in_flight = CallsInFlight()
         """The calls of this process that are written down in its journals."""
+        self.session = LiveSession(self.path)
         forget_in_child(self)
 
     @property
@@ -223,6 +226,13 @@ class SqliteStore(Unshared):
         Raises:
             StoreUnavailableError: not within `limits.answer`; it goes on meanwhile.
         """
+        try:
+            await self.let_go(clean=clean)
+        finally:
+            self.session.release()
+
+    async def let_go(self, *, clean: bool = True) -> None:
+        """The same for a process that goes on: another may have the file, this one's calls live."""
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.stop(clean=clean)
@@ -325,10 +335,13 @@ class SqliteStore(Unshared):
             StoreUnavailableError: no answer came within `limits.answer`. What was not begun by then
                 is not done; what was may be.
         """
+        return await self._submit(partial(function, *arguments, **options), self.limits.answer)
+
+    async def _submit(self, request: Callable[[], Any], seconds: float) -> Any:
         refuse_inside_block()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        submission = Submission(partial(function, *arguments, **options))
+        submission = Submission(request)
 
         def done(result: object) -> None:
             if not answer.done():
@@ -339,18 +352,25 @@ class SqliteStore(Unshared):
         def too_late() -> None:
             if not answer.done():
                 submission.given_up = True
-                answer.set_result(self._silent())
+                answer.set_result(self._silent(seconds))
 
         self._running().request(submission, done, loop)
-        patience = loop.call_later(self.limits.answer, too_late)
+        patience = loop.call_later(seconds, too_late)
         try:
             return _given(await answer)
         finally:
             patience.cancel()
 
-    async def submit_blocking(
-        self, function: Callable[P, T | Exception], *arguments: P.args, **options: P.kwargs
-    ) -> T:
+    async def call(self, step: AnyCallStep, session: str | None = None) -> Any:
+        """Have a step of a call written down; see `CallBook`.
+
+        Args:
+            step: what.
+            session: whose call it is; this process's own if nothing is said.
+        """
+        return await self._submit(self._written(step, session), self._call_seconds)
+
+    async def call_blocking(self, step: AnyCallStep) -> Any:
         """The same for a thread of its own, which waits; it never suspends.
 
         Raises:
@@ -367,12 +387,24 @@ class SqliteStore(Unshared):
             results.append(result)
             answered.set()
 
-        submission = Submission(partial(function, *arguments, **options))
+        submission = Submission(self._written(step, None))
         self._running().request(submission, done, None)
-        if not answered.wait(self.limits.answer):
+        if not answered.wait(self._call_seconds):
             submission.given_up = True
-            raise self._silent()
+            raise self._silent(self._call_seconds)
         return _given(results[0])
+
+    def post_call(self, step: AnyCallStep) -> None:
+        """The same without waiting; see `CallBook`."""
+        self.post(self._written(step, None))
+
+    @property
+    def _call_seconds(self) -> float:
+        return min(self.limits.answer, self.limits.call)
+
+    def _written(self, step: AnyCallStep, session: str | None) -> Callable[[], Any]:
+        now = Moment(self.clock.now(), self.clock.monotonic())
+        return partial(self.engine.calls.do, step, session or self.session.name, now)
 
     def post(self, function: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> None:
         """Have the writer call a function, and wait for nothing; any thread may.
@@ -389,9 +421,9 @@ class SqliteStore(Unshared):
         with suppress(StoreUnavailableError):  # it is closed, with every lease
             self.post(self.engine.jobs.release, leases)
 
-    def _silent(self) -> StoreUnavailableError:
+    def _silent(self, seconds: float) -> StoreUnavailableError:
         return StoreUnavailableError(
-            f"{self.path} did not answer within {self.limits.answer:g} s; look at its disk, which "
+            f"{self.path} did not answer within {seconds:g} s; look at its disk, which "
             "hangs or is very slow. What was asked may have been done all the same"
         )
 
@@ -425,6 +457,7 @@ class SqliteStore(Unshared):
                     retention=self._retention,
                     listeners=self.listeners,
                     kind=self._kind,
+                    session=self.session,
                     known=known,
                 )
         except BaseException:

@@ -1,0 +1,10 @@
+-- Whose a call is that was begun and has not ended: a session, which lives as long as its process,
+-- and the number of the call there. Nobody's is in doubt.
+alter table hardpoint_call add column holder text;
+alter table hardpoint_call add column token integer;
+create index hardpoint_call_holder on hardpoint_call (holder) where holder is not null;
+
+-- What an operator asked for has a name, so that it is not done again when it is asked for twice.
+alter table hardpoint_audit add column plan text;
+alter table hardpoint_audit add column made integer;
+create unique index hardpoint_audit_plan on hardpoint_audit (plan) where plan is not null;
