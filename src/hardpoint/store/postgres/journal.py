@@ -79,7 +79,7 @@ class PostgresJournal:
         self, intent: Intent, result: bytes | UnrecordableError, subject: str | None
     ) -> None:
         """It was done. Should the store not take it now, the key stays open: to be asked for."""
-        if not self._in_flight.holds(intent):
+        if self._in_flight.token(intent) is None:
             return  # the function has forked and returned twice: the parent's call is not ours
         lost = isinstance(result, UnrecordableError)
         kept = None if lost else result
