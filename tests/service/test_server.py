@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import functools
 import gc
 import json
@@ -20,7 +21,6 @@ import uvloop
 from hardpoint.core.errors import (
     ConfigurationError,
     StoreCorruptError,
-    StoreUnavailableError,
     TimedOutError,
 )
 from hardpoint.hub.events import HubFailed
@@ -39,6 +39,7 @@ from hardpoint.service.server import (
     serve,
 )
 from hardpoint.store.events import OwnerMissing
+from hardpoint.store.guests import Rank
 from hardpoint.webhooks.inbox import RequestsRefused
 
 SOON = Patience(soft_seconds=0.05, drain_seconds=10, handler_seconds=10, store_seconds=10)
@@ -73,9 +74,11 @@ def site(hub: Hub, signed) -> Callable[..., None]:
     async def play(scenario: Scenario, options: dict[str, Any]) -> None:
         is_ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         options = {"port": 0, "patience": SOON, "poll": 0.02, **options}
+        beside = options.pop("beside", contextlib.nullcontext())
         server = Server(hub, ready=is_ready.set_result, **options)
-        serving = asyncio.create_task(server.run())
-        async with asyncio.timeout(30), httpx2.AsyncClient(trust_env=False) as client:
+        client = httpx2.AsyncClient(trust_env=False)
+        async with asyncio.timeout(30), client, beside:
+            serving = asyncio.create_task(server.run())
             await asyncio.wait({serving, is_ready}, return_when=asyncio.FIRST_COMPLETED)
             if is_ready.done():
                 await scenario(Site(server, is_ready.result(), client, signed))
@@ -301,14 +304,74 @@ def test_a_store_that_breaks_makes_it_unready_until_it_is_open_again(site, hub, 
     site(scenario)
 
 
-def test_a_store_that_another_process_has_is_refused(site, hub):
-    async def scenario() -> None:
-        async with Hub(hub.settings):
-            serving = asyncio.create_task(Server(hub, port=0, admin_port=0).run())
-            with pytest.raises(StoreUnavailableError, match=f"in use by process {os.getpid()}"):
-                await asyncio.wait_for(serving, 20)
+@contextlib.asynccontextmanager
+async def started(hub: Hub, rank: Rank):
+    """Another process of the same store, which was there before."""
+    await hub.life.start(wait=False, rank=rank)
+    try:
+        yield
+    finally:
+        await hub.stop()
 
-    asyncio.run(scenario())
+
+@pytest.mark.parametrize("rank", [Rank.SCRIPT, Rank.WORKER])
+def test_it_takes_the_store_over_from_what_is_no_server(site, hub, rank):
+    handled: list[str] = []
+    other = Hub(hub.settings)
+    for one in (hub, other):
+        one.on("shop", name="handle")(lambda event, job: handled.append(event.vendor_id))
+
+    async def scenario(site: Site) -> None:
+        while not (hub.shared.owner and other.shared.owner_pid):
+            await asyncio.sleep(0.001)
+        assert (await site.post("evt_1")).status_code == 200
+        while not handled:
+            await asyncio.sleep(0.001)
+        assert (await site.readiness())["reasons"] == []
+
+    site(scenario, beside=started(other, rank))
+
+
+def test_beside_another_server_it_receives_and_is_there_to_follow(site, hub):
+    other = Hub(hub.settings)
+    other.on("shop", name="handle")(lambda event, job: None)
+
+    async def scenario(site: Site) -> None:
+        state = await site.readiness()
+        assert state["ready"]
+        assert state["reasons"] == [
+            f"owner: process {os.getpid()} has the store, and handles events"
+        ]
+        assert (await site.post("evt_1")).status_code == 200
+        await other.stop()
+        while not hub.shared.owner:
+            await asyncio.sleep(0.001)
+        assert (await site.readiness())["reasons"] == []
+        assert (await site.post("evt_1")).status_code == 200
+
+    site(scenario, beside=started(other, Rank.SERVER))
+
+
+@pytest.mark.parametrize("options", [{}, {"admin_port": 0}], ids=["alone", "administered"])
+def test_it_may_only_work_on_what_others_receive(site, hub, options):
+    handled: list[str] = []
+    hub.on("shop", name="handle")(lambda event, job: handled.append(event.vendor_id))
+    worker = Hub(hub.settings)
+
+    async def scenario(site: Site) -> None:
+        assert site.ready.url == ""
+        if site.ready.admin_url:
+            assert (await site.readiness())["ready"]
+        assert (runfile.read(path) is None) is (not options)
+        body, headers = site.signed("evt_1", now=time.time())
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        worker.receiver.submit("shop", raw, body, lambda _: None)
+        while not handled:
+            await asyncio.sleep(0.001)
+
+    path = runfile.path_of(hub.settings.store.path)
+    site(scenario, receives=False, beside=started(worker, Rank.WORKER), **options)
+    assert runfile.read(path) is None
 
 
 def test_a_stop_that_takes_too_long_ends_the_process(site, hub, told):

@@ -94,7 +94,7 @@ def serve(
         admin_host=admin_host,
         admin_port=admin_port,
         force_admin=force_admin,
-        hangup_stops=_on_a_terminal(),
+        hangup_stops=on_a_terminal(),
         ready=ready,
     )
     run(server)
@@ -109,7 +109,7 @@ def _port() -> int:
     return int(text or PORT)
 
 
-def _on_a_terminal() -> bool:
+def on_a_terminal() -> bool:
     """Whether a terminal that closes tells us by SIGHUP; not so where nohup has said otherwise."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return False

@@ -12,6 +12,7 @@ from hardpoint.cli.failures import usage
 COMMANDS: Final = {
     "init": "Write hardpoint.toml and a sample app.",
     "serve": "Receive webhooks and run their handlers.",
+    "work": "Run the handlers of what other processes receive.",
     "demo": "Play a shop's story: forged, repeated, crashed, nothing lost.",
     "trigger": "Send a sample event, signed as the vendor would.",
     "sign": "Sign a body as the vendor would.",

@@ -130,7 +130,7 @@ class Life:
 
     def take_up(self) -> None:
         """Run handlers, from now on."""
-        may = self._handling is None and not self._laying_down
+        may = self._handling is None and not self._laying_down and self._rank >= Rank.WORKER
         if may and self._tasks and self.waiting is None:
             if self._unfit:  # by what worked here before
                 self._unfit, self._hub.failure = False, None

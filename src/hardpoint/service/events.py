@@ -6,10 +6,10 @@ import msgspec
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """The server takes webhooks.
+    """The server takes webhooks, or handles those that others take.
 
     Attributes:
-        url: of the public listener, with the actual port.
+        url: of the public listener, with the actual port; empty where there is none.
         admin_url: of the admin listener, likewise.
         pid: of this process.
     """

@@ -172,6 +172,9 @@ class Readiness:
 
     def _hindrances(self) -> Iterator[str]:
         """What keeps events from being handled."""
+        shared = self._hub.shared
+        if shared.owner_pid is not None:
+            yield f"owner: process {shared.owner_pid} has the store, and handles events"
         yield from self._hub.worker.hindrances()
         circuits = self._hub.open_circuits()
         for name in circuits[:CIRCUITS_MAX]:

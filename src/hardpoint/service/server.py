@@ -1,4 +1,8 @@
-"""The server of a hub: two listeners in one loop, from the first socket to the last lease."""
+"""The server of a hub: two listeners in one loop, from the first socket to the last lease.
+
+It has the store, unless another of its rank has: then it receives for that one, and is there to
+take its place. Without a public listener it is the process in which handlers run, and no more.
+"""
 
 import asyncio
 import functools
@@ -10,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from socket import socket
 from typing import final
@@ -21,7 +25,6 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import (
     ConfigurationError,
     MisuseError,
-    StoreUnavailableError,
     TimedOutError,
 )
 from hardpoint.hub.asgi import InboxApp
@@ -39,6 +42,7 @@ from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
 from hardpoint.service.runfile import RunningServer
 from hardpoint.service.sockets import bind, bind_unix, is_loopback, url_of
+from hardpoint.store.guests import Rank
 from hardpoint.webhooks.calling import CANCEL_SECONDS, in_handler
 
 DESCRIPTORS_KEPT = 128
@@ -79,6 +83,7 @@ class Server:
         host: of the public listener.
         port: of the public listener; 0 takes a free one.
         uds: the path of a Unix socket that takes the place of `host` and `port`.
+        receives: False: there is no public listener, and an admin one only at an `admin_port`.
         admin_host: a loopback address, unless forced.
         admin_port: 0 takes a free one; None takes the port after the public one, and a free one
             beside a Unix socket.
@@ -101,6 +106,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 8000,
         uds: Path | None = None,
+        receives: bool = True,
         admin_host: str = "127.0.0.1",
         admin_port: int | None = None,
         force_admin: bool = False,
@@ -119,9 +125,10 @@ class Server:
                 fix="Leave it at 127.0.0.1; or force it (--force-admin): others then reach it",
             )
         self._hub = hub
-        self._address = uds or (host, port)
+        self._address = (uds or (host, port)) if receives else None
         beside = 0 if uds or not port else port + 1
-        self._admin_address = admin_host, beside if admin_port is None else admin_port
+        self._admin_address = (admin_host, beside if admin_port is None else admin_port)
+        self._administers = receives or admin_port is not None
         self._limits = affordable(limits or IngressLimits())
         self._patience = patience or Patience()
         self._hangup_stops = hangup_stops
@@ -152,12 +159,15 @@ class Server:
         def files() -> tuple[Path, ...]:
             return hub.settings.files()
 
-        with _bound(self._address, self._admin_address) as (public, admin):
+        with ExitStack() as bound:
+            public = self._address and bound.enter_context(_bound(self._address))
+            admin = None
+            if self._administers:
+                admin = bound.enter_context(bind(*self._admin_address, key="admin-port"))
             reloader = Reloader(hub.reload, files, listeners=hub.listeners, poll=self._poll)
             with self._signals(reloader), self._watched():
-                await hub.start(wait=False)
+                await hub.life.start(wait=False, rank=Rank.SERVER)
                 try:
-                    _refuse_guest(hub)
                     cut = await self._serve(public, admin, reloader)
                 finally:
                     await self._stop_hub()
@@ -165,36 +175,52 @@ class Server:
             raise hub.failure
         hub.listeners.emit(ServerStopped(connections_cut=cut))
 
-    async def _serve(self, public: socket, admin: socket, reloader: Reloader) -> int:
+    async def _serve(self, public: socket | None, admin: socket | None, reloader: Reloader) -> int:
         """From the first request taken to the last one answered; gives how many were cut off."""
         hub, patience = self._hub, self._patience
+        readiness = Readiness(hub, reloader, self._clock)
+        front, back = public and self._front(public), None
+        with ExitStack() as known:
+            if admin is not None:
+                back = self._back(admin, readiness, known.enter_context(self._found(public, admin)))
+            reloading = asyncio.create_task(reloader.run())
+            try:
+                for listener in filter(None, (back, front)):
+                    await listener.start()
+                ready = Ready(
+                    url=front.url if front else "",
+                    admin_url=back.url if back else "",
+                    pid=os.getpid(),
+                )
+                hub.listeners.emit(ready)
+                self._ready(ready)
+                await self._stopping.wait()
+                readiness.stopping = True
+                hub.listeners.emit(ServerStopping(reason=self._stop_reason))
+                if front is None:
+                    return 0
+                return await front.drain(soft=patience.soft_seconds, limit=patience.drain_seconds)
+            finally:
+                reloading.cancel()
+                for listener in filter(None, (front, back)):
+                    await listener.drain(soft=0, limit=0)
+
+    @contextmanager
+    def _found(self, public: socket | None, admin: socket) -> Generator[RunningServer]:
+        """The command line finds it, by its run file."""
         run = RunningServer(
             pid=os.getpid(),
             url=url_of(admin, reachable=True),
-            public=self._found_at(public),
+            public=self._found_at(public) if public else "",
             token=secrets.token_urlsafe(32),
             started_at=self._clock.now(),
         )
-        readiness = Readiness(hub, reloader, self._clock)
-        front, back = self._front(public), self._back(admin, readiness, run)
-        path = runfile.path_of(hub.settings.store.path)
+        path = runfile.path_of(self._hub.settings.store.path)
         runfile.write(path, run)
-        reloading = asyncio.create_task(reloader.run())
         try:
-            await back.start()
-            await front.start()
-            ready = Ready(url=front.url, admin_url=back.url, pid=run.pid)
-            hub.listeners.emit(ready)
-            self._ready(ready)
-            await self._stopping.wait()
-            readiness.stopping = True
-            hub.listeners.emit(ServerStopping(reason=self._stop_reason))
-            return await front.drain(soft=patience.soft_seconds, limit=patience.drain_seconds)
+            yield run
         finally:
-            reloading.cancel()
             runfile.remove(path, run)
-            for listener in (front, back):
-                await listener.drain(soft=0, limit=0)
 
     def _found_at(self, sock: socket) -> str:
         """Where another process on this machine finds the public listener."""
@@ -268,15 +294,6 @@ class Server:
         self.stop(number.name)
 
 
-def _refuse_guest(hub: Hub) -> None:
-    """A server of its own handles events, which only the process can that has the store."""
-    if not hub.shared.owner:
-        raise StoreUnavailableError(
-            f"{hub.settings.store.path} is in use by process {hub.shared.owner_pid}: stop that, or "
-            "let it serve alone"
-        )
-
-
 def serve(server: Server) -> None:
     """Run a server in a loop of its own, on uvloop where it is installed; raises as it does.
 
@@ -341,14 +358,10 @@ def affordable(limits: IngressLimits, descriptors: int | None = None) -> Ingress
     return msgspec.structs.replace(limits, connections=connections)
 
 
-@contextmanager
-def _bound(
-    public: tuple[str, int] | Path, admin: tuple[str, int]
-) -> Generator[tuple[socket, socket]]:
-    unix = isinstance(public, Path)
-    opened = bind_unix(public, key="uds") if unix else bind(*public, key="port")
-    with opened as front, bind(*admin, key="admin-port") as back:
-        yield front, back
+def _bound(public: tuple[str, int] | Path) -> AbstractContextManager[socket]:
+    if isinstance(public, Path):
+        return bind_unix(public, key="uds")
+    return bind(*public, key="port")
 
 
 def _uncounted(source: str, reason: str) -> None:
