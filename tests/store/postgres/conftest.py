@@ -127,6 +127,7 @@ class PostgresStage(Stage):
     """The same stage on a PostgreSQL database."""
 
     placeholder = "$1"
+    kind = PostgresStore
 
     def __init__(self, database: Database) -> None:
         database.reset()
@@ -140,7 +141,7 @@ class PostgresStage(Stage):
         self.settings = {"retention": None}
 
     def build(self) -> PostgresStore:
-        return PostgresStore(
+        return self.kind(
             self.url,
             clock=self.clock,
             listeners=Listeners(self.told.append),

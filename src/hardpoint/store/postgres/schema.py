@@ -5,7 +5,7 @@ from typing import Any
 from hardpoint.core.errors import StoreCorruptError
 from hardpoint.store.statements import schema_scripts
 
-VERSION = 2
+VERSION = 3
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('hardpoint schema', 0))"
 # By the catalogues' rows: `to_regclass` may remember what was not there before the lock was had.
@@ -48,14 +48,21 @@ def checked_version(found: str | None, *, ours: bool, schema: bool) -> int:
     return int(found)
 
 
-async def migrate(connection: Any) -> None:
+async def migrate(connection: Any) -> str:
     """Bring the tables up to this version; of many processes that start at once, one does it.
+
+    Returns:
+        What the store goes by.
 
     Raises:
         StoreCorruptError: of a newer version, or not ours.
     """
-    if await _version(connection) == VERSION:
-        return
+    if await _version(connection) < VERSION:
+        await _bring_up(connection)
+    return await connection.fetchval("select hardpoint.store()")
+
+
+async def _bring_up(connection: Any) -> None:
     async with connection.transaction():
         await connection.execute(_LOCK)
         version = await _version(connection)

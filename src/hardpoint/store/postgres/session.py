@@ -60,6 +60,7 @@ class PostgresSession:
         noticed: Callable[[], None],
     ) -> None:
         self.owner = owner
+        self.identity = ""
         self.jobs = JobStatements(owner)
         self.calls = CallStatements(owner, limits.expires)
         self._works = works
@@ -95,7 +96,7 @@ class PostgresSession:
             StoreCorruptError: not tables of ours, or of a newer version.
         """
         try:
-            await self._working.run(migrate)
+            self.identity = await self._working.run(migrate)
             if self._works:
                 await self.live()
         except BaseException:

@@ -91,6 +91,16 @@ class PostgresStore:
         """None: a database that fails comes back, and says then whether it can be relied on."""
         return None
 
+    @property
+    def owner(self) -> str:
+        """What this process goes by in the database, while the store is open."""
+        return self._running().session.owner
+
+    @property
+    def identity(self) -> str:
+        """What the store goes by, while it is open."""
+        return self._running().session.identity
+
     # Life
 
     async def open(self, role: Role = Role.SERVE) -> None:

@@ -1,0 +1,48 @@
+"""The engine that a URL `postgresql://...` names: the store with its journal, reader and blocks."""
+
+from typing import Any, final
+
+from hardpoint.core.errors import StoreError, UnsupportedError
+from hardpoint.store.driver import Lease
+from hardpoint.store.postgres.joining import PostgresBlock
+from hardpoint.store.postgres.journal import PostgresJournal
+from hardpoint.store.postgres.reader import PostgresReader
+from hardpoint.store.postgres.store import PostgresStore
+
+
+@final
+class PostgresEngine(PostgresStore):
+    """A `StoreEngine` in one PostgreSQL database; see `PostgresStore` for the arguments."""
+
+    def journal(self, *, blocking: bool = False) -> PostgresJournal:
+        """Where calls are written down; see `StoreEngine`."""
+        return PostgresJournal(self, blocking=blocking)
+
+    def reader(self) -> PostgresReader:
+        """Looks into the database without touching it; see `StoreEngine`."""
+        return PostgresReader(self.url)
+
+    def complete_in(self, lease: Lease, target: Any, *, started_at: float) -> PostgresBlock:
+        """See `PostgresBlock`."""
+        return PostgresBlock(self, lease, target, started_at=started_at)
+
+    def connect(self, *, timeout: float = 5.0, **options: Any) -> Any:
+        """None is made here: any driver's own do.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "hub.connect() is for a store in SQLite; on PostgreSQL connect with asyncpg, psycopg "
+            "or SQLAlchemy, as the application does anyway"
+        )
+
+    def prepare_engine(self, engine: Any) -> None:
+        """Nothing needs to be done to it.
+
+        Raises:
+            StoreError: its database is not PostgreSQL.
+        """
+        dialect = getattr(engine, "sync_engine", engine).dialect.name
+        if dialect != "postgresql":
+            raise StoreError(f"the engine is for {dialect}, and the store is PostgreSQL")
