@@ -21,6 +21,12 @@ def file(tmp_path):
     return file
 
 
+@pytest.fixture
+def another(file):
+    """Opens the same rows once more."""
+    return lambda: VaultFile(file.path)
+
+
 @pytest.fixture(params=["memory", "file"])
 def store(request, file):
     return MemoryIdentityStore() if request.param == "memory" else SigninStore(file, BlockingWork())
@@ -109,8 +115,8 @@ def test_sessions_end_by_user_and_by_the_issuers_session(store):
     assert run(store.find_session("s-4")) is not None
 
 
-def test_flows_and_sessions_outlive_a_restart_and_are_shared(file):
-    before, after = (SigninStore(VaultFile(file.path), BlockingWork()) for _ in range(2))
+def test_flows_and_sessions_outlive_a_restart_and_are_shared(another):
+    before, after = (SigninStore(another(), BlockingWork()) for _ in range(2))
     put(before, flow("k-1"))
     run(before.put_session(session("s-1")))
     assert run(after.find_session("s-1")).user == "ada"
@@ -118,12 +124,12 @@ def test_flows_and_sessions_outlive_a_restart_and_are_shared(file):
     assert run(before.take_flow("k-1")) is False
 
 
-def test_of_many_at_once_one_takes_a_flow(file):
+def test_of_many_at_once_one_takes_a_flow(file, another):
     put(SigninStore(file, BlockingWork()), flow("k-1"))
     together, taken = threading.Barrier(8), []
 
     def take():
-        store = SigninStore(VaultFile(file.path), BlockingWork())
+        store = SigninStore(another(), BlockingWork())
         together.wait()
         taken.append(run(store.take_flow("k-1")))
 

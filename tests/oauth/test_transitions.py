@@ -63,7 +63,7 @@ def step(entry):
         ({"state": "disconnected", "attempt_at": NOW}, {"resend": True}, Next.NOTHING),
         ({"lease_until": NOW + 30}, {"asked": True}, Next.WAIT),
         ({"lease_until": NOW}, {}, Next.SEND),
-        ({"lease_until": NOW + 61}, {}, Next.SEND),
+        ({"lease_until": NOW + 66}, {}, Next.SEND),
         ({"retry_at": NOW + 5}, {}, Next.NOTHING),
         ({"retry_at": NOW + 5}, {"asked": True}, Next.SEND),
         ({"retry_at": NOW}, {}, Next.SEND),

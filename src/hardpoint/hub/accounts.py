@@ -126,8 +126,8 @@ class Accounts:
 
     async def close(self) -> None:
         """Let what is under way come to its end."""
-        await self.vault.close()
         await self._work.close()
+        await self.vault.close()
         await self._asking.close()
         await self._looking.close()
         self._refreshing.close()

@@ -18,7 +18,7 @@ from hardpoint.oauth.sealing import Envelope
 from hardpoint.oauth.spool import Spool
 from hardpoint.oauth.transitions import Timing
 from hardpoint.runtime.clocks import Timekeeper
-from hardpoint.store.vault import VaultFile
+from hardpoint.store.vault import VaultTables
 
 
 @final
@@ -26,7 +26,7 @@ from hardpoint.store.vault import VaultFile
 class OAuthEffects:
     """A file and its keys, clients and the way to their providers, time and randomness."""
 
-    file: VaultFile
+    file: VaultTables
     envelope: Envelope
     spool: Spool
     clients: Mapping[str, Client]

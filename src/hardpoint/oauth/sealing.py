@@ -18,8 +18,8 @@ from hardpoint.store.vault import (
     ConnectionRow,
     CredentialRow,
     SlotKey,
-    VaultFile,
     VaultRows,
+    VaultTables,
 )
 
 _NONCE_BYTES = 12
@@ -244,7 +244,7 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True):
     idle: tuple[str, ...]
 
 
-def rotate(file: VaultFile, envelope: Envelope) -> Rotated:
+def rotate(file: VaultTables, envelope: Envelope) -> Rotated:
     """Wrap every data key with the keyring's first key; repeat it after a crash.
 
     Raises:
@@ -267,7 +267,7 @@ def rotate(file: VaultFile, envelope: Envelope) -> Rotated:
         count += len(batch)
 
 
-def check_keys(file: VaultFile, keyring: Keyring) -> None:
+def check_keys(file: VaultTables, keyring: Keyring) -> None:
     """See that each id means the key that the vault knows by it.
 
     Raises:

@@ -17,7 +17,7 @@ from hardpoint.oauth.effects import ENTROPY, Entropy, derived, digest, equal, se
 from hardpoint.oauth.flow import Flow
 from hardpoint.oauth.identity import Identity
 from hardpoint.runtime.work import Work
-from hardpoint.store.vault.file import VaultFile
+from hardpoint.store.vault import VaultTables
 from hardpoint.store.vault.signin import SigninRows
 
 IDLE_SECONDS = 12 * 3600.0
@@ -238,7 +238,7 @@ class SigninStore:
         work: where its short transactions are done.
     """
 
-    def __init__(self, file: VaultFile, work: Work) -> None:
+    def __init__(self, file: VaultTables, work: Work) -> None:
         self._file = file
         self._work = work
 

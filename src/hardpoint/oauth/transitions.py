@@ -18,6 +18,8 @@ RETRY_SECONDS = 5.0
 RETRY_SECONDS_MAX = 6 * 3600.0
 CLIENT_RETRY_SECONDS = 60.0
 _GRACE_MARGIN = 10.0
+_CLOCKS_APART = 5.0
+"""What the clocks of several machines may differ by."""
 """Of a grace's seconds, those that a request may take to get there."""
 
 
@@ -106,7 +108,7 @@ def next_step(
 
 def leased(row: ConnectionRow, now: float, lease: float) -> bool:
     """Whether somebody renews it now."""
-    return row.lease_until is not None and now < row.lease_until <= now + lease
+    return row.lease_until is not None and now < row.lease_until <= now + lease + _CLOCKS_APART
 
 
 def harmless(entry: ProviderEntry, attempt_at: float, now: float) -> bool:

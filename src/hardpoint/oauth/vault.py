@@ -41,7 +41,7 @@ from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 from hardpoint.runtime.work import ThreadWork, Work
-from hardpoint.store.vault import SlotKey, VaultFile
+from hardpoint.store.vault import SlotKey, VaultFile, VaultTables
 
 TENANT = "default"
 SLOT = "main"
@@ -67,7 +67,7 @@ class Vault:
         listeners: told `ConnectionChanged`, `TokenRefreshed`, `TokenSpooled`, `ClientRefused` and
             `ClientAccepted`.
         timing: how long things may take.
-        file: in place of `path`, for tests.
+        file: in place of the file at `path`: another that keeps its rows.
 
     Raises (every verb):
         InvalidRequestError: a name is malformed.
@@ -89,16 +89,16 @@ class Vault:
         ids: Ids | None = None,
         listeners: Listeners | None = None,
         timing: Timing = _DEFAULT,
-        file: VaultFile | None = None,
+        file: VaultTables | None = None,
     ) -> None:
         self.listeners = Listeners() if listeners is None else listeners
         # Not a copy: those that describe themselves are added once they were asked.
         self._clients: Mapping[str, Client] = {} if clients is None else clients
         self._unmet = unmet
         self._work = work or ThreadWork()
-        self._clock = clock or SystemClock()
         random = random or randomness.random
         self._file = file or VaultFile(path, busy=timing.busy, listeners=self.listeners)
+        self._clock = self._file.timed(clock or SystemClock())
         self._envelope = Envelope(keyring)
         self._own: BlockingTransport | None = None
         if transport is None:
@@ -138,6 +138,7 @@ class Vault:
     async def close(self) -> None:
         """Let refreshes under way come to their end."""
         await self._work.close()
+        self._file.close()
         if self._own is not None:
             self._own.close()
 

@@ -89,6 +89,12 @@ class Database:
             "audit",
             "process",
             "call",
+            "connection",
+            "credential",
+            "key",
+            "client",
+            "flow",
+            "session",
         ]
         self.beside.execute("".join(f"delete from hardpoint.{table};" for table in tables))
         self.beside.execute("drop table if exists orders")

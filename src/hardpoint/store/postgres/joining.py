@@ -109,20 +109,23 @@ class PostgresBlock:
             )
         try:
             await target.begin()
-            try:
-                found = await target.run(_STORE)
-            except Exception as error:
-                raise StoreMisuseError(
-                    f"the connection is not on the store's database, or may not use the schema "
-                    f"hardpoint there: {error}"
-                ) from error
-            if found != identity:
-                raise StoreMisuseError("the connection is on the database of another store")
+            await self._refuse_other_store(identity)
             await target.run(_MINE)
         except BaseException:
             await target.roll_back()
             raise
         return target.given
+
+    async def _refuse_other_store(self, identity: str) -> None:
+        try:
+            found = await self._target.run(_STORE)
+        except Exception as error:
+            raise StoreMisuseError(
+                f"the connection is not on the store's database, or may not use the schema "
+                f"hardpoint there: {error}"
+            ) from error
+        if found != identity:
+            raise StoreMisuseError("the connection is on the database of another store")
 
     async def _leave(self, error: BaseException | None) -> None:
         if os.getpid() != self._process:

@@ -5,7 +5,7 @@ from typing import Any
 from hardpoint.core.errors import StoreCorruptError
 from hardpoint.store.statements import schema_scripts
 
-VERSION = 3
+VERSION = 4
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('hardpoint schema', 0))"
 # By the catalogues' rows: `to_regclass` may remember what was not there before the lock was had.
@@ -69,6 +69,23 @@ async def _bring_up(connection: Any) -> None:
         for script in schema_scripts("hardpoint.store.postgres")[version:]:
             await connection.execute(script)
         await connection.execute(_WRITE, str(VERSION))
+
+
+def migrate_blocking(connection: Any) -> None:
+    """The same with a connection of psycopg's that commits by itself.
+
+    Raises:
+        StoreCorruptError: of a newer version, or not ours.
+    """
+    with connection.transaction():
+        connection.execute(_LOCK)
+        ours, schema = connection.execute(TABLES).fetchone()
+        found = connection.execute(READ).fetchone() if ours else None
+        version = checked_version(found[0] if found else None, ours=ours, schema=schema)
+        for script in schema_scripts("hardpoint.store.postgres")[version:]:
+            connection.execute(script)
+        if version < VERSION:
+            connection.execute(_WRITE.replace("$1", "%s"), (str(VERSION),))
 
 
 async def _version(connection: Any) -> int:

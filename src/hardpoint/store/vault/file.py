@@ -15,6 +15,7 @@ from typing import Final, final
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import undivided
+from hardpoint.runtime.clocks import Timekeeper
 from hardpoint.store.events import VaultAvailable, VaultUnavailable
 from hardpoint.store.sqlite.files import (
     WriteFault,
@@ -69,6 +70,10 @@ class VaultFile:
         self._failing = False
         self._inode: tuple[int, int] | None = None
 
+    def timed(self, clock: Timekeeper) -> Timekeeper:
+        """The machine's own: all who have the file open share it."""
+        return clock
+
     def open(self) -> None:
         """Find the tables, make them, or bring them up to this version.
 
@@ -111,6 +116,9 @@ class VaultFile:
             connection.execute("begin")
             yield VaultRows(connection, _sql())
             connection.execute("rollback")
+
+    def close(self) -> None:
+        """Nothing is kept between transactions."""
 
     @contextmanager
     def _connected(self) -> Generator[sqlite3.Connection]:
@@ -163,4 +171,4 @@ class VaultFile:
 
 @cache
 def _sql() -> dict[str, str]:
-    return dict(statements("vault", PACKAGE))
+    return {**statements("vault", PACKAGE), **statements("signin", PACKAGE)}

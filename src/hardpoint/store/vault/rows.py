@@ -1,6 +1,5 @@
 """The vault's rows, as values, and the statements that read and write them."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, final
 
@@ -79,11 +78,16 @@ class ClientRow(msgspec.Struct, frozen=True, kw_only=True):
 
 @final
 class VaultRows:
-    """The tables within one transaction."""
+    """The tables within one transaction.
+
+    Args:
+        connection: of `sqlite3` or psycopg.
+        sql: the statements, also those of `SigninRows`, as that library takes them.
+    """
 
     __slots__ = ("_connection", "_sql")
 
-    def __init__(self, connection: sqlite3.Connection, sql: Mapping[str, str]) -> None:
+    def __init__(self, connection: Any, sql: Mapping[str, str]) -> None:
         self._connection = connection
         self._sql = sql
 

@@ -1,13 +1,10 @@
 """The rows of flows under way and of sessions, as plain facts by column."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any, Final, final
+from typing import Any, final
 
-from hardpoint.store.statements import statements
 from hardpoint.store.vault.rows import VaultRows
 
-_PACKAGE: Final = "hardpoint.store.vault"
 SignInFacts = Mapping[str, Any]
 
 
@@ -19,10 +16,11 @@ class SigninRows:
         rows: of that transaction.
     """
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_sql")
 
     def __init__(self, rows: VaultRows) -> None:
         self._connection = rows._connection
+        self._sql = rows._sql
 
     def put_flow(self, flow: SignInFacts, *, most: int, now: float) -> None:
         """Keep one; drop those that have expired, and the oldest of its browser beyond `most`."""
@@ -56,15 +54,10 @@ class SigninRows:
         return self._changed(statement, values)
 
     def _changed(self, statement: str, values: Sequence[object] | SignInFacts) -> int:
-        return self._connection.execute(_sql()[statement], values).rowcount
+        return self._connection.execute(self._sql[statement], values).rowcount
 
     def _one(self, statement: str, key: str) -> dict[str, Any] | None:
-        cursor = self._connection.execute(_sql()[statement], (key,))
+        cursor = self._connection.execute(self._sql[statement], (key,))
         names = [column[0] for column in cursor.description]
         row = cursor.fetchone()
         return None if row is None else dict(zip(names, row, strict=True))
-
-
-@cache
-def _sql() -> dict[str, str]:
-    return dict(statements("signin", _PACKAGE))

@@ -9,7 +9,7 @@ delete from hardpoint_flow where browser = :browser and key not in (
 
 -- name: put_flow
 insert into hardpoint_flow (
-    key, kind, provider, browser, salt, return_to, scopes, user, connection, account, age_max,
+    key, kind, provider, browser, salt, return_to, scopes, "user", connection, account, age_max,
     expires_at
 ) values (
     :key, :kind, :provider, :browser, :salt, :return_to, :scopes, :user, :connection, :account,
@@ -27,7 +27,7 @@ delete from hardpoint_session where idle_until <= ?
 
 -- name: put_session
 insert into hardpoint_session (
-    key, user, created_at, seen_at, idle_until, absolute_until, issuer, subject, issuer_session
+    key, "user", created_at, seen_at, idle_until, absolute_until, issuer, subject, issuer_session
 ) values (
     :key, :user, :created_at, :seen_at, :idle_until, :absolute_until, :issuer, :subject,
     :issuer_session
@@ -43,7 +43,7 @@ select * from hardpoint_session where key = ?
 delete from hardpoint_session where key = ?
 
 -- name: end_sessions_of
-delete from hardpoint_session where user = ?
+delete from hardpoint_session where "user" = ?
 
 -- name: end_issuer_session
 delete from hardpoint_session where issuer = ? and issuer_session = ?

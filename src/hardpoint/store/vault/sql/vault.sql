@@ -50,7 +50,7 @@ select distinct key_id from hardpoint_credential
 select key_check from hardpoint_key where id = ?
 
 -- name: add_key
-insert or ignore into hardpoint_key (id, key_check) values (?, ?)
+insert into hardpoint_key (id, key_check) values (?, ?) on conflict do nothing
 
 -- name: drop_keys
 delete from hardpoint_key where id not in (select key_id from hardpoint_credential)
