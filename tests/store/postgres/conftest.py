@@ -79,23 +79,10 @@ class Database:
             for script in schema_scripts("hardpoint.store.postgres"):
                 self.beside.execute(script)
             self.beside.execute(f"insert into hardpoint.meta values ('schema', '{VERSION}')")
-        tables = [
-            "event",
-            "content",
-            "job",
-            "attempt",
-            "dead",
-            "refused",
-            "audit",
-            "process",
-            "call",
-            "connection",
-            "credential",
-            "key",
-            "client",
-            "flow",
-            "session",
-        ]
+        tables = (
+            *("event", "content", "job", "attempt", "dead", "refused", "audit", "process", "call"),
+            *("connection", "credential", "key", "client", "flow", "session"),
+        )
         self.beside.execute("".join(f"delete from hardpoint.{table};" for table in tables))
         self.beside.execute("drop table if exists orders")
         self.set_clock()

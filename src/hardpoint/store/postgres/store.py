@@ -7,7 +7,7 @@ from asyncio import _get_running_loop
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import Any, TypeVar, final
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from hardpoint.core.effects import Clock
@@ -41,7 +41,6 @@ T = TypeVar("T")
 CallWork = Callable[[CallStatements, Any], Awaitable[T]]
 
 
-@final
 class PostgresStore:
     """An `InboxStore` in one PostgreSQL database, for any number of processes.
 
