@@ -29,7 +29,7 @@ class Vault:
         listeners: told `ConnectionChanged`, `TokenRefreshed`, `TokenSpooled`, `ClientRefused` and
             `ClientAccepted`.
         timing: how long things may take.
-        file: in place of `path`, for tests.
+        file: in place of the file at `path`: another that keeps its rows.
 
     Raises (every verb):
         InvalidRequestError: a name is malformed.
