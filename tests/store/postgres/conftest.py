@@ -19,11 +19,11 @@ import pytest
 from tests.store.conftest import EventMaker, Stage
 
 from hardpoint.core.events import Listeners
-from hardpoint.store.postgres.journal import PostgresJournal
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.reader import PostgresReader
 from hardpoint.store.postgres.schema import VERSION
 from hardpoint.store.postgres.store import PostgresStore
+from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.statements import schema_scripts
 from hardpoint.testing.clock import ManualClock
 
@@ -103,6 +103,10 @@ class Database:
         return self.beside.execute("select to_regclass('hardpoint.meta') is null").fetchone()[0]
 
 
+async def _nothing(_: Any) -> None:
+    """Only waits for its turn."""
+
+
 class DatabaseClock:
     """A `ManualClock` that the database goes by too; a jump is this host's alone."""
 
@@ -110,8 +114,14 @@ class DatabaseClock:
         self.now, self.monotonic = database.clock.now, database.clock.monotonic
         self.jump = database.clock.jump
         self._database = database
+        self.stores: list[PostgresStore] = []
 
     def advance(self, seconds: float) -> None:
+        """Once all that was asked of the journals before has been written down."""
+        for store in self.stores:
+            if store._opened is not None and store._opened.ready:
+                turn = store._opened.session._journalling.run(_nothing)
+                store._opened.thread.submit(turn).result(20)
         self._database.clock.advance(seconds)
         self._database.set_clock()
 
@@ -134,13 +144,15 @@ class PostgresStage(Stage):
         self.settings = {"retention": None}
 
     def build(self) -> PostgresStore:
-        return self.kind(
+        made = self.kind(
             self.url,
             clock=self.clock,
             listeners=Listeners(self.told.append),
             limits=PostgresLimits(**self.limits),
             **self.settings,
         )
+        self.clock.stores.append(made)
+        return made
 
     async def opened(self) -> PostgresStore:
         store = self.build()
@@ -161,8 +173,8 @@ class PostgresStage(Stage):
                 f"update hardpoint.{table} set owner = gen_random_uuid() where owner is not null"
             )
 
-    def journal(self, store: Any, *, blocking: bool = False) -> PostgresJournal:
-        return PostgresJournal(store, blocking=blocking)
+    def journal(self, store: Any, *, blocking: bool = False) -> SqliteJournal:
+        return SqliteJournal(store, blocking=blocking)
 
     def reader(self, store: Any) -> PostgresReader:
         return PostgresReader(self.database.url)

@@ -4,11 +4,26 @@ A call in flight belongs to a process, and has a number there: `token`. When the
 the call is in doubt from then on.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, final
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.journal import Found, Intent, JournalEntry, Other, Standing, Unfound
+from hardpoint.store.journal import (
+    AbandonCall,
+    AdoptCall,
+    AnyCallStep,
+    BeginCall,
+    EndCall,
+    Found,
+    FreeCall,
+    Intent,
+    JournalEntry,
+    LeaveCall,
+    Other,
+    ResumeCall,
+    Standing,
+    Unfound,
+)
 from hardpoint.store.keys import dedupe_hash, storable
 from hardpoint.store.statements import statements
 
@@ -35,6 +50,32 @@ class CallStatements:
     def __init__(self, owner: str, expires: float) -> None:
         self._owner = owner
         self._long_dead = LONG_DEAD * expires
+
+    async def do(self, connection: Any, step: AnyCallStep, *, ago: float = 0.0) -> Any:
+        """Write a step down; safe to do twice.
+
+        Args:
+            connection: where.
+            step: what.
+            ago: how many seconds ago it was asked for.
+        """
+        intent, token = step.intent, step.token
+        match step:
+            case BeginCall():
+                return await self.begin(connection, intent, token)
+            case ResumeCall():
+                await self.resume(connection, intent, token)
+            case AdoptCall():
+                return await self.adopt(connection, intent, step.found, step.others)
+            case EndCall():
+                await self.end(connection, intent, step.result, step.subject)
+            case FreeCall():
+                await self.free(connection, intent, token)
+            case LeaveCall():
+                await self.leave(connection, intent, token, ago)
+            case AbandonCall():
+                await self.undo(connection, intent, token)
+        return None
 
     async def begin(self, connection: Any, intent: Intent, token: int) -> JournalEntry:
         """Write the intent down where nothing is under its key; give what is. Safe to do twice."""
@@ -103,12 +144,7 @@ class CallStatements:
             raise StoreUnavailableError("the call has passed to another process: nothing was sent")
 
     async def adopt(
-        self,
-        connection: Any,
-        intent: Intent,
-        found: Sequence[Found],
-        others: Sequence[Other],
-        sending: Collection[bytes],
+        self, connection: Any, intent: Intent, found: Sequence[Found], others: Sequence[Other]
     ) -> Found | Unfound:
         """End it with the first found that no other key has; see the journal on SQLite.
 
@@ -123,7 +159,7 @@ class CallStatements:
             for one in found:
                 if mine == _subject(intent, one.subject):
                     return one  # the answer to the first try was lost
-            alike = await connection.fetch(_SQL["alike"], *group, self._owner, [*sending])
+            alike = await connection.fetch(_SQL["alike"], *group)
             rival = any(row["rival"] for row in alike)
             looks = [one.likeness for one in others]
             rows = await connection.fetch(_SQL["open"], scope, looks)
@@ -155,9 +191,9 @@ class CallStatements:
         """It was not done."""
         await connection.execute(_SQL["free"], call_name(intent), token, self._owner)
 
-    async def leave(self, connection: Any, intent: Intent, token: int) -> None:
+    async def leave(self, connection: Any, intent: Intent, token: int, ago: float = 0.0) -> None:
         """Nobody knows."""
-        await connection.execute(_SQL["leave"], call_name(intent), token, self._owner)
+        await connection.execute(_SQL["leave"], call_name(intent), token, self._owner, ago)
 
     async def undo(self, connection: Any, intent: Intent, token: int) -> None:
         """It was not begun after all: what is new goes, and what was open before stays so."""
@@ -167,6 +203,14 @@ class CallStatements:
     async def let_go(self, connection: Any) -> None:
         """The process ends."""
         await connection.execute(_SQL["let_go"], self._owner)
+
+
+@final
+class SignOfLife:
+    """This process gives its signs of life by beats, from its first call on."""
+
+    def hold(self) -> None:
+        """Be seen to live: done with the call."""
 
 
 async def clear(connection: Any, event: str, handler: str | None) -> None:

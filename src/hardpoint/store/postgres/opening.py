@@ -5,18 +5,18 @@ from typing import Any, final
 from hardpoint.core.errors import StoreError, UnsupportedError
 from hardpoint.store.driver import Lease
 from hardpoint.store.postgres.joining import PostgresBlock
-from hardpoint.store.postgres.journal import PostgresJournal
 from hardpoint.store.postgres.reader import PostgresReader
 from hardpoint.store.postgres.store import PostgresStore
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 
 @final
 class PostgresEngine(PostgresStore):
     """A `StoreEngine` in one PostgreSQL database; see `PostgresStore` for the arguments."""
 
-    def journal(self, *, blocking: bool = False) -> PostgresJournal:
+    def journal(self, *, blocking: bool = False) -> SqliteJournal:
         """Where calls are written down; see `StoreEngine`."""
-        return PostgresJournal(self, blocking=blocking)
+        return SqliteJournal(self, blocking=blocking)
 
     def reader(self) -> PostgresReader:
         """Looks into the database without touching it; see `StoreEngine`."""

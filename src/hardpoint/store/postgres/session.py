@@ -13,6 +13,7 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, Claim, Completed, Completion, Lease, NewEvent, Stored
 from hardpoint.store.events import BatchCommitted, BatchFailed
+from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.postgres.accepts import AcceptStatements
 from hardpoint.store.postgres.calls import CallStatements
 from hardpoint.store.postgres.completions import CompletionStatements
@@ -86,7 +87,7 @@ class PostgresSession:
         self._notice: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
         self._waking = asyncio.Lock()
-        self._unsaid: list[LinkWork[Any]] = []
+        self._unsaid: list[tuple[AnyCallStep, float]] = []
 
     async def open(self) -> None:
         """Bring the tables up, and begin to live. Nobody's lease is touched.
@@ -136,28 +137,35 @@ class PostgresSession:
 
     # Calls
 
-    async def call(self, work: LinkWork[T]) -> T:
-        """Do some work on the journal, which is safe to do twice.
+    async def call(self, step: AnyCallStep) -> Any:
+        """Write a step of a call down.
 
         A call in flight belongs to a process that gives signs of life, so this one begins to.
         """
         await self.live()
         if self.fenced:
             await self.beat()
-        return await self._journalling.run(work, patience=self._limits.pending_seconds)
+        return await self._journalling.run(
+            lambda connection: self.calls.do(connection, step),
+            patience=self._limits.pending_seconds,
+        )
 
-    async def post(self, work: LinkWork[Any]) -> None:
-        """Do some that nobody waits for; what fails now is done later."""
+    async def post(self, step: AnyCallStep, at: float) -> None:
+        """Write one down that nobody waits for, as of then; what fails now is done later."""
+
+        async def write(connection: Any) -> None:
+            await self.calls.do(connection, step, ago=self._clock.monotonic() - at)
+
         try:
-            await self._journalling.run(work)
+            await self._journalling.run(write)
         except StoreUnavailableError:
-            self._unsaid.append(work)
+            self._unsaid.append((step, at))
 
     async def _say(self) -> None:
         """Do what was not done."""
         unsaid, self._unsaid = self._unsaid, []
-        for work in unsaid:
-            await self.post(work)
+        for step, at in unsaid:
+            await self.post(step, at)
 
     # Accepting
 

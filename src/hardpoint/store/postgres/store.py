@@ -4,14 +4,13 @@ import asyncio
 import concurrent.futures
 import threading
 from asyncio import _get_running_loop
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.clocks import SystemClock
@@ -27,18 +26,15 @@ from hardpoint.store.driver import (
     WaitingLane,
 )
 from hardpoint.store.engine import Role
-from hardpoint.store.keys import dedupe_hash
+from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.postgres import operations
-from hardpoint.store.postgres.calls import CallStatements
+from hardpoint.store.postgres.calls import SignOfLife
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.session import PostgresSession
 from hardpoint.store.postgres.sweep import PostgresSweep
-from hardpoint.store.postgres.thread import Batches, DatabaseThread, posted
+from hardpoint.store.postgres.thread import Batches, DatabaseThread, answered, posted, silent
 from hardpoint.store.retention import Retention
 from hardpoint.store.sqlite.calls import CallsInFlight
-
-T = TypeVar("T")
-CallWork = Callable[[CallStatements, Any], Awaitable[T]]
 
 
 class PostgresStore:
@@ -69,9 +65,7 @@ class PostgresStore:
         self.poll = self.limits.poll
         self._retention = retention
         self.in_flight = CallsInFlight()
-        self.tokens: dict[bytes, int] = {}
-        """The numbers of the calls in flight."""
-        self.numbers = count(1)
+        self.session = SignOfLife()
         self._left: list[object] = []
         self._opened: _Opened | None = None
         self.forget()
@@ -81,7 +75,6 @@ class PostgresStore:
         """In a forked child: the connections are the parent's, and are not even closed."""
         self._left.append(self._opened)
         self.in_flight.forget()
-        self.tokens.clear()
         self._mutex = threading.Lock()
         self._opened = None
 
@@ -131,7 +124,7 @@ class PostgresStore:
 
     async def _begun(self, opened: "_Opened") -> None:
         try:
-            await _result(opened.begun, self.limits.answer)
+            await answered(opened.begun, self.limits.answer)
         except BaseException:
             if self._opened is opened and opened.failed:
                 self._opened = None
@@ -143,7 +136,7 @@ class PostgresStore:
         with self._mutex:
             opened, self._opened = self._opened, None
         if opened is not None:
-            await _result(opened.thread.submit(opened.close(clean=clean)), self.limits.answer)
+            await answered(opened.thread.submit(opened.close(clean=clean)), self.limits.answer)
             opened.thread.stop()
 
     def close_blocking(self) -> None:
@@ -206,7 +199,7 @@ class PostgresStore:
                 async with asyncio.timeout(self.limits.answer):
                     result = await waiting
         except TimeoutError:
-            raise _silent(self.limits.answer) from None
+            raise silent(self.limits.answer) from None
         if isinstance(result, Exception):
             raise result
         return result
@@ -303,20 +296,24 @@ class PostgresStore:
 
     # What its journal asks
 
-    async def call(self, work: CallWork[T]) -> T:
-        """Do some work on the calls, which is safe to do twice."""
-        session = self._running().session
-        return await self._asked(session.call(lambda connection: work(session.calls, connection)))
+    async def call(self, step: AnyCallStep) -> Any:
+        """Have a step of a call written down; see `CallBook`."""
+        return await self._asked(self._running().session.call(step))
 
-    def post_call(self, work: CallWork[Any]) -> None:
-        """Have some done in its turn, which nobody waits for."""
+    async def call_blocking(self, step: AnyCallStep) -> Any:
+        """The same for a thread of its own, which waits; it never suspends.
+
+        Raises:
+            MisuseError: an event loop runs in this thread.
+        """
+        if _get_running_loop() is not None:
+            raise MisuseError("The store was asked to block a running event loop; await instead")
+        return await self.call(step)
+
+    def post_call(self, step: AnyCallStep) -> None:
+        """The same without waiting, in its turn; see `CallBook`."""
         opened = self._running()
-        calls = opened.session.calls
-        opened.thread.submit(opened.session.post(lambda connection: work(calls, connection)))
-
-    def sending(self) -> list[bytes]:
-        """The calls that this process may send now."""
-        return [dedupe_hash(*name) for name, sends in self.in_flight.sending.items() if sends]
+        opened.thread.submit(opened.session.post(step, self.clock.monotonic()))
 
     def tell(self, news: object) -> None:
         """Tell the listeners."""
@@ -330,13 +327,13 @@ class PostgresStore:
         opened = self._running()
         future = opened.thread.submit(opened.session.claim(claim))
         try:
-            return await _result(future, self.limits.answer)
+            return await answered(future, self.limits.answer)
         except BaseException:
             future.add_done_callback(opened.late)
             raise
 
     async def _asked(self, work: Any) -> Any:
-        return await _result(self._running().thread.submit(work), self.limits.answer)
+        return await answered(self._running().thread.submit(work), self.limits.answer)
 
     def _running(self) -> "_Opened":
         opened = self._opened
@@ -357,6 +354,7 @@ class _Opened:
         self._home = _get_running_loop()
         self._hints: set[asyncio.Future[None]] = set()
         self._mutex = threading.Lock()
+        self._opening: asyncio.Task[Any] | None = None
         self.session = PostgresSession(
             store.url,
             owner=str(uuid4()),
@@ -378,7 +376,11 @@ class _Opened:
     def start(self) -> None:
         """Begin to open."""
         self.thread.start()
-        self.begun = self.thread.submit(self.session.open())
+        self.begun = self.thread.submit(self._open())
+
+    async def _open(self) -> None:
+        self._opening = asyncio.current_task()
+        await self.session.open()
 
     @property
     def ready(self) -> bool:
@@ -392,6 +394,9 @@ class _Opened:
 
     async def close(self, *, clean: bool) -> None:
         """Do all that was queued, and go; on the thread."""
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
         await self.accepts.end()
         await self.completions.end()
         await self.session.close(clean=clean)
@@ -429,33 +434,6 @@ class _Opened:
             home is not None and home.is_running() and posted(home, self._listeners.emit, news)
         ):
             self._listeners.emit(news)
-
-
-async def _result(future: "concurrent.futures.Future[T]", seconds: float) -> T:
-    """What was submitted, waited for by the asker's own means; giving up does not undo it."""
-    try:
-        if _get_running_loop() is None:
-            return future.result(seconds)
-        waiting = asyncio.wrap_future(future)
-        waiting.add_done_callback(_seen)
-        async with asyncio.timeout(seconds):
-            return await asyncio.shield(waiting)
-    except TimeoutError:
-        if future.done():
-            return future.result()
-        raise _silent(seconds) from None
-
-
-def _seen(future: "asyncio.Future[Any]") -> None:
-    """Whoever has given up waiting need not hear what was raised."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _silent(seconds: float) -> StoreUnavailableError:
-    return StoreUnavailableError(
-        f"the database did not answer within {seconds:g} s; what was asked may have been done"
-    )
 
 
 def _resolve(hint: "asyncio.Future[None]") -> None:

@@ -170,3 +170,31 @@ def deliver(answers: Sequence[tuple[BatchDone, Any]]) -> None:
             loop.call_exception_handler(
                 {"message": "an accept's callback failed", "exception": error}
             )
+
+
+async def answered(future: "concurrent.futures.Future[T]", seconds: float) -> T:
+    """What was submitted, waited for by the asker's own means; giving up does not undo it."""
+    try:
+        if _get_running_loop() is None:
+            return future.result(seconds)
+        waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(_seen)
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(waiting)
+    except TimeoutError:
+        if future.done():
+            return future.result()
+        raise silent(seconds) from None
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """Whoever has given up waiting need not hear what was raised."""
+    if not future.cancelled():
+        future.exception()
+
+
+def silent(seconds: float) -> StoreUnavailableError:
+    """What is said of a database that gives no answer."""
+    return StoreUnavailableError(
+        f"the database did not answer within {seconds:g} s; what was asked may have been done"
+    )

@@ -24,9 +24,20 @@ from hardpoint.store.journal import (
     UnrecordableError,
 )
 from hardpoint.store.sqlite.calls import CallsInFlight
-from hardpoint.store.sqlite.sessions import LiveSession
 
 _NOT_OURS = frozenset({Standing.DONE, Standing.OTHER, Standing.STRAY, Standing.BUSY})
+
+
+class LifeSign(Protocol):
+    """What shows that this process lives, to whoever finds calls of it."""
+
+    def hold(self) -> None:
+        """Be seen to live from here on.
+
+        Raises:
+            StoreUnavailableError: that cannot be shown.
+        """
+        ...
 
 
 class CallBook(Protocol):
@@ -43,7 +54,7 @@ class CallBook(Protocol):
         ...
 
     @property
-    def session(self) -> LiveSession:
+    def session(self) -> LifeSign:
         """The sign of life of this process."""
         ...
 

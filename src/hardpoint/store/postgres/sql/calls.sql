@@ -56,7 +56,7 @@ where name = $1 and owner = $3 and token = $2 and ended_at is null and doubted_a
 
 -- name: leave
 update hardpoint.call
-set doubted_at = coalesce(doubted_at, hardpoint.now()), owner = null, token = null, sending = false
+set doubted_at = coalesce(doubted_at, hardpoint.now() - $4), owner = null, token = null, sending = false
 where name = $1 and owner = $3 and token = $2 and ended_at is null
 
 -- name: one_adopts
@@ -66,8 +66,7 @@ select pg_advisory_xact_lock(hashtextextended('hardpoint adopt ' || $1, 0))
 select subject from hardpoint.call where name = $1 and ended_at is not null
 
 -- name: alike
--- `rival` is what may be sent now: by another process, or by this one, which knows what is.
-select name, owner is not null and sending and (owner <> $4 or name = any ($5::bytea[])) as rival
+select name, owner is not null and sending as rival
 from hardpoint.call
 where scope = $1 and likeness = $2 and ended_at is null and likeness is not null and name <> $3
 
