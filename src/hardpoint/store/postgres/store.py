@@ -315,11 +315,11 @@ class PostgresStore:
         opened = self._running()
         opened.thread.submit(opened.session.post(step, self.clock.monotonic()))
 
-    def tell(self, news: object) -> None:
+    def tell(self, event: object) -> None:
         """Tell the listeners."""
         opened = self._opened
         tell = self.listeners.emit if opened is None else opened.tell
-        tell(news)
+        tell(event)
 
     # Means
 
