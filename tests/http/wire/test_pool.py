@@ -52,9 +52,15 @@ def pool_of(**limits):
     return Pool(Limits(**limits), Waiter, lambda waiter: setattr(waiter, "woken", True))
 
 
+def asks(pool, one):
+    """Whether it gets a place at once."""
+    pool.take(one, ("http://elsewhere.example:80", ()))
+    return one.waiter is None
+
+
 def entered(pool):
     one = One()
-    assert pool.enter(one)
+    assert asks(pool, one)
     return one
 
 
@@ -68,8 +74,8 @@ def given_a_connection(pool):
 def test_places_are_given_in_turn():
     pool = pool_of(connections=1)
     first, second, third = entered(pool), One(), One()
-    assert not pool.enter(second)
-    assert not pool.enter(third)
+    assert not asks(pool, second)
+    assert not asks(pool, third)
     pool.leave(first)
     assert second.waiter.woken
     assert not third.waiter.woken
@@ -80,8 +86,8 @@ def test_places_are_given_in_turn():
 def test_who_gives_up_waiting_has_no_place_and_holds_none_up():
     pool = pool_of(connections=1)
     first, second, third = entered(pool), One(), One()
-    pool.enter(second)
-    pool.enter(third)
+    asks(pool, second)
+    asks(pool, third)
     pool.leave(second)
     pool.leave(first)
     assert not second.waiter.woken
@@ -91,14 +97,14 @@ def test_who_gives_up_waiting_has_no_place_and_holds_none_up():
 def test_a_place_that_comes_as_its_waiter_gives_up_goes_to_the_next():
     pool = pool_of(connections=1)
     first, second, third = entered(pool), One(), One()
-    pool.enter(second)
-    pool.enter(third)
+    asks(pool, second)
+    asks(pool, third)
     pool.leave(first)
     pool.leave(second)
     assert third.waiter.woken
     pool.leave(third)
     entered(pool)
-    assert not pool.enter(One())
+    assert not asks(pool, One())
 
 
 def test_giving_back_twice_gives_back_once():
@@ -112,7 +118,7 @@ def test_giving_back_twice_gives_back_once():
     assert not line.closed
     assert line.owner is other
     entered(pool)
-    assert not pool.enter(One())
+    assert not asks(pool, One())
 
 
 def test_keeping_twice_keeps_once():
@@ -149,7 +155,7 @@ def test_a_wake_that_is_interrupted_is_made_up_for():
 
     pool = Pool(Limits(connections=1), object, wake)
     first, second = entered(pool), One()
-    pool.enter(second)
+    asks(pool, second)
     with pytest.raises(StopError):
         pool.leave(first)
     pool.leave(first)
@@ -161,7 +167,7 @@ def test_a_wake_that_is_interrupted_is_made_up_for():
 def test_a_thread_that_was_woken_may_be_woken_again():
     pool = BlockingTransport(Limits(connections=1))._pool
     first, second = entered(pool), One()
-    pool.enter(second)
+    asks(pool, second)
     for _ in range(2):  # as after an interruption
         pool._wake(second.waiter)
     assert second.waiter.acquire(blocking=False)

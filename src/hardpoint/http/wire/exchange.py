@@ -108,6 +108,11 @@ class WireExchange(Generic[_Line]):
         self.reusable = False
         self.ended = False
 
+    def start(self, line: _Line) -> Awaitable[bool] | bool:
+        """Send it over a connection; false if its answer, or a stream's head, was not in time."""
+        bounds = self.bounds
+        return line.start(self.out, self.answer, bounds.step, self.begun + bounds.whole)
+
     def response(self, line: _Line) -> Response:
         """The answer.
 

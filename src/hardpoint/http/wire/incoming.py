@@ -27,6 +27,7 @@ PIECE_BYTES = 64 * 1024
 """Of a stream so much is read ahead at least, and less than twice as much."""
 _VERSIONS = frozenset({"1.0", "1.1"})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_TELLING = _FRAMING | {b"content-encoding"}
 _EMPTY = frozenset({204, 304})
 _PLAIN = frozenset({b"", b"identity"})
 _CHUNKED = [b"chunked"]
@@ -317,11 +318,13 @@ class Incoming:
         encodings: list[bytes] = []
         for name, value in self._pairs:
             lower = name.lower()
+            if lower not in _TELLING:
+                continue
             if lower == b"content-length":
                 self._left = int(value)
             elif lower == b"transfer-encoding":
                 encodings.append(value.strip().lower())
-            elif lower == b"content-encoding" and value.strip().lower() not in _PLAIN:
+            elif value.strip().lower() not in _PLAIN:
                 self.refused = None if self._limits.cut else "is encoded"
         if encodings:
             self._chunked = True

@@ -98,20 +98,21 @@ class Pool(Generic[_Line]):
         self._closed = False
         self.lines: set[_Line] = set()
 
-    def enter(self, exchange: Taking[_Line]) -> bool:
-        """Take a place, or stand in the queue for one; `leave` ends both."""
-        with self._lock:
-            free = len(self._busy) < self._limits.connections
-            if free:
-                self._busy.add(exchange)
-            else:
-                exchange.waiter = self._waiter()
-                self._waiting[exchange] = None
-        return free
-
     def take(self, exchange: Taking[_Line], key: PoolKey) -> _Line | None:
-        """The newest kept connection that is fit, now the exchange's; or room for a new one."""
+        """A place, and with it the newest kept connection that is fit, now the exchange's.
+
+        None when there is no such connection: then there is room for a new one. None as well when
+        no place is free: then the exchange has got what it waits on, and asks again when that has
+        ended. `leave` ends all of it.
+        """
         with self._lock:
+            busy = self._busy
+            if exchange not in busy:
+                if len(busy) >= self._limits.connections:
+                    exchange.waiter = self._waiter()
+                    self._waiting[exchange] = None
+                    return None
+                busy.add(exchange)
             while lines := self._by_key.get(key):
                 line = lines[-1]
                 line.owner, exchange.line = exchange, line
@@ -121,7 +122,7 @@ class Pool(Generic[_Line]):
                     return line
                 line.close()
             exchange.line = None
-            self._shrink(self._limits.connections - len(self._busy))
+            self._shrink(self._limits.connections - len(busy))
         return None
 
     def add(self, exchange: Taking[_Line], line: _Line) -> None:
@@ -141,15 +142,9 @@ class Pool(Generic[_Line]):
                     line.close()
                 line.owner = None
             self._busy.discard(exchange)
-            waiting = self._waiting
-            waiting.pop(exchange, None)
-            while (following := _first(waiting)) is not None:
-                if following not in self._busy:
-                    if len(self._busy) >= self._limits.connections:
-                        break
-                    self._busy.add(following)
-                self._wake(following.waiter)
-                waiting.pop(following, None)
+            if self._waiting:
+                self._waiting.pop(exchange, None)
+                self._admit()
 
     def gone(self, line: _Line) -> None:
         """It was closed."""
@@ -171,6 +166,17 @@ class Pool(Generic[_Line]):
         """This is a child process: who holds the lock may be a thread of the parent's."""
         self._lock = threading.RLock()
         self._closed = True
+
+    def _admit(self) -> None:
+        """Give the free places to those who waited longest."""
+        waiting = self._waiting
+        while (following := _first(waiting)) is not None:
+            if following not in self._busy:
+                if len(self._busy) >= self._limits.connections:
+                    break
+                self._busy.add(following)
+            self._wake(following.waiter)
+            waiting.pop(following, None)
 
     def _keep(self, line: _Line) -> None:
         """Keep a connection that is of use, and not more than allowed."""

@@ -56,7 +56,9 @@ class WireShell(ABC, Generic[_Line]):
         exchange: WireExchange[_Line] = WireExchange(request, self._limits, self._remaining())
         pool = self._here()
         try:
-            line = await self._answered(pool, exchange)
+            line = pool.take(exchange, exchange.out.key) or await self._acquired(pool, exchange)
+            over = exchange.start(line)
+            exchange.in_time = over if isinstance(over, bool) else await over
             if exchange.out.stream is not None:
                 await line.enough()
             exchange.reusable = line.end()
@@ -78,7 +80,9 @@ class WireShell(ABC, Generic[_Line]):
         )
         pool = self._here()
         try:
-            line = await self._answered(pool, exchange)
+            line = pool.take(exchange, exchange.out.key) or await self._acquired(pool, exchange)
+            over = exchange.start(line)
+            exchange.in_time = over if isinstance(over, bool) else await over
             yield Pieces(exchange, line).headed()
             if exchange.out.stream is not None:
                 await line.enough()
@@ -122,17 +126,14 @@ class WireShell(ABC, Generic[_Line]):
     def _line(self, pool: Pool[_Line], channel: Channel, key: PoolKey) -> _Line:
         """A connection over a channel."""
 
-    async def _answered(self, pool: Pool[_Line], exchange: WireExchange[_Line]) -> _Line:
-        """Send it, and wait for its answer, or of a stream for its head."""
-        if not pool.enter(exchange) and not await self._entered(exchange):
-            raise not_connected(exchange.request, None, "every connection is in use")
-        out, bounds = exchange.out, exchange.bounds
-        line = pool.take(exchange, out.key)
-        if line is None:
-            line = await self._connected(pool, exchange)
-        over = line.start(out, exchange.answer, bounds.step, exchange.begun + bounds.whole)
-        exchange.in_time = over if isinstance(over, bool) else await over
-        return line
+    async def _acquired(self, pool: Pool[_Line], exchange: WireExchange[_Line]) -> _Line:
+        """A connection, where none that is kept could be had at once."""
+        line: _Line | None = None
+        if exchange.waiter is not None:
+            if not await self._entered(exchange):
+                raise not_connected(exchange.request, None, "every connection is in use")
+            line = pool.take(exchange, exchange.out.key)
+        return line or await self._connected(pool, exchange)
 
     async def _connected(self, pool: Pool[_Line], exchange: WireExchange[_Line]) -> _Line:
         try:
