@@ -1,4 +1,4 @@
-"""Both shells, as one function each, and a vendor that answers what it is told."""
+"""Both shells, whom they trust, and a vendor that answers what it is told."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,16 @@ import ipaddress
 import socket
 import ssl
 import threading
+from functools import cache
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from hardpoint.core.errors import HardpointError
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply
 from hardpoint.fakes.server import FakeServer
@@ -23,35 +26,202 @@ from hardpoint.http.limits import Limits
 from hardpoint.runtime.blocking import run
 
 
-class Shells:
-    """Makes transports of one kind; `send` gives the answer."""
+class Authority:
+    """Issues certificates, and contexts that show them or trust them."""
 
-    def __init__(self, kind):
+    def __init__(self, folder):
+        self.folder = folder
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
+        self.file = folder / "authority.pem"
+        certificate = self._built(self.name, self.key, None, expired=False)
+        self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def _built(self, subject, key, names, *, expired):
+        now = dt.datetime.now(dt.UTC)
+        start, end = (-3, -1) if expired else (-1, 1)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + dt.timedelta(days=start))
+            .not_valid_after(now + dt.timedelta(days=end))
+            .add_extension(x509.BasicConstraints(ca=names is None, path_length=None), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
+                critical=False,
+            )
+        )
+        if names is None:
+            signing = dict.fromkeys(
+                ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+                False,
+            )
+            builder = builder.add_extension(
+                x509.KeyUsage(
+                    digital_signature=True,
+                    key_cert_sign=True,
+                    crl_sign=True,
+                    encipher_only=False,
+                    decipher_only=False,
+                    **signing,
+                ),
+                critical=True,
+            )
+        else:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([alternative(name) for name in names]), critical=False
+            )
+        return builder.sign(self.key, hashes.SHA256())
+
+    @cache  # noqa: B019 - it lives as long as the tests
+    def issued(self, *names, expired=False):
+        """The file with a key and a certificate for these names."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        certificate = self._built(subject, key, names, expired=expired)
+        file = self.folder / f"{len(list(self.folder.iterdir()))}.pem"
+        file.write_bytes(
+            certificate.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return file
+
+    def serving(self, *names, expired=False):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(
+            self.issued(*(names or ("127.0.0.1", "localhost")), expired=expired)
+        )
+        return context
+
+    def trusting(self):
+        context = ssl.create_default_context(cafile=str(self.file))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+
+def alternative(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+class Shell:
+    """One kind of transport, on one kind of loop."""
+
+    def __init__(self, kind, authority):
         self.kind = kind
-        self.runner = asyncio.Runner()
-        self.open = []
+        self.blocking = kind == "blocking"
+        self.authority = authority
+        self.loop_factory = uvloop.new_event_loop if kind == "uvloop" else asyncio.new_event_loop
+        self._runner = None
+        self._opened = []
 
-    def __call__(self, **limits):
-        options = {"remaining": limits.pop("remaining")} if "remaining" in limits else {}
-        self.open.append(self.kind(Limits(**{"timeout": 5.0, **limits}), **options))
-        return self.open[-1]
+    @property
+    def runner(self):
+        if self._runner is None:
+            self._runner = asyncio.Runner(loop_factory=self.loop_factory)
+        return self._runner
+
+    def open(self, *, remaining=None, tls=None, **limits):
+        """A transport that trusts the authority of the tests."""
+        kind = BlockingTransport if self.blocking else AsyncTransport
+        made = kind(
+            Limits(**{"timeout": 5.0, **limits}),
+            tls=tls or self.authority.trusting(),
+            **({"remaining": remaining} if remaining else {}),
+        )
+        self._opened.append(made)
+        return made
 
     def do(self, outcome):
-        if self.kind is BlockingTransport:
+        if self.blocking:
             return run(outcome) if asyncio.iscoroutine(outcome) else outcome
         return self.runner.run(outcome)
 
-    def send(self, request, **limits):
-        return self.do(self(**limits).send(request))
+    def send(self, request, transport=None, **options):
+        return self.do((transport or self.open(**options)).send(request))
+
+    def outcome(self, request, transport=None, **options):
+        """The answer, or our error; nothing else may come."""
+        try:
+            return self.send(request, transport, **options)
+        except HardpointError as error:
+            return error
+
+    def together(self, transport, requests):
+        """The outcomes of requests under way at the same time, in order."""
+        if not self.blocking:
+
+            async def gathered():
+                sent = (transport.send(one) for one in requests)
+                return await asyncio.gather(*sent, return_exceptions=True)
+
+            return self.runner.run(gathered())
+        outcomes = [None] * len(requests)
+
+        def one(number):
+            outcomes[number] = self.outcome(requests[number], transport)
+
+        threads = [
+            threading.Thread(target=one, args=(number,), daemon=True)
+            for number in range(len(requests))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        return outcomes
+
+    def settle(self):
+        """Let the loop notice what has arrived."""
+        if not self.blocking:
+
+            async def turns():
+                for _ in range(10):
+                    await asyncio.sleep(0)
+
+            self.runner.run(turns())
+
+    def close(self):
+        for transport in self._opened:
+            self.do(transport.close())
+        if self._runner is not None:
+            self._runner.close()
 
 
-@pytest.fixture(params=[AsyncTransport, BlockingTransport], ids=["async", "blocking"])
-def shells(request):
-    shells = Shells(request.param)
-    yield shells
-    for transport in shells.open:
-        shells.do(transport.close())
-    shells.runner.close()
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def shell_of(authority):
+    """Makes shells of a kind, and closes them with the test."""
+    made = []
+
+    def make(kind):
+        made.append(Shell(kind, authority))
+        return made[-1]
+
+    yield make
+    for shell in made:
+        shell.close()
+
+
+@pytest.fixture(params=["asyncio", "blocking"])
+def shells(request, shell_of):
+    return shell_of(request.param)
 
 
 class Scripted:
@@ -118,35 +288,8 @@ def dripping():
 
 @pytest.fixture
 def distrusted_port(tmp_path):
-    """HTTPS on loopback with a certificate that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "server.pem"
-    file.write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
+    """HTTPS on loopback with a certificate of an authority that no shell trusts."""
+    context = Authority(tmp_path).serving()
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept():

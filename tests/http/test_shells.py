@@ -40,7 +40,7 @@ def test_a_request_goes_out_as_it_is_and_its_answer_comes_back_whole(shells, ven
 
 
 def test_connections_are_used_again_and_anew_after_closing(shells, vendor):
-    transport = shells()
+    transport = shells.open()
     opened = []
     accept = vendor._connected
     vendor._connected = lambda *ends: (opened.append(1), accept(*ends))
@@ -141,7 +141,7 @@ def test_an_encoded_answer_is_refused(shells, vendor):
 
 
 def test_no_redirect_is_followed_and_no_cookie_kept(shells, vendor):
-    transport = shells()
+    transport = shells.open()
     moved = (("location", "/elsewhere"), ("set-cookie", "a=1"))
     vendor.app.replies.append(FakeReply(status=302, headers=moved))
     assert shells.do(transport.send(post(vendor.url))).status == 302
@@ -216,4 +216,4 @@ def test_first_requests_at_the_same_time_share_one_pool(vendor):
 
 
 def test_a_transport_that_sent_nothing_closes_too(shells):
-    shells.do(shells().close())
+    shells.do(shells.open().close())

@@ -5,20 +5,23 @@ import ipaddress
 import socket
 import ssl
 import threading
+from time import monotonic
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.core.errors import InvalidRequestError, UnavailableError
+from hardpoint.core.errors import HardpointError, InvalidRequestError, UnavailableError
 from hardpoint.fakes.messages import FakeReply
 from hardpoint.http.messages import Response
 from hardpoint.http.untrusted import (
+    LOOK_UP_SECONDS,
     Untrusted,
     is_public,
     resolve_async,
     resolve_blocking,
 )
+from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.blocking import run
 
 
@@ -36,6 +39,10 @@ def named(*addresses):
         return addresses
 
     return resolve
+
+
+def anywhere(address):
+    return True
 
 
 def fetch(url, resolve=None, transport=None):
@@ -119,7 +126,7 @@ def test_a_name_without_an_address_is_not_asked():
 def test_the_connection_goes_to_the_checked_address_under_the_name(shells, vendor):
     port = vendor.url.rpartition(":")[2]
     vendor.app.replies.append(FakeReply(status=302, headers=(("location", "http://127.0.0.1/"),)))
-    untrusted = Untrusted(shells(), named("127.0.0.1"), permit=lambda address: True, plain=True)
+    untrusted = Untrusted(shells.open(), named("127.0.0.1"), permit=anywhere, plain=True)
     answer = shells.do(untrusted.get(f"http://localhost:{port}/cert.pem"))
     assert answer.status == 302
     (received,) = vendor.app.received
@@ -140,7 +147,7 @@ def test_tls_asks_for_the_name_not_for_the_address(shells):
         thread = threading.Thread(target=accept)
         thread.start()
         port = listener.getsockname()[1]
-        untrusted = Untrusted(shells(), named("127.0.0.1"), permit=lambda address: True, plain=True)
+        untrusted = Untrusted(shells.open(), named("127.0.0.1"), permit=anywhere, plain=True)
         with pytest.raises(UnavailableError):
             shells.do(untrusted.get(f"https://vendor.example:{port}/"))
         thread.join()
@@ -150,13 +157,28 @@ def test_tls_asks_for_the_name_not_for_the_address(shells):
 def test_every_checked_address_is_tried_and_none_other(shells, vendor):
     port = vendor.url.rpartition(":")[2]
     resolve = named("127.0.0.9", "127.0.0.1")  # nobody listens at the first
-    untrusted = Untrusted(shells(), resolve, permit=lambda address: True, plain=True)
+    untrusted = Untrusted(shells.open(), resolve, permit=anywhere, plain=True)
     assert shells.do(untrusted.get(f"http://localhost:{port}/")).status == 200
 
 
 def test_names_are_looked_up_in_both_modes(shells):
-    resolve = resolve_async if shells.kind.__name__ == "AsyncTransport" else resolve_blocking
+    resolve = resolve_blocking if shells.blocking else resolve_async
     assert set(shells.do(resolve("localhost"))) <= {"127.0.0.1", "::1"}
+
+
+def test_a_name_is_looked_up_no_longer_than_the_deadline_of_the_call_leaves(monkeypatch):
+    go = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: go.wait(10))
+
+    @Policy("fetch", deadline=0.05)
+    def fetched():
+        run(Untrusted(Recorder(), resolve_blocking).get("https://hangs.example/"))
+
+    began = monotonic()
+    with pytest.raises(HardpointError):
+        fetched()
+    assert monotonic() - began < LOOK_UP_SECONDS - 0.5
+    go.set()
 
 
 @pytest.mark.parametrize("resolve", [resolve_async, resolve_blocking])

@@ -57,9 +57,11 @@ class AsyncTransport(WireShell[Line]):
 
     async def close(self) -> None:
         """Close every connection, also where another event loop runs."""
-        pools, self._pools = self._pools, {}
         here = asyncio.get_running_loop()
-        for loop, pool in pools.items():
+        for loop in tuple(self._pools):
+            pool = self._pools.pop(loop, None)
+            if pool is None:  # another thread closes it
+                continue
             if loop is here or loop.is_closed():
                 pool.close()
             else:

@@ -16,6 +16,7 @@ from hardpoint.core.errors import ConfigurationError, InvalidRequestError, Unava
 from hardpoint.http.limits import Limits, checked_url
 from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.http.wire.names import ResolvedAddress, look_up, look_up_blocking
+from hardpoint.resilience.timeout import remaining
 
 UNTRUSTED = Limits(
     timeout=5.0,
@@ -27,7 +28,7 @@ UNTRUSTED = Limits(
 """For the transport that is handed to `Untrusted`."""
 
 LOOK_UP_SECONDS = 3.0
-"""How long the name server may take."""
+"""How long the name server may take, and no longer than the deadline leaves."""
 
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # IPv4 behind NAT64 (RFC 6052)
 _UNICAST = ipaddress.ip_network("2000::/3")  # all of IPv6 that is given out
@@ -130,13 +131,13 @@ def is_public(address: str) -> bool:
 
 
 async def resolve_async(host: str) -> Sequence[str]:
-    """Without blocking the event loop, within `LOOK_UP_SECONDS`."""
-    return _addresses(await look_up(host, 443, LOOK_UP_SECONDS, trusted=False))
+    """Without blocking the event loop, within `LOOK_UP_SECONDS` and the running call's deadline."""
+    return _addresses(await look_up(host, 443, remaining(LOOK_UP_SECONDS), trusted=False))
 
 
 async def resolve_blocking(host: str) -> Sequence[str]:
     """Blocking this thread as long; never suspends."""
-    return _addresses(look_up_blocking(host, 443, LOOK_UP_SECONDS, trusted=False))
+    return _addresses(look_up_blocking(host, 443, remaining(LOOK_UP_SECONDS), trusted=False))
 
 
 def _addresses(found: Sequence[ResolvedAddress]) -> list[str]:

@@ -1,6 +1,9 @@
 """A connection is used again when all about it is known, and an answer reaches its asker alone."""
 
 import asyncio
+import sys
+import threading
+from functools import partial
 
 import pytest
 
@@ -163,6 +166,44 @@ def test_a_connection_is_idle_no_longer_than_it_may_whatever_the_timeout(shell, 
 
     shell.do(scenario())
     assert peer.hung_up.is_set()
+
+
+def calls_of(work):
+    """How many functions of ours, and of others, are called by some work."""
+    count = 0
+
+    def count_one(_frame, event, _argument):
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(count_one)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_a_request_does_nothing_more_for_the_connections_that_are_idle_beside_it(shell, listen):
+    costs = {}
+    for count in (1, 40):
+        together = threading.Barrier(count)
+
+        def script(line, together=together):
+            line.request()
+            together.wait(10)  # so that each needs a connection of its own
+            line.answer(b"first")
+            while True:
+                line.answer(line.request().target)
+
+        peer = listen(script)
+        transport = shell.open(idle_connections=count)
+        shell.together(transport, [get(peer.url, "/first")] * count)
+        again = get(peer.url, "/again")
+        work = partial(shell.send, again, transport)
+        costs[count] = min(calls_of(work) for _ in range(5))
+        assert peer.connections == count
+    assert costs[40] <= costs[1] * 1.1
 
 
 def test_idle_connections_are_limited_over_all_hosts(shell, listen):

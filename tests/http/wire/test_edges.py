@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import ssl
 import struct
 import threading
 from time import monotonic
@@ -20,7 +21,7 @@ from hardpoint.http.wire.incoming import Incoming
 from hardpoint.http.wire.line import Line
 from hardpoint.http.wire.outgoing import outgoing
 from hardpoint.http.wire.pool import Pool
-from hardpoint.http.wire.trust import Trust
+from hardpoint.http.wire.trust import Trust, context_of
 
 KEY = ("https://vendor.example:443", ())
 OUT = outgoing(Request(method="GET", url="https://vendor.example/"))
@@ -421,3 +422,118 @@ def test_a_piece_that_is_sent_too_late_ends_the_exchange(ends):
         assert await line.more()
 
     on_a_line(ends, scenario)
+
+
+class Talking:
+    """A channel on which TLS talks on and on, and no byte of an answer comes."""
+
+    plain = False
+    pending = False
+
+    def __init__(self, room):
+        self.room = room
+
+    def start(self, head, body):
+        return [memoryview(body)] if body else []
+
+    def push(self, left):
+        return False
+
+    def unsent(self):
+        return 0
+
+    def wait(self, seconds, *, writing):
+        return True
+
+    def pull(self, answer):
+        return False
+
+
+@pytest.mark.parametrize("out", [OUT, LARGE], ids=["receiving", "sending"])
+def test_what_tls_says_is_no_byte_of_an_answer(out):
+    line = BlockingLine(Talking(out), KEY, lambda _: None)
+    assert line.start(out, answer(), 0.02, FOREVER) is False
+
+
+def test_renegotiation_is_refused():
+    assert context_of(Trust()).options & ssl.OP_NO_RENEGOTIATION
+
+
+class StopError(BaseException):
+    """A signal's handler raised it."""
+
+
+class InterruptedLoop:
+    """An event loop that a signal's handler interrupts at its n-th step, before or after it."""
+
+    def __init__(self, loop, number, *, late):
+        self._loop = loop
+        self.left = number
+        self._late = late
+
+    def __getattr__(self, name):
+        step = getattr(self._loop, name)
+
+        def taken(*given):
+            self.left -= 1
+            if self.left == 0 and not self._late:
+                raise StopError
+            outcome = step(*given)
+            if self.left == 0:
+                raise StopError
+            return outcome
+
+        return taken
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_closing_that_was_interrupted_is_made_up_for(ends, number, late):
+    channel, _ = ends
+    gone = []
+
+    async def play():
+        loop = asyncio.get_running_loop()
+        cut = InterruptedLoop(loop, 0, late=late)
+        line = Line(cut, channel, KEY, 60.0, gone.append)
+        line.start(LARGE, answer(), 60.0, FOREVER)
+        while not line._left:  # until there is no room, so that it is listened to for room too
+            line.write(bytes(1024 * 1024))
+        cut.left = number
+        with pytest.raises(StopError):
+            line.close()
+        line.close()
+        assert gone == [line]
+        assert channel._sock.fileno() == -1
+        assert not loop.remove_reader(channel.fd)
+        assert not loop.remove_writer(channel.fd)
+
+    asyncio.run(play())
+
+
+def test_loops_may_come_while_a_transport_is_closed(vendor):
+    transport = AsyncTransport()
+    get = Request(method="GET", url=vendor.url)
+
+    async def closed():
+        await transport.send(get)
+
+        class Coming(dict):
+            """Another thread's loop comes as this one closes."""
+
+            def pop(self, key, *default):
+                found = super().pop(key, *default)
+                self.setdefault(other, pool)
+                super().pop(gone, None)  # and one closes as well
+                return found
+
+        pool = Pool(Limits(), object, print)
+        transport._pools = Coming({**transport._pools, gone: pool})
+        await transport.close()
+        assert list(transport._pools) == [other]
+
+    other, gone = asyncio.new_event_loop(), asyncio.new_event_loop()
+    asyncio.run(closed())
+    other.close()
+    gone.close()
+    transport._pools.clear()

@@ -84,9 +84,25 @@ def test_a_slow_name_server_has_its_time(server):
         asyncio.run(names.look_up("slow.example", 443, 0.01))
 
 
+def test_a_look_up_that_hangs_is_shared_with_nobody_who_comes_much_later(server, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(names, "monotonic", lambda: clock[0])
+    begun = []
+    for passed in (0.0, 9.0, 2.0, 19.0, 2.0, 39.0, 2.0):  # each waits twice as long as the last
+        clock[0] += passed
+        with pytest.raises(TimeoutError):
+            names.look_up_blocking("hangs.example", 443, 0.01)
+        begun.append(len(threads()))
+    assert begun == [1, 1, 2, 2, 3, 3, 4]
+    server.go.set()
+    assert ended()
+    assert names.look_up_blocking("hangs.example", 443, 10) == FOUND
+    assert server.asked == ["hangs.example"] * 5
+
+
 def test_names_that_hang_take_a_bounded_number_of_threads(server, monkeypatch, shells):
     monkeypatch.setattr(names, "LOOK_UPS_MAX", 3)
-    transport = shells(connect_timeout=0.02)
+    transport = shells.open(connect_timeout=0.02)
     for number in range(6):
         request = Request(method="GET", url=f"https://vendor{number}.example/")
         with pytest.raises(UnavailableError) as caught:

@@ -87,7 +87,7 @@ class BlockingLine:
         channel, answer, until = self._channel, self._answer, self._until
         if answer is None or self.error is not None:
             return True
-        moved, queued = monotonic(), 0
+        moved, queued, vain = monotonic(), 0, False
         while monotonic() < until:  # also where there is always something to read, or room
             try:
                 if self._push():
@@ -96,6 +96,8 @@ class BlockingLine:
                 self.error = error
                 self._supply, self._left = None, [memoryview(b"")]  # its last words may be there
             due = min(moved + self._step, until)
+            if vain and monotonic() >= due:  # TLS can talk on and on, and give no byte
+                return False
             writing = bool(self._left or self._supply)
             if not channel.wait(due - monotonic(), writing=writing):
                 before, queued = queued, channel.unsent()
@@ -109,7 +111,8 @@ class BlockingLine:
             except OSError as error:
                 self.error = self.error or error
                 return True
-            if answer.fed != fed:
+            vain = answer.fed == fed
+            if not vain:
                 moved = monotonic()
         return False
 

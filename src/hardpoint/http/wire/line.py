@@ -175,9 +175,7 @@ class Line:
         )
 
     def close(self) -> None:
-        """Close it, whatever is under way."""
-        if self.closed:
-            return
+        """Close it, whatever is under way. If it was interrupted, once more is all it takes."""
         self.closed = True
         if not self._loop.is_closed():
             self._hush()
@@ -306,18 +304,18 @@ class Line:
 
     def _hush(self) -> None:
         if not self._deaf:
-            self._deaf = True
             self._loop.remove_reader(self._channel.fd)
+            self._deaf = True
 
     def _listen(self) -> None:
         if self._deaf:
-            self._deaf = False
+            self._deaf = False  # first: a socket that is listened to has to be let go again
             self._loop.add_reader(self._channel.fd, self._readable)
 
     def _stop_writing(self) -> None:
         if self._writing:
-            self._writing = False
             self._loop.remove_writer(self._channel.fd)
+            self._writing = False
 
     def _fail(self, error: OSError) -> None:
         self.error = self.error or error

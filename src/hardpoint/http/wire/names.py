@@ -3,7 +3,8 @@
 `getaddrinfo` knows no time-out and cannot be stopped. So it runs in threads of our own, and who
 asks waits as long as they may. All who ask for the same name at a time share one look-up. At most
 `LOOK_UPS_MAX` run at a time: where all of them hang, who comes next waits in a queue, no longer
-than they may either. Names that strangers chose have threads and a queue of their own, so that none
+than they may either. A look-up that hangs is not waited for by those who come much later: they have
+another one, ever more rarely, since the thread of each may be gone for good. Names that strangers chose have threads and a queue of their own, so that none
 of theirs can hold up a vendor's.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from ipaddress import ip_address
+from time import monotonic
 from typing import Any, TypeAlias, final
 
 from hardpoint.core.forks import forget_in_child
@@ -22,6 +24,9 @@ from hardpoint.http.wire.aside import told
 
 LOOK_UPS_MAX = 64
 """Names that are looked up at a time in a process, each in a thread; and as many of strangers."""
+
+LOOK_UP_SHARED_SECONDS = 10.0
+"""How long a look-up may take before who comes next has one of their own; doubled each time."""
 
 ResolvedAddress: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 """As `getaddrinfo` gives it: family, type, protocol, name, and what a socket connects to."""
@@ -70,9 +75,15 @@ def look_up_blocking(
 
 @final
 class _LookUp:
-    def __init__(self) -> None:
+    def __init__(self, shared_seconds: float) -> None:
         self.found: Future[Sequence[ResolvedAddress]] = Future()
+        self.shared_seconds = shared_seconds
+        self.begun: float | None = None
         self.askers = 0
+
+    @property
+    def hangs(self) -> bool:
+        return self.begun is not None and monotonic() - self.begun > self.shared_seconds
 
 
 @final
@@ -100,8 +111,9 @@ class _LookUps:
         """
         with self._lock:
             one = self._in_flight.get(name)
-            if one is None:
-                one = self._in_flight[name] = self._queued[name] = _LookUp()
+            if one is None or one.hangs:
+                seconds = one.shared_seconds * 2 if one else LOOK_UP_SHARED_SECONDS
+                one = self._in_flight[name] = self._queued[name] = _LookUp(seconds)
             one.askers += 1
         try:
             with self._lock:
@@ -140,6 +152,7 @@ class _LookUps:
                     return
                 name, one = self._queued.popitem(last=False)
                 self._busy.add(me)
+                one.begun = monotonic()
             try:
                 found = socket.getaddrinfo(*name, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
             except BaseException as error:  # noqa: BLE001 - told to whoever asks
