@@ -89,12 +89,8 @@ class BlockingLine:
             return True
         moved, queued, vain = monotonic(), 0, False
         while monotonic() < until:  # also where there is always something to read, or room
-            try:
-                if self._push():
-                    moved, queued = monotonic(), channel.unsent()
-            except OSError as error:
-                self.error = error
-                self._supply, self._left = None, [memoryview(b"")]  # its last words may be there
+            if self._push():
+                moved, queued = monotonic(), channel.unsent()
             due = min(moved + self._step, until)
             if vain and monotonic() >= due:  # TLS can talk on and on, and give no byte
                 return False
@@ -121,7 +117,12 @@ class BlockingLine:
         if not self._left and self._supply is not None:
             self._left = [memoryview(stepped(self._supply.next()))]
             self._supply = self._supply if self._supply.left else None
-        return bool(self._left) and self._channel.push(self._left)
+        try:
+            return bool(self._left) and self._channel.push(self._left)
+        except OSError as error:
+            self.error = error
+            self._supply, self._left = None, [memoryview(b"")]  # its last words may be there
+            return False
 
     async def enough(self) -> None:
         """Ask for no more of a body: its pieces are asked for by nobody else."""

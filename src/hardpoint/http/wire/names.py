@@ -4,8 +4,8 @@
 asks waits as long as they may. All who ask for the same name at a time share one look-up. At most
 `LOOK_UPS_MAX` run at a time: where all of them hang, who comes next waits in a queue, no longer
 than they may either. A look-up that hangs is not waited for by those who come much later: they have
-another one, ever more rarely, since the thread of each may be gone for good. Names that strangers chose have threads and a queue of their own, so that none
-of theirs can hold up a vendor's.
+another one, ever more rarely, since the thread of each may be gone for good. Names that strangers
+chose have threads and a queue of their own, so that none of theirs can hold up a vendor's.
 """
 
 import asyncio
