@@ -79,11 +79,6 @@ _BYTES = 10
 _DRAWN = 64
 
 
-def milliseconds_of(identifier: str) -> int:
-    """When a UUIDv7 was made, in Unix milliseconds."""
-    return int(identifier[:8] + identifier[9:13], 16)
-
-
 def routed(identifier: str, digest: bytes) -> str:
     """A UUIDv7 whose twelve highest bits after the variant are those of a hash.
 

@@ -135,7 +135,6 @@ class ErrorTable:
         provider: its name.
         known: what each (status, code) means; a code alone stands for any status, a status alone
             for a refusal without a code that is known.
-        otherwise: for all other statuses.
         request_id: the header that names a request.
         reset: the header that says when the limit is lifted, in Unix seconds; for where there is no
             `Retry-After`.
@@ -150,14 +149,12 @@ class ErrorTable:
         provider: str,
         known: Mapping[Entry | str | int, Known],
         *,
-        otherwise: Callable[[int], type[ProviderError]] = by_status,
         request_id: str = "x-request-id",
         reset: str | None = None,
         argument: Callable[[Problem], str | None] = lambda problem: problem.field,
     ) -> None:
         self.provider = provider
         self.known: Mapping[Entry, Known] = {_entry(one): of for one, of in known.items()}
-        self._otherwise = otherwise
         self._request_id = request_id
         self._reset = reset
         self._argument = argument
@@ -194,7 +191,7 @@ class ErrorTable:
             or self.known.get((None, code))
             or self.known.get((status, None))
         )
-        make = known.error if known else self._otherwise(status)
+        make = known.error if known else by_status(status)
         error = self._made(make, known, problem) if isinstance(make, type) else make(problem)
         # The provider's word on retrying goes before ours, but no decline is ever retried.
         if problem.retryable is False or (

@@ -109,7 +109,6 @@ class SigV4Signer:
         now: float,
         expires: int,
         headers: Mapping[str, str],
-        query: Sequence[tuple[str, str]] = (),
     ) -> str:
         """A URL that carries its signature; whoever uses it must send these headers."""
         stamp = _stamp(now)
@@ -121,7 +120,6 @@ class SigV4Signer:
             ("X-Amz-Date", stamp),
             ("X-Amz-Expires", str(expires)),
             ("X-Amz-SignedHeaders", _names(named)),
-            *query,
         ]
         if self._session_token is not None:
             pairs.append(("X-Amz-Security-Token", self._session_token.reveal()))

@@ -121,9 +121,9 @@ class ThreadWork:
     way before it ends.
     """
 
-    def __init__(self, *, looks: int = _LOOKS, flights: int = _FLIGHTS) -> None:
+    def __init__(self) -> None:
         self._flights = _Flights()
-        self._sizes = {"looks": looks, "flights": flights}
+        self._sizes = {"looks": _LOOKS, "flights": _FLIGHTS}
         self.forget()
         forget_in_child(self)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeVar, final
+from typing import ClassVar, Protocol, TypeVar, final
 
 from hardpoint.providers.filesystem import Filesystem
 from hardpoint.providers.filesystem.folder import Folder
@@ -21,27 +21,21 @@ class FolderCalls(Protocol):
         ...
 
 
-@final
 class ThreadedCalls:
     """For event loops: each in a thread."""
 
-    def __init__(self, settings: Filesystem, runtime: Runtime | None = None) -> None:
-        self._folder = Folder(settings.path)
-        self._runtime = runtime or AsyncRuntime()
-
-    async def do(self, work: Callable[[Folder], _Result]) -> _Result:
-        """What the work gives."""
-        return await self._runtime.work(partial(work, self._folder))
-
-
-@final
-class DirectCalls:
-    """For blocking callers."""
+    runtime: ClassVar[Runtime] = AsyncRuntime()
 
     def __init__(self, settings: Filesystem) -> None:
         self._folder = Folder(settings.path)
-        self._runtime = BlockingRuntime()
 
     async def do(self, work: Callable[[Folder], _Result]) -> _Result:
         """What the work gives."""
-        return await self._runtime.work(partial(work, self._folder))
+        return await self.runtime.work(partial(work, self._folder))
+
+
+@final
+class DirectCalls(ThreadedCalls):
+    """For blocking callers: at once."""
+
+    runtime = BlockingRuntime()
