@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from hardpoint.core.money import Money as Money
     from hardpoint.core.secrets import Secret as Secret
     from hardpoint.hub.accounts import Accounts as Accounts
+    from hardpoint.hub.asgi import InboxApp as InboxApp
+    from hardpoint.hub.connections import ConnectionPolicy as ConnectionPolicy
     from hardpoint.hub.connections import ConnectionSettings as ConnectionSettings
     from hardpoint.hub.events import ConfigurationLoaded as ConfigurationLoaded
     from hardpoint.hub.events import DoorFailed as DoorFailed
@@ -77,10 +79,13 @@ if TYPE_CHECKING:
     from hardpoint.hub.settings import SourceSettings as SourceSettings
     from hardpoint.hub.settings import StoreSettings as StoreSettings
     from hardpoint.hub.settings import WorkerSettings as WorkerSettings
+    from hardpoint.resilience.blocks import Attempts as Attempts
+    from hardpoint.resilience.blocks import Guard as Guard
     from hardpoint.resilience.breaker import Breaker as Breaker
     from hardpoint.resilience.budget import Budget as Budget
     from hardpoint.resilience.bulkhead import Bulkhead as Bulkhead
     from hardpoint.resilience.call import Degraded as Degraded
+    from hardpoint.resilience.circuit import Circuit as Circuit
     from hardpoint.resilience.circuit import CircuitState as CircuitState
     from hardpoint.resilience.events import AttemptFinished as AttemptFinished
     from hardpoint.resilience.events import CallQueued as CallQueued
@@ -100,6 +105,8 @@ if TYPE_CHECKING:
     from hardpoint.resilience.recognition import Quota as Quota
     from hardpoint.resilience.recognition import Verdict as Verdict
     from hardpoint.resilience.repetition import Effect as Effect
+    from hardpoint.resilience.retry import Curve as Curve
+    from hardpoint.resilience.retry import Decorrelated as Decorrelated
     from hardpoint.resilience.retry import Retry as Retry
     from hardpoint.resilience.retry import constant as constant
     from hardpoint.resilience.retry import decorrelated as decorrelated
@@ -112,9 +119,12 @@ if TYPE_CHECKING:
     from hardpoint.resilience.settings import PolicyWarning as PolicyWarning
     from hardpoint.resilience.state import Keyed as Keyed
     from hardpoint.resilience.state import Stats as Stats
+    from hardpoint.resilience.streams import OpenStream as OpenStream
     from hardpoint.resilience.timeout import remaining as remaining
+    from hardpoint.runtime.clocks import Timekeeper as Timekeeper
     from hardpoint.store.driver import Event as Event
     from hardpoint.store.driver import Transaction as Transaction
+    from hardpoint.store.engine import Role as Role
     from hardpoint.store.events import BatchFailed as BatchFailed
     from hardpoint.store.events import Checkpointed as Checkpointed
     from hardpoint.store.events import GateHeldLong as GateHeldLong
@@ -191,7 +201,8 @@ else:
             "hardpoint.core.money": ("Money",),
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.hub.accounts": ("Accounts",),
-            "hardpoint.hub.connections": ("ConnectionSettings",),
+            "hardpoint.hub.asgi": ("InboxApp",),
+            "hardpoint.hub.connections": ("ConnectionPolicy", "ConnectionSettings"),
             "hardpoint.hub.events": ("ConfigurationLoaded", "DoorFailed", "HubFailed"),
             "hardpoint.hub.hub": ("Hub",),
             "hardpoint.hub.identity": ("IdentitySettings", "IssuerUnavailable", "VaultSettings"),
@@ -203,11 +214,12 @@ else:
                 "StoreSettings",
                 "WorkerSettings",
             ),
+            "hardpoint.resilience.blocks": ("Attempts", "Guard"),
             "hardpoint.resilience.breaker": ("Breaker",),
             "hardpoint.resilience.budget": ("Budget",),
             "hardpoint.resilience.bulkhead": ("Bulkhead",),
             "hardpoint.resilience.call": ("Degraded",),
-            "hardpoint.resilience.circuit": ("CircuitState",),
+            "hardpoint.resilience.circuit": ("Circuit", "CircuitState"),
             "hardpoint.resilience.events": (
                 "AttemptFinished",
                 "CallQueued",
@@ -228,6 +240,8 @@ else:
             "hardpoint.resilience.recognition": ("Quota", "Verdict"),
             "hardpoint.resilience.repetition": ("Effect",),
             "hardpoint.resilience.retry": (
+                "Curve",
+                "Decorrelated",
                 "Retry",
                 "constant",
                 "decorrelated",
@@ -237,8 +251,11 @@ else:
             "hardpoint.resilience.selection": ("refused", "transient"),
             "hardpoint.resilience.settings": ("PolicyOptions", "PolicySettings", "PolicyWarning"),
             "hardpoint.resilience.state": ("Keyed", "Stats"),
+            "hardpoint.resilience.streams": ("OpenStream",),
             "hardpoint.resilience.timeout": ("remaining",),
+            "hardpoint.runtime.clocks": ("Timekeeper",),
             "hardpoint.store.driver": ("Event", "Transaction"),
+            "hardpoint.store.engine": ("Role",),
             "hardpoint.store.events": (
                 "BatchFailed",
                 "Checkpointed",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hardpoint.fakes.answers import Answers as Answers
     from hardpoint.fakes.emitter import Emission as Emission
     from hardpoint.fakes.emitter import Emitter as Emitter
+    from hardpoint.fakes.emitter import Signer as Signer
     from hardpoint.fakes.fields import Fields as Fields
     from hardpoint.fakes.fields import JsonFields as JsonFields
     from hardpoint.fakes.fields import nested as nested
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from hardpoint.http.limits import checked_url as checked_url
     from hardpoint.http.limits import on_loopback as on_loopback
     from hardpoint.http.messages import BodyStream as BodyStream
+    from hardpoint.http.messages import Headers as Headers
     from hardpoint.http.messages import Request as Request
     from hardpoint.http.messages import Response as Response
     from hardpoint.http.messages import StreamedResponse as StreamedResponse
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
     from hardpoint.http.sigv4 import SIGV4 as SIGV4
     from hardpoint.http.sigv4 import UNSIGNED_PAYLOAD as UNSIGNED_PAYLOAD
     from hardpoint.http.sigv4 import SigV4Signer as SigV4Signer
+    from hardpoint.http.wire.trust import Trust as Trust
     from hardpoint.oauth.catalogue import BodyEncoding as BodyEncoding
     from hardpoint.oauth.catalogue import ClientAuth as ClientAuth
     from hardpoint.oauth.catalogue import Expiry as Expiry
@@ -96,6 +99,7 @@ if TYPE_CHECKING:
     from hardpoint.runtime.asynchronous import AsyncRuntime as AsyncRuntime
     from hardpoint.runtime.blocking import BlockingRuntime as BlockingRuntime
     from hardpoint.runtime.clocks import SystemClock as SystemClock
+    from hardpoint.runtime.effects import Caller as Caller
     from hardpoint.runtime.effects import Runtime as Runtime
     from hardpoint.storage.keys import checked_content_type as checked_content_type
     from hardpoint.storage.keys import checked_key as checked_key
@@ -104,6 +108,7 @@ if TYPE_CHECKING:
     from hardpoint.testing.conformance.email_subject import EmailSubject as EmailSubject
     from hardpoint.testing.conformance.faults import Adapter as Adapter
     from hardpoint.testing.conformance.faults import FaultConformance as FaultConformance
+    from hardpoint.testing.conformance.faults import FaultRow as FaultRow
     from hardpoint.testing.conformance.modes import MODES as MODES
     from hardpoint.testing.conformance.modes import AsyncMode as AsyncMode
     from hardpoint.testing.conformance.modes import BlockingMode as BlockingMode
@@ -185,7 +190,7 @@ else:
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.email.addresses": ("checked_address", "quoted"),
             "hardpoint.fakes.answers": ("Answers",),
-            "hardpoint.fakes.emitter": ("Emission", "Emitter"),
+            "hardpoint.fakes.emitter": ("Emission", "Emitter", "Signer"),
             "hardpoint.fakes.fields": ("Fields", "JsonFields", "nested", "without_empty"),
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.messages": ("App", "FakeReply", "Received"),
@@ -211,6 +216,7 @@ else:
             "hardpoint.http.limits": ("Limits", "checked_base_url", "checked_url", "on_loopback"),
             "hardpoint.http.messages": (
                 "BodyStream",
+                "Headers",
                 "Request",
                 "Response",
                 "StreamedResponse",
@@ -219,6 +225,7 @@ else:
             ),
             "hardpoint.http.redaction": ("redacted", "redacted_url"),
             "hardpoint.http.sigv4": ("SIGV4", "SigV4Signer", "UNSIGNED_PAYLOAD"),
+            "hardpoint.http.wire.trust": ("Trust",),
             "hardpoint.oauth.catalogue": (
                 "BodyEncoding",
                 "ClientAuth",
@@ -233,11 +240,11 @@ else:
             "hardpoint.runtime.asynchronous": ("AsyncRuntime",),
             "hardpoint.runtime.blocking": ("BlockingRuntime",),
             "hardpoint.runtime.clocks": ("SystemClock",),
-            "hardpoint.runtime.effects": ("Runtime",),
+            "hardpoint.runtime.effects": ("Caller", "Runtime"),
             "hardpoint.storage.keys": ("checked_content_type", "checked_key"),
             "hardpoint.testing.conformance.email": ("EmailConformance",),
             "hardpoint.testing.conformance.email_subject": ("EmailRefusals", "EmailSubject"),
-            "hardpoint.testing.conformance.faults": ("Adapter", "FaultConformance"),
+            "hardpoint.testing.conformance.faults": ("Adapter", "FaultConformance", "FaultRow"),
             "hardpoint.testing.conformance.modes": (
                 "AsyncMode",
                 "BlockingMode",

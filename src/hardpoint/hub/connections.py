@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
@@ -97,32 +97,6 @@ class ConnectionSettings:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     policy: ConnectionPolicy = ConnectionPolicy()
 
-    @classmethod
-    def read(cls, name: str, tables: TomlTable, folder: Path) -> Self:
-        """A connection from its table below `[connections]`.
-
-        Raises:
-            ConfigurationError: any key or value that we or the provider's settings do not know.
-        """
-        key = tables.key(name)
-        if not _NAME.fullmatch(name):
-            raise ConfigurationError(
-                key, "is not a usable name", fix="Small letters, digits, - and _; at most 63"
-            )
-        owner = tables.table(name, None).get("provider", str)
-        kind = _below(key, lambda: _settings_class(owner))
-        known = {_key_of(one): one for one in fields(kind)}
-        table = tables.table(name, {"provider", "policy", *known})
-        hints = get_type_hints(kind)
-        options: dict[str, Any] = {}
-        for written, one in known.items():
-            if table.has(written):
-                options[one.name] = _value(table, written, hints[one.name], folder)
-            elif _required(one):
-                table.missing(written)
-        policy = _policy(table.table("policy", _POLICY_KEYS))
-        return cls(name=name, provider=owner, options=options, policy=policy)
-
     def secrets(self) -> Iterator[tuple[str, Secret]]:
         """Every secret, after the path of its key."""
         for name, value in self.options.items():
@@ -181,6 +155,32 @@ class ConnectionSettings:
         bounds = {} if body_bytes_max is None else {"body_bytes_max": body_bytes_max}
         key = f"connections.{self.name}"
         return _below(key, lambda: serving(own, **bounds))
+
+
+def connection_settings(name: str, tables: TomlTable, folder: Path) -> ConnectionSettings:
+    """A connection from its table below `[connections]`.
+
+    Raises:
+        ConfigurationError: any key or value that we or the provider's settings do not know.
+    """
+    key = tables.key(name)
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            key, "is not a usable name", fix="Small letters, digits, - and _; at most 63"
+        )
+    owner = tables.table(name, None).get("provider", str)
+    kind = _below(key, lambda: _settings_class(owner))
+    known = {_key_of(one): one for one in fields(kind)}
+    table = tables.table(name, {"provider", "policy", *known})
+    hints = get_type_hints(kind)
+    options: dict[str, Any] = {}
+    for written, one in known.items():
+        if table.has(written):
+            options[one.name] = _value(table, written, hints[one.name], folder)
+        elif _required(one):
+            table.missing(written)
+    policy = _policy(table.table("policy", _POLICY_KEYS))
+    return ConnectionSettings(name=name, provider=owner, options=options, policy=policy)
 
 
 def _unopened(name: str) -> Authorization:

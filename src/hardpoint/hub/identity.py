@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from hardpoint.core.events import Listeners
     from hardpoint.hub.accounts import Accounts
     from hardpoint.oauth.vault import Vault
-    from hardpoint.runtime.clocks import Timekeeper
     from hardpoint.runtime.work import Work
 
 _KEYS = {
@@ -68,27 +67,6 @@ class IdentitySettings:
     vault: VaultSettings | None = None
     oauth: Mapping[str, OAuthSettings] = field(default_factory=dict[str, OAuthSettings])
 
-    @classmethod
-    def read(cls, root: TomlTable, folder: Path) -> Self:
-        """`[vault]` and every `[oauth.<name>]`.
-
-        Raises:
-            ConfigurationError: any key or value that we do not know, or registrations without a
-                vault to keep what they bring.
-        """
-        oauth = {
-            name: _oauth(name, root.table("oauth", None), folder) for name in root.names("oauth")
-        }
-        if not root.has("vault"):
-            if oauth:
-                root.refuse("vault", "is missing", 'Add [vault] with keyring = "env:NAME"')
-            return cls()
-        table = root.table("vault", {"path", "keyring"})
-        path = folder / (table.get("path", str) if table.has("path") else "vault.db")
-        return cls(
-            vault=VaultSettings(path=path, keyring=table.secret("keyring", folder)), oauth=oauth
-        )
-
     def secrets(self) -> Iterator[tuple[str, Secret]]:
         """Every secret, after the path of its key."""
         if self.vault is not None:
@@ -106,7 +84,6 @@ class IdentitySettings:
         self,
         public_url: str | None,
         *,
-        clock: "Timekeeper | None" = None,
         listeners: "Listeners | None" = None,
     ) -> "Accounts":
         """Signing in, sessions and connected accounts.
@@ -127,7 +104,6 @@ class IdentitySettings:
             Keyring(where.keyring),
             tuple(self.oauth.values()),
             public_url=public_url or "http://localhost",  # without clients nobody comes back
-            clock=clock,
             listeners=listeners,
         )
 
@@ -193,6 +169,25 @@ async def meet_issuers(accounts: "Accounts", listeners: "Listeners", asked: asyn
             asked.set()
         await asyncio.sleep(wait)
         wait = min(2 * wait, ISSUER_SECONDS_MAX)
+
+
+def identity_settings(root: TomlTable, folder: Path) -> IdentitySettings:
+    """`[vault]` and every `[oauth.<name>]`.
+
+    Raises:
+        ConfigurationError: any key or value that we do not know, or registrations without a
+            vault to keep what they bring.
+    """
+    oauth = {name: _oauth(name, root.table("oauth", None), folder) for name in root.names("oauth")}
+    if not root.has("vault"):
+        if oauth:
+            root.refuse("vault", "is missing", 'Add [vault] with keyring = "env:NAME"')
+        return IdentitySettings()
+    table = root.table("vault", {"path", "keyring"})
+    path = folder / (table.get("path", str) if table.has("path") else "vault.db")
+    return IdentitySettings(
+        vault=VaultSettings(path=path, keyring=table.secret("keyring", folder)), oauth=oauth
+    )
 
 
 def _oauth(name: str, tables: TomlTable, folder: Path) -> OAuthSettings:

@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url
-from hardpoint.hub.connections import ConnectionSettings
-from hardpoint.hub.identity import IdentitySettings
+from hardpoint.hub.connections import ConnectionSettings, connection_settings
+from hardpoint.hub.identity import IdentitySettings, identity_settings
 from hardpoint.hub.tables import TomlTable
 from hardpoint.store.engine import INSTEAD_OF_POSTGRES, NO_POSTGRES
 from hardpoint.store.retention import Retention
@@ -143,10 +143,10 @@ class Settings:
             store=_store(table, folder),
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
             connections={
-                name: ConnectionSettings.read(name, table.table("connections", None), folder)
+                name: connection_settings(name, table.table("connections", None), folder)
                 for name in table.names("connections")
             },
-            identity=IdentitySettings.read(table, folder),
+            identity=identity_settings(table, folder),
             public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             path=where,

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from hardpoint.oauth.flows import Flows as Flows
     from hardpoint.oauth.identity import Identity as Identity
     from hardpoint.oauth.jwks import KeyCache as KeyCache
+    from hardpoint.oauth.jwks import PublicKey as PublicKey
     from hardpoint.oauth.jwt import Expected as Expected
     from hardpoint.oauth.jwt import Unverified as Unverified
     from hardpoint.oauth.jwt import unverified as unverified
     from hardpoint.oauth.jwt import verified as verified
     from hardpoint.oauth.keyring import Keyring as Keyring
     from hardpoint.oauth.keyring import new_key as new_key
+    from hardpoint.oauth.sealing import Rotated as Rotated
     from hardpoint.oauth.sessions import Session as Session
     from hardpoint.oauth.sessions import Sessions as Sessions
     from hardpoint.oauth.sessions import Started as Started
@@ -83,9 +85,10 @@ else:
             ),
             "hardpoint.oauth.flows": ("Flows",),
             "hardpoint.oauth.identity": ("Identity",),
-            "hardpoint.oauth.jwks": ("KeyCache",),
+            "hardpoint.oauth.jwks": ("KeyCache", "PublicKey"),
             "hardpoint.oauth.jwt": ("Expected", "Unverified", "unverified", "verified"),
             "hardpoint.oauth.keyring": ("Keyring", "new_key"),
+            "hardpoint.oauth.sealing": ("Rotated",),
             "hardpoint.oauth.sessions": ("Session", "Sessions", "Started", "is_own_request"),
             "hardpoint.oauth.states": (
                 "ClientAccepted",

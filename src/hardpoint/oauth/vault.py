@@ -23,6 +23,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.secrets import Secret
+from hardpoint.http.auth import Authorization
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Transport
@@ -242,7 +243,7 @@ class Vault:
         slot: str = SLOT,
         header: str = "authorization",
         scheme: str = "Bearer",
-    ) -> ConnectionAuthorization:
+    ) -> Authorization:
         """The connection in place of a static key, for clients and drivers.
 
         Args:

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from hardpoint.fakes.authorization import FakeAuthorization as FakeAuthorization
     from hardpoint.fakes.emitter import Chaos as Chaos
     from hardpoint.fakes.emitter import Delivered as Delivered
+    from hardpoint.fakes.faults import Break as Break
     from hardpoint.fakes.faults import Fault as Fault
+    from hardpoint.fakes.faults import Faults as Faults
     from hardpoint.fakes.faults import bad_json as bad_json
     from hardpoint.fakes.faults import commit_then_drop as commit_then_drop
     from hardpoint.fakes.faults import hang as hang
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from hardpoint.fakes.issuer import FakeIssuer as FakeIssuer
     from hardpoint.fakes.ledger import Ledger as Ledger
     from hardpoint.fakes.ledger import LedgerEntry as LedgerEntry
+    from hardpoint.fakes.messages import Exchange as Exchange
     from hardpoint.fakes.server import FakeServer as FakeServer
     from hardpoint.testing.application import HubUnderTest as HubUnderTest
     from hardpoint.testing.assertions import assert_call_budget as assert_call_budget
@@ -44,7 +47,9 @@ else:
             "hardpoint.fakes.authorization": ("FakeAuthorization",),
             "hardpoint.fakes.emitter": ("Chaos", "Delivered"),
             "hardpoint.fakes.faults": (
+                "Break",
                 "Fault",
+                "Faults",
                 "bad_json",
                 "commit_then_drop",
                 "hang",
@@ -57,6 +62,7 @@ else:
             ),
             "hardpoint.fakes.issuer": ("FakeIssuer",),
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
+            "hardpoint.fakes.messages": ("Exchange",),
             "hardpoint.fakes.server": ("FakeServer",),
             "hardpoint.testing.application": ("HubUnderTest",),
             "hardpoint.testing.assertions": (

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import SignatureMismatchError as SignatureMismatchError
     from hardpoint.core.errors import StaleTimestampError as StaleTimestampError
     from hardpoint.core.errors import WebhookError as WebhookError
+    from hardpoint.core.traces import Place as Place
+    from hardpoint.store.driver import Outcome as Outcome
+    from hardpoint.store.driver import Stored as Stored
+    from hardpoint.store.engine import CompletesIn as CompletesIn
     from hardpoint.webhooks.attempts import HandlerFinished as HandlerFinished
     from hardpoint.webhooks.attempts import StoreInTheWay as StoreInTheWay
     from hardpoint.webhooks.inbox import EventReceived as EventReceived
@@ -32,6 +36,9 @@ else:
                 "StaleTimestampError",
                 "WebhookError",
             ),
+            "hardpoint.core.traces": ("Place",),
+            "hardpoint.store.driver": ("Outcome", "Stored"),
+            "hardpoint.store.engine": ("CompletesIn",),
             "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
             "hardpoint.webhooks.inbox": ("EventReceived", "ReceptionFault", "RequestsRefused"),
             "hardpoint.webhooks.verification": (

@@ -1,0 +1,99 @@
+"""What a public name takes and gives is public too: nobody needs an inner name to use it.
+
+Read from the source: classes of `src` have unique names, so a name in an annotation is one class.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import hardpoint
+
+SOURCE = Path(hardpoint.__file__).parent
+LISTED = Path(__file__).with_name("public_names.txt").read_text().split()
+PUBLIC = {name.rpartition(".")[2] for name in LISTED}
+MODULES = {
+    path: ast.parse(path.read_text())
+    for path in SOURCE.rglob("*.py")
+    if "sync" not in path.relative_to(SOURCE).parts
+}
+HANDED_ON = {
+    "Assembly",  # from a policy to the streams it opens
+    "Authority",  # from the hub to its flows, as are all stores of oauth
+    "BodyBudget",  # from the hub to what it mounts, with the receiver
+    "Bounds",  # from limits to a transport
+    "Cancellable",  # from a clock to the timer, with the signal
+    "CircuitEffects",  # from a policy to its circuit
+    "CircuitOutcome",  # from a runner to the circuit
+    "CompleteIn",  # from the worker to a job, with its lease
+    "Fetch",  # from the hub to its caches of keys
+    "FlowStore",
+    "HeldCredential",  # from the vault to its flows
+    "Journal",  # from the hub to a connection
+    "Lease",
+    "Receiver",
+    "Sandbox",  # from the plugin to the hub it starts
+    "SessionStore",
+    "Signal",
+    "Timing",
+    "VaultFile",
+    "Work",  # from the hub to its vault
+    "WrappingKey",  # from a keyring to the vault
+}
+"""What goes from one of our names to another: nobody else makes one, or reads it."""
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+FOUND = {
+    node.name: node
+    for tree in MODULES.values()
+    for node in tree.body
+    if isinstance(node, ast.ClassDef | Function) and not node.name.startswith("_")
+}
+CLASSES = {name for name, node in FOUND.items() if isinstance(node, ast.ClassDef)}
+
+
+def annotations(node: ast.AST) -> Iterator[ast.expr]:
+    """Those of a class's public members, or of a function."""
+    match node:
+        case ast.ClassDef():
+            for one in node.body:
+                if isinstance(one, Function):
+                    if not one.name.startswith("_") or one.name == "__init__":
+                        yield from annotations(one)
+                elif isinstance(one, ast.AnnAssign) and not ast.unparse(one.target).startswith("_"):
+                    yield one.annotation
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            given = node.args
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            yield from (one.annotation for one in every if one and one.annotation)
+            if node.returns:
+                yield node.returns
+        case _:
+            pass
+
+
+def named(annotation: ast.expr) -> Iterator[str]:
+    """Every name in it, also in one that is quoted."""
+    for one in ast.walk(annotation):
+        if isinstance(one, ast.Name):
+            yield one.id
+        elif isinstance(one, ast.Constant) and isinstance(one.value, str):
+            yield from re.findall(r"\w+", one.value)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC & FOUND.keys()))
+def test_what_a_public_name_takes_and_gives_is_public(name: str) -> None:
+    used = {one for annotation in annotations(FOUND[name]) for one in named(annotation)}
+    assert (used & CLASSES) - PUBLIC - HANDED_ON == set()
+
+
+def test_what_is_handed_on_is_no_longer_listed_where_nobody_does() -> None:
+    used = {
+        one
+        for name in PUBLIC & FOUND.keys()
+        for annotation in annotations(FOUND[name])
+        for one in named(annotation)
+    }
+    assert used - PUBLIC >= HANDED_ON
