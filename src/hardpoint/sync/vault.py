@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from hardpoint.core.secrets import Secret
-from hardpoint.oauth.bearer import ConnectionAuthorization
+from hardpoint.http.auth import Authorization
 from hardpoint.oauth.sealing import HeldCredential, Rotated
 from hardpoint.oauth.states import ConnectionStatus
 from hardpoint.oauth.tokens import Tokens
@@ -106,7 +106,7 @@ class Vault:
         """
         return run(self.asynchronous.report_rejected(connection, token, tenant=tenant, slot=slot))
 
-    def authorization(self, connection: str, *, client: str | None=None, hosts: Collection[str] | None=(), tenant: str=TENANT, slot: str=SLOT, header: str='authorization', scheme: str='Bearer') -> ConnectionAuthorization:
+    def authorization(self, connection: str, *, client: str | None=None, hosts: Collection[str] | None=(), tenant: str=TENANT, slot: str=SLOT, header: str='authorization', scheme: str='Bearer') -> Authorization:
         """The connection in place of a static key, for clients and drivers.
 
         Args:
