@@ -377,7 +377,7 @@ def rows(rig):
 def test_writes_are_made_with_the_completion_once(rig):
     def mark(event, job):
         job.write(lambda tx: tx.execute("create table if not exists paid (id text)"))
-        job.write(lambda tx: tx.execute("insert into paid values (?)", [event.vendor_id]))
+        job.execute("insert into paid values ($1)", [event.vendor_id])
 
     one = rig()
     (attempt,) = handle_one(one, mark)

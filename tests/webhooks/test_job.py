@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from hardpoint.core.errors import LeaseLostError
-from hardpoint.store.driver import Event, Lease
+from hardpoint.store.driver import Event, Lease, SqlWrite
 from hardpoint.webhooks.job import Job
 
 
@@ -74,7 +74,9 @@ def test_writes_are_kept_in_the_order_they_were_made():
     job.write(print)
     job.write(repr)
 
-    assert job.writes == [print, repr]
+    job.execute("delete from carts where id = $1", [7])
+
+    assert job.writes == [print, repr, SqlWrite("delete from carts where id = $1", (7,))]
 
 
 def test_a_block_that_ends_well_completes_the_job():

@@ -182,10 +182,14 @@ class WaitingLane(msgspec.Struct, frozen=True, gc=False):
 
 
 class Transaction(Protocol):
-    """The store's own transaction, as a `job.write` function sees it: SQL and nothing else."""
+    """The store's own transaction, as a `job.write` function sees it: SQL and nothing else.
+
+    Parameters written `$1`, `$2`, ... work on every engine, and so does awaiting a statement before
+    its rows are read.
+    """
 
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
-        """Run one statement; gives a cursor."""
+        """Run one statement; gives its rows, which may be awaited."""
         ...
 
     def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Any:
@@ -194,6 +198,17 @@ class Transaction(Protocol):
 
 
 Write = Callable[[Transaction], object]
+
+
+class SqlWrite(msgspec.Struct, frozen=True, gc=False):
+    """A write of one statement, known before it runs; a store may run many such together."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+    def __call__(self, transaction: Transaction) -> object:
+        """Run it."""
+        return transaction.execute(self.sql, self.parameters)
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,10 @@
 """What a handler is given beside the event: one attempt, and the ways to complete it."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, final
 
 from hardpoint.core.errors import MisuseError
-from hardpoint.store.driver import Lease, Write
+from hardpoint.store.driver import Lease, SqlWrite, Write
 from hardpoint.store.engine import CompletesIn
 
 
@@ -65,14 +66,27 @@ class Job:
     def write(self, function: Write) -> None:
         """Have a function write in the very transaction that completes this job.
 
-        It gets a `Transaction` and runs after the handler has returned, on the store's writer.
-        It is pure SQL and does no I/O of its own; it may run more than once before it commits. One
-        that takes more than a second, asleep or not, is given up and can write no more.
+        It gets a `Transaction` and runs after the handler has returned, on the store's writer. It
+        is a plain `def`, or an `async def` that awaits nothing but its statements: pure SQL, and no
+        I/O of its own. It may run more than once before it commits. One that takes more than a
+        second, asleep or not, is given up and can write no more.
         What it raises undoes the completion: the attempt has failed.
         """
+        self._add(function)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Have one statement run in the very transaction that completes this job; see `write`.
+
+        Args:
+            sql: with `$1`, `$2`, ... for the parameters.
+            parameters: in that order.
+        """
+        self._add(SqlWrite(sql, tuple(parameters)))
+
+    def _add(self, write: Write) -> None:
         if self._joining is not None:
             raise MisuseError("this job is completed in your own transaction: write there")
-        self.writes.append(function)
+        self.writes.append(write)
 
     def complete_in(self, target: Any) -> CompletesIn:
         """Complete the job inside the user's own transaction in the same database.

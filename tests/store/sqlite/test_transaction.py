@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 
 import pytest
@@ -75,12 +76,43 @@ def test_a_transaction_is_over_when_the_call_is(stage):
         kept[0].executemany("insert into orders values (?)", [(1,)])
 
 
-def test_an_async_function_is_refused_with_its_name(stage):
-    async def mark_paid(tx):
-        pass
+def test_an_async_function_awaits_its_statements_and_nothing_else(stage):
+    seen = []
 
-    with pytest.raises(MisuseError, match=r"mark_paid.* is async; a write function is a plain def"):
-        run(stage, mark_paid)
+    async def mark_paid(tx):
+        await tx.execute("create table orders (id integer primary key)")
+        await tx.executemany("insert into orders values ($1)", [(1,), (2,)])
+        seen.extend((await tx.execute("select id from orders order by id")).fetchall())
+
+    run(stage, mark_paid)
+    assert seen == [(1,), (2,)]
+
+
+def test_an_async_function_that_awaits_anything_else_is_refused(stage):
+    async def sleeps(tx):
+        await asyncio.sleep(0)
+
+    with pytest.raises(MisuseError, match=r"sleeps.* awaits something else than its statements"):
+        run(stage, sleeps)
+
+
+def test_numbered_parameters_go_by_their_numbers(stage):
+    seen = []
+
+    def write(tx):
+        tx.execute("create table orders (id integer, note text)")
+        tx.execute("insert into orders values ($2, $1)", ["a", 1])
+        tx.execute("insert into orders values (?, 'for $1')", [2])
+        tx.execute("insert into orders values ($id, '$9' -- $8\n)", {"id": 3})
+        seen.extend(tx.execute("select id, note from orders order by id"))
+
+    run(stage, write)
+    assert seen == [(1, "a"), (2, "for $1"), (3, "$9")]
+
+
+def test_parameters_that_are_too_few_are_refused(stage):
+    with pytest.raises(MisuseError, match="has 2 parameters, and 1 were given"):
+        run(stage, lambda tx: tx.execute("select $1, $2", [1]))
 
 
 def test_statements_give_rows_counts_and_ids(stage):

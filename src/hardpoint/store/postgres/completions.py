@@ -36,14 +36,18 @@ class CompletionStatements:
             completions: each of another lease.
             again: they may be on record already, though nobody was told.
         """
-        rows = sorted(map(_row, completions), key=lambda row: row[:3])
-        ended = await connection.fetch(_SQL["end"], *zip(*rows, strict=True), self._owner)
-        recorded = {_name(row) for row in ended}
+        recorded = await self.ended(connection, completions)
         late = [name for name in map(lease_of, completions) if name not in recorded]
         if late and again:
             recorded |= await self.recorded(connection, late)
         taken = (lease_of(one) in recorded for one in completions)
         return [Completed.RECORDED if one else Completed.REFUSED for one in taken]
+
+    async def ended(self, connection: Any, completions: Sequence[Completion]) -> set[LeaseName]:
+        """End these; gives those that it has ended."""
+        rows = sorted(map(_row, completions), key=lambda row: row[:3])
+        ended = await connection.fetch(_SQL["end"], *zip(*rows, strict=True), self._owner)
+        return {_name(row) for row in ended}
 
     async def recorded(self, connection: Any, leases: Sequence[LeaseName]) -> set[LeaseName]:
         """Those of which the end is on record."""

@@ -216,6 +216,16 @@ class PostgresSession:
         self._ended([completion], [completed])
         return completed
 
+    async def execute(self, completions: list[Completion]) -> list[Completed | Exception]:
+        """End a group of attempts whose writes are statements."""
+        try:
+            results = await self._writing.complete_together(completions)
+        except StoreUnavailableError as error:
+            self._tell(BatchFailed(kind="job", rows=len(completions), reason=str(error)))
+            return [StoreUnavailableError(str(error)) for _ in completions]
+        self._ended(completions, results)
+        return results
+
     def _ended(self, completions: Sequence[Completion], results: Sequence[object]) -> None:
         for completion, result in zip(completions, results, strict=True):
             if isinstance(result, Completed):

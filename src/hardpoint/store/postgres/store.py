@@ -23,6 +23,7 @@ from hardpoint.store.driver import (
     LeaseName,
     NewEvent,
     Refusals,
+    SqlWrite,
     WaitingLane,
 )
 from hardpoint.store.engine import Role
@@ -179,8 +180,11 @@ class PostgresStore:
             TimedOutError: they took too long; likewise.
         """
         opened = self._running()
+        waiting_line = opened.completions
         if completion.writes:
-            return await self._asked(opened.session.write(completion))
+            if not all(isinstance(one, SqlWrite) for one in completion.writes):
+                return await self._asked(opened.session.write(completion))
+            waiting_line = opened.executions
         answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
         loop = _get_running_loop()
         waiting = None if loop is None else loop.create_future()
@@ -191,7 +195,7 @@ class PostgresStore:
             elif not waiting.done():
                 waiting.set_result(result)
 
-        opened.completions.put(completion, done, at=0.0)
+        waiting_line.put(completion, done, at=0.0)
         try:
             if waiting is None:
                 result = answer.result(self.limits.answer)
@@ -373,6 +377,8 @@ class _Opened:
             self.thread, self.session.complete, rows=limits.batch_rows, size=1
         )
 
+        self.executions = Batches(self.thread, self.session.execute, rows=limits.batch_rows, size=1)
+
     def start(self) -> None:
         """Begin to open."""
         self.thread.start()
@@ -399,6 +405,7 @@ class _Opened:
             await asyncio.wait({self._opening})
         await self.accepts.end()
         await self.completions.end()
+        await self.executions.end()
         await self.session.close(clean=clean)
 
     def late(self, future: "concurrent.futures.Future[Any]") -> None:

@@ -11,13 +11,23 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Final, cast, final
 
 from hardpoint.core.errors import MisuseError
-from hardpoint.store.driver import Write
+from hardpoint.store.driver import SqlWrite, Write
 
 _CONTROL: Final = re.compile(
     r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
     r"(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b",
     re.IGNORECASE | re.DOTALL,
 ).match
+
+
+def refuse_control(sql: str) -> None:
+    """The transaction is the store's to begin and to end.
+
+    Raises:
+        MisuseError: a statement would.
+    """
+    if _CONTROL(sql):
+        raise MisuseError("a write function may not begin, commit or roll back")
 
 
 @final
@@ -84,7 +94,9 @@ class PostgresTransaction:
     async def run(self, functions: Sequence[Write]) -> None:
         """Call these functions, one after another, and carry out all they asked for."""
         for function in functions:
-            if inspect.iscoroutinefunction(function):
+            if isinstance(function, SqlWrite):
+                function(self)
+            elif inspect.iscoroutinefunction(function):
                 await function(self)
             else:  # it may hold its thread up, which may not be this one
                 result = await asyncio.to_thread(function, self)
@@ -99,8 +111,7 @@ class PostgresTransaction:
             statement.done = await self._done(statement)
 
     def _record(self, sql: str, rows: Sequence[Any]) -> PostgresStatement:
-        if _CONTROL(sql):
-            raise MisuseError("a write function may not begin, commit or roll back")
+        refuse_control(sql)
         if any(isinstance(row, dict) for row in rows):
             raise MisuseError("PostgreSQL takes parameters by position: $1, $2, ...")
         statement = PostgresStatement(self, sql, rows)

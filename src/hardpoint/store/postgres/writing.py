@@ -1,22 +1,29 @@
-"""Completions with users' writes, each in a transaction of its own.
+"""Completions with users' writes: functions each in a transaction of its own, statements together.
 
-Together in one they would hold each other's rows, and two processes could wait in a circle.
+Functions that ran together in one would hold each other's rows, and two processes could wait in a
+circle. Statements that are known beforehand are sorted, so that equal ones go as one and every
+process takes its rows in the same order; where one of them fails, each is done on its own.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, final
 
 import asyncpg
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import TimedOutError
-from hardpoint.store.driver import Completed, Completion, WriteFailedError
+from hardpoint.core.errors import StoreError, TimedOutError
+from hardpoint.store.driver import Completed, Completion, LeaseName, SqlWrite, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.postgres.completions import CompletionStatements, lease_of
 from hardpoint.store.postgres.connections import CONTENDED, Link
 from hardpoint.store.postgres.limits import PostgresLimits
-from hardpoint.store.postgres.transaction import PostgresTransaction
+from hardpoint.store.postgres.transaction import PostgresTransaction, refuse_control
+
+
+class _TogetherError(Exception):
+    """One of several statements is to blame; nothing was written."""
 
 
 @final
@@ -55,6 +62,60 @@ class PostgresWriting:
             return await self._complete(link, completion)
         finally:
             self._free.put_nowait(link)
+
+    async def complete_together(
+        self, completions: Sequence[Completion]
+    ) -> list[Completed | Exception]:
+        """End attempts whose writes are statements; the answers are in their order.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached.
+        """
+        link = await self._free.get()
+        try:
+            if len(completions) > 1:
+                with suppress(_TogetherError):
+                    return [*await self._together(link, completions)]
+            return [await self._one(link, completion) for completion in completions]
+        finally:
+            self._free.put_nowait(link)
+
+    async def _one(self, link: Link, completion: Completion) -> Completed | Exception:
+        try:
+            return await self._complete(link, completion)
+        except (StoreError, TimedOutError) as error:
+            return error
+
+    async def _together(self, link: Link, completions: Sequence[Completion]) -> list[Completed]:
+        tried = False
+
+        async def once(connection: Any) -> set[LeaseName]:
+            nonlocal tried
+            before, tried = tried, True
+            transaction = connection.transaction()
+            await transaction.start()
+            done = await self._completions.ended(connection, completions)
+            ended = [one for one in completions if lease_of(one) in done]
+            try:
+                async with asyncio.timeout(self._limits.write_seconds):
+                    for sql, rows in _sorted(ended):
+                        refuse_control(sql)
+                        await connection.executemany(sql, rows)
+            except CONTENDED:
+                raise
+            except Exception as error:
+                if connection.is_closed():
+                    raise
+                raise _TogetherError from error
+            await transaction.commit()
+            late = [name for name in map(lease_of, completions) if name not in done]
+            if late and before:
+                done |= await self._completions.recorded(connection, late)
+            return done
+
+        done = await link.run(once, patience=self._limits.pending_seconds)
+        taken = (lease_of(one) in done for one in completions)
+        return [Completed.RECORDED if one else Completed.REFUSED for one in taken]
 
     async def _complete(self, link: Link, completion: Completion) -> Completed:
         tried = False
@@ -111,3 +172,13 @@ class PostgresWriting:
         """Take leave."""
         for link in self._links:
             await link.close()
+
+
+def _sorted(completions: Sequence[Completion]) -> list[tuple[str, list[tuple[Any, ...]]]]:
+    """All first statements, then all second ones: of each, the equal ones together, in order."""
+    groups: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
+    for completion in completions:
+        for place, write in enumerate(completion.writes):
+            if isinstance(write, SqlWrite):
+                groups.setdefault((place, write.sql), []).append(write.parameters)
+    return [(sql, sorted(rows, key=repr)) for (_, sql), rows in sorted(groups.items())]

@@ -6,11 +6,13 @@ behind, and waits for a while only.
 """
 
 import inspect
+import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import lru_cache
 from queue import Empty, SimpleQueue
-from typing import Any, final
+from typing import Any, Final, final
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreMisuseError, TimedOutError, TransactionLostError
@@ -102,7 +104,7 @@ class UserWrites:
 
         def call() -> None:
             for write in writes:
-                _refuse_coroutine(write(transaction), write)
+                _finish(write(transaction), write)
 
         ended = True
         try:
@@ -150,12 +152,18 @@ def _is_ours(name: str | None) -> bool:
     return name is not None and name.lower().startswith("hardpoint_")
 
 
-def _refuse_coroutine(result: object, write: Write) -> None:
-    if inspect.iscoroutine(result):
-        result.close()
-        raise StoreMisuseError(
-            f"{write!r} is async; a write function is a plain def that runs SQL only"
-        )
+def _finish(result: object, write: Write) -> None:
+    """Take an `async def` function to its end: its statements never suspend."""
+    if not inspect.iscoroutine(result):
+        return
+    try:
+        result.send(None)
+    except StopIteration:
+        return
+    result.close()
+    raise StoreMisuseError(
+        f"{write!r} awaits something else than its statements; a write function runs SQL only"
+    )
 
 
 class SqliteTransaction:
@@ -174,7 +182,7 @@ class SqliteTransaction:
         with self._mutex:
             self._check(sql)
             try:
-                return self._keep(self._connection.execute(sql, parameters))
+                return self._keep(self._connection.execute(sql, bound(sql, parameters)))
             except sqlite3.DatabaseError as error:
                 raise _explained(error) from error
 
@@ -183,7 +191,9 @@ class SqliteTransaction:
         with self._mutex:
             self._check(sql)
             try:
-                return self._keep(self._connection.executemany(sql, parameters))
+                return self._keep(
+                    self._connection.executemany(sql, [bound(sql, one) for one in parameters])
+                )
             except sqlite3.DatabaseError as error:
                 raise _explained(error) from error
 
@@ -214,6 +224,32 @@ class SqliteTransaction:
         return rows
 
 
+_NUMBERED: Final = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^]]*]|--[^\n]*|/\*.*?\*/|\$([0-9]+)""", re.DOTALL
+)
+"""Text, names and comments, which may hold anything, and parameters in the form `$1`."""
+
+
+def bound(sql: str, parameters: Sequence[Any] | dict[str, Any]) -> Sequence[Any] | dict[str, Any]:
+    """Parameters as `sqlite3` takes them: it knows `$1` as a name, and not as a number."""
+    highest = _highest(sql)
+    if not highest or isinstance(parameters, dict):
+        return parameters
+    if highest != len(parameters):
+        raise StoreMisuseError(
+            f"the statement has {highest} parameters, and {len(parameters)} were given"
+        )
+    return {str(number): value for number, value in enumerate(parameters, 1)}
+
+
+@lru_cache(maxsize=256)
+def _highest(sql: str) -> int:
+    """The highest number of a parameter; 0 where none has one."""
+    if "$" not in sql:
+        return 0
+    return max((int(found[1]) for found in _NUMBERED.finditer(sql) if found[1]), default=0)
+
+
 class Rows:
     """What a statement gave: iterate over it, or ask. It ends with its transaction."""
 
@@ -237,6 +273,11 @@ class Rows:
     def description(self) -> Any:
         """The columns, as DB-API has them; None unless it is a query."""
         return self.cursor.description
+
+    def __await__(self) -> Generator[Any, None, "Rows"]:
+        """Itself, at once: so one function reads its rows on every engine."""
+        yield from ()
+        return self
 
     def __iter__(self) -> Iterator[Any]:
         while (row := self.fetchone()) is not None:
