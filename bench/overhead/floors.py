@@ -284,7 +284,10 @@ def _(f: Function) -> Function:
 
 @row("async", "floor: full stack", "success", "failed attempt")
 async def _(f: Function) -> Function:
-    """Deadline, bulkhead, rate limit, retry with budget, breaker, timeout, a look for listeners."""
+    """Deadline, bulkhead, rate limit, retry with budget, breaker, timeout, a look for listeners.
+
+    Calls inside this one are told the deadline; else they would not keep it.
+    """
     deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
     buckets, wheel, current = Buckets(), Wheel(), asyncio.current_task
     admit, record, good, bad, live = (
@@ -317,6 +320,7 @@ async def _(f: Function) -> Function:
                 live[key] = (began + FAR, task)
                 if not wheel.armed:
                     wheel.arm()
+                deadline.set(began + FAR)
                 try:
                     result = await f(*args, **kwargs)
                 except Boom:

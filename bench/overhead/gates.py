@@ -16,6 +16,8 @@ class Gate:
         mode, path, ours: our row.
         beside: the other row.
         ratio: the target.
+        share: compare what the part adds: ours beyond a policy of nothing, and the floor beyond
+            the bare call. The runner itself, which all share, has its own gate.
         firm: whether the bench fails when it is missed; else when it is missed twice over.
         beside_mode: the other row's mode; the same, if nothing is said.
     """
@@ -27,6 +29,7 @@ class Gate:
     ratio: float
     firm: bool = False
     beside_mode: Mode | None = None
+    share: bool = False
 
     @property
     def rows(self) -> tuple[tuple[Mode, Path, str], tuple[Mode, Path, str]]:
@@ -36,8 +39,11 @@ class Gate:
 
     def measured(self, medians: Medians) -> float:
         """The ratio of this run."""
-        ours, other = self.rows
-        return medians[ours] / medians[other]
+        ours, other = (medians[row] for row in self.rows)
+        if self.share:
+            ours -= medians[self.mode, self.path, f"hardpoint {NOTHING}"]
+            other -= medians[self.mode, self.path, "bare"]
+        return ours / other
 
     def verdict(self, medians: Medians) -> str:
         """How it stands; a run without the other library says so."""
@@ -49,6 +55,7 @@ class Gate:
         return "FAILED" if self.firm or ratio > 2 * self.ratio else "missed"
 
 
+NOTHING = "nothing"
 BOTH = "floor: retry + breaker"
 TODAY = "STACK tenacity + circuitbreaker + asyncio.timeout"
 GATES = (
@@ -58,11 +65,12 @@ GATES = (
     Gate("async", "success", "full stack", "floor: full stack", 1.6 / 1.29, firm=True),
     Gate("sync", "success", "retry + breaker", "hardpoint retry + breaker", 0.9, True, "async"),
     Gate("async", "success", "retry + breaker + timeout", TODAY, 1 / 18, firm=True),
-    Gate("async", "success", "rate limit", "floor: rate limit", 1.4),
-    Gate("async", "success", "bulkhead", "floor: bulkhead", 1.4),
+    Gate("async", "success", NOTHING, "floor: retry", 2.0),
+    Gate("async", "success", "rate limit", "floor: rate limit", 1.4, share=True),
+    Gate("async", "success", "bulkhead", "floor: bulkhead", 1.4, share=True),
     Gate("async", "success", "breaker", "floor: breaker", 1.4),
     Gate("async", "success", "windowed breaker", "floor: breaker", 1.4),
-    Gate("async", "success", "timeout", "floor: timeout", 1.4),
+    Gate("async", "success", "timeout", "floor: timeout", 1.4, share=True),
     # 2 us beside a floor of 0.70.
     Gate("async", "failed attempt", "retry + breaker", BOTH, 2.8),
     Gate("async", "rejection", "retry + breaker", BOTH, 1.5),

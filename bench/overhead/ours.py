@@ -11,6 +11,7 @@ RATE = RateLimit(PLENTY, burst=PLENTY)
 BULKHEAD = Bulkhead(100)
 
 POLICIES = {
+    "nothing": {},
     "retry": {"retry": RETRY},
     "rate limit": {"rate": RATE},
     "bulkhead": {"bulkhead": BULKHEAD},

@@ -47,22 +47,29 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
     current_task: Any = getattr(watch, "current_task", None)
 
     async def run(*args: Any, **kwargs: Any) -> Any:  # noqa: C901, PLR0912, PLR0915 - see above
+        mine: Any
+        live: Any
+        room: Any
+        circuit: Any
+        held: object
+        call = again = task = handle = mine = live = held = room = circuit = None
         target = function
         if target is None:
             target, args = args[0], args[1:]
         monotonic = effects.monotonic
         now = started = monotonic() if start_time_needed or listeners.active else nan
         here = state if keyed is None else states.at(keyed.by(*args, **kwargs), now)
-        if breaker is not None and not fallback and here.circuit.shut:
-            # The way out while it is open: no record, no handler, no call.
+        if breaker is not None:
             circuit = here.circuit
-            wait = circuit.until - now
-            if wait > 0 and not circuit.observing:
-                here.refused += 1
-                if listeners.active:
-                    settlement.tell_refused(here)
-                retry_after = wait if wait < inf else None
-                raise CircuitOpenError(circuit.name, here.key, retry_after, circuit.last_error)
+            if circuit.shut and not fallback:
+                # The way out while it is open: no record, no handler, no call.
+                wait = circuit.until - now
+                if wait > 0 and not circuit.observing:
+                    here.refused += 1
+                    if listeners.active:
+                        settlement.tell_refused(here)
+                    retry_after = wait if wait < inf else None
+                    raise CircuitOpenError(circuit.name, here.key, retry_after, circuit.last_error)
         if budget is not None:
             account = here.account
             if account.tokens < account.capacity:
@@ -80,11 +87,7 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
             if outer is not None:
                 outer = current(outer)
                 until = min(until, until_of(outer, effects, now))
-        call = again = task = handle = None
-        mine: Any = None
-        live: Any = None
         permit = cancelling = mark = 0
-        held: object = None
         sent = False
         limit = inf
         try:
@@ -92,8 +95,8 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                 began = now
                 try:
                     if admission:
-                        if breaker is not None and here.circuit.shut:
-                            here.circuit.check(now)
+                        if breaker is not None and circuit.shut:
+                            circuit.check(now)
                         if rate is not None:
                             meter = here.meter
                             arrival = meter.arrival
@@ -129,7 +132,6 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                                     began = now = room.wait_blocking(now, bound)
                             held = home
                         if breaker is not None:
-                            circuit = here.circuit
                             permit = circuit.claim(now) if circuit.shut else circuit.generation
                     if span is not None:
                         limit = now + span
@@ -192,7 +194,6 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                         raise
                 else:
                     if bulkhead is not None:
-                        room = here.room
                         if room.line or room.home is not held:
                             room.give_back(held)
                         else:
@@ -220,7 +221,6 @@ def build(plan: Plan, function: Callable[..., Any] | None = None) -> Run:  # noq
                             until=until,
                         )
                     elif breaker is not None:
-                        circuit = here.circuit
                         if permit != circuit.generation or (
                             end_time_needed and now - began >= slow_after
                         ):
