@@ -12,7 +12,7 @@ from typing import Any, Final, final
 
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import summary_of
-from hardpoint.hub.bodies import BodyBudget
+from hardpoint.hub.bodies import BodyBudget, ComingBody
 from hardpoint.hub.events import DoorFailed
 from hardpoint.webhooks.answers import (
     METHOD_NOT_ALLOWED,
@@ -147,14 +147,14 @@ class InboxApp:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
         """What to say; None when nobody is left to hear it."""
-        source = _destination(scope)
+        source = destination(scope)
         if isinstance(source, Answer):
             return source
         if not (self._started and self._home()) and not await self._begin():
             return UNAVAILABLE
         headers = scope["headers"]
         cap = self._receiver.body_bytes_max
-        coming = _Coming()
+        coming = ComingBody()
         try:
             body = TOO_LARGE
             if declared_length(headers) <= cap:
@@ -167,7 +167,7 @@ class InboxApp:
             self._receiver.refused(source, "too_large" if body is TOO_LARGE else "bodies")
         return body
 
-    async def _read(self, receive: Receive, coming: "_Coming", cap: int) -> bytes | Answer | None:
+    async def _read(self, receive: Receive, coming: ComingBody, cap: int) -> bytes | Answer | None:
         """The whole body; `TOO_LARGE` as soon as it passes the cap; None when the client has gone.
 
         `UNAVAILABLE` where it had to give way to others.
@@ -207,7 +207,7 @@ class InboxApp:
         if home is None:  # it was stopped meanwhile
             return UNAVAILABLE
         if home is here:
-            self._hand_over(source, headers, body, resolve)
+            self.hand_over(source, headers, body, resolve)
         else:
 
             def done(answer: Answer) -> None:
@@ -215,7 +215,7 @@ class InboxApp:
                     here.call_soon_threadsafe(resolve, answer)
 
             try:
-                home.call_soon_threadsafe(self._hand_over, source, headers, body, done)
+                home.call_soon_threadsafe(self.hand_over, source, headers, body, done)
             except RuntimeError:
                 return UNAVAILABLE
         try:
@@ -224,18 +224,18 @@ class InboxApp:
         except TimeoutError:
             return UNAVAILABLE
 
-    def _hand_over(
+    def hand_over(
         self,
         source: str,
         headers: list[tuple[bytes, bytes]],
         body: bytes,
         done: Callable[[Answer], None],
     ) -> None:
-        """In the receiver's loop."""
+        """Call it in the receiver's loop: a request becomes its answer, whatever happens."""
         try:
             self._receiver.submit(source, headers, body, done)
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
-            self._failed("receive", error, source)
+            self.failed("receive", error, source)
             done(UNAVAILABLE)
 
     async def _begin(self) -> bool:
@@ -250,7 +250,7 @@ class InboxApp:
             await (self._start or _nothing)()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is answered 503
             if str(error) != str(self._problem):
-                self._failed("start", error)
+                self.failed("start", error)
             self._problem = error
             return False
         else:
@@ -273,13 +273,14 @@ class InboxApp:
         try:
             await (self._stop or _nothing)()
         except Exception as error:  # noqa: BLE001 - whatever it is, the server is told
-            self._failed("stop", error)
+            self.failed("stop", error)
             message = "hardpoint did not stop cleanly; its log says why"
             await send({"type": "lifespan.shutdown.failed", "message": message})
         else:
             await send({"type": "lifespan.shutdown.complete"})
 
-    def _failed(self, doing: str, error: Exception, source: str | None = None) -> None:
+    def failed(self, doing: str, error: Exception, source: str | None = None) -> None:
+        """Tell of an error of ours."""
         told = summary_of(error)
         self._listeners.emit(DoorFailed(doing=doing, error=told, source=source, exception=error))
 
@@ -288,7 +289,7 @@ async def _nothing() -> None:
     pass
 
 
-def _destination(scope: Scope) -> str | Answer:
+def destination(scope: Scope) -> str | Answer:
     """The source a request is for, or the answer that needs no look at its body."""
     headers = scope["headers"]
     target_bytes = len(scope["path"]) + len(scope.get("query_string", b""))
@@ -315,18 +316,3 @@ def _within_mount(scope: Scope) -> tuple[str, bool]:
     if root and path.startswith(f"{root}/"):
         return path[len(root) :], True
     return path, bool(root)
-
-
-@final
-class _Coming:
-    """A body that comes in parts."""
-
-    def __init__(self) -> None:
-        self.held = 0
-        self.body = bytearray()
-        self.gone = False
-
-    def give_way(self) -> None:
-        """Let go of it at once; whoever awaits the next part finds out then."""
-        self.body.clear()
-        self.gone = True

@@ -63,3 +63,18 @@ class BodyBudget:
         self._coming.pop(body, None)
         self.used -= body.held
         body.held = 0
+
+
+@final
+class ComingBody:
+    """A body that comes in parts."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.body = bytearray()
+        self.gone = False
+
+    def give_way(self) -> None:
+        """Let go of it at once; whoever awaits the next part finds out then."""
+        self.body.clear()
+        self.gone = True

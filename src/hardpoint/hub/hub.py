@@ -44,6 +44,7 @@ from hardpoint.webhooks.worker import Worker
 if TYPE_CHECKING:
     from hardpoint.hub.accounts import Accounts
     from hardpoint.hub.asgi import AsgiApp, InboxApp
+    from hardpoint.hub.wsgi import WsgiInbox
     from hardpoint.oauth.vault import Vault
 
 _Function = TypeVar("_Function", bound=Function)
@@ -322,6 +323,16 @@ class Hub(BaseHub, CallsOut, StoredEvents):
             home=lambda: self.life.home,
             listeners=self.listeners,
         )
+
+    def wsgi(self) -> "WsgiInbox":
+        """The same as a WSGI application, for Flask, Django and other servers of threads.
+
+        Such a process hands over what it receives, and never owns the store: beside it
+        `hardpoint work` does, and runs the handlers. Without that webhooks are answered 503.
+        """
+        from hardpoint.hub.wsgi import WsgiInbox
+
+        return WsgiInbox(self)
 
 
 @final

@@ -3,7 +3,7 @@
 with Hub.load("hardpoint.toml") as hub:
     hub.payments("billing").create_payment(Money("10", "EUR"), payment_method="pm_card_visa")
 
-It receives no webhooks: those need an event loop, and `hardpoint serve` has one. Its store is
+Webhooks come in by `hub.wsgi()`, which hands them over to `hardpoint work`. Its store is
 opened when a call has to be written down: `once`, or a key for a provider that knows none. One
 process at a time can do so; where a server runs on the store, such calls are made there. For its
 plain `def` handlers there is `Hub(hub.settings, store=hub.store)`.
@@ -29,6 +29,7 @@ from hardpoint.store.engine import StoreEngine
 from hardpoint.sync.ports import CallsOut
 
 if TYPE_CHECKING:
+    from hardpoint.hub.wsgi import WsgiInbox
     from hardpoint.sync.vault import Vault
 
 
@@ -98,6 +99,17 @@ class Hub(BaseHub, CallsOut):
             ConfigurationError: there is no vault, or something of it cannot work.
         """
         return self._vault.get()
+
+    def wsgi(self) -> "WsgiInbox":
+        """The WSGI application that receives webhooks: `POST /webhooks/<source>`; mount it.
+
+        It hands them over to `hardpoint work`, whose hub has the handlers.
+        """
+        from hardpoint.hub.hub import Hub as ReceivingHub
+
+        return ReceivingHub(
+            self.settings, clock=self._clock, ids=self._ids, listeners=[self.listeners.emit]
+        ).wsgi()
 
     def _authorization(self, name: str) -> Authorization:
         return self.vault.asynchronous.authorization(name, hosts=None)
