@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -92,6 +93,14 @@ class Database:
         holder = psycopg.connect(self.url)
         holder.execute(f"lock table hardpoint.{table} in exclusive mode")
         return holder
+
+    def grow_old(self, seconds: float) -> None:
+        """Nobody is judged before the server has been up for so long, which it has as a rule."""
+        self.beside.execute(
+            "select pg_sleep(greatest(0, %s - extract(epoch from"
+            " clock_timestamp() - pg_postmaster_start_time()))::float8)",
+            [seconds],
+        )
 
     def set_clock(self) -> None:
         self.beside.execute(
@@ -216,6 +225,7 @@ class Wire:
     Attributes:
         cut: how many of the next answers are lost, with their connections; what was asked arrives.
         down: no connection is made or kept.
+        pooled: it answers in the server's place, as a pooler does.
     """
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -224,6 +234,7 @@ class Wire:
         self.url = f"{url.partition('?')[0]}?host={folder}"
         self.cut = 0
         self.down = False
+        self.pooled = False
         self._open: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{folder}/.s.PGSQL.5432")
@@ -259,6 +270,10 @@ class Wire:
     def _pump(self, source: socket.socket, target: socket.socket, cuts: bool) -> None:
         try:
             while data := source.recv(1 << 16):
+                if cuts and self.pooled:  # BackendKeyData names a process, and a key for it
+                    data = re.sub(
+                        rb"K\0\0\0\x0c.{4}", b"K\0\0\0\x0c\0\0\0\7", data, flags=re.DOTALL
+                    )
                 if cuts and self.cut:
                     self.cut -= 1
                     break

@@ -47,6 +47,7 @@ def crew(postgres_stage):
 def age_server(stage):
     """The database has been up for long: `pg_postmaster_start_time` cannot be moved."""
     stage.limits |= {"expires": 1.0}
+    stage.database.grow_old(1.1)
 
 
 def test_the_opening_of_another_process_touches_nobodys_lease(crew):

@@ -395,6 +395,32 @@ def test_it_opens_no_database_that_is_not_durable(pg):
         database.beside.execute("drop schema fake cascade")
 
 
+def test_a_pooler_is_refused_by_name(cut_off, wire):
+    wire.pooled = True
+
+    async def scene():
+        with pytest.raises(ConfigurationError, match="leads to a pooler") as caught:
+            await cut_off.build().open()
+        assert "the server itself" in caught.value.fix
+
+    asyncio.run(scene())
+
+
+def test_a_database_that_stays_away_is_a_warning_once_a_minute(cut_off, wire):
+    cut_off.limits |= {"pending_seconds": 0.0}
+
+    async def story(desk):
+        wire.fall()
+        for number in range(3):
+            with pytest.raises(StoreUnavailableError):
+                await desk.accept(f"evt_{number}")
+        wire.down = False
+
+    cut_off.play(story)
+    failed = cut_off.heard(BatchFailed)
+    assert [one.failures for one in failed if one.kind == "accept"] == [1, 0, 0]
+
+
 def test_many_that_start_at_once_make_the_tables_once(pg):
     pg.database.beside.execute("drop schema hardpoint cascade")
 

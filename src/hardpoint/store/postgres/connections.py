@@ -31,6 +31,9 @@ LOST = (
 CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """After these it was not, and may be tried again."""
 
+POOLED = "leads to a pooler, which takes away what is set on a connection, and what it listens to"
+UNPOOLED = "Name the server itself: each process needs some ten connections, however busy it is"
+
 # What a role, a database or a pooler may have set otherwise, and what durability rests on.
 _SETTINGS = """
 select
@@ -39,7 +42,8 @@ select
     set_config('default_transaction_isolation', 'read committed', false),
     set_config('default_transaction_read_only', 'off', false),
     set_config('idle_in_transaction_session_timeout', '60s', false),
-    current_setting('fsync')
+    current_setting('fsync'),
+    pg_backend_pid()
 """
 
 
@@ -47,7 +51,7 @@ async def connect(url: str, *, seconds: float, answer: float) -> Any:
     """A connection that commits durably.
 
     Raises:
-        ConfigurationError: the server does not write durably at all.
+        ConfigurationError: the server does not write durably at all, or is not what answers.
         OSError, asyncpg.PostgresError: there is none.
     """
     library: Any = asyncpg
@@ -58,6 +62,9 @@ async def connect(url: str, *, seconds: float, answer: float) -> Any:
         raise ConfigurationError(
             "store.url", "the server runs with fsync = off: what is acknowledged could be lost"
         )
+    if row[5] != connection.get_server_pid():
+        connection.terminate()
+        raise ConfigurationError("store.url", POOLED, fix=UNPOOLED)
     return connection
 
 
@@ -99,8 +106,8 @@ class Link:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + (patience or 0.0)
-        async with self._turn:
-            while True:
+        while True:
+            async with self._turn:  # not while it waits: others may be about to give up
                 try:
                     return await work(await self._connected())
                 except LOST as error:
@@ -115,7 +122,7 @@ class Link:
                     if self._connection is not None and self._connection.is_in_transaction():
                         self.drop()
                     raise
-                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _connected(self) -> Any:
         if self._connection is None or self._connection.is_closed():

@@ -11,8 +11,9 @@ from typing import Any, TypeVar, final
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreError, StoreUnavailableError
+from hardpoint.store.complaints import Complaints
 from hardpoint.store.driver import Accepted, Claim, Completed, Completion, Lease, NewEvent, Stored
-from hardpoint.store.events import BatchCommitted, BatchFailed
+from hardpoint.store.events import BatchCommitted
 from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.postgres.accepts import AcceptStatements
 from hardpoint.store.postgres.calls import CallStatements
@@ -70,6 +71,7 @@ class PostgresSession:
         self._clock = clock
         self._tell = tell
         self._listens = listens
+        self._complaints = Complaints(clock)
         self._noticed = noticed
         self._accepts = AcceptStatements(owner, limits.repeats)
         self._completions = CompletionStatements(owner)
@@ -221,7 +223,7 @@ class PostgresSession:
         try:
             results = await self._writing.complete_together(completions)
         except StoreUnavailableError as error:
-            self._tell(BatchFailed(kind="job", rows=len(completions), reason=str(error)))
+            self._tell(self._complaints.failed("job", len(completions), str(error)))
             return [StoreUnavailableError(str(error)) for _ in completions]
         self._ended(completions, results)
         return results
@@ -292,7 +294,7 @@ class PostgresSession:
                 await self.beat()
             except Exception as error:  # noqa: BLE001 - whatever it is, it may not end the beats
                 reason = str(error) or type(error).__name__
-                self._tell(BatchFailed(kind="upkeep", rows=0, reason=reason))
+                self._tell(self._complaints.failed("upkeep", 0, reason))
 
     async def _listen(self, connection: Any) -> None:
         await connection.add_listener(CHANNEL, self._heard)
@@ -319,7 +321,7 @@ class PostgresSession:
         try:
             results = await run(items)
         except StoreUnavailableError as error:
-            self._tell(BatchFailed(kind=kind, rows=len(items), reason=str(error)))
+            self._tell(self._complaints.failed(kind, len(items), str(error)))
             return [StoreUnavailableError(str(error)) for _ in items]
         except Exception as error:  # noqa: BLE001 - the answer of the one that caused it
             if len(items) == 1:

@@ -29,6 +29,7 @@ from hardpoint.store.driver import (
 from hardpoint.store.engine import Role
 from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.postgres import operations
+from hardpoint.store.postgres.address import checked_address
 from hardpoint.store.postgres.calls import SignOfLife
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.session import PostgresSession
@@ -47,6 +48,9 @@ class PostgresStore:
         listeners: told of the events in `hardpoint.store.events`.
         limits: bounds and waiting times.
         retention: how long things are kept; None keeps them for ever.
+
+    Raises:
+        ConfigurationError: others could listen in on the way to the database.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class PostgresStore:
         limits: PostgresLimits | None = None,
         retention: Retention | None = Retention(),  # noqa: B008 - frozen
     ) -> None:
-        self.url = url
+        self.url = checked_address(url)
         self.limits = limits or PostgresLimits()
         self.clock: Clock = clock or SystemClock()
         self.listeners = Listeners() if listeners is None else listeners

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.core.events import Listeners
+from hardpoint.store.complaints import Complaints
 from hardpoint.store.driver import Accepted, NewEvent
-from hardpoint.store.events import BatchCommitted, BatchFailed, StoreBroken
+from hardpoint.store.events import BatchCommitted, StoreBroken
 from hardpoint.store.retention import Retention
 from hardpoint.store.sqlite.accepts import Accepts
 from hardpoint.store.sqlite.calls import CallRows, Moment
@@ -25,9 +26,6 @@ from hardpoint.store.sqlite.retention import Sweep
 from hardpoint.store.sqlite.schema import VERSION, migrate, next_boot, version_of
 from hardpoint.store.sqlite.sessions import LiveSession
 from hardpoint.store.sqlite.transaction import UserWrites
-
-COMPLAINT_SECONDS = 60.0
-"""How often a failure that goes on is worth a warning."""
 
 StoreRequest = Callable[[], Any]
 """A change: runs on the writer's thread, in the group's transaction, perhaps more than once."""
@@ -62,7 +60,7 @@ class Engine:
         self._limits = limits
         self._listeners = listeners
         self._news: list[object] = []
-        self._complaints: dict[str, tuple[str, float, int]] = {}
+        self._complaints = Complaints(clock)
         """By kind: the reason told last, when it is due again, how often it came meanwhile."""
         self._told_broken = False
         self._database = database = Database(
@@ -257,15 +255,7 @@ class Engine:
         return results
 
     def _failed(self, kind: str, rows: int, reason: str) -> None:
-        """Tell of a batch that failed; as a warning at most once a minute."""
-        now = self._clock.monotonic()
-        known, due, untold = self._complaints.get(kind, ("", now, 0))
-        if reason != known or now >= due:
-            told, after = untold + 1, (reason, now + COMPLAINT_SECONDS, 0)
-        else:
-            told, after = 0, (known, due, untold + 1)
-        self._complaints[kind] = after
-        self._news.append(BatchFailed(kind=kind, rows=rows, reason=reason, failures=told))
+        self._news.append(self._complaints.failed(kind, rows, reason))
 
 
 def _storable(result: Accepted | Exception) -> Accepted | Exception:
