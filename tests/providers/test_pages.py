@@ -17,7 +17,7 @@ PAGES = ROOT / "docs" / "reference" / "providers"
 HEADINGS = ["Credentials and least scopes", "Sandbox", "What is guaranteed", "Limits"]
 MANIFESTS = [provider(name) for name in provider_names()]
 TABLES: dict[str, ErrorTable] = {one.name: load(one.errors) for one in MANIFESTS if one.errors}
-PAGED = [one.name for one in MANIFESTS if one.errors or one.webhooks or one.ports]
+PAGED = [one.name for one in MANIFESTS]
 NO_LIMITS = Capabilities(frozenset())
 ENTRIES = [(name, entry) for name, table in TABLES.items() for entry in table.known]
 
