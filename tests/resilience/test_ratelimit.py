@@ -233,3 +233,28 @@ def test_a_senseless_limit_is_refused_by_its_option(options, option):
     with pytest.raises(ConfigurationError) as caught:
         RateLimit(**options)
     assert caught.value.key == f"RateLimit.{option}"
+
+
+def test_a_moment_exactly_at_the_deadline_is_too_late(effects):
+    meter = RateMeter(RateLimit(4), effects)
+    assert admitted(meter, 1000.0)
+    start = meter.arrival - meter.tolerance
+    with pytest.raises(DeadlineTooShortError):
+        meter.wait_blocking(1000.0, start)
+    assert meter.waiting == 0
+
+
+def test_a_moment_that_was_given_back_and_is_now_is_waited_for_by_nobody(effects, clock):
+    meter = RateMeter(RateLimit(4), effects)
+
+    async def scenario():
+        await enter(meter, effects)
+        leaving = asyncio.ensure_future(enter(meter, effects))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        (moment,) = meter._given_back
+        assert await meter.wait(moment, inf) == moment
+
+    clock.run(scenario())
+    assert meter.waiting == 0

@@ -351,3 +351,10 @@ def test_a_lane_finds_room_at_once_whatever_the_others_do(limit, data, proven):
             world.arrive(f"h{data.draw(st.integers(0, hanging - 1))}")
         assert world.arrive("healthy")
         world.pass_time(data.draw(st.sampled_from([0.1, 1.0, 3.0, 40.0])))
+
+
+def test_a_grant_is_half_of_what_is_free_and_a_lanes_first_place_beside_it():
+    world = World(16, {"shop": 0.1})
+    world.prove("shop")
+    world.queue("shop", 100)
+    assert world.shares.grants(world.now) == {world.lane("shop"): 9}
