@@ -108,6 +108,13 @@ class Database:
             f" volatile as 'select {self.clock.now()!r}::double precision'"
         )
 
+    def real_clock(self) -> None:
+        """Let time pass by itself, until the next reset."""
+        self.beside.execute(
+            "create or replace function hardpoint.now() returns double precision language sql"
+            " volatile as 'select extract(epoch from clock_timestamp())::double precision'"
+        )
+
     def _bare(self) -> bool:
         return self.beside.execute("select to_regclass('hardpoint.meta') is null").fetchone()[0]
 
