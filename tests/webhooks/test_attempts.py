@@ -731,3 +731,48 @@ def test_without_listeners_nothing_is_told_and_all_is_done(rig):
     one.play(scenario)
     assert one.attempts() == []
     assert state(one) is State.DONE
+
+
+async def comes_back(event, job):
+    pass
+
+
+async def raises(event, job):
+    raise ConnectionError("no answer")
+
+
+async def hangs(event, job):
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("function", "outcome", "error"),
+    [
+        (comes_back, Outcome.DONE, None),
+        (raises, Outcome.FAILED, "ConnectionError: no answer"),
+        (hangs, Outcome.FAILED, "TimeoutError: took longer than 0.05 s"),
+    ],
+)
+def test_a_handler_of_ours_is_judged_like_any_other(rig, function, outcome, error):
+    one = rig()
+    one.handlers.add("billing", "*", function, timeout=0.05, ours=True)
+
+    async def scenario():
+        await one.deliver()
+        await one.until(one.attempts)
+
+    one.play(scenario)
+    (attempt,) = one.attempts()
+    assert (attempt.outcome, attempt.error) == (outcome, error)
+
+
+def test_a_handler_of_ours_that_is_cut_short_leaves_its_attempt_unrecorded(rig):
+    one = rig()
+    one.handlers.add("billing", "*", hangs, ours=True)
+
+    async def scenario():
+        await one.deliver()
+        await one.until(lambda: one.worker.running)
+
+    one.play(scenario, grace=0)
+    assert not one.attempts()

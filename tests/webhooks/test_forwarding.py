@@ -14,7 +14,7 @@ from hardpoint.http.messages import Headers, Response
 from hardpoint.store.driver import Event, Lease, Outcome
 from hardpoint.store.views import State
 from hardpoint.testing.clock import ManualClock
-from hardpoint.webhooks.forwarding import FORWARD_LIMITS, Forwarder, ForwardRefusedError, Target
+from hardpoint.webhooks.forwarding import Forwarder, ForwardRefusedError, Target, forward_limits
 from hardpoint.webhooks.handlers import Permanent
 from hardpoint.webhooks.job import Job
 from hardpoint.webhooks.verification import scheme
@@ -73,7 +73,7 @@ def forward(one, *, clock=None, **answer):
     async def scenario():
         async with (
             service(**answer) as (url, requests),
-            AsyncTransport(FORWARD_LIMITS) as transport,
+            AsyncTransport(forward_limits(4)) as transport,
         ):
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
             forwarder = forwarder_of(transport, {"billing": target}.get, clock)
@@ -177,7 +177,7 @@ def test_a_service_that_is_not_there_is_tried_again():
     async def scenario():
         async with service() as (url, _):
             pass
-        async with AsyncTransport(FORWARD_LIMITS) as transport:
+        async with AsyncTransport(forward_limits(4)) as transport:
             target = Target(url=url, signing=scheme("standard", secrets=[SECRET]))
             forwarder = forwarder_of(transport, lambda source: target, ManualClock())
             lease = Lease(event=event(), handler="forward", lane="forward/billing", fence=1)

@@ -36,7 +36,7 @@ from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.store.driver import FORWARD
 from hardpoint.store.engine import Role
 from hardpoint.store.guests import SharedStore
-from hardpoint.webhooks.forwarding import FORWARD_LIMITS, FORWARD_TIMEOUT, Forwarder, Target
+from hardpoint.webhooks.forwarding import FORWARD_TIMEOUT, Forwarder, Target, forward_limits
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
@@ -90,7 +90,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         self.handlers = Handlers()
         self.once = Once(self.journal, self._clock)
         self.shared = SharedStore(self.store)
-        self._transport = AsyncTransport(FORWARD_LIMITS)
+        self._transport = AsyncTransport(forward_limits(settings.worker.concurrency))
         self._key_transport = AsyncTransport(UNTRUSTED)
         self._targets: dict[str, Target] = {}
         self.worker = Worker(
@@ -114,7 +114,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         )
         effects = (self._clock, random or randomness.random, self.listeners)
         self._forwarder = Forwarder(self._transport, self._targets.get, *effects)
-        self.handlers.add("", "", self._forwarder, name=FORWARD, timeout=FORWARD_TIMEOUT)
+        self.handlers.add("", "", self._forwarder, name=FORWARD, timeout=FORWARD_TIMEOUT, ours=True)
         self._accounts = MadeOnce(self._make_accounts)
         self.life = Life(self)
         self._reloading = LoopLock()

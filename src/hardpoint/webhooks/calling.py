@@ -2,7 +2,7 @@
 
 It runs in a task of its own. So a handler that cancels its task, swallows a cancellation, or
 raises what would end the loop (`SystemExit`, `KeyboardInterrupt`, `GeneratorExit`) does it to
-itself alone.
+itself alone. One of ours does none of this, and is spared the task.
 """
 
 import asyncio
@@ -10,14 +10,15 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from contextvars import ContextVar
 from types import CodeType
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 from hardpoint.core.forks import end_if_child
 from hardpoint.core.traces import tamed
+from hardpoint.store.driver import Event
 from hardpoint.webhooks.handlers import Handler
 from hardpoint.webhooks.job import Job
 from hardpoint.webhooks.threads import Threads
@@ -28,6 +29,7 @@ CANCEL_SECONDS = 1.0
 in_handler: ContextVar[bool] = ContextVar("hardpoint_in_handler", default=False)
 """Whether this runs in a handler, or in what one has started."""
 
+_OwnFunction: TypeAlias = Callable[[Event, Job], Awaitable[None]]
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -48,6 +50,8 @@ async def call(
     Raises:
         asyncio.CancelledError: from outside, or because the process was asked to stop.
     """
+    if handler.ours:
+        return await _called_here(handler, job)
     task = asyncio.create_task(_guarded(handler, job, threads, abandoned))
     timed_out = False
     try:
@@ -76,6 +80,21 @@ async def call(
         error = _too_long(handler, going_on)
         error.__cause__ = cancelled  # which knows where it was
     return error, timed_out
+
+
+async def _called_here(handler: Handler, job: Job) -> tuple[BaseException | None, bool]:
+    """The same in this very task, for a handler that swallows nothing."""
+    limit, function = asyncio.timeout(handler.timeout), cast(_OwnFunction, handler.function)
+    try:
+        async with limit:
+            await function(job.lease.event, job)
+    except Exception as error:  # noqa: BLE001 - it is judged
+        if not limit.expired():
+            return tamed(error), False
+        late = _too_long(handler, "")
+        late.__cause__ = error
+        return late, True
+    return None, False
 
 
 async def _guarded(

@@ -29,9 +29,6 @@ from hardpoint.webhooks.verification import Scheme
 FORWARD_SECONDS = 30.0
 """What one attempt may take, answer included."""
 
-FORWARD_LIMITS = Limits(exchange=FORWARD_SECONDS, body_bytes_max=16 * 1024, cut=True)
-"""The status says it all; of the answer's body nobody needs more than its beginning."""
-
 FORWARD_TIMEOUT = FORWARD_SECONDS + 5.0
 """The time limit of the handler: the exchange ends by itself before, and says what was wrong."""
 
@@ -45,6 +42,24 @@ PROBE_SECONDS = 1.0
 
 RETRY_AFTER_SECONDS_MAX = 3600.0
 _HOP_BY_HOP = frozenset({"connection", "content-length", "host", "transfer-encoding"})
+
+
+def forward_limits(attempts: int) -> Limits:
+    """For the transport of a forwarder.
+
+    The status says it all: of the answer's body nobody needs more than its beginning. No attempt
+    waits for another's connection, and none opens one anew that could have been kept.
+
+    Args:
+        attempts: how many the worker runs at a time; each lane may have one beside these.
+    """
+    return Limits(
+        exchange=FORWARD_SECONDS,
+        body_bytes_max=16 * 1024,
+        cut=True,
+        connections=2 * attempts,
+        idle_connections=attempts,
+    )
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,6 +89,7 @@ class Handler:
         asynchronous: False runs it in a thread.
         timeout: seconds after which an attempt counts as failed. A thread cannot be stopped: what
             it does later is not recorded.
+        ours: it is this library's own, and heeds every cancellation: it needs no task to itself.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Handler:
     asynchronous: bool
     retry: Schedule = DEFAULT_SCHEDULE
     timeout: float = DEFAULT_TIMEOUT
+    ours: bool = False
 
     @property
     def home(self) -> str:
@@ -130,6 +132,7 @@ class Handlers:
         name: str | None = None,
         retry: Schedule | Sequence[float] | None = None,
         timeout: float = DEFAULT_TIMEOUT,
+        ours: bool = False,
     ) -> None:
         """Have a function handle the events of a source whose type matches.
 
@@ -140,6 +143,7 @@ class Handlers:
             name: what stored jobs call it; the function's own name otherwise.
             retry: a schedule, or the delays in seconds.
             timeout: seconds an attempt may take.
+            ours: see `Handler`.
 
         Raises:
             ConfigurationError: another function has the name already, it could not be called, or
@@ -158,6 +162,7 @@ class Handlers:
             asynchronous=_is_async(function),
             retry=schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule)),
             timeout=timeout,
+            ours=ours,
         )
         if self._by_name.setdefault(label, handler) != handler:
             raise ConfigurationError(
