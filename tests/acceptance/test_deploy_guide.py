@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -69,12 +70,21 @@ def eventually(ask, wanted, seconds: float = 90.0):
         time.sleep(0.05)
 
 
-BLOCKS = re.findall(r"^```(?:python)?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+FENCES = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text(), FLAGS)
 MODULES = {
-    block.split("\n", 1)[0].removeprefix("# "): block for block in BLOCKS if block.startswith("#")
+    text.split("\n", 1)[0].removeprefix("# "): text for kind, text in FENCES if kind == "python"
 }
-SPLITS = [block.splitlines() for block in BLOCKS if not block.startswith("#")]
-ALONE = re.search(r"`(uvicorn --workers 2 whole:app)`", PAGE.read_text())[1].split()
+SPLITS = [text.splitlines() for kind, text in FENCES if not kind]
+COMMANDS = [line for kind, text in FENCES if kind == "sh" for line in text.splitlines()]
+WHOLE = [line for line in COMMANDS if "whole:app" in line]
+WORK = ["hardpoint", "work", "shop:hub"]
+assert COMMANDS.count(" ".join(WORK)) == 3
+
+
+def command(words: str, port: int) -> list[str]:
+    """The command of the page that has these words, at a port of ours."""
+    (line,) = {one for one in COMMANDS if words in one}
+    return re.sub(r"80\d\d", str(port), line).split()
 
 
 class Site:
@@ -105,6 +115,14 @@ class Site:
         )
         self._stack.callback(ended, process)
         return process
+
+    def run(self, module: str) -> None:
+        command = [sys.executable, module]
+        subprocess.run(command, cwd=self.folder, env=self.environment, check=True, timeout=90)
+
+    def owner(self) -> int:
+        """The process that has the store, as its lock says."""
+        return int((self.folder / "events.db.lock").read_text() or 0)
 
     def sent(self) -> int:
         return self.vendor.ledger.count("email")
@@ -163,24 +181,94 @@ def refused(site: Site) -> None:
             hub.email("mail").send(**mail, idempotency_key="order-1")
 
 
-def test_several_workers_with_a_mounted_hub_all_receive(site):
+@pytest.mark.parametrize("words", WHOLE, ids=lambda words: words.split()[0])
+def test_several_workers_with_a_mounted_hub_all_receive(site, words):
     web = free_port()
     url = f"http://127.0.0.1:{web}"
-    process = site.start([*ALONE, "--port", str(web)])
+    process = site.start(command(words, web))
     numbers = itertools.count()
     hear = lambda: webhook(f"{url}/webhooks/shop", next(numbers))  # noqa: E731 - asked in many places
 
     eventually(lambda: post(f"{url}/mail"), 200)
     eventually(hear, 200)
     assert [hear() for _ in range(12)] == [200] * 12
-    owner = int((site.folder / "events.db.lock").read_text())
+    owner = site.owner()
     os.kill(owner, signal.SIGKILL)
-    eventually(lambda: int((site.folder / "events.db.lock").read_text()) != owner, True)
+    eventually(lambda: site.owner() != owner, True)
     eventually(hear, 200)
     assert [hear() for _ in range(12)] == [200] * 12
+    if "gunicorn" in words:
+        process.send_signal(signal.SIGHUP)
+        owner = site.owner()
+        eventually(lambda: site.owner() != owner, True)
+        eventually(hear, 200)
     process.send_signal(signal.SIGTERM)
     told = process.stdout.read()
     assert process.wait(60) == 0
     assert "door_failed" not in told
-    assert "Traceback" not in told
+    assert "hardpoint" not in "".join(re.findall("Traceback.*?Error", told, FLAGS))
     assert "handled evt_" in told
+
+
+def test_a_process_for_handlers_takes_over_from_the_workers_and_they_from_it(site):
+    web = free_port()
+    site.start(command(WHOLE[0], web))
+    numbers, answers = itertools.count(), []
+    hear = lambda: webhook(f"http://127.0.0.1:{web}/webhooks/shop", next(numbers))  # noqa: E731
+
+    eventually(lambda: post(f"http://127.0.0.1:{web}/mail"), 200)
+    work = site.start(WORK)
+    deadline = time.monotonic() + 90
+    while site.owner() != work.pid:
+        assert time.monotonic() < deadline
+        answers.append(hear())
+    answers += [hear() for _ in range(8)]
+    while f"handled evt_{len(answers) - 1}" not in (line := work.stdout.readline()):
+        assert line
+    work.send_signal(signal.SIGTERM)
+    while work.poll() is None:
+        answers.append(hear())
+    answers += [hear() for _ in range(8)]
+    assert set(answers) == {200}
+    assert work.returncode == 0
+    assert site.owner() != work.pid
+    site.run("letter.py")
+    site.run("backup.py")
+    with contextlib.closing(sqlite3.connect(site.folder / "backup.db")) as copy:
+        assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
+        ((count,),) = copy.execute("select count(*) from hardpoint_event")
+    assert count == len(answers) == next(numbers)
+
+
+def test_flask_and_django_receive_beside_a_process_for_handlers(site):
+    ports = free_port(), free_port()
+    flask, django = (
+        site.start(command(f"{name}:app", port))
+        for name, port in zip(("pages", "board"), ports, strict=True)
+    )
+    numbers = itertools.count()
+    urls = [f"http://127.0.0.1:{port}/webhooks/shop" for port in ports]
+    hear = lambda: [webhook(url, next(numbers)) for url in urls]  # noqa: E731
+
+    eventually(hear, [503, 503])  # nobody owns the store yet
+    assert not (site.folder / "events.db").exists()
+    work = site.start(WORK)
+    for _ in range(4):  # whichever worker is asked
+        eventually(hear, [200, 200])
+    assert [post(url, b"forged") for url in urls] == [401, 401]
+    assert post(f"http://127.0.0.1:{ports[0]}/mail") == 200
+    kill_a_child_of(django.pid)
+    flask.send_signal(signal.SIGHUP)
+    eventually(hear, [200, 200])
+    work.kill()
+    again = site.start(WORK)
+    eventually(hear, [200, 200])
+    last = next(numbers) - 1
+    while f"handled evt_{last}" not in (line := again.stdout.readline()):
+        assert line
+    assert site.owner() == again.pid
+
+
+def kill_a_child_of(parent: int) -> None:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)

@@ -85,3 +85,9 @@ def test_a_store_of_one_process_loses_no_lease_and_hears_of_no_work(tmp_path):
             await asyncio.wait_for(store.wait_for_work(), 0.01)
 
     asyncio.run(story())
+
+
+def test_a_system_without_unix_sockets_is_told_what_it_needs(monkeypatch):
+    monkeypatch.delattr("socket.AF_UNIX")
+    with pytest.raises(ConfigurationError, match="Unix sockets, which this system lacks"):
+        engine("sqlite:hardpoint.db")

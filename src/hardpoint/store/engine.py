@@ -4,6 +4,7 @@ Nobody above `store` names an engine.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
@@ -254,6 +255,8 @@ class Unshared:
 
 
 NO_POSTGRES: Final = "names PostgreSQL; the store on it is being built, and cannot be used yet"
+NO_SOCKETS: Final = "names a file that processes share by Unix sockets, which this system lacks"
+INSTEAD_OF_WINDOWS: Final = "Run it on Linux or macOS; on Windows, in WSL"
 INSTEAD_OF_POSTGRES: Final = "Write sqlite:hardpoint.db: the workers of one machine share that file"
 
 
@@ -273,7 +276,7 @@ def engine(
         retention: how long things are kept; None keeps them for ever.
 
     Raises:
-        ConfigurationError: no engine goes by this URL.
+        ConfigurationError: no engine goes by this URL, or not on this system.
     """
     scheme, _, rest = url.partition(":")
     if scheme.startswith("postgres"):
@@ -282,6 +285,8 @@ def engine(
         raise ConfigurationError(
             "store.url", f"{scheme} is not a store we know", fix="Write sqlite:hardpoint.db"
         )
+    if not hasattr(socket, "AF_UNIX"):
+        raise ConfigurationError("store.url", NO_SOCKETS, fix=INSTEAD_OF_WINDOWS)
     from hardpoint.store.sqlite.opening import SqliteEngine
 
     return SqliteEngine(rest, clock=clock, listeners=listeners, retention=retention)
