@@ -26,7 +26,7 @@ class Receiver:
     def body_bytes_max(self) -> int:
         return CAP
 
-    def submit(self, source, headers, body, done) -> None:
+    def submit(self, source, headers, body, done, arrival=None) -> None:
         self.taken.append((source, body))
         if self.answer is None:
             self.waiting.append(done)
@@ -314,7 +314,7 @@ def test_an_answer_that_comes_later_is_waited_for():
 
 def test_a_receiver_that_fails_is_answered_503():
     class Broken(Receiver):
-        def submit(self, source, headers, body, done) -> None:
+        def submit(self, source, headers, body, done, arrival=None) -> None:
             raise RuntimeError("a defect")
 
     assert status(call(InboxApp(Broken()), "POST", "/webhooks/a")) == 503
@@ -460,7 +460,7 @@ def test_a_store_that_does_not_answer_keeps_nobody_waiting(monkeypatch):
     monkeypatch.setattr("hardpoint.hub.asgi.ANSWER_SECONDS", 0.01)
 
     class Silent(Receiver):
-        def submit(self, source, headers, body, done):
+        def submit(self, source, headers, body, done, arrival=None):
             pass
 
     assert status(call(InboxApp(Silent()), "POST", "/webhooks/a")) == 503

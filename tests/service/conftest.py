@@ -39,7 +39,7 @@ class Receiver:
     def body_bytes_max(self) -> int:
         return self.cap
 
-    def submit(self, source, headers, body, done) -> None:
+    def submit(self, source, headers, body, done, arrival=None) -> None:
         if source == "broken":
             raise RuntimeError("a defect")
         self.taken.append((source, body))

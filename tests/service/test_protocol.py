@@ -31,7 +31,7 @@ class Receiver:
     def body_bytes_max(self) -> int:
         return CAP
 
-    def submit(self, source, headers, body, done) -> None:
+    def submit(self, source, headers, body, done, arrival=None) -> None:
         if self.broken:
             raise RuntimeError("a defect")
         self.taken.append((source, body))

@@ -22,6 +22,7 @@ from hardpoint.webhooks.answers import (
     Answer,
     Receiver,
 )
+from hardpoint.webhooks.verification import Arrival
 
 Scope = MutableMapping[str, Any]
 AsgiMessage = MutableMapping[str, Any]
@@ -160,7 +161,7 @@ class InboxApp:
             if declared_length(headers) <= cap:
                 body = await self._read(receive, coming, cap)
             if isinstance(body, bytes):
-                return await self._submit(source, headers, body)
+                return await self._submit(source, headers, body, arrival_of(scope))
         finally:
             self._bodies.release(coming)
         if body is not None:
@@ -193,7 +194,9 @@ class InboxApp:
                 body.clear()
             return part
 
-    async def _submit(self, source: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
+    async def _submit(
+        self, source: str, headers: list[tuple[bytes, bytes]], body: bytes, arrival: Arrival
+    ) -> Answer:
         # A future of its own: when the server cancels this task because the client has gone, the
         # commit goes on, and its result falls on deaf ears.
         here = asyncio.get_running_loop()
@@ -207,7 +210,7 @@ class InboxApp:
         if home is None:  # it was stopped meanwhile
             return UNAVAILABLE
         if home is here:
-            self.hand_over(source, headers, body, resolve)
+            self.hand_over(source, headers, body, resolve, arrival)
         else:
 
             def done(answer: Answer) -> None:
@@ -215,7 +218,7 @@ class InboxApp:
                     here.call_soon_threadsafe(resolve, answer)
 
             try:
-                home.call_soon_threadsafe(self.hand_over, source, headers, body, done)
+                home.call_soon_threadsafe(self.hand_over, source, headers, body, done, arrival)
             except RuntimeError:
                 return UNAVAILABLE
         try:
@@ -230,10 +233,11 @@ class InboxApp:
         headers: list[tuple[bytes, bytes]],
         body: bytes,
         done: Callable[[Answer], None],
+        arrival: Arrival,
     ) -> None:
         """Call it in the receiver's loop: a request becomes its answer, whatever happens."""
         try:
-            self._receiver.submit(source, headers, body, done)
+            self._receiver.submit(source, headers, body, done, arrival)
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
             self.failed("receive", error, source)
             done(UNAVAILABLE)
@@ -287,6 +291,12 @@ class InboxApp:
 
 async def _nothing() -> None:
     pass
+
+
+def arrival_of(scope: Scope) -> Arrival:
+    """How a request came: its query, and the client as the server says."""
+    client = scope.get("client")
+    return Arrival(query=scope.get("query_string", b""), peer=client[0] if client else "")
 
 
 def destination(scope: Scope) -> str | Answer:

@@ -18,6 +18,7 @@ from hardpoint.hub.identity import IdentitySettings, identity_settings
 from hardpoint.hub.tables import TomlTable
 from hardpoint.store.engine import INSTEAD_OF_POSTGRES, NO_POSTGRES
 from hardpoint.store.retention import Retention
+from hardpoint.webhooks.verification import DESCRIBED, has_secrets, settings_of
 
 STORE_FILE = "hardpoint.db"
 """Beside the configuration, where nothing is said and no webhooks come; made when it is needed."""
@@ -58,6 +59,8 @@ class ForwardSettings:
 
     url: str
     secret: Secret
+    unsigned: bool = False
+    """Forward what nobody has signed: whoever takes it trusts our signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class SourceSettings:
     body_bytes_max: int | None = None
     type_from: str | None = None
     """Where an event's type stands, with protocols that do not say."""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The settings by which a source of no vendor describes itself, see `DESCRIBED`."""
     forward: ForwardSettings | None = None
 
 
@@ -232,12 +237,30 @@ def _worker(table: TomlTable) -> WorkerSettings:
 
 
 def _source(name: str, root: TomlTable, folder: Path) -> SourceSettings:
-    known = {"provider", "secrets", "url", "tolerance", "body_bytes_max", "type_from", "forward"}
+    known = {"provider", "url", "tolerance", "body_bytes_max", "type_from", "forward"}
+    provider = root.table("webhooks", None).table(name, None).written(["provider"]).get("provider")
+    own = settings_of(provider) - known if provider in DESCRIBED else frozenset[str]()
+    secret = provider not in DESCRIBED or has_secrets(provider)
+    known |= own | ({"secrets"} if secret else set())
     table = root.table("webhooks", None).table(name, known)
     if not _SOURCE.fullmatch(name):
         raise ConfigurationError(
             table.path, "is not a usable name", fix="Small letters, digits, - and _; at most 63"
         )
+    return SourceSettings(
+        name=name,
+        provider=table.get("provider", str),
+        secrets=_secrets(table, folder) if secret else (),
+        url=table.get("url", str) if table.has("url") else None,
+        tolerance=table.count("tolerance", None),
+        body_bytes_max=table.count("body_bytes_max", None, most=BODY_BYTES_CEILING),
+        type_from=table.get("type_from", str) if table.has("type_from") else None,
+        options=table.written(own),
+        forward=_forward(table, folder) if table.has("forward") else None,
+    )
+
+
+def _secrets(table: TomlTable, folder: Path) -> tuple[Secret, ...]:
     references: list[Any] = table.get("secrets", list[Any])
     if not references:
         table.refuse("secrets", "is empty", 'Write secrets = ["env:NAME"]')
@@ -247,22 +270,15 @@ def _source(name: str, root: TomlTable, folder: Path) -> SourceSettings:
         if not isinstance(reference, str):
             raise ConfigurationError(key, "is not text", fix="Write env:NAME or file:PATH")
         secrets.append(Secret.parse(reference, key=key, folder=folder))
-    forward = None
-    if table.has("forward"):
-        onward = table.table("forward", {"url", "secret"})
-        forward = ForwardSettings(
-            url=checked_url(onward.get("url", str), key=onward.key("url")),
-            secret=onward.secret("secret", folder),
-        )
-    return SourceSettings(
-        name=name,
-        provider=table.get("provider", str),
-        secrets=tuple(secrets),
-        url=table.get("url", str) if table.has("url") else None,
-        tolerance=table.count("tolerance", None),
-        body_bytes_max=table.count("body_bytes_max", None, most=BODY_BYTES_CEILING),
-        type_from=table.get("type_from", str) if table.has("type_from") else None,
-        forward=forward,
+    return tuple(secrets)
+
+
+def _forward(table: TomlTable, folder: Path) -> ForwardSettings:
+    onward = table.table("forward", {"url", "secret", "unsigned"})
+    return ForwardSettings(
+        url=checked_url(onward.get("url", str), key=onward.key("url")),
+        secret=onward.secret("secret", folder),
+        unsigned=onward.get("unsigned", bool) if onward.has("unsigned") else False,
     )
 
 

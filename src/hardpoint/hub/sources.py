@@ -32,7 +32,7 @@ def prepare(settings: Settings) -> Prepared:
         name: _source(one, settings.webhook_url(name)) for name, one in settings.webhooks.items()
     }
     targets = {
-        name: _target(f"webhooks.{name}.forward", one.forward)
+        name: _target(f"webhooks.{name}.forward", one.forward, one.provider)
         for name, one in settings.webhooks.items()
         if one.forward is not None
     }
@@ -68,14 +68,18 @@ def _source(settings: SourceSettings, public_url: str | None) -> Source:
         raise ConfigurationError(key, error.problem, fix=error.fix) from None
     cap = settings.body_bytes_max or prepared.body_bytes_max
     keys = getattr(prepared, "keys", None)
-    return Source(name=settings.name, scheme=prepared, body_bytes_max=cap, keys=keys)
+    return Source(
+        name=settings.name,
+        scheme=prepared,
+        body_bytes_max=cap,
+        keys=keys,
+        unsigned=getattr(prepared, "taken_from", None),
+    )
 
 
 def _scheme(settings: SourceSettings, public_url: str | None) -> Scheme:
     provider = settings.provider
-    options: dict[str, Any] = {
-        name: value for name in _OPTIONS if (value := getattr(settings, name)) is not None
-    }
+    options = options_of(settings)
     known = settings_of(provider)
     for name in options.keys() - known:
         raise ConfigurationError(name, f"{provider} {_OPTIONS[name]}", fix="Remove it")
@@ -84,7 +88,19 @@ def _scheme(settings: SourceSettings, public_url: str | None) -> Scheme:
     return scheme(provider, secrets=settings.secrets, **options)
 
 
-def _target(key: str, settings: ForwardSettings) -> Target:
+def options_of(settings: SourceSettings) -> dict[str, Any]:
+    """The settings of a source's scheme, as far as they are written."""
+    common = {name: value for name in _OPTIONS if (value := getattr(settings, name)) is not None}
+    return {**settings.options, **common}
+
+
+def _target(key: str, settings: ForwardSettings, provider: str) -> Target:
+    if provider == "unsigned" and not settings.unsigned:
+        raise ConfigurationError(
+            f"{key}.unsigned",
+            "is missing: we would sign what nobody has signed",
+            fix="Write unsigned = true, and have the service trust it no more than the sender",
+        )
     try:
         signing = scheme("standard", secrets=[settings.secret])
         signing.sign(b"", now=0, event_id="trial", event_type="")  # a public key could not

@@ -1,6 +1,7 @@
 """TOML tables read strictly: what is not known is refused, with its path and a likely fix."""
 
 import difflib
+from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_origin
@@ -57,6 +58,10 @@ class TomlTable:
     def names(self, key: str) -> list[str]:
         """The keys of the table below a key."""
         return list(self.table(key, None)._content)
+
+    def written(self, keys: Iterable[str]) -> dict[str, Any]:
+        """The values of these keys, as far as they are written, as TOML has them."""
+        return {key: self._content[key] for key in keys if key in self._content}
 
     def get(self, key: str, kind: type[_Value]) -> _Value:
         """The value of a key that must be there."""

@@ -24,6 +24,7 @@ from hardpoint.core.forks import forget_in_child
 from hardpoint.hub.asgi import (
     ANSWER_SECONDS,
     InboxApp,
+    arrival_of,
     complete_headers,
     declared_length,
     destination,
@@ -31,6 +32,7 @@ from hardpoint.hub.asgi import (
 from hardpoint.hub.bodies import BodyBudget, ComingBody
 from hardpoint.store.guests import Rank
 from hardpoint.webhooks.answers import TOO_LARGE, UNAVAILABLE, Answer
+from hardpoint.webhooks.verification import Arrival
 
 if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub
@@ -88,7 +90,8 @@ class WsgiInbox:
             MisuseError: it would block the event loop that it waits for.
         """
         headers = _headers(environ)
-        source = destination(_scope(environ, headers))
+        scope = _scope(environ, headers)
+        source = destination(scope)
         if isinstance(source, Answer):
             return source
         home = self._home()
@@ -101,7 +104,7 @@ class WsgiInbox:
             if declared_length(headers) <= cap:
                 body = self._read(environ, coming, cap)
             if isinstance(body, bytes):
-                return _submitted(home, self._app, source, headers, body)
+                return _submitted(home, self._app, source, headers, body, arrival_of(scope))
         finally:
             with self._mutex:
                 self._bodies.release(coming)
@@ -196,6 +199,7 @@ def _submitted(
     source: str,
     headers: list[tuple[bytes, bytes]],
     body: bytes,
+    arrival: Arrival,
 ) -> Answer:
     answered: Future[Answer] = Future()
 
@@ -204,7 +208,7 @@ def _submitted(
             answered.set_result(answer)
 
     try:
-        home.call_soon_threadsafe(app.hand_over, source, headers, body, done)
+        home.call_soon_threadsafe(app.hand_over, source, headers, body, done, arrival)
         return answered.result(ANSWER_SECONDS)
     except (RuntimeError, TimeoutError):  # it was stopped, or hangs
         return UNAVAILABLE
@@ -232,7 +236,8 @@ def _scope(environ: Environ, headers: list[tuple[bytes, bytes]]) -> dict[str, An
         "method": environ["REQUEST_METHOD"],
         "path": path.encode("latin-1", "replace").decode("utf-8", "replace"),
         "root_path": root.encode("latin-1", "replace").decode("utf-8", "replace"),
-        "query_string": environ.get("QUERY_STRING", ""),
+        "query_string": environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
+        "client": (environ.get("REMOTE_ADDR") or "", 0),
         "headers": headers,
     }
 

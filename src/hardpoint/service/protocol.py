@@ -22,6 +22,7 @@ from hardpoint.service.connection import (
 )
 from hardpoint.service.guard import IngressGuard
 from hardpoint.webhooks.answers import TOO_LARGE, UNAVAILABLE, Answer, Receiver
+from hardpoint.webhooks.verification import Arrival
 
 
 class _Unheard:
@@ -100,7 +101,10 @@ class InboxProtocol(GuardedProtocol):
             self._stage = IDLE
             self._guard.bodies.complete(webhook)
             body = webhook.whole()
-            self._receiver.submit(webhook.source, webhook.headers, body, webhook.done)
+            arrival = Arrival(
+                query=self.url.partition(b"?")[2], peer=self.client[0] if self.client else ""
+            )
+            self._receiver.submit(webhook.source, webhook.headers, body, webhook.done, arrival)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """A webhook that was coming in will not be whole; one that was is stored all the same."""

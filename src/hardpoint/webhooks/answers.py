@@ -5,6 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from hardpoint.webhooks.verification import Arrival
+
 RETRY_AFTER_SECONDS = 5
 
 
@@ -55,6 +57,7 @@ class Receiver(Protocol):
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
         done: Callable[[Answer], None],
+        arrival: Arrival | None = None,
     ) -> None:
         """Verify and store one request; never raises.
 
@@ -63,6 +66,7 @@ class Receiver(Protocol):
             headers: names in lower case, as received.
             body: whole and raw.
             done: called exactly once, at once or after the commit, in the same loop.
+            arrival: how it came, where the front end knows.
         """
         ...
 

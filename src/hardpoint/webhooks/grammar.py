@@ -40,6 +40,21 @@ def from_base64(text: bytes) -> bytes | None:
     return data if data is not None and base64(data) == text else None
 
 
+def base64url(data: bytes) -> bytes:
+    """In the alphabet of URLs, without the signs that fill it up, as tokens are written."""
+    return base64(data).translate(_FOR_URLS).rstrip(b"=")
+
+
+def from_base64url(text: bytes) -> bytes | None:
+    """What is encoded; None unless it is spelled as we would."""
+    data = decoded(text.translate(_FROM_URLS) + b"=" * (-len(text) % 4))
+    return data if data is not None and base64url(data) == text else None
+
+
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
+_FROM_URLS = bytes.maketrans(b"-_", b"+/")
+
+
 def from_hex(text: bytes) -> bytes | None:
     """What is encoded in lower-case digits; None where it is not."""
     try:
@@ -86,6 +101,18 @@ def in_base64(size: int, *, least: int | None = None) -> Encoding:
         most=most,
         spell=base64,
         decode=from_base64,
+    )
+
+
+def in_base64url(size: int) -> Encoding:
+    """The same in the alphabet of URLs, without the signs that fill it up."""
+    chars = (4 * size + 2) // 3
+    return Encoding(
+        form=f"{chars} signs of base64url",
+        least=chars,
+        most=chars,
+        spell=base64url,
+        decode=from_base64url,
     )
 
 
@@ -246,3 +273,67 @@ class Pairs:
         entries = [(time_name, time), *((signature_name, one) for one in signatures)]
         value = separator.join(f"{name.decode()}={text.decode()}" for name, text in entries)
         return [(header, value)]
+
+
+@final
+class SeveralSignatures:
+    """Signatures in one header or in several, one of each live key of the vendor.
+
+    Args:
+        headers: as the vendor writes them.
+        encoding: of each signature; all are of one length.
+        prefix: what stands before each, `v1=`. What begins otherwise is skipped.
+        separator: between those in one header; empty where each header holds one.
+        time: the header of the signed time.
+    """
+
+    def __init__(
+        self,
+        headers: Sequence[str],
+        encoding: Encoding,
+        *,
+        prefix: str = "",
+        separator: str = "",
+        time: str | None = None,
+    ) -> None:
+        self.encoding = encoding
+        self.has_timestamp = time is not None
+        self._written = (headers, prefix, separator, time or "")
+        self._names = [header.lower().encode() for header in headers]
+        self._time = (time or "").lower().encode()
+        self.signature_headers = frozenset(self._names)
+        self._read = self.signature_headers | {self._time}
+
+    def read(self, request: WebhookRequest) -> Parts:
+        """See `Grammar`; what cannot be one of ours is skipped beside one that can."""
+        headers = request.once(self._read)
+        _, prefix, separator, _ = self._written
+        start, chars = prefix.encode(), self.encoding.most
+        candidates: list[bytes] = []
+        present = [name for name in self._names if name in headers]
+        if not present:
+            raise MissingSignatureError(
+                f"the request has no {' or '.join(name.decode() for name in self._names)} header"
+            )
+        for name in present:
+            value = signature_in(headers[name], name)
+            entries = value.split(separator.encode()) if separator else (value,)
+            candidates += [
+                entry[len(start) :]
+                for entry in entries
+                if entry.startswith(start) and len(entry) == len(start) + chars
+            ]
+        if not candidates:
+            form = f"{prefix} and {self.encoding.form}" if prefix else self.encoding.form
+            raise MalformedRequestError(f"no signature is {form}")
+        if len(candidates) > CANDIDATES_MAX:
+            raise MalformedRequestError(f"there are more than {CANDIDATES_MAX} signatures")
+        return candidates, headers.get(self._time, b"") if self.has_timestamp else None, headers
+
+    def write(self, signatures: Sequence[bytes], time: bytes) -> list[tuple[str, str]]:
+        """See `Grammar`; all of them, or as many as there are headers."""
+        headers, prefix, separator, timestamp = self._written
+        entries = [prefix + one.decode() for one in signatures]
+        texts = [separator.join(entries)] if separator else entries
+        written = list(zip(headers, texts, strict=False))
+        return [*written, (timestamp, time.decode())] if timestamp else written

@@ -28,7 +28,7 @@ from hardpoint.webhooks.fetched_keys import KeyFetch, KeyNeededError, KeyUnavail
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.key_fetching import KeyFetching
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
-from hardpoint.webhooks.verification import Notification, Verified, WebhookRequest
+from hardpoint.webhooks.verification import Arrival, Notification, Verified, WebhookRequest
 from hardpoint.webhooks.worker import Worker
 
 
@@ -140,10 +140,11 @@ class Inbox:
         headers: Sequence[tuple[bytes, bytes]],
         body: bytes,
         done: Callable[[Answer], None],
+        arrival: Arrival | None = None,
     ) -> None:
         """See `Receiver`."""
         known = self._sources[source]
-        request = WebhookRequest.raw("POST", "", headers, body)
+        request = WebhookRequest.raw("POST", "", headers, body, arrival=arrival)
         self._verify(source, known, request, done, first=True)
 
     def _verify(

@@ -85,7 +85,7 @@ class SignatureScheme(ABC):
 class BodyScheme(SignatureScheme):
     """Signs the body, with the time before it where the grammar has one; see `HmacScheme`."""
 
-    grammar: ClassVar[Grammar]
+    grammar: Grammar
     around_time: ClassVar[tuple[bytes, bytes]] = (b"", b".")
     """What is signed before the time and after it."""
 
@@ -145,17 +145,34 @@ class HmacScheme(BodyScheme):
     def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int | None, Any]:
         """See `SignatureScheme`; compares in constant time, and looks at the age last."""
         candidates, time, headers = self.grammar.read(request)
-        signed_at, prefix = None, b""
-        if time is not None:
-            signed_at = timestamp(time)
-            before, after = self.around_time
-            prefix = before + time + after
-        key = matching_key(self._keys, prefix, request.body, candidates, self._spell)
+        signed_at = None if time is None else self.moment(time)
+        prefix, suffix = self.around(time, request)
+        key = matching_key(self._keys, prefix, request.body, candidates, self._spell, suffix=suffix)
         if key is None:
             raise SignatureMismatchError
         if signed_at is not None:
             check_age(signed_at, now, self._tolerance)
         return key, signed_at, headers
+
+    def moment(self, time: bytes) -> int:
+        """The signed time in Unix seconds; see `timestamp`."""
+        return timestamp(time)
+
+    def around(self, time: bytes | None, request: WebhookRequest) -> tuple[bytes, bytes]:
+        """What is signed before the body and after it.
+
+        Args:
+            time: as the grammar read it, if it has one.
+            request: as it arrived.
+
+        Raises:
+            MalformedRequestError: the request lacks a part of it.
+        """
+        del request  # a vendor's signs its time and body alone
+        if time is None:
+            return b"", b""
+        before, after = self.around_time
+        return before + time + after, b""
 
     def _signatures(self, prefix: bytes, body: bytes) -> list[bytes]:
         return [self._spell(key.digest(prefix, body)) for _, key in self._keys]

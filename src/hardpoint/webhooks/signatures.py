@@ -58,12 +58,14 @@ class HmacKey:
         self._inner = hashlib.new(algorithm, padded.translate(_INNER)).copy
         self._outer = hashlib.new(algorithm, padded.translate(_OUTER)).copy
 
-    def digest(self, prefix: bytes, body: bytes) -> bytes:
-        """The HMAC of prefix and body, as long as the algorithm makes it."""
+    def digest(self, prefix: bytes, body: bytes, suffix: bytes = b"") -> bytes:
+        """The HMAC of prefix, body and suffix, as long as the algorithm makes it."""
         inner = self._inner()
         if prefix:
             inner.update(prefix)
         inner.update(body)
+        if suffix:
+            inner.update(suffix)
         outer = self._outer()
         outer.update(inner.digest())
         return outer.digest()
@@ -76,6 +78,7 @@ def matching_key(
     candidates: Sequence[bytes],
     spell: Callable[[bytes], bytes] = hexlify,
     *,
+    suffix: bytes = b"",
     equal: Callable[[bytes, bytes], bool] = hmac.compare_digest,
 ) -> int | None:
     """The number of the key that made one of the candidates, if one did.
@@ -88,10 +91,11 @@ def matching_key(
         body: what is signed.
         candidates: signatures as received.
         spell: how a scheme writes what the key makes.
+        suffix: what is signed after the body.
         equal: compares in constant time.
     """
     for number, key in keys:
-        expected = spell(key.digest(prefix, body))
+        expected = spell(key.digest(prefix, body, suffix))
         for candidate in candidates:
             if equal(candidate, expected):
                 return number

@@ -34,12 +34,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         keys: where its vendor publishes the keys, if it does.
+        unsigned: whom it takes requests from, if nothing proves who sent them.
     """
 
     name: str
     scheme: Verifier
     body_bytes_max: int
     keys: KeySource[Any] | None = None
+    unsigned: str | None = None
 
 
 @final

@@ -19,7 +19,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.envelopes import check_name
-from hardpoint.webhooks.event_types import DEFAULT_TYPE, TypeFrom
+from hardpoint.webhooks.event_facts import DEFAULT_TYPE, FactFrom
 from hardpoint.webhooks.grammar import base64, decoded, from_base64
 from hardpoint.webhooks.public_keys import ED25519_US, Ed25519Key
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, SignatureScheme
@@ -91,7 +91,7 @@ class StandardWebhooks(SignatureScheme):
     ) -> None:
         self._keys = prepare(secrets, _key)
         self._tolerance = check_tolerance(tolerance)
-        self._type = TypeFrom(type_from)
+        self._type = FactFrom("type_from", type_from)
         self._hmac = tuple((at, key) for at, key in self._keys if isinstance(key, HmacKey))
         self._ed25519 = tuple((at, key) for at, key in self._keys if isinstance(key, Ed25519Key))
         self.refusal_us = HMAC_US * len(self._hmac) + ED25519_US * len(self._ed25519)

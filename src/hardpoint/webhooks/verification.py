@@ -38,6 +38,23 @@ class Replay(StrEnum):
     NONE = "none"
 
 
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How a request came, beside what HTTP says in its headers and its body.
+
+    Attributes:
+        query: of the target, without the question mark.
+        peer: the address at the other end of the connection; empty where there is none, as on a
+            Unix socket.
+    """
+
+    query: bytes = b""
+    peer: str = ""
+
+
+UNSAID = Arrival()
+"""Nobody has said how it came."""
+
+
 @final
 class WebhookRequest:
     """One request as it arrived: raw body, headers in order.
@@ -48,9 +65,10 @@ class WebhookRequest:
         headers: pairs of name and value; names in any case. Latin-1 as HTTP has it; text beyond
             it cannot come off the wire and matches no scheme's grammar.
         body: the bytes as received, after transfer decoding and before any parsing.
+        arrival: how it came.
     """
 
-    __slots__ = ("body", "headers", "method", "url")
+    __slots__ = ("arrival", "body", "headers", "method", "url")
 
     def __init__(
         self,
@@ -59,9 +77,11 @@ class WebhookRequest:
         url: str = "",
         headers: Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]],
         body: bytes,
+        arrival: "Arrival | None" = None,
     ) -> None:
         self.method = method
         self.url = url
+        self.arrival = arrival or UNSAID
         self.headers: Sequence[tuple[bytes, bytes]] = [
             (_wire(name).lower(), _wire(value)) for name, value in headers
         ]
@@ -69,7 +89,13 @@ class WebhookRequest:
 
     @classmethod
     def raw(
-        cls, method: str, url: str, headers: Sequence[tuple[bytes, bytes]], body: bytes
+        cls,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        *,
+        arrival: "Arrival | None" = None,
     ) -> "WebhookRequest":
         """For servers: names already in lower case, nothing is copied."""
         request = object.__new__(cls)
@@ -77,6 +103,7 @@ class WebhookRequest:
         request.url = url
         request.headers = headers
         request.body = body
+        request.arrival = arrival or UNSAID
         return request
 
     def header(self, name: bytes) -> bytes | None:
@@ -225,7 +252,7 @@ class SchemeType(Protocol):
 
     signature_headers: frozenset[bytes]
 
-    def __call__(self, *, secrets: Sequence[Secret], **settings: Any) -> Scheme:
+    def __call__(self, **settings: Any) -> Scheme:
         """Prepare the keys.
 
         Raises:
@@ -235,17 +262,25 @@ class SchemeType(Protocol):
 
 
 PROTOCOLS: Mapping[str, str] = {
+    "api_key": "hardpoint.webhooks.credentials:ApiKeyWebhooks",
+    "basic": "hardpoint.webhooks.credentials:BasicWebhooks",
+    "hmac": "hardpoint.webhooks.hmac_source:HmacWebhooks",
+    "jwt": "hardpoint.webhooks.bearer_tokens:JwtWebhooks",
     "standard": "hardpoint.webhooks.standard:StandardWebhooks",
+    "unsigned": "hardpoint.webhooks.unsigned:UnsignedWebhooks",
 }
 """Schemes that belong to no vendor."""
+DESCRIBED = frozenset(PROTOCOLS) - {"standard"}
+"""Those that a source describes by settings of its own."""
 
 
-def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Scheme:
+def scheme(name: str, *, secrets: Sequence[Secret | str] = (), **settings: Any) -> Scheme:
     """The scheme of a provider or protocol, its keys prepared.
 
     Args:
         name: `stripe`, `github`, `standard`, ...
-        secrets: every secret that is live now, newest first; text is wrapped as a `Secret`.
+        secrets: every secret that is live now, newest first; text is wrapped as a `Secret`. None
+            for schemes that have no secrets.
         **settings: what the scheme takes, such as `tolerance` in seconds.
 
     Raises:
@@ -260,7 +295,7 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
             f"is no setting of {name}",
             fix=f"It has {', '.join(sorted(known))}" if known else "It has none",
         )
-    for setting in known - settings.keys():
+    for setting in sorted(known - settings.keys()):
         if parameters[setting].default is Parameter.empty:
             raise ConfigurationError(setting, "is missing", fix=f"{name} cannot do without it")
     if not isinstance(secrets, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
@@ -269,6 +304,10 @@ def scheme(name: str, *, secrets: Sequence[Secret | str], **settings: Any) -> Sc
         if not isinstance(one, str | Secret):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
             raise _no_secrets(f"secrets[{index}]", one)
     wrapped = [Secret.value(one) if isinstance(one, str) else one for one in secrets]
+    if not has_secrets(name):
+        if wrapped:
+            raise ConfigurationError("secrets", f"are nothing that {name} has", fix="Remove them")
+        return kind(**settings)
     return kind(secrets=wrapped, **settings)
 
 
@@ -286,6 +325,25 @@ def settings_of(name: str) -> frozenset[str]:
         ConfigurationError: see `scheme_type`.
     """
     return frozenset(signature(scheme_type(name)).parameters) - {"secrets"}
+
+
+def has_secrets(name: str) -> bool:
+    """Whether a scheme takes secrets.
+
+    Raises:
+        ConfigurationError: see `scheme_type`.
+    """
+    return "secrets" in signature(scheme_type(name)).parameters
+
+
+def needs(name: str, setting: str) -> bool:
+    """Whether a scheme cannot do without a setting.
+
+    Raises:
+        ConfigurationError: see `scheme_type`.
+    """
+    parameter = signature(scheme_type(name)).parameters.get(setting)
+    return parameter is not None and parameter.default is Parameter.empty
 
 
 def scheme_type(name: str) -> SchemeType:
