@@ -17,7 +17,14 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks import WebhookRequest
 from hardpoint.webhooks.envelopes import Name, named, open_envelope
-from hardpoint.webhooks.grammar import OneSignature, Pairs, from_hex, in_base64, in_hex
+from hardpoint.webhooks.grammar import (
+    OneSignature,
+    Pairs,
+    from_hex,
+    in_base64,
+    in_base64url,
+    in_hex,
+)
 from hardpoint.webhooks.public_keys import Ed25519Key, PublicKeyScheme
 from hardpoint.webhooks.schemes import HmacScheme
 from hardpoint.webhooks.signatures import HmacKey
@@ -189,3 +196,18 @@ def test_pairs_skip_other_names_and_name_what_is_missing():
 def test_public_keys_alone_cannot_sign():
     with pytest.raises(ConfigurationError, match="cannot sign"):
         CurveOfOthers(secrets=secrets("ours")).sign(BODY, now=NOW, event_id="", event_type="")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"\xfb\xff\xbf", bytes(32)])
+def test_base64_of_urls_has_one_spelling(data):
+    encoding = in_base64url(len(data))
+    spelled = encoding.spell(data)
+    assert len(spelled) == encoding.most
+    assert encoding.decode(spelled) == data
+    for other in (
+        spelled + b"=",
+        spelled.replace(b"_", b"/") + b"/",
+        b"*" + spelled,
+        spelled + b"A",
+    ):
+        assert encoding.decode(other) is None

@@ -86,8 +86,6 @@ class CredentialScheme(SignatureScheme):
 
     @staticmethod
     def _checked(text: str) -> str | Unfit:
-        if not text.strip():
-            return Unfit("is blank")
         if text != text.strip():
             return Unfit("has blanks around it", "Remove them, or the newline at the file's end")
         return text

@@ -83,7 +83,7 @@ class FactFrom:
         if self._name:
             return (request.header(self._name) or b"").decode("latin-1")
         try:
-            if self.steps == ("type",):
+            if self.steps == ("type",) and self._decode is _text:
                 return _typed(request.body).type
             found = request.body
             for step in self.steps:
