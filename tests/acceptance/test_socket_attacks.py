@@ -43,7 +43,7 @@ class Receiver:
     def body_bytes_max(self) -> int:
         return CAP
 
-    def submit(self, source, headers, body, done) -> None:
+    def submit(self, source, headers, body, done, arrival=None) -> None:
         self.taken.append((source, body))
         self.headers.append(list(headers))
         if source == "slow":

@@ -204,10 +204,5 @@ def test_base64_of_urls_has_one_spelling(data):
     spelled = encoding.spell(data)
     assert len(spelled) == encoding.most
     assert encoding.decode(spelled) == data
-    for other in (
-        spelled + b"=",
-        spelled.replace(b"_", b"/") + b"/",
-        b"*" + spelled,
-        spelled + b"A",
-    ):
+    for other in (spelled + b"=", b"*" + spelled):
         assert encoding.decode(other) is None

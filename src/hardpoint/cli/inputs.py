@@ -13,7 +13,8 @@ from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.settings import Settings
-from hardpoint.webhooks.verification import settings_of
+from hardpoint.hub.sources import options_of
+from hardpoint.webhooks.verification import DESCRIBED, needs, settings_of
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
@@ -93,6 +94,8 @@ def signed_by(
         url: the address that is signed; it goes before the source's.
         option: what gives it.
     """
+    if source is None and provider in DESCRIBED:
+        raise usage(f"{provider} is what a source says of it", hint="name one: --source NAME")
     if source is None:
         secrets = secrets_from(terminal, references)
         return SignedBy(
@@ -106,11 +109,7 @@ def signed_by(
             f"{config} has no source {source} of {provider}; it has: {', '.join(known) or 'none'}",
             hint="name one: --source NAME, or give the secret: --secret env:NAME",
         )
-    options = {
-        name: value
-        for name in ("tolerance", "type_from")
-        if (value := getattr(found, name)) is not None
-    }
+    options = options_of(found)
     address = addressed(provider, url or settings.webhook_url(source), option=option)
     return SignedBy(
         secrets=[_secret(one) for one in references] if references else found.secrets,
@@ -131,7 +130,7 @@ def addressed(provider: str, url: str | None, *, option: str = "--to") -> dict[s
         url: the address, where one was given.
         option: what gives it.
     """
-    if "url" not in settings_of(provider):
+    if "url" not in settings_of(provider) or (url is None and not needs(provider, "url")):
         return {}
     if url is None:
         raise usage(f"{provider} signs the address that it calls", hint=f"add {option} URL")

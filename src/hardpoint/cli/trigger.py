@@ -27,11 +27,12 @@ from hardpoint.cli.options import (
 from hardpoint.cli.posting import TIMEOUT, PostedAnswer, Poster, curl
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError, WebhookError
-from hardpoint.core.secrets import Secret
 from hardpoint.hub.settings import Settings, SourceSettings
+from hardpoint.hub.sources import options_of
 from hardpoint.service.operator import running
-from hardpoint.webhooks.samples import Sample, assignment, samples
-from hardpoint.webhooks.verification import Scheme, WebhookRequest, scheme
+from hardpoint.webhooks.samples import Sample, assignment, described_sample, samples
+from hardpoint.webhooks.schemes import OneEventScheme
+from hardpoint.webhooks.verification import DESCRIBED, Scheme, WebhookRequest, scheme
 
 PUBLIC = "http://127.0.0.1:8000"
 """Where `hardpoint serve` listens unless told otherwise; who runs is asked first."""
@@ -94,7 +95,8 @@ def trigger(
     url, secrets = to, secrets_from(terminal, secret) if secret else None
     address: str | None = None
     uds, door = None, None
-    if url is None or secrets is None:
+    options: dict[str, Any] = {}
+    if url is None or secrets is None or provider in DESCRIBED:
         settings = Settings.load(config)
         found = _source(config, settings, provider, source)
         address = found.url
@@ -102,18 +104,15 @@ def trigger(
             door = partial(_door, settings, found.name)
             url, uds = door()
         secrets = secrets or found.secrets
+        if provider in DESCRIBED:
+            options = {**options_of(found), **addressed(provider, settings.webhook_url(found.name))}
+    options = options or addressed(provider, address or url)
+    signing = scheme(provider, secrets=secrets, **options)
     if raw is None:
-        sample = _sample(terminal, provider, event, values or [], unset or [])
+        sample = _sample(terminal, provider, signing, event, values=values or [], unset=unset or [])
     else:
         sample = _given(terminal, event, raw, changed=bool(values or unset))
-    shot = _Shot(
-        terminal=terminal,
-        provider=provider,
-        url=url,
-        address=address or url,
-        secrets=secrets,
-        sample=sample,
-    )
+    shot = _Shot(terminal=terminal, provider=provider, url=url, signing=signing, sample=sample)
     if print_curl:
         line = curl(url, shot.headers(), sample.body, uds=uds)
         terminal.show({"curl": line}, line)
@@ -125,24 +124,22 @@ def trigger(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shot:
-    """One event and where it goes; `address` is where the receiver believes itself to be."""
+    """One event, what signs it, and where it goes."""
 
     terminal: Terminal
     provider: str
     url: str
-    address: str
-    secrets: Sequence[Secret]
+    signing: Scheme
     sample: Sample
 
     def headers(self) -> list[tuple[str, str]]:
         """All but what the HTTP client adds; signed now, as each of a vendor's deliveries is."""
-        signing = self._scheme()
         now = self.terminal.clock.now()
         sample = self.sample
         return [
             ("Content-Type", sample.content_type),
             ("User-Agent", f"hardpoint/{version('hardpoint')} (trigger)"),
-            *signing.sign(sample.body, now=now, event_id=sample.id, event_type=sample.type),
+            *self.signing.sign(sample.body, now=now, event_id=sample.id, event_type=sample.type),
         ]
 
     def fire(self, poster: Poster) -> PostedAnswer:
@@ -157,13 +154,10 @@ class _Shot:
         request = WebhookRequest(url=self.url, headers=self.headers(), body=self.sample.body)
         now = self.terminal.clock.now()
         try:
-            verified = self._scheme().verify(request, now=now)
+            verified = self.signing.verify(request, now=now)
         except WebhookError:
             return None
         return next((event.id for event in verified.events), None)
-
-    def _scheme(self) -> Scheme:
-        return scheme(self.provider, secrets=self.secrets, **addressed(self.provider, self.address))
 
 
 def _door(settings: Settings, source: str) -> tuple[str, str | None]:
@@ -195,13 +189,21 @@ def _source(config: Path, settings: Settings, provider: str, name: str | None) -
 
 
 def _sample(
-    terminal: Terminal, provider: str, event: str, values: list[str], unset: list[str]
+    terminal: Terminal,
+    provider: str,
+    signing: Scheme,
+    event: str,
+    *,
+    values: list[str],
+    unset: list[str],
 ) -> Sample:
+    now, ids = terminal.clock.now(), terminal.ids
     try:
         overrides = dict(map(assignment, values))
-        sample = samples(provider).sample(
-            event, now=terminal.clock.now(), ids=terminal.ids, overrides=overrides
-        )
+        if isinstance(signing, OneEventScheme):
+            sample = described_sample(signing, event, now=now, ids=ids, overrides=overrides)
+        else:
+            sample = samples(provider).sample(event, now=now, ids=ids, overrides=overrides)
     except ConfigurationError as error:
         raise usage(f"{error.key}: {error.problem}", hint=error.fix) from None
     if unset:

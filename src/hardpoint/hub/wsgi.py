@@ -104,7 +104,7 @@ class WsgiInbox:
             if declared_length(headers) <= cap:
                 body = self._read(environ, coming, cap)
             if isinstance(body, bytes):
-                return _submitted(home, self._app, source, headers, body, arrival_of(scope))
+                return _submitted(home, self._app, source, headers, body, arrival=arrival_of(scope))
         finally:
             with self._mutex:
                 self._bodies.release(coming)
@@ -199,6 +199,7 @@ def _submitted(
     source: str,
     headers: list[tuple[bytes, bytes]],
     body: bytes,
+    *,
     arrival: Arrival,
 ) -> Answer:
     answered: Future[Answer] = Future()

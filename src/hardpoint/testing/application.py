@@ -29,7 +29,8 @@ from hardpoint.testing.fakes import account_of
 from hardpoint.testing.sandbox import Sandbox
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.inbox import EventReceived
-from hardpoint.webhooks.samples import samples
+from hardpoint.webhooks.samples import described_sample, samples
+from hardpoint.webhooks.schemes import OneEventScheme
 
 _Result = TypeVar("_Result")
 
@@ -259,8 +260,12 @@ class HubUnderTest:
         if body is not None:
             content = body if isinstance(body, bytes) else msgspec.json.encode(body)
             return Emission(event_id=Uuid7()(), event_type=event, body=content)
-        owner = self.hub.settings.webhooks[source].provider
-        sample = samples(owner).sample(event, now=time.time(), ids=Uuid7(), overrides=values)
+        scheme = prepare(self.hub.settings)[0][source].scheme
+        if isinstance(scheme, OneEventScheme):
+            sample = described_sample(scheme, event, now=time.time(), ids=Uuid7(), overrides=values)
+        else:
+            owner = self.hub.settings.webhooks[source].provider
+            sample = samples(owner).sample(event, now=time.time(), ids=Uuid7(), overrides=values)
         return Emission(
             event_id=sample.id,
             event_type=sample.type,

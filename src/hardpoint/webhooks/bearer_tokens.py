@@ -35,7 +35,7 @@ from hardpoint.oauth.jwt import (
 from hardpoint.webhooks.event_facts import DEFAULT_TYPE, HEADER_NAME, EventFacts
 from hardpoint.webhooks.fetched_keys import KeySource
 from hardpoint.webhooks.grammar import base64, base64url
-from hardpoint.webhooks.schemes import CONTENT_HEADERS, SignatureScheme
+from hardpoint.webhooks.schemes import CONTENT_HEADERS, OneEventScheme
 from hardpoint.webhooks.signatures import check_tolerance, signature_in
 from hardpoint.webhooks.verification import Coverage, Notification, Replay, WebhookRequest
 
@@ -55,7 +55,7 @@ _Claims = Mapping[str, Any]
 
 
 @final
-class JwtWebhooks(SignatureScheme):
+class JwtWebhooks(OneEventScheme):
     """Verifies the token of a request by the published keys of its issuer.
 
     Args:
@@ -117,11 +117,11 @@ class JwtWebhooks(SignatureScheme):
         covered = body_hash is not None
         claim = id_from.removeprefix("claim:") if isinstance(id_from, str) else ""
         self._claim = _matching("id_from", claim, _CLAIM) if claim != (id_from or "") else None
-        self._facts = EventFacts(None if self._claim else id_from, type_from, body_signed=covered)
+        self.facts = EventFacts(None if self._claim else id_from, type_from, body_signed=covered)
         self.covers = Coverage.FULL_BODY if covered else Coverage.NONE
         self.keys: KeySource[KeySet] = KeySource(lambda _: self._url, _by_name)
         self.signature_headers = frozenset({self._header})
-        self.stored_headers = (CONTENT_HEADERS | self._facts.headers) - self.signature_headers
+        self.stored_headers = (CONTENT_HEADERS | self.facts.headers) - self.signature_headers
 
     def authenticate(
         self, request: WebhookRequest, *, now: float
@@ -173,7 +173,7 @@ class JwtWebhooks(SignatureScheme):
 
     def events(self, request: WebhookRequest, found: _Claims) -> tuple[Notification, ...]:
         """The one event, as the settings say."""
-        event = self._facts.of(request)
+        event = self.facts.of(request)
         if self._claim is None:
             return (event,)
         try:

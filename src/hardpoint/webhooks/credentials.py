@@ -21,9 +21,9 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.event_facts import DEFAULT_TYPE, HEADER_NAME, EventFacts
 from hardpoint.webhooks.grammar import base64
-from hardpoint.webhooks.schemes import CONTENT_HEADERS, SignatureScheme
+from hardpoint.webhooks.schemes import CONTENT_HEADERS, OneEventScheme
 from hardpoint.webhooks.signatures import Unfit, prepare, signature_in
-from hardpoint.webhooks.verification import Coverage, Notification, Replay, WebhookRequest
+from hardpoint.webhooks.verification import Coverage, Replay, WebhookRequest
 
 DIGEST_US: Final = 4.0
 QUERY_BYTES_MAX = 8 * 1024
@@ -33,7 +33,7 @@ _PREFIX: Final = re.compile(r"[!-~ ]{0,32}", re.ASCII)
 _QUERY_NAME: Final = re.compile(r"[A-Za-z0-9._~-]{1,64}", re.ASCII)
 
 
-class CredentialScheme(SignatureScheme):
+class CredentialScheme(OneEventScheme):
     """Compares what a request shows with what is configured, in constant time.
 
     Args:
@@ -53,9 +53,9 @@ class CredentialScheme(SignatureScheme):
     ) -> None:
         self._secrets = prepare(secrets, self._checked)
         self._digests = [_digest(self.shown(text)) for _, text in self._secrets]
-        self._facts = EventFacts(id_from, type_from, body_signed=False)
+        self.facts = EventFacts(id_from, type_from, body_signed=False)
         self.signature_headers = frozenset({header.lower().encode()} if header else ())
-        self.stored_headers = (CONTENT_HEADERS | self._facts.headers) - self.signature_headers
+        self.stored_headers = (CONTENT_HEADERS | self.facts.headers) - self.signature_headers
         self.refusal_us = DIGEST_US
 
     def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, int | None, Any]:
@@ -66,10 +66,6 @@ class CredentialScheme(SignatureScheme):
         if not any(matching):
             raise SignatureMismatchError
         return matching.index(True), None, None
-
-    def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
-        """The one event, as the settings say."""
-        return (self._facts.of(request),)
 
     @abstractmethod
     def presented(self, request: WebhookRequest) -> bytes:
@@ -138,7 +134,7 @@ class BasicWebhooks(CredentialScheme):
         """The newest secret's header, and those of id and type."""
         del body, now
         credentials = self.shown(self._secrets[0][1]).decode()
-        named = self._facts.written(event_id, event_type)
+        named = self.facts.written(event_id, event_type)
         return [*named, ("Authorization", f"Basic {credentials}")]
 
     def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
@@ -208,7 +204,7 @@ class ApiKeyWebhooks(CredentialScheme):
     ) -> Sequence[tuple[str, str]]:
         """The newest key in its header, where it has one, and those of id and type."""
         del body, now
-        named = self._facts.written(event_id, event_type)
+        named = self.facts.written(event_id, event_type)
         if self._header is None:
             return named
         return [*named, (self._header, self._prefix + self._secrets[0][1])]

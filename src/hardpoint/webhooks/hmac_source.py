@@ -32,7 +32,7 @@ from hardpoint.webhooks.grammar import (
     in_base64url,
     in_hex,
 )
-from hardpoint.webhooks.schemes import CONTENT_HEADERS, HmacScheme
+from hardpoint.webhooks.schemes import CONTENT_HEADERS, HmacScheme, OneEventScheme
 from hardpoint.webhooks.signatures import (
     TOLERANCE,
     HmacKey,
@@ -43,7 +43,7 @@ from hardpoint.webhooks.signatures import (
     timestamp as unix_seconds,
 )
 from hardpoint.webhooks.templates import BODY, SignedTemplate
-from hardpoint.webhooks.verification import Notification, Replay, Verified, WebhookRequest
+from hardpoint.webhooks.verification import Replay, Verified, WebhookRequest
 
 SIZES: Final[Mapping[str, int]] = {"sha1": 20, "sha256": 32, "sha512": 64}
 """The algorithms, and how many bytes each makes. SHA-1's collisions do not touch it (RFC 6194)."""
@@ -69,7 +69,7 @@ _SAMPLE: Final = "sample"
 
 
 @final
-class HmacWebhooks(HmacScheme):
+class HmacWebhooks(HmacScheme, OneEventScheme):
     """Verifies and signs what the settings of a source describe.
 
     Args:
@@ -133,13 +133,11 @@ class HmacWebhooks(HmacScheme):
             time=time,
         )
         self._in_body = time.in_body
-        self._facts = EventFacts(
-            id_from, type_from, signed=self._template.headers, body_signed=True
-        )
+        self.facts = EventFacts(id_from, type_from, signed=self._template.headers, body_signed=True)
         super().__init__(secrets=secrets, tolerance=TOLERANCE if tolerance is None else tolerance)
         self.replay = Replay.NONE if timestamp is None else Replay.WINDOW
         self.signature_headers = self.grammar.signature_headers
-        named = self._template.headers | self._facts.headers
+        named = self._template.headers | self.facts.headers
         self._named = named
         self.stored_headers = (CONTENT_HEADERS | named) - self.signature_headers
 
@@ -183,9 +181,12 @@ class HmacWebhooks(HmacScheme):
             signed_at=signed_at,
         )
 
-    def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
-        """The one event, as the settings say."""
-        return (self._facts.of(request),)
+    def clockwork(self, now: float) -> Mapping[tuple[str, ...], Any]:
+        """See `OneEventScheme`."""
+        if self._in_body is None:
+            return {}
+        text = spelled_moment(now, self._format).decode()
+        return {self._in_body.steps: text if self._format == "rfc3339" else int(text)}
 
     def sign(
         self, body: bytes, *, now: float, event_id: str, event_type: str
@@ -212,7 +213,7 @@ class HmacWebhooks(HmacScheme):
         return [*named, *((name.lower().encode(), value.encode()) for name, value in written)]
 
     def _named_headers(self, event_id: str, event_type: str) -> list[tuple[str, str]]:
-        named = self._facts.written(event_id, event_type)
+        named = self.facts.written(event_id, event_type)
         written = {name.lower().encode() for name, _ in named}
         others = sorted(self._template.headers - written)
         return [*named, *((name.decode().title(), _SAMPLE) for name in others)]

@@ -17,6 +17,7 @@ from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.effects import Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import provider
+from hardpoint.webhooks.schemes import OneEventScheme
 
 Document = dict[str, Any]
 
@@ -207,6 +208,42 @@ def samples(name: str) -> Samples:
         raise ConfigurationError(
             "provider", f"{name}: {reference} is no file of samples: {error}"
         ) from None
+
+
+def described_sample(
+    scheme: OneEventScheme,
+    event_type: str,
+    *,
+    now: float,
+    ids: Ids,
+    overrides: Mapping[str, Any] | None = None,
+) -> Sample:
+    """An event of a source that no vendor's folder describes: what its settings look at.
+
+    Args:
+        scheme: of the source.
+        event_type: any.
+        now: Unix seconds it happened at.
+        ids: where its id comes from.
+        overrides: see `Samples.sample`.
+
+    Raises:
+        ConfigurationError: a path that leads nowhere.
+    """
+    identifier, facts = ids(), scheme.facts
+    document: Document = {}
+    values: dict[tuple[str, ...], Any] = {facts.type.steps: event_type, **scheme.clockwork(now)}
+    if facts.id is not None:
+        values[facts.id.steps] = identifier
+    for steps, value in values.items():
+        place = document
+        for step in steps[:-1]:
+            place = place.setdefault(step, {})
+        if steps:
+            place[steps[-1]] = value
+    for path, value in (overrides or {}).items():
+        _override(document, path, value, text=False)
+    return Sample(type=event_type, id=identifier, body=msgspec.json.encode(document))
 
 
 def assignment(text: str) -> tuple[str, Any]:

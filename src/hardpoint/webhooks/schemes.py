@@ -15,12 +15,13 @@ Grammar and signature come first, in bounded work on bytes; `events` sees truste
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from hardpoint.core.errors import SignatureMismatchError
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.envelopes import Unreadable
+from hardpoint.webhooks.event_facts import EventFacts
 from hardpoint.webhooks.grammar import Grammar
 from hardpoint.webhooks.signatures import (
     HMAC_US,
@@ -80,6 +81,25 @@ class SignatureScheme(ABC):
         Raises:
             Unreadable: the body is not what the vendor sends; it is quarantined.
         """
+
+
+class OneEventScheme(SignatureScheme):
+    """A scheme of no vendor: where id and type of its one event stand is configured.
+
+    Attributes:
+        facts: reads them.
+    """
+
+    facts: EventFacts
+
+    def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
+        """The one event, as the settings say."""
+        return (self.facts.of(request),)
+
+    def clockwork(self, now: float) -> Mapping[tuple[str, ...], Any]:
+        """What a body has to hold for its time, by the steps that lead there."""
+        del now
+        return {}
 
 
 class BodyScheme(SignatureScheme):

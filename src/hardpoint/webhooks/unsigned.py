@@ -5,12 +5,12 @@ What is left is where a request comes from, and dedupe by the bytes of its body.
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Final, cast, final
+from typing import Final, cast, final
 
 from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.webhooks.event_facts import DEFAULT_TYPE, EventFacts
-from hardpoint.webhooks.schemes import CONTENT_HEADERS, SignatureScheme
-from hardpoint.webhooks.verification import Coverage, Notification, Replay, WebhookRequest
+from hardpoint.webhooks.schemes import CONTENT_HEADERS, OneEventScheme
+from hardpoint.webhooks.verification import Coverage, Replay, WebhookRequest
 
 NETWORKS_MAX = 256
 FORWARDED_MAX = 32
@@ -28,7 +28,7 @@ class ForeignAddressError(WebhookError):
 
 
 @final
-class UnsignedWebhooks(SignatureScheme):
+class UnsignedWebhooks(OneEventScheme):
     """Takes requests that nobody signs, from some addresses or from all.
 
     Args:
@@ -70,8 +70,9 @@ class UnsignedWebhooks(SignatureScheme):
         listed = _listed(proxies)
         self._unix = UNIX in listed
         self._proxies = _networks("proxies", [one for one in listed if one != UNIX])
-        self._facts = EventFacts(None, type_from, body_signed=False)
-        self.stored_headers = CONTENT_HEADERS | self._facts.headers
+        # No id: it would be whatever the sender likes.
+        self.facts = EventFacts(None, type_from, body_signed=False)
+        self.stored_headers = CONTENT_HEADERS | self.facts.headers
         self.taken_from = ", ".join(map(str, self._networks)) or "anyone"
 
     def authenticate(self, request: WebhookRequest, *, now: float) -> tuple[int, None, None]:
@@ -81,16 +82,12 @@ class UnsignedWebhooks(SignatureScheme):
             raise ForeignAddressError
         return 0, None, None
 
-    def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
-        """The one event: no id, for an id would be whatever the sender likes."""
-        return (self._facts.of(request),)
-
     def sign(
         self, body: bytes, *, now: float, event_id: str, event_type: str
     ) -> Sequence[tuple[str, str]]:
         """Nothing but the header of the type, if it has one."""
         del body, now
-        return self._facts.written(event_id, event_type)
+        return self.facts.written(event_id, event_type)
 
     def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
         """See `Scheme`; a refusal costs nothing that one could measure."""
