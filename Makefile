@@ -91,6 +91,7 @@ test-pythons: $(PEER) ## run every test on each supported Python that is found (
 check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that what is generated is so
 	$(BIN)/python scripts/generate_api --check
 	$(BIN)/python scripts/generate_codes --check
+	$(BIN)/python scripts/generate_sources --check
 	$(BIN)/python scripts/unit-cost
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -101,6 +102,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that 
 docs: $(VENV)/run.stamp ## write the reference of the public names, their list, and the codes of the vendors
 	$(BIN)/python scripts/generate_api
 	$(BIN)/python scripts/generate_codes
+	$(BIN)/python scripts/generate_sources
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@echo "Installing the peers into $(VENV) (once)" >&2
