@@ -220,8 +220,8 @@ def test_dead_letters_are_listed(cli: Cli, events: Events) -> None:
     assert f"hardpoint events resolve {events['doubtful']} --note TEXT" in run.err
     assert run.err.endswith(f"next:  hardpoint events retry {events['doubtful']}\n")
     parked, letter = cli("dlq", "list", "--json").data["dead_letters"]
-    assert (parked["event"], parked["reason"]) == (events["doubtful"], "needs_reconcile")
-    assert letter["event"] == events["dead"]
+    assert (parked["id"], parked["reason"]) == (events["doubtful"], "needs_reconcile")
+    assert letter["id"] == events["dead"]
     assert letter["vendor_id"] == NASTY
 
 
@@ -266,7 +266,8 @@ def test_a_done_event_is_replayed_with_force_only(cli: Cli, events: Events) -> N
     done = cli("events", "replay", "evt_paid", "--force", "--json")
     assert done.code == 0
     result = {"given": "evt_paid", "id": events["done"], "jobs": 1, "problem": None}
-    assert done.data == {"action": "replay", "results": [result]}
+    told = [result | {"handler": None}]
+    assert done.data == {"action": "replay", "results": told, "before": None}
     assert jobs_of(events["done"]) == 1
 
 
@@ -327,7 +328,7 @@ def test_jobs_that_fail_are_listed_with_the_next_try(cli: Cli, events: Events) -
         assert word in row
     assert f"hardpoint events resolve {events['waiting']} --handler mark_paid" in run.err
     [job] = cli("events", "list", "--failing", "--json").data["failing"]
-    assert (job["event"], job["failures"], job["jobs"]) == (events["waiting"], 1, 1)
+    assert (job["id"], job["failures"], job["jobs"]) == (events["waiting"], 1, 1)
     assert job["place"] == {"module": "app", "line": 7, "function": "boom"}
 
 

@@ -1,162 +1,248 @@
-"""Retrying, replaying, resolving: through the server where one runs, else in the store itself.
+"""Retrying, replaying, resolving: a plan is made, shown or carried out, and what became of it told.
 
-Without a server this process takes the store's lock, so that none can start meanwhile; the jobs
-it makes wait for the next one. It knows no application then, so a replay without `--handler` means
-the handlers that have had the event before.
+`hardpoint serve` is asked over its admin listener. Any other process that owns the store takes the
+orders over the socket of its guests. Without one this process takes the store itself for a moment;
+the jobs it makes wait for a server. Only `hardpoint serve` says which handlers match an event now:
+elsewhere a replay without `--handler` means the handlers that have had it before.
 """
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
-from typing import Literal
+from typing import Final, Literal, final
 
-from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of
-from hardpoint.cli.looking import found, holder_of, store_of
+from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of, usage
+from hardpoint.cli.looking import holder_of, shortened, store_of
+from hardpoint.cli.selection import Planned, Search, events_found, letters_found, named
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal, plain
-from hardpoint.core.errors import HardpointError
+from hardpoint.core.errors import HardpointError, StoreUnavailableError
 from hardpoint.hub.settings import Settings
 from hardpoint.service.operator import Operator, running
-from hardpoint.store.engine import Role, StoreEngine, engine
-from hardpoint.store.views import EventView, StoreReader
+from hardpoint.store.engine import engine
+from hardpoint.store.guests import Rank, SharedStore
+from hardpoint.store.views import EventView, State, StoreReader
+
+LIMIT: Final = 1000
+"""Events that a search changes at a time."""
+_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeOption:
-    """What is asked for, the same for every event."""
+    """What is asked for, the same for every event.
+
+    Attributes:
+        letters: of dead letters, not of events.
+        dry_run: only show the plan.
+    """
 
     action: Literal["retry", "replay", "resolve"]
     handler: str | None = None
     force: bool = False
     note: str = ""
+    letters: bool = False
+    dry_run: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command that asks for it."""
+        if self.letters:
+            return f"hardpoint dlq {'discard' if self.action == 'resolve' else self.action}"
+        return f"hardpoint events {self.action}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Result:
-    """What became of one id."""
+    """What became of one event."""
 
-    given: str
-    event: str | None = None
+    planned: Planned
     jobs: int = 0
     problem: str | None = None
     exit_code: Exit = Exit.OK
 
 
+Order = Callable[[Planned, Sequence[EventView]], Awaitable[int]]
+"""Has one event changed; gives how many jobs were."""
+
+
 def carry_out(
-    terminal: Terminal, config: Path, identifiers: Sequence[str], change: ChangeOption
+    terminal: Terminal,
+    config: Path,
+    identifiers: Sequence[str] | None,
+    search: Search,
+    change: ChangeOption,
 ) -> int:
-    """Change every event named, tell what became of each, and give the exit code."""
+    """Change what is named or found, tell what became of it, and give the exit code."""
+    if bool(identifiers) == search.given:
+        raise usage(
+            "name events by their ids, or say which: --source, --type, --state or --since",
+            hint=f"{change.command} --help",
+        )
+    if search.given and search.state is None and change.action != "replay":
+        search = replace(search, state=State.DEAD)
     settings = Settings.load(config, secrets=False)
     with store_of(config) as reader:
-        views = {one: _resolved(reader, one) for one in dict.fromkeys(identifiers)}
-    operator = running(settings.store.path)
-    if operator is not None:
-        results = [_ordered(operator, given, view, change) for given, view in views.items()]
-    else:
-        _refuse_held(settings.store.path, change)
-        results = asyncio.run(_alone(settings, views, change))
-    code = _report(terminal, change, results)
-    if operator is None and change.action != "resolve" and any(one.jobs for one in results):
+        if identifiers:
+            plan = named(reader, identifiers, change.handler)
+        else:
+            find = letters_found if change.letters else events_found
+            limit = search.limit or LIMIT
+            now = terminal.clock.now()
+            plan = find(reader, search, change.handler, now=now, limit=limit)
+        if change.dry_run:
+            return _show(terminal, reader, plan, change)
+        run = _Run(reader, plan, search, change)
+        operator = running(settings.store.path)
+        try:
+            if operator is not None:
+                asyncio.run(run.by(_ordered(operator, run)))
+            else:
+                asyncio.run(_shared(settings, run))
+        except KeyboardInterrupt:
+            run.interrupted = True
+    code = _report(terminal, run)
+    if run.alone and change.action != "resolve" and any(one.jobs for one in run.results):
         terminal.say("No server runs here: the jobs wait for the next one\nnext:  hardpoint serve")
     return code
 
 
-def _refuse_held(database: Path, change: ChangeOption) -> None:
-    """Say what to do where a process has the store that takes no orders from here."""
-    holder = holder_of(database)
-    if holder is not None:
-        raise CommandError(
-            f"process {holder} has the store, and takes no orders from the command line. If it is"
-            f" an application with a hub in it, call `await hub.{change.action}(...)` there; only"
-            " `hardpoint serve` takes them from here",
-            exit_code=Exit.UNREACHABLE,
-            code="held",
-            hint=f"do it in process {holder}, or stop it and repeat this command",
-        )
+@final
+class _Run:
+    """A plan that is carried out.
+
+    Attributes:
+        results: so far.
+        alone: no other process has the store.
+        interrupted: somebody has had enough.
+    """
+
+    def __init__(
+        self, reader: StoreReader, plan: Sequence[Planned], search: Search, change: ChangeOption
+    ) -> None:
+        self.reader = reader
+        self.plan = plan
+        self.search = search
+        self.change = change
+        self.results: list[_Result] = []
+        self.alone = False
+        self.interrupted = False
+        self.actor = f"command line, uid {os.getuid()}"
+        self.reason = f"{change.command} {search}" if search.given else ""
+
+    async def by(self, order: Order) -> None:
+        """Have it done, one after another; a search ends at the first that nobody can answer."""
+        for one in self.plan:
+            await asyncio.sleep(0)  # where it can be interrupted
+            result = await self._one(order, one)
+            self.results.append(result)
+            if result.exit_code is Exit.UNREACHABLE and self.search.given:
+                break
+
+    async def _one(self, order: Order, one: Planned) -> _Result:
+        if one.problem is not None:
+            return _Result(planned=one, problem=str(one.problem), exit_code=one.problem.exit_code)
+        views = [one.view] if one.view else self.reader.event(one.event or "")
+        try:
+            jobs = await order(one, views)
+        except HardpointError as error:
+            failure = failure_of(error)
+            return _Result(planned=one, problem=failure.message, exit_code=failure.exit_code)
+        if jobs:
+            return _Result(planned=one, jobs=jobs)
+        waits = _WAITS.get(self.change.action) if any(view.jobs for view in views) else None
+        problem = waits or _NOTHING[self.change.action]
+        return _Result(planned=one, problem=problem, exit_code=Exit.NO)
+
+    @property
+    def left(self) -> int:
+        """Events of the plan that nothing was done about."""
+        return len(self.plan) - len(self.results)
 
 
-def _resolved(reader: StoreReader, identifier: str) -> EventView | CommandError:
-    """The one event of an id, or why there is no such one."""
-    try:
-        views = found(reader, identifier)
-    except CommandError as error:
-        return error
-    if len(views) == 1:
-        return views[0]
-    ours = ", ".join(view.summary.id for view in views)
-    return CommandError(
-        f"{len(views)} events have this id; name one of ours: {ours}",
-        exit_code=Exit.NO,
-        code="ambiguous",
-    )
+def _ordered(operator: Operator, run: _Run) -> Order:
+    """By the hand of `hardpoint serve`."""
+    change, actor, reason = run.change, run.actor, run.reason
 
-
-def _ordered(
-    operator: Operator, given: str, view: EventView | CommandError, change: ChangeOption
-) -> _Result:
-    """By the server's hand."""
-    if isinstance(view, CommandError):
-        return _failed(given, None, view)
-    event, actor = view.summary.id, _actor()
-    try:
+    async def order(one: Planned, _: Sequence[EventView]) -> int:
+        event = one.event or ""
         if change.action == "retry":
-            jobs = operator.retry(event, change.handler, actor=actor)
-        elif change.action == "resolve":
-            jobs = operator.resolve(event, change.handler, note=change.note, actor=actor)
-        else:
-            jobs = operator.replay(event, change.handler, force=change.force, actor=actor)
-    except HardpointError as error:
-        return _failed(given, event, error)
-    return _made(given, view, jobs, change)
+            return operator.retry(event, one.handler, actor=actor, reason=reason)
+        if change.action == "resolve":
+            return operator.resolve(event, one.handler, note=change.note, actor=actor)
+        return operator.replay(event, one.handler, force=change.force, actor=actor, reason=reason)
+
+    return order
 
 
-async def _alone(
-    settings: Settings, views: Mapping[str, EventView | CommandError], change: ChangeOption
-) -> list[_Result]:
-    """By our own hand, under the store's lock."""
+async def _shared(settings: Settings, run: _Run) -> None:
+    """By the hand of whoever has the store; our own where nobody has."""
     store = engine(settings.store.url, retention=settings.store.retention)
-    await store.open(Role.OPERATE)
+    shared = SharedStore(store)
+    change, actor, reason = run.change, run.actor, run.reason
+
+    async def order(one: Planned, views: Sequence[EventView]) -> int:
+        event = one.event or ""
+        if change.action == "retry":
+            return await shared.retry(event, one.handler, actor=actor, reason=reason)
+        if change.action == "resolve":
+            return await shared.resolve(event, one.handler, note=change.note, actor=actor)
+        names = (one.handler,) if one.handler else _known_handlers(views)
+        return await shared.replay(event, names, force=change.force, actor=actor, reason=reason)
+
     try:
-        return [await _changed(store, given, view, change) for given, view in views.items()]
+        await shared.start(Errand())
+    except StoreUnavailableError as error:
+        raise _held(settings.store.path, run.change) or error from error
+    try:
+        run.alone = shared.owner
+        await run.by(order)
     finally:
+        await shared.stop()
         await store.close()
 
 
-async def _changed(
-    store: StoreEngine, given: str, view: EventView | CommandError, change: ChangeOption
-) -> _Result:
-    if isinstance(view, CommandError):
-        return _failed(given, None, view)
-    event, actor = view.summary.id, _actor()
-    if change.action == "retry":
-        jobs = await store.retry(event, change.handler, actor=actor)
-    elif change.action == "resolve":
-        jobs = await store.resolve(event, change.handler, note=change.note, actor=actor)
-    else:
-        names = (change.handler,) if change.handler else _known_handlers(view)
-        jobs = await store.replay(event, names, force=change.force, actor=actor)
-    return _made(given, view, jobs, change)
+def _held(database: Path, change: ChangeOption) -> CommandError | None:
+    """What to do where a process has the store and takes no orders."""
+    holder = holder_of(database)
+    if holder is None:
+        return None
+    return CommandError(
+        f"process {holder} has the store, and takes no orders from the command line: it was opened"
+        f" there by a script, say. Call `await hub.{change.action}(...)` there",
+        exit_code=Exit.UNREACHABLE,
+        code="held",
+        hint=f"do it in process {holder}, or stop it and repeat this command",
+    )
 
 
-def _known_handlers(view: EventView) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.handler for one in (*view.attempts, *view.dead)))
+@final
+class Errand:
+    """The crew of a process that only brings orders: it works on nothing."""
+
+    rank = Rank.SCRIPT
+    home = None
+
+    def take_up(self) -> None:
+        """There is nothing to begin."""
+
+    async def lay_down(self, *, clean: bool) -> None:
+        """Nor to end."""
+
+    def matching(self, source: str, event_type: str) -> tuple[str, ...]:
+        """Nobody here handles anything."""
+        return ()
+
+    def arrived(self, handlers: Sequence[str], source: str) -> None:
+        """Whoever owns the store next finds it there."""
 
 
-def _actor() -> str:
-    """Who did it, for the audit record."""
-    return f"command line, uid {os.getuid()}"
-
-
-def _made(given: str, view: EventView, jobs: int, change: ChangeOption) -> _Result:
-    event = view.summary.id
-    if jobs:
-        return _Result(given=given, event=event, jobs=jobs)
-    waits = _WAITS.get(change.action) if view.jobs else None
-    problem = waits or _NOTHING[change.action]
-    return _Result(given=given, event=event, problem=problem, exit_code=Exit.NO)
+def _known_handlers(views: Sequence[EventView]) -> tuple[str, ...]:
+    had = (one.handler for view in views for one in (*view.attempts, *view.dead))
+    return tuple(dict.fromkeys(had))
 
 
 _WAITS = {
@@ -171,28 +257,76 @@ _NOTHING = {
 }
 
 
-def _failed(given: str, event: str | None, error: Exception) -> _Result:
-    failure = failure_of(error)
-    return _Result(given=given, event=event, problem=failure.message, exit_code=failure.exit_code)
+def _show(
+    terminal: Terminal,
+    reader: StoreReader,
+    plan: Sequence[Planned],
+    change: ChangeOption,
+) -> int:
+    """The plan alone."""
+    short = shortened(terminal, reader, [one.event for one in plan if one.event])
+    rows = [
+        (
+            short.get(one.event or "", one.event or one.given),
+            one.handler or "-",
+            str(one.problem) if one.problem else change.action,
+        )
+        for one in plan
+    ]
+    data = {
+        "action": change.action,
+        "dry_run": True,
+        "plan": [{"id": one.event, "handler": one.handler} for one in plan],
+    }
+    terminal.show(data, Table(("ID", "HANDLER", "PLAN"), rows))
+    terminal.say(f"{len(plan)} of them. Nothing was done: leave --dry-run out to do it")
+    return Exit.OK
 
 
-def _report(terminal: Terminal, change: ChangeOption, results: Sequence[_Result]) -> int:
+def _report(terminal: Terminal, run: _Run) -> int:
+    change, results = run.change, run.results
     wrong = [one for one in results if one.exit_code]
-    rows = [(one.given, str(one.jobs), one.problem or "ok") for one in results]
+    shown = wrong[:_SHOWN] if run.search.given else results
+    rows = [(one.planned.given, str(one.jobs), one.problem or "ok") for one in shown]
+    last = results[-1].planned.before if results else None
+    go_on = run.left or len(run.plan) == (run.search.limit or LIMIT)
     data = {
         "action": change.action,
         "results": [
-            {"given": one.given, "id": one.event, "jobs": one.jobs, "problem": one.problem}
+            {
+                "given": one.planned.given,
+                "id": one.planned.event,
+                "handler": one.planned.handler,
+                "jobs": one.jobs,
+                "problem": one.problem,
+            }
             for one in results
         ],
+        "before": last if go_on else None,
     }
-    failure = None
-    if wrong:
-        failure = Failure(
-            code="partly_done" if len(wrong) < len(results) else "not_done",
-            message=f"{len(wrong)} of {len(results)} could not be done: {wrong[0].problem}",
-            hint=f"hardpoint events show {quote(plain(wrong[0].given))}",
-            exit_code=Exit.PARTLY if len(wrong) < len(results) else wrong[0].exit_code,
-        )
-    terminal.show(data, Table(("EVENT", "JOBS", "RESULT"), rows), failure=failure)
+    failure = _failure(run, wrong)
+    parts = [Table(("EVENT", "JOBS", "RESULT"), rows)] if rows or not run.search.given else []
+    terminal.show(data, *parts, failure=failure)
+    if run.search.given:
+        jobs = sum(one.jobs for one in results)
+        terminal.say(f"{len(results)} of {len(run.plan)} looked at, {jobs} job(s) changed")
+        if go_on and last is not None:
+            terminal.say(f"next:  the same, with --before {quote(last)}")
     return Exit.OK if failure is None else failure.exit_code
+
+
+def _failure(run: _Run, wrong: Sequence[_Result]) -> Failure | None:
+    if run.interrupted:
+        message = f"interrupted: {run.left} of {len(run.plan)} are left"
+        return Failure(code="interrupted", message=message, hint=None, exit_code=Exit.INTERRUPTED)
+    if run.search.given:  # what there was nothing to do for is no failure of a search
+        wrong = [one for one in wrong if one.exit_code is not Exit.NO]
+    if not wrong:
+        return None
+    partly = len(wrong) < len(run.results)
+    return Failure(
+        code="partly_done" if partly else "not_done",
+        message=f"{len(wrong)} of {len(run.results)} could not be done: {wrong[0].problem}",
+        hint=f"hardpoint events show {quote(plain(wrong[0].planned.given))}",
+        exit_code=Exit.PARTLY if partly else wrong[0].exit_code,
+    )

@@ -217,8 +217,8 @@ def _server(path: Path) -> _Verdict:
     operator = running(path)
     holder = holder_of(path)
     if operator is None and holder is not None:
-        told = f"process {holder} has the store: an application with a hub in it, which takes no"
-        return "ok", f"{told} orders from the command line", None
+        since = moment(Path(f"{path}.lock").stat().st_mtime)  # its number was written then
+        return "ok", f"process {holder} has the store since {since}, with a hub in it", None
     if operator is None:
         return "warn", "none runs on this store", "hardpoint serve"
     return "ok", f"process {operator.run.pid}, admin at {operator.run.url}", None

@@ -3,29 +3,46 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from hardpoint.cli.changes import ChangeOption, carry_out
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.looking import found, shortened, store_of, whole
-from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, commands, terminal_of
+from hardpoint.cli.options import (
+    CONFIG,
+    BeforeFilter,
+    Config,
+    DryRunOption,
+    ForceOption,
+    HandlerOption,
+    Identifiers,
+    Json,
+    LimitOption,
+    ManyOption,
+    SinceFilter,
+    SourceFilter,
+    StateFilter,
+    TypeFilter,
+    commands,
+    terminal_of,
+)
+from hardpoint.cli.selection import Search, noted, place, place_text, since_when
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal
-from hardpoint.cli.views import event_data, event_list, event_page, failing_list
-from hardpoint.store.driver import NOTE_LENGTH_MAX
-from hardpoint.store.views import State
+from hardpoint.cli.views import (
+    event_data,
+    event_list,
+    event_page,
+    failing_list,
+    job_data,
+    plain_data,
+)
 
 app = commands()
 
 Identifier = Annotated[
     str, typer.Argument(metavar="ID", help="Our id, the start of it, or the vendor's id.")
 ]
-Identifiers = Annotated[
-    list[str],
-    typer.Argument(metavar="ID...", help="Our ids, the starts of them, or the vendor's ids."),
-]
-HandlerOption = Annotated[str | None, typer.Option(help="Only this handler.")]
 
 
 @app.callback()
@@ -38,49 +55,48 @@ def list_(
     context: typer.Context,
     *,
     config: Config = CONFIG,
-    source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
-    event_type: Annotated[
-        str | None, typer.Option("--type", help="Only events of this type, or glob of types.")
-    ] = None,
-    state: Annotated[State | None, typer.Option(help="Only events in this state.")] = None,
+    source: SourceFilter = None,
+    event_type: TypeFilter = None,
+    state: StateFilter = None,
+    since: SinceFilter = None,
     failing: Annotated[
         bool, typer.Option("--failing", help="Jobs that have failed and will be tried again.")
     ] = False,
     limit: LimitOption = 50,
-    before: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only events older than this one of our ids.")
-    ] = None,
+    before: BeforeFilter = None,
     json: Json = False,
 ) -> int:
     """List events, the newest first."""
     terminal = terminal_of(context, json=json)
     if failing:
-        if (source, event_type, state, before) != (None, None, None, None):
-            raise usage("--failing goes with --limit alone", hint="leave the others out")
-        return _list_failing(terminal, config, limit)
+        if (source, event_type, state, since) != (None, None, None, None):
+            raise usage("--failing goes with --limit and --before", hint="leave the others out")
+        return _list_failing(terminal, config, before, limit)
     with store_of(config) as store:
         listed = store.events(
             source=source,
             event_type=event_type,
             state=state,
+            since=since_when(since, terminal.clock.now()),
             before=before and whole(store, before),
             limit=limit,
         )
         short = shortened(terminal, store, [one.id for one in listed])
     more = listed[-1].id if len(listed) == limit else None
-    terminal.show(
-        {"events": msgspec.to_builtins(listed), "before": more}, event_list(listed, short)
-    )
+    terminal.show({"events": plain_data(listed), "before": more}, event_list(listed, short))
     if more is not None:
         terminal.say(f"next:  add --before {more}")
     return Exit.OK
 
 
-def _list_failing(terminal: Terminal, config: Path, limit: int) -> int:
+def _list_failing(terminal: Terminal, config: Path, before: str | None, limit: int) -> int:
     with store_of(config) as store:
-        jobs = store.failing(limit=limit)
+        jobs = store.failing(before=place(before), limit=limit)
         short = shortened(terminal, store, [one.event for one in jobs])
-    terminal.show({"failing": msgspec.to_builtins(jobs)}, failing_list(jobs, short))
+    more = None
+    if len(jobs) == limit:
+        more = place_text((jobs[-1].failed_at, jobs[-1].event, jobs[-1].handler))
+    terminal.show({"failing": job_data(jobs), "before": more}, failing_list(jobs, short))
     if jobs:
         first = short.get(jobs[0].event, jobs[0].event)
         terminal.say(
@@ -88,6 +104,8 @@ def _list_failing(terminal: Terminal, config: Path, limit: int) -> int:
             f" {first}\nNever to succeed? Close it: hardpoint events resolve {first}"
             f" --handler {jobs[0].handler} --note TEXT\nnext:  hardpoint events show {first}"
         )
+    if more is not None:
+        terminal.say(f"or:    add --before {more}")
     return Exit.OK
 
 
@@ -113,50 +131,83 @@ def show(
 @app.command()
 def retry(
     context: typer.Context,
-    identifiers: Identifiers,
+    identifiers: Identifiers = None,
     *,
     config: Config = CONFIG,
     handler: HandlerOption = None,
+    source: SourceFilter = None,
+    event_type: TypeFilter = None,
+    state: StateFilter = None,
+    since: SinceFilter = None,
+    before: BeforeFilter = None,
+    limit: ManyOption = None,
+    dry_run: DryRunOption = False,
     json: Json = False,
 ) -> int:
     """Run waiting jobs now, and dead letters again.
 
-    For a job in needs_reconcile it means that you have looked at the provider: a call that
-    cannot be found there is made again.
+    Name events, or say which ones by options: dead ones then, unless --state says otherwise. For a
+    job in needs_reconcile it means that you have looked at the provider: a call that cannot be
+    found there is made again.
     """
-    change = ChangeOption(action="retry", handler=handler)
-    return carry_out(terminal_of(context, json=json), config, identifiers, change)
+    change = ChangeOption(action="retry", handler=handler, dry_run=dry_run)
+    search = Search(
+        source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
+    )
+    return carry_out(terminal_of(context, json=json), config, identifiers, search, change)
 
 
 @app.command()
 def replay(
     context: typer.Context,
-    identifiers: Identifiers,
+    identifiers: Identifiers = None,
     *,
     config: Config = CONFIG,
     handler: HandlerOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also where it was handled successfully before.")
-    ] = False,
+    force: ForceOption = False,
+    source: SourceFilter = None,
+    event_type: TypeFilter = None,
+    state: StateFilter = None,
+    since: SinceFilter = None,
+    before: BeforeFilter = None,
+    limit: ManyOption = None,
+    dry_run: DryRunOption = False,
     json: Json = False,
 ) -> int:
-    """Handle events again, by one handler or by all that match now."""
-    change = ChangeOption(action="replay", handler=handler, force=force)
-    return carry_out(terminal_of(context, json=json), config, identifiers, change)
+    """Handle events again, by one handler or by all that match now.
+
+    Name events, or say which ones by options. One that cannot be replayed is passed over then.
+    """
+    change = ChangeOption(action="replay", handler=handler, force=force, dry_run=dry_run)
+    search = Search(
+        source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
+    )
+    return carry_out(terminal_of(context, json=json), config, identifiers, search, change)
 
 
 @app.command()
 def resolve(
     context: typer.Context,
-    identifiers: Identifiers,
+    identifiers: Identifiers = None,
     *,
     note: Annotated[str, typer.Option(help="What you found or did, for the record.")],
     config: Config = CONFIG,
     handler: HandlerOption = None,
+    source: SourceFilter = None,
+    event_type: TypeFilter = None,
+    state: StateFilter = None,
+    since: SinceFilter = None,
+    before: BeforeFilter = None,
+    limit: ManyOption = None,
+    dry_run: DryRunOption = False,
     json: Json = False,
 ) -> int:
-    """Close dead, parked or waiting jobs without running them."""
-    if not 0 < len(note.strip()) <= NOTE_LENGTH_MAX:
-        raise usage(f"--note takes 1 to {NOTE_LENGTH_MAX} characters")
-    change = ChangeOption(action="resolve", handler=handler, note=note.strip())
-    return carry_out(terminal_of(context, json=json), config, identifiers, change)
+    """Close dead, parked or waiting jobs without running them.
+
+    Name events, or say which ones by options: dead ones then, unless --state says otherwise.
+    """
+    change = ChangeOption(action="resolve", handler=handler, note=noted(note), dry_run=dry_run)
+    search = Search(
+        source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
+    )
+    return carry_out(terminal_of(context, json=json), config, identifiers, search, change)

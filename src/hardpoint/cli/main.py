@@ -79,7 +79,7 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
         failure = failure_of(error)
         terminal.fail(failure)
         return failure.exit_code
-    if code == Exit.INTERRUPTED and terminal.json:
+    if code == Exit.INTERRUPTED and terminal.json and not terminal.answered:
         terminal.fail(_INTERRUPTED)
     return code
 

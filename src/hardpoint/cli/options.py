@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from hardpoint.cli.terminal import Terminal
+from hardpoint.store.views import State
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
@@ -34,6 +35,37 @@ SourceOption = Annotated[
 ]
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Allow an address that is not this machine.")
+]
+SourceFilter = Annotated[str | None, typer.Option("--source", help="Only events of this source.")]
+TypeFilter = Annotated[
+    str | None, typer.Option("--type", help="Only events of this type, or glob of types.")
+]
+StateFilter = Annotated[State | None, typer.Option("--state", help="Only events in this state.")]
+SinceFilter = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="TIME", help="Only those since then: 2h, 7d, or a time in UTC."
+    ),
+]
+BeforeFilter = Annotated[
+    str | None,
+    typer.Option("--before", metavar="PLACE", help="Only what comes behind it in the list."),
+]
+ManyOption = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, max=10_000, help="The most to change; 1000 if not given."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the plan, and change nothing.")]
+HandlerOption = Annotated[str | None, typer.Option("--handler", help="Only this handler.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Also where it was handled successfully before.")
+]
+Identifiers = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ID]...",
+        help="Our ids, the starts of them, or the vendor's ids. Without any, say which by options.",
+    ),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to list.")]
 

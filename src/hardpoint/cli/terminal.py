@@ -85,6 +85,8 @@ class Terminal:
         self.json = False
         self.command = "hardpoint"
         """The command being run, as it was typed."""
+        self.answered = False
+        """Programs have their one object."""
 
     @classmethod
     def system(cls) -> "Terminal":
@@ -169,6 +171,7 @@ class Terminal:
             "error": error,
             "meta": {"version": version("hardpoint"), "correlation_id": self.ids()},
         }
+        self.answered = True
         self._write(self.stdout, json.dumps(envelope) + "\n")
 
     def _write(self, stream: TextIO, text: str) -> None:

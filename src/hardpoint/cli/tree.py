@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "sign": "Sign a body as the vendor would.",
     "verify": "Check a signature, and say why it fails.",
     "events": "List, show, retry, replay and resolve events.",
-    "dlq": "List the jobs that were given up.",
+    "dlq": "List, retry and discard the jobs that were given up.",
     "refusals": "List refused requests: since when, and why.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
     "doctor": "Check configuration, secrets, store and server.",

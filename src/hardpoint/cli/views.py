@@ -100,6 +100,16 @@ def failing_list(jobs: Sequence[FailingJob], short: Mapping[str, str] = NOTHING)
     return Table(heads, rows)
 
 
+def plain_data(views: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows as plain values."""
+    return msgspec.to_builtins(views)
+
+
+def job_data(jobs: Sequence[DeadLetter | FailingJob]) -> list[dict[str, Any]]:
+    """The same of jobs. Our id of the event is called `id`, as everywhere."""
+    return [{"id": one.pop("event"), **one} for one in plain_data(jobs)]
+
+
 def event_page(view: EventView) -> Iterator[str | Table]:
     """Everything about one event: what it is, what became of it, and its body as received."""
     summary = view.summary
@@ -133,6 +143,7 @@ def event_data(view: EventView) -> dict[str, Any]:
     """The same as plain values. A body that is not text comes as `body_base64`."""
     data = msgspec.to_builtins(view)
     data = data.pop("summary") | data
+    data["dead"] = job_data(view.dead)
     text = _decoded(view.body)
     binary = view.body is not None and text is None
     data["body"] = text

@@ -147,6 +147,15 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallView, ...] = ()
 
 
+Before = tuple[float, str, str]
+"""Where a list of jobs goes on: time, event and handler of the last one that was shown."""
+
+
+def place_of(before: Before | None) -> dict[str, float | str | None]:
+    """The same as arguments of a statement."""
+    return dict(zip(("at", "event", "handler"), before or (None, None, None), strict=True))
+
+
 class StoreReader(Protocol):
     """Looks without touching: read-only, blocking, short; safe beside a running server."""
 
@@ -156,6 +165,7 @@ class StoreReader(Protocol):
         source: str | None = None,
         event_type: str | None = None,
         state: State | None = None,
+        since: float | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[EventSummary]:
@@ -174,14 +184,25 @@ class StoreReader(Protocol):
         """For each id of ours the shortest beginning that no other event's id has now."""
         ...
 
-    def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
-        """The newest first."""
+    def dead_letters(
+        self,
+        *,
+        source: str | None = None,
+        event_type: str | None = None,
+        since: float | None = None,
+        before: Before | None = None,
+        limit: int = 50,
+    ) -> Sequence[DeadLetter]:
+        """The last to be given up first, of those given up `since`; see `events`."""
         ...
 
-    def failing(self, *, limit: int = 50, each: bool = True) -> Sequence[FailingJob]:
+    def failing(
+        self, *, before: Before | None = None, limit: int = 50, each: bool = True
+    ) -> Sequence[FailingJob]:
         """Jobs that fail and are tried again, the last to fail first.
 
         Args:
+            before: where to go on.
             limit: how many at most.
             each: every such job; otherwise the last of each handler.
         """

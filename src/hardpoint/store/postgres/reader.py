@@ -20,6 +20,7 @@ from hardpoint.store.postgres.schema import READ, TABLES, checked_version
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
     AttemptView,
+    Before,
     DeadLetter,
     EventSummary,
     EventView,
@@ -27,6 +28,7 @@ from hardpoint.store.views import (
     JobView,
     RefusedRun,
     State,
+    place_of,
 )
 
 _SQL = statements("reader", "hardpoint.store.postgres")
@@ -83,6 +85,7 @@ class PostgresReader:
         source: str | None = None,
         event_type: str | None = None,
         state: State | None = None,
+        since: float | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[EventSummary]:
@@ -91,6 +94,7 @@ class PostgresReader:
             "source": source,
             "type": None if event_type is None else _pattern(event_type),
             "state": state,
+            "since": since,
             "before": before,
             "limit": limit,
         }
@@ -121,16 +125,31 @@ class PostgresReader:
             short[one] = one[: enough + one[:enough].endswith("-")]
         return short
 
-    def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
-        """The newest first."""
-        return [_dead(row) for row in self._rows("dead_letters", {"limit": limit})]
+    def dead_letters(
+        self,
+        *,
+        source: str | None = None,
+        event_type: str | None = None,
+        since: float | None = None,
+        before: Before | None = None,
+        limit: int = 50,
+    ) -> Sequence[DeadLetter]:
+        """The last to be given up first; see `StoreReader`."""
+        wanted = {
+            "source": source,
+            "type": None if event_type is None else _pattern(event_type),
+            "since": since,
+            **place_of(before),
+            "limit": limit,
+        }
+        return [_dead(row) for row in self._rows("dead_letters", wanted)]
 
-    def failing(self, *, limit: int = 50, each: bool = True) -> Sequence[FailingJob]:
+    def failing(
+        self, *, before: Before | None = None, limit: int = 50, each: bool = True
+    ) -> Sequence[FailingJob]:
         """Jobs that fail and are tried again, the last to fail first; see `StoreReader`."""
-        return [
-            FailingJob(**_placed(row))
-            for row in self._rows("failing", {"each": each, "limit": limit})
-        ]
+        wanted = {"each": each, "limit": limit, **place_of(before)}
+        return [FailingJob(**_placed(row)) for row in self._rows("failing", wanted)]
 
     def counts(self) -> dict[str, int]:
         """How many events there are in each `State`, and `total`."""

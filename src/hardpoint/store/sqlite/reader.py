@@ -23,6 +23,7 @@ from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
     AttemptView,
+    Before,
     CallView,
     DeadLetter,
     EventSummary,
@@ -31,6 +32,7 @@ from hardpoint.store.views import (
     JobView,
     RefusedRun,
     State,
+    place_of,
 )
 
 _SQL = statements("reader")
@@ -107,6 +109,7 @@ class SqliteReader:
         source: str | None = None,
         event_type: str | None = None,
         state: State | None = None,
+        since: float | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> Sequence[EventSummary]:
@@ -115,6 +118,7 @@ class SqliteReader:
             "source": source,
             "type": event_type,
             "state": state,
+            "since": since,
             "before": before,
             "limit": limit,
         }
@@ -154,16 +158,33 @@ class SqliteReader:
                 short[one] = one[: enough + one[:enough].endswith("-")]
         return short
 
-    def dead_letters(self, *, limit: int = 50) -> Sequence[DeadLetter]:
-        """The newest first."""
+    def dead_letters(
+        self,
+        *,
+        source: str | None = None,
+        event_type: str | None = None,
+        since: float | None = None,
+        before: Before | None = None,
+        limit: int = 50,
+    ) -> Sequence[DeadLetter]:
+        """The last to be given up first; see `StoreReader`."""
+        wanted = {
+            "source": source,
+            "type": event_type,
+            "since": since,
+            **place_of(before),
+            "limit": limit,
+        }
         with self._look() as connection:
-            return [_dead(row) for row in connection.execute(self._sql["dead_letters"], (limit,))]
+            return [_dead(row) for row in connection.execute(self._sql["dead_letters"], wanted)]
 
-    def failing(self, *, limit: int = 50, each: bool = True) -> Sequence[FailingJob]:
+    def failing(
+        self, *, before: Before | None = None, limit: int = 50, each: bool = True
+    ) -> Sequence[FailingJob]:
         """Jobs that fail and are tried again, the last to fail first; see `StoreReader`."""
+        wanted = {"each": each, "limit": limit, **place_of(before)}
         with self._look() as connection:
-            rows = connection.execute(self._sql["failing"], {"each": each, "limit": limit})
-            return [_failing(row) for row in rows]
+            return [_failing(row) for row in connection.execute(self._sql["failing"], wanted)]
 
     def counts(self) -> dict[str, int]:
         """How many events there are in each `State`, and `total`."""

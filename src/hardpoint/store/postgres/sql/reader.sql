@@ -7,6 +7,7 @@ with e as (
     where (%(before)s::uuid is null or id < %(before)s)
     and (%(source)s::text is null or source = %(source)s)
     and (%(type)s::text is null or type ~ %(type)s)
+    and (%(since)s::float8 is null or received_at >= %(since)s)
     and (
         %(state)s::text is null
         or (%(state)s = 'done' and handlers > 0)
@@ -97,7 +98,15 @@ select
     d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error,
     d.place
 from hardpoint.dead d join hardpoint.event e on e.id = d.event
-order by d.at desc, d.event desc, d.handler limit %(limit)s
+where (%(source)s::text is null or e.source = %(source)s)
+and (%(type)s::text is null or e.type ~ %(type)s)
+and (%(since)s::float8 is null or d.at >= %(since)s)
+and (
+    %(at)s::float8 is null
+    or (d.at, d.event, d.handler) < (%(at)s, %(event)s::uuid, %(handler)s::text)
+)
+order by d.at desc, d.event desc, d.handler desc
+limit %(limit)s
 
 -- name: dead_letters_of
 select
@@ -125,8 +134,12 @@ select
     f.event, e.source, e.vendor_id, e.type, f.handler, f.failures, f.failed_at, f.next_at,
     f.error, f.jobs, f.place
 from failing f join hardpoint.event e on e.id = f.event
-where %(each)s or f.turn = 1
-order by f.failed_at desc, f.event desc
+where (%(each)s or f.turn = 1)
+and (
+    %(at)s::float8 is null
+    or (f.failed_at, f.event, f.handler) < (%(at)s, %(event)s::uuid, %(handler)s::text)
+)
+order by f.failed_at desc, f.event desc, f.handler desc
 limit %(limit)s
 
 -- name: counts

@@ -7,6 +7,7 @@ with e as (
     where id < coalesce(:before, char(1114111))
     and (:source is null or source = :source)
     and (:type is null or type glob :type)
+    and (:since is null or received_at >= :since)
     and (
         :state is null
         or (:state = 'done' and handlers > 0)
@@ -110,7 +111,12 @@ select
     d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error,
     d.place
 from hardpoint_dead d join hardpoint_event e on e.id = d.event
-order by d.at desc limit ?
+where (:source is null or e.source = :source)
+and (:type is null or e.type glob :type)
+and (:since is null or d.at >= :since)
+and (:at is null or (d.at, d.event, d.handler) < (:at, :event, :handler))
+order by d.at desc, d.event desc, d.handler desc
+limit :limit
 
 -- name: dead_letters_of
 select
@@ -138,8 +144,9 @@ select
     f.event, e.source, e.vendor_id, e.type, f.handler, f.failures, f.failed_at, f.next_at,
     f.error, f.jobs, f.place
 from failing f join hardpoint_event e on e.id = f.event
-where :each or f.turn = 1
-order by f.failed_at desc, f.event desc
+where (:each or f.turn = 1)
+and (:at is null or (f.failed_at, f.event, f.handler) < (:at, :event, :handler))
+order by f.failed_at desc, f.event desc, f.handler desc
 limit :limit
 
 -- name: counts
