@@ -16,7 +16,7 @@ from typing import Final, Literal, final
 
 from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of, usage
 from hardpoint.cli.looking import holder_of, shortened, store_of
-from hardpoint.cli.selection import Planned, Search, events_found, letters_found, named
+from hardpoint.cli.selection import EventSearch, Planned, events_found, letters_found, named
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal, plain
 from hardpoint.core.errors import HardpointError, StoreUnavailableError
@@ -65,7 +65,7 @@ class _Result:
     exit_code: Exit = Exit.OK
 
 
-Order = Callable[[Planned, Sequence[EventView]], Awaitable[int]]
+Hand = Callable[[Planned, Sequence[EventView]], Awaitable[int]]
 """Has one event changed; gives how many jobs were."""
 
 
@@ -73,7 +73,7 @@ def carry_out(
     terminal: Terminal,
     config: Path,
     identifiers: Sequence[str] | None,
-    search: Search,
+    search: EventSearch,
     change: ChangeOption,
 ) -> int:
     """Change what is named or found, tell what became of it, and give the exit code."""
@@ -121,7 +121,11 @@ class _Run:
     """
 
     def __init__(
-        self, reader: StoreReader, plan: Sequence[Planned], search: Search, change: ChangeOption
+        self,
+        reader: StoreReader,
+        plan: Sequence[Planned],
+        search: EventSearch,
+        change: ChangeOption,
     ) -> None:
         self.reader = reader
         self.plan = plan
@@ -133,7 +137,7 @@ class _Run:
         self.actor = f"command line, uid {os.getuid()}"
         self.reason = f"{change.command} {search}" if search.given else ""
 
-    async def by(self, order: Order) -> None:
+    async def by(self, order: Hand) -> None:
         """Have it done, one after another; a search ends at the first that nobody can answer."""
         for one in self.plan:
             await asyncio.sleep(0)  # where it can be interrupted
@@ -142,7 +146,7 @@ class _Run:
             if result.exit_code is Exit.UNREACHABLE and self.search.given:
                 break
 
-    async def _one(self, order: Order, one: Planned) -> _Result:
+    async def _one(self, order: Hand, one: Planned) -> _Result:
         if one.problem is not None:
             return _Result(planned=one, problem=str(one.problem), exit_code=one.problem.exit_code)
         views = [one.view] if one.view else self.reader.event(one.event or "")
@@ -163,7 +167,7 @@ class _Run:
         return len(self.plan) - len(self.results)
 
 
-def _ordered(operator: Operator, run: _Run) -> Order:
+def _ordered(operator: Operator, run: _Run) -> Hand:
     """By the hand of `hardpoint serve`."""
     change, actor, reason = run.change, run.actor, run.reason
 

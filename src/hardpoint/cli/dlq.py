@@ -26,7 +26,7 @@ from hardpoint.cli.options import (
     commands,
     terminal_of,
 )
-from hardpoint.cli.selection import Search, noted, place, place_text, since_when
+from hardpoint.cli.selection import EventSearch, noted, place, place_text, since_when
 from hardpoint.cli.views import dead_list, job_data
 from hardpoint.store.driver import Outcome
 from hardpoint.store.views import State
@@ -104,7 +104,7 @@ def retry(
     Parked ones are among them only with --state needs_reconcile: look at the provider first.
     """
     change = ChangeOption(action="retry", handler=handler, letters=True, dry_run=dry_run)
-    search = Search(
+    search = EventSearch(
         source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
     )
     return carry_out(terminal_of(context, json=json), config, identifiers, _dead(search), change)
@@ -131,7 +131,7 @@ def replay(
     change = ChangeOption(
         action="replay", handler=handler, force=force, letters=True, dry_run=dry_run
     )
-    search = Search(
+    search = EventSearch(
         source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
     )
     return carry_out(terminal_of(context, json=json), config, identifiers, _dead(search), change)
@@ -158,13 +158,13 @@ def discard(
     change = ChangeOption(
         action="resolve", handler=handler, note=noted(note), letters=True, dry_run=dry_run
     )
-    search = Search(
+    search = EventSearch(
         source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
     )
     return carry_out(terminal_of(context, json=json), config, identifiers, _dead(search), change)
 
 
-def _dead(search: Search) -> Search:
+def _dead(search: EventSearch) -> EventSearch:
     if search.state not in {None, State.DEAD, State.NEEDS_RECONCILE}:
         raise usage("dead letters are dead, or needs_reconcile", hint="see hardpoint events --help")
     return search

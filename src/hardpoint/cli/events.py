@@ -26,7 +26,7 @@ from hardpoint.cli.options import (
     commands,
     terminal_of,
 )
-from hardpoint.cli.selection import Search, noted, place, place_text, since_when
+from hardpoint.cli.selection import EventSearch, noted, place, place_text, since_when
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal
 from hardpoint.cli.views import (
@@ -151,7 +151,7 @@ def retry(
     found there is made again.
     """
     change = ChangeOption(action="retry", handler=handler, dry_run=dry_run)
-    search = Search(
+    search = EventSearch(
         source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
     )
     return carry_out(terminal_of(context, json=json), config, identifiers, search, change)
@@ -179,7 +179,7 @@ def replay(
     Name events, or say which ones by options. One that cannot be replayed is passed over then.
     """
     change = ChangeOption(action="replay", handler=handler, force=force, dry_run=dry_run)
-    search = Search(
+    search = EventSearch(
         source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
     )
     return carry_out(terminal_of(context, json=json), config, identifiers, search, change)
@@ -207,7 +207,7 @@ def resolve(
     Name events, or say which ones by options: dead ones then, unless --state says otherwise.
     """
     change = ChangeOption(action="resolve", handler=handler, note=noted(note), dry_run=dry_run)
-    search = Search(
+    search = EventSearch(
         source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
     )
     return carry_out(terminal_of(context, json=json), config, identifiers, search, change)

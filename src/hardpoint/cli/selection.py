@@ -41,7 +41,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class EventSearch:
     """What is searched for; nothing of it: nothing was."""
 
     source: str | None = None
@@ -90,7 +90,7 @@ def _named(reader: StoreReader, identifier: str, handler: str | None) -> Planned
 
 
 def events_found(
-    reader: StoreReader, search: Search, handler: str | None, *, now: float, limit: int
+    reader: StoreReader, search: EventSearch, handler: str | None, *, now: float, limit: int
 ) -> list[Planned]:
     """The events that a search finds, the newest first."""
     listed = reader.events(
@@ -105,7 +105,7 @@ def events_found(
 
 
 def letters_found(
-    reader: StoreReader, search: Search, handler: str | None, *, now: float, limit: int
+    reader: StoreReader, search: EventSearch, handler: str | None, *, now: float, limit: int
 ) -> list[Planned]:
     """The dead letters that a search finds, the last to be given up first.
 
