@@ -36,6 +36,14 @@ def test_ctrl_c_ends_the_story_with_130() -> None:
     assert "Traceback" not in said
 
 
+def test_a_shop_that_does_not_start_says_why(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UVICORN_LOG_LEVEL", "nonsense")
+    run = cli("demo", "--once")
+    assert run.code == 1
+    assert "the shop did not start" in run.err
+    assert "'nonsense' is not one of" in run.err
+
+
 @pytest.mark.parametrize("package", ["fastapi", "python_multipart", "uvicorn"])
 def test_without_its_shops_framework_it_says_what_to_install(
     cli: Any, monkeypatch: pytest.MonkeyPatch, package: str

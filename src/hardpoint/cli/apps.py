@@ -21,7 +21,7 @@ def hub_of(app: str) -> Hub:
     """
     module, _, name = app.partition(":")
     if not (module and name):
-        raise usage(f"{app} is not MODULE:HUB", hint="hardpoint serve shop:hub")
+        raise usage(f"{app} is not MODULE:HUB", hint="name a hub of a module, such as shop:hub")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hardpoint.cli.failures import Exit, Failure, required
+from hardpoint.cli.failures import CommandError, Exit, Failure, required
 from hardpoint.cli.options import Json, commands, terminal_of
 from hardpoint.cli.terminal import Terminal
+from hardpoint.demo.shop import ShopError
 from hardpoint.demo.story import run
 
 app = commands()
@@ -31,7 +32,12 @@ def demo(
         required(package)
     console = Console(file=terminal.stderr if json else terminal.stdout)
     staying = not (once or json) and terminal.stdin.isatty()
-    return _told(terminal, run(console, once=not staying))
+    try:
+        return _told(terminal, run(console, once=not staying))
+    except ShopError as error:
+        raise CommandError(
+            str(error), exit_code=Exit.NO, code="shop", hint="hardpoint demo --once"
+        ) from error
 
 
 def _told(terminal: Terminal, code: int) -> int:

@@ -17,7 +17,7 @@ from typing import final
 from hardpoint.core.errors import HardpointError
 from hardpoint.demo.visitor import Visitor
 
-READY_SECONDS = 15.0
+READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
 
 _CONFIGURATION = """\
