@@ -114,6 +114,7 @@ bench: $(VENV)/bench.stamp ## measure ours beside the peers and the floors (minu
 	$(BIN)/python -m bench.verify
 	$(BIN)/python -m bench.jwt
 	$(BIN)/python -m bench.accept
+	$(BIN)/python -m bench.processes
 	$(BIN)/python -m bench.vault
 	$(BIN)/python -m bench.outbound
 	$(BIN)/python -m bench.wire

@@ -1,0 +1,1 @@
+"""What several processes on one SQLite file cost, and how fast one follows another."""

@@ -1,0 +1,274 @@
+"""Measure what four workers on one file cost beside one process, and how one follows another.
+
+    python -m bench.processes [--quick] [--rounds 3] [--events 6000] [--folder DIR] [--check]
+
+The workers are uvicorn's, with a mounted hub; one of them owns the file, the others hand over to
+it. CPU is user and system time of all processes of a site, by event; both sites take turns in one
+run, and each one's best round counts. What is handled is measured at 200 events a second, from the
+receipt to the handler, whichever worker it came to. A takeover is measured from the owner's
+SIGKILL until another process listens in its place. `--check` exits with 1 when a target is missed.
+Linux only.
+"""
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.accept.load import requests
+from bench.accept.servers import CONFIGURATION, SECRET, TICKS, free_port
+from bench.results import results
+from hardpoint.store.sqlite import SqliteReader
+
+WORKERS = 4
+TARGETS = {16: 1.35, 64: 1.2}
+"""CPU by event of four workers in multiples of one process's, by connections."""
+HANDLED_MS = 10.0
+TAKEOVER_MS = 250.0
+RATE = 200
+START_SECONDS = 60.0
+
+
+class Site:
+    """A site that runs, in a folder of its own."""
+
+    def __init__(self, folder: Path, process: "subprocess.Popen[bytes]", port: int) -> None:
+        self.folder = folder
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}/webhooks/billing"
+        self.port = port
+        self.sent = 0
+
+    def cpu_seconds(self) -> float:
+        return sum(map(cpu_of, family(self.process.pid)))
+
+    def owner(self) -> int:
+        """Whoever has the lock; 0 when that is not known now."""
+        try:
+            return int((self.folder / "inbox.db.lock").read_text() or 0)
+        except FileNotFoundError:
+            return 0
+
+    def listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as caller:
+            return caller.connect_ex(str(self.folder / "inbox.db.sock")) == 0
+
+    def settle(self) -> None:
+        """Wait until it has no work left: two looks almost without CPU time between them."""
+        before = -1.0
+        while (now := self.cpu_seconds()) > before + 0.02:
+            before = now
+            time.sleep(0.3)
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all its descendants."""
+    yield pid
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return
+    for child in children:
+        yield from family(int(child))
+
+
+def cpu_of(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(status[11]) + int(status[12])) / TICKS
+
+
+def wait_for(holds, what: str) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not holds():
+        if time.monotonic() > until:
+            sys.exit(f"not in {START_SECONDS:g} s: {what}")
+        time.sleep(0.001)
+
+
+@contextmanager
+def site(folder: Path, workers: int, *, handles: bool = False) -> Iterator[Site]:
+    """Start one; afterwards all that it acknowledged has to be there."""
+    folder.mkdir(parents=True)
+    (folder / "hardpoint.toml").write_text(CONFIGURATION)
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "bench.processes.site:app", "--port", str(port)]
+    command += ["--no-access-log", "--log-level", "warning"]
+    command += ["--workers", str(workers)] if workers > 1 else []
+    environment = {
+        **os.environ,
+        "BENCH_SECRET": SECRET,
+        "BENCH_CONFIG": str(folder / "hardpoint.toml"),
+        "BENCH_HANDLED": str(folder / "handled") if handles else "",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    one = Site(folder, process, port)
+    try:
+        wait_for(one.listens, f"a start; {folder}/log says why")
+        wait_for(lambda: all_in(one, workers), "all workers are there")
+        yield one
+        process.send_signal(signal.SIGTERM)
+        process.wait(START_SECONDS)
+    finally:
+        for pid in [*family(process.pid)]:
+            if process.poll() is None:
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+    reader = SqliteReader(folder / "inbox.db")
+    stored = reader.counts()["total"]
+    reader.close()
+    if stored < one.sent:
+        sys.exit(f"{one.sent} events were acknowledged and {stored} are stored")
+
+
+def all_in(one: Site, workers: int) -> bool:
+    """Whether each worker owns or is connected: the owner's sockets are all named so."""
+    name = str(one.folder / "inbox.db.sock")
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    return sum(name in line for line in lines) >= workers
+
+
+def turn(one: Site, events: int, connections: int, name: str) -> float:
+    """CPU microseconds by event."""
+    before = one.cpu_seconds()
+    command = [sys.executable, "-m", "bench.accept.load", one.url, "--secret", SECRET]
+    command += ["--name", name, "--events", str(events), "--connections", str(connections)]
+    (result,) = results(command)
+    if result["refused"]:
+        sys.exit(f"{result['refused']} of {events} events were refused")
+    one.sent += events
+    one.settle()
+    return (one.cpu_seconds() - before) / events * 1e6
+
+
+def cpu_ratios(folder: Path, rounds: int, events: int) -> dict[int, tuple[float, float]]:
+    """CPU by event of one process and of four, by connections."""
+    found: dict[int, tuple[float, float]] = {}
+    with site(folder / "one", 1) as single, site(folder / "four", WORKERS) as several:
+        for connections in TARGETS:
+            best = [float("inf")] * 2
+            for number in range(-1, rounds):
+                for place, contender in enumerate((single, several)):
+                    name = f"c{connections}r{number}_"
+                    share = events if number >= 0 else max(1, events // 10)  # to warm up
+                    took = turn(contender, share, connections, name)
+                    best[place] = min(best[place], took) if number >= 0 else best[place]
+            found[connections] = best[0], best[1]
+    return found
+
+
+async def paced(one: Site, seconds: float) -> None:
+    """Post at a steady rate, each over a connection of its own: the workers share them."""
+    made = requests(one.url, SECRET, "paced_", round(RATE * seconds))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def post(request: bytes) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        writer.write(request)
+        head = await reader.readline()
+        writer.close()
+        if b" 200 " not in head:
+            sys.exit(f"an event was refused: {head!r}")
+
+    async with asyncio.TaskGroup() as group:
+        for number, request in enumerate(made):
+            await asyncio.sleep(began + number / RATE - loop.time())
+            group.create_task(post(request))
+    one.sent += len(made)
+
+
+def handled_ms(folder: Path, seconds: float) -> list[float]:
+    """From receipt to handler, sorted."""
+    with site(folder / "handled", WORKERS, handles=True) as one:
+        asyncio.run(paced(one, seconds))
+        notes = one.folder / "handled"
+        wait_for(lambda: len(notes.read_text().splitlines()) == one.sent, "all are handled")
+        return sorted(float(line) * 1000 for line in notes.read_text().splitlines())
+
+
+def takeovers_ms(folder: Path, kills: int) -> list[float]:
+    """From SIGKILL until another process listens, sorted."""
+    took: list[float] = []
+    with site(folder / "killed", WORKERS) as one:
+        for _ in range(kills):
+            owner = one.owner()
+            began = time.perf_counter()
+            os.kill(owner, signal.SIGKILL)
+            wait_for(lambda owner=owner: one.owner() not in {owner, 0} and one.listens(), "a heir")
+            took.append((time.perf_counter() - began) * 1000)
+            wait_for(lambda: all_in(one, WORKERS), "a new worker")
+    return sorted(took)
+
+
+def p99(values: list[float]) -> float:
+    return values[min(len(values) - 1, len(values) * 99 // 100)]
+
+
+def table(
+    cpu: dict[int, tuple[float, float]], handled: list[float], takeovers: list[float]
+) -> tuple[str, list[str]]:
+    """What was measured, and what misses its target."""
+    lines: list[str] = []
+    missed: list[str] = []
+    for connections, (single, several) in cpu.items():
+        ratio, target = several / single, TARGETS[connections]
+        lines.append(
+            f"accept, c={connections}: one process {single:.0f} us, {WORKERS} workers "
+            f"{several:.0f} us by event: {ratio:.2f} x"
+        )
+        if ratio > target:
+            missed.append(f"c={connections}: {ratio:.2f} x one process, not {target:.2f}")
+    for name, values, target in (
+        (f"receipt to handler at {RATE}/s", handled, HANDLED_MS),
+        ("takeover after SIGKILL", takeovers, TAKEOVER_MS),
+    ):
+        half, most = values[len(values) // 2], p99(values)
+        lines.append(f"{name}: p50 {half:.1f} ms, p99 {most:.1f} ms of {len(values)}")
+        if most > target:
+            missed.append(f"{name}: p99 {most:.1f} ms, not {target:g}")
+    return "\n".join(lines), missed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="one short round of everything")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--events", type=int, default=6_000)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the steady rate")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
+    given = parser.parse_args()
+    if given.quick:
+        given.rounds, given.events, given.kills, given.seconds = 1, 600, 3, 2.0
+    folder = Path(tempfile.mkdtemp(prefix="hp-bench-", dir=given.folder))
+    try:
+        text, missed = table(
+            cpu_ratios(folder, given.rounds, given.events),
+            handled_ms(folder, given.seconds),
+            takeovers_ms(folder, given.kills),
+        )
+    finally:
+        shutil.rmtree(folder)
+    print(text)
+    for miss in missed:
+        print(f"missed: {miss}")
+    return 1 if given.check and missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
