@@ -232,3 +232,27 @@ def test_open_circuits_are_told_but_not_without_end_and_take_nobody_off_the_air(
         assert len(state.reasons) == CIRCUITS_MAX + 1
 
     judged(scenario)
+
+
+def test_a_source_that_nobody_signs_is_told_at_the_start_and_by_the_probe(tmp_path):
+    from hardpoint.hub.events import SourceUnsigned
+
+    path = tmp_path / "hardpoint.toml"
+    path.write_text(
+        '[store]\nurl = "sqlite:a.db"\n[webhooks.meter]\nprovider = "unsigned"\n'
+        "allow_anyone = true\n"
+    )
+    told = []
+
+    async def run():
+        one = Hub.load(path, listeners=[told.append])
+        async with asyncio.timeout(20), one:
+            state = await Judged(one, ManualClock()).look()
+            await one.reload()
+        return state
+
+    state = asyncio.run(run())
+    assert state.ready
+    assert state.reasons == ("unsigned: meter takes what nobody has signed, from anyone",)
+    warned = [event for event in told if isinstance(event, SourceUnsigned)]
+    assert [(one.source, one.taken_from) for one in warned] == [("meter", "anyone")]

@@ -114,8 +114,11 @@ def _library(finding: str | None) -> _Finding:
 def _source(settings: Settings, name: str) -> _Verdict:
     """Whether a source's secrets can be read and suit its provider."""
     source = settings.webhooks[name]
-    prepare(replace(settings, webhooks={name: source}))
+    prepared, _ = prepare(replace(settings, webhooks={name: source}))
     forwarded = ", forwarded" if source.forward else ""
+    whom = prepared[name].unsigned
+    if whom is not None:
+        return "warn", f"unsigned: nothing proves who sends; taken from {whom}{forwarded}", None
     return "ok", f"{source.provider}, {len(source.secrets)} secret(s){forwarded}", None
 
 

@@ -44,6 +44,8 @@ class Poster:
 
     Args:
         find: the address and the Unix socket as they are now; asked again while nobody listens.
+        addressed: what an address becomes when it is posted to: a key goes into it that is not
+            to be shown.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Poster:
         timeout: float = TIMEOUT,
         uds: str | None = None,
         find: Callable[[], tuple[str, str | None]] | None = None,
+        addressed: Callable[[str], str] = str,
     ) -> None:
         self._terminal = terminal
         self.url = url
         self._uds = uds
         self._find = find
+        self._addressed = addressed
         self._timeout = timeout
         limits = Limits(
             timeout=timeout, exchange=timeout, body_bytes_max=ANSWER_BYTES_MAX, cut=True
@@ -82,7 +86,7 @@ class Poster:
         begun = clock.monotonic()
         while self._uds is None:
             started, url = clock.monotonic(), self.url
-            request = Request(method="POST", url=url, headers=headers, body=body)
+            request = Request(method="POST", url=self._addressed(url), headers=headers, body=body)
             try:
                 response = run(self._transport.send(request))
             except UnavailableError as error:
@@ -116,7 +120,9 @@ class Poster:
         started = self._terminal.clock.monotonic()
         try:
             with closing(_UnixConnection(path, self._timeout)) as connection:
-                connection.request("POST", urlsplit(self.url).path, body, dict(headers))
+                target = urlsplit(self._addressed(self.url))
+                path_and_query = target._replace(scheme="", netloc="").geturl()
+                connection.request("POST", path_and_query, body, dict(headers))
                 with closing(connection.getresponse()) as reply:
                     text = reply.read(ANSWER_BYTES_MAX).decode(errors="replace")
         except (OSError, HTTPException) as error:

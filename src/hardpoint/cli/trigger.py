@@ -30,6 +30,7 @@ from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.hub.settings import Settings, SourceSettings
 from hardpoint.hub.sources import options_of
 from hardpoint.service.operator import running
+from hardpoint.webhooks.credentials import ApiKeyWebhooks
 from hardpoint.webhooks.samples import Sample, assignment, described_sample, samples
 from hardpoint.webhooks.schemes import OneEventScheme
 from hardpoint.webhooks.verification import DESCRIBED, Scheme, WebhookRequest, scheme
@@ -117,7 +118,8 @@ def trigger(
         line = curl(url, shot.headers(), sample.body, uds=uds)
         terminal.show({"curl": line}, line)
         return Exit.OK
-    with Poster(terminal, url, timeout=timeout, uds=uds, find=door) as poster:
+    addressing = signing.address if isinstance(signing, ApiKeyWebhooks) else str
+    with Poster(terminal, url, timeout=timeout, uds=uds, find=door, addressed=addressing) as poster:
         answers = [shot.fire(poster) for _ in range(times)]
     return _report(replace(shot, url=poster.url), answers)
 

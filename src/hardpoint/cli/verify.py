@@ -1,6 +1,9 @@
 """`hardpoint verify`."""
 
+from collections.abc import Callable
+from contextlib import closing
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -18,8 +21,13 @@ from hardpoint.cli.options import (
     commands,
     terminal_of,
 )
+from hardpoint.cli.terminal import Terminal
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_blocking
+from hardpoint.runtime.blocking import run
 from hardpoint.webhooks.diagnosis import Diagnosis, diagnose
-from hardpoint.webhooks.verification import WebhookRequest
+from hardpoint.webhooks.fetched_keys import KeyNeededError
+from hardpoint.webhooks.verification import Arrival, WebhookRequest
 
 app = commands()
 
@@ -65,8 +73,14 @@ def verify(
     for one in given.secrets:
         one.reveal()  # a missing one says nothing about the signature
     now = terminal.clock.now() if at is None else moment_from("--at", at)
-    request = WebhookRequest(headers=headers_from(headers), body=body_from(terminal, file))
-    diagnosis = diagnose(provider, request, given.secrets, now=now, **given.settings)
+    request = WebhookRequest(
+        headers=headers_from(headers),
+        body=body_from(terminal, file),
+        arrival=Arrival(query=urlsplit(url or "").query.encode()),
+    )
+    diagnosis = diagnose(
+        provider, request, given.secrets, now=now, fetch=_fetch(terminal), **given.settings
+    )
     if diagnosis.reason == "signature_mismatch":
         diagnosis = _of_another(provider, request, given, now) or diagnosis
     failure = None if diagnosis.ok else _failure(diagnosis)
@@ -76,6 +90,17 @@ def verify(
     data = {"scheme": provider, **msgspec.to_builtins(diagnosis)}
     terminal.show(data, *lines, failure=failure)
     return Exit.OK if diagnosis.ok else Exit.NO
+
+
+def _fetch(terminal: Terminal) -> Callable[[KeyNeededError], None]:
+    """Gets the keys that the issuer of a token publishes."""
+
+    def fetch(needed: KeyNeededError) -> None:
+        with closing(BlockingTransport(UNTRUSTED)) as transport:
+            untrusted = Untrusted(transport, resolve_blocking)
+            run(needed.keys.fetch(needed.name, untrusted, terminal.clock.now))
+
+    return fetch
 
 
 def _shown(key: str, value: str | float | None) -> str:

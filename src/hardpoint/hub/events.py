@@ -12,6 +12,18 @@ class ConfigurationLoaded(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
+class SourceUnsigned(msgspec.Struct, frozen=True, kw_only=True):
+    """A source is in force whose requests nobody signs: whoever reaches it may post.
+
+    Attributes:
+        taken_from: the networks that its requests may come from, or `anyone`.
+    """
+
+    severity: ClassVar[str] = "warning"
+    source: str
+    taken_from: str
+
+
 class HubFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A defect, or a store beyond repair: webhooks are not handled any more. End the process.
 

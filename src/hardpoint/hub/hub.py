@@ -25,7 +25,7 @@ from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async
 from hardpoint.hub.composition import BaseHub
-from hardpoint.hub.events import ConfigurationLoaded
+from hardpoint.hub.events import ConfigurationLoaded, SourceUnsigned
 from hardpoint.hub.life import Life
 from hardpoint.hub.ports import CallsOut
 from hardpoint.hub.settings import Settings
@@ -67,6 +67,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         failure: why it does not work, told as `HubFailed` too; None while it does.
         life: knows in which event loop it runs.
         generation: counts the configurations that were in force.
+        unsigned: whom sources that nobody signs take requests from, by their names.
         once: `await hub.once(key, call, ...)` makes a call once for its key; see `Once`.
         journal: where calls are written down that their provider could not tell from a repeat; it
             opens the store when it is first needed.
@@ -87,6 +88,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         )
         self.failure: BaseException | None = None
         self.generation = 0
+        self.unsigned: dict[str, str] = {}
         self.handlers = Handlers()
         self.once = Once(self.journal, self._clock)
         self.shared = SharedStore(self.store)
@@ -305,6 +307,11 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         self._targets.clear()
         self._targets.update(targets)
         self.handlers.route(dict.fromkeys(targets, FORWARD))
+        before = self.unsigned
+        self.unsigned = {name: one.unsigned for name, one in sources.items() if one.unsigned}
+        for name, whom in self.unsigned.items():
+            if before.get(name) != whom:
+                self.listeners.emit(SourceUnsigned(source=name, taken_from=whom))
         if self.listeners.active:
             self.listeners.emit(
                 ConfigurationLoaded(generation=self.generation, sources=tuple(sources))

@@ -176,6 +176,8 @@ class Readiness:
         if shared.owner_pid is not None:
             yield f"owner: process {shared.owner_pid} has the store, and handles events"
         yield from self._hub.worker.hindrances()
+        for name, whom in self._hub.unsigned.items():
+            yield f"unsigned: {name} takes what nobody has signed, from {whom}"
         circuits = self._hub.open_circuits()
         for name in circuits[:CIRCUITS_MAX]:
             yield f"circuit: {name} is open"

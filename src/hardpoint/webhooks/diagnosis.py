@@ -5,7 +5,7 @@ body, so it needs no knowledge of any vendor. It is for people, never for the ac
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ import msgspec
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import (
     ConfigurationError,
+    MalformedRequestError,
     MissingSignatureError,
     SignatureMismatchError,
     StaleTimestampError,
@@ -21,6 +22,8 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.providers import provider_names
 from hardpoint.core.secrets import Secret
+from hardpoint.webhooks.fetched_keys import KeyNeededError
+from hardpoint.webhooks.variants import told, variants
 from hardpoint.webhooks.verification import (
     PROTOCOLS,
     Scheme,
@@ -63,6 +66,7 @@ def diagnose(
     secrets: Sequence[Secret | str],
     *,
     now: float,
+    fetch: Callable[[KeyNeededError], None] | None = None,
     **settings: Any,
 ) -> Diagnosis:
     """Verify a request and say how it went.
@@ -72,6 +76,7 @@ def diagnose(
         request: as it was captured.
         secrets: the live ones.
         now: Unix seconds to judge its age at.
+        fetch: gets the key that a request names, where the vendor publishes its keys.
         **settings: what the scheme takes.
 
     Raises:
@@ -88,15 +93,67 @@ def diagnose(
             raise
         return Diagnosis(ok=False, reason="unfit_secret", message=str(error))
     try:
-        return _passed(bound.verify(request, now=now), now)
-    except MissingSignatureError as error:
-        return _failed(error, _elsewhere(name, request))
+        return _passed(_verified(bound, request, now, fetch), now)
+    except (MissingSignatureError, MalformedRequestError, SignatureMismatchError) as error:
+        return _meant(name, secrets, settings, request, now) or _explained(
+            error, name, bind, secrets=secrets, request=request, now=now
+        )
     except StaleTimestampError as error:
         return _failed(error, "The signature itself is right: check the clock, or it is a replay")
-    except SignatureMismatchError as error:
-        return _mismatched(error, bind, secrets, request, now)
     except WebhookError as error:
         return _failed(error, None)
+
+
+def _explained(
+    error: WebhookError,
+    name: str,
+    bind: Callable[[Sequence[Secret | str]], Scheme],
+    *,
+    secrets: Sequence[Secret | str],
+    request: WebhookRequest,
+    now: float,
+) -> Diagnosis:
+    if isinstance(error, MissingSignatureError):
+        return _failed(error, _elsewhere(name, bind(secrets).signature_headers, request))
+    if isinstance(error, SignatureMismatchError):
+        return _mismatched(error, bind, secrets, request, now)
+    return _failed(error, None)
+
+
+def _verified(
+    bound: Scheme,
+    request: WebhookRequest,
+    now: float,
+    fetch: Callable[[KeyNeededError], None] | None,
+) -> Verified:
+    try:
+        return bound.verify(request, now=now)
+    except KeyNeededError as needed:
+        if fetch is None:
+            raise
+        fetch(needed)
+    return bound.verify(request, now=now)
+
+
+def _meant(
+    name: str,
+    secrets: Sequence[Secret | str],
+    settings: Mapping[str, Any],
+    request: WebhookRequest,
+    now: float,
+) -> Diagnosis | None:
+    """Which other settings of a source that describes itself the request would verify with."""
+    if name != "hmac":
+        return None
+    for changes in variants(settings, request):
+        try:
+            bound = scheme(name, secrets=secrets, **{**settings, **changes})
+        except ConfigurationError:
+            continue
+        if changes and _holds(bound, request, request.body, now):
+            message = f"the settings are not the vendor's: it verifies with {told(changes)}"
+            return Diagnosis(ok=False, reason="other_settings", message=message)
+    return None
 
 
 def _passed(verified: Verified, now: float) -> Diagnosis:
@@ -124,11 +181,11 @@ def _failed(error: WebhookError, hint: str | None) -> Diagnosis:
     return Diagnosis(ok=False, reason=error.reason, message=message)
 
 
-def _elsewhere(name: str, request: WebhookRequest) -> str | None:
+def _elsewhere(name: str, signature: frozenset[bytes], request: WebhookRequest) -> str | None:
     """Where else a signature stands: in a header spelled otherwise, or of another scheme."""
     present = {header for header, _ in request.headers}
     spelled = {plain for header in present if (plain := _plain(header)) != header}
-    if scheme_type(name).signature_headers & spelled:
+    if signature & spelled:
         return "It stands there as a variable of CGI or WSGI; write the name as sent, with dashes"
     for other in (*PROTOCOLS, *provider_names()):
         try:
