@@ -60,6 +60,13 @@ def test_a_missing_secret_is_found_and_the_rest_is_looked_at_too(
     assert cli("doctor", "--json").error["message"].startswith("2 of 6 checks failed: source")
 
 
+def test_without_webhooks_no_store_and_no_server_are_missed(examine: Any, config: Path) -> None:
+    config.write_text('[connections.files]\nprovider = "filesystem"\npath = "."\n')
+    code, found = examine()
+    assert code == 0
+    assert found.keys() == {"configuration", "connection files", "sqlite library"}
+
+
 def test_a_secret_that_others_may_read_is_a_warning(examine: Any, config: Path) -> None:
     mounted = config.parent / "mounted"
     mounted.write_text("whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0")

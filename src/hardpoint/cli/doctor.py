@@ -80,14 +80,17 @@ def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
     for name in settings.connections:
         yield _finding(f"connection {name}", partial(_connection, settings, name))
     yield from _exposed(settings)
-    yield _finding("store", partial(_store, settings.store))
+    receives = bool(settings.webhooks)
+    if receives or path.exists():
+        yield _finding("store", partial(_store, settings.store))
     yield from _refusals(settings.store, clock)
     yield from _failing(settings.store)
     for name in settings.identity.oauth:
         yield _finding(f"oauth {name}", partial(_registration, settings, name))
     if settings.identity.vault is not None:
         yield _finding("vault", partial(_vault, settings.identity))
-    yield _finding("server", partial(_server, path))
+    if receives or path.exists():
+        yield _finding("server", partial(_server, path))
     yield _library(library_finding())
 
 
