@@ -40,6 +40,14 @@ def test_before_the_first_start_nothing_is_broken(examine: Any, config: Path) ->
     assert (found["server"]["result"], found["server"]["fix"]) == ("warn", "hardpoint serve")
 
 
+def test_a_store_whose_log_alone_is_left_was_moved_away(examine: Any, config: Path) -> None:
+    config.with_name("hardpoint.db-wal").write_bytes(b"what was acknowledged last")
+    code, found = examine()
+    assert code == 1
+    assert found["store"]["result"] == "fail"
+    assert "is missing, but its log is there" in found["store"]["detail"]
+
+
 def test_a_table_is_for_people(cli: Cli, config: Path) -> None:
     run = cli("doctor")
     assert run.out.startswith("CHECK ")

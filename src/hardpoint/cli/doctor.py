@@ -142,6 +142,10 @@ def _exposed(settings: Settings) -> Iterator[_Finding]:
 
 def _store(settings: StoreSettings) -> _Verdict:
     if not settings.path.exists():
+        log = settings.path.with_name(f"{settings.path.name}-wal")
+        if log.exists():
+            detail = f"{settings.path} is missing, but its log is there, with what came last"
+            return "fail", detail, f"put the file back, or move {log.name} away as well"
         return "warn", f"{settings.path} does not exist yet; the server makes it", "hardpoint serve"
     reader = engine(settings.url).reader()
     try:

@@ -8,6 +8,7 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.store.driver import Completed, Stored
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, library_finding
+from hardpoint.store.sqlite.connections import connect
 from hardpoint.store.sqlite.database import Database
 from hardpoint.store.sqlite.files import inode_of
 from hardpoint.store.sqlite.gate import Gate
@@ -237,6 +238,19 @@ def test_a_file_that_cannot_be_made_is_named(tmp_path):
     path = tmp_path / "none" / "store.db"
     with pytest.raises(StoreUnavailableError, match="cannot be created: No such file"):
         Database(path, gate=Gate(), busy=0.0, kind=sqlite3.Connection)
+
+
+@pytest.mark.parametrize(
+    "opened", [connect, lambda path: asyncio.run(SqliteStore(path).open())], ids=["connect", "open"]
+)
+def test_no_new_file_is_made_beside_the_log_of_one_that_was_moved_away(tmp_path, opened):
+    log = tmp_path / "store.db-wal"
+    log.write_bytes(b"what was acknowledged last")
+    path = tmp_path / "store.db"
+    with pytest.raises(StoreUnavailableError, match=r"move store\.db-wal away as well"):
+        opened(path)
+    assert log.read_bytes() == b"what was acknowledged last"
+    assert not path.exists()
 
 
 def test_a_path_too_long_for_sqlite_is_refused_by_both(tmp_path):

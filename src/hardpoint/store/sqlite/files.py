@@ -26,7 +26,19 @@ def inode_of(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 
 def create_private(path: Path) -> None:
-    """Make sure of a file that others cannot read; SQLite gives its companions the same mode."""
+    """Make sure of a file that others cannot read; SQLite gives its companions the same mode.
+
+    Raises:
+        StoreUnavailableError: it cannot be made, or the log of one before it is there: SQLite
+            would empty that, and with it what was acknowledged last.
+    """
+    log = Path(f"{path}-wal")
+    # The log first: it comes after the file that it belongs to, whoever else makes both just now.
+    if _bytes_of(log) and inode_of(path) is None:
+        raise StoreUnavailableError(
+            f"{path} is missing, but its log is there, with what was committed last: put the file"
+            f" back, or move {log.name} away as well"
+        )
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -34,6 +46,13 @@ def create_private(path: Path) -> None:
     except OSError as error:
         raise StoreUnavailableError(f"{path} cannot be created: {error.strerror}") from error
     os.close(descriptor)
+
+
+def _bytes_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def refuse_misfit(path: Path) -> None:
