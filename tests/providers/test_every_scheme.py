@@ -1,23 +1,21 @@
 """What holds for every provider and protocol that has webhooks and samples."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.providers import load, provider, provider_names
-from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.samples import PROTOCOLS as SAMPLED
 from hardpoint.webhooks.samples import samples
 from hardpoint.webhooks.verification import PROTOCOLS, Coverage, Replay, Scheme
 
+HERE = Path(__file__).parent
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of a shape that most schemes take
-SECRETS = {"sendgrid": PRIVATE_KEY}
-"""Of those that take another."""
 NOW = 1_700_000_000.5
-SETTINGS = {"twilio": {"url": "https://shop.example/webhooks/texts"}}
-"""What a scheme cannot do without."""
 SCHEMES = [*PROTOCOLS, *(name for name in provider_names() if provider(name).webhooks)]
 SAMPLES = [
     (name, event_type)
@@ -28,7 +26,9 @@ FORBIDDEN = {b"authorization", b"cookie", b"proxy-authorization", b"set-cookie"}
 
 
 def bind(name: str) -> Scheme:
-    return scheme(name, secrets=[SECRETS.get(name, SECRET)], **SETTINGS.get(name, {}))
+    said = HERE / name / "signatures.json"
+    given = json.loads(said.read_text())["scheme"] if said.exists() else {"secret": SECRET}
+    return scheme(name, secrets=[given["secret"]], **given.get("settings", {}))
 
 
 @pytest.mark.parametrize("name", SCHEMES)
