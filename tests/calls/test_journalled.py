@@ -227,6 +227,18 @@ def test_after_a_doubt_the_provider_is_asked_and_what_it_has_is_the_result(stage
     assert vendor.asked == [stage.clock.now() - 300]
 
 
+def test_a_search_that_is_cancelled_leaves_the_key_to_the_next_call(stage):
+    vendor = Vendor(unknown())
+    with stage.life(vendor) as send:
+        with pytest.raises(OutcomeUnknownError):
+            send("hello", "k1")
+        vendor.trouble = asyncio.CancelledError()
+        with pytest.raises(asyncio.CancelledError):
+            send("hello", "k1")
+        vendor.trouble = None
+        assert send("hello", "k1") == vendor.made[0]
+
+
 def test_what_the_provider_does_not_have_is_sent_only_when_nothing_can_be_on_its_way(stage):
     vendor = Vendor(unknown())
     with stage.life(vendor) as send:

@@ -258,3 +258,21 @@ def test_a_moment_that_was_given_back_and_is_now_is_waited_for_by_nobody(effects
 
     clock.run(scenario())
     assert meter.waiting == 0
+
+
+def test_a_moment_that_was_given_back_is_none_before_the_bar_ends(effects, clock):
+    meter = RateMeter(RateLimit(4), effects)
+
+    async def scenario():
+        await enter(meter, effects)
+        leaving = asyncio.ensure_future(enter(meter, effects))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        meter.bar(1000.0, 10.0)
+        waited = len(clock.waits)
+        with pytest.raises(DeadlineTooShortError):
+            await meter.wait(1000.0, 1005.0)
+        assert len(clock.waits) == waited
+
+    clock.run(scenario())

@@ -670,6 +670,7 @@ def test_a_handler_that_completed_in_its_own_transaction_is_done_whatever_it_rai
 
     assert attempt.outcome is Outcome.DONE
     assert attempt.error == "ValueError: the receipt printer is out of paper"
+    assert attempt.retry_in is None
     assert rows(one) == [("evt_1",)]
     assert state(one) is State.DONE
 

@@ -3,9 +3,13 @@
 import asyncio
 import contextlib
 import sqlite3
+from types import SimpleNamespace
 
 from hardpoint.store.driver import Outcome
 from hardpoint.store.views import State
+from hardpoint.testing import ManualClock
+from hardpoint.webhooks.lanes import Shares
+from hardpoint.webhooks.suspects import Suspects
 
 
 def states(rig):
@@ -261,3 +265,25 @@ def test_a_suspect_that_ends_while_its_mark_is_taken_away_has_ended(rig):
         await again.until(lambda: [shares.held for shares in again.worker._shares] == [0, 0])
 
     again.play(after)
+
+
+def test_a_suspect_whose_time_is_up_holds_a_place_of_its_lane_from_then_on():
+    class Store:
+        async def claim_suspect(self, handlers):
+            return SimpleNamespace(crashes=1)
+
+        async def mark_started(self, lease, *, started=True):
+            return True
+
+    async def scenario():
+        clock, shares = ManualClock(), Shares(4, lambda shares, change: None)
+        suspects = Suspects(Store(), None, None, clock=clock, crash_limit=3)
+        lane = shares.lane("handler")
+        await suspects.claim(["handler"])
+        suspects.begun(shares.begin(lane, clock.monotonic(), reserved=False))
+        await suspects.look(clock.monotonic())
+        assert (lane.held, suspects.hush) == (0, True)
+        await suspects.look(suspects.until)
+        assert (lane.held, suspects.hush) == (1, False)
+
+    asyncio.run(scenario())
