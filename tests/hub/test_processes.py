@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.store.driver import Outcome
@@ -82,8 +81,9 @@ def test_what_the_guest_receives_the_owner_handles_until_it_ends(load):
             ]
             assert await guest.retry(event, actor="anna") == 1
             await until(lambda: handled.count(("owner", "evt_dead")) == 2)
-            with pytest.raises(StoreUnavailableError, match="owned by process"):
-                await guest.once("key", str, returns=str)
+            assert await guest.once("key", str, 7, returns=str) == "7"
+            assert await owner.once("key", str, 7, returns=str) == "7"
+            await until(lambda: look(guest, lambda reader: reader.refusals()))
             await owner.stop()
             assert await deliver(guest, "evt_2") is STORED
             await until(lambda: ("guest", "evt_2") in handled and ("newer", "evt_new") in handled)

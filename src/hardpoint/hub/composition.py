@@ -69,7 +69,7 @@ class BaseHub(ABC):
 
     async def _open(self) -> None:
         if not self._borrowed:
-            await self.store.ensure_open(Role.OPERATE)
+            await self.store.shared.ensure_open(Role.OPERATE)
 
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""

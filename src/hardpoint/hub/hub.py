@@ -35,7 +35,6 @@ from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.store.driver import FORWARD
 from hardpoint.store.engine import Role
-from hardpoint.store.guests import SharedStore
 from hardpoint.webhooks.forwarding import FORWARD_TIMEOUT, Forwarder, Target, forward_limits
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
@@ -91,7 +90,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         self.unsigned: dict[str, str] = {}
         self.handlers = Handlers()
         self.once = Once(self.journal, self._clock)
-        self.shared = SharedStore(self.store)
+        self.shared = self.store.shared
         self._transport = AsyncTransport(forward_limits(settings.worker.concurrency))
         self._key_transport = AsyncTransport(UNTRUSTED)
         self._targets: dict[str, Target] = {}
@@ -217,9 +216,6 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         """Open the store alone, to retry or replay or call out without serving."""
         await self.shared.ensure_open(role)
 
-    async def _open(self) -> None:
-        await self.shared.ensure_open(Role.OPERATE)
-
     async def start(self, *, wait: bool = True) -> None:
         """Accept webhooks and handle them; a hub that was started already is left alone.
 
@@ -259,6 +255,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
                 await accounts.close()
         finally:
             # After a failure what was in flight is suspect, as it is after a crash.
+            await self.shared.stop(clean=self.failure is None)
             await self.store.close(clean=self.failure is None)
 
     def renew(self) -> None:

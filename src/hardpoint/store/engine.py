@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ConfigurationError
@@ -27,6 +27,9 @@ from hardpoint.store.driver import (
 from hardpoint.store.journal import Journal
 from hardpoint.store.retention import Retention
 from hardpoint.store.views import StoreReader
+
+if TYPE_CHECKING:
+    from hardpoint.store.guests import SharedStore
 
 
 class Role(Enum):
@@ -199,7 +202,13 @@ class CompletesIn(AbstractContextManager[Any], AbstractAsyncContextManager[Any],
 
 
 class StoreEngine(InboxStore, Protocol):
-    """A store with all that goes with it."""
+    """A store with all that goes with it.
+
+    Attributes:
+        shared: the same as one process of several uses it.
+    """
+
+    shared: "SharedStore"
 
     def journal(self, *, blocking: bool = False) -> Journal:
         """Where calls are written down.

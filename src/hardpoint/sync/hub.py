@@ -4,9 +4,9 @@ with Hub.load("hardpoint.toml") as hub:
     hub.payments("billing").create_payment(Money("10", "EUR"), payment_method="pm_card_visa")
 
 Webhooks come in by `hub.wsgi()`, which hands them over to `hardpoint work`. Its store is
-opened when a call has to be written down: `once`, or a key for a provider that knows none. One
-process at a time can do so; where a server runs on the store, such calls are made there. For its
-plain `def` handlers there is `Hub(hub.settings, store=hub.store)`.
+opened when a call has to be written down: `once`, or a key for a provider that knows none; where
+a server, or another script, has it open, that one writes it down. For the plain `def` handlers of a
+server there is `Hub(hub.settings, store=hub.store)`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -114,6 +114,10 @@ class Hub(BaseHub, CallsOut):
     def _authorization(self, name: str) -> Authorization:
         return self.vault.asynchronous.authorization(name, hosts=None)
 
+    async def _open(self) -> None:
+        if not self._borrowed:
+            self.store.shared.ensure_open_blocking()
+
     def close(self) -> None:
         """Close every connection and the store, unless it is another's; it can be used anew."""
         for transport in self._ports.take_transports():
@@ -122,6 +126,7 @@ class Hub(BaseHub, CallsOut):
         if vault is not None:
             vault.close()
         if not self._borrowed:
+            self.store.shared.stop_blocking()
             self.store.close_blocking()
 
     def renew(self) -> None:

@@ -48,6 +48,16 @@ class ByHand:
         self.result = 1
         self.error = None
 
+    @property
+    def is_whole(self):
+        return self.is_open and self.broken is None
+
+    def look_for_deaths(self):
+        pass
+
+    async def call(self, step, session=None):
+        return await self._do("call", step, session)
+
     def accept(self, event, done):
         if self.refusing is not None:
             raise StoreUnavailableError(self.refusing)

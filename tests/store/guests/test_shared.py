@@ -12,7 +12,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Refusals, Stored
 from hardpoint.store.engine import Role
 from hardpoint.store.events import OwnershipTaken
-from hardpoint.store.guests import SharedStore, frames, keeper
+from hardpoint.store.guests import SharedStore, asks, frames, keeper
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.guests.outbox import Outbox
 
@@ -67,7 +67,7 @@ def test_what_was_asked_of_an_owner_that_died_is_asked_of_the_next(play, path):
 
 
 def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
-    monkeypatch.setattr(keeper, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(asks, "ASK_SECONDS", 0.05)
 
     async def story(member):
         async with owner_by_hand(path) as owner:
@@ -76,7 +76,7 @@ def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
             await starting
             with pytest.raises(StoreUnavailableError, match="did not answer in time"):
                 await member.shared.retry("e")
-            monkeypatch.setattr(keeper, "ASK_SECONDS", 20)
+            monkeypatch.setattr(asks, "ASK_SECONDS", 20)
             asked = await peer.hear()
             await peer.say(FrameKind.ANSWER, asked.number, frames.Told(None, 1))
             asking = asyncio.create_task(member.shared.retry("e"))
@@ -86,41 +86,6 @@ def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
                 await asking
 
     play(story, count=1)
-
-
-def test_what_only_the_owner_can_do_is_refused_elsewhere(play, path):
-    async def story(first, second, third):
-        await first.shared.ensure_open()
-        await first.shared.ensure_open()
-        await first.start()
-        await first.shared.ensure_open()
-        await second.start()
-        with pytest.raises(StoreUnavailableError, match=f"owned by process {os.getpid()}"):
-            await second.shared.ensure_open()
-        with pytest.raises(StoreUnavailableError, match="in use by process"):
-            await third.shared.ensure_open()
-
-    play(story, count=3)
-
-
-def test_what_only_the_owner_can_do_waits_for_a_takeover(play, path):
-    async def story(member):
-        async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest(file=(0, 0))
-            await starting
-            member.shared._keeper._known = None
-            owner._listening.close()
-            peer.close()
-            await until(lambda: member.shared.owner_pid is None)
-            with pytest.raises(StoreUnavailableError, match="owned by process unknown"):
-                await member.shared.ensure_open()
-            opening = asyncio.create_task(member.shared.ensure_open())
-            await asyncio.sleep(0)
-            owner._lock.release()
-            await opening
-
-    play(story, count=1, patience=0.3)
 
 
 def test_a_store_made_for_many_processes_needs_no_keeper(path):
@@ -244,16 +209,16 @@ def test_what_is_asked_of_one_that_stops_is_answered(play, path, monkeypatch):
                 await asyncio.wait_for(asking, 20)
             assert gone.cancelled()
             with pytest.raises(StoreUnavailableError, match="was closed"):
-                await keeping.ask(frames.RetryAsked("e", None, "", ""))
+                await keeping.asks.ask(frames.RetryAsked("e", None, "", ""))
 
     play(story, count=1)
 
     async def ending(member):  # its loop is there still, and does nothing
-        monkeypatch.setattr(keeper, "ASK_SECONDS", 0.0)
-        monkeypatch.setattr(keeper, "STOP_SECONDS", 0.01)
+        monkeypatch.setattr(asks, "ASK_SECONDS", 0.0)
+        monkeypatch.setattr(asks, "END_SECONDS", 0.01)
         idle = keeper.StoreKeeper(member.store, member)
         with pytest.raises(StoreUnavailableError, match="was closed"):
-            await idle.ask(frames.RetryAsked("e", None, "", ""))
+            await idle.asks.ask(frames.RetryAsked("e", None, "", ""))
         await asyncio.to_thread(idle._loop.run_until_complete, asyncio.sleep(0.01))
         idle._loop.close()
 

@@ -1,30 +1,140 @@
-"""What a guest has asked the owner, until it is answered or the line ends."""
+"""What a process asks of the owner, whoever that is: answered, or asked again of the next one.
+
+Accepts have a queue of their own (`outbox`). What ends a call, and is waited for by nobody, has
+one too (`posts`). The rest is here: who asks waits, for ten seconds at most.
+"""
 
 import asyncio
-from typing import final
+from asyncio import _get_running_loop
+from collections.abc import Callable
+from concurrent.futures import CancelledError as LoopEndedError
+from typing import Any, Final, Protocol, final
 
-from hardpoint.store.guests.frames import Frame, FrameKind, GuestRequest, Told, pack, told_in
+from hardpoint.core.errors import MisuseError, StoreUnavailableError
+from hardpoint.store.guests.frames import (
+    CountAsked,
+    Frame,
+    FrameError,
+    FrameKind,
+    GuestRequest,
+    Told,
+    pack,
+    result_in,
+    told_in,
+)
 from hardpoint.store.guests.lines import FrameLine
+from hardpoint.store.guests.posts import Posts
+from hardpoint.store.guests.server import GuestStore, carry_out
+from hardpoint.store.journal import AnyCallStep, CallStep
+
+ASK_SECONDS: Final = 10.0
+END_SECONDS: Final = 2.0
+"""How much longer it may take to hear that a keeper has ended."""
+CLOSED: Final = "the store was closed"
+_SILENT: Final = "the process that owns the store did not answer in time"
+_LOOK_SECONDS: Final = 0.01
+
+
+class Standpoint(Protocol):
+    """What a process is to the store right now.
+
+    Attributes:
+        owner: it has the store open.
+        problem: why it is neither owner nor guest, where that may last.
+        line: to the owner, once that has said welcome.
+        stopping: it is about to take leave.
+    """
+
+    owner: bool
+    problem: str | None
+    line: FrameLine | None
+
+    @property
+    def stopping(self) -> bool:
+        """It is about to take leave."""
+        ...
 
 
 @final
 class Asks:
-    """Belongs to one loop."""
+    """Asks for one process. What is for any thread says so; the rest belongs to the keeper's loop.
 
-    def __init__(self) -> None:
+    Args:
+        here: what this process is.
+        store: to ask where it is the owner.
+        loop: the keeper's.
+        nudge: has the keeper's loop call `flush`; any thread may.
+    """
+
+    def __init__(
+        self,
+        here: Standpoint,
+        store: GuestStore,
+        loop: asyncio.AbstractEventLoop,
+        nudge: Callable[[], object],
+    ) -> None:
+        self.posts = Posts()
+        self._here = here
+        self._store = store
+        self._loop = loop
+        self._nudge = nudge
         self._open: dict[int, asyncio.Future[Told | None]] = {}
         self._last = 0
+        self._handing: asyncio.Task[None] | None = None
 
-    async def ask(self, line: FrameLine, asked: GuestRequest) -> Told | None:
-        """The owner's answer; None when the line has ended, and nobody can tell."""
-        self._last += 1
-        number = self._last
-        self._open[number] = asking = asyncio.get_running_loop().create_future()
-        line.send(pack(FrameKind.ASK, number, asked))
+    # For any thread
+
+    async def ask(self, asked: GuestRequest) -> Any:
+        """Have the owner do it, whoever that is.
+
+        Raises:
+            StoreUnavailableError: it was not done, or nobody can tell.
+        """
+        asking = self._begun(asked)
         try:
-            return await asking
-        finally:
-            self._open.pop(number, None)  # an answer that comes later is for nobody
+            return await asyncio.wait_for(asyncio.wrap_future(asking), ASK_SECONDS + END_SECONDS)
+        except TimeoutError:  # it was ending just then, and its loop does nothing any more
+            raise StoreUnavailableError(CLOSED) from None
+
+    def ask_blocking(self, asked: GuestRequest) -> Any:
+        """The same for a thread of its own, which waits.
+
+        Raises:
+            MisuseError: an event loop runs in this thread.
+            StoreUnavailableError: see `ask`.
+        """
+        if _get_running_loop() is not None:
+            raise MisuseError("The store was asked to block a running event loop; await instead")
+        asking = self._begun(asked)
+        try:
+            return asking.result(ASK_SECONDS + END_SECONDS)
+        except (TimeoutError, LoopEndedError):
+            raise StoreUnavailableError(CLOSED) from None
+
+    def post(self, step: AnyCallStep) -> None:
+        """Have it done in its turn, whoever owns the store by then."""
+        self.posts.add(step)
+        self._nudge()
+
+    def _begun(self, asked: GuestRequest) -> Any:
+        doing = self._ask(asked)
+        try:
+            return asyncio.run_coroutine_threadsafe(doing, self._loop)
+        except RuntimeError:  # it has ended
+            doing.close()
+            raise StoreUnavailableError(CLOSED) from None
+
+    # In the keeper's loop
+
+    def flush(self) -> None:
+        """Say what was posted, to whoever owns the store now."""
+        here = self._here
+        if not self.posts.owing:
+            return
+        if here.owner:
+            self._handing = self._loop.create_task(self.posts.hand_in(self._store))
+        elif here.line is not None:
+            self.posts.send(here.line)
 
     def answered(self, frame: Frame) -> None:
         """An ANSWER has come.
@@ -33,12 +143,67 @@ class Asks:
             FrameError: it is none.
         """
         told = told_in(frame.payload)
+        if self.posts.answered(frame.number):
+            return
         asking = self._open.pop(frame.number, None)
         if asking is not None:
             _ = asking.cancelled() or asking.set_result(told)
 
     def end_line(self) -> None:
-        """The line has ended."""
+        """The line has ended: what was not answered is asked again."""
+        self.posts.begin_line()
         asks, self._open = self._open, {}
         for asking in asks.values():
             _ = asking.cancelled() or asking.set_result(None)
+
+    async def _ask(self, asked: GuestRequest) -> Any:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await self._ask_whoever(asked)
+        except TimeoutError:
+            raise StoreUnavailableError(self._here.problem or _SILENT) from None
+        except asyncio.CancelledError:
+            if not self._here.stopping:  # whoever asked has gone
+                raise
+            raise StoreUnavailableError(CLOSED) from None
+
+    async def _ask_whoever(self, asked: GuestRequest) -> Any:
+        here, patient = self._here, isinstance(asked, CallStep)
+        while True:
+            if here.owner:
+                try:
+                    return await carry_out(self._store, asked)
+                except StoreUnavailableError:
+                    if self._store.is_whole or not patient:
+                        raise
+            elif here.line is not None:
+                told = await self._ask_owner(here.line, asked)
+                if told is None and isinstance(asked, CountAsked):
+                    return 0  # a count that is lost is better than one that is doubled
+                if told is not None:
+                    return _given(asked, told)
+                continue
+            elif here.problem is not None and not patient:
+                raise StoreUnavailableError(here.problem)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _ask_owner(self, line: FrameLine, asked: GuestRequest) -> Told | None:
+        """The owner's answer; None when the line has ended, and nobody can tell."""
+        self._last += 1
+        number = self._last
+        data = pack(FrameKind.ASK, number, asked)
+        self._open[number] = asking = self._loop.create_future()
+        line.send(data)
+        try:
+            return await asking
+        finally:
+            self._open.pop(number, None)  # an answer that comes later is for nobody
+
+
+def _given(asked: GuestRequest, told: Told) -> Any:
+    if told.error is not None:
+        raise StoreUnavailableError(told.error)
+    try:
+        return result_in(asked, told)
+    except FrameError as error:
+        raise StoreUnavailableError(str(error)) from error

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import IntEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, final
 
 _CREW_SECONDS: Final = 15.0
 
@@ -53,6 +53,51 @@ class Crew(Protocol):
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """Guests have brought work for these handlers, or for any. Called in `home`."""
         ...
+
+
+@final
+class CrewSeat:
+    """A crew that may come later: until then nothing is handled, and the process is a script.
+
+    Args:
+        home: the loop to tell listeners in, if there is one.
+
+    Attributes:
+        crew: who sits here.
+    """
+
+    def __init__(self, home: asyncio.AbstractEventLoop | None) -> None:
+        self.crew: Crew | None = None
+        self._home = home
+
+    @property
+    def rank(self) -> Rank:
+        """See `Crew`."""
+        return Rank.SCRIPT if self.crew is None else self.crew.rank
+
+    @property
+    def home(self) -> asyncio.AbstractEventLoop | None:
+        """See `Crew`."""
+        return self._home if self.crew is None else self.crew.home
+
+    def take_up(self) -> None:
+        """See `Crew`."""
+        if self.crew is not None:
+            self.crew.take_up()
+
+    async def lay_down(self, *, clean: bool) -> None:
+        """See `Crew`."""
+        if self.crew is not None:
+            await self.crew.lay_down(clean=clean)
+
+    def matching(self, source: str, event_type: str) -> tuple[str, ...]:
+        """See `Crew`."""
+        return () if self.crew is None else self.crew.matching(source, event_type)
+
+    def arrived(self, handlers: Sequence[str], source: str) -> None:
+        """See `Crew`."""
+        if self.crew is not None:
+            self.crew.arrived(handlers, source)
 
 
 def call_home(crew: Crew, function: Callable[[], object]) -> None:

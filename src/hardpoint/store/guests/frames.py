@@ -17,11 +17,12 @@ not know a field leaves it out, so a newer process and an older one understand e
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from hardpoint.store.driver import NewEvent, Refusals
+from hardpoint.store.journal import AdoptCall, AnyCallStep, BeginCall, Found, JournalEntry, Unfound
 
 _T = TypeVar("_T")
 
@@ -142,14 +143,26 @@ class ResolveAsked(msgspec.Struct, frozen=True, array_like=True, tag="resolve"):
     actor: str
 
 
-GuestRequest: TypeAlias = CountAsked | RetryAsked | ReplayAsked | ResolveAsked
+GuestRequest: TypeAlias = CountAsked | RetryAsked | ReplayAsked | ResolveAsked | AnyCallStep
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
-    """What became of what was asked: its result, or why it cannot be had now."""
+    """What became of what was asked: its result, or why it cannot be had now.
+
+    Attributes:
+        value: the result where it is no number, packed.
+    """
 
     error: str | None
     result: int = 0
+    value: bytes = b""
+
+
+class _Adopted(msgspec.Struct, frozen=True, array_like=True):
+    """The two kinds of answer to `AdoptCall`."""
+
+    found: Found | None
+    unfound: Unfound | None
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -161,6 +174,8 @@ _asked: Final = msgspec.msgpack.Decoder(GuestRequest)
 _rank: Final = msgspec.msgpack.Decoder(int)
 _told: Final = msgspec.msgpack.Decoder(Told)
 _text: Final = msgspec.msgpack.Decoder(str)
+_entry: Final = msgspec.msgpack.Decoder(JournalEntry)
+_adopted: Final = msgspec.msgpack.Decoder(_Adopted)
 
 
 def pack(kind: FrameKind, number: int, value: object) -> bytes:
@@ -214,6 +229,27 @@ def told_in(payload: bytes) -> Told:
 def rank_in(payload: bytes) -> int:
     """Read a YIELD."""
     return _read(_rank, payload)
+
+
+def told(result: object) -> Told:
+    """What became of it, as an ANSWER carries it."""
+    if isinstance(result, int):
+        return Told(None, result)
+    if isinstance(result, Found):
+        result = _Adopted(result, None)
+    elif isinstance(result, Unfound):
+        result = _Adopted(None, result)
+    return Told(None, 0, b"" if result is None else _encode(result))
+
+
+def result_in(asked: GuestRequest, answer: Told) -> Any:
+    """What became of what was asked, as `told` has packed it."""
+    if isinstance(asked, BeginCall):
+        return _read(_entry, answer.value)
+    if isinstance(asked, AdoptCall):
+        adopted = _read(_adopted, answer.value)
+        return adopted.found or adopted.unfound
+    return answer.result
 
 
 def text_in(payload: bytes) -> str:

@@ -10,29 +10,28 @@ none, so that a database that was moved away for a moment is not followed by an 
 """
 
 import asyncio
+import atexit
 import concurrent.futures
 import os
 import random
-import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
-from hardpoint.store.guests.asks import Asks
+from hardpoint.store.guests.asks import CLOSED, Asks
 from hardpoint.store.guests.crew import Crew, Rank, call_home, send_home
 from hardpoint.store.guests.frames import (
     VERSIONS,
-    CountAsked,
     Frame,
     FrameError,
     FrameKind,
-    GuestRequest,
     Hello,
     items_in,
     pack,
@@ -43,13 +42,12 @@ from hardpoint.store.guests.frames import (
 from hardpoint.store.guests.lines import FrameLine, address_of, connect
 from hardpoint.store.guests.outbox import Outbox
 from hardpoint.store.guests.ranks import NOBODY, Succession
-from hardpoint.store.guests.server import GuestServer, carry_out
+from hardpoint.store.guests.server import GuestServer
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.files import LockFile
 
 PATIENCE_SECONDS: Final = 2.5
 """For an accept: the most impatient vendors wait three seconds."""
-ASK_SECONDS: Final = 10.0
 FIRST_SECONDS: Final = 1.0
 """After so long without an owner and without the lock, a start has failed."""
 STOP_SECONDS: Final = 2.0
@@ -59,6 +57,7 @@ SHORT_SECONDS: Final = 0.05
 AGAIN_SECONDS: Final = 0.5
 """After an opening that failed."""
 _LOOK_SECONDS: Final = 0.1
+_TEND_SECONDS: Final = 1.0
 
 _forked: list[object] = []
 """In a forked child: loops of the parent's, which may not be closed here."""
@@ -78,6 +77,8 @@ class StoreKeeper:
         succession: whether it is about to give way to another.
         problem: why it is neither owner nor guest; None while it is or may soon be.
         owner_pid: whose guest it is.
+        line: to that owner, which has said welcome.
+        asks: asks whoever owns the store.
     """
 
     def __init__(
@@ -96,19 +97,18 @@ class StoreKeeper:
         self._outbox = Outbox(
             patience=patience, rows=limits.pending_rows, body_bytes=limits.pending_bytes
         )
-        self._session = secrets.token_hex(8)
         self._known: tuple[int, int] | None = None
         self._since = time.monotonic()
         self._let_go = ""
         self._server: GuestServer | None = None
         self._visit: FrameLine | None = None
-        self._line: FrameLine | None = None
-        self._asks = Asks()
+        self.line: FrameLine | None = None
         self._nudged = False
         self._expiry: asyncio.TimerHandle | None = None
         self._stop_at: float | None = None
         self._clean = True
         self._loop = asyncio.SelectorEventLoop()
+        self.asks = Asks(self, store, self._loop, lambda: self._post(self._flush))
         self._changed = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="hardpoint-keeper", daemon=True)
 
@@ -116,6 +116,7 @@ class StoreKeeper:
 
     def start(self) -> None:
         """Begin to look for an owner; `first` has the first outcome."""
+        atexit.register(self._at_exit)
         self._thread.start()
 
     def stop(self, *, clean: bool) -> None:
@@ -133,7 +134,7 @@ class StoreKeeper:
             except StoreUnavailableError:
                 # It broke or was closed just now: the next owner takes the event, but its jobs
                 # cannot be leased to this process any more.
-                if event.lease or self._usable():
+                if event.lease or self._store.is_whole:
                     raise
             else:
                 return
@@ -144,22 +145,9 @@ class StoreKeeper:
             self._nudged = True
             self._post(self._flush)
 
-    async def ask(self, asked: GuestRequest) -> int:
-        """Have the owner do it, whoever that is.
-
-        Raises:
-            StoreUnavailableError: it was not done, or nobody can tell.
-        """
-        doing = self._ask(asked)
-        try:
-            asking = asyncio.run_coroutine_threadsafe(doing, self._loop)
-        except RuntimeError:  # it has ended
-            doing.close()
-            raise StoreUnavailableError(_CLOSED) from None
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(asking), ASK_SECONDS + STOP_SECONDS)
-        except TimeoutError:  # it was ending just then, and its loop does nothing any more
-            raise StoreUnavailableError(_CLOSED) from None
+    def enlist(self) -> None:
+        """The crew is another than before: it takes up its work here, or its rank is told."""
+        self._post(self._enlisted)
 
     def give_up(self, reason: str) -> None:
         """Let a store go that is whole: what works on it here cannot go on. Another may have it.
@@ -173,16 +161,32 @@ class StoreKeeper:
     def forget(self) -> None:
         """In a forked child: nothing of it is ours, but the copies of its sockets are to go."""
         _forked.append(self)
+        atexit.unregister(self._at_exit)
         if self._server is not None:
             self._server.forget()
         if self._visit is not None:
             self._visit.forget()
 
+    def tell(self, event: object) -> None:
+        """Tell the listeners where they are to hear it; any thread may."""
+        emit = partial(self._store.listeners.emit, event)
+        if self._crew.home is None:
+            emit()
+        else:
+            call_home(self._crew, emit)
+
+    def _at_exit(self) -> None:
+        """Nobody has stopped it: say what is to be said, and do not take the store up anew."""
+        self.stop(clean=False)
+        with suppress(TimeoutError):
+            self.ended.result(STOP_SECONDS)
+            self._store.session.release()
+
     def _post(self, function: Callable[[], object]) -> None:
         try:
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:  # it has ended
-            self._outbox.close(_CLOSED)
+            self._outbox.close(CLOSED)
 
     # On the keeper's thread
 
@@ -190,10 +194,12 @@ class StoreKeeper:
         try:
             self._loop.run_until_complete(self._keep())
         finally:
+            atexit.unregister(self._at_exit)
             self._loop.close()
             self.ended.set_result(None)
 
     async def _keep(self) -> None:
+        self._tend()
         while not self._over():
             try:
                 pause = await self._turn()
@@ -203,17 +209,28 @@ class StoreKeeper:
             await self._sleep(pause)
         if self._expiry is not None:
             self._expiry.cancel()
-        self._outbox.close(_CLOSED)
+        self._outbox.close(CLOSED)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
             await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+
+    def _tend(self) -> None:
+        """Each second: see that this process is seen to live."""
+        self._loop.call_later(_TEND_SECONDS, self._tend)
+        self._store.session.check()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether this process is about to take leave of the store."""
+        return self._stop_at is not None
 
     def _over(self) -> bool:
         stop_at = self._stop_at
         if stop_at is None:
             return False
         # What was accepted and not answered is worth a moment, and even an opening.
-        return self.problem is not None or time.monotonic() >= stop_at or not self._outbox.owing
+        owing = self._outbox.owing or self.asks.posts.owing
+        return self.problem is not None or time.monotonic() >= stop_at or not owing
 
     async def _sleep(self, seconds: float) -> None:
         waking = self._loop.call_later(seconds, self._changed.set)
@@ -260,18 +277,18 @@ class StoreKeeper:
         self._visit = line
         # A process that stops pushes nobody out.
         rank = self._crew.rank if self._stop_at is None else Rank.FRONT
-        hello = Hello(VERSIONS, self._session, os.getpid(), rank)
+        hello = Hello(VERSIONS, self._store.session.name, os.getpid(), rank)
         line.send(pack(FrameKind.HELLO, 0, hello))
         while line.open and not self._over():
-            await self._sleep(_LOOK_SECONDS if self._line is None or self._stop_at else 60.0)
-            if self._line is None and time.monotonic() - began > FIRST_SECONDS:
+            await self._sleep(_LOOK_SECONDS if self.line is None or self._stop_at else 60.0)
+            if self.line is None and time.monotonic() - began > FIRST_SECONDS:
                 self._missing(StoreUnavailableError("the process that owns it does not answer"))
         line.send(pack(FrameKind.BYE, 0, None))
         line.close()
-        self._visit = self._line = self.owner_pid = None
+        self._visit = self.line = self.owner_pid = None
         self._since = time.monotonic()
         self._outbox.begin_line()
-        self._asks.end_line()
+        self.asks.end_line()
         self.succession.end()
         if self._since - began < SHORT_SECONDS:
             await self._sleep(SHORT_SECONDS)
@@ -282,7 +299,7 @@ class StoreKeeper:
         elif frame.kind is FrameKind.WELCOME:
             self._welcomed(frame)
         elif frame.kind is FrameKind.ANSWER:
-            self._asks.answered(frame)
+            self.asks.answered(frame)
         elif frame.kind is FrameKind.REFUSED:
             self._missing(StoreUnavailableError(text_in(frame.payload)))
         elif frame.kind is FrameKind.YIELD:
@@ -296,10 +313,10 @@ class StoreKeeper:
 
     def _welcomed(self, frame: Frame) -> None:
         welcome = welcome_in(frame.payload)
-        self._known, self._line = welcome.file, self._visit
+        self._known, self.line = welcome.file, self._visit
         self.owner_pid, self.problem, self._let_go = welcome.pid, None, ""
         self._outbox.begin_line()
-        self._emit(OwnerFound(pid=welcome.pid))
+        self.tell(OwnerFound(pid=welcome.pid))
         self._found()
 
     # The owner
@@ -311,14 +328,15 @@ class StoreKeeper:
         else:
             await store.take(lock, home=self._crew.home, known=self._known)
         self._known = store.engine.inode
+        await self.asks.posts.hand_in(store)  # before anything that is asked here from now on
         self._server = self._serve()
         self.owner, self.problem, self._let_go = True, None, ""
         began = listened = time.monotonic()
-        self._emit(OwnershipTaken(boot=store.engine.boot))
+        self.tell(OwnershipTaken(boot=store.engine.boot))
         if self._stop_at is None:  # a process that stops begins nothing
             call_home(self._crew, self._crew.take_up)
         self._found()
-        while not self._over() and self._usable() and not self._let_go:
+        while not self._over() and self._store.is_whole and not self._let_go:
             if self._server is not None and await self.succession.lay_down(self._server):
                 break
             await self._sleep(_LOOK_SECONDS)
@@ -333,20 +351,28 @@ class StoreKeeper:
             self._let_go = store.broken
         if self._server is not None:
             self._server.stop_listening()
-        if self._stop_at is None and not self.succession.leaving:
-            await send_home(self._crew, clean=not self._let_go)
+        whole = not self._let_go
+        laying_down = self._stop_at is None and not self.succession.leaving
+        if laying_down and whole:
+            await send_home(self._crew, clean=True)
         try:
-            await store.close(clean=self._clean and not self._let_go)
+            await store.let_go(clean=self._clean and whole)
         finally:
             self.succession.end()
             if self._server is not None:
                 self._server.hang_up()
             self._server, self._since = None, time.monotonic()
+        if laying_down and not whole:  # after the lock: a loop that is blocked keeps it from nobody
+            await send_home(self._crew, clean=False)
         if self._let_go:
             self.succession.retreat(lived)
 
-    def _usable(self) -> bool:
-        return self._store.is_open and self._store.broken is None
+    def _enlisted(self) -> None:
+        if self.owner and self._stop_at is None:
+            call_home(self._crew, self._crew.take_up)
+        elif self._visit is not None:
+            self._visit.close()
+        self._changed.set()
 
     def _serve(self, *, again: bool = False) -> GuestServer | None:
         store, engine = self._store, self._store.engine
@@ -362,7 +388,7 @@ class StoreKeeper:
             )
         except (OSError, StoreError) as error:
             if not again:  # told once
-                self._emit(OwnerMissing(reason=f"no other process can join: {error}"))
+                self.tell(OwnerMissing(reason=f"no other process can join: {error}"))
             return None
 
     def _arrived(self, handlers: Sequence[str], source: str) -> None:
@@ -389,18 +415,20 @@ class StoreKeeper:
         if not self.first.done() and not self.succession.is_front:
             self.first.set_exception(error)  # whoever starts it tells
         elif known != self.problem:
-            self._emit(OwnerMissing(reason=self.problem))
+            self.tell(OwnerMissing(reason=self.problem))
         if not self.first.done():  # it waits for an owner for as long as that takes
             self.first.set_result(None)
 
     def _flush(self) -> None:
         self._nudged = False
-        if self.owner and self._usable():
+        if self.owner and self._store.is_whole:
             self._outbox.hand_in(self._store)
+            self.asks.flush()
         elif self.owner:
             self._changed.set()
-        elif self._line is not None:
-            self._outbox.send(self._line)
+        elif self.line is not None:
+            self.asks.flush()
+            self._outbox.send(self.line)
         if self._expiry is None:
             self._expire()
 
@@ -408,42 +436,5 @@ class StoreKeeper:
         left = self._outbox.expire()
         self._expiry = None if left is None else self._loop.call_later(left, self._expire)
 
-    async def _ask(self, asked: GuestRequest) -> int:
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                return await self._ask_whoever(asked)
-        except TimeoutError:
-            raise StoreUnavailableError(_SILENT) from None
-        except asyncio.CancelledError:
-            if self._stop_at is None:  # whoever asked has gone
-                raise
-            raise StoreUnavailableError(_CLOSED) from None
 
-    async def _ask_whoever(self, asked: GuestRequest) -> int:
-        while True:
-            if self.owner:
-                return await carry_out(self._store, asked)
-            if self.problem is not None:
-                raise StoreUnavailableError(self.problem)
-            if self._line is None:
-                await asyncio.sleep(_LOOK_SECONDS / 10)
-                continue
-            told = await self._asks.ask(self._line, asked)
-            if told is None and isinstance(asked, CountAsked):
-                return 0  # a count that is lost is better than one that is doubled
-            if told is not None and told.error is not None:
-                raise StoreUnavailableError(told.error)
-            if told is not None:
-                return told.result
-
-    def _emit(self, event: object) -> None:
-        emit = partial(self._store.listeners.emit, event)
-        if self._crew.home is None:
-            emit()
-        else:
-            call_home(self._crew, emit)
-
-
-_SILENT: Final = "the process that owns the store did not answer in time"
-_CLOSED: Final = "the store was closed"
 _LAST: Final = frozenset({FrameKind.BYE, FrameKind.REFUSED})

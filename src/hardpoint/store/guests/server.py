@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, final
+from typing import Any, Final, Protocol, final
 
 import msgspec
 
@@ -38,8 +38,10 @@ from hardpoint.store.guests.frames import (
     events_in,
     hello_in,
     pack,
+    told,
 )
 from hardpoint.store.guests.lines import FrameLine, listen, peer_user
+from hardpoint.store.journal import AnyCallStep, CallStep
 from hardpoint.store.sqlite.files import inode_of
 
 HALF_SECONDS: Final = 10.0
@@ -61,14 +63,24 @@ Arrived = Callable[[Sequence[str], str], object]
 class GuestStore(InboxStore, Protocol):
     """The open store, as a server asks it."""
 
+    async def call(self, step: AnyCallStep, session: str | None = None) -> Any:
+        """Have a step of a call of that session written down; of this process's without one."""
+        ...
+
+    def look_for_deaths(self) -> None:
+        """A process may have died: see whether it held calls."""
+        ...
+
     @property
-    def is_open(self) -> bool:
-        """Whether it takes anything; False as soon as it begins to close."""
+    def is_whole(self) -> bool:
+        """Whether it takes anything; False as soon as it begins to close, or has broken."""
         ...
 
 
-async def carry_out(store: InboxStore, asked: GuestRequest) -> int:
+async def carry_out(store: GuestStore, asked: GuestRequest, session: str | None = None) -> Any:
     """Have the store do what was asked, by a guest or by this process itself."""
+    if isinstance(asked, CallStep):
+        return await store.call(asked, session)
     if isinstance(asked, CountAsked):
         await store.refuse(asked.refusals)
         return 0
@@ -139,11 +151,6 @@ class GuestServer:
         """Who is connected."""
         return [one.hello for one in self._sessions if one.hello is not None]
 
-    @property
-    def usable(self) -> bool:
-        """Whether the store can take anything yet."""
-        return self.store.is_open and self.store.broken is None
-
     def announce(self, successor: int) -> None:
         """Tell every guest to what rank the lock is to be left, when this owner hangs up."""
         self.successor = successor
@@ -174,8 +181,9 @@ class GuestServer:
             session.line.forget()
 
     def left(self, session: "_Session") -> None:
-        """One has gone."""
+        """One has gone; it may have died."""
         self._sessions.discard(session)
+        self.store.look_for_deaths()
 
     def carry_out(self, session: "_Session", number: int, asked: GuestRequest) -> None:
         """Do what was asked, and answer when it is done."""
@@ -185,14 +193,14 @@ class GuestServer:
 
     async def _carry_out(self, session: "_Session", number: int, asked: GuestRequest) -> None:
         try:
-            told = Told(None, await carry_out(self.store, asked))
+            answer = told(await carry_out(self.store, asked, session.name))
         except Exception as error:  # noqa: BLE001 - whatever it is, who asked is told
-            if not self.usable:
+            if not self.store.is_whole:
                 session.leave()
                 return
-            told = Told(str(error))
-        session.line.send(pack(FrameKind.ANSWER, number, told))
-        if told.result:
+            answer = Told(str(error))
+        session.line.send(pack(FrameKind.ANSWER, number, answer))
+        if answer.result:
             self.arrived((), "")
 
     def arrived(self, handlers: Sequence[str], source: str) -> None:
@@ -272,6 +280,11 @@ class _Session:
             server.loop, sock, heard=self._heard, ended=self._ended, grew=self._grew
         )
 
+    @property
+    def name(self) -> str | None:
+        """What its process calls itself."""
+        return None if self.hello is None else self.hello.session
+
     def leave(self) -> None:
         """Hang up. What was not answered yet is not answered here any more."""
         self._left = True
@@ -332,8 +345,8 @@ class _Session:
         try:
             asked = asked_in(frame.payload)
         except FrameError as error:  # a newer guest may know more than we do
-            told = Told(f"process {os.getpid()} does not understand it: {error}")
-            self.line.send(pack(FrameKind.ANSWER, frame.number, told))
+            answer = Told(f"process {os.getpid()} does not understand it: {error}")
+            self.line.send(pack(FrameKind.ANSWER, frame.number, answer))
         else:
             self._server.carry_out(self, frame.number, asked)
 
@@ -362,7 +375,7 @@ class _Session:
                 lot.items[place] = (result.stored, result.id)
             elif event.handlers:
                 server.arrived(event.handlers, event.source)
-        elif not server.usable:
+        elif not server.store.is_whole:
             self.leave()
         elif isinstance(result, StoreUnavailableError):
             lot.items[place] = str(result)

@@ -1,15 +1,17 @@
 """A store that several processes share, as one of them uses it: itself, or through the owner."""
 
 import asyncio
-import time
+import threading
+from asyncio import _get_running_loop
 from collections.abc import Callable, Sequence
-from typing import Final, final
+from typing import Any, cast, final
 
-from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.errors import MisuseError, StoreError, StoreUnavailableError
 from hardpoint.core.forks import forget_in_child
+from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Accepted, NewEvent, Refusals
 from hardpoint.store.engine import Role, StoreEngine
-from hardpoint.store.guests.crew import Crew
+from hardpoint.store.guests.crew import Crew, CrewSeat
 from hardpoint.store.guests.frames import (
     CountAsked,
     GuestRequest,
@@ -19,9 +21,10 @@ from hardpoint.store.guests.frames import (
 )
 from hardpoint.store.guests.keeper import PATIENCE_SECONDS, StoreKeeper
 from hardpoint.store.guests.server import carry_out
+from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.sqlite import SqliteStore
-
-_LOOK_SECONDS: Final = 0.01
+from hardpoint.store.sqlite.calls import CallsInFlight
+from hardpoint.store.sqlite.sessions import LiveSession
 
 
 @final
@@ -40,7 +43,12 @@ class SharedStore:
         self._patience = patience
         self._keeper: StoreKeeper | None = None
         self._started = False
+        self._begin()
         forget_in_child(self)
+
+    def _begin(self) -> None:
+        self._mutex = threading.Lock()
+        self._seat = CrewSeat(None)
 
     @property
     def started(self) -> bool:
@@ -81,11 +89,13 @@ class SharedStore:
             await self._store.ensure_open(Role.SERVE)
             self._started = True
             return
-        keeper = self._keeper = StoreKeeper(self._store, crew, patience=self._patience)
+        keeper, mine = self._join(crew)
         self._started = True
-        keeper.start()
         try:
-            await asyncio.wrap_future(keeper.first)
+            if not mine:  # a call has been written down before
+                await self._joined(keeper)
+                keeper.enlist()
+            await self._joined(keeper)
         except BaseException:
             await self.stop()
             raise
@@ -96,8 +106,16 @@ class SharedStore:
         if keeper is not None:
             keeper.stop(clean=clean)
             await asyncio.shield(asyncio.wrap_future(keeper.ended))
-            self._keeper = None
+            self._left(keeper)
         self._started = False
+
+    def stop_blocking(self) -> None:
+        """The same for a thread without an event loop."""
+        keeper = self._keeper
+        if keeper is not None:
+            keeper.stop(clean=True)
+            keeper.ended.result()
+            self._left(keeper)
 
     def give_up(self, reason: str) -> None:
         """Let the store go: what works on it here cannot go on. It may come back later."""
@@ -105,27 +123,70 @@ class SharedStore:
             self._keeper.give_up(reason)
 
     async def ensure_open(self, role: Role = Role.OPERATE) -> None:
-        """Make sure that this process has the store open, for what guests cannot do yet.
+        """Make sure that this process can have things written down, here or by another process.
 
         Raises:
-            StoreUnavailableError: another process has it.
+            StoreUnavailableError, StoreCorruptError: see `start`.
         """
-        keeper = self._keeper
-        if keeper is None:
+        if not isinstance(self._store, SqliteStore):
             await self._store.ensure_open(role)
-            return
-        until = time.monotonic() + self._patience
-        while not keeper.owner:
-            if keeper.owner_pid is not None or time.monotonic() > until:
-                raise StoreUnavailableError(
-                    f"the store is owned by process {keeper.owner_pid or 'unknown'}: "
-                    "calls that have to be written down are made there"
-                )
-            await asyncio.sleep(_LOOK_SECONDS)
+        elif not self._started:
+            keeper, _ = self._join(None)
+            try:
+                await self._joined(keeper)
+            except StoreError:
+                await self.stop()
+                raise
+
+    def ensure_open_blocking(self) -> None:
+        """The same for a thread without an event loop.
+
+        Raises:
+            MisuseError: one runs in this thread.
+            StoreUnavailableError, StoreCorruptError: see `start`.
+        """
+        if _get_running_loop() is not None:
+            raise MisuseError("Blocking code was called inside a running event loop; await instead")
+        if not isinstance(self._store, SqliteStore):
+            run(self._store.ensure_open(Role.OPERATE))
+        elif not self._started:
+            keeper, _ = self._join(None)
+            try:
+                keeper.first.result()
+            except StoreError:
+                self.stop_blocking()
+                raise
+
+    def _join(self, crew: Crew | None) -> tuple[StoreKeeper, bool]:
+        """A keeper that looks after the store; whether it had to be started."""
+        assert isinstance(self._store, SqliteStore)  # noqa: S101 - others need none
+        with self._mutex:
+            known = self._keeper
+            if known is None:
+                self._seat = CrewSeat(_get_running_loop())
+            self._seat.crew = crew or self._seat.crew
+            if known is not None:
+                return known, False
+            keeper = StoreKeeper(self._store, self._seat, patience=self._patience)
+            self._keeper = keeper
+            keeper.start()
+            return keeper, True
+
+    @staticmethod
+    async def _joined(keeper: StoreKeeper) -> None:
+        await asyncio.shield(asyncio.wrap_future(keeper.first))
+
+    def _left(self, keeper: StoreKeeper) -> None:
+        with self._mutex:
+            if self._keeper is keeper:
+                self._keeper = None
+                if isinstance(self._store, SqliteStore):
+                    self._store.session.release()
 
     def forget(self) -> None:
         """A forked child is on its own."""
         keeper, self._keeper, self._started = self._keeper, None, False
+        self._begin()
         if keeper is not None:
             keeper.forget()
 
@@ -169,5 +230,69 @@ class SharedStore:
     async def _ask(self, asked: GuestRequest) -> int:
         keeper = self._keeper
         if keeper is None or keeper.owner:
-            return await carry_out(self._store, asked)
-        return await keeper.ask(asked)
+            return await carry_out(self._sqlite, asked)
+        return await keeper.asks.ask(asked)
+
+    # What a journal asks; see `CallBook`
+
+    @property
+    def in_flight(self) -> CallsInFlight:
+        """The calls of this process."""
+        return self._sqlite.in_flight
+
+    @property
+    def session(self) -> LiveSession:
+        """The sign of life of this process."""
+        return self._sqlite.session
+
+    async def call(self, step: AnyCallStep) -> Any:
+        """Have a step of a call written down, here or by the owner's hand; see `CallBook`."""
+        keeper, store = self._keeper, self._sqlite
+        if keeper is None or self._has_it(keeper):
+            try:
+                return await store.call(step)
+            except StoreUnavailableError:
+                if keeper is None or store.is_whole:
+                    raise
+        return await keeper.asks.ask(step)
+
+    async def call_blocking(self, step: AnyCallStep) -> Any:
+        """The same for a thread without an event loop; it never suspends."""
+        keeper, store = self._keeper, self._sqlite
+        if keeper is None or self._has_it(keeper):
+            try:
+                return await store.call_blocking(step)
+            except StoreUnavailableError:
+                if keeper is None or store.is_whole:
+                    raise
+        return keeper.asks.ask_blocking(step)
+
+    def post_call(self, step: AnyCallStep) -> None:
+        """The same without waiting; see `CallBook`."""
+        keeper, store = self._keeper, self._sqlite
+        if keeper is None or self._has_it(keeper):
+            try:
+                store.post_call(step)
+            except StoreUnavailableError:
+                if keeper is None:
+                    raise
+            else:
+                return
+        keeper.asks.post(step)
+
+    def tell(self, event: object) -> None:
+        """Tell the listeners, in the loop; any thread may."""
+        keeper = self._keeper
+        if keeper is None:
+            self._sqlite.tell(event)
+        else:
+            keeper.tell(event)
+
+    @property
+    def _sqlite(self) -> SqliteStore:
+        return cast("SqliteStore", self._store)
+
+    @staticmethod
+    def _has_it(keeper: StoreKeeper) -> bool:
+        """Whether to write here: what was posted before comes first."""
+        return keeper.owner and not keeper.asks.posts.owing

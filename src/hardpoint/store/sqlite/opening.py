@@ -1,9 +1,11 @@
 """The engine that a URL `sqlite:...` names: the store with its journal, reader and connections."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any, final
 
 from hardpoint.store.driver import Lease
+from hardpoint.store.guests.shared import SharedStore
 from hardpoint.store.sqlite.connections import connect, prepare_engine
 from hardpoint.store.sqlite.joining import JoiningCompletion, complete_in
 from hardpoint.store.sqlite.journal import SqliteJournal
@@ -13,11 +15,19 @@ from hardpoint.store.sqlite.store import SqliteStore
 
 @final
 class SqliteEngine(SqliteStore):
-    """A `StoreEngine` in one SQLite file; see `SqliteStore` for the arguments."""
+    """A `StoreEngine` in one SQLite file; see `SqliteStore` for the arguments.
+
+    Attributes:
+        shared: the same as one process of several uses it.
+    """
+
+    def __init__(self, path: str | Path, **options: Any) -> None:
+        super().__init__(path, **options)
+        self.shared = SharedStore(self)
 
     def journal(self, *, blocking: bool = False) -> SqliteJournal:
         """Where calls are written down; see `StoreEngine`."""
-        return SqliteJournal(self, blocking=blocking)
+        return SqliteJournal(self.shared, blocking=blocking)
 
     def reader(self) -> SqliteReader:
         """Looks into the file without touching it; see `StoreEngine`."""

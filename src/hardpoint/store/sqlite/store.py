@@ -93,6 +93,11 @@ class SqliteStore(Unshared):
         return self._writer is not None and self._engine is not None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is open, and not broken."""
+        return self.is_open and self.broken is None
+
+    @property
     def begun(self) -> bool:
         """Whether it is open, or about to be."""
         return self._writer is not None
@@ -398,13 +403,21 @@ class SqliteStore(Unshared):
         """The same without waiting; see `CallBook`."""
         self.post(self._written(step, None))
 
+    def look_for_deaths(self) -> None:
+        """See whether those whose calls are open still live; waits for nothing."""
+        with suppress(StoreUnavailableError):  # the next opening sees it
+            self.post(self.engine.calls.bury, self._moment())
+
+    def _moment(self) -> Moment:
+        return Moment(self.clock.now(), self.clock.monotonic())
+
     @property
     def _call_seconds(self) -> float:
         return min(self.limits.answer, self.limits.call)
 
     def _written(self, step: AnyCallStep, session: str | None) -> Callable[[], Any]:
-        now = Moment(self.clock.now(), self.clock.monotonic())
-        return partial(self.engine.calls.do, step, session or self.session.name, now)
+        name = session or self.session.name
+        return partial(self.engine.calls.do, step, name, self._moment())
 
     def post(self, function: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> None:
         """Have the writer call a function, and wait for nothing; any thread may.
