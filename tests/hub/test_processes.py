@@ -222,7 +222,7 @@ def test_a_store_that_the_application_opens_meanwhile_needs_no_second_lock(load,
     hub = load()
 
     async def scenario():
-        opening = asyncio.create_task(hub.open())
+        opening = asyncio.create_task(hub.store.open())
         await asyncio.sleep(0)  # it has begun
         other = LockFile(tmp_path / "elsewhere")
         assert other.take()

@@ -51,10 +51,10 @@ class Script:
         self._hub = Hub(settings)
 
     async def __aenter__(self):
-        await self._hub.open()
+        await self._hub.store.open()
 
     async def __aexit__(self, *_):
-        await self._hub.close()
+        await self._hub.store.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
-from hardpoint.core.errors import MisuseError, StoreCorruptError, StoreUnavailableError
+from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
@@ -237,14 +237,12 @@ class Life:
         task.add_done_callback(self._ended)
 
     async def _tend(self) -> None:
-        """Write the counters now and then, and see whether the store can be relied on."""
+        """Write the counters now and then."""
         hub = self._hub
         while True:
             await asyncio.sleep(TEND_SECONDS)
             with suppress(StoreUnavailableError):
                 await hub.receiver.flush()
-            if hub.store.broken is not None and not hub.shared.started:
-                raise StoreCorruptError(hub.store.broken)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task not in self._tasks:
