@@ -23,7 +23,7 @@ from hardpoint.core.errors import HardpointError, StoreUnavailableError
 from hardpoint.hub.settings import Settings
 from hardpoint.service.operator import Operator, running
 from hardpoint.store.engine import engine
-from hardpoint.store.guests import Rank, SharedStore
+from hardpoint.store.guests import Rank
 from hardpoint.store.views import EventView, State, StoreReader
 
 LIMIT: Final = 1000
@@ -185,7 +185,7 @@ def _ordered(operator: Operator, run: _Run) -> Hand:
 async def _shared(settings: Settings, run: _Run) -> None:
     """By the hand of whoever has the store; our own where nobody has."""
     store = engine(settings.store.url, retention=settings.store.retention)
-    shared = SharedStore(store)
+    shared = store.shared
     change, actor, reason = run.change, run.actor, run.reason
 
     async def order(one: Planned, views: Sequence[EventView]) -> int:
