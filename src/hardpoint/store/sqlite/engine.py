@@ -68,7 +68,7 @@ class Engine:
         )
         connection = database.connection
         self._session = session
-        self.calls = CallRows(connection, self._moment(), session)
+        self.calls = CallRows(connection, self.moment(), session)
         try:
             self.boot = database.boot = self._take(database)
             self.completions = Completions(
@@ -201,12 +201,13 @@ class Engine:
     def bury(self) -> None:
         """See whose processes have died: from now on their calls are in doubt."""
         self._session.check()
-        now = self._moment()
+        now = self.moment()
         if self.calls.lost(now):
             self._database.transaction(lambda: self.calls.bury(now))
             self._session.sweep()
 
-    def _moment(self) -> Moment:
+    def moment(self) -> Moment:
+        """Now, by both clocks."""
         return Moment(self._clock.now(), self._clock.monotonic())
 
     def _retain(self) -> None:

@@ -29,7 +29,7 @@ from hardpoint.store.driver import (
 from hardpoint.store.engine import Role, Unshared
 from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.retention import Retention
-from hardpoint.store.sqlite.calls import CallsInFlight, Moment
+from hardpoint.store.sqlite.calls import CallsInFlight
 from hardpoint.store.sqlite.engine import Engine
 from hardpoint.store.sqlite.files import LockFile
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
@@ -367,21 +367,11 @@ class SqliteStore(Unshared):
             patience.cancel()
 
     async def call(self, step: AnyCallStep, session: str | None = None) -> Any:
-        """Have a step of a call written down; see `CallBook`.
-
-        Args:
-            step: what.
-            session: whose call it is; this process's own if nothing is said.
-        """
+        """Have a step of a session's call written down, or of our own; see `CallBook`."""
         return await self._submit(self._written(step, session), self._call_seconds)
 
     async def call_blocking(self, step: AnyCallStep) -> Any:
-        """The same for a thread of its own, which waits; it never suspends.
-
-        Raises:
-            MisuseError: an event loop runs in this thread.
-            StoreUnavailableError: see `submit`.
-        """
+        """The same for a thread without an event loop, which waits; it never suspends."""
         if _get_running_loop() is not None:
             raise MisuseError("The store was asked to block a running event loop; await instead")
         refuse_inside_block()
@@ -406,10 +396,7 @@ class SqliteStore(Unshared):
     def look_for_deaths(self) -> None:
         """See whether those whose calls are open still live; waits for nothing."""
         with suppress(StoreUnavailableError):  # the next opening sees it
-            self.post(self.engine.calls.bury, self._moment())
-
-    def _moment(self) -> Moment:
-        return Moment(self.clock.now(), self.clock.monotonic())
+            self.post(self.engine.calls.bury, self.engine.moment())
 
     @property
     def _call_seconds(self) -> float:
@@ -417,7 +404,7 @@ class SqliteStore(Unshared):
 
     def _written(self, step: AnyCallStep, session: str | None) -> Callable[[], Any]:
         name = session or self.session.name
-        return partial(self.engine.calls.do, step, name, self._moment())
+        return partial(self.engine.calls.do, step, name, self.engine.moment())
 
     def post(self, function: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> None:
         """Have the writer call a function, and wait for nothing; any thread may.
