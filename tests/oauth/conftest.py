@@ -1,5 +1,7 @@
 import base64
 import json
+import sqlite3
+from contextlib import closing
 from datetime import date
 from urllib.parse import parse_qsl, urlsplit
 
@@ -266,9 +268,19 @@ class World:
     """A vault with blocking work beside a fake provider, both by one clock."""
 
     def __init__(
-        self, folder, entry, clock, *, rotation="strict", entry_facts=None, timing=None, **server
+        self,
+        folder,
+        entry,
+        clock,
+        *,
+        rotation="strict",
+        entry_facts=None,
+        timing=None,
+        tables=None,
+        **server,
     ):
         self.clock = clock
+        self.tables = tables
         self.path = folder / "vault.db"
         self.server = FakeAuthorization(
             rotation=rotation, now=clock.now, prefix="canary-", **server
@@ -291,7 +303,9 @@ class World:
         self.do(self.vault.open())
 
     def another(self, **options):
-        """A vault on the same file, as another process has it."""
+        """A vault on the same rows, as another process has it."""
+        if self.tables is not None:
+            options.setdefault("file", self.tables())
         return Vault(
             self.path,
             **{
@@ -306,6 +320,19 @@ class World:
                 **options,
             },
         )
+
+    def blocked(self):
+        """Somebody reads, and so keeps every commit waiting, until this is closed."""
+        reader = sqlite3.connect(self.path, isolation_level=None)
+        reader.execute("begin")
+        reader.execute("select * from hardpoint_connection").fetchall()
+        return reader
+
+    def blocked_for_all(self):
+        """Somebody writes, for as long as the block runs."""
+        writer = sqlite3.connect(self.path, isolation_level=None)
+        writer.execute("begin immediate")
+        return closing(writer)
 
     def do(self, outcome):
         return run(outcome)

@@ -1,7 +1,5 @@
 """Refreshing: once, never what may be used up, and never losing what came."""
 
-import sqlite3
-from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -547,14 +545,6 @@ def test_a_failure_after_the_lease_leaves_the_next_ones_claim_alone(world, bends
 # The vault cannot be written
 
 
-def blocked(path):
-    """Somebody reads, and so keeps every commit waiting."""
-    reader = sqlite3.connect(path, isolation_level=None)
-    reader.execute("begin")
-    reader.execute("select * from hardpoint_connection").fetchall()
-    return reader
-
-
 @pytest.fixture
 def impatient(world, monkeypatch):
     def make(**facts):
@@ -570,7 +560,7 @@ def test_tokens_that_cannot_be_committed_are_spooled_and_taken_in_later(impatien
     there.connect()
     there.expire()
     readers = []
-    there.transport.script = [bends.meanwhile(lambda: readers.append(blocked(there.path)))]
+    there.transport.script = [bends.meanwhile(lambda: readers.append(there.blocked()))]
     assert there.token() == there.token() == "canary-access-1-2"
     (spooled,) = (one for one in there.events if isinstance(one, TokenSpooled))
     assert (spooled.connection, spooled.version) == ("c", 2)
@@ -594,7 +584,7 @@ def test_what_waits_in_the_spool_is_taken_in_by_whoever_would_refresh(impatient,
     there.connect()
     there.expire()
     readers = []
-    there.transport.script = [bends.meanwhile(lambda: readers.append(blocked(there.path)))]
+    there.transport.script = [bends.meanwhile(lambda: readers.append(there.blocked()))]
     there.token()
     readers[0].close()
     assert there.token(vault=there.another()) == "canary-access-1-2"
@@ -610,7 +600,7 @@ def test_tokens_that_fit_nowhere_are_tried_again_while_the_lease_lasts(impatient
 
     def full():
         in_the_way.write_text("")
-        readers.append(blocked(there.path))
+        readers.append(there.blocked())
 
     def pause(seconds):
         pauses.append(seconds)
@@ -633,7 +623,7 @@ def test_tokens_that_fit_nowhere_for_as_long_as_the_lease_are_told(impatient, be
     in_the_way = there.path.with_name("vault.db.spool")
     in_the_way.write_text("")
     readers = []
-    there.transport.script = [bends.meanwhile(lambda: readers.append(blocked(there.path)))]
+    there.transport.script = [bends.meanwhile(lambda: readers.append(there.blocked()))]
     with pytest.raises(StoreUnavailableError, match="spool"):
         there.token()
     readers[0].close()
@@ -649,7 +639,7 @@ def test_what_waits_for_a_connection_that_was_connected_anew_is_thrown_away(impa
     there.connect()
     there.expire()
     readers = []
-    there.transport.script = [bends.meanwhile(lambda: readers.append(blocked(there.path)))]
+    there.transport.script = [bends.meanwhile(lambda: readers.append(there.blocked()))]
     there.token()
     readers[0].close()
     there.connect()
@@ -662,18 +652,12 @@ def test_a_vault_that_cannot_be_claimed_serves_what_lives(impatient):
     there = impatient()
     there.connect()
     there.near()
-    with blocked_for_all(there.path):
+    with there.blocked_for_all():
         assert there.token() == "canary-access-1-1"
         there.clock.advance(120)
         with pytest.raises(StoreUnavailableError):
             there.token()
     assert there.transport.sent == 0
-
-
-def blocked_for_all(path):
-    writer = sqlite3.connect(path, isolation_level=None)
-    writer.execute("begin immediate")
-    return closing(writer)
 
 
 def test_a_connection_whose_client_is_gone_from_the_configuration_says_so(world):

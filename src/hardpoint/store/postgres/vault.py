@@ -34,12 +34,12 @@ select
         when 'remote_apply' then 'remote_apply' else 'on' end, true),
     set_config('statement_timeout', '{milliseconds}', true);
 select pg_advisory_xact_lock(hashtextextended('hardpoint vault', 0));
-select extract(epoch from clock_timestamp())::float8
+select hardpoint.now()
 """
 _READ: Final = """
 begin isolation level repeatable read read only;
 select set_config('statement_timeout', '{milliseconds}', true);
-select extract(epoch from clock_timestamp())::float8
+select hardpoint.now()
 """
 
 
