@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import gc
 import io
 import os
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from wsgiref.validate import validator
 
 import pytest
 
 from hardpoint.core.errors import MisuseError
+from hardpoint.hub import wsgi
 from hardpoint.hub.events import DoorFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.store.guests import Rank
@@ -291,6 +294,19 @@ def test_it_refuses_to_block_the_loop_it_waits_for(inbox):
             assert await asyncio.to_thread(deliver, inbox, "evt_1") == 200
 
     asyncio.run(scenario())
+
+
+def test_at_the_end_of_the_process_it_takes_leave(inbox, worker):
+    assert deliver(inbox, "evt_1") == 200
+    wsgi._close(weakref.ref(inbox))
+    assert not inbox._hub.shared.started
+    assert deliver(inbox, "evt_2") == 200  # should it go on, it is started anew
+    gone = Hub.load(inbox._hub.settings.path).wsgi()
+    left = weakref.ref(gone)
+    del gone
+    gc.collect()
+    assert left() is None
+    wsgi._close(left)
 
 
 def test_a_forked_child_begins_anew(inbox, worker):

@@ -14,7 +14,7 @@ import atexit
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
@@ -205,7 +205,7 @@ def _submitted(
     answered: Future[Answer] = Future()
 
     def done(answer: Answer) -> None:
-        if not answered.done():
+        with suppress(InvalidStateError):  # what answered has failed afterwards
             answered.set_result(answer)
 
     try:

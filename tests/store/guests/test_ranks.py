@@ -75,6 +75,7 @@ def test_an_owner_stays_when_whoever_is_better_has_gone_meanwhile(play, path):
 
         member.lay_down = lay_down
         await member.start()
+        silent = Peer.connected(address_of(path))
         peer = Peer.connected(address_of(path))
         await peer.greet(rank=Rank.SERVER)
         await until(lambda: ("lay down", True) in member.heard)
@@ -88,6 +89,7 @@ def test_an_owner_stays_when_whoever_is_better_has_gone_meanwhile(play, path):
         gone.set()
         assert frames.rank_in((await late.hear()).payload) == Rank.FRONT
         late.close()
+        silent.close()
         await until(lambda: member.heard[-1] == "take up" and len(member.heard) == 3)
         assert member.shared.owner
         assert not member.shared.leaving
