@@ -1,4 +1,4 @@
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 import pytest
 from hypothesis import given
@@ -33,6 +33,12 @@ def test_a_value_without_an_exact_text_is_refused_by_name(value):
 @given(TREES)
 def test_any_tree_of_texts_comes_back(tree):
     assert nested(parse_qsl(encode(tree).decode(), keep_blank_values=True)) == tree
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_names_and_values_are_quoted_as_forms_are(name, value):
+    quoted = f"{quote_plus(name, safe='[]')}={quote_plus(value)}"
+    assert encode({name: value}).decode() == quoted
 
 
 def test_lists_may_repeat_their_name():

@@ -593,7 +593,7 @@ class OddError(BaseException):
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["send", "stream"])
-@pytest.mark.parametrize("error", [asyncio.CancelledError, OddError, GeneratorExit])
+@pytest.mark.parametrize("error", [asyncio.CancelledError, OddError, GeneratorExit, OSError])
 def test_whatever_pieces_raise_ends_the_request_at_once(shell, serve, error, streamed):
     class Failing:
         def __aiter__(self):
