@@ -310,9 +310,6 @@ def test_a_store_of_a_version_before_can_be_read_and_gets_what_it_lacks_when_it_
     stage.play(before)
     with contextlib.closing(sqlite3.connect(stage.path)) as connection, connection:
         connection.execute("drop table hardpoint_call")
-        connection.execute("drop index hardpoint_audit_plan")
-        connection.execute("alter table hardpoint_audit drop column plan")
-        connection.execute("alter table hardpoint_audit drop column made")
         connection.execute("alter table hardpoint_attempt drop column place")
         connection.execute("alter table hardpoint_dead drop column place")
         connection.execute("drop index hardpoint_job_lane")

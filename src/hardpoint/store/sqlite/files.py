@@ -120,8 +120,8 @@ class LockFile:
         """Why it cannot be had: who has it."""
         return StoreUnavailableError(
             f"{self._database} is in use by {self._holder()}: one process has a SQLite store open. "
-            "Of several workers (--workers) the others hand over to it what they receive; calls "
-            "that the store has to note are made in that process"
+            "Of several workers (--workers) the others hand over to it what they receive, and "
+            "what is to be noted of their calls"
         )
 
     def release(self) -> None:

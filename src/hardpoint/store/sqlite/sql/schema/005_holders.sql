@@ -3,8 +3,3 @@
 alter table hardpoint_call add column holder text;
 alter table hardpoint_call add column token integer;
 create index hardpoint_call_holder on hardpoint_call (holder) where holder is not null;
-
--- What an operator asked for has a name, so that it is not done again when it is asked for twice.
-alter table hardpoint_audit add column plan text;
-alter table hardpoint_audit add column made integer;
-create unique index hardpoint_audit_plan on hardpoint_audit (plan) where plan is not null;
