@@ -14,6 +14,7 @@ from hardpoint.providers.aws.wire import info as s3_info
 from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.providers.twilio.reading import _seconds as twilio_seconds
 from hardpoint.webhooks import Verified, WebhookRequest, scheme
+from hardpoint.webhooks.verification import PROTOCOLS
 
 NOW = 1_700_000_000
 URL = "https://shop.example/webhooks/texts"
@@ -43,12 +44,26 @@ SCHEMES = {
     "github": ("secret", {}),
     "sendgrid": (PRIVATE_KEY, {}),
     "twilio": ("f" * 32, {"url": URL}),
+    "hmac": (
+        "secret",
+        {
+            "header": ["X-One", "X-Two"],
+            "signed": "{header:x-id}.{timestamp}.{body}",
+            "timestamp": "header:X-Time",
+            "separator": ",",
+            "id_from": "header:X-Id",
+            "type_from": "/data/object/text",
+        },
+    ),
+    "basic": ("secret", {"username": "name", "id_from": "/id"}),
+    "api_key": ("secret", {"header": "X-Key", "type_from": "header:X-Type"}),
 }
 
 
 def test_every_scheme_is_among_them():
     vendors = {name for name in provider_names() if provider(name).webhooks}
-    assert SCHEMES.keys() - {"standard"} == vendors
+    assert SCHEMES.keys() - PROTOCOLS.keys() == vendors
+    assert PROTOCOLS.keys() - SCHEMES.keys() == {"jwt", "unsigned"}  # nobody here can sign so
 
 
 @pytest.mark.parametrize("name", SCHEMES)

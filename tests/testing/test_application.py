@@ -671,3 +671,26 @@ async def waits(event, job):
 """,
         passed=2,
     )
+
+
+def test_an_event_of_a_source_that_describes_itself_is_made_and_signed(suite, monkeypatch):
+    monkeypatch.setenv("CRM_SECRET", "secret-0123456789")
+    suite(
+        """
+        def test_a_sample(hardpoint_hub):
+            [event] = hardpoint_hub.deliver("crm", "deal.won", {"amount": 5})
+            reader = hardpoint_hub.hub.reader()
+            [stored] = reader.events()
+            reader.close()
+            assert (stored.id, stored.type, stored.source) == (event, "deal.won", "crm")
+        """,
+        toml=CONFIGURATION
+        + """
+[webhooks.crm]
+provider = "hmac"
+header = "X-Crm-Signature"
+id_from = "header:X-Crm-Id"
+secrets = ["env:CRM_SECRET"]
+""",
+        passed=1,
+    )
