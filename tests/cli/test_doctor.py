@@ -48,6 +48,20 @@ def test_a_store_whose_log_alone_is_left_was_moved_away(examine: Any, config: Pa
     assert "is missing, but its log is there" in found["store"]["detail"]
 
 
+def test_a_policy_that_contradicts_itself_is_found_before_the_first_call(
+    examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_1")
+    with config.open("a") as file:
+        file.write(
+            '[connections.shop]\nprovider = "stripe"\nsecret_key = "env:STRIPE_SECRET_KEY"\n'
+            "[connections.shop.policy]\ndeadline = 3\n"
+        )
+    code, found = examine()
+    assert code == 1
+    assert "connections.shop.policy.timeout: is above" in found["connection shop"]["detail"]
+
+
 def test_a_table_is_for_people(cli: Cli, config: Path) -> None:
     run = cli("doctor")
     assert run.out.startswith("CHECK ")

@@ -107,8 +107,9 @@ class ConnectionSettings:
         """See that the provider's settings take it; the vault, where there is one, is not opened.
 
         Raises:
-            ConfigurationError: see `build`.
+            ConfigurationError: see `build`; or its policy contradicts itself.
         """
+        self.policy.policy(f"connections.{self.name}.policy", Listeners())
         self.build(status_url=status_url, vault=_unopened if vault else None)
 
     def build(
