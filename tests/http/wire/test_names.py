@@ -87,13 +87,13 @@ def test_a_slow_name_server_has_its_time(server):
 def test_a_look_up_that_hangs_is_shared_with_nobody_who_comes_much_later(server, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(names, "monotonic", lambda: clock[0])
-    begun = []
-    for passed in (0.0, 9.0, 2.0, 19.0, 2.0, 39.0, 2.0):  # each waits twice as long as the last
+    asked = [(0.0, 1), (9.0, 1), (2.0, 2), (19.0, 2), (2.0, 3), (39.0, 3), (2.0, 4)]
+    for passed, count in asked:  # each is waited for twice as long as the last
         clock[0] += passed
-        with pytest.raises(TimeoutError):
-            names.look_up_blocking("hangs.example", 443, 0.01)
-        begun.append(len(threads()))
-    assert begun == [1, 1, 2, 2, 3, 3, 4]
+        with names._look_ups.asked(("hangs.example", 443)):
+            while len(server.asked) < count:  # it has begun by then
+                assert not server.go.wait(0.001)
+        assert len(server.asked) == count
     server.go.set()
     assert ended()
     assert names.look_up_blocking("hangs.example", 443, 10) == FOUND
