@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from hardpoint.hub.settings import SourceSettings as SourceSettings
     from hardpoint.hub.settings import StoreSettings as StoreSettings
     from hardpoint.hub.settings import WorkerSettings as WorkerSettings
+    from hardpoint.hub.wsgi import WsgiInbox as WsgiInbox
     from hardpoint.resilience.blocks import Attempts as Attempts
     from hardpoint.resilience.blocks import Guard as Guard
     from hardpoint.resilience.breaker import Breaker as Breaker
@@ -214,6 +215,7 @@ else:
                 "StoreSettings",
                 "WorkerSettings",
             ),
+            "hardpoint.hub.wsgi": ("WsgiInbox",),
             "hardpoint.resilience.blocks": ("Attempts", "Guard"),
             "hardpoint.resilience.breaker": ("Breaker",),
             "hardpoint.resilience.budget": ("Budget",),

@@ -167,6 +167,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.signatures import signature_in as signature_in
     from hardpoint.webhooks.signatures import timestamp as timestamp
     from hardpoint.webhooks.verification import BODY_BYTES_MAX as BODY_BYTES_MAX
+    from hardpoint.webhooks.verification import Arrival as Arrival
     from hardpoint.webhooks.verification import Coverage as Coverage
     from hardpoint.webhooks.verification import Notification as Notification
     from hardpoint.webhooks.verification import Replay as Replay
@@ -311,6 +312,7 @@ else:
                 "timestamp",
             ),
             "hardpoint.webhooks.verification": (
+                "Arrival",
                 "BODY_BYTES_MAX",
                 "Coverage",
                 "Notification",

@@ -21,6 +21,7 @@ MODULES = {
     if "sync" not in path.relative_to(SOURCE).parts
 }
 HANDED_ON = {
+    "Answer",  # from the receiver to what is mounted
     "Assembly",  # from a policy to the streams it opens
     "Authority",  # from the hub to its flows, as are all stores of oauth
     "BodyBudget",  # from the hub to what it mounts, with the receiver
@@ -39,7 +40,7 @@ HANDED_ON = {
     "SessionStore",
     "Signal",
     "Timing",
-    "VaultFile",
+    "VaultTables",
     "Work",  # from the hub to its vault
     "WrappingKey",  # from a keyring to the vault
 }

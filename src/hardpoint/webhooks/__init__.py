@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.inbox import EventReceived as EventReceived
     from hardpoint.webhooks.inbox import ReceptionFault as ReceptionFault
     from hardpoint.webhooks.inbox import RequestsRefused as RequestsRefused
+    from hardpoint.webhooks.verification import Arrival as Arrival
     from hardpoint.webhooks.verification import Notification as Notification
     from hardpoint.webhooks.verification import Scheme as Scheme
     from hardpoint.webhooks.verification import Verified as Verified
@@ -42,6 +43,7 @@ else:
             "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
             "hardpoint.webhooks.inbox": ("EventReceived", "ReceptionFault", "RequestsRefused"),
             "hardpoint.webhooks.verification": (
+                "Arrival",
                 "Notification",
                 "Scheme",
                 "Verified",

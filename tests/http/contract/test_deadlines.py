@@ -166,7 +166,7 @@ def test_after_the_deadline_the_connection_serves_nobody(shell, serve):
             line.answer(line.request().target)
 
     peer = serve(script)
-    transport = shell.open(timeout=0.1)
+    transport = shell.open(timeout=0.5)
     with pytest.raises(OutcomeUnknownError):
         shell.send(Request(method="POST", url=f"{peer.url}/1"), transport)
     peer.go.set()

@@ -128,7 +128,7 @@ def test_a_connection_that_takes_too_long_means_that_nothing_was_sent(
 def test_an_answer_that_does_not_come_is_waited_for_no_longer_than_the_timeout(shell, serve):
     peer = serve(lambda line: (line.request(), line.hold()))
     with pytest.raises(OutcomeUnknownError):
-        shell.send(request("POST", peer.url), timeout=0.1)
+        shell.send(request("POST", peer.url), timeout=0.5)
 
 
 def test_a_request_may_have_less_time_than_the_transport(shell, serve):
@@ -136,7 +136,7 @@ def test_a_request_may_have_less_time_than_the_transport(shell, serve):
     transport = shell.open(timeout=60.0)
     shell.send(Request(method="GET", url=peer.url), transport)  # connecting has its own time
     with pytest.raises(OutcomeUnknownError):
-        shell.send(Request(method="GET", url=peer.url, timeout=0.1), transport)
+        shell.send(Request(method="GET", url=peer.url, timeout=0.5), transport)
 
 
 def test_a_request_may_not_have_more_time_than_the_transport(shell, serve):
