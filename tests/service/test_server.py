@@ -365,6 +365,8 @@ def test_it_may_only_work_on_what_others_receive(site, hub, options):
         assert (runfile.read(path) is None) is (not options)
         body, headers = site.signed("evt_1", now=time.time())
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        while not (hub.shared.owner and worker.shared.owner_pid):
+            await asyncio.sleep(0.001)
         worker.receiver.submit("shop", raw, body, lambda _: None)
         while not handled:
             await asyncio.sleep(0.001)
