@@ -126,7 +126,7 @@ def all_are_there(shell, peer, work, *, kept, most=10_000):
         outcome, hit = disturbed(number, lambda: work(transport, peer.url))
         assert outcome in {RisenError, b"/first"}, number
         assert shell.send(following, transport).body == b"/next", number
-    assert number > 50
+    assert number > 30  # a handler may run at so many points at least
     assert not forks._gate._inside  # no fork waits for what was interrupted
     transport.close()
     gc.collect()  # what rose holds its frames, and they what they were about to give back
@@ -161,7 +161,7 @@ def test_a_handler_may_send_as_well_wherever_it_comes(shell, listen):
         assert len(transport._pool.lines) == len(transport._pool._idle) == 1, number
         transport.close()
     assert nested == [b"/second"] * (number - 1)
-    assert number > 50
+    assert number > 30  # a handler may run at so many points at least
 
 
 def test_whatever_rises_while_a_name_is_looked_up_the_next_one_has_its_address(shell, monkeypatch):
