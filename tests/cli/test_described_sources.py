@@ -58,6 +58,7 @@ def test_trigger_posts_a_key_in_the_address_and_never_shows_it(
     assert run.code == 0, run.err
     assert receiver.requests[0].path.endswith(f"?token={SECRET}")
     assert SECRET not in run.out + run.err
+    assert "next:  hardpoint events list" in run.err  # nothing in it is an id
 
 
 def test_sign_and_verify_go_by_the_source(cli: Cli, sources: Path, folder: Path) -> None:

@@ -252,7 +252,8 @@ def _report(shot: _Shot, answers: Sequence[PostedAnswer]) -> int:
     failure = None if refusal is None else _not_accepted(refusal)
     shot.terminal.show(data, *lines, failure=failure)
     if identifier is not None and refusal is None:
-        shot.terminal.say(f"next:  hardpoint events show {quote(identifier)}")
+        looking = f"show {quote(identifier)}" if identifier else "list"  # a body alone has no id
+        shot.terminal.say(f"next:  hardpoint events {looking}")
     return Exit.OK if refusal is None else Exit.NO
 
 
