@@ -58,7 +58,18 @@ def test_trigger_posts_a_key_in_the_address_and_never_shows_it(
     assert run.code == 0, run.err
     assert receiver.requests[0].path.endswith(f"?token={SECRET}")
     assert SECRET not in run.out + run.err
-    assert "next:  hardpoint events list" in run.err  # nothing in it is an id
+
+
+def test_after_an_event_without_an_id_one_looks_at_the_list(
+    cli: Cli, sources: Path, receiver: SimpleNamespace
+) -> None:
+    sources.write_text(
+        '[store]\nurl = "sqlite:hardpoint.db"\n'
+        '[webhooks.crm]\nprovider = "hmac"\nheader = "x-sign"\nsecrets = ["env:SECRET"]\n'
+    )
+    run = cli("trigger", "hmac", "deal.won", "--to", receiver.url)
+    assert run.code == 0, run.err
+    assert run.err.endswith("next:  hardpoint events list\n")
 
 
 def test_sign_and_verify_go_by_the_source(cli: Cli, sources: Path, folder: Path) -> None:
