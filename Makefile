@@ -47,10 +47,9 @@ test: $(VENV)/dev.stamp $(PEER) ## run every test, with line and branch coverage
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
-# The store on PostgreSQL is being built (docs/adr/0018-postgresql-in-work.md): `test` leaves it out.
 # The server comes from a wheel; HARDPOINT_TEST_POSTGRES=postgresql://... names another.
-test-postgres: $(VENV)/dev.stamp ## run the tests of the store on PostgreSQL, which no URL reaches yet
-	$(BIN)/python -m pytest tests/store/postgres -n $(WORKERS) $(ARGS)
+test-postgres: $(VENV)/dev.stamp ## run the tests of what works on PostgreSQL alone; `test` runs them too
+	$(BIN)/python -m pytest tests/store/postgres tests/postgres -n $(WORKERS) $(ARGS)
 
 # Servers that nobody of us has written, and that need more than Python and node.
 $(VENV)/servers.stamp: requirements/servers.txt $(VENV)/dev.stamp

@@ -77,8 +77,8 @@ if TYPE_CHECKING:
     from hardpoint.hub.settings import ForwardSettings as ForwardSettings
     from hardpoint.hub.settings import Settings as Settings
     from hardpoint.hub.settings import SourceSettings as SourceSettings
-    from hardpoint.hub.settings import StoreSettings as StoreSettings
     from hardpoint.hub.settings import WorkerSettings as WorkerSettings
+    from hardpoint.hub.stores import StoreSettings as StoreSettings
     from hardpoint.hub.wsgi import WsgiInbox as WsgiInbox
     from hardpoint.resilience.blocks import Attempts as Attempts
     from hardpoint.resilience.blocks import Guard as Guard
@@ -212,9 +212,9 @@ else:
                 "ForwardSettings",
                 "Settings",
                 "SourceSettings",
-                "StoreSettings",
                 "WorkerSettings",
             ),
+            "hardpoint.hub.stores": ("StoreSettings",),
             "hardpoint.hub.wsgi": ("WsgiInbox",),
             "hardpoint.resilience.blocks": ("Attempts", "Guard"),
             "hardpoint.resilience.breaker": ("Breaker",),

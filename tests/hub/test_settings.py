@@ -179,6 +179,7 @@ def test_a_mistake_is_refused_by_the_path_of_its_key(write, text, key, problem):
     "url",
     [
         "redis://x",
+        "postgresql+asyncpg://db/shop",
         "sqlite",
         "sqlite:",
         "sqlite://a.db",
@@ -192,19 +193,107 @@ def test_a_store_we_do_not_know_is_refused(write, url):
     error = refusal(write(f'[store]\nurl = "{url}"\n'))
 
     assert error.key == "store.url"
-    assert error.fix == "Write sqlite:hardpoint.db, or sqlite:////srv/shop.db"
+    assert error.fix.startswith("Write sqlite:hardpoint.db, sqlite:////srv/shop.db or postgresql")
+
+
+DATABASE = "postgresql://shop@db.example:5433/shop?sslmode=verify-full"
+
+
+def stored(write, text, **options):
+    return Settings.load(write(f"[store]\n{text}\n"), **options)
+
+
+def test_a_database_is_named_by_its_url_and_its_password_by_reference(write, monkeypatch):
+    monkeypatch.setenv("HP_PASSWORD", "p/7 @ä")
+
+    settings = stored(write, f'url = "{DATABASE}"\npassword = "env:HP_PASSWORD"')
+
+    assert settings.store.url == f"{DATABASE}&password=p%2F7%20%40%C3%A4"
+    assert settings.store.file is None
+    assert settings.store.shown == "postgresql://db.example:5433/shop"
+    assert "p/7" not in repr(settings)
+    assert "store.password" in dict(settings.secrets())
+    assert stored(write, 'url = "postgres:///shop"').store.url == "postgres:///shop"
+
+
+def test_a_password_begins_the_options_of_a_url_that_has_none(write, monkeypatch):
+    monkeypatch.setenv("HP_PASSWORD", "p7")
+
+    settings = stored(write, 'url = "postgresql://db/shop"\npassword = "env:HP_PASSWORD"')
+
+    assert settings.store.url == "postgresql://db/shop?password=p7"
 
 
 @pytest.mark.parametrize(
-    "url", ["postgres://x", "postgresql://shop:pass-7@db/shop", "postgresql+asyncpg://db/shop"]
+    "url",
+    [
+        "postgresql://shop:pass-7@db/shop",
+        "postgresql://:pass-7@db/shop",
+        "postgresql://shop@db/shop?password=pass-7",
+        "postgresql://shop@db/shop?sslmode=verify-full&sslpassword=pass-7",
+    ],
 )
-def test_postgresql_is_refused_while_it_is_being_built(write, url):
+def test_a_password_in_plain_sight_is_refused(write, url):
     error = refusal(write(f'[store]\nurl = "{url}"\n'))
 
-    assert error.key == "store.url"
-    assert "is being built, and cannot be used yet" in str(error)
-    assert error.fix == "Write sqlite:hardpoint.db: the workers of one machine share that file"
+    assert (error.key, error.problem) == ("store.url", "holds a password")
+    assert 'password = "env:NAME"' in error.fix
     assert "pass-7" not in str(error)
+
+
+@pytest.mark.parametrize("url", ["postgresql://db:5432/shop", "postgresql://a:1,b:2/shop"])
+def test_a_port_is_no_password(write, url):
+    assert stored(write, f'url = "{url}"').store.url == url
+
+
+def test_the_whole_url_may_stand_in_the_environment_or_a_file(write, monkeypatch, tmp_path):
+    whole = "postgresql://shop:pass-7@db/shop"
+    monkeypatch.setenv("HP_DATABASE", whole)
+    (tmp_path / "url").write_text(f"{whole}\n")
+    (tmp_path / "url").chmod(0o600)
+
+    for reference in ("env:HP_DATABASE", "file:url"):
+        settings = stored(write, f'url = "{reference}"')
+        assert settings.store.url == whole
+        assert settings.store.shown == "postgresql://db/shop"
+        assert "pass-7" not in repr(settings)
+        settings.check_change(stored(write, f'url = "{reference}"'))
+
+    monkeypatch.setenv("HP_DATABASE", "sqlite:events.db")
+    assert stored(write, 'url = "env:HP_DATABASE"').store.file == tmp_path / "events.db"
+
+
+def test_a_reference_that_leads_nowhere_is_said_by_whoever_needs_the_store(write, monkeypatch):
+    error = refusal(write('[store]\nurl = "env:HP_NOWHERE"\n'))
+    assert (error.key, error.fix) == ("store.url", "export HP_NOWHERE=... and start again")
+
+    settings = stored(write, 'url = "env:HP_NOWHERE"', secrets=False)
+    with pytest.raises(ConfigurationError, match="HP_NOWHERE the environment variable is not set"):
+        assert settings.store.url
+    monkeypatch.setenv("HP_NOWHERE", "sqlite:too-late.db")
+    with pytest.raises(ConfigurationError, match="is not a store we know"):
+        assert settings.store.url
+
+
+def test_a_file_has_no_password(write):
+    error = refusal(write('[store]\nurl = "sqlite:a.db"\npassword = "env:HP_NEW"\n'))
+
+    assert (error.key, error.fix) == ("store.password", "Leave it out")
+
+
+VAULT = """
+[vault]
+keyring = "env:HP_NEW"
+"""
+
+
+def test_the_vault_is_where_the_store_is_unless_its_own_file_is_named(write, tmp_path):
+    beside = stored(write, f'url = "{DATABASE}"\n{VAULT}')
+    assert beside.identity.vault.store is beside.store
+    assert beside.identity.vault.database().path == tmp_path / "vault.db"
+
+    for text in (f'url = "{DATABASE}"\n{VAULT}path = "v.db"', f'url = "sqlite:a.db"\n{VAULT}'):
+        assert stored(write, text).identity.vault.database() is None
 
 
 @pytest.mark.parametrize("url", ["sqlite:/srv/shop/events.db", "sqlite:////srv/shop/events.db"])

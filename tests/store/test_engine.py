@@ -1,14 +1,22 @@
 """The engine that a URL names, and what goes with it."""
 
 import asyncio
+import sys
 from contextlib import closing
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from hardpoint.core.errors import ConfigurationError, StoreError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    StoreError,
+    StoreUnavailableError,
+    UnsupportedError,
+)
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Completed
-from hardpoint.store.engine import Role, StoreEngine, engine
+from hardpoint.store.engine import Role, StoreEngine, engine, vault_database
 from hardpoint.store.journal import Intent, Standing
 
 
@@ -17,14 +25,30 @@ def test_a_url_that_names_no_engine_is_refused():
         engine("redis://localhost")
 
 
-@pytest.mark.parametrize("url", ["postgres://db/shop", "postgresql://shop:pass-7@db/shop"])
-def test_the_engine_on_postgresql_is_out_of_reach_while_it_is_being_built(url):
-    with pytest.raises(ConfigurationError, match="is being built") as caught:
-        engine(url)
-    assert (
-        caught.value.fix == "Write sqlite:hardpoint.db: the workers of one machine share that file"
-    )
-    assert "pass-7" not in str(caught.value)
+@pytest.mark.parametrize("url", ["postgres://localhost/shop", "postgresql:///shop"])
+def test_a_url_of_postgresql_names_the_engine_on_it(url):
+    store: StoreEngine = engine(url)
+    assert store.shared.owner
+    with pytest.raises(StoreUnavailableError, match="the store is not open"):
+        run(store.retry(str(UUID(int=7))))
+    with pytest.raises(UnsupportedError, match="connect with asyncpg, psycopg or SQLAlchemy"):
+        store.connect()
+
+
+def test_others_may_not_listen_in_on_the_way_to_a_database():
+    url = "postgresql://shop:pass-7@db.example/shop"
+    for open_store in (engine, lambda url: vault_database(url, spool=Path("vault.db"))):
+        with pytest.raises(ConfigurationError, match="without TLS") as caught:
+            open_store(url)
+        assert "pass-7" not in str(caught.value)
+
+
+def test_missing_drivers_are_told_by_the_line_that_installs_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hardpoint.store.postgres.opening", None)
+    monkeypatch.delattr("hardpoint.store.postgres.opening", raising=False)
+    with pytest.raises(ConfigurationError, match="whose drivers are not installed") as caught:
+        engine("postgresql:///shop")
+    assert caught.value.fix == "pip install 'hardpoint[postgres]' 'psycopg[binary]'"
 
 
 def test_all_that_goes_with_a_store_comes_from_its_engine(tmp_path, stage):

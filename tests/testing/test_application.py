@@ -548,6 +548,30 @@ def test_a_source_needs_no_connection(suite):
     )
 
 
+@pytest.mark.parametrize("url", ["postgresql://shop@localhost/shop", "env:NOBODY_SETS_THIS"])
+def test_an_application_on_postgresql_is_tested_on_files(suite, url):
+    suite(
+        """
+        def test_x(hardpoint_hub):
+            [_] = hardpoint_hub.deliver("mail", "delivered")
+            settings = hardpoint_hub.hub.settings
+            assert settings.store.file.exists()
+            assert settings.identity.vault.store is None
+        """,
+        shop="from hardpoint import Hub\n\nhub = Hub.load('hardpoint.toml')\n",
+        toml=f"""
+        [store]
+        url = "{url}"
+        [webhooks.mail]
+        provider = "sendgrid"
+        secrets = ["env:NOBODY_SETS_THIS"]
+        [vault]
+        keyring = "env:NOBODY_SETS_THIS"
+        """,
+        passed=1,
+    )
+
+
 def test_one_that_cannot_start_is_stopped_again(suite):
     result = suite(
         "def test_x(hardpoint_hub): pass",

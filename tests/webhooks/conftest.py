@@ -1,5 +1,4 @@
 import asyncio
-import functools
 import inspect
 import time
 from collections import Counter
@@ -122,16 +121,16 @@ class Rig:
         fetch: Any = None,
         **options: Any,
     ) -> None:
-        self.clock = ManualClock()
         self.told: list[Any] = []
         listeners = Listeners(self.told.append) if listeners is None else listeners
-        self.store = SqliteStore(path, clock=self.clock, retention=None)
+        self.clock = self.make_clock()
+        self.store = self.make_store(path)
         self.faults = Faults(self.store)
         self.handlers = Handlers()
         self.worker = Worker(
             self.faults,
             self.handlers,
-            complete_in=functools.partial(complete_in, self.store),
+            complete_in=self.complete_in,
             clock=self.clock,
             random=lambda: 0.5,
             listeners=listeners,
@@ -156,6 +155,18 @@ class Rig:
                 for name, one in self.schemes.items()
             }
         )
+
+    def make_clock(self) -> Any:
+        return ManualClock()
+
+    def make_store(self, path: Path) -> Any:
+        return SqliteStore(path, clock=self.clock, retention=None)
+
+    def complete_in(self, *arguments: Any, **options: Any) -> Any:
+        return complete_in(self.store, *arguments, **options)
+
+    def reader(self) -> Any:
+        return SqliteReader(self.store.path)
 
     def on(self, pattern: str = "*", *, source: str = "billing", **options: Any) -> Any:
         """Adds a handler."""
@@ -219,9 +230,9 @@ class Rig:
         """Those that ended so far."""
         return [one for one in self.told if isinstance(one, HandlerFinished)]
 
-    def read(self, question: Callable[[SqliteReader], Any]) -> Any:
+    def read(self, question: Callable[[Any], Any]) -> Any:
         """Asks the database beside the store."""
-        reader = SqliteReader(self.store.path)
+        reader = self.reader()
         try:
             return question(reader)
         finally:

@@ -96,7 +96,7 @@ def carry_out(
         if change.dry_run:
             return _show(terminal, reader, plan, change)
         run = _Run(reader, plan, search, change)
-        operator = running(settings.store.path)
+        operator = running(settings.store.file)
         try:
             if operator is not None:
                 asyncio.run(run.by(_ordered(operator, run)))
@@ -200,18 +200,18 @@ async def _shared(settings: Settings, run: _Run) -> None:
     try:
         await shared.start(Errand())
     except StoreUnavailableError as error:
-        raise _held(settings.store.path, run.change) or error from error
+        raise _held(settings.store.file, run.change) or error from error
     try:
-        run.alone = shared.owner
+        run.alone = shared.owner and settings.store.file is not None
         await run.by(order)
     finally:
         await shared.stop()
         await store.close()
 
 
-def _held(database: Path, change: ChangeOption) -> CommandError | None:
+def _held(database: Path | None, change: ChangeOption) -> CommandError | None:
     """What to do where a process has the store and takes no orders."""
-    holder = holder_of(database)
+    holder = None if database is None else holder_of(database)
     if holder is None:
         return None
     return CommandError(

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import typer
 
 from hardpoint.cli.failures import Exit, Failure, failure_of
@@ -18,13 +19,15 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.oauth import Purpose
-from hardpoint.hub.settings import Settings, StoreSettings
+from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import prepare
+from hardpoint.hub.stores import StoreSettings
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
 from hardpoint.service.operator import running
 from hardpoint.store.engine import engine
 from hardpoint.store.sqlite import library_finding
+from hardpoint.store.views import NoStoreYetError
 from hardpoint.webhooks.refusals import recent, told
 
 app = commands()
@@ -73,25 +76,27 @@ def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
         yield _broken("configuration", error)
         yield _library(library_finding())
         return
-    path = settings.store.path
+    file = settings.store.file
     yield _Finding(check="configuration", result="ok", detail=str(config))
     for name in settings.webhooks:
         yield _finding(f"source {name}", partial(_source, settings, name))
     for name in settings.connections:
         yield _finding(f"connection {name}", partial(_connection, settings, name))
     yield from _exposed(settings)
-    receives = bool(settings.webhooks)
-    if receives or path.exists():
+    stored = bool(settings.webhooks) or file is None or file.exists()
+    if stored:
         yield _finding("store", partial(_store, settings.store))
+        yield from _of_engine(settings.store)
     yield from _refusals(settings.store, clock)
     yield from _failing(settings.store)
     for name in settings.identity.oauth:
         yield _finding(f"oauth {name}", partial(_registration, settings, name))
     if settings.identity.vault is not None:
         yield _finding("vault", partial(_vault, settings.identity))
-    if receives or path.exists():
-        yield _finding("server", partial(_server, path))
-    yield _library(library_finding())
+    if stored and file is not None:
+        yield _finding("server", partial(_server, file))
+    if file is not None:
+        yield _library(library_finding())
 
 
 def _finding(check: str, judge: Callable[[], _Verdict]) -> _Finding:
@@ -141,21 +146,33 @@ def _exposed(settings: Settings) -> Iterator[_Finding]:
 
 
 def _store(settings: StoreSettings) -> _Verdict:
-    if not settings.path.exists():
-        log = settings.path.with_name(f"{settings.path.name}-wal")
+    file = settings.file
+    if file is not None and not file.exists():
+        log = file.with_name(f"{file.name}-wal")
         if log.exists():
-            detail = f"{settings.path} is missing, but its log is there, with what came last"
+            detail = f"{file} is missing, but its log is there, with what came last"
             return "fail", detail, f"put the file back, or move {log.name} away as well"
-        return "warn", f"{settings.path} does not exist yet; the server makes it", "hardpoint serve"
-    reader = engine(settings.url).reader()
+        return "warn", f"{file} does not exist yet; the server makes it", "hardpoint serve"
     try:
-        counts = reader.counts()
-    finally:
-        reader.close()
+        with closing(engine(settings.url).reader()) as reader:
+            counts = reader.counts()
+    except NoStoreYetError as error:
+        return "warn", str(error), "hardpoint serve"
     detail = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     if counts["dead"] or counts["needs_reconcile"]:
         return "warn", detail, "hardpoint dlq list"
     return "ok", detail or "no events yet", None
+
+
+def _of_engine(settings: StoreSettings) -> Iterator[_Finding]:
+    """What the engine says of what it stands on; one that cannot be read was told of before."""
+    try:
+        with closing(engine(settings.url).reader()) as reader:
+            found = reader.findings()
+    except HardpointError:
+        return
+    for one in found:
+        yield _Finding(**msgspec.structs.asdict(one))
 
 
 def _refusals(settings: StoreSettings, clock: Clock) -> Iterator[_Finding]:

@@ -22,10 +22,9 @@ _NAMED_MAX: Final = 3
 def store_of(config: Path) -> Generator[StoreReader]:
     """The store a configuration names; its secrets are not needed."""
     settings = Settings.load(config, secrets=False).store
-    path = settings.path
-    if not path.exists():
+    if settings.file is not None and not settings.file.exists():
         raise CommandError(
-            f"there are no events yet: {path} does not exist",
+            f"there are no events yet: {settings.file} does not exist",
             exit_code=Exit.UNREACHABLE,
             code="no_store",
             hint="hardpoint serve",

@@ -61,6 +61,12 @@ def serve(
         bool,
         typer.Option(help="Let other machines reach the admin listener; it speaks plain HTTP."),
     ] = False,
+    no_worker: Annotated[
+        bool,
+        typer.Option(
+            "--no-worker", help="Only receive: `hardpoint work` runs the handlers, beside it."
+        ),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Receive webhooks and run their handlers.
@@ -91,6 +97,7 @@ def serve(
         host=host,
         port=_port() if port is None else port,
         uds=uds,
+        works=not no_worker,
         admin_host=admin_host,
         admin_port=admin_port,
         force_admin=force_admin,

@@ -164,7 +164,7 @@ class _Shot:
 
 def _door(settings: Settings, source: str) -> tuple[str, str | None]:
     """The address of a source at the server that runs, and the Unix socket that leads there."""
-    server = running(settings.store.path)
+    server = running(settings.store.file)
     where = (server.run.public if server else "") or PUBLIC
     path = f"/webhooks/{source}"
     if where.startswith(_UNIX):

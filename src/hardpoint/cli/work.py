@@ -58,7 +58,7 @@ def work(
     hub.listeners.add(configure(terminal.stderr, json=lines))
 
     def ready(told: Ready) -> None:
-        store = hub.settings.store.path
+        store = hub.settings.store.shown
         owner = hub.shared.owner_pid
         data = {"admin_url": told.admin_url or None, "pid": told.pid, "owner": owner or told.pid}
         admin = f", admin at {told.admin_url}" if told.admin_url else ""

@@ -25,7 +25,7 @@ from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.asynchronous import LoopLock
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 from hardpoint.runtime.work import ThreadWork
-from hardpoint.store.vault import VaultFile
+from hardpoint.store.vault import VaultFile, VaultTables
 
 _ANSWER_BYTES_MAX = 256 * 1024
 
@@ -42,6 +42,7 @@ class Accounts:
         clock: effects, for tests.
         listeners: told what the vault does.
         origins: other sites of ours that one may return to after a flow.
+        file: in place of the file at `path`: another that keeps its rows.
 
     Attributes:
         flows: signing in and connecting, once opened.
@@ -62,6 +63,7 @@ class Accounts:
         clock: Timekeeper | None = None,
         listeners: Listeners | None = None,
         origins: Collection[str] = (),
+        file: VaultTables | None = None,
     ) -> None:
         self.public_url = checked_url(public_url, key="public_url").rstrip("/")
         self._registrations = registrations
@@ -81,7 +83,7 @@ class Accounts:
         )
         anywhere = Untrusted(self._looking, resolve_async, permit=lambda _: True, plain=True)
         self._inside = _Network(anywhere, self._asking, clock)
-        file = VaultFile(path, listeners=listeners)
+        file = file or VaultFile(path, listeners=listeners)
         self._work = ThreadWork()
         store = SigninStore(file, self._work)
         self.vault = Vault(

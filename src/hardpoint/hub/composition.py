@@ -86,6 +86,7 @@ class BaseHub(ABC):
 
         Raises:
             StoreUnavailableError: the file cannot be made.
+            UnsupportedError: the store is PostgreSQL: connect with the application's own driver.
         """
         return self.store.connect(timeout=timeout, **options)
 
@@ -93,9 +94,10 @@ class BaseHub(ABC):
         """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.
 
         Args:
-            engine: an `Engine` or `AsyncEngine` for the store's file.
+            engine: an `Engine` or `AsyncEngine` for the store's file, or for its database, where
+                nothing needs to be done.
 
         Raises:
-            StoreError: its database is not SQLite.
+            StoreError: it is for another kind of database than the store.
         """
         self.store.prepare_engine(engine)

@@ -11,6 +11,7 @@ app = hub.asgi()
 import asyncio
 import random as randomness
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, final
@@ -34,7 +35,8 @@ from hardpoint.hub.stored_events import StoredEvents
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.asynchronous import AsyncRuntime, LoopLock
 from hardpoint.store.driver import FORWARD
-from hardpoint.store.engine import Role
+from hardpoint.store.engine import Role, SharedAccess
+from hardpoint.store.guests import Rank
 from hardpoint.webhooks.forwarding import FORWARD_TIMEOUT, Forwarder, Target, forward_limits
 from hardpoint.webhooks.handlers import DEFAULT_TIMEOUT, Function, Handlers, Schedule
 from hardpoint.webhooks.inbox import Inbox
@@ -90,7 +92,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         self.unsigned: dict[str, str] = {}
         self.handlers = Handlers()
         self.once = Once(self.journal, self._clock)
-        self.shared = self.store.shared
+        self.shared: SharedAccess = self.store.shared
         self._transport = AsyncTransport(forward_limits(settings.worker.concurrency))
         self._key_transport = AsyncTransport(UNTRUSTED)
         self._targets: dict[str, Target] = {}
@@ -216,7 +218,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         """Open the store alone, to retry or replay or call out without serving."""
         await self.shared.ensure_open(role)
 
-    async def start(self, *, wait: bool = True) -> None:
+    async def start(self, *, wait: bool = True, work: bool = True) -> None:
         """Accept webhooks and handle them; a hub that was started already is left alone.
 
         One whose event loop was closed is started anew, here. Without `[webhooks]` the store stays
@@ -226,12 +228,14 @@ class Hub(BaseHub, CallsOut, StoredEvents):
             wait: where the store cannot be had now, since another process has it, say, that is
                 told, webhooks are answered 503 (see `waiting`), and it is tried again until it can;
                 everything else works.
+            work: False: only accept. Handlers run in other processes, such as `hardpoint work`
+                beside this one; in SQLite nothing is stored without one of those.
 
         Raises:
             StoreUnavailableError: it cannot be had, and is not waited for.
             StoreCorruptError: it is not a store of ours, or of a newer version.
         """
-        await self.life.start(wait=wait)
+        await self.life.start(wait=wait, rank=Rank.WORKER if work else Rank.FRONT)
 
     @property
     def waiting(self) -> StoreUnavailableError | None:
@@ -316,13 +320,17 @@ class Hub(BaseHub, CallsOut, StoredEvents):
 
     # Doors
 
-    def asgi(self) -> "InboxApp":
-        """The ASGI application: `POST /webhooks/<source>`; mount it, or serve it as it is."""
+    def asgi(self, *, work: bool = True) -> "InboxApp":
+        """The ASGI application: `POST /webhooks/<source>`; mount it, or serve it as it is.
+
+        Args:
+            work: False: where it starts the hub, that only accepts; see `start`.
+        """
         from hardpoint.hub.asgi import InboxApp
 
         return InboxApp(
             self.receiver,
-            start=self.start,
+            start=partial(self.start, work=work),
             stop=self.stop,
             home=lambda: self.life.home,
             listeners=self.listeners,

@@ -21,13 +21,16 @@ import msgspec
 from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.oauth import OAuthSettings
+from hardpoint.hub.stores import StoreSettings
 from hardpoint.hub.tables import TomlTable
+from hardpoint.store.engine import vault_database
 
 if TYPE_CHECKING:
     from hardpoint.core.events import Listeners
     from hardpoint.hub.accounts import Accounts
     from hardpoint.oauth.vault import Vault
     from hardpoint.runtime.work import Work
+    from hardpoint.store.vault import VaultTables
 
 _KEYS = {
     "provider",
@@ -54,10 +57,27 @@ ISSUER_PATIENCE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultSettings:
-    """Where connected accounts are kept, and the keyring they are sealed under."""
+    """Where connected accounts are kept, and the keyring they are sealed under.
+
+    Attributes:
+        path: of their file. With a `store`, tokens that the database did not take wait beside it.
+        keyring: a reference to the keys.
+        store: whose database holds them in place of a file.
+    """
 
     path: Path
     keyring: Secret
+    store: StoreSettings | None = None
+
+    def database(self, listeners: "Listeners | None" = None) -> "VaultTables | None":
+        """Their tables in the store's database; None where they have a file of their own.
+
+        Raises:
+            ConfigurationError: the database's URL cannot be read or trusted.
+        """
+        if self.store is None:
+            return None
+        return vault_database(self.store.url, spool=self.path, listeners=listeners)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +125,7 @@ class IdentitySettings:
             tuple(self.oauth.values()),
             public_url=public_url or "http://localhost",  # without clients nobody comes back
             listeners=listeners,
+            file=where.database(listeners),
         )
 
     def keeper(
@@ -134,7 +155,14 @@ class IdentitySettings:
             for name, one in self.oauth.items()
             if public_url is not None and one.connect and one.provider is not None
         }
-        return Vault(where.path, Keyring(where.keyring), clients, work=work, listeners=listeners)
+        return Vault(
+            where.path,
+            Keyring(where.keyring),
+            clients,
+            work=work,
+            listeners=listeners,
+            file=where.database(listeners),
+        )
 
     def _configured(self) -> VaultSettings:
         if self.vault is None:
@@ -171,8 +199,10 @@ async def meet_issuers(accounts: "Accounts", listeners: "Listeners", asked: asyn
         wait = min(2 * wait, ISSUER_SECONDS_MAX)
 
 
-def identity_settings(root: TomlTable, folder: Path) -> IdentitySettings:
+def identity_settings(root: TomlTable, folder: Path, store: StoreSettings) -> IdentitySettings:
     """`[vault]` and every `[oauth.<name>]`.
+
+    The vault is in the store's database if that is PostgreSQL and the vault's path is not written.
 
     Raises:
         ConfigurationError: any key or value that we do not know, or registrations without a
@@ -184,10 +214,13 @@ def identity_settings(root: TomlTable, folder: Path) -> IdentitySettings:
             root.refuse("vault", "is missing", 'Add [vault] with keyring = "env:NAME"')
         return IdentitySettings()
     table = root.table("vault", {"path", "keyring"})
-    path = folder / (table.get("path", str) if table.has("path") else "vault.db")
-    return IdentitySettings(
-        vault=VaultSettings(path=path, keyring=table.secret("keyring", folder)), oauth=oauth
+    written = table.has("path")
+    vault = VaultSettings(
+        path=folder / (table.get("path", str) if written else "vault.db"),
+        keyring=table.secret("keyring", folder),
+        store=None if written or store.file is not None else store,
     )
+    return IdentitySettings(vault=vault, oauth=oauth)
 
 
 def _oauth(name: str, tables: TomlTable, folder: Path) -> OAuthSettings:

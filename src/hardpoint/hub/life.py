@@ -71,6 +71,11 @@ class Life:
         home = self._home
         return home if home is not None and home.is_running() else None
 
+    @property
+    def works(self) -> bool:
+        """Whether handlers may run in this process at all; see `Hub.start`."""
+        return self._rank >= Rank.WORKER
+
     def check(self) -> None:
         """Raise the reason why the store, which somebody needs now, is still waited for."""
         if self.waiting is not None:
@@ -130,7 +135,7 @@ class Life:
 
     def take_up(self) -> None:
         """Run handlers, from now on."""
-        may = self._handling is None and not self._laying_down and self._rank >= Rank.WORKER
+        may = self._handling is None and not self._laying_down and self.works
         if may and self._tasks and self.waiting is None:
             if self._unfit:  # by what worked here before
                 self._unfit, self._hub.failure = False, None

@@ -15,34 +15,14 @@ from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url
 from hardpoint.hub.connections import ConnectionSettings, connection_settings
 from hardpoint.hub.identity import IdentitySettings, identity_settings
+from hardpoint.hub.stores import StoreSettings, store_settings
 from hardpoint.hub.tables import TomlTable
-from hardpoint.store.engine import INSTEAD_OF_POSTGRES, NO_POSTGRES
-from hardpoint.store.retention import Retention
 from hardpoint.webhooks.verification import DESCRIBED, has_secrets, settings_of
 
-STORE_FILE = "hardpoint.db"
-"""Beside the configuration, where nothing is said and no webhooks come; made when it is needed."""
 BODY_BYTES_CEILING = 100 * 1024 * 1024
-KEYS_DAYS_LEAST = 30
-"""No vendor tries for so long; a key forgotten sooner would let a repeat in as new."""
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
-_DAYS_MOST = 36_500
 _ATTEMPTS_MOST = 10_000
-_DAY = 86_400.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreSettings:
-    """Where events are kept, and calls that have to be written down."""
-
-    path: Path = Path(STORE_FILE)
-    retention: Retention = field(default_factory=Retention)
-
-    @property
-    def url(self) -> str:
-        """Names the engine, and where it keeps them."""
-        return f"sqlite:{self.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +65,7 @@ class SourceSettings:
 class Settings:
     """A whole configuration. Build it in code, or load it from a file."""
 
-    store: StoreSettings = StoreSettings()
+    store: StoreSettings = field(default_factory=StoreSettings)
     webhooks: Mapping[str, SourceSettings] = field(default_factory=dict[str, SourceSettings])
     connections: Mapping[str, ConnectionSettings] = field(
         default_factory=dict[str, ConnectionSettings]
@@ -144,14 +124,15 @@ class Settings:
         known = {"connections", "oauth", "public_url", "store", "vault", "webhooks", "worker"}
         table = TomlTable("", content, known)
         folder = where.parent
+        store = store_settings(table, folder)
         settings = cls(
-            store=_store(table, folder),
+            store=store,
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
             connections={
                 name: connection_settings(name, table.table("connections", None), folder)
                 for name in table.names("connections")
             },
-            identity=identity_settings(table, folder),
+            identity=identity_settings(table, folder, store),
             public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             path=where,
@@ -165,6 +146,7 @@ class Settings:
 
     def secrets(self) -> Iterator[tuple[str, Secret]]:
         """Every secret, after the path of its key."""
+        yield from self.store.secrets()
         for name, source in self.webhooks.items():
             for index, secret in enumerate(source.secrets):
                 yield f"webhooks.{name}.secrets[{index}]", secret
@@ -192,40 +174,6 @@ def _public_url(table: TomlTable) -> str | None:
     if "?" in url or "#" in url:
         table.refuse("public_url", "holds a query or a fragment", "Write https://shop.example")
     return url.rstrip("/")
-
-
-def _store(root: TomlTable, folder: Path) -> StoreSettings:
-    table = root.table("store", {"url", "retention"})
-    if not (root.has("store") or root.has("webhooks")):
-        return StoreSettings(path=folder / STORE_FILE)
-    url = table.get("url", str)
-    scheme, _, rest = url.partition(":")
-    if scheme.startswith("postgres"):
-        table.refuse("url", NO_POSTGRES, INSTEAD_OF_POSTGRES)
-    rest = rest.removeprefix("///")  # as SQLAlchemy writes it: three for relative, four for "/"
-    unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or "\0" in rest
-    if scheme != "sqlite" or not rest or unlike_a_path:
-        table.refuse(
-            "url", "is not a store we know", "Write sqlite:hardpoint.db, or sqlite:////srv/shop.db"
-        )
-    return StoreSettings(
-        path=folder / rest,
-        retention=_retention(table.table("retention", {"done_days", "dead_days", "keys_days"})),
-    )
-
-
-def _retention(table: TomlTable) -> Retention:
-    """In days; what is not written follows from what is: done, dead and keys rise in this order."""
-    default = Retention()
-    done = table.count("done_days", default.done / _DAY, most=_DAYS_MOST)
-    dead = table.count("dead_days", max(default.dead / _DAY, done), most=_DAYS_MOST)
-    keys = table.count("keys_days", max(default.keys / _DAY, dead), most=_DAYS_MOST)
-    if dead < done:
-        table.refuse("dead_days", "is less than done_days", f"Write {done:g} or more")
-    least = max(dead, KEYS_DAYS_LEAST)
-    if keys < least:
-        table.refuse("keys_days", "is too short to recognise repeats", f"Write {least:g} or more")
-    return Retention(done=done * _DAY, dead=dead * _DAY, keys=keys * _DAY)
 
 
 def _worker(table: TomlTable) -> WorkerSettings:

@@ -4,8 +4,7 @@ import asyncio
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.life import Life
-from hardpoint.store.engine import StoreEngine
-from hardpoint.store.guests import SharedStore
+from hardpoint.store.engine import SharedAccess, StoreEngine
 from hardpoint.store.views import StoreReader
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.worker import Worker
@@ -15,7 +14,7 @@ class StoredEvents:
     """The methods of a hub that concern its stored events."""
 
     store: StoreEngine
-    shared: SharedStore
+    shared: SharedAccess
     worker: Worker
     handlers: Handlers
     life: Life

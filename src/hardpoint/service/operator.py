@@ -17,13 +17,15 @@ ANSWER_SECONDS = 30.0
 _BYTES_MAX = 64 * 1024
 
 
-def running(database: Path) -> "Operator | None":
-    """The server that has this database; None when none runs, whatever file one left behind.
+def running(database: Path | None) -> "Operator | None":
+    """The server that has this file; None when none runs, whatever file one left behind.
+
+    A store without a file, on PostgreSQL, belongs to no server: it is asked itself.
 
     Raises:
         ConfigurationError: it runs as another user.
     """
-    run = runfile.read(runfile.path_of(database))
+    run = None if database is None else runfile.read(runfile.path_of(database))
     if run is None or not runfile.process_lives(run.pid):
         return None
     operator = Operator(run)

@@ -112,7 +112,7 @@ class Readiness:
             ready=not against,
             reasons=(*against, *self._hindrances(), *refused),
             store_writable=trouble is None and not full,
-            worker_running=failure is None,
+            worker_running=failure is None and self._hub.life.works,
             backlog_seconds=backlog,
             generation=self._hub.generation,
             configuration_problem=self._reloader.problem,
@@ -154,9 +154,9 @@ class Readiness:
     def _full_disks(self) -> Iterator[str]:
         settings = self._hub.settings
         vault = settings.identity.vault
-        paths = {"store": settings.store.path} | ({} if vault is None else {"vault": vault.path})
-        for name, path in paths.items():
-            left = self._free(path)
+        files = {"store": settings.store.file, "vault": vault and vault.path}
+        for name, path in files.items():
+            left = FREE_BYTES_MIN if path is None else self._free(path)
             if left < FREE_BYTES_MIN:
                 yield f"disk: the {name}'s is full, {left // 1024} kB are left"
 
@@ -173,6 +173,8 @@ class Readiness:
     def _hindrances(self) -> Iterator[str]:
         """What keeps events from being handled."""
         shared = self._hub.shared
+        if not self._hub.life.works:
+            yield "worker: this process only receives; handlers run in others"
         if shared.owner_pid is not None:
             yield f"owner: process {shared.owner_pid} has the store, and handles events"
         yield from self._hub.worker.hindrances()

@@ -84,6 +84,7 @@ class Server:
         port: of the public listener; 0 takes a free one.
         uds: the path of a Unix socket that takes the place of `host` and `port`.
         receives: False: there is no public listener, and an admin one only at an `admin_port`.
+        works: False: it runs no handlers; other processes do.
         admin_host: a loopback address, unless forced.
         admin_port: 0 takes a free one; None takes the port after the public one, and a free one
             beside a Unix socket.
@@ -107,6 +108,7 @@ class Server:
         port: int = 8000,
         uds: Path | None = None,
         receives: bool = True,
+        works: bool = True,
         admin_host: str = "127.0.0.1",
         admin_port: int | None = None,
         force_admin: bool = False,
@@ -128,6 +130,7 @@ class Server:
         self._address = (uds or (host, port)) if receives else None
         beside = 0 if uds or not port else port + 1
         self._admin_address = (admin_host, beside if admin_port is None else admin_port)
+        self._rank = Rank.SERVER if works else Rank.FRONT
         self._administers = receives or admin_port is not None
         self._limits = affordable(limits or IngressLimits())
         self._patience = patience or Patience()
@@ -166,7 +169,7 @@ class Server:
                 admin = bound.enter_context(bind(*self._admin_address, key="admin-port"))
             reloader = Reloader(hub.reload, files, listeners=hub.listeners, poll=self._poll)
             with self._signals(reloader), self._watched():
-                await hub.life.start(wait=False, rank=Rank.SERVER)
+                await hub.life.start(wait=False, rank=self._rank)
                 try:
                     cut = await self._serve(public, admin, reloader)
                 finally:
@@ -215,7 +218,11 @@ class Server:
             token=secrets.token_urlsafe(32),
             started_at=self._clock.now(),
         )
-        path = runfile.path_of(self._hub.settings.store.path)
+        database = self._hub.settings.store.file
+        if database is None:  # it is asked itself, from any machine
+            yield run
+            return
+        path = runfile.path_of(database)
         runfile.write(path, run)
         try:
             yield run

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from hardpoint.core.effects import Clock
@@ -29,7 +30,8 @@ from hardpoint.store.retention import Retention
 from hardpoint.store.views import StoreReader
 
 if TYPE_CHECKING:
-    from hardpoint.store.guests import SharedStore
+    from hardpoint.store.guests.crew import Crew
+    from hardpoint.store.vault import VaultTables
 
 
 class Role(Enum):
@@ -41,49 +43,8 @@ class Role(Enum):
     """To retry, replay and resolve, or to keep a journal: it leases nothing."""
 
 
-class InboxStore(Protocol):
-    """The durable side of the inbox. Every method but `accept` may be awaited by one task a time.
-
-    All of them raise `StoreUnavailableError` when the store cannot take the work now; then nothing
-    of it was written. Waiting times and due times go by the store's own clock.
-
-    Attributes:
-        expires: seconds without a sign of life after which others may take this process's leases;
-            None where no other process can have the store.
-        poll: seconds between two looks for work that others may have stored.
-    """
-
-    expires: float | None
-    poll: float
-
-    @property
-    def broken(self) -> str | None:
-        """Why the store can never be used again in this process; None while it can."""
-        ...
-
-    async def open(self, role: Role = Role.SERVE) -> None:
-        """Open the store, and bring its schema up. No lease of a process that lives is touched.
-
-        Raises:
-            StoreUnavailableError: it is open already, or cannot be had.
-            StoreCorruptError: not a store of ours, or of a newer version.
-        """
-        ...
-
-    async def ensure_open(self, role: Role = Role.SERVE) -> None:
-        """The same, unless it is open: then it may take on a role that is more.
-
-        In a thread without an event loop it blocks, and never suspends.
-        """
-        ...
-
-    async def close(self, *, clean: bool = True) -> None:
-        """Finish what was submitted, release every lease, and let the store go.
-
-        Args:
-            clean: False leaves what is leased as a crash would: it was in flight, and is suspect.
-        """
-        ...
+class StoreOrders(Protocol):
+    """What any process may ask of a store: to accept, to count, and what operators do."""
 
     def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
         """Store an event durably; `done` is called in the loop after the commit, never before.
@@ -93,53 +54,8 @@ class InboxStore(Protocol):
         """
         ...
 
-    async def claim(self, lanes: Mapping[str, int]) -> Claim:
-        """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
-        ...
-
-    async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
-        """Lease a suspect of these handlers, the one with the fewest crashes; None if none waits.
-
-        Call `mark_started` before it runs, and run one at a time.
-        """
-        ...
-
-    async def complete(self, completion: Completion) -> Completed:
-        """Record the end of an attempt, with its writes, in one transaction.
-
-        Raises:
-            WriteFailedError: one of the writes raised; the job is still leased.
-            TimedOutError: they took too long; likewise.
-            TransactionLostError: one of them ended the transaction; likewise.
-        """
-        ...
-
-    async def mark_started(self, lease: Lease, *, started: bool = True) -> bool:
-        """Durably mark a suspect as running, or no longer suspected; False: the lease is gone."""
-        ...
-
-    async def renew(self, leases: Sequence[LeaseName]) -> Sequence[LeaseName]:
-        """Those of these leases that are lost, or may be taken by others before long."""
-        ...
-
-    async def wait_for_work(self) -> None:
-        """Return when others may have stored something to do: a hint, it need not be true."""
-        ...
-
-    async def release_all(self) -> None:
-        """Give back every lease of this process: the jobs are due at once, no attempt counts."""
-        ...
-
     async def refuse(self, counts: Sequence[Refusals]) -> None:
         """Add to the counters of refused requests."""
-        ...
-
-    async def waiting(self, handlers: Sequence[str]) -> Sequence[WaitingLane]:
-        """The lanes of these handlers that have something to do, suspects apart."""
-        ...
-
-    async def next_due(self, handlers: Sequence[str]) -> float | None:
-        """Seconds until a job of these handlers is due; negative: overdue; None: none waits."""
         ...
 
     async def retry(
@@ -191,6 +107,96 @@ class InboxStore(Protocol):
         ...
 
 
+class InboxStore(StoreOrders, Protocol):
+    """The durable side of the inbox. Every method but `accept` may be awaited by one task a time.
+
+    All of them raise `StoreUnavailableError` when the store cannot take the work now; then nothing
+    of it was written. Waiting times and due times go by the store's own clock.
+
+    Attributes:
+        expires: seconds without a sign of life after which others may take this process's leases;
+            None where no other process can have the store.
+        poll: seconds between two looks for work that others may have stored.
+    """
+
+    expires: float | None
+    poll: float
+
+    @property
+    def broken(self) -> str | None:
+        """Why the store can never be used again in this process; None while it can."""
+        ...
+
+    async def open(self, role: Role = Role.SERVE) -> None:
+        """Open the store, and bring its schema up. No lease of a process that lives is touched.
+
+        Raises:
+            StoreUnavailableError: it is open already, or cannot be had.
+            StoreCorruptError: not a store of ours, or of a newer version.
+        """
+        ...
+
+    async def ensure_open(self, role: Role = Role.SERVE) -> None:
+        """The same, unless it is open: then it may take on a role that is more.
+
+        In a thread without an event loop it blocks, and never suspends.
+        """
+        ...
+
+    async def close(self, *, clean: bool = True) -> None:
+        """Finish what was submitted, release every lease, and let the store go.
+
+        Args:
+            clean: False leaves what is leased as a crash would: it was in flight, and is suspect.
+        """
+        ...
+
+    async def claim(self, lanes: Mapping[str, int]) -> Claim:
+        """Lease what is due in these lanes, so many of each at most; suspects are not among it."""
+        ...
+
+    async def claim_suspect(self, handlers: Sequence[str]) -> Lease | None:
+        """Lease a suspect of these handlers, the one with the fewest crashes; None if none waits.
+
+        Call `mark_started` before it runs, and run one at a time.
+        """
+        ...
+
+    async def complete(self, completion: Completion) -> Completed:
+        """Record the end of an attempt, with its writes, in one transaction.
+
+        Raises:
+            WriteFailedError: one of the writes raised; the job is still leased.
+            TimedOutError: they took too long; likewise.
+            TransactionLostError: one of them ended the transaction; likewise.
+        """
+        ...
+
+    async def mark_started(self, lease: Lease, *, started: bool = True) -> bool:
+        """Durably mark a suspect as running, or no longer suspected; False: the lease is gone."""
+        ...
+
+    async def renew(self, leases: Sequence[LeaseName]) -> Sequence[LeaseName]:
+        """Those of these leases that are lost, or may be taken by others before long."""
+        ...
+
+    async def wait_for_work(self) -> None:
+        """Return when others may have stored something to do: a hint, it need not be true."""
+        ...
+
+    async def release_all(self) -> None:
+        """Give back every lease of this process: the jobs are due at once, no attempt counts."""
+        ...
+
+    async def waiting(self, handlers: Sequence[str]) -> Sequence[WaitingLane]:
+        """The lanes of these handlers that have something to do, suspects apart."""
+        ...
+
+    async def next_due(self, handlers: Sequence[str]) -> float | None:
+        """Seconds until a job of these handlers is due; negative: overdue; None: none waits."""
+        ...
+
+
 class CompletesIn(AbstractContextManager[Any], AbstractAsyncContextManager[Any], Protocol):
     """A user's transaction with our completion as its last statement.
 
@@ -201,14 +207,83 @@ class CompletesIn(AbstractContextManager[Any], AbstractAsyncContextManager[Any],
     completed: bool
 
 
-class StoreEngine(InboxStore, Protocol):
-    """A store with all that goes with it.
+class SharedAccess(StoreOrders, Protocol):
+    """A store that several processes share, as one of them uses it.
 
-    Attributes:
-        shared: the same as one process of several uses it.
+    Where the engine lets one process alone have the store, the others ask that one. In any thread
+    and loop; until it is started it is the store of this process alone, which has to be open.
     """
 
-    shared: "SharedStore"
+    @property
+    def started(self) -> bool:
+        """Whether it looks after the store."""
+        ...
+
+    @property
+    def owner(self) -> bool:
+        """Whether handlers may run in this process."""
+        ...
+
+    @property
+    def leaving(self) -> bool:
+        """Whether they may for a moment not: another process is to have them, or they failed."""
+        ...
+
+    @property
+    def owner_pid(self) -> int | None:
+        """Which process has the store in this one's stead; None where it needs none."""
+        ...
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be stored, where that will not pass in a moment."""
+        ...
+
+    async def start(self, crew: "Crew") -> None:
+        """Take part: from here on `crew` is told what to do, until `stop`.
+
+        Raises:
+            StoreUnavailableError, StoreCorruptError: see `InboxStore.open`.
+        """
+        ...
+
+    async def stop(self, *, clean: bool = True) -> None:
+        """Let the store go."""
+        ...
+
+    def stop_blocking(self) -> None:
+        """The same for a thread without an event loop."""
+        ...
+
+    def give_up(self, reason: str) -> None:
+        """What works on the store here cannot go on. It is asked to come back later."""
+        ...
+
+    async def ensure_open(self, role: Role = Role.OPERATE) -> None:
+        """Make sure that this process can have things written down.
+
+        Raises:
+            StoreUnavailableError, StoreCorruptError: see `start`.
+        """
+        ...
+
+    def ensure_open_blocking(self) -> None:
+        """The same for a thread without an event loop.
+
+        Raises:
+            MisuseError: one runs in this thread.
+            StoreUnavailableError, StoreCorruptError: see `start`.
+        """
+        ...
+
+
+class StoreEngine(InboxStore, Protocol):
+    """A store with all that goes with it."""
+
+    @property
+    def shared(self) -> SharedAccess:
+        """The same as one process of several uses it."""
+        ...
 
     def journal(self, *, blocking: bool = False) -> Journal:
         """Where calls are written down.
@@ -263,10 +338,12 @@ class Unshared:
         await asyncio.get_running_loop().create_future()
 
 
-NO_POSTGRES: Final = "names PostgreSQL; the store on it is being built, and cannot be used yet"
+POSTGRES: Final = frozenset({"postgresql", "postgres"})
+"""Schemes of URLs that name a database of PostgreSQL."""
+NO_DRIVERS: Final = "names PostgreSQL, whose drivers are not installed"
+INSTALL: Final = "pip install 'hardpoint[postgres]' 'psycopg[binary]'"
 NO_SOCKETS: Final = "names a file that processes share by Unix sockets, which this system lacks"
 INSTEAD_OF_WINDOWS: Final = "Run it on Linux or macOS; on Windows, in WSL"
-INSTEAD_OF_POSTGRES: Final = "Write sqlite:hardpoint.db: the workers of one machine share that file"
 
 
 def engine(
@@ -279,23 +356,52 @@ def engine(
     """The store at a URL; nothing is opened yet.
 
     Args:
-        url: `sqlite:` and the path of a file.
+        url: `sqlite:` and the path of a file, or `postgresql://...`.
         clock: where time comes from.
         listeners: told of the events in `hardpoint.store.events`.
         retention: how long things are kept; None keeps them for ever.
 
     Raises:
-        ConfigurationError: no engine goes by this URL, or not on this system.
+        ConfigurationError: no engine goes by this URL, or not on this system; what it needs is not
+            installed; or others could listen in on the way to it.
     """
     scheme, _, rest = url.partition(":")
-    if scheme.startswith("postgres"):
-        raise ConfigurationError("store.url", NO_POSTGRES, fix=INSTEAD_OF_POSTGRES)
+    if scheme in POSTGRES:
+        made: StoreEngine = _postgres().PostgresEngine(
+            url, clock=clock, listeners=listeners, retention=retention
+        )
+        return made
     if scheme != "sqlite":
         raise ConfigurationError(
-            "store.url", f"{scheme} is not a store we know", fix="Write sqlite:hardpoint.db"
+            "store.url",
+            f"{scheme} is not a store we know",
+            fix="Write sqlite:hardpoint.db or postgresql://shop@db/shop",
         )
     if not hasattr(socket, "AF_UNIX"):
         raise ConfigurationError("store.url", NO_SOCKETS, fix=INSTEAD_OF_WINDOWS)
     from hardpoint.store.sqlite.opening import SqliteEngine
 
     return SqliteEngine(rest, clock=clock, listeners=listeners, retention=retention)
+
+
+def vault_database(url: str, *, spool: Path, listeners: Listeners | None = None) -> "VaultTables":
+    """The vault's tables in the database of a store on PostgreSQL; nothing is opened yet.
+
+    Args:
+        url: `postgresql://...`.
+        spool: what the folder beside which tokens wait is named after, on this machine.
+        listeners: told `VaultUnavailable` and `VaultAvailable`, in any thread.
+
+    Raises:
+        ConfigurationError: see `engine`.
+    """
+    return _postgres().vault_database(url, spool=spool, listeners=listeners)
+
+
+def _postgres() -> Any:
+    """The module that knows PostgreSQL; its drivers are loaded only where they are needed."""
+    try:
+        from hardpoint.store.postgres import opening
+    except ImportError as error:
+        raise ConfigurationError("store.url", NO_DRIVERS, fix=INSTALL) from error
+    return opening

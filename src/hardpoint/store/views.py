@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.traces import Place
 from hardpoint.store.driver import Outcome
 
@@ -156,6 +157,26 @@ def place_of(before: Before | None) -> dict[str, float | str | None]:
     return dict(zip(("at", "event", "handler"), before or (None, None, None), strict=True))
 
 
+class NoStoreYetError(StoreUnavailableError):
+    """There is no store at this place: none was made yet."""
+
+
+class StoreFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine found out about what it stands on.
+
+    Attributes:
+        check: what was looked at.
+        result: `fail` where it cannot be relied on.
+        detail: what is to be seen.
+        fix: the next thing to type, or to change.
+    """
+
+    check: str
+    result: Literal["ok", "warn", "fail"] = "ok"
+    detail: str
+    fix: str | None = None
+
+
 class StoreReader(Protocol):
     """Looks without touching: read-only, blocking, short; safe beside a running server."""
 
@@ -218,6 +239,10 @@ class StoreReader(Protocol):
 
     def refused(self, *, since: float = 0.0) -> Sequence[RefusedRun]:
         """Requests refused since then, in runs, the latest first; repeats were acknowledged."""
+        ...
+
+    def findings(self) -> Sequence[StoreFinding]:
+        """What is well with the engine, and what is not; none where it has nothing of its own."""
         ...
 
     def close(self) -> None:

@@ -22,8 +22,9 @@ from hardpoint.fakes.messages import App
 from hardpoint.fakes.server import FakeServer
 from hardpoint.fakes.vendors import emitter_of, facts_of, fake
 from hardpoint.hub.connections import ConnectionSettings
-from hardpoint.hub.identity import IdentitySettings
+from hardpoint.hub.identity import IdentitySettings, VaultSettings
 from hardpoint.hub.settings import SUBSTITUTES, Settings, SourceSettings
+from hardpoint.hub.stores import StoreSettings
 from hardpoint.oauth.keyring import new_key
 
 TEST_SECRET = "whsec_dGhlIHNlY3JldCBvZiBhIHRlc3QsIG9wZW5zIG5vdGhpbmc="  # noqa: S105 - it opens nothing
@@ -34,7 +35,8 @@ TEST_SECRET = "whsec_dGhlIHNlY3JldCBvZiBhIHRlc3QsIG9wZW5zIG5vdGhpbmc="  # noqa: 
 class Sandbox:
     """Changes each configuration that is loaded while the application is imported.
 
-    The store, the vault and folders are below a temporary one. Each connection to a vendor that can
+    The store, the vault and folders are below a temporary one, in files also where the
+    application has them in PostgreSQL. Each connection to a vendor that can
     be imitated leads to a fake of its own, with the credentials of that; each source takes what the
     vendor's fake signs. Nothing is forwarded, and no issuer is asked what it is.
 
@@ -75,7 +77,9 @@ class Sandbox:
         folder = known[0].store.path.parent if known else self._folder()
         changed = replace(
             settings,
-            store=replace(settings.store, path=folder / settings.store.path.name),
+            store=StoreSettings(
+                path=folder / settings.store.path.name, retention=settings.store.retention
+            ),
             webhooks={name: self._source(one) for name, one in settings.webhooks.items()},
             connections={
                 name: self._connection(path, folder, one)
@@ -188,7 +192,7 @@ def _identity(own: IdentitySettings, known: list[Settings], folder: Path) -> Ide
     described = {name: one for name, one in own.oauth.items() if one.issuer is None}
     return replace(
         own,
-        vault=replace(own.vault, path=folder / own.vault.path.name, keyring=keyring),
+        vault=VaultSettings(path=folder / own.vault.path.name, keyring=keyring),
         oauth={
             name: replace(one, client_secret=one.client_secret and _secret(TEST_SECRET))
             for name, one in described.items()

@@ -1,18 +1,31 @@
 """The engine that a URL `postgresql://...` names: the store with its journal, reader and blocks."""
 
+from pathlib import Path
 from typing import Any, final
 
 from hardpoint.core.errors import StoreError, UnsupportedError
+from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Lease
+from hardpoint.store.postgres.address import checked_address
 from hardpoint.store.postgres.joining import PostgresBlock
 from hardpoint.store.postgres.reader import PostgresReader
+from hardpoint.store.postgres.shared import PostgresShared
 from hardpoint.store.postgres.store import PostgresStore
+from hardpoint.store.postgres.vault import VaultDatabase
 from hardpoint.store.sqlite.journal import SqliteJournal
 
 
 @final
 class PostgresEngine(PostgresStore):
-    """A `StoreEngine` in one PostgreSQL database; see `PostgresStore` for the arguments."""
+    """A `StoreEngine` in one PostgreSQL database; see `PostgresStore` for the arguments.
+
+    Attributes:
+        shared: the same as one process of several uses it.
+    """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url, **options)
+        self.shared = PostgresShared(self)
 
     def journal(self, *, blocking: bool = False) -> SqliteJournal:
         """Where calls are written down; see `StoreEngine`."""
@@ -46,3 +59,12 @@ class PostgresEngine(PostgresStore):
         dialect = getattr(engine, "sync_engine", engine).dialect.name
         if dialect != "postgresql":
             raise StoreError(f"the engine is for {dialect}, and the store is PostgreSQL")
+
+
+def vault_database(url: str, *, spool: Path, listeners: Listeners | None = None) -> VaultDatabase:
+    """The vault's tables in the database; see `VaultDatabase`.
+
+    Raises:
+        ConfigurationError: others could listen in on the way to the database.
+    """
+    return VaultDatabase(checked_address(url), spool=spool, listeners=listeners)

@@ -12,22 +12,28 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.traces import Place
+from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Outcome
 from hardpoint.store.keys import storable
+from hardpoint.store.postgres.checks import findings
 from hardpoint.store.postgres.schema import READ, TABLES, checked_version
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
     AttemptView,
     Before,
+    CallView,
     DeadLetter,
     EventSummary,
     EventView,
     FailingJob,
     JobView,
+    NoStoreYetError,
     RefusedRun,
     State,
+    StoreFinding,
     place_of,
 )
 
@@ -44,13 +50,16 @@ class PostgresReader:
     Args:
         url: of the database.
         seconds: how long one look may take, and how long it may take to connect.
+        clock: of this machine, to compare with the database's.
 
     Raises:
-        StoreUnavailableError: there is no store there yet, or it cannot be reached.
+        NoStoreYetError: there is no store there yet.
+        StoreUnavailableError: it cannot be reached.
         StoreCorruptError: not a store of ours, or of a newer version.
     """
 
-    def __init__(self, url: str, *, seconds: float = 5.0) -> None:
+    def __init__(self, url: str, *, seconds: float = 5.0, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
         self._seconds = seconds
         self._lock = threading.Lock()
         try:
@@ -77,7 +86,7 @@ class PostgresReader:
             )
         version = checked_version(found["value"] if found else None, **known)
         if version == 0:
-            raise StoreUnavailableError("the database holds no store: no server has made it yet")
+            raise NoStoreYetError("the database holds no store: no server has made it yet")
 
     def events(
         self,
@@ -180,6 +189,11 @@ class PostgresReader:
             for row in self._rows("refused", {"minute": int(since) // 60})
         ]
 
+    def findings(self) -> Sequence[StoreFinding]:
+        """What is well with the database, and what is not; see `checks`."""
+        with self._look() as connection:
+            return [*findings(connection, self._clock)]
+
     def close(self) -> None:
         """Let the connection go."""
         with self._lock:
@@ -267,6 +281,7 @@ def _view(connection: Any, identifier: UUID) -> EventView:
         jobs=tuple(JobView(**job) for job in rows("jobs")),
         attempts=tuple(_attempt(attempt) for attempt in rows("attempts")),
         dead=tuple(_dead(letter) for letter in rows("dead_letters_of")),
+        calls=tuple(CallView(**call) for call in rows("calls")),
     )
 
 

@@ -32,6 +32,7 @@ from hardpoint.store.views import (
     JobView,
     RefusedRun,
     State,
+    StoreFinding,
     place_of,
 )
 
@@ -223,6 +224,10 @@ class SqliteReader:
             )
             for source, reason, count, first, last in rows
         ]
+
+    def findings(self) -> Sequence[StoreFinding]:
+        """See `StoreReader`: a file has nothing of its own to tell."""
+        return ()
 
     def close(self) -> None:
         """Let the file go."""

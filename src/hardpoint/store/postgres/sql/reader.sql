@@ -89,6 +89,11 @@ where e.id = %(id)s
 select handler, run_at, owner is not null as running, failures, crashes
 from hardpoint.job where event = %(id)s order by handler
 
+-- name: calls
+-- Of what the provider made only a hash is kept.
+select handler, scope, key, started_at, ended_at, null as subject
+from hardpoint.call where event = (%(id)s::uuid)::text order by handler, started_at, key
+
 -- name: attempts
 select handler, number, started_at, ended_at, outcome, error, place
 from hardpoint.attempt where event = %(id)s order by handler, number

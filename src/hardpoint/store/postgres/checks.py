@@ -1,0 +1,126 @@
+"""What is well with the database, and what is not, as far as a look tells."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from hardpoint.core.effects import Clock
+from hardpoint.store.postgres.limits import PostgresLimits
+from hardpoint.store.statements import statements
+from hardpoint.store.views import StoreFinding
+
+CLOCK_SECONDS: Final = 5.0
+"""By how much two clocks may differ: signed times are judged by a machine's own."""
+SNAPSHOT_SECONDS: Final = 300.0
+"""How long a transaction may stay open before finding due work takes noticeably longer."""
+DEAD_ROWS: Final = 20_000
+"""Rows that were not cleared away, from which on they are told of, if they are the most of it."""
+_SHOWN: Final = 8
+
+_SQL = statements("checks", "hardpoint.store.postgres")
+_EXPIRES: Final = PostgresLimits().expires
+_Row = dict[str, Any]
+
+
+def findings(connection: Any, clock: Clock) -> Iterator[StoreFinding]:
+    """What each check found.
+
+    Args:
+        connection: of psycopg, whose rows are dictionaries.
+        clock: of this machine.
+    """
+
+    def row(name: str) -> _Row:
+        return connection.execute(_SQL[name]).fetchone() or {}
+
+    live: list[_Row] = connection.execute(_SQL["processes"], {"expires": _EXPIRES}).fetchall()
+    yield _processes(live)
+    jobs = connection.execute(_SQL["abandoned"], {"expires": _EXPIRES}).fetchone()["jobs"]
+    if jobs:
+        yield StoreFinding(
+            check="leases",
+            result="warn",
+            detail=f"{jobs} job(s) of processes that give no sign of life; others take them over",
+            fix=None if live else "hardpoint serve",
+        )
+    yield _clock(row, clock)
+    yield _durable(row("durable"))
+    yield _snapshot(row("snapshot"))
+    yield _bloat(row("bloat"))
+    yield _role(row("role"))
+
+
+def _processes(live: list[_Row]) -> StoreFinding:
+    if not live:
+        told = "none gives a sign of life: nobody receives or handles events"
+        return StoreFinding(check="processes", result="warn", detail=told, fix="hardpoint serve")
+    names = [f"{one['host']}:{one['pid']}" for one in live[:_SHOWN]]
+    names += ["..."] * (len(live) > _SHOWN)
+    return StoreFinding(check="processes", detail=f"{len(live)} live: {', '.join(names)}")
+
+
+def _clock(row: Callable[[str], _Row], clock: Clock) -> StoreFinding:
+    before = clock.now()
+    database = row("clock")["now"]
+    after = clock.now()
+    off = max(before - database, database - after, 0.0)
+    if off <= CLOCK_SECONDS:
+        return StoreFinding(check="clocks", detail="this machine's and the database's agree")
+    return StoreFinding(
+        check="clocks",
+        result="warn",
+        detail=f"this machine's and the database's differ by {off:.0f} s",
+        fix="have both keep the time by NTP: a signed time is judged by this machine's clock",
+    )
+
+
+def _durable(found: _Row) -> StoreFinding:
+    missing = [name for name, key in _DURABLE.items() if not found[key]]
+    if not missing:
+        return StoreFinding(check="durability", detail="what is committed is on the disk")
+    return StoreFinding(
+        check="durability",
+        result="fail",
+        detail=f"the server runs with {' and '.join(f'{name} = off' for name in missing)}: what is "
+        "acknowledged could be lost",
+        fix="turn it on in postgresql.conf",
+    )
+
+
+_DURABLE: Final = {"fsync": "synced", "full_page_writes": "whole"}
+
+
+def _snapshot(found: _Row) -> StoreFinding:
+    seconds = found.get("seconds") or 0.0
+    if seconds <= SNAPSHOT_SECONDS:
+        return StoreFinding(check="oldest snapshot", detail=f"{seconds:.0f} s old")
+    return StoreFinding(
+        check="oldest snapshot",
+        result="warn",
+        detail=f"the transaction of {found['name']} (server process {found['pid']}) has been open "
+        f"for {seconds / 60:.0f} min: no row deleted since is cleared away",
+        fix=f"end it: select pg_terminate_backend({found['pid']})",
+    )
+
+
+def _bloat(found: _Row) -> StoreFinding:
+    dead, live = found.get("dead", 0), found.get("live", 0)
+    if dead < max(DEAD_ROWS, live):
+        return StoreFinding(check="bloat", detail="little waits to be cleared away")
+    return StoreFinding(
+        check="bloat",
+        result="warn",
+        detail=f"hardpoint.{found['name']} has {dead} dead rows beside {live}: autovacuum lags",
+        fix=f"vacuum hardpoint.{found['name']}",
+    )
+
+
+def _role(found: _Row) -> StoreFinding:
+    if not (found["super"] or found["more"]):
+        return StoreFinding(check="database role", detail=f"{found['name']}, with no more rights")
+    may = "may do everything on this server" if found["super"] else "may do more than it has to"
+    return StoreFinding(
+        check="database role",
+        result="warn",
+        detail=f"{found['name']} {may}",
+        fix="take a role that owns the schema hardpoint, and has none of PostgreSQL's attributes",
+    )

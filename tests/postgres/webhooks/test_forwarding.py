@@ -1,0 +1,1 @@
+from tests.webhooks.test_forwarding import *  # noqa: F403 - the tests

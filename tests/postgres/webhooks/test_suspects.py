@@ -1,0 +1,1 @@
+from tests.webhooks.test_suspects import *  # noqa: F403 - the tests

@@ -1,0 +1,142 @@
+"""What an engine on PostgreSQL says of what it stands on."""
+
+import re
+
+import psycopg
+import pytest
+
+from hardpoint.store.postgres.checks import findings
+from hardpoint.store.postgres.reader import PostgresReader
+from hardpoint.store.views import NoStoreYetError
+from hardpoint.testing.clock import ManualClock
+
+WELL = {
+    "processes": [{"host": "web1", "pid": 7}],
+    "abandoned": [{"jobs": 0}],
+    "clock": [{"now": ManualClock().now()}],
+    "durable": [{"synced": True, "whole": True}],
+    "snapshot": [],
+    "bloat": [],
+    "role": [{"name": "shop", "super": False, "more": False}],
+}
+
+
+class Told:
+    """A connection on which each check finds what a test has laid down."""
+
+    def __init__(self, **found):
+        self._found = WELL | found
+
+    def execute(self, sql, parameters=None):
+        self._rows = self._found[_NAMES[re.sub(r"\s+", " ", sql)]]
+        return self
+
+    def fetchall(self):
+        return self._rows
+
+    def fetchone(self):
+        return self._rows[0] if self._rows else None
+
+
+def _names():
+    from hardpoint.store.statements import statements
+
+    checks = statements("checks", "hardpoint.store.postgres")
+    return {re.sub(r"\s+", " ", text): name for name, text in checks.items()}
+
+
+_NAMES = _names()
+
+
+def found(**rows):
+    return {one.check: one for one in findings(Told(**rows), ManualClock())}
+
+
+def test_where_all_is_well_it_is_said_of_each():
+    checks = found()
+
+    assert {one.result for one in checks.values()} == {"ok"}
+    assert checks["processes"].detail == "1 live: web1:7"
+    assert "leases" not in checks
+
+
+@pytest.mark.parametrize(
+    ("rows", "check", "result", "detail"),
+    [
+        ({"processes": []}, "processes", "warn", "nobody receives or handles"),
+        ({"abandoned": [{"jobs": 3}]}, "leases", "warn", "3 job"),
+        ({"clock": [{"now": 0.0}]}, "clocks", "warn", "differ by"),
+        ({"durable": [{"synced": False, "whole": True}]}, "durability", "fail", "fsync = off"),
+        (
+            {"durable": [{"synced": False, "whole": False}]},
+            *("durability", "fail", "fsync = off and full_page_writes = off"),
+        ),
+        (
+            {"snapshot": [{"pid": 9, "name": "report", "seconds": 601.0}]},
+            *("oldest snapshot", "warn", "of report (server process 9) has been open for 10 min"),
+        ),
+        (
+            {"bloat": [{"name": "job", "live": 10, "dead": 30_000}]},
+            *("bloat", "warn", "hardpoint.job has 30000 dead rows beside 10"),
+        ),
+        (
+            {"role": [{"name": "shop", "super": False, "more": True}]},
+            *("database role", "warn", "shop may do more than it has to"),
+        ),
+        (
+            {"role": [{"name": "postgres", "super": True, "more": True}]},
+            *("database role", "warn", "postgres may do everything on this server"),
+        ),
+    ],
+)
+def test_what_is_not_well_is_told_with_a_remedy(rows, check, result, detail):
+    one = found(**rows)[check]
+
+    assert (one.result, one.fix is None) == (result, check == "leases")
+    assert detail in one.detail
+
+
+def test_leases_that_nobody_takes_over_want_a_server():
+    assert found(processes=[], abandoned=[{"jobs": 3}])["leases"].fix == "hardpoint serve"
+
+
+@pytest.mark.parametrize(
+    ("rows", "check"),
+    [
+        ({"snapshot": [{"pid": 9, "name": "report", "seconds": 20.0}]}, "oldest snapshot"),
+        ({"snapshot": [{"pid": 9, "name": "report", "seconds": None}]}, "oldest snapshot"),
+        ({"bloat": [{"name": "event", "live": 90_000, "dead": 30_000}]}, "bloat"),
+        ({"bloat": [{"name": "job", "live": 0, "dead": 100}]}, "bloat"),
+    ],
+)
+def test_what_passes_by_itself_is_no_trouble(rows, check):
+    assert found(**rows)[check].result == "ok"
+
+
+def test_many_processes_are_counted_and_the_first_named():
+    live = [{"host": "web", "pid": pid} for pid in range(20)]
+    detail = found(processes=live)["processes"].detail
+
+    assert detail.startswith("20 live: web:0, web:1,")
+    assert detail.endswith("web:7, ...")
+
+
+def test_a_reader_asks_the_database_itself(pg):
+    async def story(desk):
+        reader = PostgresReader(pg.url, clock=pg.clock)
+        checks = {one.check: one for one in reader.findings()}
+        reader.close()
+        assert checks["processes"].detail.startswith("1 live: ")
+        assert checks["clocks"].result == "warn"  # the test's clock stands elsewhere
+        assert checks["durability"].result == checks["bloat"].result == "ok"
+        assert checks["database role"].result == "warn"
+
+    pg.play(story)
+
+
+def test_a_database_without_a_store_says_that_there_is_none_yet(postgres_server):
+    with psycopg.connect(postgres_server.format("postgres")) as connection:
+        made = connection.execute("select to_regclass('hardpoint.meta')").fetchone()
+    assert made == (None,)
+    with pytest.raises(NoStoreYetError, match="no server has made it yet"):
+        PostgresReader(postgres_server.format("postgres"))
