@@ -47,7 +47,9 @@ class Shop:
 
 def signed(name: str, kind: str = "paid") -> tuple[bytes, list[tuple[bytes, bytes]]]:
     body = json.dumps({"type": kind}).encode()
-    headers = scheme("standard", secrets=[SECRET]).sign(body, now=time.time(), event_id=name)
+    headers = scheme("standard", secrets=[SECRET]).sign(
+        body, now=time.time(), event_id=name, event_type=kind
+    )
     return body, [(key.lower().encode(), value.encode()) for key, value in headers]
 
 

@@ -120,7 +120,9 @@ class Vendor:
 
     def _delivered(self, number: int, kind: str) -> bool:
         body = json.dumps({"type": kind, "number": number}).encode()
-        headers = dict(self._scheme.sign(body, now=time.time(), event_id=f"msg_{number}"))
+        headers = dict(
+            self._scheme.sign(body, now=time.time(), event_id=f"msg_{number}", event_type=kind)
+        )
         status = post(self._port, "/hooks/webhooks/shop", body, headers)
         self.refused[status] += status not in {0, 200}
         return status == 200

@@ -16,6 +16,7 @@ ABOUT_FILES = (
     "a_handler_that_cancels_every_task_is_suspect",
     "a_hub_that_received_nothing_opens_its_store",
     "a_source_that_is_added_is_handled_though",
+    "a_reload_that_drops_a_source_with_handlers",
     "what_a_scheme_refuses",
 )
 
