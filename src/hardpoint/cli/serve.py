@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from hardpoint.cli.apps import hub_of
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.options import CONFIG, Json, commands, terminal_of
+from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.hub import Hub
 from hardpoint.service.server import Ready, Server
@@ -83,15 +85,6 @@ def serve(
     hub = _hub(application, config)
     # Once more, whatever the application's modules have set.
     hub.listeners.add(configure(terminal.stderr, json=lines))
-
-    def ready(told: Ready) -> None:
-        data = {"url": told.url, "admin_url": told.admin_url, "pid": told.pid}
-        start = told.url if uds is None else ""
-        sources = [f"  POST {start}/webhooks/{name}" for name in hub.settings.webhooks]
-        where = "" if uds is None else f" at {told.url}"
-        title = f"hardpoint takes webhooks{where}, admin at {told.admin_url}"
-        terminal.show(data, title, *sources)
-
     server = Server(
         hub,
         host=host,
@@ -102,10 +95,19 @@ def serve(
         admin_port=admin_port,
         force_admin=force_admin,
         hangup_stops=on_a_terminal(),
-        ready=ready,
+        ready=partial(_tell, terminal, hub, uds),
     )
     run(server)
     return Exit.OK
+
+
+def _tell(terminal: Terminal, hub: Hub, uds: Path | None, told: Ready) -> None:
+    data = {"url": told.url, "admin_url": told.admin_url, "pid": told.pid}
+    start = told.url if uds is None else ""
+    sources = [f"  POST {start}/webhooks/{name}" for name in hub.settings.webhooks]
+    where = "" if uds is None else f" at {told.url}"
+    title = f"hardpoint takes webhooks{where}, admin at {told.admin_url}"
+    terminal.show(data, title, *sources)
 
 
 def _port() -> int:
