@@ -5,20 +5,14 @@ from typing import Annotated
 
 import typer
 
-from hardpoint.cli.changes import ChangeOption, carry_out
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.looking import found, shortened, store_of, whole
 from hardpoint.cli.options import (
     CONFIG,
     BeforeFilter,
     Config,
-    DryRunOption,
-    ForceOption,
-    HandlerOption,
-    Identifiers,
     Json,
     LimitOption,
-    ManyOption,
     SinceFilter,
     SourceFilter,
     StateFilter,
@@ -26,9 +20,10 @@ from hardpoint.cli.options import (
     commands,
     terminal_of,
 )
-from hardpoint.cli.selection import EventSearch, noted, place, place_text, since_when
+from hardpoint.cli.selection import place, place_text, since_when
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal
+from hardpoint.cli.verbs import Verbs
 from hardpoint.cli.views import (
     event_data,
     event_list,
@@ -128,86 +123,25 @@ def show(
     return Exit.OK
 
 
-@app.command()
-def retry(
-    context: typer.Context,
-    identifiers: Identifiers = None,
-    *,
-    config: Config = CONFIG,
-    handler: HandlerOption = None,
-    source: SourceFilter = None,
-    event_type: TypeFilter = None,
-    state: StateFilter = None,
-    since: SinceFilter = None,
-    before: BeforeFilter = None,
-    limit: ManyOption = None,
-    dry_run: DryRunOption = False,
-    json: Json = False,
-) -> int:
-    """Run waiting jobs now, and dead letters again.
+_verbs = Verbs(letters=False)
+
+app.command(
+    help="""Run waiting jobs now, and dead letters again.
 
     Name events, or say which ones by options: dead ones then, unless --state says otherwise. For a
     job in needs_reconcile it means that you have looked at the provider: a call that cannot be
     found there is made again.
     """
-    change = ChangeOption(action="retry", handler=handler, dry_run=dry_run)
-    search = EventSearch(
-        source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
-    )
-    return carry_out(terminal_of(context, json=json), config, identifiers, search, change)
-
-
-@app.command()
-def replay(
-    context: typer.Context,
-    identifiers: Identifiers = None,
-    *,
-    config: Config = CONFIG,
-    handler: HandlerOption = None,
-    force: ForceOption = False,
-    source: SourceFilter = None,
-    event_type: TypeFilter = None,
-    state: StateFilter = None,
-    since: SinceFilter = None,
-    before: BeforeFilter = None,
-    limit: ManyOption = None,
-    dry_run: DryRunOption = False,
-    json: Json = False,
-) -> int:
-    """Handle events again, by one handler or by all that match now.
+)(_verbs.retry)
+app.command(
+    help="""Handle events again, by one handler or by all that match now.
 
     Name events, or say which ones by options. One that cannot be replayed is passed over then.
     """
-    change = ChangeOption(action="replay", handler=handler, force=force, dry_run=dry_run)
-    search = EventSearch(
-        source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
-    )
-    return carry_out(terminal_of(context, json=json), config, identifiers, search, change)
-
-
-@app.command()
-def resolve(
-    context: typer.Context,
-    identifiers: Identifiers = None,
-    *,
-    note: Annotated[str, typer.Option(help="What you found or did, for the record.")],
-    config: Config = CONFIG,
-    handler: HandlerOption = None,
-    source: SourceFilter = None,
-    event_type: TypeFilter = None,
-    state: StateFilter = None,
-    since: SinceFilter = None,
-    before: BeforeFilter = None,
-    limit: ManyOption = None,
-    dry_run: DryRunOption = False,
-    json: Json = False,
-) -> int:
-    """Close dead, parked or waiting jobs without running them.
+)(_verbs.replay)
+app.command(
+    help="""Close dead, parked or waiting jobs without running them.
 
     Name events, or say which ones by options: dead ones then, unless --state says otherwise.
     """
-    change = ChangeOption(action="resolve", handler=handler, note=noted(note), dry_run=dry_run)
-    search = EventSearch(
-        source=source, event_type=event_type, state=state, since=since, before=before, limit=limit
-    )
-    return carry_out(terminal_of(context, json=json), config, identifiers, search, change)
+)(_verbs.resolve)
