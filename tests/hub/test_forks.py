@@ -3,43 +3,11 @@
 import asyncio
 import os
 import sys
-import time
 
 import pytest
 
 from hardpoint.core.forks import CAME_BACK
-from hardpoint.hub.hub import Hub
 from hardpoint.webhooks.attempts import HandlerFinished
-from hardpoint.webhooks.verification import scheme
-
-CONFIGURATION = """
-[store]
-url = "sqlite:events.db"
-[webhooks.shop]
-provider = "stripe"
-secrets = ["env:HOOK"]
-"""
-BODY = b'{"id": "evt_1", "type": "paid"}'
-
-
-@pytest.fixture
-def told():
-    return []
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch, told):
-    monkeypatch.setenv("HOOK", "whsec_one")
-    (tmp_path / "hardpoint.toml").write_text(CONFIGURATION)
-    return Hub.load(tmp_path / "hardpoint.toml", listeners=[told.append])
-
-
-def deliver(hub):
-    headers = scheme("stripe", secrets=["whsec_one"]).sign(
-        BODY, now=time.time(), event_id="evt_1", event_type="paid"
-    )
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers]
-    hub.receiver.submit("shop", raw, BODY, lambda _: None)
 
 
 async def code_of(children):
@@ -50,15 +18,20 @@ async def code_of(children):
     return os.waitstatus_to_exitcode(status)
 
 
-async def handled(hub, told, children):
+@pytest.fixture
+def handled(hub, deliver, told):
     """How the child of a handler ended, and the attempt."""
-    async with hub:
-        deliver(hub)
-        code = await code_of(children)
-        async with asyncio.timeout(60):
-            while not (finished := [one for one in told if isinstance(one, HandlerFinished)]):
-                await asyncio.sleep(0.002)
-    return code, [one.outcome.value for one in finished]
+
+    async def handled(children):
+        async with hub:
+            deliver()
+            code = await code_of(children)
+            async with asyncio.timeout(60):
+                while not (finished := [one for one in told if isinstance(one, HandlerFinished)]):
+                    await asyncio.sleep(0.002)
+        return code, [one.outcome.value for one in finished]
+
+    return handled
 
 
 def returns():
@@ -82,7 +55,9 @@ CODES = {returns: CAME_BACK, exits: 0, fails: CAME_BACK, gives_up: 1}
 
 @pytest.mark.parametrize("then", CODES)
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_handler_that_forks_has_one_attempt_and_one_process(hub, told, capfd, then, asynchronous):
+def test_a_handler_that_forks_has_one_attempt_and_one_process(
+    hub, handled, capfd, then, asynchronous
+):
     children, code = [], CODES[then]
 
     def fork():
@@ -99,7 +74,7 @@ def test_a_handler_that_forks_has_one_attempt_and_one_process(hub, told, capfd, 
         fork()
 
     hub.on("shop")(in_the_loop if asynchronous else in_a_thread)
-    assert asyncio.run(handled(hub, told, children)) == (code, ["done"])
+    assert asyncio.run(handled(children)) == (code, ["done"])
     assert ("the child came back" in capfd.readouterr().err) == (code == CAME_BACK)
 
 

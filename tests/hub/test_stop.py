@@ -5,44 +5,13 @@ import time
 
 import pytest
 
-from hardpoint.hub.hub import Hub
 from hardpoint.webhooks.attempts import HandlerFinished
-from hardpoint.webhooks.verification import scheme
-
-CONFIGURATION = """
-[store]
-url = "sqlite:events.db"
-[webhooks.shop]
-provider = "stripe"
-secrets = ["env:HOOK"]
-"""
-BODY = b'{"id": "evt_1", "type": "paid"}'
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     for module in ("calling", "worker"):
         monkeypatch.setattr(f"hardpoint.webhooks.{module}.CANCEL_SECONDS", 0.05)
-
-
-@pytest.fixture
-def told():
-    return []
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch, told):
-    monkeypatch.setenv("HOOK", "whsec_one")
-    (tmp_path / "hardpoint.toml").write_text(CONFIGURATION)
-    return Hub.load(tmp_path / "hardpoint.toml", listeners=[told.append])
-
-
-def deliver(hub):
-    headers = scheme("stripe", secrets=["whsec_one"]).sign(
-        BODY, now=time.time(), event_id="evt_1", event_type="paid"
-    )
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers]
-    hub.receiver.submit("shop", raw, BODY, lambda _: None)
 
 
 async def until(holds):
@@ -79,7 +48,7 @@ async def defies(heard):
 @pytest.mark.parametrize("handler", [swallows, lingers, defies])
 @pytest.mark.parametrize("timeout", [600, 0.05])
 def test_a_handler_that_heeds_no_cancellation_keeps_neither_hub_nor_loop(
-    hub, told, handler, timeout
+    hub, deliver, told, handler, timeout
 ):
     began, heard = [], []
 
@@ -90,7 +59,7 @@ def test_a_handler_that_heeds_no_cancellation_keeps_neither_hub_nor_loop(
 
     async def scenario():
         async with hub:
-            deliver(hub)
+            deliver()
             await until(lambda: began)
             if timeout < 1:
                 await until(lambda: [one for one in told if isinstance(one, HandlerFinished)])
@@ -103,7 +72,7 @@ def test_a_handler_that_heeds_no_cancellation_keeps_neither_hub_nor_loop(
     assert not hub.store.is_open
 
 
-def test_a_handler_that_stops_the_loop_leaves_a_hub_that_stops_and_starts_again(hub):
+def test_a_handler_that_stops_the_loop_leaves_a_hub_that_stops_and_starts_again(hub, deliver):
     handled = []
 
     @hub.on("shop")
@@ -114,7 +83,7 @@ def test_a_handler_that_stops_the_loop_leaves_a_hub_that_stops_and_starts_again(
 
     async def scenario():
         async with hub:
-            deliver(hub)
+            deliver()
             await asyncio.sleep(60)
 
     with pytest.raises(RuntimeError, match="Event loop stopped"):
