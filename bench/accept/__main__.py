@@ -12,65 +12,26 @@ the database, and handled. The database lies on a real disk: `--folder` says whe
 """
 
 import argparse
-import json
 import os
 import platform
-import shutil
 import statistics
 import sys
-import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.accept.servers import ACCEPT, BARE, ROWS, SECRET, TODAY, Server
-from bench.results import results
+from bench.accept.servers import ACCEPT, BARE, ROWS, TODAY, Server
+from bench.accept.turns import (
+    Round,
+    add_options,
+    best_of,
+    measure,
+    running,
+    scratch,
+    spread_of,
+    told,
+)
 
 BASELINE_FACTOR = 30
-WARM_UP = 0.05
-
-
-@dataclass
-class Round:
-    """One row's turn."""
-
-    cpu_us: float
-    per_second: float
-    p50_ms: float
-    p99_ms: float
-
-
-def post(server: Server, events: int, connections: int, name: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.accept.load", server.url]
-    command += ["--secret", SECRET, "--name", name, "--events", str(events)]
-    command += ["--connections", str(connections)]
-    (result,) = results(command)
-    if result["refused"]:
-        sys.exit(f"{server.row.name} refused {result['refused']} events")
-    server.answered += events
-    return result
-
-
-def turn(server: Server, events: int, connections: int, name: str) -> Round:
-    before = server.cpu_seconds()
-    result = post(server, events, connections, name)
-    server.settle()
-    cpu_us = (server.cpu_seconds() - before) / events * 1e6
-    return Round(cpu_us, result["per_second"], result["p50_ms"], result["p99_ms"])
-
-
-def measure(servers: list[Server], given: argparse.Namespace) -> dict[str, list[Round]]:
-    results: dict[str, list[Round]] = {server.row.name: [] for server in servers}
-    for number in range(-1, given.rounds):
-        for server in servers:
-            events = max(1, int(given.events * server.row.weight))
-            if number < 0:
-                post(server, max(1, int(events * WARM_UP)), given.connections, "warm")
-                continue
-            round_ = turn(server, events, given.connections, f"r{number}_")
-            results[server.row.name].append(round_)
-            print(f"round {number + 1}: {server.row.name}: {round_.cpu_us:.1f} us", file=sys.stderr)
-    return results
 
 
 def sync_ms(folder: Path) -> float:
@@ -88,7 +49,7 @@ def sync_ms(folder: Path) -> float:
 
 def table(results: dict[str, list[Round]]) -> tuple[str, list[str]]:
     """The table, and what misses its target."""
-    best = {name: min(rounds, key=lambda one: one.cpu_us) for name, rounds in results.items()}
+    best = best_of(results)
     bare = best[BARE].cpu_us
     today = best[TODAY].cpu_us if TODAY in best else None
     heads = ("CPU us", 9), ("x bare", 9), ("spread", 8), ("today is", 11), ("per s", 9)
@@ -100,7 +61,7 @@ def table(results: dict[str, list[Round]]) -> tuple[str, list[str]]:
             continue
         one = best[row.name]
         ratio = one.cpu_us / bare
-        spread = statistics.median(each.cpu_us for each in results[row.name]) / one.cpu_us - 1
+        spread = spread_of(results[row.name])
         factor = f"{today / one.cpu_us:9.1f} x" if today else ""
         lines.append(
             f"{row.name:50}{one.cpu_us:9.1f}{ratio:8.2f}x{spread:8.0%}{factor:>11}"
@@ -117,45 +78,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rows", help="only those whose name has one of these words, by commas")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
+    add_options(parser)
     given = parser.parse_args()
     words = given.rows.split(",") if given.rows else [""]
     chosen = [row for row in ROWS if row.name == BARE or any(word in row.name for word in words)]
-    folder = Path(tempfile.mkdtemp(prefix="hardpoint-bench-", dir=given.folder))
     cores = sorted(os.sched_getaffinity(0))
     serving = cores[0] if len(cores) > 1 else None
-    servers = [Server(row, folder / str(number)) for number, row in enumerate(chosen)]
-    try:
+    with scratch(given) as folder:
+        servers = [Server(row, folder / str(number)) for number, row in enumerate(chosen)]
         disk = sync_ms(folder)
-        for server in servers:
-            server.start(serving)
-        if serving is not None:
-            os.sched_setaffinity(0, set(cores[1:]))
-        results = measure(servers, given)
-        for server in servers:
-            server.stop()
-    finally:
-        for server in servers:
-            if server.process is not None:
-                server.process.kill()
-                server.process.wait()
-        shutil.rmtree(folder)
+        with running(servers, serving):
+            if serving is not None:
+                os.sched_setaffinity(0, set(cores[1:]))
+            results = measure(servers, given)
     text, missed = table(results)
     print(
         f"Python {platform.python_version()} {platform.machine()}, {len(cores)} cores, "
         f"{given.connections} connections, fdatasync of 4 KiB {disk:.2f} ms; best of "
         f"{given.rounds} rounds\n{text}"
     )
-    if given.json:
-        rows = {name: [asdict(one) for one in rounds] for name, rounds in results.items()}
-        given.json.write_text(json.dumps({"fdatasync_ms": disk, "rows": rows}, indent=1))
-    for miss in missed:
-        print(f"missed: {miss}")
-    return 1 if given.check and missed else 0
+    return told(given, results, missed, fdatasync_ms=disk)
 
 
 if __name__ == "__main__":
