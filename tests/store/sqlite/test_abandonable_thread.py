@@ -115,6 +115,25 @@ def test_one_that_had_no_time_left_is_tried_again_with_all_of_it(short):
     short.play(story)
 
 
+def test_one_that_finds_no_time_left_is_not_called_in_vain(short):
+    """A call that cannot be waited for would leave its thread behind, and be made once more."""
+    threads = []
+
+    def spend(tx):
+        short.clock.advance(0.25)
+        threads.append(threading.current_thread())
+
+    async def story(desk):
+        await with_orders(desk)
+        leases = await desk.leases(2)
+        ends = [desk.complete(lease, writes=(spend,)) for lease in leases]
+        assert await desk.grouped(*ends) == [Completed.RECORDED] * 2
+
+    short.play(story)
+    first, second = threads
+    assert first is second
+
+
 def test_one_that_had_too_little_time_left_is_judged_only_with_all_of_it(short):
     sleeper = Sleeper()
 
