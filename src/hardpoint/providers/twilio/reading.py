@@ -15,6 +15,7 @@ from hardpoint.sms.types import (
     SmsConsent,
     SmsEvent,
 )
+from hardpoint.webhooks.forms import FORM_FIELDS_MAX
 
 _TRIAL = "Sent from your Twilio trial account - "
 """What a trial account puts before every text."""
@@ -81,13 +82,13 @@ def event(body: bytes) -> SmsEvent | None:
     """
     if body.startswith(_JSON):
         return None  # an event stream's; the port reads callbacks
-    form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=wire.FIELDS_MAX))
+    form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX))
     if "MessageSid" not in form:
         return None
     if "MessageStatus" in form:
         return _changed(msgspec.convert(form, wire.StatusCallback))
     media = [
-        form[name] for number in range(wire.FIELDS_MAX) if (name := f"MediaUrl{number}") in form
+        form[name] for number in range(FORM_FIELDS_MAX) if (name := f"MediaUrl{number}") in form
     ]
     return _received(msgspec.convert(form, wire.Inbound), media)
 

@@ -7,22 +7,15 @@ any body has something that is signed, and no parser can disagree with us before
 import hashlib
 import hmac
 import re
-from binascii import a2b_qp
 from typing import final
 from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError, MalformedRequestError
-from hardpoint.providers.twilio.wire import FIELDS_MAX
-
-FORM_BYTES_MAX = 128 * 1024
-"""A text of 1600 signs takes 20 KB at most; what add-ons say comes on top."""
+from hardpoint.webhooks.forms import FormField
 
 _JSON = (b"{", b"[")
 _PORTS = {"https": "443", "http": "80"}
-_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _HASH = re.compile(r"(?:^|&)bodySHA256=([0-9A-Fa-f]*)(?=&|$)", re.ASCII)
-
-Field = tuple[bytes, bytes]
 
 
 @final
@@ -85,40 +78,12 @@ class SignedAddress:
         return tuple(base + written for base in self._bases)
 
 
-def form(body: bytes) -> list[Field]:
-    """A form's names and values, decoded. All of it is linear and in C: anyone may send it.
-
-    Raises:
-        MalformedRequestError: larger than `FORM_BYTES_MAX`, more than `FIELDS_MAX` parameters, or
-            a `%` that starts no escape, as no sender's does.
-    """
-    if len(body) > FORM_BYTES_MAX:
-        raise MalformedRequestError(f"the form has more than {FORM_BYTES_MAX} bytes")
-    if body.count(b"&") >= FIELDS_MAX:
-        raise MalformedRequestError(f"the form has more than {FIELDS_MAX} parameters")
-    if _BROKEN.search(body):
-        raise MalformedRequestError("the form holds a % that starts no escape")
-    fields: list[Field] = []
-    for piece in body.replace(b"+", b" ").split(b"&"):
-        if piece:
-            name, _, value = piece.partition(b"=")
-            fields.append((_plain(name), _plain(value)))
-    return fields
-
-
-def _plain(text: bytes) -> bytes:
-    """Without escapes: quoted-printable is the same with another sign before the digits."""
-    if b"%" not in text:
-        return text
-    return a2b_qp(text.replace(b"=", b"%3D").replace(b"%", b"="))
-
-
 def is_json(body: bytes) -> bool:
     """Whether a body is JSON; it says so itself, for the content type is not signed."""
     return body.startswith(_JSON)
 
 
-def parameters(fields: list[Field]) -> bytes:
+def parameters(fields: list[FormField]) -> bytes:
     """Names and values as they are signed: sorted, each pair once, nothing between them."""
     return b"".join(name + value for name, value in sorted(set(fields)))
 

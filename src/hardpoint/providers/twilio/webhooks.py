@@ -14,7 +14,7 @@ import msgspec
 
 from hardpoint.core.errors import MalformedRequestError, SignatureMismatchError
 from hardpoint.core.secrets import Secret
-from hardpoint.providers.twilio.signing import Field, SignedAddress, form, is_json, parameters
+from hardpoint.providers.twilio.signing import SignedAddress, is_json, parameters
 from hardpoint.webhooks.envelopes import (
     Name,
     OptionalName,
@@ -24,6 +24,7 @@ from hardpoint.webhooks.envelopes import (
     open_batch,
     open_envelope,
 )
+from hardpoint.webhooks.forms import FormField, form_fields, form_texts
 from hardpoint.webhooks.grammar import OneSignature, in_base64
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, HmacScheme
 from hardpoint.webhooks.signatures import HmacKey, Unfit, matching_key
@@ -32,7 +33,7 @@ from hardpoint.webhooks.verification import Coverage, Notification, Verified, We
 _SETTINGS = b"x-twilio-webhooks-signature-settings"
 _TOKEN = b"i-twilio-idempotency-token"
 _REFUSAL_US = 30.0
-_Signed = tuple[list[Field], bytes | None]
+_Signed = tuple[list[FormField], bytes | None]
 """A form's parameters, and the hash of what is signed of them."""
 _FIX = "Copy the auth token from the console"
 _NAMING = frozenset(
@@ -117,7 +118,7 @@ class TwilioWebhooks(HmacScheme):
             # A key that is shared for SHA-256 must never be tried as an auth token, nor this as it.
             raise MalformedRequestError("the signature is by a shared key, and we hold none")
         json = is_json(request.body)
-        fields = [] if json else form(request.body)
+        fields = [] if json else form_fields(request.body)
         signed = parameters(fields)
         addresses = self._address.signed(request.url, request.body)
         for address in addresses:
@@ -129,7 +130,7 @@ class TwilioWebhooks(HmacScheme):
 
     def clue(self, request: WebhookRequest) -> str | None:
         """Whose it is, and what is compared."""
-        fields = {} if is_json(request.body) else dict(form(request.body))
+        fields = {} if is_json(request.body) else dict(form_fields(request.body))
         account = fields.get(b"AccountSid", b"")
         whose = f"Account {account.decode()} sent it; " if _PLAIN.fullmatch(account) else ""
         return f"{whose}is url as it is set at Twilio, and the secret that account's auth token?"
@@ -140,7 +141,7 @@ class TwilioWebhooks(HmacScheme):
         """The signature by the newest secret, and the id in the header that stays the same."""
         del now, event_type
         address = self._address.signed("", body)[0]
-        signed = b"" if is_json(body) else parameters(form(body))
+        signed = b"" if is_json(body) else parameters(form_fields(body))
         written = self.grammar.write(self._signatures(address, signed), b"")
         return [*written, ("I-Twilio-Idempotency-Token", event_id)]
 
@@ -165,9 +166,9 @@ def _read(item: bytes, own: bytes | None) -> Notification:
     return named(one.id or "", one.type or "", one.data.account_sid, body=own)
 
 
-def _told(fields: list[Field], token: bytes | None) -> Notification:
+def _told(fields: list[FormField], token: bytes | None) -> Notification:
     """What a form tells: `message.delivered` of a message, `call.completed` of a call."""
-    said = _texts(fields)
+    said = form_texts(fields, _NAMING)
     identifier = "" if token is None else token.decode("latin-1")
     event_type = said.get("EventType") or "form"
     if sid := said.get("MessageSid"):
@@ -185,18 +186,3 @@ def _told(fields: list[Field], token: bytes | None) -> Notification:
     for name in (identifier, event_type, account or ""):
         check_name(name)
     return Notification(id=identifier, type=event_type, account=account or None, asserted=True)
-
-
-def _texts(fields: list[Field]) -> dict[str, str]:
-    """The parameters we go by; another parser may take the first of two, we the last."""
-    try:
-        b"\0".join([b"\0".join(field) for field in fields]).decode()
-    except UnicodeDecodeError:
-        raise Unreadable("the form is not UTF-8") from None
-    texts: dict[str, str] = {}
-    for field, value in fields:
-        if field in _NAMING:
-            name, text = field.decode(), value.decode()
-            if texts.setdefault(name, text) != text:
-                raise Unreadable(f"{name} stands twice, with different values")
-    return texts

@@ -5,9 +5,6 @@ import msgspec
 from hardpoint.http.errors import Problem
 from hardpoint.http.messages import Response
 
-FIELDS_MAX = 256
-"""Parameters of a form; Twilio sends about 30."""
-
 
 class Message(msgspec.Struct):
     """A message; counts are texts, times are of RFC 2822."""
