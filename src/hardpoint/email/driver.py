@@ -24,9 +24,17 @@ class EmailCapability(StrEnum):
 
 
 class EmailDriver(Driver, Protocol):
-    """A provider's emails. Ids are the provider's own.
+    """A provider's emails. Ids are the provider's own, without a connection.
+
+    The port has checked every argument against the capabilities: addresses and headers hold nothing
+    that could add a header. `message_bytes` counts texts and attachments as they are sent, base64
+    included.
 
     Limits read by the port: `recipients`, `message_bytes`, `attachments`, `metadata_bytes`.
+
+    Raises (every verb):
+        ProviderError: what the provider's table of errors has for a refusal. Where the answer is
+            lost or cannot be read, an error whose `outcome_known` is False.
     """
 
     @property

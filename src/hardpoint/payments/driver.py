@@ -31,19 +31,32 @@ class PaymentCapability(StrEnum):
 
 
 class PaymentDriver(Driver, Protocol):
-    """A provider's payments. Ids are the provider's own; keys fit its length.
+    """A provider's payments. Ids are the provider's own, without a connection.
+
+    The port has checked every argument against the capabilities, and cut or derived the key to
+    `key_length_max` characters. `extra` is this provider's own part, passed on by
+    `hardpoint.provider.merged`. Times are Unix seconds, amounts `Money`.
 
     Limits read by the port: `metadata_keys`, `metadata_key_characters`,
     `metadata_value_characters`, `reference_characters`, `description_characters`.
+
+    Raises (every verb):
+        ProviderError: what the provider's table of errors has for a refusal. Where the answer is
+            lost or cannot be read, an error whose `outcome_known` is False.
     """
 
     @property
     def money(self) -> MinorUnits:
-        """How it counts money, and which currencies it takes."""
+        """Which currencies it takes, and how many of its minor units an amount is."""
         ...
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
-        """Create it; with a method, confirm it at once."""
+        """Create it; with a payment method, confirm it at once.
+
+        Raises:
+            DeclinedError: it was created, and the try to pay was declined.
+            IdempotencyConflictError: the key was used with other arguments.
+        """
         ...
 
     async def confirm_payment(
@@ -55,17 +68,30 @@ class PaymentDriver(Driver, Protocol):
         extra: Mapping[str, object],
         idempotency_key: str,
     ) -> Payment:
-        """Try to pay."""
+        """Try to pay; with a method, by that one in place of the payment's own.
+
+        Raises:
+            DeclinedError: the payment stays open.
+            ConflictError: its status does not allow it.
+        """
         ...
 
     async def capture(
         self, payment_id: str, amount: Money | None, *, idempotency_key: str
     ) -> Payment:
-        """Take what is reserved, or a part of it and let go of the rest."""
+        """Take all that is reserved (None), or this much of it and let go of the rest.
+
+        Raises:
+            ConflictError: the payment's status does not allow it.
+        """
         ...
 
     async def void(self, payment_id: str, *, idempotency_key: str) -> Payment:
-        """Let go of it before it is taken."""
+        """Let go of it before money is taken.
+
+        Raises:
+            ConflictError: it was taken, or let go of before.
+        """
         ...
 
     async def refund(
@@ -76,17 +102,35 @@ class PaymentDriver(Driver, Protocol):
         reason: RefundReason | None,
         idempotency_key: str,
     ) -> Refund:
-        """Give back all that is left, or a part."""
+        """Give back all that is left (None), or this much of it.
+
+        Raises:
+            ConflictError: nothing is left, or nothing was taken.
+        """
         ...
 
     async def get_payment(self, payment_id: str) -> Payment:
-        """Read it."""
+        """Read it.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
         ...
 
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
-        """A page of the payments created since a time in Unix seconds."""
+        """A page of the payments created since a time, newest first.
+
+        Args:
+            since: Unix seconds.
+            cursor: of the page before; None for the first.
+        """
         ...
 
     def parse_event(self, body: bytes) -> PaymentEvent | None:
-        """What a verified webhook's body says; None when it is about something else."""
+        """What a verified webhook's body says; None when it is about something else.
+
+        Raises:
+            ValueError, RecursionError, InvalidRequestError: it is about a payment, in no shape we
+                know.
+        """
         ...

@@ -19,9 +19,16 @@ class SmsCapability(StrEnum):
 
 
 class SmsDriver(Driver, Protocol):
-    """A provider's messages. Ids are the provider's own; numbers are E.164.
+    """A provider's messages. Ids are the provider's own, without a connection; numbers are E.164.
+
+    The port has checked every argument against the capabilities, and asked the suppressions. Times
+    are Unix seconds.
 
     Limits read by the port: `text_characters`, `media_items`.
+
+    Raises (every verb):
+        ProviderError: what the provider's table of errors has for a refusal. Where the answer is
+            lost or cannot be read, an error whose `outcome_known` is False.
     """
 
     @property
@@ -30,7 +37,7 @@ class SmsDriver(Driver, Protocol):
         ...
 
     async def send(self, new: NewMessage, *, idempotency_key: str) -> Message:
-        """Hand it over to be sent.
+        """Hand it over to be sent; its status tells no more than that it was taken.
 
         Raises:
             OptedOutError: the recipient does not want it.
@@ -38,13 +45,27 @@ class SmsDriver(Driver, Protocol):
         ...
 
     async def get_message(self, message_id: str) -> Message:
-        """Read it."""
+        """Read it.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
         ...
 
     async def list_messages(self, *, to: str, since: float, cursor: str | None) -> MessagePage:
-        """A page of the messages to a number, newest first, at least back to `since`."""
+        """A page of the messages to a number, newest first, at least back to `since`.
+
+        Args:
+            to: the number.
+            since: Unix seconds.
+            cursor: of the page before; None for the first.
+        """
         ...
 
     def parse_event(self, body: bytes) -> SmsEvent | None:
-        """What a verified webhook's body says; None when it is about something else."""
+        """What a verified webhook's body says; None when it is about something else.
+
+        Raises:
+            ValueError, RecursionError: it is about a message, in no shape we know.
+        """
         ...
