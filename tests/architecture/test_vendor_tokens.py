@@ -16,7 +16,8 @@ EXEMPT = ("demo", "sync", "resilience/recognition.py")
 """The demo tells a story about one vendor; `sync` is generated; the clients that users' own code
 calls, vendors' SDKs among them, are known by the names of their classes."""
 
-ALGORITHM = {"http/sigv4.py": ("aws4-hmac-sha256", "aws4_request", '"aws4{', "x-amz-")}
+_WORDS = ("aws4-hmac-sha256", "aws4_request", '"aws4{', "x-amz-", "xamzcontentsha256mismatch")
+ALGORITHM = {"http/sigv4.py": _WORDS, "fakes/sigv4.py": _WORDS}
 """The words of an algorithm that several vendors take, though one of them has named it."""
 
 

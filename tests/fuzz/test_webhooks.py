@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -9,9 +10,8 @@ import pytest
 from hardpoint.core.errors import UnexpectedResponseError, WebhookError
 from hardpoint.core.providers import provider, provider_names
 from hardpoint.http.errors import RETRY_AFTER_SECONDS_MAX, retry_after
-from hardpoint.providers.aws.wire import UnreadableError
+from hardpoint.http.xml_api import XmlUnreadableError
 from hardpoint.providers.aws.wire import info as s3_info
-from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.providers.twilio.reading import _seconds as twilio_seconds
 from hardpoint.webhooks import Verified, WebhookRequest, scheme
 from hardpoint.webhooks.verification import PROTOCOLS
@@ -38,12 +38,14 @@ BODIES = [
     b"{}",
     b"",
 ]
+PROVIDERS = Path(__file__).parents[1] / "providers"
 SCHEMES = {
     "standard": ("whsec_" + b64encode(b"k" * 24).decode(), {}),
-    "stripe": ("whsec_test", {}),
-    "github": ("secret", {}),
-    "sendgrid": (PRIVATE_KEY, {}),
-    "twilio": ("f" * 32, {"url": URL}),
+    **{
+        one.parent.name: (said["secret"], said.get("settings", {}))
+        for one in sorted(PROVIDERS.glob("*/signatures.json"))
+        for said in [json.loads(one.read_text())["scheme"]]
+    },
     "hmac": (
         "secret",
         {
@@ -129,5 +131,5 @@ def test_a_date_beyond_all_years_is_no_date_wherever_a_vendor_gives_one():
     assert retry_after({"reset": "9", "date": ENDLESS}, reset="reset") is None
     with pytest.raises(UnexpectedResponseError):
         twilio_seconds(ENDLESS)
-    with pytest.raises(UnreadableError):
+    with pytest.raises(XmlUnreadableError):
         s3_info("key", 1, {"etag": '"1"', "last-modified": ENDLESS})

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hardpoint.core.secrets import Secret
 from hardpoint.http.sigv4 import SigV4Signer
 from hardpoint.providers.aws import S3
-from hardpoint.providers.aws.api import encoded
 from hardpoint.providers.aws.storage import S3Storage
+from hardpoint.providers.aws.wire import encoded
 from hardpoint.runtime.blocking import run
 from hardpoint.storage.types import PostPolicy
 
@@ -207,3 +207,8 @@ def test_a_secret_rotates_without_a_new_signer(monkeypatch):
     after = signer.headers("GET", "https://bucket.example/", (), b"", now=NOW)
     assert dict(before)["authorization"] != dict(after)["authorization"]
     assert "another" not in repr(after)
+
+
+def test_the_secrets_that_must_not_be_shown_are_told():
+    assert ours().secrets() == (SECRET,)
+    assert ours("token").secrets() == (SECRET, "token")

@@ -1,5 +1,6 @@
 """What reaches a fake vendor and what it answers; a fake is an `App` from one to the other."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -9,6 +10,8 @@ import msgspec
 from hardpoint.fakes.ledger import Ledger
 
 JSON = (("content-type", "application/json"),)
+_BOUNDARY = re.compile(r'multipart/form-data;.*?boundary="?([^";]+)').match
+_PART_NAME = re.compile(r'(?<![a-z])name="([^"]*)"').findall
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,27 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     def form(self) -> list[tuple[str, str]]:
         """The body's names and values."""
         return parse_qsl(self.body.decode(), keep_blank_values=True)
+
+    def upload(self) -> tuple[dict[str, str], bytes | None]:
+        """A form's fields, their names in small letters, and its file (RFC 7578).
+
+        The file is the last part that counts; None where there is none.
+
+        Raises:
+            ValueError: it is no `multipart/form-data`.
+        """
+        found = _BOUNDARY(self.headers.get("content-type", ""))
+        if found is None:
+            raise ValueError("no multipart/form-data")
+        fields: dict[str, str] = {}
+        for part in self.body.split(b"--" + found[1].encode())[1:-1]:
+            head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+            name = "".join(_PART_NAME(head.decode()))
+            content = content.removesuffix(b"\r\n")
+            if name == "file":
+                return fields, content
+            fields[name.lower()] = content.decode()
+        return fields, None
 
     def json(self) -> Any:
         """The body as JSON.

@@ -191,6 +191,11 @@ class SigV4Signer:
         """The signature of a text on that day."""
         return hmac.new(self._key(stamp), text.encode(), hashlib.sha256).hexdigest()
 
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown if the vendor quotes it."""
+        known = (self._secret, self._session_token)
+        return tuple(one.reveal() for one in known if one is not None)
+
     def _scope(self, stamp: str) -> str:
         return f"{stamp[:8]}/{self._region}/{self._service}/aws4_request"
 

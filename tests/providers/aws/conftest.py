@@ -1,18 +1,18 @@
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
 from hardpoint.calls.connection import Connection
-from hardpoint.core.secrets import Secret
 from hardpoint.fakes.server import FakeServer
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import StreamedResponse
-from hardpoint.providers.aws import S3
-from hardpoint.providers.aws.fake import ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY, FakeS3
+from hardpoint.providers.aws.fake import FakeS3
 from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.storage.api import ObjectStore
 from hardpoint.sync.storage import ObjectStore as BlockingStore
+from hardpoint.testing.conformance.served import settings_of
 
 
 @pytest.fixture
@@ -27,18 +27,8 @@ def server(vendor):
 
 
 @pytest.fixture
-def settings(server):
-    def make(**changes):
-        facts = {
-            "bucket": BUCKET,
-            "region": REGION,
-            "access_key_id": ACCESS_KEY_ID,
-            "secret_access_key": Secret.value(SECRET_ACCESS_KEY),
-            "endpoint_url": server.url,
-        }
-        return S3(**(facts | changes))
-
-    return make
+def settings(vendor, server):
+    return partial(settings_of, vendor, endpoint_url=server.url)
 
 
 @pytest.fixture

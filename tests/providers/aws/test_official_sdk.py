@@ -8,11 +8,8 @@ import httpx2
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from hardpoint.core.errors import PreconditionFailedError
-from hardpoint.fakes.messages import Received
 from hardpoint.providers.aws.fake import ACCESS_KEY_ID, BUCKET, REGION, SECRET_ACCESS_KEY
 from hardpoint.providers.aws.storage import PIECE_BYTES
 
@@ -43,7 +40,7 @@ def code_of(caught):
     return caught.value.response["Error"]["Code"]
 
 
-def test_an_object_comes_is_read_copied_and_goes(sdk, store):
+def test_an_object_comes_is_read_copied_and_goes(sdk, store, vendor):
     sdk.put_object(
         Bucket=BUCKET, Key="a/ü +.txt", Body=b"hello", ContentType="text/plain", Metadata={"b": "c"}
     )
@@ -54,6 +51,8 @@ def test_an_object_comes_is_read_copied_and_goes(sdk, store):
     assert (head["ContentLength"], head["ETag"]) == (5, found["ETag"])
     part = sdk.get_object(Bucket=BUCKET, Key="a/ü +.txt", Range="bytes=1-2")
     assert (part["Body"].read(), part["ContentRange"]) == (b"el", "bytes 1-2/5")
+    sdk.put_object(Bucket=BUCKET, Key="a/ü +.txt", Body=b"hello", Metadata={"b": "c"})
+    assert vendor.ledger.count("object") == 1
     copied = sdk.copy_object(
         Bucket=BUCKET, Key="b", CopySource={"Bucket": BUCKET, "Key": "a/ü +.txt"}
     )
@@ -73,6 +72,9 @@ def test_conditions_are_kept(sdk):
             sdk.put_object(Bucket=BUCKET, Key="a", Body=b"2", **condition)
         assert code_of(caught) == "PreconditionFailed"
     sdk.put_object(Bucket=BUCKET, Key="a", Body=b"2", IfMatch=etag)
+    with pytest.raises(ClientError) as caught:
+        sdk.put_object(Bucket=BUCKET, Key="b", Body=b"", IfMatch=etag)
+    assert code_of(caught) == "NoSuchKey"
     with pytest.raises(ClientError) as caught:
         sdk.get_object(Bucket=BUCKET, Key="a", IfMatch=etag)
     assert code_of(caught) == "PreconditionFailed"
@@ -118,15 +120,6 @@ def test_a_list_has_pages_and_folders(sdk, store):
     assert found["KeyCount"] == 4
 
 
-@pytest.mark.rows
-def test_wrong_keys_are_told_apart(server, changes, code):
-    sdk = client(server.url, **changes)
-    with pytest.raises(ClientError) as caught:
-        sdk.put_object(Bucket=BUCKET, Key="a", Body=b"")
-    assert code_of(caught) == code
-    sdk.close()
-
-
 def test_its_signed_addresses_are_taken_and_so_are_ours(sdk, store, server):
     names = {"Bucket": BUCKET, "Key": "a ü"}
     theirs = {
@@ -145,50 +138,7 @@ def test_its_signed_addresses_are_taken_and_so_are_ours(sdk, store, server):
         assert httpx2.put(urls["GET"], content=b"").status_code == 403
 
 
-def test_a_content_type_that_was_signed_has_to_be_sent(store):
-    url = store().sign_url("a", method="PUT", content_type="text/csv")
-    assert httpx2.put(url, content=b"1,2").status_code == 403
-    assert httpx2.put(url, content=b"1", headers={"content-type": "text/plain"}).status_code == 403
-    good = httpx2.put(url, content=b"1,2", headers={"content-type": "text/csv"})
-    assert good.status_code == 200
-    assert store().head("a").content_type == "text/csv"
-
-
-def test_a_signed_address_ends(store, vendor):
-    store().put("a", b"hello")
-    url = store().sign_url("a", expires=60)
-    later = vendor._now() + 61
-    vendor._doorkeeper._now = lambda: later
-    assert httpx2.get(url).status_code == 403
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda url: url.replace("X-Amz-Expires=3600", "X-Amz-Expires=36000"),
-        lambda url: url.replace("X-Amz-Expires=3600", "X-Amz-Expires=0"),
-        lambda url: url.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1"),
-        lambda url: url.replace("SignedHeaders=host", "SignedHeaders=x-none"),
-        lambda url: url.replace("AKIAFAKE", "AKIAOTHER"),
-        lambda url: url.replace("X-Amz-Date=2", "X-Amz-Date=x2"),
-        lambda url: url + "&response-content-encoding=identity",
-    ],
-)
-def test_a_signed_address_that_was_changed_is_refused(store, change):
-    store().put("a", b"hello")
-    assert httpx2.get(change(store().sign_url("a"))).status_code in {400, 403}
-
-
-def post(form, data=b"hello", **changes):
-    fields = {**form["fields"], **changes}
-    return httpx2.post(form["url"], data=fields, files={"file": ("a.txt", data)})
-
-
-def form_of(signed):
-    return {"url": signed.url, "fields": dict(signed.fields)}
-
-
-def forms(sdk, store):
+def test_forms_store_what_they_allow_and_nothing_else(sdk, store):
     theirs = sdk.generate_presigned_post(
         BUCKET,
         "form.txt",
@@ -196,45 +146,15 @@ def forms(sdk, store):
         Conditions=[{"Content-Type": "text/plain"}, ["content-length-range", 1, 10]],
     )
     ours = store().sign_post("form.txt", size_min=1, size_max=10, content_type="text/plain")
-    return theirs, form_of(ours)
-
-
-def test_forms_store_what_they_allow(sdk, store):
-    for form in forms(sdk, store):
-        assert post(form).status_code == 204
+    for url, fields in ((theirs["url"], theirs["fields"]), (ours.url, dict(ours.fields))):
+        too_large = httpx2.post(url, data=fields, files={"file": ("a.txt", b"x" * 11)})
+        assert "<Code>EntityTooLarge</Code>" in too_large.text
+        assert list(store().list()) == []
+        sent = httpx2.post(url, data=fields, files={"file": ("a.txt", b"hello")})
+        assert sent.status_code == 204
         found = store().get("form.txt")
         assert (found.data, found.info.content_type) == (b"hello", "text/plain")
         store().delete("form.txt")
-
-
-@pytest.mark.rows
-def test_forms_store_nothing_else(sdk, store, data, changes, code):
-    for form in forms(sdk, store):
-        reply = post(form, data, **changes)
-        assert f"<Code>{code}</Code>" in reply.text
-        assert list(store().list()) == []
-
-
-def test_a_form_may_allow_a_beginning_and_ends(sdk, store, vendor):
-    form = sdk.generate_presigned_post(
-        BUCKET, "${filename}", Conditions=[["starts-with", "$key", "in/"]], ExpiresIn=60
-    )
-    assert post(form, key="in/a.txt").status_code == 204
-    assert post(form, key="out/a.txt").status_code == 403
-    later = vendor._now() + 61
-    vendor._doorkeeper._now = lambda: later
-    assert post(form, key="in/b.txt").status_code == 403
-    assert [one.key for one in store().list()] == ["in/a.txt"]
-
-
-def test_another_body_than_was_signed_is_refused(store, server, vendor):
-    seen = []
-    answer, vendor.answer = vendor.answer, lambda request: seen.append(request) or answer(request)
-    store().put("a", b"hello")
-    headers = dict(seen[0].headers)
-    changed = Received(method="PUT", target=seen[0].target, headers=headers, body=b"other")
-    assert b"XAmzContentSHA256Mismatch" in answer(changed).body
-    assert store().get("a").data == b"hello"
 
 
 def test_a_form_that_is_none_is_refused(server):
@@ -270,13 +190,3 @@ def test_two_versions_are_told_apart_by_what_the_library_replaced(sdk, store, se
     sdk.put_object(Bucket=BUCKET, Key="a", Body=b"other")
     with pytest.raises(PreconditionFailedError):
         store().put("a", b"mine", if_match=etag)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    header=st.text("AWS4-HMC SHA256=Credential,SignedHeaders;host/0123456789abcdef", max_size=120)
-)
-def test_an_authorization_that_is_none_is_refused(vendor, header):
-    headers = {"host": "x", "authorization": header, "x-amz-date": "20260101T000000Z"}
-    asked = Received(method="GET", target=f"/{BUCKET}/a", headers=headers, body=b"")
-    assert vendor.answer(asked).status in {400, 403}

@@ -16,27 +16,16 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
+from hardpoint.fakes.sigv4 import SIGV4_PARAMETERS, SigV4Doorkeeper
 from hardpoint.fakes.vendors import VendorFacts
+from hardpoint.http.xml_api import XmlDocument
 from hardpoint.providers.aws import wire
-from hardpoint.providers.aws.fake_auth import Doorkeeper, form_of
 from hardpoint.providers.aws.fake_bucket import Bucket, BucketRefusedError, HeldObject
 
 ACCESS_KEY_ID = "AKIAFAKE"
 SECRET_ACCESS_KEY = "fake-secret-access-key"  # noqa: S105 - it opens nothing but this fake
 BUCKET = "fake-bucket"
 REGION = "eu-central-1"
-
-PROOF = frozenset(
-    {
-        "X-Amz-Algorithm",
-        "X-Amz-Credential",
-        "X-Amz-Date",
-        "X-Amz-Expires",
-        "X-Amz-Signature",
-        "X-Amz-SignedHeaders",
-    }
-)
-"""What an address carries that proves itself."""
 
 _XML = ("content-type", "application/xml")
 
@@ -67,7 +56,15 @@ class FakeS3:
         self.bucket = Bucket(self.ledger, now)
         self._now = now
         self._requests = 0
-        self._doorkeeper = Doorkeeper(ACCESS_KEY_ID, Secret.value(SECRET_ACCESS_KEY), REGION, now)
+        self._doorkeeper = SigV4Doorkeeper(
+            ACCESS_KEY_ID,
+            Secret.value(SECRET_ACCESS_KEY),
+            region=REGION,
+            service="s3",
+            path_as_sent=True,
+            refuse=BucketRefusedError,
+            now=now,
+        )
 
     def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse as S3 does."""
@@ -84,7 +81,7 @@ class FakeS3:
     def _routed(self, request: Received) -> FakeReply:
         _, bucket, *rest = urlsplit(request.target).path.split("/", 2)
         key = unquote("".join(rest))
-        query = {name: value for name, value in request.query() if name not in PROOF}
+        query = {name: value for name, value in request.query() if name not in SIGV4_PARAMETERS}
         if bucket == BUCKET and not key and request.method == "POST" and not query:
             return self._posted(request)
         self._doorkeeper.check(request)
@@ -119,7 +116,12 @@ class FakeS3:
 
     def _posted(self, request: Received) -> FakeReply:
         """A browser's form, which proves itself."""
-        fields, data = form_of(request)
+        try:
+            fields, data = request.upload()
+        except ValueError:
+            raise BucketRefusedError("PreconditionFailed", 412) from None
+        if data is None:
+            raise BucketRefusedError("InvalidArgument", 400)
         self._doorkeeper.check_form(fields, len(data), BUCKET)
         held = HeldObject(
             data=data,
@@ -166,7 +168,7 @@ class FakeS3:
         return _document("InitiateMultipartUploadResult", Bucket=BUCKET, Key=key, UploadId=upload)
 
     def _completed(self, key: str, upload: str, request: Received) -> FakeReply:
-        document = wire.Document.read(request.body)
+        document = XmlDocument.read(request.body)
         parts = {int(one.text("PartNumber")): one.text("ETag") for one in document.each("Part")}
         etag = self.bucket.complete(key, upload, parts, request.headers)
         return _document("CompleteMultipartUploadResult", Bucket=BUCKET, Key=key, ETag=etag)

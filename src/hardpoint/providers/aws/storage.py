@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, final
+from urllib.parse import urlsplit
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.effects import Clock
@@ -13,8 +14,10 @@ from hardpoint.core.errors import (
     ProviderError,
 )
 from hardpoint.http.messages import Response, StreamingTransport
+from hardpoint.http.sigv4 import SigV4Signer
+from hardpoint.http.xml_api import XmlApi, XmlUnreadableError
 from hardpoint.providers.aws import S3, wire
-from hardpoint.providers.aws.api import S3Api, encoded
+from hardpoint.providers.aws.errors import ERRORS
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.storage.driver import StorageCapability, Take
 from hardpoint.storage.types import (
@@ -60,14 +63,23 @@ class S3Storage:
         page: int = 1000,
     ) -> None:
         self._page = page
-        self._api = S3Api(transport, settings, clock or SystemClock())
         self._bucket = settings.bucket
+        self._base = settings.base_url
+        self._signer = SigV4Signer(
+            access_key_id=settings.access_key_id,
+            secret_access_key=settings.secret_access_key,
+            session_token=settings.session_token,
+            region=settings.region,
+            service="s3",
+            path_as_sent=True,
+        )
+        self._api = XmlApi(transport, self._signer, ERRORS, clock or SystemClock())
 
     async def put(self, new: NewObject, data: bytes) -> ObjectInfo:
         """Store it whole."""
         headers = (*_described(new), *_conditions(new))
         try:
-            reply = await self._api.send("PUT", self._api.url(new.key), headers=headers, body=data)
+            reply = await self._api.send("PUT", self._url(new.key), headers=headers, body=data)
         except ProviderError as error:
             raise _conditional(new, error) from error
         return self._written(new, self._etag(reply), len(data))
@@ -75,7 +87,7 @@ class S3Storage:
     async def start_upload(self, new: NewObject) -> str:
         """`CreateMultipartUpload`."""
         reply = await self._api.send(
-            "POST", self._api.url(new.key), query=[("uploads", "")], headers=_described(new)
+            "POST", self._url(new.key), query=[("uploads", "")], headers=_described(new)
         )
         upload = self._api.document(reply, "InitiateMultipartUploadResult").text("UploadId")
         if not upload:
@@ -88,7 +100,7 @@ class S3Storage:
         """`UploadPart`."""
         reply = await self._api.send(
             "PUT",
-            self._api.url(new.key),
+            self._url(new.key),
             query=[("partNumber", str(number)), ("uploadId", upload)],
             body=data,
         )
@@ -101,7 +113,7 @@ class S3Storage:
         try:
             reply = await self._api.send(
                 "POST",
-                self._api.url(new.key),
+                self._url(new.key),
                 query=[("uploadId", upload)],
                 headers=(("content-type", "application/xml"), *_conditions(new)),
                 body=wire.completion(receipts),
@@ -124,7 +136,7 @@ class S3Storage:
     async def abort_upload(self, new: NewObject, upload: str) -> None:
         """`AbortMultipartUpload`."""
         try:
-            await self._api.send("DELETE", self._api.url(new.key), query=[("uploadId", upload)])
+            await self._api.send("DELETE", self._url(new.key), query=[("uploadId", upload)])
         except NotFoundError:
             return
 
@@ -145,9 +157,11 @@ class S3Storage:
         headers = [("range", f"bytes={start}-{start + length - 1}")]
         if etag is not None:
             headers.append(("if-match", etag))
-        url, taken = self._api.url(key), 0
+        url, taken = self._url(key), 0
         try:
-            async with self._api.stream("GET", url, _RAW, headers, bytes_max=length) as reply:
+            async with self._api.stream(
+                "GET", url, query=_RAW, headers=headers, bytes_max=length
+            ) as reply:
                 answer = Response(status=reply.status, headers=reply.headers, body=b"")
                 async for some in reply:
                     taken += len(some)
@@ -159,28 +173,28 @@ class S3Storage:
         try:
             whole = answer.headers.get("content-range")
             return wire.info(key, taken if whole is None else wire.size_of(whole), answer.headers)
-        except wire.UnreadableError as error:
+        except XmlUnreadableError as error:
             raise self._api.unexpected(answer) from error
 
     async def head(self, key: str) -> ObjectInfo:
         """`HeadObject`."""
-        reply = await self._api.send("HEAD", self._api.url(key))
+        reply = await self._api.send("HEAD", self._url(key))
         length = reply.headers.get("content-length", "")
         if not length.isdecimal():
             raise self._api.unexpected(reply)
         try:
             return wire.info(key, int(length), reply.headers)
-        except wire.UnreadableError as error:
+        except XmlUnreadableError as error:
             raise self._api.unexpected(reply) from error
 
     async def delete(self, key: str) -> None:
         """`DeleteObject`, which does not tell whether there was one."""
-        await self._api.send("DELETE", self._api.url(key))
+        await self._api.send("DELETE", self._url(key))
 
     async def copy(self, source: str, target: str) -> None:
         """`CopyObject`."""
-        headers = (("x-amz-copy-source", f"/{self._bucket}/{encoded(source)}"),)
-        reply = await self._api.send("PUT", self._api.url(target), headers=headers)
+        headers = (("x-amz-copy-source", f"/{self._bucket}/{wire.encoded(source)}"),)
+        reply = await self._api.send("PUT", self._url(target), headers=headers)
         if not self._api.document(reply, "CopyObjectResult").text("ETag"):
             raise self._api.unexpected(reply)
 
@@ -198,11 +212,11 @@ class S3Storage:
             query.append(("delimiter", delimiter))
         if cursor is not None:
             query.append(("continuation-token", cursor))
-        reply = await self._api.send("GET", self._api.bucket_url, query=query)
+        reply = await self._api.send("GET", self._bucket_url, query=query)
         document = self._api.document(reply, "ListBucketResult")
         try:
             return wire.page(document)
-        except wire.UnreadableError as error:
+        except XmlUnreadableError as error:
             raise self._api.unexpected(reply) from error
 
     async def sign_url(
@@ -210,9 +224,7 @@ class S3Storage:
     ) -> str:
         """A presigned URL; the content type is signed with it, so it must be sent as given."""
         headers = {} if content_type is None else {"content-type": content_type}
-        return self._api.signer.url(
-            method, self._api.url(key), now=now, expires=expires, headers=headers
-        )
+        return self._signer.url(method, self._url(key), now=now, expires=expires, headers=headers)
 
     async def sign_post(self, policy: PostPolicy, *, now: float, expires: int) -> SignedPost:
         """A form with a signed policy."""
@@ -224,8 +236,15 @@ class S3Storage:
             {"key": policy.key},
         ]
         fields = {"key": policy.key, **stored}
-        signed = self._api.signer.post(fields, conditions, now=now, expires=expires)
-        return SignedPost(url=self._api.bucket_url, fields=signed)
+        signed = self._signer.post(fields, conditions, now=now, expires=expires)
+        return SignedPost(url=self._bucket_url, fields=signed)
+
+    def _url(self, key: str) -> str:
+        return f"{self._base}/{wire.encoded(key)}"
+
+    @property
+    def _bucket_url(self) -> str:
+        return self._base if urlsplit(self._base).path else f"{self._base}/"
 
     def _etag(self, reply: Response) -> str:
         etag = reply.headers.get("etag")

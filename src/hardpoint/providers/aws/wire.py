@@ -1,72 +1,28 @@
-"""The XML that S3 speaks: read without namespaces, and without what XML can do to its readers."""
+"""The XML that S3 speaks, and the headers of an object, as the port's values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, final
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
+from hardpoint.http.xml_api import XmlDocument, XmlUnreadableError
 from hardpoint.storage.types import ObjectInfo, ObjectPage, Prefix
-
-if TYPE_CHECKING:
-    from xml.etree import ElementTree as ET
 
 METADATA = "x-amz-meta-"
 
 
-class UnreadableError(Exception):
-    """The document is not one of S3's."""
+def encoded(key: str) -> str:
+    """A key as it stands in a path."""
+    return quote(key, safe="/-_.~")
 
 
-@final
-class Document:
-    """A document's root, and what it holds."""
-
-    def __init__(self, root: "ET.Element") -> None:
-        self._root = root
-        self.name = _local(root)
-
-    @classmethod
-    def read(cls, body: bytes) -> "Document":
-        """Parse one.
-
-        Raises:
-            UnreadableError: no XML, or one that declares types: entities could unfold past any cap.
-        """
-        if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-            raise UnreadableError
-        from xml.etree import ElementTree as ET  # 20 ms, spent by those who read a document
-
-        try:
-            return cls(ET.fromstring(body))  # noqa: S314 - nothing can be declared
-        except (ET.ParseError, ValueError, LookupError) as error:
-            raise UnreadableError from error
-
-    def text(self, name: str) -> str:
-        """The text of a child without the blanks around it, empty where there is none."""
-        return self.whole(name).strip()
-
-    def whole(self, name: str) -> str:
-        """The text of a child as it stands: a key may begin with a blank."""
-        for child in self._root:
-            if _local(child) == name:
-                return child.text or ""
-        return ""
-
-    def each(self, name: str) -> Iterator["Document"]:
-        """The children of that name."""
-        for child in self._root:
-            if _local(child) == name:
-                yield Document(child)
-
-
-def page(document: Document) -> ObjectPage:
+def page(document: XmlDocument) -> ObjectPage:
     """A page of `ListObjectsV2`; objects and prefixes in one order.
 
     With `encoding-type=url` names come as in a form, a blank as `+`; who does not know that leaves
     them as they are, and says so.
 
     Raises:
-        UnreadableError: it is not one.
+        XmlUnreadableError: it is not one.
     """
     decoded = unquote_plus if document.text("EncodingType") == "url" else str
     try:
@@ -80,7 +36,7 @@ def page(document: Document) -> ObjectPage:
             for one in document.each("Contents")
         ]
     except ValueError as error:
-        raise UnreadableError from error
+        raise XmlUnreadableError from error
     entries += [
         Prefix(prefix=decoded(one.whole("Prefix"))) for one in document.each("CommonPrefixes")
     ]
@@ -88,7 +44,7 @@ def page(document: Document) -> ObjectPage:
     more = document.text("IsTruncated") == "true"
     cursor = document.text("NextContinuationToken")
     if more and not cursor:
-        raise UnreadableError
+        raise XmlUnreadableError
     return ObjectPage(entries=tuple(entries), cursor=cursor if more else None)
 
 
@@ -108,7 +64,7 @@ def info(key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
     """An object's facts, from the headers of an answer about it.
 
     Raises:
-        UnreadableError: they are not there.
+        XmlUnreadableError: they are not there.
     """
     from email.utils import parsedate_to_datetime  # 10 ms of import
 
@@ -126,20 +82,16 @@ def info(key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
             },
         )
     except (KeyError, ValueError, OverflowError) as error:
-        raise UnreadableError from error
+        raise XmlUnreadableError from error
 
 
 def size_of(headers_range: str) -> int:
     """The whole size in `Content-Range: bytes 0-99/1234`.
 
     Raises:
-        UnreadableError: it does not say.
+        XmlUnreadableError: it does not say.
     """
     size = headers_range.rpartition("/")[2]
     if not size.isdecimal():
-        raise UnreadableError
+        raise XmlUnreadableError
     return int(size)
-
-
-def _local(element: "ET.Element") -> str:
-    return element.tag.rpartition("}")[2]
