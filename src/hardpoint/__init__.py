@@ -122,6 +122,8 @@ if TYPE_CHECKING:
     from hardpoint.resilience.state import Stats as Stats
     from hardpoint.resilience.streams import OpenStream as OpenStream
     from hardpoint.resilience.timeout import remaining as remaining
+    from hardpoint.runtime.clocks import Cancellable as Cancellable
+    from hardpoint.runtime.clocks import Signal as Signal
     from hardpoint.runtime.clocks import Timekeeper as Timekeeper
     from hardpoint.store.driver import Event as Event
     from hardpoint.store.driver import Transaction as Transaction
@@ -255,7 +257,7 @@ else:
             "hardpoint.resilience.state": ("Keyed", "Stats"),
             "hardpoint.resilience.streams": ("OpenStream",),
             "hardpoint.resilience.timeout": ("remaining",),
-            "hardpoint.runtime.clocks": ("Timekeeper",),
+            "hardpoint.runtime.clocks": ("Cancellable", "Signal", "Timekeeper"),
             "hardpoint.store.driver": ("Event", "Transaction"),
             "hardpoint.store.engine": ("Role",),
             "hardpoint.store.events": (

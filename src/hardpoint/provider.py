@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from hardpoint.fakes.messages import FakeReply as FakeReply
     from hardpoint.fakes.messages import Received as Received
     from hardpoint.fakes.server import FakeServer as FakeServer
+    from hardpoint.fakes.sigv4 import SIGV4_PARAMETERS as SIGV4_PARAMETERS
+    from hardpoint.fakes.sigv4 import SigV4Doorkeeper as SigV4Doorkeeper
     from hardpoint.fakes.vendors import Trigger as Trigger
     from hardpoint.fakes.vendors import VendorFacts as VendorFacts
     from hardpoint.http.arguments import ArgumentPaths as ArgumentPaths
@@ -86,6 +88,10 @@ if TYPE_CHECKING:
     from hardpoint.http.sigv4 import UNSIGNED_PAYLOAD as UNSIGNED_PAYLOAD
     from hardpoint.http.sigv4 import SigV4Signer as SigV4Signer
     from hardpoint.http.wire.trust import Trust as Trust
+    from hardpoint.http.xml_api import RequestSigner as RequestSigner
+    from hardpoint.http.xml_api import XmlApi as XmlApi
+    from hardpoint.http.xml_api import XmlDocument as XmlDocument
+    from hardpoint.http.xml_api import XmlUnreadableError as XmlUnreadableError
     from hardpoint.oauth.catalogue import BodyEncoding as BodyEncoding
     from hardpoint.oauth.catalogue import ClientAuth as ClientAuth
     from hardpoint.oauth.catalogue import Expiry as Expiry
@@ -138,6 +144,11 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.fetched_keys import KeySource as KeySource
     from hardpoint.webhooks.fetched_keys import KeyUnavailableError as KeyUnavailableError
     from hardpoint.webhooks.fetched_keys import UnknownKeyError as UnknownKeyError
+    from hardpoint.webhooks.forms import FORM_BYTES_MAX as FORM_BYTES_MAX
+    from hardpoint.webhooks.forms import FORM_FIELDS_MAX as FORM_FIELDS_MAX
+    from hardpoint.webhooks.forms import FormField as FormField
+    from hardpoint.webhooks.forms import form_fields as form_fields
+    from hardpoint.webhooks.forms import form_texts as form_texts
     from hardpoint.webhooks.grammar import Encoding as Encoding
     from hardpoint.webhooks.grammar import Grammar as Grammar
     from hardpoint.webhooks.grammar import OneSignature as OneSignature
@@ -196,6 +207,7 @@ else:
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.messages": ("App", "FakeReply", "Received"),
             "hardpoint.fakes.server": ("FakeServer",),
+            "hardpoint.fakes.sigv4": ("SIGV4_PARAMETERS", "SigV4Doorkeeper"),
             "hardpoint.fakes.vendors": ("Trigger", "VendorFacts"),
             "hardpoint.http.arguments": ("ArgumentPaths", "without_places"),
             "hardpoint.http.asynchronous": ("AsyncTransport",),
@@ -227,6 +239,12 @@ else:
             "hardpoint.http.redaction": ("redacted", "redacted_url"),
             "hardpoint.http.sigv4": ("SIGV4", "SigV4Signer", "UNSIGNED_PAYLOAD"),
             "hardpoint.http.wire.trust": ("Trust",),
+            "hardpoint.http.xml_api": (
+                "RequestSigner",
+                "XmlApi",
+                "XmlDocument",
+                "XmlUnreadableError",
+            ),
             "hardpoint.oauth.catalogue": (
                 "BodyEncoding",
                 "ClientAuth",
@@ -276,6 +294,13 @@ else:
                 "KeySource",
                 "KeyUnavailableError",
                 "UnknownKeyError",
+            ),
+            "hardpoint.webhooks.forms": (
+                "FORM_BYTES_MAX",
+                "FORM_FIELDS_MAX",
+                "FormField",
+                "form_fields",
+                "form_texts",
             ),
             "hardpoint.webhooks.grammar": (
                 "Encoding",

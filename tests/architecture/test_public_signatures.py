@@ -21,30 +21,26 @@ MODULES = {
     if "sync" not in path.relative_to(SOURCE).parts
 }
 HANDED_ON = {
-    "Answer",  # from the receiver to what is mounted
     "Assembly",  # from a policy to the streams it opens
-    "Authority",  # from the hub to its flows, as are all stores of oauth
+    "Authority",  # from the hub to its flows
     "BodyBudget",  # from the hub to what it mounts, with the receiver
     "Bounds",  # from limits to a transport
-    "Cancellable",  # from a clock to the timer, with the signal
     "CircuitEffects",  # from a policy to its circuit
     "CircuitOutcome",  # from a runner to the circuit
     "CompleteIn",  # from the worker to a job, with its lease
-    "Fetch",  # from the hub to its caches of keys
-    "FlowStore",
-    "HeldCredential",  # from the vault to its flows
-    "Journal",  # from the hub to a connection
-    "Lease",
-    "Receiver",
+    "FlowStore",  # from the hub to its flows: the vault's file is the only one
+    "HeldCredential",  # from the vault to its flows; it holds tokens in the clear
+    "Journal",  # from the hub to a connection: the store's is the only one
+    "Lease",  # from the worker to a job
+    "Receiver",  # from the hub to what it mounts
     "Sandbox",  # from the plugin to the hub it starts
-    "SessionStore",
-    "Signal",
-    "Timing",
-    "VaultTables",
-    "Work",  # from the hub to its vault
-    "WrappingKey",  # from a keyring to the vault
+    "SessionStore",  # from the hub to its sessions: the vault's file is the only one
+    "Timing",  # from the blocking hub to its vault; only tests set another
+    "VaultTables",  # from the hub to its vault: a file's, or a database's
+    "Work",  # from the hub to its vault, of its own way of waiting
+    "WrappingKey",  # from a keyring to the vault; it holds a key in the clear
 }
-"""What goes from one of our names to another: nobody else makes one, or reads it."""
+"""What goes from one of our names to another, and why: nobody else makes one, or reads it."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FOUND = {
     node.name: node

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hardpoint.oauth.flow import FlowRefused as FlowRefused
     from hardpoint.oauth.flows import Flows as Flows
     from hardpoint.oauth.identity import Identity as Identity
+    from hardpoint.oauth.jwks import Fetch as Fetch
     from hardpoint.oauth.jwks import KeyCache as KeyCache
     from hardpoint.oauth.jwks import PublicKey as PublicKey
     from hardpoint.oauth.jwt import Expected as Expected
@@ -85,7 +86,7 @@ else:
             ),
             "hardpoint.oauth.flows": ("Flows",),
             "hardpoint.oauth.identity": ("Identity",),
-            "hardpoint.oauth.jwks": ("KeyCache", "PublicKey"),
+            "hardpoint.oauth.jwks": ("Fetch", "KeyCache", "PublicKey"),
             "hardpoint.oauth.jwt": ("Expected", "Unverified", "unverified", "verified"),
             "hardpoint.oauth.keyring": ("Keyring", "new_key"),
             "hardpoint.oauth.sealing": ("Rotated",),
