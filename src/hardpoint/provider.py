@@ -109,6 +109,10 @@ if TYPE_CHECKING:
     from hardpoint.runtime.effects import Runtime as Runtime
     from hardpoint.storage.keys import checked_content_type as checked_content_type
     from hardpoint.storage.keys import checked_key as checked_key
+    from hardpoint.testing.conformance.chat import ChatConformance as ChatConformance
+    from hardpoint.testing.conformance.chat_subject import ChatRefusals as ChatRefusals
+    from hardpoint.testing.conformance.chat_subject import ChatSeen as ChatSeen
+    from hardpoint.testing.conformance.chat_subject import ChatSubject as ChatSubject
     from hardpoint.testing.conformance.email import EmailConformance as EmailConformance
     from hardpoint.testing.conformance.email_subject import EmailRefusals as EmailRefusals
     from hardpoint.testing.conformance.email_subject import EmailSubject as EmailSubject
@@ -261,6 +265,12 @@ else:
             "hardpoint.runtime.clocks": ("SystemClock",),
             "hardpoint.runtime.effects": ("Caller", "Runtime"),
             "hardpoint.storage.keys": ("checked_content_type", "checked_key"),
+            "hardpoint.testing.conformance.chat": ("ChatConformance",),
+            "hardpoint.testing.conformance.chat_subject": (
+                "ChatRefusals",
+                "ChatSeen",
+                "ChatSubject",
+            ),
             "hardpoint.testing.conformance.email": ("EmailConformance",),
             "hardpoint.testing.conformance.email_subject": ("EmailRefusals", "EmailSubject"),
             "hardpoint.testing.conformance.faults": ("Adapter", "FaultConformance", "FaultRow"),

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from hardpoint.chat.markup import Span
+from hardpoint.chat.types import NewPost
 from hardpoint.core.errors import (
     DeclinedError,
     OutcomeUnknownError,
@@ -29,12 +31,14 @@ from hardpoint.testing.conformance.served import driver_of, settings_of
 
 ANN = Address(email="ann@customer.example")
 NUMBER = "+4917012345678"
+POST = NewPost(key="k", text=(Span(text="hello"),))
 CALLS = {
     "payments": lambda driver: driver.get_payment("pi_1"),
     "sms": lambda driver: driver.send(NewMessage(to=NUMBER, body="hello"), idempotency_key="k"),
     "email": lambda driver: driver.send(
         NewEmail(key="k", from_=ANN, to=(ANN,), subject="Hello", text="hi"), idempotency_key="k"
     ),
+    "chat": lambda driver: driver.post(POST, idempotency_key="k"),
 }
 """By port."""
 VENDORS = [

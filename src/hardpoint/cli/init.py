@@ -73,8 +73,9 @@ def init(
 
 
 def _starter(name: str | None) -> dict[str, str]:
-    """The files of a provider's starter; without a name, of the first provider that has one."""
+    """The files of a provider's starter; without a name, of one that takes payments."""
     manifests = map(manifest_of, provider_names())
+    manifests = sorted(manifests, key=lambda one: "payments" not in one.ports)
     having = {one.name: one.starter for one in manifests if one.starter is not None}
     if name is None:
         name = next(iter(having))

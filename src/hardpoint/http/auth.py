@@ -1,11 +1,14 @@
 """How a request proves who sends it; secrets are read at each use, so that they can rotate."""
 
 import base64
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import Protocol, final
+from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
+from hardpoint.http.limits import checked_url, on_loopback
 
 
 class Authorization(Protocol):
@@ -83,6 +86,72 @@ class Basic:
     def secrets(self) -> Sequence[str]:
         """The secret."""
         return (self._secret.reveal(),)
+
+
+@final
+class SecretAddress:
+    """An address that is itself the credential: a chat's incoming webhook. It adds no headers.
+
+    Args:
+        address: of a path that `form` matches, on one of `hosts`, or on loopback (a fake).
+        hosts: the vendor's.
+        form: of the path.
+        key: the setting's name.
+
+    Raises:
+        ConfigurationError: it is none; the address itself is not repeated.
+    """
+
+    __slots__ = ("_address", "_form", "_key", "hosts")
+
+    def __init__(
+        self, address: Secret, *, hosts: Collection[str], form: re.Pattern[str], key: str
+    ) -> None:
+        self._address = address
+        self.hosts = hosts
+        self._form = form
+        self._key = key
+        self._parts()
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host."""
+        return self._parts()[0]
+
+    def target(self) -> str:
+        """The path, which is the secret."""
+        return self._parts()[1]
+
+    async def headers(self) -> Sequence[tuple[str, str]]:
+        """None."""
+        return ()
+
+    async def rejected(self, headers: Sequence[tuple[str, str]]) -> None:
+        """Nothing: what is configured stays as it is."""
+
+    def permits(self, host: str) -> bool:
+        """The vendor's hosts."""
+        return host in self.hosts
+
+    def secrets(self) -> Sequence[str]:
+        """The address, its path, and the last part of it."""
+        base, path = self._parts()
+        return (base + path, path, path.rpartition("/")[2])
+
+    def _parts(self) -> tuple[str, str]:
+        address = self._address.reveal()
+        try:
+            parts = urlsplit(checked_url(address, key=self._key))
+        except ConfigurationError as error:
+            raise ConfigurationError(self._key, error.problem, fix="Copy it again") from None
+        known = parts.hostname in self.hosts or on_loopback(parts.hostname)
+        if not known or not self._form.fullmatch(parts.path) or parts.query or parts.fragment:
+            raise ConfigurationError(
+                self._key,
+                "is not the address of an incoming webhook",
+                fix="Copy the whole address from the vendor's page",
+            )
+        return f"{parts.scheme}://{parts.netloc}", parts.path
 
 
 def bearer(credential: "Secret | Authorization") -> Authorization:

@@ -24,6 +24,7 @@ class ApiClient:
         hosts: the provider's own hosts.
         authorization: makes the headers that carry the credentials.
         headers: sent with every request, such as a pinned API version.
+        secret_path: the paths are credentials, and are shown nowhere.
 
     Raises:
         ConfigurationError: the base URL is not the provider's, or not one for these credentials.
@@ -37,6 +38,7 @@ class ApiClient:
         hosts: Collection[str],
         authorization: Authorization,
         headers: Sequence[tuple[str, str]] = (),
+        secret_path: bool = False,
     ) -> None:
         host = urlsplit(checked_base_url(base_url, hosts)).hostname
         if not on_loopback(host) and not authorization.permits(host or ""):
@@ -46,7 +48,9 @@ class ApiClient:
         self._transport = transport
         self._base = base_url.rstrip("/")
         self._authorization = authorization
-        self._headers = (("user-agent", USER_AGENT), *headers)
+        named = any(name == "user-agent" for name, _ in headers)
+        self._headers = (*(() if named else (("user-agent", USER_AGENT),)), *headers)
+        self._secret_path = secret_path
 
     async def send(
         self,
@@ -71,6 +75,7 @@ class ApiClient:
                 headers=(*own, *self._headers, *headers),
                 body=body,
                 timeout=timeout,
+                secret_path=self._secret_path,
             )
         )
         if response.status == 401:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from hardpoint.core.errors import InvalidRequestError
-from hardpoint.http.redaction import redacted_url
+from hardpoint.http.redaction import MASK, redacted_url
 
 
 class BodyStream(msgspec.Struct, frozen=True):
@@ -47,6 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         timeout: seconds this request may wait for each step, if less than the transport's own.
         address: an IP address to connect to, or several to try in turn, in place of whatever the
             URL's host resolves to.
+        secret_path: the URL's path is a credential, and is shown nowhere.
     """
 
     method: str
@@ -55,9 +56,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes | BodyStream = b""
     timeout: float | None = None
     address: str | tuple[str, ...] | None = None
+    secret_path: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The URL, as far as logs and errors may have it."""
+        shown = redacted_url(self.url)
+        return f"{'/'.join(shown.split('/')[:3])}/{MASK}" if self.secret_path else shown
 
     def __repr__(self) -> str:
-        return f"Request({self.method} {redacted_url(self.url)}, {len(self.body)} bytes)"
+        return f"Request({self.method} {self.shown}, {len(self.body)} bytes)"
 
 
 @final

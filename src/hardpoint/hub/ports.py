@@ -20,6 +20,7 @@ from hardpoint.runtime.effects import Runtime
 from hardpoint.store.journal import Journal
 
 if TYPE_CHECKING:
+    from hardpoint.chat.api import ChatNotifier
     from hardpoint.email.api import EmailSender
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
@@ -30,6 +31,7 @@ PORTS: Final = {
     "sms": "hardpoint.sms.api:SmsSender",
     "email": "hardpoint.email.api:EmailSender",
     "storage": "hardpoint.storage.api:ObjectStore",
+    "chat": "hardpoint.chat.api:ChatNotifier",
 }
 """Each port, and the portable type that users hold; `CallsOut` has a method for it."""
 
@@ -256,6 +258,10 @@ class CallsOut:
     def storage(self, connection: str) -> "ObjectStore":
         """Keeps files through a connection; see `payments` for its name."""
         return self._ports.get("storage", connection)
+
+    def chat(self, connection: str) -> "ChatNotifier":
+        """Posts to a chat through a connection; see `payments` for its name."""
+        return self._ports.get("chat", connection)
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:

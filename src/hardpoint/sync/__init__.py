@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
+    from hardpoint.sync.chat import ChatNotifier as ChatNotifier
     from hardpoint.sync.email import EmailSender as EmailSender
     from hardpoint.sync.hub import Hub as Hub
     from hardpoint.sync.payments import PaymentGateway as PaymentGateway
@@ -19,6 +20,7 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
+            "hardpoint.sync.chat": ("ChatNotifier",),
             "hardpoint.sync.email": ("EmailSender",),
             "hardpoint.sync.hub": ("Hub",),
             "hardpoint.sync.payments": ("PaymentGateway",),

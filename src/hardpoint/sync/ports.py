@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 from hardpoint.hub.ports import Ports
 
 if TYPE_CHECKING:
+    from hardpoint.sync.chat import ChatNotifier
     from hardpoint.sync.email import EmailSender
     from hardpoint.sync.payments import PaymentGateway
     from hardpoint.sync.sms import SmsSender
@@ -41,3 +42,8 @@ class CallsOut:
         """Keeps files through a connection; see `payments` for its name."""
         from hardpoint.sync.storage import ObjectStore
         return ObjectStore(self._ports.get('storage', connection))
+
+    def chat(self, connection: str) -> 'ChatNotifier':
+        """Posts to a chat through a connection; see `payments` for its name."""
+        from hardpoint.sync.chat import ChatNotifier
+        return ChatNotifier(self._ports.get('chat', connection))

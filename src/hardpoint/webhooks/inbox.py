@@ -28,7 +28,13 @@ from hardpoint.webhooks.fetched_keys import KeyFetch, KeyNeededError, KeyUnavail
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.key_fetching import KeyFetching
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
-from hardpoint.webhooks.verification import Arrival, Notification, Verified, WebhookRequest
+from hardpoint.webhooks.verification import (
+    Arrival,
+    Notification,
+    Reply,
+    Verified,
+    WebhookRequest,
+)
 from hardpoint.webhooks.worker import Worker
 
 
@@ -216,9 +222,10 @@ class Inbox:
             self.refused(source.name, "too_large")
             done(TOO_LARGE)
         elif verified.reply is not None:
-            reply = verified.reply
-            done(Answer(status=reply.status, headers=reply.headers, body=reply.body))
+            done(_answer(verified.reply))
         else:
+            if verified.heard is not None:
+                done = _hearing(_answer(verified.heard), done)
             delivery = VerifiedDelivery(source, request, verified, now, done)
             delivery.store(lambda event, answer: self._store_one(delivery, event, answer))
 
@@ -343,6 +350,15 @@ class _Admission:
 
 _TO_LOOK_AT = frozenset({Stored.CONFLICT, Stored.QUARANTINED})
 _REPEATS = frozenset({Stored.DUPLICATE, Stored.CONFLICT})
+
+
+def _answer(reply: Reply) -> Answer:
+    return Answer(status=reply.status, headers=reply.headers, body=reply.body)
+
+
+def _hearing(stored: Answer, done: Callable[[Answer], None]) -> Callable[[Answer], None]:
+    """Answers so, once all is stored."""
+    return lambda answer: done(stored if answer is STORED else answer)
 
 
 def _leases(event: NewEvent, headers: dict[str, str]) -> list[Lease]:

@@ -165,7 +165,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What a vendor's handshake wants to hear; nothing is stored."""
+    """What a vendor wants to hear: of a handshake, of which nothing is stored, or of an event."""
 
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -183,6 +183,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
         signed_at: Unix seconds, where the scheme signs a time.
         covered: SHA-256 of what is signed, where many bodies may say the same; dedupe then takes it
             for the body's own.
+        heard: what the vendor hears once all is stored, where it is more particular than 200.
     """
 
     events: tuple[Notification, ...] = ()
@@ -191,6 +192,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     key: int = 0
     signed_at: int | None = None
     covered: bytes | None = None
+    heard: Reply | None = None
 
 
 class Scheme(Protocol):

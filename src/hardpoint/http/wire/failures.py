@@ -13,7 +13,6 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.http.messages import Request
-from hardpoint.http.redaction import redacted_url
 from hardpoint.http.wire.incoming import Incoming
 
 UNCONNECTED = (OSError, ValueError, RuntimeError)
@@ -30,7 +29,7 @@ def not_connected(request: Request, error: BaseException | None, why: str = "") 
         error: the cause, if there is one.
         why: in words, where there is none.
     """
-    where = redacted_url(request.url)
+    where = request.shown
     if isinstance(error, ssl.SSLCertVerificationError):
         failure = UnavailableError(f"{where} {_DISTRUSTED}", retryable=False)
     else:
@@ -54,7 +53,7 @@ def no_answer(
     """
     if not sent:
         return not_connected(request, error)
-    where = redacted_url(request.url)
+    where = request.shown
     if answer.refused and answer.status is not None:
         return UnexpectedResponseError(
             f"the answer of {where} {answer.refused}", status=answer.status, outcome_known=False

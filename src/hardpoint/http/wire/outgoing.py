@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.http.limits import checked_url
 from hardpoint.http.messages import BodyStream, Request
-from hardpoint.http.redaction import redacted_url
 
 JOINED_BYTES_MAX = 64 * 1024
 """A body up to this size leaves together with its head, in one piece."""
@@ -166,4 +165,4 @@ def _encoded(head: str) -> bytes | None:
 
 
 def _unsendable(request: Request, what: str) -> InvalidRequestError:
-    return InvalidRequestError(f"not sent to {redacted_url(request.url)}: it has {what}")
+    return InvalidRequestError(f"not sent to {request.shown}: it has {what}")

@@ -1,12 +1,91 @@
-"""Slack: signing in, and apps installed in workspaces."""
+"""Slack: messages, events, signing in, and apps installed in workspaces.
 
+Unit cost: adapter, since it signs people in at two authorization servers, and posts with two kinds
+of credentials; fake, since a message is a structure, of which it checks every part.
+"""
+
+import re
+from dataclasses import dataclass
+
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
+from hardpoint.core.secrets import Secret
+from hardpoint.http.auth import Authorization, SecretAddress
+from hardpoint.http.limits import checked_base_url
 
 PROVIDER = Provider(
     name="slack",
     title="Slack",
     tokens=("slack", "xoxb-", "xoxp-"),
     docs="https://docs.slack.dev/authentication/installing-with-oauth",
+    webhooks="hardpoint.providers.slack.webhooks:SlackWebhooks",
+    samples="hardpoint.providers.slack:samples.json",
+    settings="hardpoint.providers.slack:Slack",
+    ports={"chat": "hardpoint.providers.slack.chat:SlackChat"},
+    errors="hardpoint.providers.slack.errors:ERRORS",
+    fake="hardpoint.providers.slack.fake:FakeSlack",
     login="hardpoint.providers.slack.oauth:LOGIN",
     connect="hardpoint.providers.slack.oauth:CONNECT",
+    starter="hardpoint.providers.slack:starter",
 )
+
+HOST = "slack.com"
+HOSTS = frozenset({HOST, "www.slack.com"})
+UPLOAD_HOST = "files.slack.com"
+_WEBHOOK_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+_WEBHOOK = re.compile(r"/services/[A-Za-z0-9]+/[A-Za-z0-9]+/[A-Za-z0-9]+", re.ASCII)
+_TOKENS = ("xoxb-", "xoxe.xoxb-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slack:
+    """One app in one workspace, or one incoming webhook: give one of the two credentials.
+
+    Args:
+        bot_token: `xoxb-...`; or a connection of the vault, where the app was installed.
+        webhook_url: `https://hooks.slack.com/services/...`, which posts to one channel. It is a
+            secret: whoever has it can post.
+        channel: where a call posts that names none: the channel's id, `C...`.
+        base_url: another address on loopback, for a fake.
+
+    Raises:
+        ConfigurationError: neither or both, or one that is none.
+    """
+
+    bot_token: Secret | Authorization | None = None
+    webhook_url: Secret | None = None
+    channel: str | None = None
+    base_url: str = f"https://{HOST}"
+
+    def __post_init__(self) -> None:
+        checked_base_url(self.base_url, HOSTS)
+        credential = self.credential()
+        if isinstance(credential, Secret) and not credential.reveal().startswith(_TOKENS):
+            raise ConfigurationError(
+                "bot_token",
+                "is not a bot's token",
+                fix="Copy the Bot User OAuth Token, which starts with xoxb-",
+            )
+        if isinstance(credential, SecretAddress) and self.channel is not None:
+            raise ConfigurationError(
+                "channel", "is the webhook's own", fix="Remove it, or use bot_token"
+            )
+
+    def credential(self) -> Secret | Authorization | SecretAddress:
+        """The one of the two that is given."""
+        if self.bot_token is not None and self.webhook_url is None:
+            return self.bot_token
+        if self.webhook_url is not None and self.bot_token is None:
+            return incoming(self.webhook_url)
+        raise ConfigurationError(
+            "bot_token", "or webhook_url is needed, and only one of them", fix="Give one"
+        )
+
+
+def incoming(address: Secret) -> SecretAddress:
+    """The address of an incoming webhook.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    return SecretAddress(address, hosts=_WEBHOOK_HOSTS, form=_WEBHOOK, key="webhook_url")
