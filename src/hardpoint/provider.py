@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from hardpoint.http.auth import Authorization as Authorization
     from hardpoint.http.auth import Basic as Basic
     from hardpoint.http.auth import Bearer as Bearer
+    from hardpoint.http.auth import SecretAddress as SecretAddress
     from hardpoint.http.auth import basic as basic
     from hardpoint.http.auth import bearer as bearer
     from hardpoint.http.blocking import BlockingTransport as BlockingTransport
@@ -215,7 +216,14 @@ else:
             "hardpoint.fakes.vendors": ("Trigger", "VendorFacts"),
             "hardpoint.http.arguments": ("ArgumentPaths", "without_places"),
             "hardpoint.http.asynchronous": ("AsyncTransport",),
-            "hardpoint.http.auth": ("Authorization", "Basic", "Bearer", "basic", "bearer"),
+            "hardpoint.http.auth": (
+                "Authorization",
+                "Basic",
+                "Bearer",
+                "SecretAddress",
+                "basic",
+                "bearer",
+            ),
             "hardpoint.http.blocking": ("BlockingTransport",),
             "hardpoint.http.client": ("ApiClient", "USER_AGENT", "segment"),
             "hardpoint.http.errors": (

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     from hardpoint.chat.driver import ChatCapability as ChatCapability
     from hardpoint.chat.driver import ChatDriver as ChatDriver
     from hardpoint.chat.markup import Bullets as Bullets
+    from hardpoint.chat.markup import ChatText as ChatText
+    from hardpoint.chat.markup import ChatWriting as ChatWriting
     from hardpoint.chat.markup import Hyperlink as Hyperlink
+    from hardpoint.chat.markup import Inline as Inline
+    from hardpoint.chat.markup import LineWriting as LineWriting
     from hardpoint.chat.markup import Mention as Mention
     from hardpoint.chat.markup import Quote as Quote
     from hardpoint.chat.markup import Span as Span
@@ -37,7 +41,11 @@ else:
             "hardpoint.chat.driver": ("ChatCapability", "ChatDriver"),
             "hardpoint.chat.markup": (
                 "Bullets",
+                "ChatText",
+                "ChatWriting",
                 "Hyperlink",
+                "Inline",
+                "LineWriting",
                 "Mention",
                 "Quote",
                 "Span",

@@ -9,7 +9,7 @@ from hardpoint.calls.call import CallKey, Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
 from hardpoint.chat.driver import ChatCapability, ChatDriver
-from hardpoint.chat.markup import ChatText, Mention, Writing, checked_text, inner
+from hardpoint.chat.markup import ChatText, ChatWriting, Mention, checked_text, inner
 from hardpoint.chat.types import NewFile, NewPost, NewText, Post, PostPage, Reaction
 from hardpoint.core.arguments import KINDS_OF_BYTES, NUMBER, TEXT, expect, extras_of
 from hardpoint.core.errors import InvalidRequestError
@@ -56,7 +56,7 @@ class ChatNotifier:
 
     async def post(
         self,
-        text: Writing,
+        text: ChatWriting,
         *,
         channel: str | None = None,
         thread: str | None = None,
@@ -101,7 +101,7 @@ class ChatNotifier:
         name: str,
         content: bytes,
         *,
-        text: Writing = (),
+        text: ChatWriting = (),
         channel: str | None = None,
         thread: str | None = None,
         notify: bool = False,
@@ -145,7 +145,7 @@ class ChatNotifier:
         )
         return self._ours(post)
 
-    async def edit(self, post_id: str, text: Writing, *, notify: bool = False) -> None:
+    async def edit(self, post_id: str, text: ChatWriting, *, notify: bool = False) -> None:
         """Let a post say something else.
 
         Raises:
@@ -246,7 +246,7 @@ class ChatNotifier:
     def _require(self, capability: ChatCapability) -> None:
         self.driver.capabilities.require(capability, self.driver.provider)
 
-    def _text(self, text: Writing, *, notify: bool) -> ChatText:
+    def _text(self, text: ChatWriting, *, notify: bool) -> ChatText:
         written = checked_text(text)
         expect(notify, bool, "notify", "True or False")
         if notify and any(isinstance(one, Mention) for one in inner(written)):

@@ -67,9 +67,9 @@ class Bullets(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 ChatText: TypeAlias = tuple[Inline | Quote | Bullets, ...]
 """A message's text as drivers get it."""
-InLine: TypeAlias = "str | Inline | Sequence[str | Inline]"
+LineWriting: TypeAlias = "str | Inline | Sequence[str | Inline]"
 """What a caller may put in a line."""
-Writing: TypeAlias = "str | Inline | Quote | Bullets | Sequence[str | Inline | Quote | Bullets]"
+ChatWriting: TypeAlias = "str | Inline | Quote | Bullets | Sequence[str | Inline | Quote | Bullets]"
 """What a caller may write a message as."""
 
 
@@ -108,12 +108,12 @@ def quote(*parts: str | Inline) -> Quote:
     return Quote(parts=_inline(parts, "text"))
 
 
-def bullets(*items: InLine) -> Bullets:
+def bullets(*items: LineWriting) -> Bullets:
     """A list of items in a line each."""
     return Bullets(items=tuple([_inline(_several(one), "text") for one in items]))
 
 
-def checked_text(text: Writing, *, field: str = "text") -> ChatText:
+def checked_text(text: ChatWriting, *, field: str = "text") -> ChatText:
     """A message's text: every part of a known kind, printable, and links that lead to the web.
 
     Raises:
@@ -178,7 +178,7 @@ def _styled(part: str | Span | Hyperlink) -> Span | Hyperlink:
     return part
 
 
-def _several(text: Writing) -> Sequence[str | Inline | Quote | Bullets]:
+def _several(text: ChatWriting) -> Sequence[str | Inline | Quote | Bullets]:
     if isinstance(text, str | Span | Hyperlink | Mention | Quote | Bullets):
         return (text,)
     expect(text, Sequence, "text", _WANTED)

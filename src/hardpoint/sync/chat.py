@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from hardpoint.chat.api import _EMPTY
-from hardpoint.chat.markup import Writing
+from hardpoint.chat.markup import ChatWriting
 from hardpoint.chat.types import Post, Reaction
 from hardpoint.runtime.blocking import run
 import hardpoint.chat.api as asynchronous
@@ -26,7 +26,7 @@ class ChatNotifier:
     def __init__(self, wrapped: asynchronous.ChatNotifier) -> None:
         self.asynchronous = wrapped
 
-    def post(self, text: Writing, *, channel: str | None=None, thread: str | None=None, notify: bool=False, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Post:
+    def post(self, text: ChatWriting, *, channel: str | None=None, thread: str | None=None, notify: bool=False, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Post:
         """Post a message.
 
         Args:
@@ -41,7 +41,7 @@ class ChatNotifier:
         """
         return run(self.asynchronous.post(text, channel=channel, thread=thread, notify=notify, idempotency_key=idempotency_key, extra=extra))
 
-    def upload(self, name: str, content: bytes, *, text: Writing=(), channel: str | None=None, thread: str | None=None, notify: bool=False, idempotency_key: str | None=None) -> Post:
+    def upload(self, name: str, content: bytes, *, text: ChatWriting=(), channel: str | None=None, thread: str | None=None, notify: bool=False, idempotency_key: str | None=None) -> Post:
         """Post a file.
 
         Args:
@@ -55,7 +55,7 @@ class ChatNotifier:
         """
         return run(self.asynchronous.upload(name, content, text=text, channel=channel, thread=thread, notify=notify, idempotency_key=idempotency_key))
 
-    def edit(self, post_id: str, text: Writing, *, notify: bool=False) -> None:
+    def edit(self, post_id: str, text: ChatWriting, *, notify: bool=False) -> None:
         """Let a post say something else.
 
         Raises:
