@@ -72,7 +72,7 @@ class Site:
             check=False,
         )
         assert done.returncode == code, (arguments, done.stdout, done.stderr)
-        return json.loads(done.stdout)
+        return json.loads(done.stdout)["data"]
 
 
 @pytest.fixture

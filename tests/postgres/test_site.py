@@ -22,7 +22,7 @@ from hardpoint.webhooks.verification import scheme
 from .conftest import SECRET, Site
 
 HERE = Path(__file__).parent
-KILLS = int(os.environ.get("HARDPOINT_KILLS", "8"))
+KILLS = int(os.environ.get("HARDPOINT_KILLS", "6"))
 KINDS = ("paid", "sent", "returned")
 SENDERS = 3
 PATIENCE = 90.0
@@ -124,7 +124,8 @@ class Vendor:
             self._scheme.sign(body, now=time.time(), event_id=f"msg_{number}", event_type=kind)
         )
         status = post(self._port, "/hooks/webhooks/shop", body, headers)
-        self.refused[status] += status not in {0, 200}
+        if status not in {0, 200}:
+            self.refused[status] += 1
         return status == 200
 
 
@@ -162,9 +163,8 @@ def test_a_site_is_operated_from_the_command_line(site: Site, crowd: Crowd) -> N
     assert post(crowd.port, "/partners/acme", b"", {}) == 200
     assert site.value("select count(*) from hardpoint.connection") == 1
 
-    told = site.command(
-        *("trigger", "standard", "paid", "--to", crowd.address, "--set", "number=99"),
-    )
+    (site.folder / "body").write_text('{"type": "paid", "number": 99}')
+    told = site.command("trigger", "standard", "paid", "--to", crowd.address, "--raw", "body")
     assert told["deliveries"][0]["status"] == 200
     until(lambda: site.value("select count(*) from marked where number = 99") == 1)
 

@@ -223,7 +223,7 @@ async def _connected(
 def _settings(config: Path) -> Settings:
     settings = Settings.load(config, secrets=False)
     where = settings.identity.vault
-    if where is not None and not where.path.exists():
+    if where is not None and where.store is None and not where.path.exists():
         raise CommandError(
             f"no account was connected yet: {where.path} does not exist",
             exit_code=Exit.UNREACHABLE,

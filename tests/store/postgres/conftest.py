@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -29,6 +30,7 @@ from hardpoint.store.statements import schema_scripts
 from hardpoint.testing.clock import ManualClock
 
 POSTGRES_SECONDS = 60.0
+_numbers = count()
 
 
 @pytest.fixture(scope="session")
@@ -205,7 +207,7 @@ class PostgresStage(Stage):
 @pytest.fixture(scope="session")
 def database(postgres_server: str) -> Any:
     """One database for each worker."""
-    name = f"hardpoint_test_{os.getpid()}"
+    name = f"hardpoint_test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(postgres_server.format("postgres"), autocommit=True) as connection:
         connection.execute(f"create database {name} template template0")
     made = Database(postgres_server.format(name))

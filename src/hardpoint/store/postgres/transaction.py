@@ -99,7 +99,9 @@ class PostgresTransaction:
             elif inspect.iscoroutinefunction(function):
                 await function(self)
             else:  # it may hold its thread up, which may not be this one
-                result = await asyncio.to_thread(function, self)
+                result, error = await asyncio.to_thread(_called, function, self)
+                if error is not None:
+                    raise error
                 if inspect.isawaitable(result) and not isinstance(result, PostgresStatement):
                     await result
             await self.carry_out(None)
@@ -126,6 +128,16 @@ class PostgresTransaction:
             found += await prepared.fetch(*row)
             count += _count(prepared.get_statusmsg())
         return PostgresRows(found, count)
+
+
+def _called(
+    function: Write, transaction: PostgresTransaction
+) -> tuple[object, BaseException | None]:
+    """Its result, or what it raised, whatever that is: a coroutine dies of some that it awaits."""
+    try:
+        return function(transaction), None
+    except BaseException as error:  # noqa: BLE001 - given to whoever asked
+        return None, error
 
 
 def _count(status: str) -> int:

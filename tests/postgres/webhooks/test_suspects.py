@@ -1,1 +1,0 @@
-from tests.webhooks.test_suspects import *  # noqa: F403 - the tests
