@@ -136,9 +136,11 @@ if TYPE_CHECKING:
     from hardpoint.store.events import OwnershipTaken as OwnershipTaken
     from hardpoint.store.events import ResultNotRecorded as ResultNotRecorded
     from hardpoint.store.events import StoreBroken as StoreBroken
+    from hardpoint.store.events import TurnHeldLong as TurnHeldLong
     from hardpoint.store.events import VaultAvailable as VaultAvailable
     from hardpoint.store.events import VaultUnavailable as VaultUnavailable
     from hardpoint.store.events import WriteWasSlow as WriteWasSlow
+    from hardpoint.store.guests.turns import StoreTurn as StoreTurn
     from hardpoint.store.retention import Retention as Retention
     from hardpoint.telemetry.logs import Logs as Logs
     from hardpoint.webhooks.handlers import Permanent as Permanent
@@ -269,10 +271,12 @@ else:
                 "OwnershipTaken",
                 "ResultNotRecorded",
                 "StoreBroken",
+                "TurnHeldLong",
                 "VaultAvailable",
                 "VaultUnavailable",
                 "WriteWasSlow",
             ),
+            "hardpoint.store.guests.turns": ("StoreTurn",),
             "hardpoint.store.retention": ("Retention",),
             "hardpoint.telemetry.logs": ("Logs",),
             "hardpoint.webhooks.handlers": ("Permanent", "RetryAfter", "Schedule", "Skip"),

@@ -159,7 +159,7 @@ def test_workers_call_out_and_one_server_receives(site, commands):
     workers = commands[0].replace("8080", str(web)).split()
     site.start(workers)
     if workers[0] == "celery":
-        send = "from tasks import mail\nfor _ in range(6): mail.delay()"
+        send = "from tasks import mail\nfor n in (*range(6), *range(6)): mail.delay(n)"
         subprocess.run(
             [sys.executable, "-c", send], cwd=site.folder, env=site.environment, check=True
         )
@@ -186,7 +186,8 @@ def once(site: Site) -> None:
 def test_several_workers_with_a_mounted_hub_all_receive(site, words):
     web = free_port()
     url = f"http://127.0.0.1:{web}"
-    process = site.start(command(words, web))
+    # Workers are replaced while they are asked: each of gunicorn's after some requests.
+    process = site.start([{"1000": "10"}.get(word, word) for word in command(words, web)])
     numbers = itertools.count()
     hear = lambda: webhook(f"{url}/webhooks/shop", next(numbers))  # noqa: E731 - asked in many places
 
@@ -209,6 +210,59 @@ def test_several_workers_with_a_mounted_hub_all_receive(site, words):
     assert "door_failed" not in told
     assert "hardpoint" not in "".join(re.findall("Traceback.*?Error", told, FLAGS))
     assert "handled evt_" in told
+
+
+def test_a_server_that_reloads_its_code_goes_on_with_the_store(site):
+    web = free_port()
+    site.start([*command(WHOLE[0], web)[:1], "whole:app", "--reload", "--port", str(web)])
+    numbers = itertools.count()
+    hear = lambda: webhook(f"http://127.0.0.1:{web}/webhooks/shop", next(numbers))  # noqa: E731
+
+    eventually(hear, 200)
+    owner = site.owner()
+    (site.folder / "whole.py").write_text(f"{MODULES['whole.py']}\n# changed\n")
+    eventually(lambda: site.owner() not in {0, owner}, True)
+    eventually(hear, 200)
+
+
+UNIT = dict(
+    line.split("=", 1)
+    for kind, text in FENCES
+    if kind == "ini"
+    for line in text.splitlines()
+    if "=" in line
+)
+
+
+def test_the_unit_is_restarted_and_replaced_without_a_gap(site):
+    """As far as processes go: what systemd would start, kill, start again, and replace."""
+    web = free_port()
+    site.start(command(WHOLE[0], web))
+    numbers = itertools.count()
+    hear = lambda: webhook(f"http://127.0.0.1:{web}/webhooks/shop", next(numbers))  # noqa: E731
+    words = UNIT["ExecStart"].removeprefix(f"{UNIT['WorkingDirectory']}/.venv/bin/").split()
+    assert words[:3] == WORK
+
+    eventually(hear, 200)
+    unit = site.start(words)
+    eventually(site.owner, unit.pid)
+    unit.kill()  # Restart=always
+    again = site.start(words)
+    eventually(site.owner, again.pid)
+    answers = []
+    successor = site.start(words)  # of the next release, say: of the same rank, so it waits
+    while f"process {again.pid} has the store" not in (line := successor.stdout.readline()):
+        assert line or successor.poll() is None
+        answers.append(hear())
+    began = time.monotonic()
+    again.send_signal(signal.SIGTERM)
+    while again.poll() is None:
+        answers.append(hear())
+    assert time.monotonic() - began < float(UNIT["TimeoutStopSec"])
+    eventually(site.owner, successor.pid)
+    answers += [hear() for _ in range(4)]
+    assert again.returncode == 0
+    assert set(answers) == {200}
 
 
 def test_a_process_for_handlers_takes_over_from_the_workers_and_they_from_it(site):
@@ -234,10 +288,12 @@ def test_a_process_for_handlers_takes_over_from_the_workers_and_they_from_it(sit
     assert work.returncode == 0
     assert site.owner() != work.pid
     site.run("letter.py")
+    site.run("stocktake.py")
     site.run("backup.py")
     with contextlib.closing(sqlite3.connect(site.folder / "backup.db")) as copy:
         assert copy.execute("pragma integrity_check").fetchone() == ("ok",)
         ((count,),) = copy.execute("select count(*) from hardpoint_event")
+        assert copy.execute("select * from stock").fetchall() == [("tea", 1)]
     assert count == len(answers) == next(numbers)
 
 

@@ -7,9 +7,7 @@ import hardpoint
 
 SOURCE = Path(hardpoint.__file__).parent
 OWN = {
-    "service/runfile.py",  # each of these is written by ourselves
-    "service/operator.py",
-    "providers/filesystem/facts.py",
+    "providers/filesystem/facts.py",  # written by ourselves
 }
 
 

@@ -36,6 +36,7 @@ HANDED_ON = {
     "Sandbox",  # from the plugin to the hub it starts
     "SessionStore",  # from the hub to its sessions: the vault's file is the only one
     "Timing",  # from the blocking hub to its vault; only tests set another
+    "TurnKeeper",  # from the hub to its turns: the store's is the only one
     "VaultTables",  # from the hub to its vault: a file's, or a database's
     "Work",  # from the hub to its vault, of its own way of waiting
     "WrappingKey",  # from a keyring to the vault; it holds a key in the clear

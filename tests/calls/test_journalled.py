@@ -26,8 +26,8 @@ from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.store.journal import JobName
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.testing.clock import ManualClock
 
 SEND = Operation("send", Repeat.NEEDS_KEY)
@@ -105,7 +105,7 @@ class Stage:
             policy=policy or Unguarded(),
             clock=self.clock,
             ids=lambda: "made",
-            journal=SqliteJournal(store, blocking=self.blocking),
+            journal=StoreJournal(store, blocking=self.blocking),
         )
         sender = Sender(vendor, connection, **options)
         if self.blocking:
@@ -441,7 +441,7 @@ def test_a_second_call_is_refused_while_the_first_is_under_way(tmp_path):
     async def scenario():
         store = SqliteStore(stage.path, clock=stage.clock)
         await store.open()
-        journal = SqliteJournal(store)
+        journal = StoreJournal(store)
         sender = Sender(vendor, Connection("texts", AsyncRuntime(), journal=journal))
         first = asyncio.create_task(sender.send("hello", "k1"))
         while not store.in_flight.sending:

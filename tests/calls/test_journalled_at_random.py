@@ -20,8 +20,8 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.runtime.asynchronous import AsyncRuntime
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.testing.clock import ManualClock
 
 SEND = Operation("send", Repeat.NEEDS_KEY)
@@ -103,7 +103,7 @@ class World:
         """A new process."""
         self.store = SqliteStore(self.path, clock=self.clock, retention=None)
         await self.store.open()
-        self.journal = Mortal(SqliteJournal(self.store))
+        self.journal = Mortal(StoreJournal(self.store))
         connection = Connection("texts", AsyncRuntime(), clock=self.clock, journal=self.journal)
         self.calls = Calls(connection, self.vendor)
 

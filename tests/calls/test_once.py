@@ -36,8 +36,8 @@ from hardpoint.storage.api import ObjectStore
 from hardpoint.storage.memory import MemoryStorage
 from hardpoint.storage.types import ObjectInfo
 from hardpoint.store.events import ResultNotRecorded
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 from hardpoint.testing.clock import ManualClock
 
@@ -546,7 +546,7 @@ def test_in_threads_alone_it_works_the_same(tmp_path):
     clock, driver = ManualClock(), losing("create_payment")(MemoryPayments())
     store = SqliteStore(tmp_path / "shop.db", clock=clock)
     store.open_blocking()
-    journal = SqliteJournal(store, blocking=True)
+    journal = StoreJournal(store, blocking=True)
     once = BlockingOnce(journal, clock)
     gateway = BlockingGateway(
         PaymentGateway(driver, Connection("billing", BlockingRuntime(), journal=journal))

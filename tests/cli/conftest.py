@@ -18,11 +18,16 @@ from hardpoint.cli.terminal import Terminal
 from hardpoint.core.effects import Clock
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.traces import Place
-from hardpoint.service import runfile
 from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome
+from hardpoint.store.guests import Rank
+from hardpoint.store.guests.frames import VERSIONS, Hello, release
+from hardpoint.store.guests.lines import address_of
+from hardpoint.store.guests.server import GuestServer
 from hardpoint.store.journal import Intent, JobName
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.sqlite.gate import Gate
+from hardpoint.store.sqlite.lending import LentTurns
 from hardpoint.testing import ManualClock
 
 NOW = 1_700_000_000.0
@@ -230,7 +235,7 @@ class Filler:
 
     async def _doubt(self, name: str, handler: str) -> None:
         """Two calls of it were made; of one nobody knows how it ended."""
-        journal = SqliteJournal(self._store)
+        journal = StoreJournal(self._store)
         job = JobName(self.ids[name], handler, 1)
         for key, subject in (("k1", "SM1"), ("k2", None)):
             intent = Intent(scope="texts:send", key=key, fingerprint=b"", job=job)
@@ -278,37 +283,89 @@ def events(config: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) ->
     return filler.ids
 
 
+class FakeOwner:
+    """Who has the store, as the command line sees it over the socket: it notes every order.
+
+    Attributes:
+        orders: what was asked, and with what.
+        answer: how many jobs each order changes, or why it cannot be done.
+        public: where it takes webhooks.
+        known, matching: its handlers, and those that want each event.
+    """
+
+    broken = None
+    is_whole = True
+
+    def __init__(self, database: Path) -> None:
+        self.orders: list[tuple[Any, ...]] = []
+        self.answer: int | Exception = 1
+        self.public = ""
+        self.rank = Rank.SERVER
+        self.release = release()
+        self.known: tuple[str, ...] = ()
+        self.matching: tuple[str, ...] = ()
+        self.turns = LentTurns(Gate(), lambda _: None)
+        self.reloads = 0
+        self.loop = asyncio.new_event_loop()
+        self.server = GuestServer(
+            *(self.loop, address_of(database.resolve()), self),  # pyright: ignore[reportArgumentType] - no more than is asked of it
+            boot=1,
+            file=(1, 2),
+            arrived=lambda _, __: None,
+            matching=lambda _, __: self.matching,
+            known=lambda: self.known,
+            reload=self._reload,
+            myself=self._myself,
+        )
+
+    def _reload(self) -> None:
+        self.reloads += 1
+
+    def _myself(self) -> Hello:
+        return Hello(VERSIONS, "owner", os.getpid(), self.rank, self.release, self.public)
+
+    def look_for_deaths(self) -> None:
+        pass
+
+    async def retry(self, event: str, handler: str | None, *, actor: str, reason: str) -> int:
+        return await self._do("retry", event, handler, actor, reason)
+
+    async def replay(
+        self,
+        event: str,
+        handlers: tuple[str, ...],
+        *,
+        force: bool,
+        actor: str,
+        reason: str,
+        plan: str,
+    ) -> int:
+        return await self._do("replay", event, handlers, force, reason, plan)
+
+    async def resolve(self, event: str, handler: str | None, *, note: str, actor: str) -> int:
+        return await self._do("resolve", event, handler, note, actor)
+
+    async def _do(self, *order: Any) -> int:
+        self.orders.append(order)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
 @pytest.fixture
-def server(config: Path) -> Iterator[SimpleNamespace]:
-    """What the admin listener of a running server is to the command line."""
-    state = SimpleNamespace(orders=[], answer=(200, {"count": 1}))
+def server(config: Path) -> Iterator[FakeOwner]:
+    """A process that has the store, on a thread of its own."""
+    owner = FakeOwner(config.with_name("hardpoint.db"))
+    thread = threading.Thread(target=owner.loop.run_forever)
+    thread.start()
+    yield owner
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._send(200, {"pid": os.getpid()})
+    async def end() -> None:
+        owner.server.stop_listening()
+        owner.server.hang_up()
+        await asyncio.sleep(0)
 
-        def do_POST(self) -> None:
-            assert self.headers["authorization"] == "Bearer token"
-            order = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            state.orders.append((self.path, order))
-            self._send(*state.answer)
-
-        def _send(self, status: int, content: Any) -> None:
-            body = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        state.url = f"http://127.0.0.1:{http.server_address[1]}"
-        run = runfile.RunningServer(pid=os.getpid(), url=state.url, token="token", started_at=0)
-        runfile.write(runfile.path_of(Path("hardpoint.db")), run)
-        yield state
-        http.shutdown()
-        thread.join()
+    asyncio.run_coroutine_threadsafe(end(), owner.loop).result(20)
+    owner.loop.call_soon_threadsafe(owner.loop.stop)
+    thread.join()
+    owner.loop.close()

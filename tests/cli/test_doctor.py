@@ -1,14 +1,23 @@
 import asyncio
 import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hardpoint.cli.doctor import _library
+from hardpoint.store.guests import Rank
+from hardpoint.store.guests.frames import VERSIONS, FrameKind, Hello, pack
+from hardpoint.store.guests.lines import address_of, listen
+from hardpoint.store.guests.visitor import visit
 from hardpoint.store.sqlite import SqliteStore
+from hardpoint.testing import ManualClock
 
 Cli = Callable[..., Any]
 Findings = dict[str, dict[str, str]]
@@ -142,10 +151,86 @@ def test_a_forwarded_source_says_so(
     assert examine()[1]["source billing"]["detail"] == "stripe, 1 secret(s), forwarded"
 
 
-def test_a_running_server_is_named(examine: Any, server: SimpleNamespace) -> None:
+def test_a_running_server_is_named(examine: Any, server: Any) -> None:
+    server.public = "http://127.0.0.1:8000"
     found = examine()[1]["server"]
     assert found["result"] == "ok"
-    assert found["detail"] == f"process {os.getpid()}, admin at {server.url}"
+    told = f"process {os.getpid()} (work or serve), hardpoint {server.release}, takes webhooks at"
+    assert found["detail"].startswith(f"{told} {server.public}, has the store since ")
+    server.rank, server.release = Rank.SCRIPT, ""
+    found = examine()[1]["server"]
+    assert (found["result"], found["fix"]) == ("warn", "hardpoint work")
+    assert "(without handlers), an earlier release, takes" in found["detail"]
+    assert found["detail"].endswith("it runs no handlers")
+
+
+def say_hello(path: Path, *said: Any) -> socket.socket:
+    """Somebody else's line to the owner."""
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(20)
+    line.connect(str(address_of(path.resolve())))
+    line.sendall(pack(FrameKind.HELLO, 0, Hello(*said)))
+    line.recv(1000)
+    return line
+
+
+def test_whoever_is_connected_or_has_to_wait_is_named(
+    examine: Any, config: Path, server: Any, clock: ManualClock
+) -> None:
+    clock.advance(server.server.now() - clock.now())
+    path = config.with_name("hardpoint.db")
+    with (
+        say_hello(path, VERSIONS, "one", 41, Rank.WORKER, server.release),
+        say_hello(path, VERSIONS, "two", 42, Rank.FRONT, "0.0.1"),
+        say_hello(path, (99,), "", 43),
+    ):
+        found = examine()[1]
+    assert "2 connected" in found["server"]["detail"]
+    assert found["process 41"]["result"] == "ok"
+    assert found["process 41"]["detail"].startswith("process 41 (web worker), hardpoint")
+    assert found["process 42"]["result"] == "warn"
+    assert "(hands over), hardpoint 0.0.1, connected since" in found["process 42"]["detail"]
+    assert "speaks version 1, and not 99" in found["process 43"]["detail"]
+    clock.advance(3600)
+    assert "process 43" not in examine()[1]
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from hardpoint.store.sqlite.files import LockFile
+LockFile(Path(sys.argv[1])).acquire(1)
+print("has it", flush=True)
+input()
+"""
+
+
+def test_an_owner_that_is_silent_is_named_with_its_state(
+    examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardpoint.store.guests.shared.visit", partial(visit, seconds=0.05))
+    path = config.with_name("hardpoint.db")
+    asyncio.run(make_store(path))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    listening = listen(address_of(path.resolve()))
+    try:
+        assert holder.stdout
+        assert holder.stdout.readline()
+        holder.send_signal(signal.SIGSTOP)
+        code, found = examine()
+        assert code == 1
+        assert "does not answer" in found["server"]["detail"]
+        assert f"it is stopped (SIGSTOP): kill -CONT {holder.pid}" in found["server"]["detail"]
+    finally:
+        listening.close()
+        holder.kill()
+        holder.communicate()
+    code, found = examine()
+    assert found["server"]["detail"] == "none runs on this store"
 
 
 @pytest.mark.parametrize(("finding", "result"), [(None, "ok"), ("a defect", "warn")])

@@ -1,11 +1,11 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.sqlite import SqliteReader, SqliteStore
 
 Cli = Callable[..., Any]
@@ -310,7 +310,7 @@ def test_a_job_that_waits_is_closed_too(cli: Cli, events: Events) -> None:
     run = cli("events", "resolve", events["waiting"], "--note", "will never succeed", "--json")
     assert [one["jobs"] for one in run.data["results"]] == [1]
     [shown] = cli("events", "show", events["waiting"], "--json").data["events"]
-    assert (shown["state"], shown["jobs"]) == ("done", [])
+    assert (shown["state"], shown["jobs"]) == ("resolved", [])
     assert shown["attempts"][-1]["error"] == "resolved: will never succeed"
 
 
@@ -369,15 +369,14 @@ def test_an_application_that_has_the_store_is_named_with_the_way_that_works(
     assert "await hub.retry(...)" in run.err
     assert "hardpoint doctor" not in run.err
     found = {one["check"]: one for one in doctor.data["findings"]}
-    assert found["server"]["result"] == "ok"
+    assert found["server"]["result"] == "warn"
     assert f"process {os.getpid()} has the store" in found["server"]["detail"]
+    assert "does not listen: others wait" in found["server"]["detail"]
     assert cli("events", "retry", events["dead"]).code == 0
 
 
-def test_an_attempt_that_runs_is_not_closed(
-    cli: Cli, events: Events, server: SimpleNamespace
-) -> None:
-    server.answer = (200, {"count": 0})
+def test_an_attempt_that_runs_is_not_closed(cli: Cli, events: Events, server: Any) -> None:
+    server.answer = 0
     run = cli("events", "resolve", events["waiting"], "--note", "seen to")
     assert run.code == 1
     assert "an attempt of it runs now" in run.out
@@ -386,39 +385,39 @@ def test_an_attempt_that_runs_is_not_closed(
 # Changing through a running server
 
 
-def test_a_running_server_is_asked_to_resolve(
-    cli: Cli, events: Events, server: SimpleNamespace
-) -> None:
+def test_a_running_server_is_asked_to_resolve(cli: Cli, events: Events, server: Any) -> None:
     assert cli("events", "resolve", NASTY, "--note", "seen to").code == 0
-    [(path, order)] = server.orders
-    assert path == f"/api/events/{events['dead']}/resolve"
     actor = f"command line, uid {os.getuid()}"
-    assert order == {"handler": None, "note": "seen to", "actor": actor}
+    assert server.orders == [("resolve", events["dead"], None, "seen to", actor)]
 
 
-def test_a_running_server_is_asked_to_retry(
-    cli: Cli, events: Events, server: SimpleNamespace
-) -> None:
+def test_a_running_server_is_asked_to_retry(cli: Cli, events: Events, server: Any) -> None:
     run = cli("events", "retry", NASTY)
     assert run.code == 0
-    [(path, order)] = server.orders
-    assert path == f"/api/events/{events['dead']}/retry"
-    assert order["actor"] == f"command line, uid {os.getuid()}"
+    actor = f"command line, uid {os.getuid()}"
+    assert server.orders == [("retry", events["dead"], None, actor, "")]
     assert "No server" not in run.err
     assert jobs_of(events["dead"]) == 0
 
 
-def test_a_running_server_is_asked_to_replay(
-    cli: Cli, events: Events, server: SimpleNamespace
+def test_a_running_server_is_asked_to_replay_and_knows_the_handlers(
+    cli: Cli, events: Events, server: Any
 ) -> None:
-    run = cli("events", "replay", "evt_paid", "--force", "--handler", "mark_paid")
-    assert run.code == 0
-    [(_, order)] = server.orders
-    assert (order["handler"], order["force"]) == ("mark_paid", True)
+    server.known, server.matching = ("mark_paid", "receipt"), ("receipt",)
+    assert cli("events", "replay", "evt_paid", "--force", "--handler", "mark_paid").code == 0
+    assert cli("events", "replay", "evt_paid").code == 0
+    run = cli("events", "replay", "evt_paid", "--handler", "nobody")
+    assert run.code == 3
+    assert "handler nobody: is not known" in run.out
+    paid = events["done"]
+    assert server.orders == [
+        ("replay", paid, ("mark_paid",), True, "", ""),
+        ("replay", paid, ("receipt",), False, "", ""),
+    ]
 
 
-def test_a_server_that_refuses_is_quoted(cli: Cli, events: Events, server: SimpleNamespace) -> None:
-    server.answer = 503, {"error": "unavailable", "message": "the disk is full"}
+def test_a_server_that_refuses_is_quoted(cli: Cli, events: Events, server: Any) -> None:
+    server.answer = StoreUnavailableError("the disk is full")
     run = cli("events", "replay", "evt_paid", "evt_nobody")
     assert run.code == 4
     assert "the disk is full" in run.out

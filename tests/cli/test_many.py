@@ -7,12 +7,12 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hardpoint.cli.changes import Errand
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.hub import Hub
 from hardpoint.store.sqlite import SqliteReader
 
@@ -94,7 +94,7 @@ def test_a_search_passes_over_what_there_is_nothing_to_do_for(cli: Cli, events: 
     results = {one["id"]: one for one in run.data["results"]}
     assert list(results) == sorted(results, reverse=True)
     assert results[events["doubtful"]]["jobs"] == 1
-    assert "--force" in results[events["malformed"]]["problem"]
+    assert "--handler" in results[events["malformed"]]["problem"]
     assert run.data["before"] == list(results)[-1]
     shown = cli("events", "replay", "--since", "1d", "--before", run.data["before"])
     assert "next:" not in shown.err.partition("changed")[2].partition("No server")[0]
@@ -137,7 +137,9 @@ def test_dead_letters_are_replayed_and_discarded(cli: Cli, events: Events) -> No
     assert run.code == 0
     assert "--before 170000000" in run.err.replace("'", "")
     [shown] = cli("events", "show", events["dead"], "--json").data["events"]
-    assert (shown["state"], shown["dead"]) == ("done", [])
+    assert (shown["state"], shown["dead"]) == ("resolved", [])
+    listed = cli("events", "list", "--state", "resolved", "--json").data["events"]
+    assert [one["id"] for one in listed] == [events["dead"]]
     assert shown["attempts"][-1]["error"] == "resolved: a test of last year"
     assert cli("dlq", "replay", "evt_doubtful").code == 0
     assert jobs_of(events["doubtful"]) == [1]
@@ -207,13 +209,15 @@ def test_an_application_of_several_workers_is_asked_over_its_socket(
 
 
 def test_whoever_brings_orders_handles_nothing() -> None:
-    assert Errand().matching("billing", "paid") == ()
+    errand = Errand()
+    assert errand.matching("billing", "paid") == errand.known() == ()
+    assert errand.reload() is None
 
 
 def test_a_server_that_goes_ends_a_search_that_says_where_it_was(
-    cli: Cli, events: Events, server: SimpleNamespace
+    cli: Cli, events: Events, server: Any
 ) -> None:
-    server.answer = 503, {"error": "unavailable", "message": "the disk is full"}
+    server.answer = StoreUnavailableError("the disk is full")
     run = cli("events", "retry", "--state", "pending", "--json")
     assert run.code == 4
     assert [one["id"] for one in run.data["results"]] == [events["two"]]
@@ -221,28 +225,60 @@ def test_a_server_that_goes_ends_a_search_that_says_where_it_was(
     assert run.error["code"] == "not_done"
 
 
-def test_a_running_server_is_told_of_the_search(
-    cli: Cli, events: Events, server: SimpleNamespace
+def test_a_running_server_is_told_of_the_search_and_of_the_plan(
+    cli: Cli, events: Events, server: Any
 ) -> None:
-    assert cli("dlq", "replay", "--source", "billing", "--force").code == 0
-    [(path, order)] = server.orders
-    assert path == f"/api/events/{events['dead']}/replay"
-    assert order["reason"] == "hardpoint dlq replay --source billing"
+    done = cli("dlq", "replay", "--source", "billing", "--force", "--json")
+    again = cli(*("dlq", "replay", "--since", "1d", "--force", "--plan", done.data["plan"]))
+    assert (done.code, again.code) == (0, 0)
+    reasons = [(one[4], one[5]) for one in server.orders]
+    plan = done.data["plan"]
+    assert reasons == [
+        ("hardpoint dlq replay --source billing", plan),
+        ("hardpoint dlq replay --since 1d", plan),
+    ]
 
 
-def test_one_who_has_had_enough_is_told_what_is_left(
-    cli: Cli, events: Events, server: SimpleNamespace
-) -> None:
-    orders = server.orders
-
-    class Interrupting(list[Any]):
-        def append(self, order: Any) -> None:
-            orders.append(order)
+def test_one_who_has_had_enough_is_told_what_is_left(cli: Cli, events: Events, server: Any) -> None:
+    async def interrupt(*order: Any) -> int:
+        server.orders.append(order)
+        if len(server.orders) == 2:
             os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(3600)
+        return 1
 
-    server.orders = Interrupting()
+    server._do = interrupt
     run = cli("events", "retry", "--state", "pending", "--json")
     assert run.code == 130
-    assert len(orders) == 1
     assert run.error["message"] == "interrupted: 2 of 3 are left"
     assert run.data["before"] == events["two"]
+
+
+# Plans
+
+
+def test_a_forced_replay_that_is_gone_on_with_replays_each_event_once(
+    cli: Cli, events: Events
+) -> None:
+    first = cli("events", "replay", "--type", "payment.*", "--force", "--limit", "3")
+    assert "next:  the same, with --before " in first.err
+    plan = first.err.partition("--plan ")[2].split()[0]
+    handled = sum(jobs_of(*events.values()))
+    again = cli(
+        *("events", "replay", "--type", "payment.*", "--force", "--plan", plan, "--json"),
+        *("--limit", "3"),
+    )
+    assert again.data["plan"] == plan
+    assert {one["jobs"] for one in again.data["results"]} == {0}
+    assert sum(jobs_of(*events.values())) == handled
+    problems = [one["problem"] for one in again.data["results"]]
+    assert any(
+        "this plan has replayed it before" in one or "events retry" in one for one in problems
+    )
+
+
+@pytest.mark.parametrize("arguments", [["evt_paid", "--force"], ["--source", "billing"]])
+def test_a_plan_is_of_a_forced_search(cli: Cli, events: Events, arguments: list[str]) -> None:
+    run = cli("events", "replay", *arguments, "--plan", "spring")
+    assert run.code == 2
+    assert "--plan goes on with a forced replay" in run.err

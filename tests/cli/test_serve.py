@@ -265,8 +265,8 @@ def test_a_terminal_that_closes_stops_the_server_unless_told_not_to(
         said = b""
         while b"/webhooks/billing\r\n" not in said:  # the last it has to say
             said += os.read(master, 65536)
-        run = folder / "hardpoint.db.run"
-        assert run.exists()
+        found_at = folder / "hardpoint.db.sock"
+        assert found_at.exists()
         os.close(master)
         if shell == "nohup":
             found = {one["check"]: one["detail"] for one in data("doctor")["findings"]}
@@ -278,7 +278,7 @@ def test_a_terminal_that_closes_stops_the_server_unless_told_not_to(
         process.kill()
         process.wait()
     assert process.returncode == 0
-    assert not run.exists()
+    assert not found_at.exists()
 
 
 def test_with_json_the_log_is_json_on_a_terminal_too(start: Callable[..., Served]) -> None:

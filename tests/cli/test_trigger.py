@@ -1,5 +1,4 @@
 import json
-import os
 import shlex
 import socketserver
 import threading
@@ -11,7 +10,6 @@ from typing import Any, Self
 
 import pytest
 
-from hardpoint.service import runfile
 from hardpoint.webhooks import WebhookRequest, scheme
 
 Cli = Callable[..., Any]
@@ -192,9 +190,7 @@ def test_patience_ends(cli: Cli) -> None:
     assert run.err.endswith("next:  hardpoint serve\n")
 
 
-def test_where_no_server_is_found_an_address_can_be_given(
-    cli: Cli, server: SimpleNamespace
-) -> None:
+def test_where_no_server_is_found_an_address_can_be_given(cli: Cli, server: Any) -> None:
     found_at(server, "http://127.0.0.1:1")
     run = cli(*PAID)
     assert run.code == 4
@@ -207,16 +203,13 @@ def test_the_source_of_the_provider_is_the_target(cli: Cli) -> None:
     assert run.data["curl"].endswith(" http://127.0.0.1:8000/webhooks/billing")
 
 
-def found_at(server: SimpleNamespace, public: str) -> None:
+def found_at(server: Any, public: str) -> None:
     """Have the server that runs say where it takes webhooks."""
-    run = runfile.RunningServer(
-        pid=os.getpid(), url=server.url, token="token", started_at=0, public=public
-    )
-    runfile.write(runfile.path_of(Path("hardpoint.db")), run)
+    server.public = public
 
 
 def test_a_server_that_runs_is_found_at_its_port(
-    cli: Cli, receiver: SimpleNamespace, server: SimpleNamespace
+    cli: Cli, receiver: SimpleNamespace, server: Any
 ) -> None:
     found_at(server, receiver.url.removesuffix("/webhooks/billing"))
     run = cli(*PAID)
@@ -225,7 +218,7 @@ def test_a_server_that_runs_is_found_at_its_port(
 
 
 def test_a_server_that_runs_is_found_at_its_unix_socket(
-    cli: Cli, folder: Path, server: SimpleNamespace
+    cli: Cli, folder: Path, server: Any
 ) -> None:
     path = folder / "public.sock"
     found_at(server, f"unix:{path}")
@@ -242,7 +235,7 @@ def test_a_server_that_runs_is_found_at_its_unix_socket(
 
 
 def test_a_server_that_comes_up_at_another_port_is_found_there(
-    cli: Cli, receiver: SimpleNamespace, server: SimpleNamespace
+    cli: Cli, receiver: SimpleNamespace, server: Any
 ) -> None:
     found_at(server, "http://127.0.0.1:1")
     public = receiver.url.removesuffix("/webhooks/billing")
@@ -253,7 +246,7 @@ def test_a_server_that_comes_up_at_another_port_is_found_there(
 
 
 def test_a_server_that_comes_up_at_a_unix_socket_is_found_there(
-    cli: Cli, folder: Path, server: SimpleNamespace
+    cli: Cli, folder: Path, server: Any
 ) -> None:
     found_at(server, "http://127.0.0.1:1")
     path = folder / "public.sock"

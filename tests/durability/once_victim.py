@@ -40,7 +40,7 @@ from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.store.driver import NewEvent
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.sync.sms import SmsSender as BlockingSender
 
 HANDLERS = ("pay", "text", "tell")
@@ -136,7 +136,7 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
     )
 
     def texts(name: str, flags, *, blocking: bool = False) -> SmsSender:
-        journal = SqliteJournal(hub.store, blocking=True) if blocking else hub.journal
+        journal = StoreJournal(hub.store, blocking=True) if blocking else hub.journal
         account = Twilio(
             account_sid=ACCOUNT_SID,
             secret=Secret.value(AUTH_TOKEN),

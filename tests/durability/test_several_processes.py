@@ -71,12 +71,16 @@ class Shop:
         with contextlib.closing(sqlite3.connect(folder / "shop.db")) as connection:
             connection.execute("create table paid (id text primary key, times integer)")
 
+    @property
+    def environment(self):
+        return os.environ | {"STRIPE_WEBHOOK_SECRET": SECRET}
+
     def start(self, module, *words):
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *words],
                 cwd=self.folder,
-                env=os.environ | {"STRIPE_WEBHOOK_SECRET": SECRET},
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -101,11 +105,11 @@ class Shop:
         except FileNotFoundError:
             return 0
 
-    def deliver(self, url, name):
+    def deliver(self, url, name, kind="paid"):
         """The answer's status; 0 where there was none."""
-        body = b'{"id": "%b", "object": "event", "type": "paid"}' % name.encode()
+        body = b'{"id": "%b", "object": "event", "type": "%b"}' % (name.encode(), kind.encode())
         headers = scheme("stripe", secrets=[SECRET]).sign(
-            body, now=time.time(), event_id=name, event_type="paid"
+            body, now=time.time(), event_id=name, event_type=kind
         )
         request = urllib.request.Request(url, body, dict(headers), method="POST")
         try:

@@ -16,8 +16,8 @@ from hardpoint.email.composing import message_bytes
 from hardpoint.email.memory import SENDER, MemoryEmail
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.store.journal import JobName
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 
 TO = "ann@customer.example"
 EVIL = "\r\nBcc: eve@evil.example"
@@ -194,7 +194,7 @@ def test_a_handler_that_runs_again_sends_its_email_once_and_gets_the_first_recei
     async def scenario():
         store = SqliteStore(tmp_path / "store.db")
         await store.open()
-        connection = Connection("mail", AsyncRuntime(), journal=SqliteJournal(store))
+        connection = Connection("mail", AsyncRuntime(), journal=StoreJournal(store))
         receipts = []
         for attempt in (1, 2):
             occasion.set(Occasion("hp:e1:receipt", JobName("e1", "receipt", attempt)))

@@ -8,6 +8,7 @@ import pytest
 
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
+from hardpoint.hub.reloading import ConfigurationRefused
 from hardpoint.store.driver import Outcome
 from hardpoint.store.guests import Rank
 from hardpoint.store.sqlite.files import LockFile
@@ -92,6 +93,23 @@ def test_what_the_guest_receives_the_owner_handles_until_it_ends(load):
     asyncio.run(scenario())
     counted = look(guest, lambda reader: reader.refusals())
     assert counted == {"shop": {"too_large": 1}}
+
+
+def test_all_processes_read_the_configuration_again_when_told(load, tmp_path):
+    owner, guest = load(), load()
+    told = []
+    guest.listeners.add(told.append)
+
+    async def scenario():
+        async with both(owner, guest):
+            assert await asyncio.to_thread(load().shared.broadcast_reload) == 2
+            await until(lambda: owner.generation == guest.generation == 2)
+            (tmp_path / "hardpoint.toml").write_text("webhoks = 1")
+            assert await asyncio.to_thread(guest.shared.broadcast_reload) == 2
+            await until(lambda: any(isinstance(one, ConfigurationRefused) for one in told))
+            assert guest.generation == 2
+
+    asyncio.run(scenario())
 
 
 @contextlib.asynccontextmanager

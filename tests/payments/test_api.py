@@ -20,8 +20,8 @@ from hardpoint.payments.api import PAGES_MAX
 from hardpoint.payments.memory import GOOD, MemoryPayments
 from hardpoint.payments.types import PaymentPage, RefundFailed
 from hardpoint.runtime.blocking import BlockingRuntime
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 TEN = Money("10", "EUR")
@@ -148,7 +148,7 @@ def test_without_keys_a_payment_in_doubt_is_looked_for_by_what_is_yours_in_it(
     capabilities = dataclasses.replace(memory.capabilities, idempotency=Idempotency.NONE)
     store = SqliteStore(tmp_path / "store.db")
     store.open_blocking()
-    journal = SqliteJournal(store, blocking=True)
+    journal = StoreJournal(store, blocking=True)
 
     async def lost(new, *, idempotency_key):
         await memory.create_payment(new, idempotency_key=idempotency_key)

@@ -6,7 +6,8 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
-from hardpoint.service.reload import ConfigurationRefused, Reloader
+from hardpoint.hub.reloading import ConfigurationRefused
+from hardpoint.service.reload import Reloader
 
 
 class Configuration:

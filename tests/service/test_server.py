@@ -1,6 +1,5 @@
 import asyncio
 import contextlib
-import functools
 import gc
 import json
 import os
@@ -25,10 +24,8 @@ from hardpoint.core.errors import (
 )
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
-from hardpoint.service import runfile
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
 from hardpoint.service.guard import IngressLimits
-from hardpoint.service.operator import running
 from hardpoint.service.server import (
     DESCRIPTORS_KEPT,
     Patience,
@@ -188,30 +185,17 @@ def test_two_ports_are_taken_and_told(site):
     site(scenario)
 
 
-def test_the_command_line_finds_the_server_and_its_orders_are_carried_out(site, hub, told):
-    handled = asyncio.Event()
-
-    @hub.on("shop")
-    async def handle(event, job) -> None:
-        handled.set()
+def test_the_command_line_finds_the_server_and_where_it_takes_webhooks(site, hub):
+    hub.on("shop", name="handle")(lambda event, job: None)
 
     async def scenario(site: Site) -> None:
-        database = hub.settings.store.path
-        assert (await site.post("evt_1")).status_code == 200
-        await handled.wait()
-        handled.clear()
-        operator = await asyncio.to_thread(running, database)
-        assert operator is not None
-        assert operator.run.pid == os.getpid()
-        reader = hub.reader()
-        [event] = reader.events()
-        reader.close()
-        replay = functools.partial(operator.replay, event.id, force=True)
-        assert await asyncio.to_thread(replay) == 1
-        await handled.wait()
+        presence = await asyncio.to_thread(Hub(hub.settings).shared.presence)
+        assert presence.owner.pid == os.getpid()
+        assert presence.owner.public == site.ready.url
+        assert (presence.owner.rank, presence.guests) == (Rank.SERVER, ())
 
     site(scenario)
-    assert not runfile.path_of(hub.settings.store.path).exists()
+    assert Hub(hub.settings).shared.presence() is None
 
 
 def test_a_port_in_use_is_named_before_the_store_is_opened(site, hub):
@@ -257,14 +241,14 @@ def test_nobody_to_tell_that_it_is_ready_ends_it_and_frees_all(hub):
     for url in urls:
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(url, trust_env=False)
-    assert not runfile.path_of(hub.settings.store.path).exists()
+    assert not hub.settings.store.path.with_name("inbox.db.sock").exists()
 
 
 def test_a_store_that_cannot_be_opened_ends_it_and_frees_the_ports(site, hub):
     hub.settings.store.path.write_bytes(b"no database of ours" * 100)
     with pytest.raises(StoreCorruptError):
         site(nothing)
-    assert not runfile.path_of(hub.settings.store.path).exists()
+    assert not hub.settings.store.path.with_name("inbox.db.sock").exists()
 
 
 def test_a_defect_in_the_background_ends_it_with_the_reason(site, hub, told):
@@ -362,7 +346,6 @@ def test_it_may_only_work_on_what_others_receive(site, hub, options):
         assert site.ready.url == ""
         if site.ready.admin_url:
             assert (await site.readiness())["ready"]
-        assert (runfile.read(path) is None) is (not options)
         body, headers = site.signed("evt_1", now=time.time())
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         while not (hub.shared.owner and worker.shared.owner_pid):
@@ -371,9 +354,7 @@ def test_it_may_only_work_on_what_others_receive(site, hub, options):
         while not handled:
             await asyncio.sleep(0.001)
 
-    path = runfile.path_of(hub.settings.store.path)
     site(scenario, receives=False, beside=started(worker, Rank.WORKER), **options)
-    assert runfile.read(path) is None
 
 
 def test_a_stop_that_takes_too_long_ends_the_process(site, hub, told):
@@ -461,19 +442,18 @@ def test_a_unix_socket_takes_webhooks_and_the_rest_as_a_port_does(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "[::1]", "localhost"])
-def test_the_command_line_is_let_in_at_any_loopback_address(site, hub, host):
+def test_readiness_is_told_at_any_loopback_address(site, hub, host):
     async def scenario(site: Site) -> None:
-        operator = await asyncio.to_thread(running, hub.settings.store.path)
-        assert operator is not None
+        assert (await site.readiness())["ready"]
 
     site(scenario, admin_host=host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_the_command_line_reaches_an_admin_listener_on_all_addresses(site, hub, host):
+def test_readiness_is_told_on_all_addresses_where_that_was_forced(site, hub, host):
     async def scenario(site: Site) -> None:
-        operator = await asyncio.to_thread(running, hub.settings.store.path)
-        assert operator is not None
+        port = site.ready.admin_url.rpartition(":")[2]
+        assert (await site.client.get(f"http://localhost:{port}/readyz")).json()["ready"]
 
     site(scenario, admin_host=host, force_admin=True)
 

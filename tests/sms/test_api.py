@@ -22,8 +22,8 @@ from hardpoint.sms import (
 from hardpoint.sms.api import PAGES_MAX
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.memory import OPTED_OUT, SENDER, MemorySms
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 
 TO = "+4917012345678"
 
@@ -208,7 +208,7 @@ def test_what_may_have_been_sent_is_looked_for_before_it_is_sent_again(
     async def scenario():
         store = SqliteStore(tmp_path / "store.db")
         await store.open()
-        connection = Connection("texts", AsyncRuntime(), journal=SqliteJournal(store))
+        connection = Connection("texts", AsyncRuntime(), journal=StoreJournal(store))
         with pytest.raises(OutcomeUnknownError) as caught:
             await SmsSender(Lossy(driver), connection).send(**wanted)
         assert caught.value.repeatable is repeatable

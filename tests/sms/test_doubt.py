@@ -14,8 +14,8 @@ from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, Fak
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.sms.api import SmsSender
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.sms import SmsSender as BlockingSender
 from hardpoint.testing.clock import ManualClock
 
@@ -58,7 +58,7 @@ class Looked:
 def journal(tmp_path, clock):
     store = SqliteStore(tmp_path / "shop.db", clock=clock, retention=None)
     store.open_blocking()
-    yield Looked(SqliteJournal(store, blocking=True))
+    yield Looked(StoreJournal(store, blocking=True))
     store.close_blocking()
 
 

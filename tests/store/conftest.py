@@ -22,8 +22,8 @@ from hardpoint.store.driver import (
     WriteFailedError,
 )
 from hardpoint.store.journal import Journal
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteReader, SqliteStore, StatementLimits
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.views import StoreReader
 from hardpoint.testing.clock import ManualClock
 
@@ -208,7 +208,7 @@ class Stage:
         return SqliteReader(store.path)
 
     def journal(self, store: Any, *, blocking: bool = False) -> Journal:
-        return SqliteJournal(store, blocking=blocking)
+        return StoreJournal(store, blocking=blocking)
 
     def query(self, store: Any, sql: str, parameters: Any) -> list[Any]:
         """With the standard library's own connection."""

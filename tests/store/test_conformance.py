@@ -1,6 +1,7 @@
 """What every `InboxStore` does, whatever is behind it."""
 
 import asyncio
+from contextlib import closing
 
 import pytest
 
@@ -675,12 +676,25 @@ def test_jobs_that_fail_are_told_with_their_last_error_and_the_next_try(any_stag
     any_stage.play(story)
 
 
-def test_an_event_whose_last_job_was_closed_is_done(any_stage):
+def test_an_event_whose_last_job_was_closed_is_resolved_until_it_is_done(any_stage):
     async def story(desk):
         lease = await desk.leased()
         await desk.complete(lease, Outcome.NEEDS_RECONCILE)
         assert await desk.store.resolve(lease.event.id, note="it was sent") == 1
+        assert desk.state_of("evt_1") is State.RESOLVED
+        assert [one.id for one in desk.listing(state=State.RESOLVED)] == [lease.event.id]
+        assert desk.listing(state=State.DONE) == []
+        with closing(desk.look()) as reader:
+            counts = reader.counts()
+        assert (counts["resolved"], counts["done"], counts["total"]) == (1, 0, 1)
+        replay = (lease.event.id, [lease.handler])
+        assert await desk.store.replay(*replay) == 0
+        assert await desk.store.replay(*replay, force=True, plan="spring") == 1
+        (again,) = await desk.claim()
+        await desk.complete(again)
         assert desk.state_of("evt_1") is State.DONE
+        assert await desk.store.replay(*replay, force=True, plan="spring") == 0
+        assert await desk.store.replay(*replay, force=True, plan="autumn") == 1
 
     any_stage.play(story)
 

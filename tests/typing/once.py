@@ -8,8 +8,8 @@ from hardpoint.calls.once import BlockingOnce
 from hardpoint.core.money import Money
 from hardpoint.payments import Payment, PaymentGateway
 from hardpoint.store.journal import Journal
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 TEN = Money("10", "EUR")
@@ -30,6 +30,6 @@ def blocking(once: BlockingOnce, gateway: BlockingGateway) -> None:
 
 
 def journals(store: SqliteStore, connection: Connection) -> None:
-    journal: Journal = SqliteJournal(store)
+    journal: Journal = StoreJournal(store)
     assert_type(connection.journal, Journal | None)
     del journal

@@ -302,7 +302,8 @@ def _kind_of(function: Callable[..., Any], returns: Any) -> Any:
             kind = UNSAID
     if kind is UNSAID:
         raise MisuseError(
-            "The function's result is recorded, but its type is not declared: give returns="
+            "The function's result is recorded, but its type is not declared: give returns=, or "
+            "annotate the function"
         )
     try:
         info = msgspec.inspect.type_info(kind)

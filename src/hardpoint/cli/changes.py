@@ -1,9 +1,8 @@
 """Retrying, replaying, resolving: a plan is made, shown or carried out, and what became of it told.
 
-`hardpoint serve` is asked over its admin listener. Any other process that owns the store takes the
-orders over the socket of its guests. Without one this process takes the store itself for a moment;
-the jobs it makes wait for a server. Only `hardpoint serve` says which handlers match an event now:
-elsewhere a replay without `--handler` means the handlers that have had it before.
+The process that owns the store takes the orders over the socket of its guests, and says which
+handlers match an event. Without one this process takes the store itself for a moment: the jobs it
+makes wait, and a replay without `--handler` means the handlers that have had the event before.
 """
 
 import asyncio
@@ -19,10 +18,9 @@ from hardpoint.cli.looking import holder_of, shortened, store_of
 from hardpoint.cli.selection import EventSearch, Planned, events_found, letters_found, named
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal, plain
-from hardpoint.core.errors import HardpointError, StoreUnavailableError
+from hardpoint.core.errors import ConfigurationError, HardpointError, StoreUnavailableError
 from hardpoint.hub.settings import Settings
-from hardpoint.service.operator import Operator, running
-from hardpoint.store.engine import engine
+from hardpoint.store.engine import SharedAccess, engine
 from hardpoint.store.guests import Rank
 from hardpoint.store.views import EventView, State, StoreReader
 
@@ -38,6 +36,7 @@ class ChangeOption:
     Attributes:
         letters: of dead letters, not of events.
         dry_run: only show the plan.
+        plan: the name of a forced replay of many: each event once, however often it is run.
     """
 
     action: Literal["retry", "replay", "resolve"]
@@ -46,6 +45,7 @@ class ChangeOption:
     note: str = ""
     letters: bool = False
     dry_run: bool = False
+    plan: str = ""
 
     @property
     def command(self) -> str:
@@ -84,6 +84,7 @@ def carry_out(
         )
     if search.given and search.state is None and change.action != "replay":
         search = replace(search, state=State.DEAD)
+    change = _planned(terminal, search, change)
     settings = Settings.load(config, secrets=False)
     with store_of(config) as reader:
         if identifiers:
@@ -96,18 +97,24 @@ def carry_out(
         if change.dry_run:
             return _show(terminal, reader, plan, change)
         run = _Run(reader, plan, search, change)
-        operator = running(settings.store.file)
         try:
-            if operator is not None:
-                asyncio.run(run.by(_ordered(operator, run)))
-            else:
-                asyncio.run(_shared(settings, run))
+            asyncio.run(_shared(settings, run))
         except KeyboardInterrupt:
             run.interrupted = True
     code = _report(terminal, run)
     if run.alone and change.action != "resolve" and any(one.jobs for one in run.results):
         terminal.say("No server runs here: the jobs wait for the next one\nnext:  hardpoint serve")
     return code
+
+
+def _planned(terminal: Terminal, search: EventSearch, change: ChangeOption) -> ChangeOption:
+    """A forced replay of what a search finds has a name, so that it can be gone on with."""
+    named = change.action == "replay" and change.force and search.given
+    if change.plan and not named:
+        raise usage(
+            "--plan goes on with a forced replay of what a search finds", hint="add --force"
+        )
+    return replace(change, plan=change.plan or terminal.ids()[-12:]) if named else change
 
 
 @final
@@ -158,28 +165,13 @@ class _Run:
         if jobs:
             return _Result(planned=one, jobs=jobs)
         waits = _WAITS.get(self.change.action) if any(view.jobs for view in views) else None
-        problem = waits or _NOTHING[self.change.action]
+        problem = waits or (_PLANNED if self.change.plan else _NOTHING[self.change.action])
         return _Result(planned=one, problem=problem, exit_code=Exit.NO)
 
     @property
     def left(self) -> int:
         """Events of the plan that nothing was done about."""
         return len(self.plan) - len(self.results)
-
-
-def _ordered(operator: Operator, run: _Run) -> Hand:
-    """By the hand of `hardpoint serve`."""
-    change, actor, reason = run.change, run.actor, run.reason
-
-    async def order(one: Planned, _: Sequence[EventView]) -> int:
-        event = one.event or ""
-        if change.action == "retry":
-            return operator.retry(event, one.handler, actor=actor, reason=reason)
-        if change.action == "resolve":
-            return operator.resolve(event, one.handler, note=change.note, actor=actor)
-        return operator.replay(event, one.handler, force=change.force, actor=actor, reason=reason)
-
-    return order
 
 
 async def _shared(settings: Settings, run: _Run) -> None:
@@ -194,8 +186,10 @@ async def _shared(settings: Settings, run: _Run) -> None:
             return await shared.retry(event, one.handler, actor=actor, reason=reason)
         if change.action == "resolve":
             return await shared.resolve(event, one.handler, note=change.note, actor=actor)
-        names = (one.handler,) if one.handler else _known_handlers(views)
-        return await shared.replay(event, names, force=change.force, actor=actor, reason=reason)
+        names = await _wanted(shared, one, views)
+        return await shared.replay(
+            event, names, force=change.force, actor=actor, reason=reason, plan=change.plan
+        )
 
     try:
         await shared.start(Errand())
@@ -207,6 +201,22 @@ async def _shared(settings: Settings, run: _Run) -> None:
     finally:
         await shared.stop()
         await store.close()
+
+
+async def _wanted(
+    shared: SharedAccess, one: Planned, views: Sequence[EventView]
+) -> tuple[str, ...]:
+    """Who is to handle it: those of the owner, who knows the application."""
+    if not views:
+        return ()
+    summary = views[0].summary
+    wanted = await shared.wanted(summary.source, summary.type)
+    if one.handler is not None and wanted.known and one.handler not in wanted.known:
+        known = ", ".join(wanted.known)
+        raise ConfigurationError(f"handler {one.handler}", "is not known", fix=f"Known: {known}")
+    if one.handler is not None:
+        return (one.handler,)
+    return wanted.matching if wanted.known else _known_handlers(views)
 
 
 def _held(database: Path | None, change: ChangeOption) -> CommandError | None:
@@ -229,6 +239,7 @@ class Errand:
 
     rank = Rank.SCRIPT
     home = None
+    public = ""
 
     def take_up(self) -> None:
         """There is nothing to begin."""
@@ -240,8 +251,15 @@ class Errand:
         """Nobody here handles anything."""
         return ()
 
+    def known(self) -> tuple[str, ...]:
+        """Likewise."""
+        return ()
+
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """Whoever owns the store next finds it there."""
+
+    def reload(self) -> None:
+        """Its configuration was read just now."""
 
 
 def _known_handlers(views: Sequence[EventView]) -> tuple[str, ...]:
@@ -259,6 +277,9 @@ _NOTHING = {
     "hardpoint events replay",
     "replay": "no handler to run: add --force where it is done, or name one with --handler",
 }
+
+
+_PLANNED: Final = "no handler to run: name one with --handler; or this plan has replayed it before"
 
 
 def _show(
@@ -307,6 +328,7 @@ def _report(terminal: Terminal, run: _Run) -> int:
             for one in results
         ],
         "before": last if go_on else None,
+        **({"plan": change.plan} if change.plan else {}),
     }
     failure = _failure(run, wrong)
     parts = [Table(("EVENT", "JOBS", "RESULT"), rows)] if rows or not run.search.given else []
@@ -315,7 +337,8 @@ def _report(terminal: Terminal, run: _Run) -> int:
         jobs = sum(one.jobs for one in results)
         terminal.say(f"{len(results)} of {len(run.plan)} looked at, {jobs} job(s) changed")
         if go_on and last is not None:
-            terminal.say(f"next:  the same, with --before {quote(last)}")
+            plan = f" --plan {quote(change.plan)}" if change.plan else ""
+            terminal.say(f"next:  the same, with --before {quote(last)}{plan}")
     return Exit.OK if failure is None else failure.exit_code
 
 

@@ -11,8 +11,8 @@ import msgspec
 import typer
 
 from hardpoint.cli.failures import Exit, Failure, failure_of
-from hardpoint.cli.looking import holder_of
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
+from hardpoint.cli.presence import processes
 from hardpoint.cli.tables import Table
 from hardpoint.cli.views import moment
 from hardpoint.core.effects import Clock
@@ -24,7 +24,6 @@ from hardpoint.hub.sources import prepare
 from hardpoint.hub.stores import StoreSettings
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
-from hardpoint.service.operator import running
 from hardpoint.store.engine import engine
 from hardpoint.store.sqlite import library_finding
 from hardpoint.store.views import NoStoreYetError
@@ -94,7 +93,7 @@ def _findings(config: Path, clock: Clock) -> Iterator[_Finding]:
     if settings.identity.vault is not None:
         yield _finding("vault", partial(_vault, settings.identity))
     if stored and file is not None:
-        yield _finding("server", partial(_server, file))
+        yield from _processes(settings.store, file, clock)
     if file is not None:
         yield _library(library_finding())
 
@@ -240,12 +239,7 @@ def _vault(identity: IdentitySettings) -> _Verdict:
     return "ok", f"{len(found)} connected accounts", "hardpoint oauth status" if found else None
 
 
-def _server(path: Path) -> _Verdict:
-    operator = running(path)
-    holder = holder_of(path)
-    if operator is None and holder is not None:
-        since = moment(Path(f"{path}.lock").stat().st_mtime)  # its number was written then
-        return "ok", f"process {holder} has the store since {since}, with a hub in it", None
-    if operator is None:
-        return "warn", "none runs on this store", "hardpoint serve"
-    return "ok", f"process {operator.run.pid}, admin at {operator.run.url}", None
+def _processes(settings: StoreSettings, file: Path, clock: Clock) -> Iterator[_Finding]:
+    """Who has the store, since when, who is connected to it, and who waits for it."""
+    for check, result, detail, fix in processes(settings, file, clock):
+        yield _Finding(check=check, result=result, detail=detail, fix=fix)

@@ -10,6 +10,7 @@ from typing import Final
 
 from hardpoint.cli.failures import CommandError, Exit
 from hardpoint.cli.terminal import Terminal
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.settings import Settings
 from hardpoint.store.engine import engine
 from hardpoint.store.views import EventView, StoreReader
@@ -49,6 +50,18 @@ def holder_of(database: Path) -> int | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def public_of(settings: Settings) -> str | None:
+    """Where a `hardpoint serve` on this store takes webhooks; None where none can be asked."""
+    if settings.store.file is None:
+        return None
+    try:
+        presence = engine(settings.store.url).shared.presence()
+    except StoreUnavailableError:  # whoever has the store is stopped, say
+        return None
+    members = () if presence is None else (presence.owner, *presence.guests)
+    return next((one.public for one in members if one.public), None)
 
 
 def found(reader: StoreReader, identifier: str) -> list[EventView]:

@@ -60,6 +60,12 @@ HandlerOption = Annotated[str | None, typer.Option("--handler", help="Only this 
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Also where it was handled successfully before.")
 ]
+PlanOption = Annotated[
+    str,
+    typer.Option(
+        metavar="ID", help="Go on with a forced replay of many: what it has replayed is left alone."
+    ),
+]
 Identifiers = Annotated[
     list[str] | None,
     typer.Argument(

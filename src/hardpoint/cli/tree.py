@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "dlq": "List, retry and discard the jobs that were given up.",
     "refusals": "List refused requests: since when, and why.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
+    "reload": "Have all processes read the configuration again.",
     "doctor": "Check configuration, secrets, store and server.",
     "fakes": "Imitate vendors over HTTP, for programs in any language.",
     "explain": "Say what a vendor's error code means, and what to do.",

@@ -14,6 +14,7 @@ import typer
 
 from hardpoint.cli.failures import Exit, Failure, usage
 from hardpoint.cli.inputs import address_from, addressed, body_from, name_from, secrets_from
+from hardpoint.cli.looking import public_of
 from hardpoint.cli.options import (
     CONFIG,
     Config,
@@ -29,7 +30,6 @@ from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.hub.settings import Settings, SourceSettings
 from hardpoint.hub.sources import options_of
-from hardpoint.service.operator import running
 from hardpoint.webhooks.credentials import ApiKeyWebhooks
 from hardpoint.webhooks.samples import Sample, assignment, described_sample, samples
 from hardpoint.webhooks.schemes import OneEventScheme
@@ -164,8 +164,7 @@ class _Shot:
 
 def _door(settings: Settings, source: str) -> tuple[str, str | None]:
     """The address of a source at the server that runs, and the Unix socket that leads there."""
-    server = running(settings.store.file)
-    where = (server.run.public if server else "") or PUBLIC
+    where = public_of(settings) or PUBLIC
     path = f"/webhooks/{source}"
     if where.startswith(_UNIX):
         return f"http://localhost{path}", where[len(_UNIX) :]

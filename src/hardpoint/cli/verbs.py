@@ -19,6 +19,7 @@ from hardpoint.cli.options import (
     Identifiers,
     Json,
     ManyOption,
+    PlanOption,
     SinceFilter,
     SourceFilter,
     StateFilter,
@@ -79,6 +80,7 @@ class Verbs:
         config: Config = CONFIG,
         handler: HandlerOption = None,
         force: ForceOption = False,
+        plan: PlanOption = "",
         source: SourceFilter = None,
         event_type: TypeFilter = None,
         state: StateFilter = None,
@@ -90,7 +92,12 @@ class Verbs:
     ) -> int:
         """Handle again, as if it had just come."""
         change = ChangeOption(
-            action="replay", handler=handler, force=force, letters=self._letters, dry_run=dry_run
+            action="replay",
+            handler=handler,
+            force=force,
+            plan=plan,
+            letters=self._letters,
+            dry_run=dry_run,
         )
         search = EventSearch(
             source=source,

@@ -27,8 +27,7 @@ def work(
         typer.Option(
             min=0,
             max=65535,
-            help="Listen here for /healthz, /readyz and the command line; 0 takes a free port. "
-            "Default: no listener.",
+            help="Listen here for /healthz and /readyz; 0 takes a free port. Default: no listener.",
         ),
     ] = None,
     admin_host: Annotated[

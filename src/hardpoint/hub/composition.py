@@ -15,6 +15,7 @@ from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.engine import Role, StoreEngine, engine
+from hardpoint.store.guests.turns import StoreTurn
 
 
 class BaseHub(ABC):
@@ -78,7 +79,8 @@ class BaseHub(ABC):
     def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
         """A connection to the store's file, for the application's own tables.
 
-        It may write, and never copies SQLite's log, which is for hardpoint alone to do.
+        It may write, best inside `hub.turn()`, and never copies SQLite's log, which is for
+        hardpoint alone to do.
 
         Args:
             timeout: seconds to wait for a lock.
@@ -89,6 +91,15 @@ class BaseHub(ABC):
             UnsupportedError: the store is PostgreSQL: connect with the application's own driver.
         """
         return self.store.connect(timeout=timeout, **options)
+
+    def turn(self) -> StoreTurn:
+        """A turn at writing: `with hub.turn():`, or `async with`, around one short transaction.
+
+        All processes of the store stand in one line, hardpoint with them. So none of them waits
+        for SQLite's lock, which is not fair, or hears "database is locked". Where the store is
+        PostgreSQL there is nothing to wait for.
+        """
+        return self.store.shared.turn()
 
     def prepare_engine(self, engine: Any) -> None:
         """Have a SQLAlchemy engine's connections keep to the same; before it makes the first.

@@ -7,7 +7,7 @@ client. What ran there runs no more, and whoever needs the hub next starts it wh
 import asyncio
 import threading
 from asyncio import AbstractEventLoop
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
@@ -16,6 +16,7 @@ from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
+from hardpoint.hub.reloading import reload_or_tell
 from hardpoint.store.guests import Rank
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Life:
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._rank = Rank.WORKER
+        self.public = ""
+        """Where webhooks are taken, if others on this machine can find that."""
+        self._reload: Callable[[], object] | None = None
         self._home: AbstractEventLoop | None = None
         self.forget()
         forget_in_child(self)
@@ -55,6 +59,7 @@ class Life:
                 home.call_soon(end_child)
         self._mutex = threading.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._reading: set[asyncio.Task[str | None]] = set()
         self._handling: asyncio.Task[None] | None = None
         self._laying_down = False
         self._unfit = False
@@ -81,19 +86,29 @@ class Life:
         if self.waiting is not None:
             raise self.waiting
 
-    async def start(self, *, wait: bool, rank: Rank = Rank.WORKER) -> None:
+    async def start(
+        self,
+        *,
+        wait: bool,
+        rank: Rank = Rank.WORKER,
+        public: str = "",
+        reload: Callable[[], object] | None = None,
+    ) -> None:
         """See `Hub.start`.
 
         Args:
             wait: likewise.
             rank: what this process is, beside others of the same store.
+            public: where it takes webhooks, for the command line.
+            reload: called when the configuration is to be read again; otherwise it is read.
         """
         here = asyncio.get_running_loop()
         with self._mutex:
             if self._runs_in is not None:
                 return
             left, self._home = self._home, here
-        hub, self._rank = self._hub, rank
+        hub, self._rank, self.public = self._hub, rank, public
+        self._reload = reload
         try:
             if left is not None:
                 await self._leave(left)
@@ -133,6 +148,10 @@ class Life:
         """See `Crew`."""
         return self._hub.handlers.matching(source, event_type)
 
+    def known(self) -> tuple[str, ...]:
+        """See `Crew`."""
+        return self._hub.handlers.names()
+
     def take_up(self) -> None:
         """Run handlers, from now on."""
         may = self._handling is None and not self._laying_down and self.works
@@ -164,6 +183,16 @@ class Life:
             worker.resume()
         elif mine := [name for name in handlers if name in known]:
             worker.notify(mine, source)
+
+    def reload(self) -> None:
+        """See `Crew`."""
+        if self._reload is not None:
+            self._reload()
+            return
+        hub = self._hub
+        reading = asyncio.create_task(reload_or_tell(hub.reload, hub.listeners))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
 
     async def stop(self, grace: float) -> None:
         """See `Hub.stop`."""

@@ -1,1 +1,1 @@
-"""The service: two listeners, a narrowed HTTP protocol, operator's API, reload, graceful stop."""
+"""The service: two listeners, a narrowed HTTP protocol, reload, graceful stop."""

@@ -4,26 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, final
+from typing import final
 
-import msgspec
-
-from hardpoint.core.errors import HardpointError
 from hardpoint.core.events import Listeners
-from hardpoint.core.traces import Place, place_of_defect
+from hardpoint.hub.reloading import reload_or_tell
 
 POLL_SECONDS = 1.0
 
 _Stamp = tuple[int, int, int] | None
-
-
-class ConfigurationRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """A new configuration is wrong; the old one stays in force."""
-
-    severity: ClassVar[str] = "error"
-    problem: str
-    place: Place | None = None
-    """Where in the code, of an error that nobody foresaw; its message may hold anything."""
 
 
 @final
@@ -75,15 +63,8 @@ class Reloader:
             return False
         self._asked.clear()
         self._seen = stamps
-        try:
-            await self._reload()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the old one stays in force
-            ours = isinstance(error, HardpointError)
-            self.problem = str(error) if ours else f"it cannot be read ({type(error).__name__})"
-            place = None if ours else place_of_defect(error)
-            self._listeners.emit(ConfigurationRefused(problem=self.problem, place=place))
-        else:
-            self.problem = None
+        self.problem = await reload_or_tell(self._reload, self._listeners)
+        if self.problem is None:
             named_now = await asyncio.to_thread(_stamps, self._files())
             self._seen = {path: stamps.get(path, stamp) for path, stamp in named_now.items()}
         return True

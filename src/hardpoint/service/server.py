@@ -9,7 +9,6 @@ import functools
 import gc
 import os
 import resource
-import secrets
 import signal
 import sys
 import threading
@@ -31,7 +30,6 @@ from hardpoint.hub.asgi import InboxApp
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.service import runfile
 from hardpoint.service.admin import LOOPBACK_NAMES, admin_app
 from hardpoint.service.connection import GuardedProtocol
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
@@ -40,7 +38,6 @@ from hardpoint.service.listener import ListeningSocket, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
-from hardpoint.service.runfile import RunningServer
 from hardpoint.service.sockets import bind, bind_unix, is_loopback, url_of
 from hardpoint.store.guests import Rank
 from hardpoint.webhooks.calling import CANCEL_SECONDS, in_handler
@@ -88,8 +85,7 @@ class Server:
         admin_host: a loopback address, unless forced.
         admin_port: 0 takes a free one; None takes the port after the public one, and a free one
             beside a Unix socket.
-        force_admin: let others than this machine reach the admin listener. Its API wants a token,
-            but it speaks plain HTTP.
+        force_admin: let others than this machine reach the admin listener.
         limits: of the public listener.
         patience: at the stop.
         hangup_stops: SIGHUP comes from a terminal that closes and means stop; otherwise it means
@@ -169,7 +165,10 @@ class Server:
                 admin = bound.enter_context(bind(*self._admin_address, key="admin-port"))
             reloader = Reloader(hub.reload, files, listeners=hub.listeners, poll=self._poll)
             with self._signals(reloader), self._watched():
-                await hub.life.start(wait=False, rank=self._rank)
+                found_at = self._found_at(public) if public else ""
+                await hub.life.start(
+                    wait=False, rank=self._rank, public=found_at, reload=reloader.request
+                )
                 try:
                     cut = await self._serve(public, admin, reloader)
                 finally:
@@ -183,51 +182,29 @@ class Server:
         hub, patience = self._hub, self._patience
         readiness = Readiness(hub, reloader, self._clock)
         front, back = public and self._front(public), None
-        with ExitStack() as known:
-            if admin is not None:
-                back = self._back(admin, readiness, known.enter_context(self._found(public, admin)))
-            reloading = asyncio.create_task(reloader.run())
-            try:
-                for listener in filter(None, (back, front)):
-                    await listener.start()
-                ready = Ready(
-                    url=front.url if front else "",
-                    admin_url=back.url if back else "",
-                    pid=os.getpid(),
-                )
-                hub.listeners.emit(ready)
-                self._ready(ready)
-                await self._stopping.wait()
-                readiness.stopping = True
-                hub.listeners.emit(ServerStopping(reason=self._stop_reason))
-                if front is None:
-                    return 0
-                return await front.drain(soft=patience.soft_seconds, limit=patience.drain_seconds)
-            finally:
-                reloading.cancel()
-                for listener in filter(None, (front, back)):
-                    await listener.drain(soft=0, limit=0)
-
-    @contextmanager
-    def _found(self, public: socket | None, admin: socket) -> Generator[RunningServer]:
-        """The command line finds it, by its run file."""
-        run = RunningServer(
-            pid=os.getpid(),
-            url=url_of(admin, reachable=True),
-            public=self._found_at(public) if public else "",
-            token=secrets.token_urlsafe(32),
-            started_at=self._clock.now(),
-        )
-        database = self._hub.settings.store.file
-        if database is None:  # it is asked itself, from any machine
-            yield run
-            return
-        path = runfile.path_of(database)
-        runfile.write(path, run)
+        if admin is not None:
+            back = self._back(admin, readiness)
+        reloading = asyncio.create_task(reloader.run())
         try:
-            yield run
+            for listener in filter(None, (back, front)):
+                await listener.start()
+            ready = Ready(
+                url=front.url if front else "",
+                admin_url=back.url if back else "",
+                pid=os.getpid(),
+            )
+            hub.listeners.emit(ready)
+            self._ready(ready)
+            await self._stopping.wait()
+            readiness.stopping = True
+            hub.listeners.emit(ServerStopping(reason=self._stop_reason))
+            if front is None:
+                return 0
+            return await front.drain(soft=patience.soft_seconds, limit=patience.drain_seconds)
         finally:
-            runfile.remove(path, run)
+            reloading.cancel()
+            for listener in filter(None, (front, back)):
+                await listener.drain(soft=0, limit=0)
 
     def _found_at(self, sock: socket) -> str:
         """Where another process on this machine finds the public listener."""
@@ -242,11 +219,11 @@ class Server:
         app = application(doors)
         return ListeningSocket(sock, guard, functools.partial(InboxProtocol, receiver, guard, app))
 
-    def _back(self, sock: socket, readiness: Readiness, run: RunningServer) -> ListeningSocket:
+    def _back(self, sock: socket, readiness: Readiness) -> ListeningSocket:
         guard = IngressGuard(IngressLimits(connections=64), self._clock, refused=_uncounted)
         alone = is_loopback(self._admin_address[0])
         hosts = LOOPBACK_NAMES | {url_of(sock)[7:].rpartition(":")[0]} if alone else None
-        app = application(admin_app(self._hub, readiness, run, hosts=hosts))
+        app = application(admin_app(readiness, hosts=hosts))
         return ListeningSocket(sock, guard, functools.partial(GuardedProtocol, guard, app))
 
     async def _stop_hub(self) -> None:

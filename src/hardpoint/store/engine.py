@@ -31,6 +31,8 @@ from hardpoint.store.views import StoreReader
 
 if TYPE_CHECKING:
     from hardpoint.store.guests.crew import Crew
+    from hardpoint.store.guests.frames import Presence, WantedHandlers
+    from hardpoint.store.guests.turns import StoreTurn
     from hardpoint.store.vault import VaultTables
 
 
@@ -80,11 +82,13 @@ class StoreOrders(Protocol):
         force: bool = False,
         actor: str = "",
         reason: str = "",
+        plan: str = "",
     ) -> int:
         """Have these handlers handle an event anew: done, skipped, dead or quarantined.
 
         A handler that has done this event is left alone without `force`, and one whose job is
-        unfinished in any case.
+        unfinished in any case. With a `plan` it is done once: a second time under the same name
+        makes none.
 
         Returns:
             How many jobs it made; none when the event is unknown or its body is gone.
@@ -257,6 +261,35 @@ class SharedAccess(StoreOrders, Protocol):
 
     def give_up(self, reason: str) -> None:
         """What works on the store here cannot go on. It is asked to come back later."""
+        ...
+
+    async def wanted(self, source: str, event_type: str) -> "WantedHandlers":
+        """Who handles such an event where handlers run, as far as that can be asked."""
+        ...
+
+    def presence(self) -> "Presence | None":
+        """Who has the store, and who is connected; None where nobody is to be asked.
+
+        It blocks for a moment, opens nothing, and may be asked before anything is started.
+
+        Raises:
+            StoreUnavailableError: whoever has it does not answer.
+        """
+        ...
+
+    def broadcast_reload(self) -> int | None:
+        """Have all processes read their configuration again; gives how many were told.
+
+        None where nobody is to be told.
+
+        Raises:
+            StoreUnavailableError: see `presence`, as for the rest.
+            UnsupportedError: processes of this store cannot be told.
+        """
+        ...
+
+    def turn(self) -> "StoreTurn":
+        """A block in which nobody else writes to the application's tables in the store's file."""
         ...
 
     async def ensure_open(self, role: Role = Role.OPERATE) -> None:

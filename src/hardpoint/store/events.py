@@ -107,6 +107,19 @@ class GateHeldLong(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seconds: float
 
 
+class TurnHeldLong(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A block of `hub.turn()` kept everybody else from writing.
+
+    Attributes:
+        seconds: for how long.
+        taken_back: its time was up, and others write since.
+    """
+
+    severity: ClassVar[str] = "warning"
+    seconds: float
+    taken_back: bool = False
+
+
 class ResultNotRecorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call was done, and its result is not kept.
 

@@ -25,6 +25,11 @@ def storable_or_none(text: str | None) -> str | None:
     return None if text is None else storable(text)
 
 
+def replay_of(plan: str) -> str:
+    """What a replay is called in the audit; by its plan's name each event is replayed once."""
+    return f"replay {storable(plan)}" if plan else "replay"
+
+
 def dedupe_key(event: NewEvent) -> str:
     """What an event's identity rests on within its source; see `key_of`."""
     return key_of(

@@ -16,6 +16,8 @@ class State(StrEnum):
 
     PENDING = "pending"
     DONE = "done"
+    RESOLVED = "resolved"
+    """Somebody has closed a job of it that was dead, parked or waiting, and nothing is left."""
     SKIPPED = "skipped"
     DEAD = "dead"
     NEEDS_RECONCILE = "needs_reconcile"

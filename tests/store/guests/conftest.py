@@ -15,6 +15,8 @@ from hardpoint.store.guests.frames import FrameKind, FrameReader, pack
 from hardpoint.store.guests.lines import listen
 from hardpoint.store.sqlite import SqliteStore, StatementLimits
 from hardpoint.store.sqlite.files import LockFile, inode_of
+from hardpoint.store.sqlite.gate import Gate
+from hardpoint.store.sqlite.lending import LentTurns
 
 
 def new_event(number=1, **changes):
@@ -47,6 +49,7 @@ class ByHand:
         self.asked = []
         self.result = 1
         self.error = None
+        self.turns = LentTurns(Gate(), lambda _: None)
 
     @property
     def is_whole(self):
@@ -75,7 +78,7 @@ class ByHand:
     async def retry(self, event, handler=None, *, actor="", reason=""):
         return await self._do("retry", event, handler, actor, reason)
 
-    async def replay(self, event, handlers, *, force=False, actor="", reason=""):
+    async def replay(self, event, handlers, *, force=False, actor="", reason="", plan=""):
         return await self._do("replay", event, handlers, force, actor, reason)
 
     async def resolve(self, event, handler=None, *, note, actor=""):
@@ -165,6 +168,7 @@ class Member:
         self.home = asyncio.get_running_loop()
         self.heard = []
         self.rank = Rank.WORKER
+        self.public = ""
         self.handlers = {}
         self.store = SqliteStore(
             path,
@@ -176,6 +180,12 @@ class Member:
 
     def matching(self, source, event_type):
         return self.handlers.get(event_type, ())
+
+    def known(self):
+        return tuple(dict.fromkeys(name for names in self.handlers.values() for name in names))
+
+    def reload(self):
+        self.heard.append("reload")
 
     def take_up(self):
         self.heard.append("take up")

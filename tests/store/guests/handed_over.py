@@ -5,7 +5,7 @@ import time
 from tests.store.conftest import EventMaker, Stage
 
 from hardpoint.store.guests import Rank, SharedStore
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.testing.clock import ManualClock
 
 
@@ -14,8 +14,12 @@ class Idle:
 
     rank = Rank.WORKER
     home = None
+    public = ""
 
     def matching(self, source, event_type):
+        return ()
+
+    def known(self):
         return ()
 
 
@@ -80,4 +84,4 @@ class GuestStage(Stage):
         return store
 
     def journal(self, store, *, blocking=False):
-        return SqliteJournal(store.shares[1], blocking=blocking)
+        return StoreJournal(store.shares[1], blocking=blocking)

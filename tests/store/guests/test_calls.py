@@ -18,7 +18,7 @@ from hardpoint.store.journal import (
     LeaveCall,
     Standing,
 )
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.journalling import StoreJournal
 
 from .conftest import made, owner_by_hand, until
 
@@ -27,21 +27,21 @@ NEW = JournalEntry(standing=Standing.NEW)
 
 
 async def standing(member, intent=CALL):
-    return (await SqliteJournal(member.shared).begin(intent)).standing
+    return (await StoreJournal(member.shared).begin(intent)).standing
 
 
 def test_a_call_of_one_that_lives_is_in_no_doubt_whoever_owns_the_store(play):
     async def story(first, second, third):
         for one in (first, second, third):
             await one.start()
-        journal = SqliteJournal(second.shared)
+        journal = StoreJournal(second.shared)
         assert (await journal.begin(CALL)).standing is Standing.NEW
         assert await standing(first) is Standing.BUSY
         assert await standing(third) is Standing.BUSY
         await first.stop()
         assert await standing(third) is Standing.BUSY
         await journal.end(CALL, b"1", None)
-        assert (await SqliteJournal(third.shared).begin(CALL)).result == b"1"
+        assert (await StoreJournal(third.shared).begin(CALL)).result == b"1"
 
     play(story, count=3)
 
@@ -53,10 +53,10 @@ def test_the_doubt_begins_when_the_one_that_made_it_dies(play):
         assert await standing(second) is Standing.NEW
         second.store.session.forget()  # as the kernel lets go at a death
         await second.stop()
-        entry = await SqliteJournal(third.shared).begin(CALL)
+        entry = await StoreJournal(third.shared).begin(CALL)
         assert entry.standing is Standing.OPEN
         assert entry.doubt_seconds < 20
-        SqliteJournal(third.shared).free(CALL)
+        StoreJournal(third.shared).free(CALL)
         assert await standing(third) is Standing.NEW
 
     play(story, count=3)
@@ -81,7 +81,7 @@ def test_an_end_that_was_not_heard_is_said_to_the_next_owner(play, path):
             starting = asyncio.create_task(member.start())
             peer = await owner.guest(file=file)
             await starting
-            journal = SqliteJournal(member.shared)
+            journal = StoreJournal(member.shared)
             beginning = asyncio.create_task(journal.begin(CALL))
             asked = await peer.hear()
             begun = frames.asked_in(asked.payload)
@@ -135,7 +135,7 @@ def test_what_cannot_be_written_down_in_time_is_told(play, path, monkeypatch):
             starting = asyncio.create_task(member.start())
             await owner.guest()
             await starting
-            journal = SqliteJournal(member.shared)
+            journal = StoreJournal(member.shared)
             with pytest.raises(StoreUnavailableError, match="did not answer in time"):
                 await journal.begin(CALL)
             member.shared.in_flight.enter(CALL)
@@ -150,7 +150,7 @@ def test_threads_ask_the_same_way(play):
         await first.start()
         await second.start()
         for member, expected in ((second, Standing.NEW), (first, Standing.BUSY)):
-            journal = SqliteJournal(member.shared, blocking=True)
+            journal = StoreJournal(member.shared, blocking=True)
             entry = await asyncio.to_thread(stepped, journal.begin(CALL))
             assert entry.standing is expected
         with pytest.raises(MisuseError, match="await instead"):
@@ -170,7 +170,7 @@ def stepped(coroutine):
 def test_an_owner_that_breaks_has_it_written_down_when_it_is_back(play, monkeypatch):
     async def story(member):
         await member.start()
-        journal = SqliteJournal(member.shared)
+        journal = StoreJournal(member.shared)
         assert await standing(member) is Standing.NEW
         member.store.break_down("the disk lies")
         await journal.end(CALL, b"1", None)
@@ -195,7 +195,7 @@ def test_a_script_opens_it_and_hands_it_over_to_those_who_come(play):
         assert await standing(worker) is Standing.BUSY
         await until(lambda: worker.shared.owner)  # a worker is better suited
         assert await standing(worker) is Standing.BUSY
-        await SqliteJournal(script.shared).end(CALL, b"1", None)
+        await StoreJournal(script.shared).end(CALL, b"1", None)
         assert await standing(worker) is Standing.DONE
         await script.start()  # it is a worker from now on, and stays a guest
         assert await standing(script) is Standing.DONE

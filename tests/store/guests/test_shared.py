@@ -10,13 +10,15 @@ import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Refusals, Stored
-from hardpoint.store.engine import Role
+from hardpoint.store.engine import engine
 from hardpoint.store.events import OwnershipTaken
-from hardpoint.store.guests import SharedStore, asks, frames, keeper
+from hardpoint.store.guests import asks, frames, keeper
 from hardpoint.store.guests.frames import FrameKind
+from hardpoint.store.guests.lines import address_of
 from hardpoint.store.guests.outbox import Outbox
+from hardpoint.store.guests.visitor import visit
 
-from .conftest import ids, made, new_event, owner_by_hand, until
+from .conftest import Peer, ids, made, new_event, owner_by_hand, until
 
 # Whatever else is asked
 
@@ -37,8 +39,12 @@ def test_operators_and_counters_reach_the_owner(play, path):
         await until(lambda: ("arrived", (), "") in first.heard)
         assert await shared.resolve("0192-1", note="seen") == 2
         assert await first.shared.resolve("0192-1", note="seen") == 0
+        half = "a\udcff"  # of a character, as an argument of the command line may be
+        assert await shared.retry(half, half, actor=half, reason=half) == 0
+        assert await shared.replay(half, [half], reason=half, plan=half) == 0
+        assert await shared.resolve("0192-1", note=half) == 0
         with pytest.raises(StoreUnavailableError, match="does not understand it"):
-            await shared.retry(b"no text")
+            await shared._keeper.asks.ask(frames.RetryAsked(b"no text", None, "", ""))
 
     play(story)
     with closing(sqlite3.connect(path)) as connection:
@@ -88,38 +94,6 @@ def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
     play(story, count=1)
 
 
-def test_a_store_made_for_many_processes_needs_no_keeper(path):
-    asked = []
-
-    class Many:
-        async def ensure_open(self, role):
-            asked.append(role)
-
-        async def retry(self, event, handler=None, *, actor="", reason=""):
-            return 3
-
-        def accept(self, event, done):
-            done(event.id)
-
-    async def scene():
-        shared = SharedStore(Many())
-        await shared.ensure_open()
-        await shared.start(None)
-        await shared.start(None)
-        assert (shared.started, shared.owner, shared.owner_pid, shared.problem) == (
-            *(True, True, None),
-            None,
-        )
-        shared.give_up("there is no file that somebody owns")
-        assert await shared.retry("e") == 3
-        shared.accept(new_event(1), asked.append)
-        await shared.stop()
-        assert not shared.started
-
-    asyncio.run(scene())
-    assert asked == [Role.OPERATE, Role.SERVE, "0192-1"]
-
-
 def test_what_waits_for_a_store_that_is_full_when_it_is_taken_over_hears_so(store):
     async def scene():
         outbox = Outbox(patience=20, rows=10, body_bytes=1000)
@@ -130,6 +104,102 @@ def test_what_waits_for_a_store_that_is_full_when_it_is_taken_over_hears_so(stor
         assert str(await answer) == "5000 events wait"
 
     asyncio.run(scene())
+
+
+# Who is there
+
+
+def test_an_owner_says_who_is_there_and_who_handles_what(play, path):
+    async def story(first, second):
+        first.handlers, first.public = {"paid": ("mail", "book")}, "http://127.0.0.1:1"
+        assert first.shared.presence() is None
+        assert first.shared.broadcast_reload() is None
+        await first.start()
+        await second.start()
+        for member in (first, second):
+            wanted = await member.shared.wanted("billing", "paid")
+            assert (wanted.matching, wanted.known) == (("mail", "book"), ("mail", "book"))
+            assert (await member.shared.wanted("billing", "new")).matching == ()
+        presence = await asyncio.to_thread(second.shared.presence)
+        assert (presence.owner.pid, presence.owner.public) == (os.getpid(), first.public)
+        (guest,) = presence.guests
+        assert (guest.rank, guest.release) == (second.rank, presence.owner.release)
+        assert presence.boot == first.store.engine.boot
+
+    play(story)
+
+
+def test_all_are_told_to_read_their_configuration_again(play, path):
+    async def story(first, second):
+        await first.start()
+        await second.start()
+        earlier = Peer.connected(address_of(path))
+        await earlier.greet()
+        assert await asyncio.to_thread(second.shared.broadcast_reload) == 2
+        await until(lambda: "reload" in first.heard and "reload" in second.heard)
+        await earlier.say(FrameKind.ASK, 1, frames.RetryAsked("e", None, "", ""))
+        assert (await earlier.hear()).kind is FrameKind.ANSWER  # it would not know what RELOAD is
+        earlier.close()
+
+    play(story)
+
+
+def test_a_script_has_no_handlers_and_nothing_to_reload(path):
+    async def scene():
+        script = engine(f"sqlite:{path}")
+        await script.shared.ensure_open()
+        wanted = await script.shared.wanted("billing", "paid")
+        assert (wanted.matching, wanted.known) == ((), ())
+        assert await asyncio.to_thread(script.shared.broadcast_reload) == 1
+        assert (await asyncio.to_thread(script.shared.presence)).owner.public == ""
+        await script.shared.stop()
+
+    asyncio.run(scene())
+
+
+def test_an_owner_of_a_moment_ago_answers_no_questions_about_itself(play, path):
+    async def story(member):
+        await member.start()
+        with pytest.raises(StoreUnavailableError, match="just passed to this process"):
+            await member.shared._keeper.asks.ask(frames.WantedAsked("billing", "paid"))
+
+    play(story, count=1)
+
+
+async def visited(path, *, says=None, hang_up=False):
+    """What a visitor hears of an owner that says just this."""
+    async with owner_by_hand(path) as owner:
+        visiting = asyncio.create_task(
+            asyncio.to_thread(
+                visit, path, frames.PresenceAsked(), seconds=20 if says or hang_up else 0.05
+            )
+        )
+        sock, _ = await asyncio.get_running_loop().sock_accept(owner._listening)
+        peer = Peer(sock)
+        if says is not None:
+            await peer.send(says)
+        if hang_up:
+            peer.close()
+        try:
+            return await visiting
+        finally:
+            peer.close()
+
+
+@pytest.mark.parametrize(
+    ("says", "hang_up", "heard"),
+    [
+        (None, False, "does not answer"),
+        (None, True, "ended just now|does not answer"),
+        (frames.pack(FrameKind.REFUSED, 0, "never"), False, "never"),
+        (frames.pack(FrameKind.ANSWER, 1, frames.Told("what is that?")), False, "what is that"),
+        (b"GET / HTTP/1.1\r\n\r\n", False, "what nobody understands"),
+        (frames.pack(FrameKind.ANSWER, 1, 7), False, "what nobody understands"),
+    ],
+)
+def test_a_visitor_waits_for_no_answer_for_long(path, says, hang_up, heard):
+    with pytest.raises(StoreUnavailableError, match=heard):
+        asyncio.run(visited(path, says=says, hang_up=hang_up))
 
 
 # The end

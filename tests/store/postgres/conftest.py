@@ -21,11 +21,11 @@ import pytest
 from tests.store.conftest import EventMaker, Stage
 
 from hardpoint.core.events import Listeners
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.reader import PostgresReader
 from hardpoint.store.postgres.schema import VERSION
 from hardpoint.store.postgres.store import PostgresStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.statements import schema_scripts
 from hardpoint.testing.clock import ManualClock
 
@@ -192,8 +192,8 @@ class PostgresStage(Stage):
                 f"update hardpoint.{table} set owner = gen_random_uuid() where owner is not null"
             )
 
-    def journal(self, store: Any, *, blocking: bool = False) -> SqliteJournal:
-        return SqliteJournal(store, blocking=blocking)
+    def journal(self, store: Any, *, blocking: bool = False) -> StoreJournal:
+        return StoreJournal(store, blocking=blocking)
 
     def reader(self, store: Any) -> PostgresReader:
         return PostgresReader(self.database.url)

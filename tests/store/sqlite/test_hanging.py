@@ -13,7 +13,7 @@ import pytest
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.runtime.blocking import run
 from hardpoint.store.journal import Intent, Standing
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.journalling import StoreJournal
 
 SILENT = r"did not answer within 0\.05 s; look at its disk"
 
@@ -58,7 +58,7 @@ def test_who_asks_is_told_in_time_and_what_was_not_begun_is_not_done(stage):
 def test_a_thread_that_asks_is_told_in_time(stage):
     store = stage.build()
     store.open_blocking()
-    journal = SqliteJournal(store, blocking=True)
+    journal = StoreJournal(store, blocking=True)
     asked = Intent(scope="texts:send", key="k", fingerprint=b"f")
     with hanging(store), pytest.raises(StoreUnavailableError, match=SILENT):
         run(journal.begin(asked))

@@ -11,7 +11,7 @@ from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.runtime.blocking import run
 from hardpoint.store.events import ResultNotRecorded
 from hardpoint.store.journal import Intent, Standing
-from hardpoint.store.sqlite.journal import SqliteJournal
+from hardpoint.store.journalling import StoreJournal
 
 HELLO = Intent(scope="texts:send", key="k1", fingerprint=b"hello")
 AGAIN = Intent(scope="texts:send", key="k2", fingerprint=b"hello")
@@ -19,7 +19,7 @@ AGAIN = Intent(scope="texts:send", key="k2", fingerprint=b"hello")
 
 def test_a_result_that_cannot_be_written_down_is_told_and_the_key_stays_open(stage, faults):
     async def story(desk):
-        journal = SqliteJournal(desk.store)
+        journal = StoreJournal(desk.store)
         await journal.begin(HELLO)
         faults.add("update hardpoint_call set ended_at", sqlite3.SQLITE_FULL)
         await journal.end(HELLO, b"1", None)
@@ -34,7 +34,7 @@ def test_a_result_that_cannot_be_written_down_is_told_and_the_key_stays_open(sta
 
 def test_a_doubt_that_could_not_be_written_down_begins_when_it_is_asked_for(stage, faults):
     async def story(desk):
-        journal = SqliteJournal(desk.store)
+        journal = StoreJournal(desk.store)
         await journal.begin(HELLO)
         faults.add("update hardpoint_call set doubted_at", sqlite3.SQLITE_FULL)
         journal.leave(HELLO)
@@ -53,7 +53,7 @@ def test_a_doubt_that_could_not_be_written_down_begins_when_it_is_asked_for(stag
 
 def test_an_intent_that_was_abandoned_while_it_was_written_is_undone(stage):
     async def story(desk):
-        journal = SqliteJournal(desk.store)
+        journal = StoreJournal(desk.store)
         desk.store.gate.acquire()
         waiting = asyncio.ensure_future(journal.begin(HELLO))
         await asyncio.sleep(0)
@@ -65,7 +65,7 @@ def test_an_intent_that_was_abandoned_while_it_was_written_is_undone(stage):
         journal.leave(HELLO)
 
     async def open_one(desk):
-        journal = SqliteJournal(desk.store)
+        journal = StoreJournal(desk.store)
         desk.store.gate.acquire()
         waiting = asyncio.ensure_future(journal.begin(HELLO))
         await asyncio.sleep(0)
@@ -86,7 +86,7 @@ def test_threads_without_a_loop_have_a_store_too(stage):
     store.open_blocking()
     with pytest.raises(StoreUnavailableError, match="is open already"):
         store.open_blocking()
-    journal = SqliteJournal(store, blocking=True)
+    journal = StoreJournal(store, blocking=True)
     assert run(journal.begin(HELLO)).standing is Standing.NEW
     run(journal.end(HELLO, b"1", "SM1"))
     assert run(journal.begin(AGAIN)).standing is Standing.NEW
@@ -118,7 +118,7 @@ def test_threads_wait_for_another_process_to_let_the_store_go(stage):
 
 def test_what_threads_ask_for_while_the_store_closes_is_answered_or_refused(stage):
     async def story(desk):
-        journal = SqliteJournal(desk.store, blocking=True)
+        journal = StoreJournal(desk.store, blocking=True)
 
         def insist(lane):
             number = 0

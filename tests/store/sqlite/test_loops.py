@@ -10,8 +10,8 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Stored
 from hardpoint.store.journal import Intent, Standing
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite.gate import Gate
-from hardpoint.store.sqlite.journal import SqliteJournal
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_what_is_not_open_says_how_to_open_it(stage, store):
 
 def test_a_call_whose_loop_was_closed_over_it_is_in_doubt_and_not_under_way(stage, store):
     asyncio.run(store.open())
-    journal = SqliteJournal(store)
+    journal = StoreJournal(store)
     loop = asyncio.new_event_loop()
     lost = intent()
     assert loop.run_until_complete(journal.begin(lost)).standing is Standing.NEW
@@ -136,9 +136,9 @@ def test_a_block_that_holds_the_file_for_long_makes_nobody_wait_without_a_bound(
 
     async def story(desk):
         turn = desk.store.gate.acquire()
-        with pytest.raises(StoreUnavailableError, match="keep complete_in blocks short"):
+        with pytest.raises(StoreUnavailableError, match="keep blocks of complete_in"):
             await desk.accept("evt_1")
-        with pytest.raises(StoreUnavailableError, match="keep complete_in blocks short"):
+        with pytest.raises(StoreUnavailableError, match="keep blocks of complete_in"):
             await desk.store.gate.acquire_async(0.01)
         desk.store.gate.release(turn)
         assert (await desk.accept("evt_1")).stored is Stored.NEW

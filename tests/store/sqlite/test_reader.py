@@ -10,8 +10,8 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.store.driver import Outcome
 from hardpoint.store.journal import Intent, JobName, Standing
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteReader
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.views import State, StoreReader
 
 
@@ -45,6 +45,7 @@ def test_counts_by_state(stage):
             "skipped": 2,
             "dead": 1,
             "needs_reconcile": 0,
+            "resolved": 0,
             "quarantined": 1,
             "total": 6,
         }
@@ -266,7 +267,7 @@ def test_a_job_in_doubt_is_a_state_of_its_own_and_its_calls_are_shown(stage):
     hello = Intent(scope="texts:send", key="k1", fingerprint=b"hello")
 
     async def story(desk):
-        journal = SqliteJournal(desk.store)
+        journal = StoreJournal(desk.store)
         lease = await desk.leased("evt_1", handlers=("a", "mark_paid"))
         job = JobName(lease.event.id, lease.handler, lease.fence)
         await journal.begin(msgspec.structs.replace(hello, job=job))
@@ -301,7 +302,7 @@ def test_a_store_of_a_version_before_can_be_read_and_gets_what_it_lacks_when_it_
 
     async def after(desk):
         (lease,) = await desk.claim()
-        journal = SqliteJournal(desk.store)
+        journal = StoreJournal(desk.store)
         assert (
             await journal.begin(Intent(scope="s", key="k", fingerprint=b""))
         ).standing is Standing.NEW

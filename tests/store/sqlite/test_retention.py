@@ -6,8 +6,8 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.store.driver import Outcome, Refusals, Stored
 from hardpoint.store.events import BatchFailed, Retained
 from hardpoint.store.journal import Intent, Standing
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.retention import Retention
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.views import State
 
 DAY = 86_400
@@ -242,7 +242,7 @@ def test_results_of_calls_go_after_thirty_days_their_keys_later_and_doubts_never
     intents = [Intent(scope="texts:send", key=f"k{n}", fingerprint=b"hello") for n in range(5)]
 
     async def story(desk):
-        journal = SqliteJournal(desk.store)
+        journal = StoreJournal(desk.store)
         for intent in intents:
             await journal.begin(intent)
         *done, doubt = intents

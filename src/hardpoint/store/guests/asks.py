@@ -8,16 +8,19 @@ import asyncio
 from asyncio import _get_running_loop
 from collections.abc import Callable
 from concurrent.futures import CancelledError as LoopEndedError
+from contextlib import suppress
 from typing import Any, Final, Protocol, final
 
 from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.store.guests.frames import (
+    AskedOfServer,
     CountAsked,
     Frame,
     FrameError,
     FrameKind,
     GuestRequest,
     Told,
+    TurnEnded,
     pack,
     result_in,
     told_in,
@@ -26,6 +29,7 @@ from hardpoint.store.guests.lines import FrameLine
 from hardpoint.store.guests.posts import Posts
 from hardpoint.store.guests.server import GuestStore, carry_out
 from hardpoint.store.journal import AnyCallStep, CallStep
+from hardpoint.store.sqlite.gate import refuse_inside_block
 
 ASK_SECONDS: Final = 10.0
 END_SECONDS: Final = 2.0
@@ -116,7 +120,13 @@ class Asks:
         self.posts.add(step)
         self._nudge()
 
+    def end_turn(self, number: int) -> None:
+        """A turn is over, or wanted no more; who has it back goes on without a word."""
+        with suppress(RuntimeError):  # the keeper has ended, and every turn with it
+            self._loop.call_soon_threadsafe(self._end_turn, number)
+
     def _begun(self, asked: GuestRequest) -> Any:
+        refuse_inside_block()
         doing = self._ask(asked)
         try:
             return asyncio.run_coroutine_threadsafe(doing, self._loop)
@@ -135,6 +145,12 @@ class Asks:
             self._handing = self._loop.create_task(self.posts.hand_in(self._store))
         elif here.line is not None:
             self.posts.send(here.line)
+
+    def _end_turn(self, number: int) -> None:
+        self._store.turns.give_back(None, number)
+        if self._here.line is not None:
+            self._last += 1
+            self._here.line.send(pack(FrameKind.ASK, self._last, TurnEnded(number)))
 
     def answered(self, frame: Frame) -> None:
         """An ANSWER has come.
@@ -171,6 +187,8 @@ class Asks:
         here, patient = self._here, isinstance(asked, CallStep)
         while True:
             if here.owner:
+                if isinstance(asked, AskedOfServer):
+                    raise StoreUnavailableError("the store has just passed to this process")
                 try:
                     return await carry_out(self._store, asked)
                 except StoreUnavailableError:

@@ -50,8 +50,21 @@ class Crew(Protocol):
         """Who handles such an event here; any thread may ask."""
         ...
 
+    def known(self) -> tuple[str, ...]:
+        """Everybody who handles events here; any thread may ask."""
+        ...
+
+    @property
+    def public(self) -> str:
+        """Where this process takes webhooks, if others on this machine can find that."""
+        ...
+
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """Guests have brought work for these handlers, or for any. Called in `home`."""
+        ...
+
+    def reload(self) -> None:
+        """The configuration is to be read again. Called in `home`."""
         ...
 
 
@@ -94,10 +107,24 @@ class CrewSeat:
         """See `Crew`."""
         return () if self.crew is None else self.crew.matching(source, event_type)
 
+    def known(self) -> tuple[str, ...]:
+        """See `Crew`."""
+        return () if self.crew is None else self.crew.known()
+
+    @property
+    def public(self) -> str:
+        """See `Crew`."""
+        return "" if self.crew is None else self.crew.public
+
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """See `Crew`."""
         if self.crew is not None:
             self.crew.arrived(handlers, source)
+
+    def reload(self) -> None:
+        """See `Crew`."""
+        if self.crew is not None:
+            self.crew.reload()
 
 
 def call_home(crew: Crew, function: Callable[[], object]) -> None:

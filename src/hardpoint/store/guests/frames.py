@@ -6,9 +6,9 @@ WELCOME, with the highest version that both speak, or REFUSED.
 
 Accepts are a queue: a guest numbers its events one after the other, an ACCEPT carries some, under
 the number of its first, and ACCEPTED answers each frame, in their order. ASK and ANSWER carry the
-rest, in any order. Whoever leaves says BYE. An owner that closes, or whose store broke, answers no
-more: it hangs up, and what was not answered is for the next owner. If it is to be one of a higher
-rank, YIELD has said so before.
+rest, in any order. RELOAD tells a guest to read its configuration again. Whoever leaves says BYE.
+An owner that closes, or whose store broke, answers no more: it hangs up, and what was not answered
+is for the next owner. If it is to be one of a higher rank, YIELD has said so before.
 
 Values are written as arrays: fields are only ever added, at the end and with a default. Who does
 not know a field leaves it out, so a newer process and an older one understand each other.
@@ -17,6 +17,7 @@ not know a field leaves it out, so a newer process and an older one understand e
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import cache
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -51,6 +52,8 @@ class FrameKind(IntEnum):
     BYE = 7
     REFUSED = 8
     YIELD = 9
+    RELOAD = 10
+    """Only for those who have said their release in HELLO: those before do not know it."""
 
 
 class Frame(NamedTuple):
@@ -73,12 +76,16 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
         session: its name for itself, until it ends.
         pid: its process.
         rank: see `Rank`; who does not say is a web worker.
+        release: of hardpoint.
+        public: where it takes webhooks, if others on this machine can find that.
     """
 
     versions: tuple[int, ...]
     session: str
     pid: int
     rank: int = 1
+    release: str = ""
+    public: str = ""
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True):
@@ -132,6 +139,7 @@ class ReplayAsked(msgspec.Struct, frozen=True, array_like=True, tag="replay"):
     force: bool
     actor: str
     reason: str
+    plan: str = ""
 
 
 class ResolveAsked(msgspec.Struct, frozen=True, array_like=True, tag="resolve"):
@@ -143,7 +151,104 @@ class ResolveAsked(msgspec.Struct, frozen=True, array_like=True, tag="resolve"):
     actor: str
 
 
-GuestRequest: TypeAlias = CountAsked | RetryAsked | ReplayAsked | ResolveAsked | AnyCallStep
+class WantedAsked(msgspec.Struct, frozen=True, array_like=True, tag="wanted"):
+    """Who handles an event of this source and type at the owner; answered by `WantedHandlers`."""
+
+    source: str
+    event_type: str
+
+
+class PresenceAsked(msgspec.Struct, frozen=True, array_like=True, tag="presence"):
+    """Who has the store, and who is there; answered by `Presence`."""
+
+
+class ReloadAsked(msgspec.Struct, frozen=True, array_like=True, tag="reload"):
+    """All processes are to read their configuration again; answered by how many were told."""
+
+
+class TurnAsked(msgspec.Struct, frozen=True, array_like=True, tag="turn"):
+    """A turn at writing to the file by hand; answered when it has come, ended by `TurnEnded`.
+
+    It ends with the line as well, and when its time is up.
+    """
+
+    number: int
+
+
+class TurnEnded(msgspec.Struct, frozen=True, array_like=True, tag="turned"):
+    """That turn is over, or is wanted no more."""
+
+    number: int
+
+
+AskedOfServer: TypeAlias = WantedAsked | PresenceAsked | ReloadAsked
+"""What a server answers by itself."""
+
+AskedOfStore: TypeAlias = (
+    CountAsked | RetryAsked | ReplayAsked | ResolveAsked | TurnAsked | TurnEnded | AnyCallStep
+)
+
+GuestRequest: TypeAlias = AskedOfServer | AskedOfStore
+
+
+class WantedHandlers(msgspec.Struct, frozen=True, array_like=True):
+    """Handlers of the owner.
+
+    Attributes:
+        matching: those that handle such an event.
+        known: all of them.
+    """
+
+    matching: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+class StoreMember(msgspec.Struct, frozen=True, array_like=True):
+    """A process that has the store, or is connected to the one that has.
+
+    Attributes:
+        pid: its number.
+        rank: see `Rank`.
+        since: Unix seconds.
+        release: of hardpoint; empty where it is one that does not say.
+        public: where it takes webhooks, `unix:` and a path where that is a socket.
+    """
+
+    pid: int
+    rank: int
+    since: float
+    release: str = ""
+    public: str = ""
+
+
+class TurnedAway(msgspec.Struct, frozen=True, array_like=True):
+    """A process that wanted to be a guest, and could not.
+
+    Attributes:
+        pid: its number.
+        at: Unix seconds.
+        reason: why.
+    """
+
+    pid: int
+    at: float
+    reason: str
+
+
+class Presence(msgspec.Struct, frozen=True, array_like=True):
+    """Who shares a store.
+
+    Attributes:
+        owner: who has it.
+        boot: the number of its opening.
+        guests: who is connected.
+        turned_away: who could not be, of late.
+    """
+
+    owner: StoreMember
+    boot: int
+    guests: tuple[StoreMember, ...]
+    turned_away: tuple[TurnedAway, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -165,6 +270,15 @@ class _Adopted(msgspec.Struct, frozen=True, array_like=True):
     unfound: Unfound | None
 
 
+@cache
+def release() -> str:
+    """This version of hardpoint; empty where it was not installed."""
+    from importlib.metadata import distributions  # slow to import
+
+    found = [one.version for one in distributions(name="hardpoint")]
+    return found[0] if found else ""
+
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _hello: Final = msgspec.msgpack.Decoder(Hello)
 _welcome: Final = msgspec.msgpack.Decoder(Welcome)
@@ -173,6 +287,8 @@ _items: Final = msgspec.msgpack.Decoder(list[AcceptItem])
 _asked: Final = msgspec.msgpack.Decoder(GuestRequest)
 _rank: Final = msgspec.msgpack.Decoder(int)
 _told: Final = msgspec.msgpack.Decoder(Told)
+_wanted: Final = msgspec.msgpack.Decoder(WantedHandlers)
+_presence: Final = msgspec.msgpack.Decoder(Presence)
 _text: Final = msgspec.msgpack.Decoder(str)
 _entry: Final = msgspec.msgpack.Decoder(JournalEntry)
 _adopted: Final = msgspec.msgpack.Decoder(_Adopted)
@@ -249,6 +365,10 @@ def result_in(asked: GuestRequest, answer: Told) -> Any:
     if isinstance(asked, AdoptCall):
         adopted = _read(_adopted, answer.value)
         return adopted.found or adopted.unfound
+    if isinstance(asked, WantedAsked):
+        return _read(_wanted, answer.value)
+    if isinstance(asked, PresenceAsked):
+        return _read(_presence, answer.value)
     return answer.result
 
 

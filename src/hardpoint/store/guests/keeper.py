@@ -36,14 +36,15 @@ from hardpoint.store.guests.frames import (
     items_in,
     pack,
     rank_in,
+    release,
     text_in,
     welcome_in,
 )
 from hardpoint.store.guests.lines import FrameLine, address_of, connect
 from hardpoint.store.guests.outbox import Outbox
+from hardpoint.store.guests.owned import OwnedStore
 from hardpoint.store.guests.ranks import NOBODY, Succession
 from hardpoint.store.guests.server import GuestServer
-from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.files import LockFile
 
 PATIENCE_SECONDS: Final = 2.5
@@ -82,7 +83,7 @@ class StoreKeeper:
     """
 
     def __init__(
-        self, store: SqliteStore, crew: Crew, *, patience: float = PATIENCE_SECONDS
+        self, store: OwnedStore, crew: Crew, *, patience: float = PATIENCE_SECONDS
     ) -> None:
         self.owner = False
         self.succession = Succession(crew)
@@ -277,8 +278,7 @@ class StoreKeeper:
         self._visit = line
         # A process that stops pushes nobody out.
         rank = self._crew.rank if self._stop_at is None else Rank.FRONT
-        hello = Hello(VERSIONS, self._store.session.name, os.getpid(), rank)
-        line.send(pack(FrameKind.HELLO, 0, hello))
+        line.send(pack(FrameKind.HELLO, 0, self._myself(rank)))
         while line.open and not self._over():
             await self._sleep(_LOOK_SECONDS if self.line is None or self._stop_at else 60.0)
             if self.line is None and time.monotonic() - began > FIRST_SECONDS:
@@ -293,6 +293,12 @@ class StoreKeeper:
         if self._since - began < SHORT_SECONDS:
             await self._sleep(SHORT_SECONDS)
 
+    def _myself(self, rank: int | None = None) -> Hello:
+        crew = self._crew
+        rank = crew.rank if rank is None else rank
+        name = self._store.session.name
+        return Hello(VERSIONS, name, os.getpid(), rank, release(), crew.public)
+
     def _heard(self, frame: Frame) -> None:
         if frame.kind is FrameKind.ACCEPTED:
             self._outbox.answered(frame.number, items_in(frame.payload))
@@ -304,6 +310,8 @@ class StoreKeeper:
             self._missing(StoreUnavailableError(text_in(frame.payload)))
         elif frame.kind is FrameKind.YIELD:
             self.succession.yield_to(rank_in(frame.payload))
+        elif frame.kind is FrameKind.RELOAD:
+            call_home(self._crew, self._crew.reload)
         elif frame.kind is not FrameKind.BYE:
             raise FrameError(f"an owner does not say {frame.kind.name}")
         if frame.kind in _LAST and self._visit is not None:
@@ -385,6 +393,10 @@ class StoreKeeper:
                 arrived=self._arrived,
                 greeted=self._greeted,
                 matching=self._crew.matching,
+                known=self._crew.known,
+                reload=partial(call_home, self._crew, self._crew.reload),
+                myself=self._myself,
+                now=store.clock.now,
             )
         except (OSError, StoreError) as error:
             if not again:  # told once

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,15 +25,25 @@ from hardpoint.store.guests.frames import (
     FAULTY,
     VERSIONS,
     AcceptItem,
+    AskedOfServer,
+    AskedOfStore,
     CountAsked,
     Frame,
     FrameError,
     FrameKind,
     GuestRequest,
     Hello,
+    Presence,
+    PresenceAsked,
     ReplayAsked,
+    ResolveAsked,
     RetryAsked,
+    StoreMember,
     Told,
+    TurnAsked,
+    TurnedAway,
+    WantedAsked,
+    WantedHandlers,
     Welcome,
     asked_in,
     events_in,
@@ -43,12 +54,14 @@ from hardpoint.store.guests.frames import (
 from hardpoint.store.guests.lines import FrameLine, listen, peer_user
 from hardpoint.store.journal import AnyCallStep, CallStep
 from hardpoint.store.sqlite.files import inode_of
+from hardpoint.store.sqlite.lending import LentTurns
 
 HALF_SECONDS: Final = 10.0
 """For a HELLO, and for the rest of a frame that has begun."""
 HELD_BYTES_MAX: Final = 128 << 20
 """Of frames that are not whole, over all lines."""
 SESSIONS_MAX: Final = 1000
+TURNED_AWAY_MAX: Final = 20
 _TICK_SECONDS: Final = 1.0
 _SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -56,12 +69,20 @@ Greeted = Callable[[Hello], object]
 """Told of each guest that has come."""
 Matching = Callable[[str, str], tuple[str, ...]]
 """Names those who handle an event of this source and type."""
+Reload = Callable[[], object]
+"""Has this process read its configuration again."""
 Arrived = Callable[[Sequence[str], str], object]
 """Told that there is work in the store: for these handlers of a source, or, without, for any."""
 
 
 class GuestStore(InboxStore, Protocol):
-    """The open store, as a server asks it."""
+    """The open store, as a server asks it.
+
+    Attributes:
+        turns: those that are lent.
+    """
+
+    turns: LentTurns
 
     async def call(self, step: AnyCallStep, session: str | None = None) -> Any:
         """Have a step of a call of that session written down; of this process's without one."""
@@ -77,15 +98,22 @@ class GuestStore(InboxStore, Protocol):
         ...
 
 
-async def carry_out(store: GuestStore, asked: GuestRequest, session: str | None = None) -> Any:
-    """Have the store do what was asked, by a guest or by this process itself."""
+async def carry_out(
+    store: GuestStore,
+    asked: AskedOfStore,
+    session: str | None = None,
+    holder: object = None,
+) -> Any:
+    """Have the store do what was asked, by a guest or by this process itself.
+
+    Args:
+        store: that does it.
+        asked: what.
+        session: whose calls they are; this process's without one.
+        holder: whose turn it is, likewise.
+    """
     if isinstance(asked, CallStep):
         return await store.call(asked, session)
-    if isinstance(asked, CountAsked):
-        await store.refuse(asked.refusals)
-        return 0
-    if isinstance(asked, RetryAsked):
-        return await store.retry(asked.event, asked.handler, actor=asked.actor, reason=asked.reason)
     if isinstance(asked, ReplayAsked):
         return await store.replay(
             asked.event,
@@ -93,8 +121,19 @@ async def carry_out(store: GuestStore, asked: GuestRequest, session: str | None 
             force=asked.force,
             actor=asked.actor,
             reason=asked.reason,
+            plan=asked.plan,
         )
-    return await store.resolve(asked.event, asked.handler, note=asked.note, actor=asked.actor)
+    if isinstance(asked, RetryAsked):
+        return await store.retry(asked.event, asked.handler, actor=asked.actor, reason=asked.reason)
+    if isinstance(asked, ResolveAsked):
+        return await store.resolve(asked.event, asked.handler, note=asked.note, actor=asked.actor)
+    if isinstance(asked, CountAsked):
+        await store.refuse(asked.refusals)
+    elif isinstance(asked, TurnAsked):
+        await store.turns.lend(holder, asked.number)
+    else:
+        store.turns.give_back(holder, asked.number)
+    return 0
 
 
 @final
@@ -110,6 +149,10 @@ class GuestServer:
         arrived: told what guests have brought.
         greeted: told who has come.
         matching: knows who handles what a guest has no handler for: it may not have loaded them.
+        known: names all handlers.
+        reload: called when all are to read their configuration again.
+        myself: what this process would say in a HELLO.
+        now: Unix seconds.
         user_of: whose process is at the other end of a socket.
 
     Raises (from the constructor):
@@ -127,6 +170,10 @@ class GuestServer:
         arrived: Arrived,
         greeted: Greeted = lambda _: None,
         matching: Matching = lambda _, __: (),
+        known: Callable[[], tuple[str, ...]] = tuple,
+        reload: Reload = lambda: None,
+        myself: Callable[[], Hello] = lambda: Hello(VERSIONS, "", os.getpid()),
+        now: Callable[[], float] = time.time,
         user_of: Callable[[socket.socket], int] = peer_user,
     ) -> None:
         self.loop = loop
@@ -135,6 +182,12 @@ class GuestServer:
         self.file = file
         self.greeted = greeted
         self.matching = matching
+        self.now = now
+        self._known = known
+        self._reload = reload
+        self._myself = myself
+        self._since = now()
+        self._turned_away: dict[int, TurnedAway] = {}
         self._arrived = arrived
         self._user_of = user_of
         self._address = address
@@ -150,6 +203,13 @@ class GuestServer:
     def guests(self) -> list[Hello]:
         """Who is connected."""
         return [one.hello for one in self._sessions if one.hello is not None]
+
+    def turned_away(self, pid: int, reason: str) -> None:
+        """Remember who could not be a guest, for whoever asks."""
+        self._turned_away.pop(pid, None)
+        self._turned_away[pid] = TurnedAway(pid, self.now(), reason)
+        if len(self._turned_away) > TURNED_AWAY_MAX:
+            del self._turned_away[next(iter(self._turned_away))]
 
     def announce(self, successor: int) -> None:
         """Tell every guest to what rank the lock is to be left, when this owner hangs up."""
@@ -183,6 +243,7 @@ class GuestServer:
     def left(self, session: "_Session") -> None:
         """One has gone; it may have died."""
         self._sessions.discard(session)
+        self.store.turns.give_back(session)
         self.store.look_for_deaths()
 
     def carry_out(self, session: "_Session", number: int, asked: GuestRequest) -> None:
@@ -193,7 +254,10 @@ class GuestServer:
 
     async def _carry_out(self, session: "_Session", number: int, asked: GuestRequest) -> None:
         try:
-            answer = told(await carry_out(self.store, asked, session.name))
+            if isinstance(asked, AskedOfServer):
+                answer = told(self._answer(session, asked))
+            else:
+                answer = told(await carry_out(self.store, asked, session.name, session))
         except Exception as error:  # noqa: BLE001 - whatever it is, who asked is told
             if not self.store.is_whole:
                 session.leave()
@@ -202,6 +266,20 @@ class GuestServer:
         session.line.send(pack(FrameKind.ANSWER, number, answer))
         if answer.result:
             self.arrived((), "")
+
+    def _answer(self, asking: "_Session", asked: AskedOfServer) -> object:
+        if isinstance(asked, WantedAsked):
+            return WantedHandlers(self.matching(asked.source, asked.event_type), self._known())
+        others = [one for one in self._sessions if one.hello is not None and one is not asking]
+        if isinstance(asked, PresenceAsked):
+            guests = tuple(_member(one.hello, one.came) for one in others if one.hello)
+            owner = _member(self._myself(), self._since)
+            return Presence(owner, self.boot, guests, tuple(self._turned_away.values()))
+        told_so = [one for one in others if one.hello and one.hello.release]
+        for one in told_so:
+            one.line.send(pack(FrameKind.RELOAD, 0, None))
+        self._reload()
+        return 1 + len(told_so)
 
     def arrived(self, handlers: Sequence[str], source: str) -> None:
         """Tell of new work, once for all that was committed together."""
@@ -273,6 +351,7 @@ class _Session:
     def __init__(self, server: GuestServer, sock: socket.socket) -> None:
         self.hello: Hello | None = None
         self.since = server.loop.time()
+        self.came = server.now()
         self._server = server
         self._lots: deque[_Lot] = deque()
         self._left = False
@@ -332,7 +411,9 @@ class _Session:
         both = set(hello.versions) & set(VERSIONS)
         if not both:
             spoken, heard = _list(VERSIONS), _list(hello.versions)
-            raise FrameError(f"process {os.getpid()} speaks version {spoken}, and not {heard}")
+            reason = f"process {os.getpid()} speaks version {spoken}, and not {heard}"
+            self._server.turned_away(hello.pid, reason)
+            raise FrameError(reason)
         self.hello = hello
         server = self._server
         welcome = Welcome(max(both), os.getpid(), server.boot, server.file)
@@ -388,6 +469,10 @@ class _Session:
         while lots and not lots[0].left:
             done = lots.popleft()
             self.line.send(pack(FrameKind.ACCEPTED, done.number, done.items))
+
+
+def _member(hello: Hello, since: float) -> StoreMember:
+    return StoreMember(hello.pid, hello.rank, since, hello.release, hello.public)
 
 
 def _list(versions: Sequence[int]) -> str:

@@ -1,29 +1,38 @@
 """A store that several processes share, as one of them uses it: itself, or through the owner."""
 
 import asyncio
+import itertools
 import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Sequence
-from typing import Any, cast, final
+from typing import Any, final
 
 from hardpoint.core.errors import MisuseError, StoreError, StoreUnavailableError
 from hardpoint.core.forks import forget_in_child
-from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Accepted, NewEvent, Refusals
-from hardpoint.store.engine import Role, StoreEngine
+from hardpoint.store.engine import Role
 from hardpoint.store.guests.crew import Crew, CrewSeat
 from hardpoint.store.guests.frames import (
+    AskedOfStore,
     CountAsked,
-    GuestRequest,
+    Presence,
+    PresenceAsked,
+    ReloadAsked,
     ReplayAsked,
     ResolveAsked,
     RetryAsked,
+    TurnAsked,
+    WantedAsked,
+    WantedHandlers,
 )
 from hardpoint.store.guests.keeper import PATIENCE_SECONDS, StoreKeeper
+from hardpoint.store.guests.owned import OwnedStore
 from hardpoint.store.guests.server import carry_out
+from hardpoint.store.guests.turns import StoreTurn
+from hardpoint.store.guests.visitor import visit
 from hardpoint.store.journal import AnyCallStep
-from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.calls import CallsInFlight
+from hardpoint.store.journalling import CallsInFlight
+from hardpoint.store.keys import storable, storable_or_none
 from hardpoint.store.sqlite.sessions import LiveSession
 
 
@@ -34,15 +43,16 @@ class SharedStore:
     Until it is started it is the store of this process alone, which has to be open.
 
     Args:
-        store: that this process opens, for SQLite when it is the owner; other engines need none.
+        store: that this process opens when it is the owner.
         patience: seconds for which an accept may wait.
     """
 
-    def __init__(self, store: StoreEngine, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, store: OwnedStore, *, patience: float = PATIENCE_SECONDS) -> None:
         self._store = store
         self._patience = patience
         self._keeper: StoreKeeper | None = None
         self._started = False
+        self._turns = itertools.count(1)
         self._begin()
         forget_in_child(self)
 
@@ -85,10 +95,6 @@ class SharedStore:
         """
         if self._started:
             return
-        if not isinstance(self._store, SqliteStore):  # it is made for many processes
-            await self._store.ensure_open(Role.SERVE)
-            self._started = True
-            return
         keeper, mine = self._join(crew)
         self._started = True
         try:
@@ -128,15 +134,17 @@ class SharedStore:
         Raises:
             StoreUnavailableError, StoreCorruptError: see `start`.
         """
-        if not isinstance(self._store, SqliteStore):
-            await self._store.ensure_open(role)
-        elif not self._started:
-            keeper, _ = self._join(None)
+        await self._ready()
+
+    async def _ready(self) -> StoreKeeper:
+        keeper, _ = self._join(None)
+        if not self._started:
             try:
                 await self._joined(keeper)
             except StoreError:
                 await self.stop()
                 raise
+        return keeper
 
     def ensure_open_blocking(self) -> None:
         """The same for a thread without an event loop.
@@ -145,21 +153,22 @@ class SharedStore:
             MisuseError: one runs in this thread.
             StoreUnavailableError, StoreCorruptError: see `start`.
         """
+        self._ready_blocking()
+
+    def _ready_blocking(self) -> StoreKeeper:
         if _get_running_loop() is not None:
             raise MisuseError("Blocking code was called inside a running event loop; await instead")
-        if not isinstance(self._store, SqliteStore):
-            run(self._store.ensure_open(Role.OPERATE))
-        elif not self._started:
-            keeper, _ = self._join(None)
+        keeper, _ = self._join(None)
+        if not self._started:
             try:
                 keeper.first.result()
             except StoreError:
                 self.stop_blocking()
                 raise
+        return keeper
 
     def _join(self, crew: Crew | None) -> tuple[StoreKeeper, bool]:
         """A keeper that looks after the store; whether it had to be started."""
-        assert isinstance(self._store, SqliteStore)  # noqa: S101 - others need none
         with self._mutex:
             known = self._keeper
             if known is None:
@@ -180,8 +189,7 @@ class SharedStore:
         with self._mutex:
             if self._keeper is keeper:
                 self._keeper = None
-                if isinstance(self._store, SqliteStore):
-                    self._store.session.release()
+                self._store.session.release()
 
     def forget(self) -> None:
         """A forked child is on its own."""
@@ -207,7 +215,11 @@ class SharedStore:
         self, event: str, handler: str | None = None, *, actor: str = "", reason: str = ""
     ) -> int:
         """Make an event's dead and waiting jobs due now; see `InboxStore.retry`."""
-        return await self._ask(RetryAsked(event, handler, actor, reason))
+        return await self._ask(
+            RetryAsked(
+                storable(event), storable_or_none(handler), storable(actor), storable(reason)
+            )
+        )
 
     async def replay(
         self,
@@ -217,37 +229,111 @@ class SharedStore:
         force: bool = False,
         actor: str = "",
         reason: str = "",
+        plan: str = "",
     ) -> int:
         """Have these handlers handle an event anew; see `InboxStore.replay`."""
-        return await self._ask(ReplayAsked(event, tuple(handlers), force, actor, reason))
+        return await self._ask(
+            ReplayAsked(
+                storable(event),
+                tuple(map(storable, handlers)),
+                force,
+                storable(actor),
+                storable(reason),
+                storable(plan),
+            )
+        )
 
     async def resolve(
         self, event: str, handler: str | None = None, *, note: str, actor: str = ""
     ) -> int:
         """Close an event's dead letters; see `InboxStore.resolve`."""
-        return await self._ask(ResolveAsked(event, handler, note, actor))
+        return await self._ask(
+            ResolveAsked(
+                storable(event), storable_or_none(handler), storable(note), storable(actor)
+            )
+        )
 
-    async def _ask(self, asked: GuestRequest) -> int:
+    async def _ask(self, asked: AskedOfStore) -> int:
         keeper = self._keeper
         if keeper is None or keeper.owner:
-            return await carry_out(self._sqlite, asked)
+            return await carry_out(self._store, asked)
         return await keeper.asks.ask(asked)
+
+    # Who else is there
+
+    async def wanted(self, source: str, event_type: str) -> WantedHandlers:
+        """Who handles such an event in the process that has the store."""
+        keeper = self._keeper
+        if keeper is None or keeper.owner:
+            return WantedHandlers(self._seat.matching(source, event_type), self._seat.known())
+        return await keeper.asks.ask(WantedAsked(source, event_type))
+
+    def presence(self) -> Presence | None:
+        """Who has the store, and who is connected; None where nobody listens.
+
+        It blocks for a moment, opens nothing, and may be asked before anything is started.
+
+        Raises:
+            StoreUnavailableError: whoever has it does not answer.
+        """
+        return visit(self._store.path, PresenceAsked())
+
+    def broadcast_reload(self) -> int | None:
+        """Have all processes read their configuration again; gives how many were told.
+
+        Raises:
+            StoreUnavailableError: see `presence`, as for the rest.
+        """
+        return visit(self._store.path, ReloadAsked())
+
+    # Writing by hand; see `StoreTurn`
+
+    def turn(self) -> StoreTurn:
+        """A block in which nobody else writes to the file."""
+        return StoreTurn(self)
+
+    async def take_turn(self) -> int:
+        """Wait for one; see `TurnKeeper`."""
+        keeper = await self._ready()
+        number = next(self._turns)
+        try:
+            await keeper.asks.ask(TurnAsked(number))
+        except BaseException:
+            keeper.asks.end_turn(number)
+            raise
+        return number
+
+    def take_turn_blocking(self) -> int:
+        """The same for a thread without an event loop; see `TurnKeeper`."""
+        keeper = self._ready_blocking()
+        number = next(self._turns)
+        try:
+            keeper.asks.ask_blocking(TurnAsked(number))
+        except BaseException:
+            keeper.asks.end_turn(number)
+            raise
+        return number
+
+    def end_turn(self, number: int) -> None:
+        """Let the next one in; see `TurnKeeper`."""
+        if self._keeper is not None:
+            self._keeper.asks.end_turn(number)
 
     # What a journal asks; see `CallBook`
 
     @property
     def in_flight(self) -> CallsInFlight:
         """The calls of this process."""
-        return self._sqlite.in_flight
+        return self._store.in_flight
 
     @property
     def session(self) -> LiveSession:
         """The sign of life of this process."""
-        return self._sqlite.session
+        return self._store.session
 
     async def call(self, step: AnyCallStep) -> Any:
         """Have a step of a call written down, here or by the owner's hand; see `CallBook`."""
-        keeper, store = self._keeper, self._sqlite
+        keeper, store = self._keeper, self._store
         if keeper is None or self._has_it(keeper):
             try:
                 return await store.call(step)
@@ -258,7 +344,7 @@ class SharedStore:
 
     async def call_blocking(self, step: AnyCallStep) -> Any:
         """The same for a thread without an event loop; it never suspends."""
-        keeper, store = self._keeper, self._sqlite
+        keeper, store = self._keeper, self._store
         if keeper is None or self._has_it(keeper):
             try:
                 return await store.call_blocking(step)
@@ -269,7 +355,7 @@ class SharedStore:
 
     def post_call(self, step: AnyCallStep) -> None:
         """The same without waiting; see `CallBook`."""
-        keeper, store = self._keeper, self._sqlite
+        keeper, store = self._keeper, self._store
         if keeper is None or self._has_it(keeper):
             try:
                 store.post_call(step)
@@ -284,13 +370,9 @@ class SharedStore:
         """Tell the listeners, in the loop; any thread may."""
         keeper = self._keeper
         if keeper is None:
-            self._sqlite.tell(event)
+            self._store.tell(event)
         else:
             keeper.tell(event)
-
-    @property
-    def _sqlite(self) -> SqliteStore:
-        return cast("SqliteStore", self._store)
 
     @staticmethod
     def _has_it(keeper: StoreKeeper) -> bool:

@@ -6,13 +6,13 @@ from typing import Any, final
 from hardpoint.core.errors import StoreError, UnsupportedError
 from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Lease
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.postgres.address import checked_address
 from hardpoint.store.postgres.joining import PostgresBlock
 from hardpoint.store.postgres.reader import PostgresReader
 from hardpoint.store.postgres.shared import PostgresShared
 from hardpoint.store.postgres.store import PostgresStore
 from hardpoint.store.postgres.vault import VaultDatabase
-from hardpoint.store.sqlite.journal import SqliteJournal
 
 
 @final
@@ -27,9 +27,9 @@ class PostgresEngine(PostgresStore):
         super().__init__(url, **options)
         self.shared = PostgresShared(self)
 
-    def journal(self, *, blocking: bool = False) -> SqliteJournal:
+    def journal(self, *, blocking: bool = False) -> StoreJournal:
         """Where calls are written down; see `StoreEngine`."""
-        return SqliteJournal(self, blocking=blocking)
+        return StoreJournal(self, blocking=blocking)
 
     def reader(self) -> PostgresReader:
         """Looks into the database without touching it; see `StoreEngine`."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hardpoint.store.driver import Refusals
-from hardpoint.store.keys import storable
+from hardpoint.store.keys import replay_of, storable
 from hardpoint.store.postgres import calls
 from hardpoint.store.postgres.jobs import count_of
 from hardpoint.store.statements import statements
@@ -25,15 +25,23 @@ async def retry(connection: Any, event: str, handler: str | None, audit: tuple[s
 
 
 async def replay(
-    connection: Any, event: str, handlers: Sequence[str], force: bool, audit: tuple[str, str]
+    connection: Any,
+    event: str,
+    handlers: Sequence[str],
+    force: bool,
+    audit: tuple[str, str, str],
 ) -> int:
-    """Make new jobs for these handlers; gives how many."""
+    """Make new jobs for these handlers; gives how many. `audit`: who asks, why, by what plan."""
+    plan, names = audit[2], ", ".join(handlers)
+    action = replay_of(plan)
     async with connection.transaction():
+        if plan and await connection.fetchval(_SQL["planned"], _target(event, names), action):
+            return 0
         made = count_of(await connection.execute(_SQL["replay"], event, handlers, force))
         if made:
             await connection.execute(_SQL["unbury"], event)
             await connection.execute(_SQL["handled"], made, event)
-        await _record(connection, "replay", event, ", ".join(handlers), audit)
+        await _record(connection, action, event, names, audit[:2])
     return made
 
 
@@ -63,5 +71,8 @@ async def _record(
     connection: Any, action: str, event: str, handler: str | None, audit: tuple[str, str]
 ) -> None:
     actor, reason = map(storable, audit)
-    target = f"{event} {handler}" if handler else event
-    await connection.execute(_SQL["audit"], actor, action, target, reason)
+    await connection.execute(_SQL["audit"], actor, action, _target(event, handler), reason)
+
+
+def _target(event: str, handler: str | None) -> str:
+    return f"{event} {handler}" if handler else event

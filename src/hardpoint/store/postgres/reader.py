@@ -166,7 +166,7 @@ class PostgresReader:
         gone = row.pop("gone")
         row["needs_reconcile"] = row.pop("parked")
         row["dead"] = gone - row["needs_reconcile"]
-        others = row["pending"] + gone + row["quarantined"] + row["skipped"]
+        others = row["pending"] + gone + row["quarantined"] + row["skipped"] + row["resolved"]
         return {**row, "done": row["total"] - others}
 
     def refusals(self) -> dict[str, dict[str, int]]:

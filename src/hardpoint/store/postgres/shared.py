@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
+from hardpoint.core.errors import UnsupportedError
 from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Accepted, NewEvent, Refusals
 from hardpoint.store.engine import Role
+from hardpoint.store.guests.frames import WantedHandlers
+from hardpoint.store.guests.turns import StoreTurn
 from hardpoint.store.postgres.store import PostgresStore
 
 if TYPE_CHECKING:
@@ -92,6 +95,44 @@ class PostgresShared:
         self.leaving = False
         crew.take_up()
 
+    async def wanted(self, source: str, event_type: str) -> WantedHandlers:
+        """Those of this process: nobody else is asked."""
+        crew = self._crew
+        if crew is None:
+            return WantedHandlers((), ())
+        return WantedHandlers(crew.matching(source, event_type), crew.known())
+
+    def presence(self) -> None:
+        """Nobody has it alone; the database knows who is there."""
+
+    def broadcast_reload(self) -> int | None:
+        """See `SharedAccess`.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            "processes of a store on PostgreSQL are not told over the database: send each of them "
+            "SIGHUP, or change the configuration file that it watches"
+        )
+
+    def turn(self) -> StoreTurn:
+        """Nobody's writes wait for another's, so it begins at once."""
+        return StoreTurn(self)
+
+    async def take_turn(self) -> None:
+        """See `TurnKeeper`."""
+
+    def take_turn_blocking(self) -> None:
+        """See `TurnKeeper`."""
+
+    def end_turn(self, number: int) -> None:
+        """See `TurnKeeper`: there is none to end."""
+
+    def tell(self, event: object) -> None:
+        """See `TurnKeeper`."""
+        self._store.tell(event)
+
     async def ensure_open(self, role: Role = Role.OPERATE) -> None:
         """See `SharedAccess`."""
         await self._store.ensure_open(role)
@@ -122,9 +163,12 @@ class PostgresShared:
         force: bool = False,
         actor: str = "",
         reason: str = "",
+        plan: str = "",
     ) -> int:
         """See `InboxStore`."""
-        return await self._store.replay(event, handlers, force=force, actor=actor, reason=reason)
+        return await self._store.replay(
+            event, handlers, force=force, actor=actor, reason=reason, plan=plan
+        )
 
     async def resolve(
         self, event: str, handler: str | None = None, *, note: str, actor: str = ""

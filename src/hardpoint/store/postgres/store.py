@@ -28,6 +28,7 @@ from hardpoint.store.driver import (
 )
 from hardpoint.store.engine import Role
 from hardpoint.store.journal import AnyCallStep
+from hardpoint.store.journalling import CallsInFlight
 from hardpoint.store.postgres import operations
 from hardpoint.store.postgres.address import checked_address
 from hardpoint.store.postgres.calls import SignOfLife
@@ -36,7 +37,6 @@ from hardpoint.store.postgres.session import PostgresSession
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.thread import Batches, DatabaseThread, answered, posted, silent
 from hardpoint.store.retention import Retention
-from hardpoint.store.sqlite.calls import CallsInFlight
 
 
 class PostgresStore:
@@ -276,9 +276,10 @@ class PostgresStore:
         force: bool = False,
         actor: str = "",
         reason: str = "",
+        plan: str = "",
     ) -> int:
         """Have these handlers handle an event anew; see `InboxStore.replay`."""
-        session, audit = self._running().session, (actor, reason)
+        session, audit = self._running().session, (actor, reason, plan)
         if not _is_id(event):
             return 0
         return await self._asked(

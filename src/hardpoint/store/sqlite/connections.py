@@ -1,7 +1,8 @@
 """Connections of the application's own to the store's file, beside hardpoint's.
 
-They may read and write the application's tables. What they must not do is copy the log into the
-database ("checkpoint"), which SQLite has every connection do by default: see `Checkpoints`.
+They may read and write the application's tables, best in turn with hardpoint (`hub.turn()`). What
+they must not do is copy the log into the database ("checkpoint"), which SQLite has every connection
+do by default: see `Checkpoints`.
 
 Three kinds take part in `complete_in`, behind one shape. SQLAlchemy is optional: it is never
 imported here unless one of its objects is given.
@@ -15,9 +16,11 @@ from typing import Any, Final, Protocol
 
 from hardpoint.core.errors import StoreError, StoreMisuseError
 from hardpoint.store.sqlite.files import create_private
-from hardpoint.store.sqlite.gate import Gate, Turn
+from hardpoint.store.sqlite.gate import Gate, Turn, overdue
 
 NO_CHECKPOINT: Final = "pragma wal_autocheckpoint = 0"
+_STEPS: Final = 5_000
+"""Of SQLite's machine, between two looks whether a turn is over: about a tenth of a millisecond."""
 
 
 def connect(path: Path, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
@@ -35,6 +38,7 @@ def connect(path: Path, *, timeout: float = 5.0, **options: Any) -> sqlite3.Conn
         create_private(path)
     connection = sqlite3.connect(path, timeout=timeout, **options)
     connection.execute(NO_CHECKPOINT)
+    connection.set_progress_handler(overdue, _STEPS)
     return connection
 
 
@@ -57,6 +61,8 @@ def prepare_engine(engine: Any) -> None:
         cursor = connection.cursor()
         cursor.execute(NO_CHECKPOINT)
         cursor.close()
+        if isinstance(connection, sqlite3.Connection):  # others run in threads of their own
+            connection.set_progress_handler(overdue, _STEPS)
 
     event.listen(plain, "connect", connected)
 

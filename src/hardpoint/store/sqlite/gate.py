@@ -6,6 +6,7 @@ SQLite's own lock is taken by whoever happens to ask when it is free; under load
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -19,14 +20,19 @@ class Pass:
     The writer waits for the block to end; were the block to wait for the writer, all would stand.
     """
 
-    __slots__ = ("valid",)
+    __slots__ = ("until", "valid")
 
     def __init__(self) -> None:
         self.valid = False
+        self.until: float | None = None
 
-    def begin(self) -> None:
-        """From here on it is inside."""
-        self.valid = True
+    def begin(self, *, until: float | None = None) -> None:
+        """From here on it is inside.
+
+        Args:
+            until: when its time is up, by `time.monotonic`.
+        """
+        self.valid, self.until = True, until
         _shown.set(self)
 
     def end(self) -> None:
@@ -41,14 +47,26 @@ def refuse_inside_block() -> None:
     """Keep a block from waiting for the writer.
 
     Raises:
-        StoreMisuseError: this runs inside a `complete_in` block.
+        StoreMisuseError: this runs inside a block of `complete_in` or of `hub.turn()`.
     """
     shown = _shown.get()
     if shown is not None and shown.valid:
+        block = "complete_in" if shown.until is None else "hub.turn()"
         raise StoreMisuseError(
-            "inside a complete_in block the store cannot be asked anything: it waits for the block "
-            "to end. Do it before or after"
+            f"inside a {block} block the store cannot be asked anything: it waits for the block to "
+            "end. Do it before or after"
         )
+
+
+def overdue() -> bool:
+    """Whether this runs inside a block whose time is up: a connection's progress handler."""
+    shown = _shown.get()
+    return (
+        shown is not None
+        and shown.valid
+        and shown.until is not None
+        and time.monotonic() > shown.until
+    )
 
 
 class Turn:
@@ -168,5 +186,5 @@ class Gate:
 def _too_long(seconds: float | None) -> StoreUnavailableError:
     return StoreUnavailableError(
         f"a block of the application has held the store's file for more than {seconds or 0:g} s; "
-        "keep complete_in blocks short"
+        "keep blocks of complete_in and of hub.turn() short"
     )

@@ -12,7 +12,7 @@ import msgspec
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.driver import Claim, Event, Lease, Refusals, WaitingLane
-from hardpoint.store.keys import storable
+from hardpoint.store.keys import replay_of, storable
 from hardpoint.store.sqlite.calls import CallRows
 from hardpoint.store.statements import statements
 
@@ -145,15 +145,23 @@ class Operations:
         return hurried + revived
 
     def replay(
-        self, event: str, handlers: Sequence[str], force: bool, actor: str, reason: str
+        self,
+        event: str,
+        handlers: Sequence[str],
+        force: bool,
+        audit: tuple[str, str],
+        plan: str = "",
     ) -> int:
-        """Make new jobs for these handlers; gives how many."""
+        """Make new jobs for these handlers; gives how many. `audit`: who asks, and why."""
         execute, now = self._connection.execute, self._clock.now()
+        action, target = replay_of(plan), _target(event, ", ".join(handlers))
+        if plan and execute(_OPERATIONS["planned"], (storable(target), action)).fetchone():
+            return 0
         made = execute(_OPERATIONS["replay"], (now, _json(handlers), event, force)).rowcount
         if made:
             execute(_OPERATIONS["unbury"], (event,))
             execute(_OPERATIONS["handled"], (made, event))
-        self._record(now, actor, "replay", _target(event, ", ".join(handlers)), reason)
+        self._record(now, audit[0], action, target, audit[1])
         return made
 
     def resolve(self, event: str, handler: str | None, actor: str, note: str) -> int:

@@ -6,9 +6,9 @@ from typing import Any, final
 
 from hardpoint.store.driver import Lease
 from hardpoint.store.guests.shared import SharedStore
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite.connections import connect, prepare_engine
 from hardpoint.store.sqlite.joining import JoiningCompletion, complete_in
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.store.sqlite.reader import SqliteReader
 from hardpoint.store.sqlite.store import SqliteStore
 
@@ -25,9 +25,9 @@ class SqliteEngine(SqliteStore):
         super().__init__(path, **options)
         self.shared = SharedStore(self)
 
-    def journal(self, *, blocking: bool = False) -> SqliteJournal:
+    def journal(self, *, blocking: bool = False) -> StoreJournal:
         """Where calls are written down; see `StoreEngine`."""
-        return SqliteJournal(self.shared, blocking=blocking)
+        return StoreJournal(self.shared, blocking=blocking)
 
     def reader(self) -> SqliteReader:
         """Looks into the file without touching it; see `StoreEngine`."""

@@ -191,10 +191,11 @@ class SqliteReader:
         """How many events there are in each `State`, and `total`."""
         with self._look() as connection:
             row = connection.execute(self._sql["counts"]).fetchone()
-        total, pending, gone, parked, quarantined, skipped = row
+        total, pending, gone, parked, quarantined, skipped, resolved = row
         return {
             "pending": pending,
-            "done": total - pending - gone - quarantined - skipped,
+            "done": total - pending - gone - quarantined - skipped - resolved,
+            "resolved": resolved,
             "skipped": skipped,
             "dead": gone - parked,
             "needs_reconcile": parked,

@@ -28,12 +28,13 @@ from hardpoint.store.driver import (
 )
 from hardpoint.store.engine import Role, Unshared
 from hardpoint.store.journal import AnyCallStep
+from hardpoint.store.journalling import CallsInFlight
 from hardpoint.store.retention import Retention
-from hardpoint.store.sqlite.calls import CallsInFlight
 from hardpoint.store.sqlite.engine import Engine
 from hardpoint.store.sqlite.files import LockFile
 from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
 from hardpoint.store.sqlite.guard import refuse_inherited
+from hardpoint.store.sqlite.lending import LentTurns
 from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.sessions import LiveSession
 from hardpoint.store.sqlite.writer import Submission, Writer
@@ -69,6 +70,8 @@ class SqliteStore(Unshared):
     ) -> None:
         self.path = Path(path).resolve()
         self.gate = Gate()
+        self.turns = LentTurns(self.gate, self.tell)
+        """Those that are lent to the application, here and in other processes."""
         self.limits = limits or StatementLimits()
         self.clock: Clock = clock or SystemClock()
         self.listeners = Listeners() if listeners is None else listeners
@@ -248,6 +251,7 @@ class SqliteStore(Unshared):
             self._engine.leak()
         self._mutex = threading.Lock()
         self.gate = Gate()
+        self.turns = LentTurns(self.gate, self.tell)
         self.in_flight.forget()
         self._writer = self._engine = None
 
@@ -313,10 +317,11 @@ class SqliteStore(Unshared):
         force: bool = False,
         actor: str = "",
         reason: str = "",
+        plan: str = "",
     ) -> int:
         """Have these handlers handle an event anew; see `InboxStore.replay`."""
         return await self.submit(
-            self.engine.operations.replay, event, handlers, force, actor, reason
+            self.engine.operations.replay, event, handlers, force, (actor, reason), plan
         )
 
     async def resolve(

@@ -64,6 +64,9 @@ update hardpoint.event set handlers = $1 where id = $2 and handlers = 0
 insert into hardpoint.audit (at, actor, action, target, reason)
 values (hardpoint.now(), $1, $2, $3, $4)
 
+-- name: planned
+select 1 from hardpoint.audit where target = $1 and action = $2 limit 1
+
 -- name: refuse
 insert into hardpoint.refused (source, reason, minute, count)
 select * from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])

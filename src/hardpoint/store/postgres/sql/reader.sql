@@ -19,6 +19,9 @@ with e as (
             select event from hardpoint.dead where %(state)s in ('dead', 'needs_reconcile')
             union all
             select event from hardpoint.attempt where outcome = 'skipped' and %(state)s = 'skipped'
+            union all
+            select event from hardpoint.attempt
+            where outcome = 'done' and substr(error, 1, 10) = 'resolved: ' and %(state)s = 'resolved'
         )
     )
 )
@@ -35,6 +38,14 @@ select * from (
             when exists (select 1 from hardpoint.dead where event = e.id) then 'dead'
             when e.handlers = 0 and e.quarantine is not null then 'quarantined'
             when e.handlers = 0 then 'skipped'
+            when exists (
+                select 1 from hardpoint.attempt a
+                where a.event = e.id and a.outcome = 'done' and substr(a.error, 1, 10) = 'resolved: '
+                and not exists (
+                    select 1 from hardpoint.attempt
+                    where event = a.event and handler = a.handler and number > a.number
+                )
+            ) then 'resolved'
             when exists (
                 select 1 from hardpoint.attempt where event = e.id and outcome = 'done'
             ) then 'done'
@@ -75,6 +86,14 @@ select
         when exists (select 1 from hardpoint.dead where event = e.id) then 'dead'
         when e.handlers = 0 and e.quarantine is not null then 'quarantined'
         when e.handlers = 0 then 'skipped'
+        when exists (
+            select 1 from hardpoint.attempt a
+            where a.event = e.id and a.outcome = 'done' and substr(a.error, 1, 10) = 'resolved: '
+            and not exists (
+                select 1 from hardpoint.attempt
+                where event = a.event and handler = a.handler and number > a.number
+            )
+        ) then 'resolved'
         when exists (select 1 from hardpoint.attempt where event = e.id and outcome = 'done')
             then 'done'
         when exists (select 1 from hardpoint.attempt where event = e.id and outcome = 'skipped')
@@ -166,6 +185,16 @@ with
         and not exists (
             select 1 from hardpoint.attempt where event = s.event and outcome = 'done'
         )
+    ),
+    closed as (
+        select distinct event from hardpoint.attempt a
+        where outcome = 'done' and substr(error, 1, 10) = 'resolved: '
+        and event not in (select event from busy) and event not in (select event from gone)
+        and event not in (select id from idle)
+        and not exists (
+            select 1 from hardpoint.attempt
+            where event = a.event and handler = a.handler and number > a.number
+        )
     )
 select
     (select count(*) from hardpoint.event) as total,
@@ -174,7 +203,8 @@ select
     (select count(*) from gone where parked) as parked,
     (select count(*) from idle where quarantine is not null) as quarantined,
     (select count(*) from idle where quarantine is null)
-        + (select count(*) from left_alone) as skipped
+        + (select count(*) from left_alone) as skipped,
+    (select count(*) from closed) as resolved
 
 -- name: refusals
 select source, reason, sum(count)::bigint as count

@@ -57,6 +57,9 @@ update hardpoint_event set handlers = ? where id = ? and handlers = 0
 -- name: audit
 insert into hardpoint_audit (at, actor, action, target, reason) values (?, ?, ?, ?, ?)
 
+-- name: planned
+select 1 from hardpoint_audit where target = ? and action = ? limit 1
+
 -- name: refuse
 insert into hardpoint_refused (source, reason, minute, count) values (?, ?, ?, ?)
 on conflict (source, reason, minute) do update set count = count + excluded.count

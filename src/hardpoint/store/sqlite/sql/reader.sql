@@ -18,6 +18,8 @@ with e as (
             union all select event from hardpoint_dead where :state in ('dead', 'needs_reconcile')
             union all select event from hardpoint_attempt
             where outcome = 'skipped' and :state = 'skipped'
+            union all select event from hardpoint_attempt
+            where outcome = 'done' and substr(error, 1, 10) = 'resolved: ' and :state = 'resolved'
         )
     )
 )
@@ -32,6 +34,14 @@ select
         when exists (select 1 from hardpoint_dead where event = e.id) then 'dead'
         when e.handlers = 0 and e.quarantine is not null then 'quarantined'
         when e.handlers = 0 then 'skipped'
+        when exists (
+            select 1 from hardpoint_attempt a
+            where a.event = e.id and a.outcome = 'done' and substr(a.error, 1, 10) = 'resolved: '
+            and not exists (
+                select 1 from hardpoint_attempt
+                where event = a.event and handler = a.handler and number > a.number
+            )
+        ) then 'resolved'
         when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'done')
             then 'done'
         when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'skipped')
@@ -84,6 +94,14 @@ select
         when exists (select 1 from hardpoint_dead where event = e.id) then 'dead'
         when e.handlers = 0 and e.quarantine is not null then 'quarantined'
         when e.handlers = 0 then 'skipped'
+        when exists (
+            select 1 from hardpoint_attempt a
+            where a.event = e.id and a.outcome = 'done' and substr(a.error, 1, 10) = 'resolved: '
+            and not exists (
+                select 1 from hardpoint_attempt
+                where event = a.event and handler = a.handler and number > a.number
+            )
+        ) then 'resolved'
         when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'done')
             then 'done'
         when exists (select 1 from hardpoint_attempt where event = e.id and outcome = 'skipped')
@@ -161,6 +179,15 @@ with
         select distinct event from hardpoint_attempt s
         where outcome = 'skipped' and event not in busy and event not in gone
         and not exists (select 1 from hardpoint_attempt where event = s.event and outcome = 'done')
+    ),
+    closed as (
+        select distinct event from hardpoint_attempt a
+        where outcome = 'done' and substr(error, 1, 10) = 'resolved: ' and event not in busy and event not in gone
+        and event not in (select id from idle)
+        and not exists (
+            select 1 from hardpoint_attempt
+            where event = a.event and handler = a.handler and number > a.number
+        )
     )
 select
     (select count(*) from hardpoint_event),
@@ -171,7 +198,8 @@ select
         where reason = 'needs_reconcile' and event in gone
     ),
     (select count(*) from idle where quarantine is not null),
-    (select count(*) from idle where quarantine is null) + (select count(*) from left)
+    (select count(*) from idle where quarantine is null) + (select count(*) from left),
+    (select count(*) from closed)
 
 -- name: refusals
 select source, reason, sum(count) from hardpoint_refused group by source, reason

@@ -1,6 +1,13 @@
-"""The journal of calls in a SQLite store: for callers in its loop, or in threads of their own."""
+"""A journal of calls on a store: for callers in its loop, or in threads of their own.
 
-from collections.abc import Sequence
+What is in flight in this process is kept in memory too. A call ends with what runs it: one whose
+event loop was closed over it is in flight no more, and nobody will say so.
+"""
+
+import itertools
+import threading
+from asyncio import AbstractEventLoop, _get_running_loop
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, final
 
@@ -23,9 +30,100 @@ from hardpoint.store.journal import (
     Unfound,
     UnrecordableError,
 )
-from hardpoint.store.sqlite.calls import CallsInFlight
 
 _NOT_OURS = frozenset({Standing.DONE, Standing.OTHER, Standing.STRAY, Standing.BUSY})
+
+
+CallName = tuple[str, str]
+"""Scope and key."""
+
+
+def name_of(intent: Intent) -> CallName:
+    """What its row goes by."""
+    return intent.scope, intent.key
+
+
+@final
+class _CallInFlight:
+    """One call between its beginning and its end."""
+
+    __slots__ = ("intent", "loop", "sending", "token")
+
+    def __init__(self, intent: Intent, token: int, loop: AbstractEventLoop | None) -> None:
+        self.intent = intent
+        self.token = token
+        self.loop = loop
+        self.sending = True
+
+    @property
+    def gone(self) -> bool:
+        return self.loop is not None and self.loop.is_closed()
+
+
+@final
+class CallsInFlight:
+    """The calls between their beginning and their end; for all threads and event loops."""
+
+    def __init__(self) -> None:
+        self._tokens = itertools.count(1)
+        self.forget()
+
+    def forget(self) -> None:
+        """In a forked child none is."""
+        self._lock = threading.Lock()
+        self._calls: dict[CallName, _CallInFlight] = {}
+        self._given_up: list[Intent] = []
+
+    @property
+    def sending(self) -> Mapping[CallName, bool]:
+        """Each of them, and whether it may be sent; the others are asked for only."""
+        with self._lock:
+            return {name: one.sending for name, one in self._calls.items() if not one.gone}
+
+    def enter(self, intent: Intent) -> int | None:
+        """Begin one, which may be sent; gives its number, or None when it is in flight already."""
+        name = name_of(intent)
+        with self._lock:
+            found = self._calls.get(name)
+            if found is not None:
+                if not found.gone:
+                    return None
+                self._given_up.append(found.intent)
+            token = next(self._tokens)
+            self._calls[name] = _CallInFlight(intent, token, _get_running_loop())
+            return token
+
+    def token(self, intent: Intent) -> int | None:
+        """The number of one that has begun in this process; None when none has."""
+        with self._lock:
+            found = self._calls.get(name_of(intent))
+            return None if found is None else found.token
+
+    def mark(self, intent: Intent, *, sending: bool) -> None:
+        """Say whether one that has begun may be sent now."""
+        self._calls[name_of(intent)].sending = sending
+
+    def leave(self, intent: Intent) -> int | None:
+        """One has ended; gives its number, or None when its key is another's now.
+
+        It was given up for gone, or it is a forked child's copy of a call of the parent's.
+        """
+        with self._lock:
+            others = [one for one in self._given_up if one is not intent]
+            if len(others) < len(self._given_up):
+                self._given_up = others
+                return None
+            found = self._calls.pop(name_of(intent), None)
+            return None if found is None else found.token
+
+    def take_gone(self) -> list[tuple[Intent, int]]:
+        """Those whose loop was closed over them, and their numbers: nobody will end them."""
+        with self._lock:
+            gone = [(name, one) for name, one in self._calls.items() if one.gone]
+            for name, one in gone:
+                del self._calls[name]
+                self._given_up.append(one.intent)
+            return [(one.intent, one.token) for _, one in gone]
 
 
 class LifeSign(Protocol):
@@ -84,7 +182,7 @@ class CallBook(Protocol):
 
 
 @final
-class SqliteJournal:
+class StoreJournal:
     """A `Journal` on a store that is open, here or in another process.
 
     Args:
