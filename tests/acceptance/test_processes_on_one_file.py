@@ -95,9 +95,9 @@ while running:
 print(failed)
 """
 EARLIER = """
-from hardpoint.store.guests import keeper
+from hardpoint.store.guests import ranks
 
-keeper.VERSIONS = (99,)
+ranks.VERSIONS = (99,)
 
 from hardpoint.sync import Hub
 

@@ -13,7 +13,7 @@ from hardpoint.store.engine import engine
 from hardpoint.store.guests import Rank
 from hardpoint.store.guests.frames import Presence, StoreMember
 
-Verdict = tuple[str, Literal["ok", "warn", "fail"], str, str | None]
+ProcessVerdict = tuple[str, Literal["ok", "warn", "fail"], str, str | None]
 """Check, result, detail, and the next thing to type."""
 
 RECENT_SECONDS: Final = 600.0
@@ -31,7 +31,7 @@ _STATES: Final = {
 }
 
 
-def processes(settings: StoreSettings, path: Path, clock: Clock) -> Iterator[Verdict]:
+def processes(settings: StoreSettings, path: Path, clock: Clock) -> Iterator[ProcessVerdict]:
     """Each thing to know about the processes of a store in a file."""
     try:
         presence = engine(settings.url).shared.presence()
@@ -51,7 +51,7 @@ def processes(settings: StoreSettings, path: Path, clock: Clock) -> Iterator[Ver
     yield "server", "warn", f"{detail}{_state(holder)}", f"stop process {holder}, or wait for it"
 
 
-def _present(presence: Presence, now: float) -> Iterator[Verdict]:
+def _present(presence: Presence, now: float) -> Iterator[ProcessVerdict]:
     owner = presence.owner
     since = moment(owner.since)
     beside = f", {len(presence.guests)} connected" if presence.guests else ""

@@ -26,8 +26,8 @@ from hardpoint.store.guests.frames import (
     told_in,
 )
 from hardpoint.store.guests.lines import FrameLine
+from hardpoint.store.guests.orders import GuestStore, carry_out
 from hardpoint.store.guests.posts import Posts
-from hardpoint.store.guests.server import GuestStore, carry_out
 from hardpoint.store.journal import AnyCallStep, CallStep
 from hardpoint.store.sqlite.gate import refuse_inside_block
 

@@ -12,7 +12,6 @@ none, so that a database that was moved away for a moment is not followed by an 
 import asyncio
 import atexit
 import concurrent.futures
-import os
 import random
 import socket
 import threading
@@ -28,7 +27,6 @@ from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
 from hardpoint.store.guests.asks import CLOSED, Asks
 from hardpoint.store.guests.crew import Crew, Rank, call_home, send_home
 from hardpoint.store.guests.frames import (
-    VERSIONS,
     Frame,
     FrameError,
     FrameKind,
@@ -36,14 +34,13 @@ from hardpoint.store.guests.frames import (
     items_in,
     pack,
     rank_in,
-    release,
     text_in,
     welcome_in,
 )
 from hardpoint.store.guests.lines import FrameLine, address_of, connect
 from hardpoint.store.guests.outbox import Outbox
 from hardpoint.store.guests.owned import OwnedStore
-from hardpoint.store.guests.ranks import NOBODY, Succession
+from hardpoint.store.guests.ranks import NOBODY, Succession, introduction
 from hardpoint.store.guests.server import GuestServer
 from hardpoint.store.sqlite.files import LockFile
 
@@ -278,7 +275,9 @@ class StoreKeeper:
         self._visit = line
         # A process that stops pushes nobody out.
         rank = self._crew.rank if self._stop_at is None else Rank.FRONT
-        line.send(pack(FrameKind.HELLO, 0, self._myself(rank)))
+        line.send(
+            pack(FrameKind.HELLO, 0, introduction(self._crew, self._store.session.name, rank))
+        )
         while line.open and not self._over():
             await self._sleep(_LOOK_SECONDS if self.line is None or self._stop_at else 60.0)
             if self.line is None and time.monotonic() - began > FIRST_SECONDS:
@@ -292,12 +291,6 @@ class StoreKeeper:
         self.succession.end()
         if self._since - began < SHORT_SECONDS:
             await self._sleep(SHORT_SECONDS)
-
-    def _myself(self, rank: int | None = None) -> Hello:
-        crew = self._crew
-        rank = crew.rank if rank is None else rank
-        name = self._store.session.name
-        return Hello(VERSIONS, name, os.getpid(), rank, release(), crew.public)
 
     def _heard(self, frame: Frame) -> None:
         if frame.kind is FrameKind.ACCEPTED:
@@ -395,7 +388,7 @@ class StoreKeeper:
                 matching=self._crew.matching,
                 known=self._crew.known,
                 reload=partial(call_home, self._crew, self._crew.reload),
-                myself=self._myself,
+                myself=partial(introduction, self._crew, store.session.name),
                 now=store.clock.now,
             )
         except (OSError, StoreError) as error:

@@ -28,7 +28,7 @@ from hardpoint.store.guests.frames import (
     packed_event,
 )
 from hardpoint.store.guests.lines import FrameLine
-from hardpoint.store.guests.server import GuestStore
+from hardpoint.store.guests.orders import GuestStore
 
 Done = Callable[[Accepted | Exception], None]
 

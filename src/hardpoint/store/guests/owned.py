@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.events import Listeners
-from hardpoint.store.guests.server import GuestStore
+from hardpoint.store.guests.orders import GuestStore
 from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.journalling import CallBook
 from hardpoint.store.sqlite.engine import Engine

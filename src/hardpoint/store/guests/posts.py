@@ -11,7 +11,7 @@ from typing import Final, final
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.guests.frames import FrameKind, pack
 from hardpoint.store.guests.lines import FrameLine
-from hardpoint.store.guests.server import GuestStore
+from hardpoint.store.guests.orders import GuestStore
 from hardpoint.store.journal import AnyCallStep
 
 POSTS_MAX: Final = 10_000

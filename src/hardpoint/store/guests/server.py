@@ -14,20 +14,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol, final
+from typing import Final, final
 
 import msgspec
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent, Stored
-from hardpoint.store.engine import InboxStore
 from hardpoint.store.guests.frames import (
     FAULTY,
     VERSIONS,
     AcceptItem,
     AskedOfServer,
-    AskedOfStore,
-    CountAsked,
     Frame,
     FrameError,
     FrameKind,
@@ -35,12 +32,8 @@ from hardpoint.store.guests.frames import (
     Hello,
     Presence,
     PresenceAsked,
-    ReplayAsked,
-    ResolveAsked,
-    RetryAsked,
     StoreMember,
     Told,
-    TurnAsked,
     TurnedAway,
     WantedAsked,
     WantedHandlers,
@@ -52,9 +45,8 @@ from hardpoint.store.guests.frames import (
     told,
 )
 from hardpoint.store.guests.lines import FrameLine, listen, peer_user
-from hardpoint.store.journal import AnyCallStep, CallStep
+from hardpoint.store.guests.orders import GuestStore, carry_out
 from hardpoint.store.sqlite.files import inode_of
-from hardpoint.store.sqlite.lending import LentTurns
 
 HALF_SECONDS: Final = 10.0
 """For a HELLO, and for the rest of a frame that has begun."""
@@ -73,67 +65,6 @@ Reload = Callable[[], object]
 """Has this process read its configuration again."""
 Arrived = Callable[[Sequence[str], str], object]
 """Told that there is work in the store: for these handlers of a source, or, without, for any."""
-
-
-class GuestStore(InboxStore, Protocol):
-    """The open store, as a server asks it.
-
-    Attributes:
-        turns: those that are lent.
-    """
-
-    turns: LentTurns
-
-    async def call(self, step: AnyCallStep, session: str | None = None) -> Any:
-        """Have a step of a call of that session written down; of this process's without one."""
-        ...
-
-    def look_for_deaths(self) -> None:
-        """A process may have died: see whether it held calls."""
-        ...
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it takes anything; False as soon as it begins to close, or has broken."""
-        ...
-
-
-async def carry_out(
-    store: GuestStore,
-    asked: AskedOfStore,
-    session: str | None = None,
-    holder: object = None,
-) -> Any:
-    """Have the store do what was asked, by a guest or by this process itself.
-
-    Args:
-        store: that does it.
-        asked: what.
-        session: whose calls they are; this process's without one.
-        holder: whose turn it is, likewise.
-    """
-    if isinstance(asked, CallStep):
-        return await store.call(asked, session)
-    if isinstance(asked, ReplayAsked):
-        return await store.replay(
-            asked.event,
-            asked.handlers,
-            force=asked.force,
-            actor=asked.actor,
-            reason=asked.reason,
-            plan=asked.plan,
-        )
-    if isinstance(asked, RetryAsked):
-        return await store.retry(asked.event, asked.handler, actor=asked.actor, reason=asked.reason)
-    if isinstance(asked, ResolveAsked):
-        return await store.resolve(asked.event, asked.handler, note=asked.note, actor=asked.actor)
-    if isinstance(asked, CountAsked):
-        await store.refuse(asked.refusals)
-    elif isinstance(asked, TurnAsked):
-        await store.turns.lend(holder, asked.number)
-    else:
-        store.turns.give_back(holder, asked.number)
-    return 0
 
 
 @final

@@ -26,8 +26,8 @@ from hardpoint.store.guests.frames import (
     WantedHandlers,
 )
 from hardpoint.store.guests.keeper import PATIENCE_SECONDS, StoreKeeper
+from hardpoint.store.guests.orders import carry_out
 from hardpoint.store.guests.owned import OwnedStore
-from hardpoint.store.guests.server import carry_out
 from hardpoint.store.guests.turns import StoreTurn
 from hardpoint.store.guests.visitor import visit
 from hardpoint.store.journal import AnyCallStep

@@ -16,11 +16,21 @@ TURN_SECONDS: Final = 5.0
 """What a turn may take, by its holder's clock."""
 WAIT_SECONDS: Final = 10.0
 """How long one may have to be waited for."""
-_SLACK_SECONDS: Final = 1.0
+_GRACE_SECONDS: Final = 1.0
 """How much longer the owner waits for it to be given back."""
 
 _Borrower = tuple[object, int]
 """Who has asked, and under which number of theirs."""
+
+
+def lending_gate(tell: Callable[[object], object]) -> "tuple[Gate, LentTurns]":
+    """A gate, and the turns at it that may be lent.
+
+    Args:
+        tell: told of a turn that was taken back.
+    """
+    gate = Gate()
+    return gate, LentTurns(gate, tell)
 
 
 @final
@@ -55,7 +65,7 @@ class LentTurns:
             self._gate.release(turn)
             raise StoreUnavailableError("whoever wanted a turn has gone")
         self._wanted.discard(borrower)
-        loop, patience = asyncio.get_running_loop(), TURN_SECONDS + _SLACK_SECONDS
+        loop, patience = asyncio.get_running_loop(), TURN_SECONDS + _GRACE_SECONDS
         self._held[borrower] = turn, loop.call_later(patience, self._take_back, borrower, patience)
 
     def give_back(self, holder: object, number: int | None = None) -> None:

@@ -32,9 +32,9 @@ from hardpoint.store.journalling import CallsInFlight
 from hardpoint.store.retention import Retention
 from hardpoint.store.sqlite.engine import Engine
 from hardpoint.store.sqlite.files import LockFile
-from hardpoint.store.sqlite.gate import Gate, refuse_inside_block
+from hardpoint.store.sqlite.gate import refuse_inside_block
 from hardpoint.store.sqlite.guard import refuse_inherited
-from hardpoint.store.sqlite.lending import LentTurns
+from hardpoint.store.sqlite.lending import lending_gate
 from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.sessions import LiveSession
 from hardpoint.store.sqlite.writer import Submission, Writer
@@ -69,9 +69,7 @@ class SqliteStore(Unshared):
         kind: type[sqlite3.Connection] = sqlite3.Connection,
     ) -> None:
         self.path = Path(path).resolve()
-        self.gate = Gate()
-        self.turns = LentTurns(self.gate, self.tell)
-        """Those that are lent to the application, here and in other processes."""
+        self.gate, self.turns = lending_gate(self.tell)
         self.limits = limits or StatementLimits()
         self.clock: Clock = clock or SystemClock()
         self.listeners = Listeners() if listeners is None else listeners
@@ -250,8 +248,7 @@ class SqliteStore(Unshared):
         if self._engine is not None:
             self._engine.leak()
         self._mutex = threading.Lock()
-        self.gate = Gate()
-        self.turns = LentTurns(self.gate, self.tell)
+        self.gate, self.turns = lending_gate(self.tell)
         self.in_flight.forget()
         self._writer = self._engine = None
 
