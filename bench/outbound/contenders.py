@@ -34,7 +34,9 @@ from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 from hardpoint.sync.sms import SmsSender as BlockingSender
 
 Call = Callable[[], Any]
-Task = Literal["create a payment", "get a payment", "send a text", "send an email"]
+Task = str
+BENEATH = "a policy beneath "
+"""How the tasks begin that compare a client of others with itself under a policy."""
 Who = Literal["bare", "ours", "SDK"]
 
 KEY = "sk_test_bench"

@@ -127,6 +127,38 @@ TAKEN = (
     b"HTTP/1.1 202 Accepted\r\ndate: Sat, 28 Nov 2026 09:00:00 GMT\r\n"
     b"x-message-id: bench-000001\r\ncontent-length: 0\r\n\r\n"
 )
+CHAT = answer(
+    "200 OK",
+    {
+        "id": "chatcmpl-bench",
+        "object": "chat.completion",
+        "created": 1_760_000_000,
+        "model": "m",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {"role": "assistant", "content": "Hello."},
+            }
+        ],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    },
+)
+REPLY = answer(
+    "200 OK",
+    {
+        "id": "msg_bench",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [{"type": "text", "text": "Hello."}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 1, "output_tokens": 1},
+    },
+)
+POSTED = answer("200 OK", {"ok": True, "channel": "C1", "ts": "1760000000.000100"})
+OBJECT = answer("200 OK", {"kept": True})
 REFUSAL = answer("400 Bad Request", {"error": {"type": "invalid_request_error"}})
 
 WANTED = {
@@ -142,6 +174,10 @@ WANTED = {
         (b"ann@customer.example", b"orders@shop.example", b"text/plain", b"text/html"),
         TAKEN,
     ),
+    b"POST /v1/chat/completions ": ((b"content-type: application/json",), (b"hello",), CHAT),
+    b"POST /v1/messages ": ((b"content-type: application/json",), (b"hello",), REPLY),
+    b"POST /chat.postMessage ": ((), (b"Your", b"order", b"C1"), POSTED),
+    b"GET /bench/k ": ((b"x-amz-date:",), (), OBJECT),
 }
 """By the beginning of a request: headers and fields it must have, and its answer."""
 

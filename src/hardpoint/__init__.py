@@ -11,6 +11,10 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.calls.call import AttemptEnded as AttemptEnded
     from hardpoint.calls.call import CallEnded as CallEnded
+    from hardpoint.calls.client_errors import reason_of as reason_of
+    from hardpoint.calls.guarded import RetriesBeneath as RetriesBeneath
+    from hardpoint.calls.guarded_connection import GuardedConnection as GuardedConnection
+    from hardpoint.calls.guarded_connection import SdkSettings as SdkSettings
     from hardpoint.calls.once import Once as Once
     from hardpoint.core.errors import AlreadyExistsError as AlreadyExistsError
     from hardpoint.core.errors import AttemptTimeoutError as AttemptTimeoutError

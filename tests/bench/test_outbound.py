@@ -25,7 +25,7 @@ def test_a_short_run_prints_every_row(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(report.read_text())
     assert {row["who"] for row in found["rows"]} == {"bare", "ours", "SDK"}
-    assert len(found["rows"]) == 20
+    assert len(found["rows"]) == 20 + 26
     assert found["imports_ms"].keys() == PROGRAMS.keys()
 
 

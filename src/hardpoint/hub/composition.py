@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hardpoint.calls.guarded_connection import GuardedConnection
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
@@ -75,6 +76,19 @@ class BaseHub(ABC):
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
         return self._ports.policy(connection)
+
+    def guard(self, connection: str) -> GuardedConnection:
+        """A connection's policy for the calls that another library makes: an SDK as it is.
+
+            OpenAI(http_client=httpx2.Client(transport=guarded(hub.guard("openai"))), max_retries=0)
+
+        See `hardpoint.integrations.httpx` and its neighbours. A connection of a provider that has
+        an adapter shares its circuit and its limits with that.
+
+        Raises:
+            ConfigurationError: there is no such connection.
+        """
+        return self._ports.guard(connection)
 
     def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:
         """A connection to the store's file, for the application's own tables.

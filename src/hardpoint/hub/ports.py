@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from hardpoint.calls.connection import Connection
+from hardpoint.calls.guarded_connection import SDK, GuardedConnection, SdkSettings
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
@@ -34,6 +35,9 @@ PORTS: Final = {
     "chat": "hardpoint.chat.api:ChatNotifier",
 }
 """Each port, and the portable type that users hold; `CallsOut` has a method for it."""
+
+_GUARD: Final = "guard"
+"""In place of a port, where another library makes the calls."""
 
 _OPEN: Final = {"open", "forced_open"}
 
@@ -154,6 +158,21 @@ class Ports:
             self._asked.add(("storage", name))
         return served
 
+    def guard(self, name: str) -> GuardedConnection:
+        """A connection's policy for another library's calls, whatever its settings become."""
+        provider = self._connection(name).provider
+        with self._building:
+            self._asked.add((_GUARD, name))
+        return GuardedConnection(
+            name,
+            provider,
+            lambda: self.policy(name),
+            lambda: self._sdk(name),
+            clock=self._clock,
+            ids=self._ids,
+            listeners=self._listeners,
+        )
+
     def policy(self, name: str) -> Policy:
         """What the connection's calls run under; its state lasts as long as its settings."""
         settings = self._connection(name)
@@ -202,6 +221,16 @@ class Ports:
             journal=self._journal,
         )
         return load(PORTS[port])(driver(self._effect(port, settings, own), own), connection)
+
+    def _sdk(self, name: str) -> SdkSettings:
+        """What is said about another library's calls; nothing beside an adapter."""
+        with self._building:
+            found = self._built.get((_GUARD, name))
+            if found is None:
+                settings = self._connection(name)
+                found = settings.build() if settings.provider == SDK else SdkSettings()
+                self._built[_GUARD, name] = found
+            return found
 
     def _effect(self, port: str, settings: ConnectionSettings, own: Any) -> Any:
         """What the driver awaits: an effect of its own, or a transport.
@@ -274,7 +303,7 @@ def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:
 def _without(asked: tuple[str, str], new: Mapping[str, ConnectionSettings]) -> bool:
     """Whether what has been asked for is there no more."""
     port, name = asked
-    return name not in new or port not in provider(new[name].provider).ports
+    return name not in new or (port != _GUARD and port not in provider(new[name].provider).ports)
 
 
 def _driver_reference(port: str, settings: ConnectionSettings) -> str:

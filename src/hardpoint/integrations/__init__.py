@@ -1,1 +1,1 @@
-"""Web frameworks: each module imports its own, plainly, so that a missing one says so itself."""
+"""Web frameworks and HTTP clients: each module imports its own, so a missing one says so itself."""

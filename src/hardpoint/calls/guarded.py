@@ -1,0 +1,446 @@
+"""Requests that another library's client sends, under a policy: one set of rules for all clients.
+
+- What a repeat does is said by the request before it is sent: by its method, its idempotency key,
+  and whether its body can be sent twice. A policy's own `repeat` goes before the method.
+- An answer with an error's status is judged like an error. When no further attempt follows, it is
+  handed over as the answer that it is, and the SDK above makes its own exception of it.
+- `client_errors` says what comes out where there is no answer.
+
+The integrations say what a request is, how it is sent once, and how an answer is let go of.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, ClassVar, Final, final
+
+import msgspec
+
+from hardpoint.calls.call import AttemptEnded, CallEnded
+from hardpoint.calls.client_errors import ClientKind
+from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.calls.key import fingerprint, occasion
+from hardpoint.core.correlation import correlation_id
+from hardpoint.core.errors import ConfigurationError, HardpointError, OutcomeUnknownError
+from hardpoint.resilience.judgement import Classify
+from hardpoint.resilience.policy import Policy
+from hardpoint.resilience.recognition import Verdict, by_status
+from hardpoint.resilience.repetition import Effect, RepeatClass
+
+IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_IDEMPOTENT: Final = frozenset({"PUT", "DELETE"})
+_BAD: Final = 400
+_SHOULD_RETRY: Final = "should-retry"
+"""How the headers end by which some vendors' SDKs are told: `x-should-retry: false`."""
+_WAIT_MS: Final = "retry-after-ms"
+_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid")
+
+
+class RetriesBeneath(msgspec.Struct, frozen=True, kw_only=True):
+    """Something beside the policy repeats calls, so that the two multiply; told once a client."""
+
+    severity: ClassVar[str] = "warning"
+    policy: str
+    by: str
+    """What does."""
+    fix: str
+    """How to switch it off."""
+
+
+class BadAnswer(Exception):  # noqa: N818 - an answer, on its way through the policy
+    """An answer with an error's status; it leaves the policy as the answer that it is.
+
+    Attributes:
+        response: as the client gives it.
+        status: its HTTP status.
+        headers: its headers.
+        verdict: what it means.
+    """
+
+    def __init__(self, response: Any, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(f"HTTP {status}")
+        self.response = response
+        self.status = status
+        self.headers = headers
+        self.verdict = _verdict(status, headers)
+
+
+@final
+@dataclass(slots=True, kw_only=True)
+class GuardedRequest:
+    """A request as the rules see it.
+
+    Attributes:
+        native: the client's own; a policy's `key=` is asked with it.
+        method: in capitals.
+        host: whom it is for.
+        headers: its own; an idempotency key is added there.
+        replayable: whether its body can be sent twice.
+        reads: it only reads, whatever its method.
+        keyed: it carries a key that its client has made.
+        operation: what is asked for, as telemetry names it; else method and host. A path may hold
+            what is secret.
+        content: what tells it from other requests to the same host; for a key of the job's.
+    """
+
+    native: Any
+    method: str
+    host: str
+    headers: MutableMapping[str, Any]
+    replayable: bool
+    reads: bool = False
+    keyed: bool = False
+    operation: str | None = None
+    content: Callable[[], tuple[Any, ...]] = tuple
+
+
+@final
+class GuardedClient:
+    """A client's requests under one policy.
+
+    Args:
+        guarded: a policy, or what `hub.guard` gives.
+        deadline_max: seconds for a whole call, whatever the policy allows.
+
+    Raises:
+        ConfigurationError: the policy has a part that no client can use.
+    """
+
+    __slots__ = ("_base", "_connection", "_deadline_max", "_derived", "_policy", "_told")
+
+    def __init__(
+        self, guarded: Policy[Any] | GuardedConnection, *, deadline_max: float | None = None
+    ) -> None:
+        self._connection = None if isinstance(guarded, Policy) else guarded
+        self._policy = guarded if isinstance(guarded, Policy) else None
+        self._deadline_max = deadline_max
+        self._base: Policy[Any] | None = None
+        self._derived: dict[RepeatClass, Policy[Any]] = {}
+        self._told = False
+        self._current()
+
+    def call(self, request: GuardedRequest, kind: ClientKind) -> "GuardedCall":
+        """A call, before its first attempt.
+
+        Args:
+            request: what is sent, the same in each attempt; it gets a key, where it is to have one.
+            kind: of client.
+        """
+        base, connection = self._current(), self._connection
+        told = None if connection is None else connection.settings
+        header = (told and told.idempotency_header) or IDEMPOTENCY_HEADER
+        chosen = (told and told.repeat_class) or base.settings.repeat
+        repeat = _repeat_of(request, chosen, idempotent=base.settings.idempotent)
+        harmless = repeat == "idempotent"
+        key = request.headers.get(header)
+        lasting = False
+        if repeat == "needs_key":
+            if not (key or request.keyed) and connection is not None and connection.settings.idempotency_header:
+                key, lasting = _key(connection, request)
+                request.headers[header] = key
+            if key or request.keyed:  # whoever sends one says that it is honoured: twice is as good as once
+                repeat = "idempotent"
+        return GuardedCall(
+            self._under(repeat),
+            request,
+            kind,
+            connection,
+            key=str(key) if key else None,
+            repeatable=harmless or lasting,
+        )
+
+    def tell_of_retries(self, by: str, fix: str) -> None:
+        """Tell that something else repeats calls too; once."""
+        if not self._told:
+            self._told = True
+            policy = self._current()
+            event = RetriesBeneath(policy=policy.name, by=by, fix=fix)
+            policy._assembly.listeners.emit(event)
+
+    def _current(self) -> Policy[Any]:
+        """The policy in force; what was derived from another is forgotten."""
+        policy = self._policy
+        if policy is None:
+            assert self._connection is not None  # noqa: S101 - one of the two is given
+            policy = self._connection.policy
+        if policy is not self._base:
+            _check(policy)
+            self._base, self._derived = policy, {}
+        return policy
+
+    def _under(self, repeat: RepeatClass) -> Policy[Any]:
+        found = self._derived.get(repeat)
+        if found is None:
+            found = self._derived[repeat] = self._derive(self._current(), repeat)
+        return found
+
+    def _derive(self, policy: Policy[Any], repeat: RepeatClass) -> Policy[Any]:
+        settings = policy.settings
+        deadline = settings.deadline
+        if self._deadline_max is not None:
+            most = max(self._deadline_max, settings.timeout or 0)
+            deadline = most if deadline is None else min(deadline, most)
+        return policy.with_(
+            repeat=repeat,
+            idempotent=False,
+            idempotency_key=None,
+            deadline=deadline,
+            classify=_classify(settings.classify),
+        )
+
+
+@final
+class GuardedCall:
+    """One call of a client: its attempts, and what comes of them."""
+
+    __slots__ = (
+        "_attempts",
+        "_began",
+        "_connection",
+        "_discard",
+        "_key",
+        "_kind",
+        "_last",
+        "_policy",
+        "_repeatable",
+        "_request",
+        "_send",
+        "_started",
+    )
+
+    def __init__(
+        self,
+        policy: Policy[Any],
+        request: GuardedRequest,
+        kind: ClientKind,
+        connection: GuardedConnection | None,
+        *,
+        key: str | None,
+        repeatable: bool,
+    ) -> None:
+        self._policy = policy
+        self._request = request
+        self._kind = kind
+        watched = connection is not None and connection.listeners.active
+        self._connection = connection if watched else None
+        self._key = key
+        self._repeatable = repeatable
+        self._attempts = 0
+        self._started = self._began = self._now()
+        self._last: Any = None
+        self._send: Callable[[], Any] = _nothing
+        self._discard: Callable[[Any], Any] = _nothing
+
+    async def finish(
+        self, send: Callable[[], Awaitable[Any]], discard: Callable[[Any], Awaitable[None]]
+    ) -> Any:
+        """The client's answer.
+
+        Args:
+            send: makes one attempt.
+            discard: lets go of an answer that nobody will see.
+
+        Raises:
+            Exception: the client's own, or one of ours that is the client's too.
+        """
+        self._send, self._discard = send, discard
+        try:
+            try:
+                response = await self._policy.call(self._attempt, self._request.native)
+            except (BadAnswer, HardpointError) as error:
+                response = self._handed_over(error)
+        except BaseException as failure:
+            if (last := self._taken()) is not None:
+                await discard(last)
+            self._tell_call(failure)
+            raise
+        self._tell_call(None, response)
+        return response
+
+    def finish_blocking(self, send: Callable[[], Any], discard: Callable[[Any], None]) -> Any:
+        """The same for a client that blocks."""
+        self._send, self._discard = send, discard
+        try:
+            try:
+                response = self._policy.call(self._attempt_blocking, self._request.native)
+            except (BadAnswer, HardpointError) as error:
+                response = self._handed_over(error)
+        except BaseException as failure:
+            if (last := self._taken()) is not None:
+                discard(last)
+            self._tell_call(failure)
+            raise
+        self._tell_call(None, response)
+        return response
+
+    async def _attempt(self, _native: object) -> Any:
+        if (last := self._taken()) is not None:
+            await self._discard(last)
+        with self:
+            return self._judged(await self._send())
+
+    def _attempt_blocking(self, _native: object) -> Any:
+        if (last := self._taken()) is not None:
+            self._discard(last)
+        with self:
+            return self._judged(self._send())
+
+    def _taken(self) -> Any:
+        last, self._last = self._last, None
+        return last
+
+    def _judged(self, response: Any) -> Any:
+        self._last = response
+        status: int = getattr(response, self._kind.status)
+        if status >= _BAD:
+            raise BadAnswer(response, status, response.headers)
+        return response
+
+    def _handed_over(self, error: BadAnswer | HardpointError) -> Any:
+        """The answer after all; else what is to be raised is raised."""
+        if isinstance(error, OutcomeUnknownError):
+            cause = error.__cause__
+            if isinstance(cause, BadAnswer) and cause.verdict.effect is Effect.UNKNOWN:
+                return cause.response  # its status says it: 503 and its like
+            error.operation = error.operation or self._operation
+            error.idempotency_key, error.repeatable = self._key, self._repeatable
+        if isinstance(error, BadAnswer):
+            return error.response
+        failure = self._kind.theirs(error)
+        raise failure from failure.__cause__
+
+    # Telemetry
+
+    def __enter__(self) -> None:
+        self._attempts += 1
+        self._began = self._now()
+
+    def __exit__(
+        self, _kind: object, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        headers: Mapping[str, Any] = {} if self._last is None else self._last.headers
+        connection.listeners.emit(
+            AttemptEnded(
+                connection=connection.name,
+                provider=connection.provider,
+                operation=self._operation,
+                attempt=self._attempts,
+                seconds=self._now() - self._began,
+                error=_name_of(error),
+                status=error.status if isinstance(error, BadAnswer) else None,
+                request_id=next(filter(None, map(headers.get, _REQUEST_IDS)), None),
+                correlation_id=correlation_id.get(),
+            )
+        )
+
+    def _tell_call(self, failure: BaseException | None, response: Any = None) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        status: int = getattr(response, self._kind.status, 0)
+        connection.listeners.emit(
+            CallEnded(
+                connection=connection.name,
+                provider=connection.provider,
+                operation=self._operation,
+                attempts=self._attempts,
+                seconds=self._now() - self._started,
+                error=_status_name(status) if status >= _BAD else _name_of(failure),
+                correlation_id=correlation_id.get(),
+            )
+        )
+
+    @property
+    def _operation(self) -> str:
+        return self._request.operation or f"{self._request.method} {self._request.host}"
+
+    def _now(self) -> float:
+        return 0.0 if self._connection is None else self._connection.clock.monotonic()
+
+
+def _nothing(*_: object) -> None:
+    """Stands for what is given when the call is made."""
+
+
+def _check(policy: Policy[Any]) -> None:
+    """See that a client can use every part of it."""
+    settings = policy.settings
+    if settings.hedge is not None:
+        raise ConfigurationError(
+            f"{policy.name}.hedge", "is for functions: a client's connections know no race"
+        )
+    if settings.fallback is not None or not settings.critical:
+        raise ConfigurationError(
+            f"{policy.name}.{'fallback' if settings.critical else 'critical'}",
+            "has no answer to give in place of the client's",
+            fix="Put it into a policy around your own function, and leave it out here",
+        )
+
+
+def _repeat_of(
+    request: GuardedRequest, chosen: RepeatClass | None, *, idempotent: bool
+) -> RepeatClass:
+    """What repeating a request does."""
+    if not request.replayable:
+        return "never"
+    if request.reads or request.method in _SAFE:
+        return "safe"
+    if chosen is not None:
+        return chosen
+    return "idempotent" if idempotent or request.method in _IDEMPOTENT else "needs_key"
+
+
+def _key(connection: GuardedConnection, request: GuardedRequest) -> tuple[str, bool]:
+    """A key for a request that has none, and whether this very request would get it again."""
+    at = occasion.get()
+    if at is None:
+        return connection.ids(), False
+    scope = f"{connection.name}:{request.method}"
+    return at.key(scope, fingerprint((request.host, *request.content()))), True
+
+
+def _classify(own: Classify | None) -> Classify:
+    """What an answer means: first in the user's own words, who is shown the client's answer."""
+
+    def classify(about: Any) -> Verdict | None:
+        bad = type(about) is BadAnswer
+        said = None if own is None else own(about.response if bad else about)
+        return about.verdict if said is None and bad else said
+
+    return classify
+
+
+def _verdict(status: int, headers: Mapping[str, str]) -> Verdict:
+    """What a bad answer means, by its status and what it says of a repetition."""
+    verdict = by_status(status)
+    for name in headers:
+        lower = name.lower()
+        if lower.endswith(_SHOULD_RETRY):
+            said = str(headers[name]).strip().lower()
+            if said == "false":
+                verdict = replace(verdict, retry=False)
+            elif said == "true":
+                undone = verdict.effect is Effect.ANSWERED
+                effect = Effect.NOTHING if undone else verdict.effect
+                verdict = replace(verdict, effect=effect, retry=None)
+        elif lower == _WAIT_MS:
+            text = str(headers[name]).strip()
+            if text.isascii() and text.isdecimal() and len(text) <= 12:
+                verdict = replace(verdict, wait=int(text) / 1000)
+    return verdict
+
+
+def _name_of(error: BaseException | None) -> str | None:
+    if error is None:
+        return None
+    if isinstance(error, BadAnswer):
+        return _status_name(error.status)
+    return type(error).__name__ if isinstance(error, Exception) else "cancelled"
+
+
+def _status_name(status: int) -> str:
+    return f"http_{status}"

@@ -1,0 +1,106 @@
+"""A connection whose calls another library makes: what the configuration says, and what users hold.
+
+[connections.openai]
+provider = "sdk"
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast, final
+
+from hardpoint.core.effects import Clock, Ids
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.events import Listeners
+from hardpoint.resilience.policy import Policy
+from hardpoint.resilience.repetition import REPEAT_CLASSES, RepeatClass
+
+SDK: Final = "sdk"
+"""The provider of a connection that has no adapter of ours."""
+
+_IN_HEADERS: Final = frozenset("!#$%&'*+-.^_`|~")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdkSettings:
+    """What is said about the calls of an SDK, or of an HTTP client.
+
+    Attributes:
+        idempotency_header: where this API takes idempotency keys, `Idempotency-Key`. A POST or
+            PATCH without one gets one: the job's within a handler, so that each attempt has the
+            same, else one for the call alone.
+        repeat: what repeating a call does that does not only read, in place of what its method
+            says: `idempotent`, `needs_key` or `never`; `safe` for an API that only reads.
+    """
+
+    idempotency_header: str | None = None
+    repeat: str | None = None
+
+    def __post_init__(self) -> None:
+        header, repeat = self.idempotency_header, self.repeat
+        if header is not None and not (header and all(map(_in_header, header))):
+            raise ConfigurationError("idempotency_header", f"{header!r:.80} is no header's name")
+        if repeat is not None and repeat not in REPEAT_CLASSES:
+            known = ", ".join(REPEAT_CLASSES)
+            raise ConfigurationError("repeat", f"{repeat!r:.80} is not known", fix=f"Known: {known}")
+
+    @property
+    def repeat_class(self) -> RepeatClass | None:
+        """`repeat`, which was looked at when this was made."""
+        return cast("RepeatClass | None", self.repeat)
+
+
+def _in_header(character: str) -> bool:
+    return (character.isascii() and character.isalnum()) or character in _IN_HEADERS
+
+
+@final
+class GuardedConnection:
+    """What `hub.guard` gives: a connection's policy, for the calls that another library makes.
+
+    Every call is told of as those of a port are, with the correlation id of what is being done.
+
+    Attributes:
+        name: the connection's.
+        provider: as it is configured.
+        clock, ids: effects.
+        listeners: told `AttemptEnded` and `CallEnded`.
+    """
+
+    __slots__ = ("_policy", "_settings", "clock", "ids", "listeners", "name", "provider")
+
+    def __init__(
+        self,
+        name: str,
+        provider: str,
+        policy: Callable[[], Policy[Any]],
+        settings: Callable[[], SdkSettings],
+        *,
+        clock: Clock,
+        ids: Ids,
+        listeners: Listeners,
+    ) -> None:
+        self.name = name
+        self.provider = provider
+        self._policy = policy
+        self._settings = settings
+        self.clock = clock
+        self.ids = ids
+        self.listeners = listeners
+
+    @property
+    def policy(self) -> Policy[Any]:
+        """What its calls run under now: a configuration that is read again may change it.
+
+        Raises:
+            ConfigurationError: the connection is no longer configured.
+        """
+        return self._policy()
+
+    @property
+    def settings(self) -> SdkSettings:
+        """What is said about its calls, likewise."""
+        return self._settings()
+
+    def __repr__(self) -> str:
+        return f"GuardedConnection({self.name!r})"
