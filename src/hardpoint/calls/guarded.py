@@ -34,7 +34,8 @@ _BAD: Final = 400
 _SHOULD_RETRY: Final = "should-retry"
 """How the headers end by which some vendors' SDKs are told: `x-should-retry: false`."""
 _WAIT_MS: Final = "retry-after-ms"
-_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-amzn-requestid")
+_REQUEST_ID: Final = ("request-id", "requestid")
+"""How the headers end that hold the vendor's id of a request."""
 
 
 class RetriesBeneath(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,7 +252,8 @@ class GuardedCall:
             except (BadAnswer, HardpointError) as error:
                 response = self._handed_over(error)
         except BaseException as failure:
-            if (last := self._taken()) is not None:
+            last = self._taken()
+            if last is not None and not isinstance(failure, GeneratorExit):  # it may not await
                 await discard(last)
             self._tell_call(failure)
             raise
@@ -323,6 +325,7 @@ class GuardedCall:
         if connection is None:
             return
         headers: Mapping[str, Any] = {} if self._last is None else self._last.headers
+        named = (headers[name] for name in headers if name.lower().endswith(_REQUEST_ID))
         connection.listeners.emit(
             AttemptEnded(
                 connection=connection.name,
@@ -332,7 +335,7 @@ class GuardedCall:
                 seconds=self._now() - self._began,
                 error=_name_of(error),
                 status=error.status if isinstance(error, BadAnswer) else None,
-                request_id=next(filter(None, map(headers.get, _REQUEST_IDS)), None),
+                request_id=next(map(str, named), None),
                 correlation_id=correlation_id.get(),
             )
         )

@@ -35,11 +35,8 @@ BUFFER_BYTES: Final = 8 * 1024 * 1024
 """How much of an answer is read within the attempt, so that a break in it is retried."""
 
 _BAD: Final = 400
-_STREAMED: Final = (
-    "text/event-stream",
-    "application/x-ndjson",
-    "application/vnd.amazon.eventstream",
-)
+_STREAMED: Final = ("event-stream", "eventstream", "ndjson")
+"""What the types of streams are called, whose next piece may be long in coming."""
 _RETRY_COUNT: Final = "x-stainless-retry-count"
 
 
@@ -188,7 +185,7 @@ class GuardedTransport(_Transport):
         if length.isdecimal() and int(length) > self._buffer_bytes:
             return False
         kinds = (headers.get("content-type", ""), request.headers.get("accept", ""))
-        return not any(kind.lower().startswith(_STREAMED) for kind in kinds)
+        return not any(word in kind.lower() for kind in kinds for word in _STREAMED)
 
 
 def _library_of(request: Any) -> Any:

@@ -102,27 +102,6 @@ def test_an_answer_that_is_asked_for_again_is_let_go_of(peer, asynchronous):
     assert found == (200, EVENTS)
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
-def test_what_is_let_go_of_is_closed_when_nothing_follows(peer, asynchronous):
-    """The second attempt is refused its time: the first answer is closed, and ours comes out."""
-    again = lambda one: one.status_code == 202  # noqa: E731
-    policy = Policy("vendor", retry=Retry(3, on_result=again, backoff=0.05), deadline=60)
-    closed = []
-
-    def answers(request):
-        stream = httpx2.ByteStream(b"")
-        if not closed:
-            closed.append(False)
-            response = httpx2.Response(202, stream=stream)
-        else:
-            raise KeyboardInterrupt
-        return response
-
-    transport = guarded(policy, httpx2.MockTransport(answers))
-    with pytest.raises(KeyboardInterrupt):
-        fetched(httpx2, transport, peer.url, asynchronous=asynchronous)
-
-
 def test_a_slow_drip_ends_with_the_attempt(peer):
     class Drip(httpx2.SyncByteStream):
         def __iter__(self):
