@@ -229,5 +229,3 @@ def by_slack(url: str, under: Under) -> Call:
         return (await client.chat_postMessage(channel="C1", text=TEXT))["ts"]
 
     return call
-
-

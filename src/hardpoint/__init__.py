@@ -157,6 +157,9 @@ else:
         __name__,
         {
             "hardpoint.calls.call": ("AttemptEnded", "CallEnded"),
+            "hardpoint.calls.client_errors": ("reason_of",),
+            "hardpoint.calls.guarded": ("RetriesBeneath",),
+            "hardpoint.calls.guarded_connection": ("GuardedConnection", "SdkSettings"),
             "hardpoint.calls.once": ("Once",),
             "hardpoint.core.errors": (
                 "AlreadyExistsError",

@@ -41,6 +41,7 @@ path = "files"
 
 
 def written(tmp_path, options="", failures=5):
+    (tmp_path / "files").mkdir(exist_ok=True)
     path = tmp_path / "hardpoint.toml"
     path.write_text(CONFIGURATION.format(options=options, failures=failures))
     return path
@@ -216,9 +217,7 @@ def test_an_upload_of_a_form_has_a_key_in_spite_of_its_boundary(tmp_path):
 
 
 def test_what_a_repeat_does_can_be_said(tmp_path):
-    with BlockingHub.load(
-        written(tmp_path, 'repeat = "idempotent"'), policies=quick()
-    ) as hub:
+    with BlockingHub.load(written(tmp_path, 'repeat = "idempotent"'), policies=quick()) as hub:
         vendor = Vendor(503, 200)
         with vendor.client(hub.guard("ai")) as client:
             assert client.post(URL).status_code == 200

@@ -85,16 +85,12 @@ def _explained(theirs: Exception, ours: OutcomeUnknownError) -> Exception:
 @cache
 def _class_of_both(ours: type[HardpointError], theirs: type[Exception]) -> type[HardpointError]:
     """A class that is both; it reads as ours does."""
-    made = type(
-        ours.__name__,
-        (ours, theirs),
-        {
-            "__doc__": ours.__doc__,
-            "__module__": ours.__module__,
-            "__reduce__": lambda self: (_rebuilt_both, (ours, theirs, self.args, vars(self))),
-        },
-    )
-    return cast("type[HardpointError]", made)
+
+    def reduce(self: HardpointError) -> tuple[object, ...]:
+        return _rebuilt_both, (ours, theirs, self.args, vars(self))
+
+    facts = {"__doc__": ours.__doc__, "__module__": ours.__module__, "__reduce__": reduce}
+    return cast("type[HardpointError]", type(ours.__name__, (ours, theirs), facts))
 
 
 def _rebuilt_both(

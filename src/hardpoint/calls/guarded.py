@@ -137,10 +137,16 @@ class GuardedClient:
         key = request.headers.get(header)
         lasting = False
         if repeat == "needs_key":
-            if not (key or request.keyed) and connection is not None and connection.settings.idempotency_header:
+            if (
+                not (key or request.keyed)
+                and connection is not None
+                and connection.settings.idempotency_header
+            ):
                 key, lasting = _key(connection, request)
                 request.headers[header] = key
-            if key or request.keyed:  # whoever sends one says that it is honoured: twice is as good as once
+            if (
+                key or request.keyed
+            ):  # whoever sends one says that it is honoured: twice is as good as once
                 repeat = "idempotent"
         return GuardedCall(
             self._under(repeat),

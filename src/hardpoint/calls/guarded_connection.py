@@ -42,7 +42,9 @@ class SdkSettings:
             raise ConfigurationError("idempotency_header", f"{header!r:.80} is no header's name")
         if repeat is not None and repeat not in REPEAT_CLASSES:
             known = ", ".join(REPEAT_CLASSES)
-            raise ConfigurationError("repeat", f"{repeat!r:.80} is not known", fix=f"Known: {known}")
+            raise ConfigurationError(
+                "repeat", f"{repeat!r:.80} is not known", fix=f"Known: {known}"
+            )
 
     @property
     def repeat_class(self) -> RepeatClass | None:

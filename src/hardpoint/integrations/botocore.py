@@ -7,7 +7,7 @@ names as it names reading (`Describe`, `Get`, `List`) are taken for it, and thos
 of the client's, which botocore sends, for idempotent ones.
 """
 
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeVar, cast, final
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, HTTPClientError
@@ -47,7 +47,8 @@ def guard(client: _Client, policy: Policy[Any] | GuardedConnection) -> _Client:
     boto: Any = client
     rules = GuardedClient(policy, deadline_max=SIGNATURE_SECONDS)
     config = boto.meta.config
-    if (config.retries or {}).get("total_max_attempts") != 1:
+    own: dict[str, Any] = config.retries or {}
+    if own.get("total_max_attempts") != 1:
         rules.tell_of_retries(
             "botocore itself", 'Make the client with Config(retries={"total_max_attempts": 1})'
         )
@@ -71,9 +72,9 @@ class _Sending:
     def send(self, request: Any, event_name: str, **_: Any) -> Any:
         """Send a request; called by the client before it would do so."""
         name = event_name.rpartition(".")[2]
-        body = request.body
-        plain = body is None or isinstance(body, str | bytes | bytearray)
-        start = 0 if plain or not hasattr(body, "tell") else body.tell()
+        body: Any = request.body
+        plain = isinstance(cast("object", body), str | bytes | bytearray | None)
+        start: int = 0 if plain or not hasattr(body, "tell") else body.tell()
         context: dict[str, Any] = request.context or {}
         own = context.get("read_timeout")
         sent = False
@@ -89,7 +90,7 @@ class _Sending:
         guarded = GuardedRequest(
             native=request,
             method=request.method,
-            host=urlsplit(request.url).hostname or "",
+            host=urlsplit(str(request.url)).hostname or "",
             headers=request.headers,
             replayable=plain or hasattr(body, "seek"),
             reads=name.startswith(_READING),

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import Any, Final, Self, final
 
 from hardpoint.calls.client_errors import ClientKind
 from hardpoint.calls.guarded import GuardedClient, GuardedRequest
@@ -19,17 +19,10 @@ from hardpoint.calls.guarded_connection import GuardedConnection
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.timeout import remaining
 
-if TYPE_CHECKING:
-    import httpx
-    import httpx2
-
-    class _Transport(
-        httpx.BaseTransport, httpx.AsyncBaseTransport, httpx2.BaseTransport, httpx2.AsyncBaseTransport
-    ): ...
-else:
-    _Transport = object
-
 __all__ = ["GuardedTransport", "guarded"]
+
+_AnyTransport: Any = object
+"""The base of the transports of two libraries: type checkers take it for that of either."""
 
 BUFFER_BYTES: Final = 8 * 1024 * 1024
 """How much of an answer is read within the attempt, so that a break in it is retried."""
@@ -63,7 +56,7 @@ def guarded(
 
 
 @final
-class GuardedTransport(_Transport):
+class GuardedTransport(_AnyTransport):
     """What `guarded` gives: a transport for clients of httpx and httpx2, blocking or not."""
 
     def __init__(

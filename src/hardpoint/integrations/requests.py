@@ -62,9 +62,7 @@ class GuardedAdapter(HTTPAdapter):
         def send() -> requests.Response:
             if start is not None:
                 request.body.seek(start)
-            response = super(GuardedAdapter, self).send(
-                request, timeout=_left(timeout), **options
-            )
+            response = super(GuardedAdapter, self).send(request, timeout=_left(timeout), **options)
             if not options.get("stream"):
                 _ = response.content
             return response
@@ -75,7 +73,7 @@ class GuardedAdapter(HTTPAdapter):
             GuardedRequest(
                 native=request,
                 method=request.method,
-                host=urlsplit(request.url).hostname or "",
+                host=urlsplit(str(request.url)).hostname or "",
                 headers=request.headers,
                 replayable=plain or start is not None,
                 content=lambda: (request.url, body if plain else b""),
@@ -99,9 +97,10 @@ def _start_of(request: Any) -> int | None:
 
 
 def _left(timeout: Any) -> Any:
-    """The time-outs of an attempt: the session's, or what is left of the policy's if that is less."""
+    """An attempt's time-outs: the session's, or what is left of the policy's if that is less."""
     if isinstance(timeout, tuple):
-        return tuple(map(remaining, cast("tuple[float | None, ...]", timeout)))
-    if timeout is None or isinstance(timeout, int | float):
-        return remaining(timeout)
-    return timeout
+        each = cast("tuple[float | None, ...]", timeout)
+        return tuple(remaining() if one is None else remaining(one) for one in each)
+    if timeout is None:
+        return remaining()
+    return remaining(timeout) if isinstance(timeout, int | float) else timeout

@@ -4,6 +4,7 @@ import json
 import socket
 import struct
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,9 @@ def answer(status: int, body: Any = b"", **headers: str) -> bytes:
 OK = answer(200, {"ok": True})
 RESET = b"reset"
 SILENCE = b"silence"
-CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
+ENDS = b"connection: close\r\n"
+"""After an answer with this the connection ends, whether it was whole or not."""
+CUT = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n" + ENDS + b"\r\nhalf"
 """An answer whose connection ends in the middle of its body."""
 
 
@@ -67,10 +70,8 @@ class Peer:
 
     def close(self) -> None:
         # accept() in another thread holds the port open until it is woken.
-        try:
+        with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
         for connection in self._open:
             connection.close()
@@ -85,24 +86,21 @@ class Peer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        try:
-            with connection, connection.makefile("rb") as stream:
-                while (asked := _request(stream, connection)) is not None:
-                    self.asked.append(asked)
-                    told = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-                    if told == RESET:
-                        connection.setsockopt(
-                            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                        )
-                        return
-                    if told == SILENCE:
-                        stream.read()
-                        return
-                    connection.sendall(told)
-                    if told == CUT:
-                        return
-        except OSError:
-            pass
+        with suppress(OSError), connection, connection.makefile("rb") as stream:
+            while (asked := _request(stream, connection)) is not None:
+                self.asked.append(asked)
+                told = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+                if told == RESET:
+                    connection.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                    )
+                    return
+                if told == SILENCE:
+                    stream.read()
+                    return
+                connection.sendall(told)
+                if ENDS in told:
+                    return
 
 
 def _request(stream: Any, connection: socket.socket) -> Asked | None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 import pickle
+import ssl
 
 import aiohttp
 import httpx
@@ -31,6 +32,9 @@ from hardpoint.integrations import requests as guarded_requests
 
 from .conftest import CUT, OK, RESET, SILENCE, answer
 
+TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Made once: to read the certificates costs more than all the rest of a test."""
+
 
 class Sending:
     """Sends one request after another by a client under a policy, and gives (status, body)."""
@@ -53,7 +57,8 @@ class ByHttpx(Sending):
     library = httpx
 
     def many(self, calls):
-        transport = guarded_httpx.guarded(self.policy, **self.options)
+        sending = self.library.HTTPTransport(verify=TRUST)
+        transport = guarded_httpx.guarded(self.policy, sending, **self.options)
         with self.library.Client(transport=transport, timeout=30) as client:
             answers = [client.request(method, url, **rest) for method, url, rest in calls]
             return [(one.status_code, one.content) for one in answers]
@@ -69,7 +74,8 @@ class ByAsyncHttpx(ByHttpx):
     asynchronous = True
 
     async def many_async(self, calls):
-        transport = guarded_httpx.guarded(self.policy, **self.options)
+        sending = self.library.AsyncHTTPTransport(verify=TRUST)
+        transport = guarded_httpx.guarded(self.policy, sending, **self.options)
         async with self.library.AsyncClient(transport=transport, timeout=30) as client:
             answers = [await client.request(method, url, **rest) for method, url, rest in calls]
             return [(one.status_code, one.content) for one in answers]
@@ -124,7 +130,7 @@ def client(request):
 
 
 @pytest.mark.parametrize(
-    ("method", "headers", "script", "sent", "status"),
+    "case",  # method, headers, what is told; what is sent, and the status handed over
     [
         ("GET", {}, [503, 503, OK], 3, 200),
         ("GET", {}, [RESET, OK], 2, 200),
@@ -149,9 +155,8 @@ def client(request):
         ("GET", {}, [answer(503, retry_after="9999"), OK], 1, 503),
     ],
 )
-def test_what_is_sent_and_what_is_handed_over(
-    client, peer, policy, method, headers, script, sent, status
-):
+def test_what_is_sent_and_what_is_handed_over(client, peer, policy, case):
+    method, headers, script, sent, status = case
     peer.tells(*script)
     assert client(policy)(method, f"{peer.url}/x", headers=headers)[0] == status
     assert peer.sent == sent
@@ -364,7 +369,7 @@ def test_a_call_that_waits_is_limited(client, peer, policy):
     [
         {"fallback": 1},
         {"critical": False},
-        {"hedge": Hedge(1), "idempotent": True, "timeout": 5},
+        {"hedge": Hedge(after=1), "idempotent": True, "timeout": 5},
     ],
 )
 def test_what_no_client_can_use_is_refused_at_once(options):

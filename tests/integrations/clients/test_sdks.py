@@ -1,4 +1,4 @@
-"""Vendors' packages as they are: they raise their own exceptions, and the policy decides the rest."""
+"""Vendors' packages as they are: they raise their own exceptions; the rest is the policy's."""
 
 import asyncio
 
@@ -35,9 +35,7 @@ class OfOpenAI:
 
     def __init__(self, policy, url):
         self.http = httpx2.Client(transport=guarded(policy))
-        self.client = openai.OpenAI(
-            api_key="k", base_url=url, http_client=self.http, max_retries=0
-        )
+        self.client = openai.OpenAI(api_key="k", base_url=url, http_client=self.http, max_retries=0)
 
     def get(self):
         self.client.models.list()
@@ -212,7 +210,6 @@ def sdk(request, policy, peer):
     one = request.param(policy, peer.url)
     yield one
     one.close()
-
 
 
 def test_an_outage_that_passes_is_survived(sdk, peer):
