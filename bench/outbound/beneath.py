@@ -153,7 +153,12 @@ def by_boto3(url: str, under: Under) -> Call:
         config=config,
     )
     client = client if under is None else guard(client, under)
-    return lambda: client.get_object(Bucket="bench", Key="k")["Body"].read()
+
+    def call() -> bytes:
+        body = client.get_object(Bucket="bench", Key="k")["Body"]
+        return body.read()
+
+    return call
 
 
 @pair("stripe (requests)", "blocking")

@@ -1,7 +1,7 @@
 """httpx and httpx2 under a policy, and every SDK that stands on one of them.
 
     client = httpx.Client(transport=guarded(policy))
-    client = OpenAI(http_client=DefaultHttpxClient(transport=guarded(hub.guard("openai"))), max_retries=0)
+    sdk = OpenAI(http_client=httpx2.Client(transport=guarded(hub.guard("openai"))), max_retries=0)
 
 One transport serves blocking and asynchronous clients, of either library. What is repeated:
 `hardpoint.calls.guarded`.
