@@ -2,8 +2,7 @@
 
 import json
 import os
-import subprocess
-import sys
+import time
 from collections.abc import Generator
 from itertools import count
 from pathlib import Path
@@ -11,9 +10,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.cli.conftest import Screen
 from tests.store.postgres.conftest import (
     postgres_server as postgres_server,  # noqa: PLC0414 - a fixture, for the tests here
 )
+
+from hardpoint.cli.main import main
+from hardpoint.cli.terminal import Terminal
+from hardpoint.core.identifiers import Uuid7
+from hardpoint.runtime.clocks import SystemClock
 
 _numbers = count()
 
@@ -63,16 +68,18 @@ class Site:
 
     def command(self, *arguments: str, code: int = 0) -> Any:
         """What a command prints for programs; it has to end with this code."""
-        done = subprocess.run(
-            [sys.executable, "-m", "hardpoint", *arguments, "--json"],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        said, told = Screen(), Screen()
+        terminal = Terminal(
+            stdin=Screen(),
+            stdout=said,
+            stderr=told,
+            clock=SystemClock(),
+            ids=Uuid7(),
+            ask_secret=str,
+            sleep=time.sleep,
         )
-        assert done.returncode == code, (arguments, done.stdout, done.stderr)
-        return json.loads(done.stdout)["data"]
+        assert main([*arguments, "--json"], terminal) == code, (said.text(), told.text())
+        return json.loads(said.text())["data"]
 
 
 @pytest.fixture
@@ -82,6 +89,7 @@ def site(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with psycopg.connect(postgres_server.format("postgres"), autocommit=True) as connection:
         connection.execute(f"create database {name} template template0")
     made = Site(tmp_path, postgres_server.format(name))
+    monkeypatch.chdir(tmp_path)
     for key in ("SHOP_DATABASE", "SHOP_KEYRING", "SHOP_SECRET"):
         monkeypatch.setenv(key, made.environment[key])
     yield made
