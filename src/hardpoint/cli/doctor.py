@@ -229,8 +229,11 @@ def _registration(settings: Settings, name: str) -> _Verdict:
 def _vault(identity: IdentitySettings) -> _Verdict:
     """Whether the keyring opens the vault, and whether its connections do well."""
     vault = identity.keeper(work=BlockingWork())
-    run(vault.open())
-    found = run(vault.connections())
+    try:
+        run(vault.open())
+        found = run(vault.connections())
+    finally:
+        run(vault.close())
     refused = {(str(one.client), one.client_refused) for one in found if one.client_refused}
     if refused:
         told = ", ".join(f"{client} ({reason})" for client, reason in sorted(refused))
