@@ -2,9 +2,14 @@
 
 import asyncio
 import logging
+from types import SimpleNamespace
 
+import aiohttp
 import httpx2
 import pytest
+import requests
+from multidict import CIMultiDict
+from yarl import URL as YURL
 
 from hardpoint import (
     Breaker,
@@ -23,7 +28,9 @@ from hardpoint.core.correlation import correlation_id
 from hardpoint.hub.events import ConnectionLost
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
+from hardpoint.integrations.aiohttp import guarded as guarded_session
 from hardpoint.integrations.httpx import guarded
+from hardpoint.integrations.requests import GuardedAdapter
 from hardpoint.sync import Hub as BlockingHub
 
 CONFIGURATION = """
@@ -83,14 +90,14 @@ def hub(tmp_path, told):
         yield one
 
 
-URL = "http://vendor.example/secret-path"
+URL_ = "http://vendor.example/secret-path"
 
 
 def test_its_calls_are_told_of_as_those_of_a_port_are(hub, told):
     token = correlation_id.set("c-1")
     vendor = Vendor(429, 200)
     with vendor.client(hub.guard("ai")) as client:
-        assert client.post(URL).status_code == 200
+        assert client.post(URL_).status_code == 200
     correlation_id.reset(token)
     attempts = [one for one in told if isinstance(one, AttemptEnded)]
     assert [(one.attempt, one.error, one.status) for one in attempts] == [
@@ -108,13 +115,13 @@ def test_failures_are_told_of_by_their_names(hub, told):
     vendor = Vendor(0)
     with vendor.client(hub.guard("ai")) as client:
         with pytest.raises(httpx2.ReadError):
-            client.post(URL)
+            client.post(URL_)
         vendor.statuses = [404]
-        assert client.get(URL).status_code == 404
+        assert client.get(URL_).status_code == 404
         vendor.statuses = [200]
         hub.policy("ai").breaker.force_open()
         with pytest.raises(CircuitOpenError):
-            client.get(URL)
+            client.get(URL_)
     assert [one.error for one in told if isinstance(one, CallEnded)] == [
         "ReadError",
         "http_404",
@@ -129,7 +136,7 @@ def test_both_hubs_have_it(tmp_path):
         vendor = Vendor(429, 200)
         transport = guarded(hub.guard("ai"), httpx2.MockTransport(vendor))
         async with httpx2.AsyncClient(transport=transport) as client:
-            assert (await client.get(URL)).status_code == 200
+            assert (await client.get(URL_)).status_code == 200
         assert repr(hub.guard("ai")) == "GuardedConnection('ai')"
         await hub.close()
 
@@ -142,7 +149,7 @@ def test_a_connection_with_an_adapter_shares_its_policy(hub):
     assert guard.policy is hub.policy("files")
     assert guard.settings == SdkSettings()
     with Vendor(200).client(guard) as client:
-        assert client.get(URL).status_code == 200
+        assert client.get(URL_).status_code == 200
 
 
 def test_one_that_is_not_configured_is_refused(hub):
@@ -171,12 +178,12 @@ def test_a_key_is_made_where_the_api_takes_them(tmp_path):
     with BlockingHub.load(written(tmp_path, header), policies=quick()) as hub:
         vendor = Vendor(503, 200)
         with vendor.client(hub.guard("ai")) as client:
-            assert client.post(URL, content=b"{}").status_code == 200
+            assert client.post(URL_, content=b"{}").status_code == 200
             assert len(set(vendor.keys())) == 1
-            client.post(URL, content=b"{}")
-            client.post(URL, headers={"idempotency-key": "mine"})
-            client.get(URL)
-            client.put(URL)
+            client.post(URL_, content=b"{}")
+            client.post(URL_, headers={"idempotency-key": "mine"})
+            client.get(URL_)
+            client.put(URL_)
         assert vendor.keys()[1] not in (None, vendor.keys()[2])
         assert vendor.keys()[3:] == ["mine", None, None]
 
@@ -188,15 +195,15 @@ def test_within_a_handler_the_key_is_the_jobs(tmp_path):
         with vendor.client(hub.guard("ai")) as client:
             for _ in range(2):
                 token = occasion.set(Occasion("hp:event:handler"))
-                client.post(URL, content=b"{}")
-                client.post(URL, content=b"[]")
+                client.post(URL_, content=b"{}")
+                client.post(URL_, content=b"[]")
                 occasion.reset(token)
             assert vendor.keys()[:2] == vendor.keys()[2:]
             assert len(set(vendor.keys())) == 2
             token = occasion.set(Occasion("hp:event:handler"))
             vendor.statuses = [0]
             with pytest.raises(httpx2.ReadError) as raised:
-                client.post(URL, content=b"{}")
+                client.post(URL_, content=b"{}")
             occasion.reset(token)
         doubt = reason_of(raised.value)
         assert isinstance(doubt, OutcomeUnknownError)
@@ -211,7 +218,7 @@ def test_an_upload_of_a_form_has_a_key_in_spite_of_its_boundary(tmp_path):
         with vendor.client(hub.guard("ai")) as client:
             for _ in range(2):
                 token = occasion.set(Occasion("hp:event:handler"))
-                client.post(URL, files={"one": b"content"})
+                client.post(URL_, files={"one": b"content"})
                 occasion.reset(token)
         assert len(set(vendor.keys())) == 1
 
@@ -220,7 +227,7 @@ def test_what_a_repeat_does_can_be_said(tmp_path):
     with BlockingHub.load(written(tmp_path, 'repeat = "idempotent"'), policies=quick()) as hub:
         vendor = Vendor(503, 200)
         with vendor.client(hub.guard("ai")) as client:
-            assert client.post(URL).status_code == 200
+            assert client.post(URL_).status_code == 200
 
 
 def test_a_policy_that_is_read_again_is_in_force_at_once(tmp_path, told):
@@ -229,7 +236,7 @@ def test_a_policy_that_is_read_again_is_in_force_at_once(tmp_path, told):
     vendor = Vendor(429)
     with vendor.client(hub.guard("ai")) as client:
         vendor.statuses = [404]
-        client.get(URL)
+        client.get(URL_)
         before = hub.policy("ai")
 
         async def scenario():
@@ -238,12 +245,12 @@ def test_a_policy_that_is_read_again_is_in_force_at_once(tmp_path, told):
 
         asyncio.run(scenario())
         vendor.statuses = [429, 200]
-        assert client.post(URL).status_code == 429
+        assert client.post(URL_).status_code == 429
         assert hub.policy("ai") is not before
         path.write_text("")
         asyncio.run(hub.reload())
         with pytest.raises(ConfigurationError):
-            client.get(URL)
+            client.get(URL_)
     assert ("ai", "guard") in [
         (one.connection, one.port) for one in told if isinstance(one, ConnectionLost)
     ]
@@ -259,3 +266,42 @@ def test_what_repeats_beside_it_is_told_of_by_the_connections_name(hub, caplog):
 def test_settings_in_code_are_the_same():
     assert Settings().connections == {}
     assert SdkSettings(repeat="safe").repeat_class == "safe"
+
+
+@pytest.mark.parametrize("body", [b"{}", None])
+def test_keys_are_made_for_every_client(tmp_path, body):
+    header = 'idempotency_header = "Idempotency-Key"'
+    asked = []
+
+    async def answered(request):
+        asked.append(request.headers.get("idempotency-key"))
+        status = 503 if len(asked) == 1 else 200
+        return SimpleNamespace(status=status, headers={}, read=nothing, close=lambda: None)
+
+    async def nothing():
+        return b""
+
+    async def scenario(hub):
+        payload = b"" if body is None else aiohttp.BytesPayload(body)
+        request = SimpleNamespace(
+            session=None, method="POST", url=YURL(URL_), headers=CIMultiDict(), body=payload
+        )
+        occasion.set(Occasion("hp:event:handler"))
+        await guarded_session(hub.guard("ai"))(request, answered)
+
+    with BlockingHub.load(written(tmp_path, header), policies=quick()) as hub:
+        session = requests.Session()
+        adapter = GuardedAdapter(hub.guard("ai"))
+        session.mount("http://", adapter)
+        prepared = session.prepare_request(
+            requests.Request("POST", "http://127.0.0.1:9/", data=body)
+        )
+        token = occasion.set(Occasion("hp:event:handler"))
+        with pytest.raises(requests.ConnectionError):
+            adapter.send(prepared)
+        occasion.reset(token)
+        assert prepared.headers["Idempotency-Key"].startswith("hp:event:handler:ai:POST")
+        session.close()
+        asyncio.run(scenario(hub))
+    assert len(set(asked)) == 1
+    assert len(asked) == 2

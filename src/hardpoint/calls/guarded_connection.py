@@ -11,11 +11,18 @@ from typing import Any, Final, cast, final
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
+from hardpoint.core.providers import Provider
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.repetition import REPEAT_CLASSES, RepeatClass
 
 SDK: Final = "sdk"
 """The provider of a connection that has no adapter of ours."""
+
+PROVIDER: Final = Provider(
+    name=SDK,
+    title="An SDK, or a client, under a policy",
+    settings="hardpoint.calls.guarded_connection:SdkSettings",
+)
 
 _IN_HEADERS: Final = frozenset("!#$%&'*+-.^_`|~")
 

@@ -19,6 +19,9 @@ CONTRACT = 1
 CONTRACT_CHANGES: Mapping[int, str] = {}
 """By version, what a provider that was written for the one before has to change."""
 
+PROTOCOLS: Mapping[str, str] = {"sdk": "hardpoint.calls.guarded_connection"}
+"""What is no vendor's, but described by settings alone: where its manifest is, by its name."""
+
 _GROUP = "hardpoint.providers"
 _NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
 
@@ -86,16 +89,6 @@ class Provider:
         return f"is for {', '.join(able) or 'nothing yet'}"
 
 
-CLIENTS: Mapping[str, Provider] = {
-    "sdk": Provider(
-        name="sdk",
-        title="An SDK under our policies",
-        settings="hardpoint.calls.guarded_connection:SdkSettings",
-    ),
-}
-"""What a connection names where no adapter makes its calls, by what does; vendors are others."""
-
-
 def provider_names() -> tuple[str, ...]:
     """Every provider that can be asked for, sorted."""
     return tuple(sorted(_installed() | _built_in()))
@@ -108,14 +101,12 @@ def provider(name: str) -> Provider:
         ConfigurationError: there is none of that name; or its package was written for another
             contract, or cannot be imported: says what to change.
     """
-    if name in CLIENTS:
-        return CLIENTS[name]
-    location = _built_in().get(name)
+    location = PROTOCOLS.get(name) or _built_in().get(name)
     if location is not None:
         return _manifest(import_module(location), location)
     location = _installed().get(name)
     if location is None:
-        known = ", ".join(sorted({*CLIENTS, *provider_names()}))
+        known = ", ".join(sorted({*PROTOCOLS, *provider_names()}))
         raise ConfigurationError("provider", f"{name!r} is not known", fix=f"Known: {known}")
     try:
         module = import_module(location)

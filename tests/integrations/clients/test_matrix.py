@@ -5,12 +5,15 @@ import io
 import logging
 import pickle
 import ssl
+from types import SimpleNamespace
 
 import aiohttp
 import httpx
 import httpx2
 import pytest
 import requests
+from urllib3 import Timeout
+from yarl import URL
 
 from hardpoint import (
     AttemptTimeoutError,
@@ -23,6 +26,7 @@ from hardpoint import (
     Policy,
     RateLimit,
     Retry,
+    UnsupportedError,
     Verdict,
     reason_of,
 )
@@ -425,3 +429,75 @@ def test_the_classes_of_retry_options_are_their_users_own(peer):
     none = Policy("vendor", retry=Retry(3, on=KeyError, backoff=0), deadline=60)
     peer.tells(503, OK)
     assert ByHttpx2(none)("GET", peer.url)[0] == 200
+
+
+def test_what_a_transport_of_ones_own_raises_of_ours_stays_as_it_is(policy):
+    def answers(request):
+        raise UnsupportedError
+
+    transport = guarded_httpx.guarded(policy, httpx2.MockTransport(answers))
+    with httpx2.Client(transport=transport) as client, pytest.raises(UnsupportedError):
+        client.get("http://vendor.example/")
+
+
+def test_a_reason_is_looked_for_no_further_than_there_can_be_one():
+    assert reason_of(None) is None
+    first = last = ValueError()
+    for _ in range(20):
+        last.__cause__ = ValueError()
+        last = last.__cause__
+    last.__cause__ = CircuitOpenError()
+    assert reason_of(first) is None
+    assert isinstance(reason_of(last), CircuitOpenError)
+
+
+@pytest.mark.parametrize("timeout", [(5, None), None, Timeout(5)])
+def test_requests_takes_its_time_limits_in_every_form(peer, policy, timeout):
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", guarded_requests.GuardedAdapter(policy))
+        assert session.get(peer.url, timeout=timeout).status_code == 200
+        adapter = session.get_adapter(peer.url)
+        prepared = session.prepare_request(requests.Request("GET", peer.url))
+        assert adapter.send(prepared, False, 5).status_code == 200
+
+
+def test_requests_leaves_a_stream_unread(peer, policy):
+    peer.tells(503, CUT)
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", guarded_requests.GuardedAdapter(policy))
+        answer_ = session.get(peer.url, stream=True)
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            _ = answer_.content
+    assert peer.sent == 2
+
+
+def test_a_session_that_does_not_come_again_is_left_alone(policy):
+    """As one would be that has no retry of its own, though it says so."""
+
+    async def scenario():
+        session = SimpleNamespace(_retry_connection=True)
+        one = SimpleNamespace(
+            session=session,
+            method="GET",
+            url=URL("http://vendor.example/1"),
+            headers={},
+            body=b"",
+        )
+        other = SimpleNamespace(**{**vars(one), "url": URL("http://vendor.example/2")})
+        middleware = guarded_aiohttp.guarded(policy)
+
+        async def lost(request):
+            raise aiohttp.ServerDisconnectedError
+
+        async def answered(request):
+            return SimpleNamespace(status=200, headers={})
+
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await middleware(one, lost)
+        assert session._retry_connection is False
+        assert (await middleware(other, answered)).status == 200
+        assert (await middleware(one, answered)).status == 200
+
+    asyncio.run(scenario())
