@@ -7,6 +7,7 @@ columns; what JSON cannot spell stands in an object of one key:
     {"$bytes": TEXT}    one byte for each character of the text
     {"$text": [...]}    texts in a row; [TEXT, N] for one that comes N times
     {"$is": "m:A.B"}    a class, or a member of one, of the module `m`
+    {"$made": ["m:A", ..., {NAME: ...}]}    what it makes of these arguments, the last by name
     {"$secret": TEXT}   a secret
     {"$tuple": [...]}   a tuple
 """
@@ -78,12 +79,19 @@ def referred(reference: str) -> Any:
     return attrgetter(path)(resolve_name(module))
 
 
+def made(call: list[Any]) -> Any:
+    kind, *arguments = call
+    *plain, named = arguments if isinstance(arguments[-1], dict) else (*arguments, {})
+    return referred(kind)(*map(value, plain), **{name: value(one) for name, one in named.items()})
+
+
 SPELLED: dict[str, Callable[[Any], Any]] = {
     "$bytes": lambda text: value(text).encode("latin-1"),
     "$text": lambda pieces: "".join(
         one if isinstance(one, str) else one[0] * one[1] for one in pieces
     ),
     "$is": referred,
+    "$made": made,
     "$secret": Secret.value,
     "$tuple": lambda items: tuple(map(value, items)),
 }

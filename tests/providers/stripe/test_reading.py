@@ -9,7 +9,6 @@ from hardpoint.core.money import Money
 from hardpoint.payments.types import (
     DeclineReason,
     DisputeChanged,
-    DisputeStatus,
     PaymentFailed,
     PaymentSucceeded,
     Refunded,
@@ -158,20 +157,7 @@ DISPUTE = {
 }
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours", "inquiry"),
-    [
-        ("needs_response", DisputeStatus.NEEDS_RESPONSE, False),
-        ("under_review", DisputeStatus.UNDER_REVIEW, False),
-        ("won", DisputeStatus.WON, False),
-        ("lost", DisputeStatus.LOST, False),
-        ("prevented", DisputeStatus.CLOSED, False),
-        ("warning_needs_response", DisputeStatus.NEEDS_RESPONSE, True),
-        ("warning_under_review", DisputeStatus.UNDER_REVIEW, True),
-        ("warning_closed", DisputeStatus.CLOSED, True),
-        ("brand_new", DisputeStatus.UNKNOWN, False),
-    ],
-)
+@pytest.mark.rows
 @pytest.mark.parametrize(
     ("told", "withdrawn"),
     [
