@@ -38,6 +38,12 @@ def test_every_starter_is_a_configuration_that_loads(
     assert {one.provider for one in settings.webhooks.values()} == {name}
 
 
+def test_one_starter_is_the_first_whoever_else_has_one() -> None:
+    manifests = [provider(name) for name in provider_names()]
+    assert [one.name for one in manifests if one.first_starter] == ["stripe"]
+    assert len([one for one in manifests if one.starter]) > 1
+
+
 def test_another_folder_is_made_and_entered_first(cli: Cli, folder: Path) -> None:
     run = cli("init", "a/b", "--json")
     assert (folder / "a/b/hardpoint.toml").is_file()

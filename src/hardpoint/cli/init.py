@@ -73,9 +73,9 @@ def init(
 
 
 def _starter(name: str | None) -> dict[str, str]:
-    """The files of a provider's starter; without a name, of one that takes payments."""
+    """The files of a provider's starter; without a name, of the one that is to be the first."""
     manifests = map(manifest_of, provider_names())
-    manifests = sorted(manifests, key=lambda one: "payments" not in one.ports)
+    manifests = sorted(manifests, key=lambda one: not one.first_starter)
     having = {one.name: one.starter for one in manifests if one.starter is not None}
     if name is None:
         name = next(iter(having))

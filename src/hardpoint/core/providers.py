@@ -54,6 +54,7 @@ class Provider:
         identity: `module:Class` that asks whose tokens are, where there are no ID tokens.
         starter: `package:folder` of the files that `init` writes; the docstring of its app ends
             with the commands to try, one a line.
+        first_starter: whether `init` writes these files where nobody names a provider; one of ours.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Provider:
     connect: str | None = None
     identity: str | None = None
     starter: str | None = None
+    first_starter: bool = False
 
     def serves(self) -> str:
         """What it is good for here, as a sentence of an error ends: `is for webhooks`."""

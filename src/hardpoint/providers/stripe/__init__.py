@@ -25,6 +25,7 @@ PROVIDER = Provider(
     errors="hardpoint.providers.stripe.errors:ERRORS",
     fake="hardpoint.providers.stripe.fake:FakeStripe",
     starter="hardpoint.providers.stripe:starter",
+    first_starter=True,
 )
 
 API_VERSION = "2026-10-28.endive"
