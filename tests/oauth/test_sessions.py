@@ -56,6 +56,17 @@ def test_a_session_ends_when_nothing_comes_and_in_any_case(sessions, store, cloc
     assert run(sessions.find(busy)) is None
 
 
+def test_a_short_session_is_kept_alive_by_being_seen(store, clock):
+    """Where a minute is longer than half of its idle time, it is written down more often."""
+    sessions = Sessions(store, clock, idle=60, absolute=86_400)
+    held = run(sessions.start("ada")).held
+    for _ in range(5):
+        clock.advance(40)
+        assert run(sessions.find(held)) is not None
+    clock.advance(60)
+    assert run(sessions.find(held)) is None
+
+
 def test_being_seen_is_written_down_once_a_minute(sessions, store, clock):
     held = run(sessions.start("ada")).held
     written = []
