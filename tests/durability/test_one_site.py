@@ -24,7 +24,7 @@ from tests.durability.test_several_processes import Shop, children, eventually, 
 from hardpoint.fakes.server import FakeServer
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, FakeTwilio
 
-KILLS = int(os.environ.get("HARDPOINT_KILLS", "8"))
+KILLS = int(os.environ.get("HARDPOINT_KILLS", "6"))
 CLIENTS = 5
 DOUBT_SECONDS = 150
 """After so long a text whose script was killed can be told from one that was never sent."""
@@ -103,7 +103,7 @@ with Hub.load("hardpoint.toml") as hub, told.open("a", buffering=1) as log:
         for number in [*todo]:
             key = f"order-{number}"
             try:
-                hub.sms("texts").send(to="+4917012345678", text=key, idempotency_key=key)
+                hub.sms("texts").send(to="+4917012345678", body=key, idempotency_key=key)
             except HardpointError:  # its owner has changed, or a script before has died with it
                 if number not in waiting:
                     waiting.append(number)
@@ -155,7 +155,7 @@ class Site(Shop):
     def operate(self, over):
         """Retries what was given up, and looks around, until nothing is left to retry."""
         words = itertools.cycle((["dlq", "retry", "--since", "1h"], ["doctor"], ["reload"]))
-        while not over.is_set():
+        while not over.wait(0.5):
             self.command(next(words))
 
     def command(self, words):
@@ -212,6 +212,7 @@ def test_what_is_acknowledged_is_handled_once_and_each_text_is_sent_once(site, v
                 os.kill(chance.choice([one for one in victims if one > 1]), signal.SIGKILL)
             for name, process in alone.items():
                 if process.poll() is not None:
+                    assert process.returncode == -signal.SIGKILL, site.log()
                     alone[name] = site.start(*starting[name])
         count = len(site.acknowledged)
         eventually(site, lambda: len(site.acknowledged) > count + CLIENTS)
