@@ -61,6 +61,71 @@ def test_one_that_takes_too_long_fails_alone(pg):
     pg.play(story)
 
 
+def deferred(number):
+    return SqlWrite("insert into lines (order_id) values ($1)", (number,))
+
+
+async def with_lines(desk, count):
+    leases = await leased(desk, count)
+    desk.stage.database.beside.execute(
+        "create table lines (order_id integer references orders deferrable initially deferred)"
+    )
+    return leases
+
+
+@pytest.fixture
+def lines(pg):
+    yield
+    pg.database.beside.execute("drop table if exists lines")
+
+
+def test_one_that_the_commit_refuses_fails_alone(pg, lines):
+    async def story(desk):
+        leases = await with_lines(desk, 4)
+        results = await ended(desk, leases, [insert(1), deferred(7), deferred(1), insert(2)])
+        assert isinstance(results[1], WriteFailedError)
+        assert "foreign key" in str(results[1].error)
+        assert [one for one in results if one is not results[1]] == [Completed.RECORDED] * 3
+        assert await desk.complete(leases[1]) is Completed.RECORDED
+
+    pg.play(story)
+
+
+def test_a_function_that_the_commit_refuses_has_failed(pg, lines):
+    async def story(desk):
+        (lease,) = await with_lines(desk, 1)
+
+        def writes(tx):
+            tx.execute("insert into lines (order_id) values ($1)", [7])
+
+        with pytest.raises(WriteFailedError):
+            await desk.store.complete(desk.ending(lease, writes=(writes,)))
+        assert await desk.complete(lease) is Completed.RECORDED
+
+    pg.play(story)
+
+
+def test_what_the_store_itself_may_not_write_is_told_and_the_next_are_written(pg):
+    beside = pg.database.beside
+    beside.execute(
+        "create function refuse() returns trigger language plpgsql as"
+        " $$ begin raise exception 'not now'; end $$;"
+        "create trigger refuse before insert on hardpoint.attempt execute function refuse()"
+    )
+
+    async def story(desk):
+        leases = await leased(desk, 2)
+        results = await ended(desk, leases, [insert(1), insert(2)])
+        assert ["not now" in str(one) for one in results] == [True, True]
+        beside.execute("drop function refuse cascade")
+        assert await ended(desk, leases, [insert(1), insert(2)]) == [Completed.RECORDED] * 2
+
+    try:
+        pg.play(story)
+    finally:
+        beside.execute("drop function if exists refuse cascade")
+
+
 class Unheard:
     """A connection whose first commit of many is carried out, and not heard of."""
 

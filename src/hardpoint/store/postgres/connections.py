@@ -34,7 +34,8 @@ CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 POOLED = "leads to a pooler, which takes away what is set on a connection, and what it listens to"
 UNPOOLED = "Name the server itself: each process needs some ten connections, however busy it is"
 
-# What a role, a database or a pooler may have set otherwise, and what durability rests on.
+# What a role, a database or a pooler may have set otherwise, and what durability rests on. How long
+# a statement may take is known to `Link`; some limits are there from a later version on.
 _SETTINGS = """
 select
     set_config('synchronous_commit', case current_setting('synchronous_commit')
@@ -43,7 +44,13 @@ select
     set_config('default_transaction_read_only', 'off', false),
     set_config('idle_in_transaction_session_timeout', '60s', false),
     current_setting('fsync'),
-    pg_backend_pid()
+    pg_backend_pid(),
+    (
+        select count(set_config(name, '0', false)) from pg_catalog.pg_settings
+        where name in (
+            'statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout'
+        )
+    )
 """
 
 

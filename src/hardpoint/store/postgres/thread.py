@@ -116,7 +116,7 @@ class Batches(Generic[T]):
 
     async def _work(self) -> None:
         while group := self._gather():
-            results = await self._carry_out([one.item for one in group])
+            results = await self._carried_out([one.item for one in group])
             with self._mutex:
                 self.rows -= len(group)
                 self.size -= sum(one.size for one in group)
@@ -124,6 +124,13 @@ class Batches(Generic[T]):
             _answer(group, results)
         if self._idle is not None:
             self._idle.set()
+
+    async def _carried_out(self, items: list[T]) -> Sequence[Any]:
+        """Whatever is raised is the answer to each, and does not keep the next from their turn."""
+        try:
+            return await self._carry_out(items)
+        except Exception as error:  # noqa: BLE001 - told to whoever asked
+            return [error] * len(items)
 
     def _gather(self) -> list[_Waiting]:
         group: list[_Waiting] = []

@@ -17,7 +17,7 @@ from hardpoint.core.errors import StoreError, TimedOutError
 from hardpoint.store.driver import Completed, Completion, LeaseName, SqlWrite, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.postgres.completions import CompletionStatements, lease_of
-from hardpoint.store.postgres.connections import CONTENDED, Link
+from hardpoint.store.postgres.connections import CONTENDED, LOST, Link
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.transaction import PostgresTransaction, refuse_control
 
@@ -107,7 +107,9 @@ class PostgresWriting:
                 if connection.is_closed():
                     raise
                 raise _TogetherError from error
-            await transaction.commit()
+            refused = await _refusal(transaction)
+            if refused is not None:
+                raise _TogetherError from refused
             late = [name for name in map(lease_of, completions) if name not in done]
             if late and before:
                 done |= await self._completions.recorded(connection, late)
@@ -133,8 +135,8 @@ class PostgresWriting:
                 return Completed.RECORDED if known else completed
             error = await self._written(connection, completion)
             if error is None:
-                await transaction.commit()
-                return completed
+                refused = await _refusal(transaction)
+                return completed if refused is None else WriteFailedError(refused)
             if not connection.is_closed():
                 await transaction.rollback()
             return error
@@ -172,6 +174,17 @@ class PostgresWriting:
         """Take leave."""
         for link in self._links:
             await link.close()
+
+
+async def _refusal(transaction: Any) -> asyncpg.PostgresError | None:
+    """Commit; gives what a deferred constraint has against it, and then nothing is written."""
+    try:
+        await transaction.commit()
+    except (*LOST, *CONTENDED):
+        raise
+    except asyncpg.PostgresError as error:
+        return error
+    return None
 
 
 def _sorted(completions: Sequence[Completion]) -> list[tuple[str, list[tuple[Any, ...]]]]:
