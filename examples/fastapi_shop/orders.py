@@ -80,9 +80,12 @@ def receipt_sent(transaction: Executes, order_id: str, email_id: str | None) -> 
     transaction.execute("update orders set receipt = ? where id = ?", [email_id, order_id])
 
 
-def text_changed(transaction: Executes, text_id: str, merged: Callable[[str | None], str]) -> None:
+async def text_changed(
+    transaction: Executes, text_id: str, merged: Callable[[str | None], str]
+) -> None:
     """Keep the further one of two statuses, in whatever order they come."""
-    row = transaction.execute("select text_status from orders where text = ?", [text_id]).fetchone()
+    rows = await transaction.execute("select text_status from orders where text = ?", [text_id])
+    row = rows.fetchone()
     if row is not None:
         transaction.execute(
             "update orders set text_status = ? where text = ?", [merged(row[0]), text_id]

@@ -1,9 +1,12 @@
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from hardpoint.core.errors import LeaseLostError
+from hardpoint.core.errors import LeaseLostError, MisuseError
 from hardpoint.store.driver import Event, Lease, SqlWrite
+from hardpoint.webhooks import FENCE_TABLE
 from hardpoint.webhooks.job import Job
 
 
@@ -151,3 +154,27 @@ def test_a_job_completes_once_and_in_one_way():
         joining.complete_in("connection")
     with pytest.raises(RuntimeError, match="completes once"):
         joining.complete_in("connection")
+
+
+def test_a_step_is_written_in_another_database_once(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "business.db")) as connection:
+        connection.execute(FENCE_TABLE)
+        job = a_job()
+        assert job.write_in(connection, lambda tx: None)
+        assert job.write_in(connection, lambda tx: None, step="shipping")
+        with pytest.raises(MisuseError, match="name a step="):
+            job.write_in(connection, lambda tx: None)
+        again = a_job()
+        assert not again.write_in(connection, lambda tx: None)
+        assert not again.write_in(connection, lambda tx: None, step="shipping")
+        rows = connection.execute("select event, handler, done_at from hardpoint_done order by 2")
+        assert rows.fetchall() == [("e-1", "mark_paid", 7.0), ("e-1", "mark_paid:shipping", 7.0)]
+
+
+def test_its_own_transaction_has_no_target_and_none_is_no_connection():
+    store = Store()
+    job = a_job(store)
+    with pytest.raises(MisuseError, match="None in place of a connection"):
+        job.complete_in(None)
+    assert job.transaction() is store.block
+    assert store.asked == (job.lease, None, 7)

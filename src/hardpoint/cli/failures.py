@@ -107,8 +107,10 @@ _KINDS: tuple[tuple[type[HardpointError], str, Exit, str | None], ...] = (
 )
 """How each kind of our errors ends a command; the first that fits."""
 _EXTRAS: Final = {
+    "asyncpg": "postgres",
     "fastapi": "demo,serve",
     "joserfc": "oauth",
+    "psycopg": "postgres",
     "python_multipart": "demo,serve",
     "rich": "serve",
     "starlette": "serve",

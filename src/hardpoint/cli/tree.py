@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "events": "List, show, retry, replay and resolve events.",
     "dlq": "List, retry and discard the jobs that were given up.",
     "refusals": "List refused requests: since when, and why.",
+    "store": "Bring the store's tables up; copy it from SQLite to PostgreSQL.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
     "reload": "Have all processes read the configuration again.",
     "doctor": "Check configuration, secrets, store and server.",

@@ -336,7 +336,13 @@ class StoreEngine(InboxStore, Protocol):
         ...
 
     def complete_in(self, lease: Lease, target: Any, *, started_at: float) -> CompletesIn:
-        """A block whose writes on `target` commit together with the job's completion."""
+        """A block whose writes on `target` commit together with the job's completion.
+
+        Without a target, on a connection of the store's own.
+
+        Raises:
+            UnsupportedError: it has none to lend.
+        """
         ...
 
     def connect(self, *, timeout: float = 5.0, **options: Any) -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
 MARK = "/* hardpoint */ "
@@ -23,6 +24,14 @@ def statements(topic: str, package: str = PACKAGE) -> Mapping[str, str]:
 
 def schema_scripts(package: str = PACKAGE) -> tuple[str, ...]:
     """The scripts that bring the tables from one version to the next, in order."""
+    return tuple(file.read_text("utf-8") for file in _schema_files(package))
+
+
+def schema_names(package: str = PACKAGE) -> tuple[str, ...]:
+    """What these go by."""
+    return tuple(file.name.removesuffix(".sql") for file in _schema_files(package))
+
+
+def _schema_files(package: str) -> list[Traversable]:
     folder = resources.files(package) / "sql/schema"
-    files = sorted(folder.iterdir(), key=lambda file: file.name)
-    return tuple(file.read_text("utf-8") for file in files)
+    return sorted(folder.iterdir(), key=lambda file: file.name)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hardpoint.store.driver import Outcome as Outcome
     from hardpoint.store.driver import Stored as Stored
     from hardpoint.store.engine import CompletesIn as CompletesIn
+    from hardpoint.store.fence import FENCE_TABLE as FENCE_TABLE
     from hardpoint.webhooks.answers import Answer as Answer
     from hardpoint.webhooks.attempts import HandlerFinished as HandlerFinished
     from hardpoint.webhooks.attempts import StoreInTheWay as StoreInTheWay
@@ -42,6 +43,7 @@ else:
             "hardpoint.store.driver": ("Outcome", "Stored"),
             "hardpoint.store.engine": ("CompletesIn",),
             "hardpoint.webhooks.answers": ("Answer",),
+            "hardpoint.store.fence": ("FENCE_TABLE",),
             "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
             "hardpoint.webhooks.inbox": ("EventReceived", "ReceptionFault", "RequestsRefused"),
             "hardpoint.webhooks.verification": (

@@ -87,6 +87,7 @@ class Database:
             *("connection", "credential", "key", "client", "flow", "session"),
         )
         self.beside.execute("".join(f"delete from hardpoint.{table};" for table in tables))
+        self.beside.execute("delete from hardpoint.meta where name in ('copying', 'copied')")
         self.beside.execute("drop table if exists orders")
         self.set_clock()
 

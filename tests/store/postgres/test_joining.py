@@ -8,8 +8,10 @@ import asyncpg
 import psycopg
 import pytest
 import sqlalchemy
+from django.db import connections
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from tests.store.django_orders import ALIAS, on_postgresql
 
 from hardpoint.core.errors import LeaseLostError, StoreError, StoreMisuseError, UnsupportedError
 from hardpoint.store.driver import Completed
@@ -80,6 +82,18 @@ class OfScoped(OfSession):
         return target()
 
 
+class OfDjango(Blocking):
+    def opened(self, url):
+        return closing(on_postgresql(url))
+
+    def given(self, target):
+        return connections[ALIAS]
+
+    def execute(self, target, sql):
+        with target.cursor() as cursor:
+            cursor.execute(sql)
+
+
 class Awaited:
     """What is used in an async def handler."""
 
@@ -137,6 +151,7 @@ SIDES = [
     OfAutocommit,
     OfSession,
     OfScoped,
+    OfDjango,
     OfAsyncpg,
     OfPsycopgAsync,
     OfPsycopgAsyncAutocommit,

@@ -48,6 +48,10 @@ def read_unawaited(tx):
     return tx.execute("select 1").rowcount
 
 
+def iterated_unawaited(tx):
+    return [*tx.execute("select 1")]
+
+
 def by_name(tx):
     tx.execute("select $1", {"a": 1})
 
@@ -64,6 +68,7 @@ def wrong(tx):
     ("write", "error", "says"),
     [
         (read_unawaited, MisuseError, "write `async def`"),
+        (iterated_unawaited, MisuseError, "write `async def`"),
         (by_name, MisuseError, "by position"),
         (controls, MisuseError, "may not begin, commit"),
         (wrong, Exception, "nonsense"),

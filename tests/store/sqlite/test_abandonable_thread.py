@@ -10,6 +10,8 @@ from hardpoint.core.errors import StoreError, TimedOutError
 from hardpoint.store.driver import Completed
 from hardpoint.store.sqlite.transaction import ABANDONED_MAX, AbandonableThread
 
+pytestmark = pytest.mark.filterwarnings("ignore:a statement is read")
+
 
 @pytest.fixture
 def short(stage):

@@ -51,7 +51,10 @@ def test_a_write_function_may_not(stage, sql):
 
 
 def test_rows_of_the_store_may_be_read(stage):
-    run(stage, lambda tx: tx.execute("select count(*) from hardpoint_event").fetchone())
+    async def count(tx):
+        assert (await tx.execute("select count(*) from hardpoint_event")).fetchone()
+
+    run(stage, count)
 
 
 def test_many_rows_are_checked_likewise(stage):
@@ -99,15 +102,29 @@ def test_an_async_function_that_awaits_anything_else_is_refused(stage):
 def test_numbered_parameters_go_by_their_numbers(stage):
     seen = []
 
-    def write(tx):
+    async def write(tx):
         tx.execute("create table orders (id integer, note text)")
         tx.execute("insert into orders values ($2, $1)", ["a", 1])
         tx.execute("insert into orders values (?, 'for $1')", [2])
         tx.execute("insert into orders values ($id, '$9' -- $8\n)", {"id": 3})
-        seen.extend(tx.execute("select id, note from orders order by id"))
+        seen.extend(await tx.execute("select id, note from orders order by id"))
 
     run(stage, write)
     assert seen == [(1, "a"), (2, "for $1"), (3, "$9")]
+
+
+def test_reading_what_was_not_awaited_warns_that_it_works_here_alone(stage):
+    seen = []
+
+    def write(tx):
+        rows = tx.execute("select 1 union select 2")
+        seen.extend(rows)
+        assert rows.fetchone() is None
+
+    with pytest.warns(UserWarning, match="works on SQLite alone") as told:
+        run(stage, write)
+    assert seen == [(1,), (2,)]
+    assert [one.filename for one in told] == [__file__]
 
 
 def test_parameters_that_are_too_few_are_refused(stage):
@@ -118,16 +135,18 @@ def test_parameters_that_are_too_few_are_refused(stage):
 def test_statements_give_rows_counts_and_ids(stage):
     seen = {}
 
-    def write(tx):
-        assert tx.execute("create table orders (id integer primary key, paid)").description is None
-        seen["id"] = tx.execute("insert into orders values (7, 0)").lastrowid
-        seen["count"] = tx.executemany("insert into orders values (?, 0)", [(8,), (9,)]).rowcount
-        rows = tx.execute("select id from orders where id > :least order by id", {"least": 7})
+    async def write(tx):
+        made = await tx.execute("create table orders (id integer primary key, paid)")
+        assert made.description is None
+        seen["id"] = (await tx.execute("insert into orders values (7, 0)")).lastrowid
+        several = await tx.executemany("insert into orders values (?, 0)", [(8,), (9,)])
+        seen["count"] = several.rowcount
+        rows = await tx.execute("select id from orders where id > :least order by id", {"least": 7})
         seen["columns"] = [column[0] for column in rows.description]
         seen["one"] = rows.fetchone()
         seen["rest"] = rows.fetchall()
         tx.execute("select id from orders").close()
-        seen["all"] = [row[0] for row in tx.execute("select id from orders")]
+        seen["all"] = [row[0] for row in await tx.execute("select id from orders")]
 
     run(stage, write)
     assert seen == {
@@ -143,10 +162,10 @@ def test_statements_give_rows_counts_and_ids(stage):
 def test_rows_end_with_their_transaction_and_leave_no_snapshot_open(stage):
     kept = []
 
-    def half_read(tx):
+    async def half_read(tx):
         tx.execute("create table orders (id)")
         tx.execute("insert into orders values (1), (2)")
-        rows = tx.execute("select id from orders")
+        rows = await tx.execute("select id from orders")
         rows.fetchone()
         kept.append(rows)
 

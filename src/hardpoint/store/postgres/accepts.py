@@ -10,7 +10,14 @@ from typing import Any, final
 
 from hardpoint.core.errors import StoreError
 from hardpoint.store.driver import Accepted, NewEvent, Stored, lane_of
-from hardpoint.store.keys import dedupe_hash, dedupe_key, repeat_key, storable, storable_or_none
+from hardpoint.store.keys import (
+    dedupe_hash,
+    dedupe_key,
+    kept_key,
+    repeat_key,
+    storable,
+    storable_or_none,
+)
 from hardpoint.store.statements import statements
 
 _SQL = statements("accepts", "hardpoint.store.postgres")
@@ -89,7 +96,7 @@ class AcceptStatements:
     async def _asserted(self, connection: Any, event: NewEvent) -> Accepted:
         row = _Row(
             event,
-            dedupe_hash(event.source, dedupe_key(event)),
+            _dedupe(event),
             claim=dedupe_hash(event.source, event.body_sha256.hex()),
         )
         for _ in range(_TRIES):
@@ -145,9 +152,13 @@ def _asserted(event: NewEvent) -> bool:
     return event.asserted and event.malformed is None
 
 
+def _dedupe(event: NewEvent) -> bytes:
+    """Stands for source and key; by the key as a file would keep it, so that one can be copied."""
+    return dedupe_hash(event.source, kept_key(dedupe_key(event)))
+
+
 def _covered(event: NewEvent) -> _Row:
-    dedupe = dedupe_hash(event.source, dedupe_key(event))
-    return _Row(event, dedupe, quarantine=storable_or_none(event.malformed))
+    return _Row(event, _dedupe(event), quarantine=storable_or_none(event.malformed))
 
 
 def _event_row(row: _Row) -> tuple[Any, ...]:

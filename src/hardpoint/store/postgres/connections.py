@@ -116,7 +116,7 @@ class Link:
         while True:
             async with self._turn:  # not while it waits: others may be about to give up
                 try:
-                    return await work(await self._connected())
+                    return await work(await self.connected())
                 except LOST as error:
                     self.drop()
                     if patience is None or loop.time() >= until:
@@ -126,12 +126,17 @@ class Link:
                     if loop.time() >= until:
                         raise unavailable(error) from error
                 except BaseException:
-                    if self._connection is not None and self._connection.is_in_transaction():
-                        self.drop()
+                    self.settle()
                     raise
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _connected(self) -> Any:
+    async def connected(self) -> Any:
+        """The connection; made, if there is none.
+
+        Raises:
+            StoreUnavailableError: no such database, or not for this role.
+            OSError, asyncpg.PostgresError: see `LOST`.
+        """
         if self._connection is None or self._connection.is_closed():
             try:
                 made = await connect(self._url, seconds=self._seconds, answer=self._answer)
@@ -143,6 +148,11 @@ class Link:
             if self._made is not None:
                 await self._made(made)
         return self._connection
+
+    def settle(self) -> None:
+        """Give it up if it is in the middle of something."""
+        if self._connection is not None and self._connection.is_in_transaction():
+            self.drop()
 
     def drop(self) -> None:
         """Give the connection up, as it is."""

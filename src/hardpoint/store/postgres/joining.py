@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, final
 
 from hardpoint.core.errors import LeaseLostError, StoreError, StoreMisuseError
 from hardpoint.store.driver import Lease
-from hardpoint.store.postgres.targets import BlockTarget, block_target, sqlstate_of
+from hardpoint.store.postgres.targets import BlockTarget, sqlstate_of
 
 T = TypeVar("T")
 
@@ -45,10 +45,9 @@ class PostgresBlock:
     Args:
         store: the store that leased the job; open.
         lease: the job.
-        target: psycopg's `Connection` or SQLAlchemy's `Session` (plain `with`, not in an event
-            loop); asyncpg's `Connection`, psycopg's `AsyncConnection` or SQLAlchemy's
-            `AsyncSession` (`async with`). It is on the store's database, and not in a transaction.
-            The block may not commit or roll back by itself.
+        target: see `block_target`: plain `with`, not in an event loop, for what blocks; `async
+            with` for what is awaited. It is on the store's database, and not in a transaction. The
+            block may not commit or roll back by itself.
         started_at: when the attempt began.
 
     Attributes:
@@ -61,13 +60,13 @@ class PostgresBlock:
     """
 
     def __init__(
-        self, store: BlockStore, lease: Lease, target: object, *, started_at: float
+        self, store: BlockStore, lease: Lease, target: BlockTarget, *, started_at: float
     ) -> None:
         self.completed = False
         self._store = store
         self._lease = lease
         self._started_at = started_at
-        self._target: BlockTarget = block_target(target)
+        self._target = target
         self._process = os.getpid()
 
     def __enter__(self) -> Any:

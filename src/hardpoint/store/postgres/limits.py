@@ -19,6 +19,7 @@ class PostgresLimits(msgspec.Struct, frozen=True, kw_only=True):
         poll: seconds between two looks for work that others have stored.
         notify: the least seconds between two notices that there is work.
         writers: transactions of `job.write` functions at a time.
+        blocks: `job.transaction` blocks at a time.
         write_seconds: for the write functions of one completion.
         write_slow: seconds from which they are reported.
         repeats: quarantined repeats kept for one body.
@@ -35,6 +36,7 @@ class PostgresLimits(msgspec.Struct, frozen=True, kw_only=True):
     poll: float = 1.0
     notify: float = 0.02
     writers: int = 4
+    blocks: int = 8
     write_seconds: float = 1.0
     write_slow: float = 0.05
     repeats: int = 16

@@ -12,6 +12,7 @@ from hardpoint.store.postgres.joining import PostgresBlock
 from hardpoint.store.postgres.reader import PostgresReader
 from hardpoint.store.postgres.shared import PostgresShared
 from hardpoint.store.postgres.store import PostgresStore
+from hardpoint.store.postgres.targets import block_target
 from hardpoint.store.postgres.vault import VaultDatabase
 
 
@@ -36,8 +37,9 @@ class PostgresEngine(PostgresStore):
         return PostgresReader(self.url)
 
     def complete_in(self, lease: Lease, target: Any, *, started_at: float) -> PostgresBlock:
-        """See `PostgresBlock`."""
-        return PostgresBlock(self, lease, target, started_at=started_at)
+        """See `PostgresBlock`; without a target on a connection that is lent."""
+        given = self.lent() if target is None else block_target(target)
+        return PostgresBlock(self, lease, given, started_at=started_at)
 
     def connect(self, *, timeout: float = 5.0, **options: Any) -> Any:
         """None is made here: any driver's own do.

@@ -19,7 +19,7 @@ from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Outcome
 from hardpoint.store.keys import storable
 from hardpoint.store.postgres.checks import findings
-from hardpoint.store.postgres.schema import READ, TABLES, checked_version
+from hardpoint.store.postgres.schema import FACTS, TABLES, refuse_unfinished, version_of
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
     AttemptView,
@@ -81,10 +81,12 @@ class PostgresReader:
     def _check(self) -> None:
         with self._look() as connection:
             known: dict[str, bool] = connection.execute(TABLES).fetchone()
-            found: dict[str, str] | None = (
-                connection.execute(READ).fetchone() if known["ours"] else None
+            rows: list[dict[str, str]] = (
+                connection.execute(FACTS).fetchall() if known["ours"] else []
             )
-        version = checked_version(found["value"] if found else None, **known)
+        facts = {row["name"]: row["value"] for row in rows}
+        version = version_of(facts, **known)
+        refuse_unfinished(facts)
         if version == 0:
             raise NoStoreYetError("the database holds no store: no server has made it yet")
 

@@ -37,6 +37,7 @@ class PostgresSession:
 
     Args:
         url: of the database.
+        write_role: that the application's writes run as; None: as all else.
         owner: what this process goes by.
         works: whether it accepts and handles events; else it acts for operators, and lives only
             once a call is written down.
@@ -52,6 +53,7 @@ class PostgresSession:
         self,
         url: str,
         *,
+        write_role: str | None = None,
         owner: str,
         works: bool,
         limits: PostgresLimits,
@@ -82,7 +84,9 @@ class PostgresSession:
         self._journalling = Link(url, seconds=seconds, answer=answer)
         self._living = Link(url, seconds=seconds, answer=answer, made=self._listen)
         self._sweeping = Link(url, seconds=seconds, answer=answer)
-        self._writing = PostgresWriting(url, self._completions, limits, clock, tell)
+        self._writing = PostgresWriting(
+            url, self._completions, limits, clock, tell, role=write_role
+        )
         self._held: set[tuple[str, str]] = set()
         """Jobs that are leased to this process, or may be."""
         self._strays = False

@@ -32,6 +32,7 @@ from hardpoint.store.journalling import CallsInFlight
 from hardpoint.store.postgres import operations
 from hardpoint.store.postgres.address import checked_address
 from hardpoint.store.postgres.calls import SignOfLife
+from hardpoint.store.postgres.lending import LentConnections, LentTarget
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.session import PostgresSession
 from hardpoint.store.postgres.sweep import PostgresSweep
@@ -48,6 +49,8 @@ class PostgresStore:
         listeners: told of the events in `hardpoint.store.events`.
         limits: bounds and waiting times.
         retention: how long things are kept; None keeps them for ever.
+        write_role: that the application's writes run as, with its search path; this one's, if it
+            is not given. The store's role must be a member of it.
 
     Raises:
         ConfigurationError: others could listen in on the way to the database.
@@ -61,7 +64,9 @@ class PostgresStore:
         listeners: Listeners | None = None,
         limits: PostgresLimits | None = None,
         retention: Retention | None = Retention(),  # noqa: B008 - frozen
+        write_role: str | None = None,
     ) -> None:
+        self.write_role = write_role
         self.url = checked_address(url)
         self.limits = limits or PostgresLimits()
         self.clock: Clock = clock or SystemClock()
@@ -303,6 +308,10 @@ class PostgresStore:
         """Give a sign of life now, beside the regular ones."""
         await self._asked(self._running().session.beat())
 
+    def lent(self) -> LentTarget:
+        """A connection for one block."""
+        return LentTarget(self._running().lent)
+
     # What its journal asks
 
     async def call(self, step: AnyCallStep) -> Any:
@@ -364,8 +373,10 @@ class _Opened:
         self._hints: set[asyncio.Future[None]] = set()
         self._mutex = threading.Lock()
         self._opening: asyncio.Task[Any] | None = None
+        self.lent = LentConnections(self.thread, store.url, store.write_role, limits)
         self.session = PostgresSession(
             store.url,
+            write_role=store.write_role,
             owner=str(uuid4()),
             works=role is Role.SERVE,
             limits=limits,
@@ -411,6 +422,7 @@ class _Opened:
         await self.accepts.end()
         await self.completions.end()
         await self.executions.end()
+        await self.lent.close()
         await self.session.close(clean=clean)
 
     def late(self, future: "concurrent.futures.Future[Any]") -> None:

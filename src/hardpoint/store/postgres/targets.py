@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Final, Protocol, final
 
 from hardpoint.core.errors import StoreMisuseError
+from hardpoint.store.django import DjangoAtomic, django_connection
 
 _PARAMETER: Final = re.compile(r"\$\d+")
 
@@ -53,16 +54,22 @@ class BlockTarget(Protocol):
 def block_target(target: Any) -> BlockTarget:
     """The connection or session, behind the shape that all share.
 
+    Blocking: psycopg's `Connection`, SQLAlchemy's `Session` and `scoped_session`, a connection of
+    Django's. Awaited: asyncpg's `Connection`, psycopg's `AsyncConnection`, `AsyncSession`.
+
     Raises:
         StoreMisuseError: it is none of them.
     """
     if _is_a(target, "sqlalchemy.orm", "scoped_session"):
         target = target()
+    of_django = django_connection(target)
+    if of_django is not None:
+        return _DjangoTarget(of_django)
     for module, name, made in _KINDS:
         if _is_a(target, module, name):
             return made(target)
     raise StoreMisuseError(
-        "complete_in takes a connection of asyncpg or psycopg, or SQLAlchemy's Session or "
+        "complete_in takes a connection of asyncpg, psycopg or Django, or SQLAlchemy's Session or "
         f"AsyncSession, not {type(target).__qualname__}"
     )
 
@@ -246,6 +253,40 @@ class _AsyncSessionTarget(_OfSqlalchemy):
 
     async def roll_back(self) -> None:
         await self.given.rollback()
+
+
+@final
+class _DjangoTarget:
+    is_async = False
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+        if given.vendor != "postgresql":
+            raise StoreMisuseError(
+                f"the connection is for {given.vendor}, and the store is PostgreSQL"
+            )
+        self._atomic = DjangoAtomic(given)
+
+    def in_transaction(self) -> bool:
+        return self._atomic.in_transaction()
+
+    async def begin(self) -> None:
+        self._atomic.begin()
+
+    async def run(self, sql: str, *parameters: Any) -> Any:
+        with self.given.cursor() as cursor:
+            cursor.execute(_positional(sql), parameters or None)
+            row = cursor.fetchone() if cursor.description else None
+            return None if row is None else row[0]
+
+    async def flush(self) -> None:
+        """It holds nothing back."""
+
+    async def commit(self) -> None:
+        self._atomic.commit()
+
+    async def roll_back(self) -> None:
+        self._atomic.roll_back()
 
 
 _KINDS: Final[tuple[tuple[str, str, Any], ...]] = (

@@ -7,27 +7,57 @@ nothing but the transaction.
 import asyncio
 import inspect
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from typing import Any, Final, cast, final
 
-from hardpoint.core.errors import MisuseError
+from hardpoint.core.errors import MisuseError, StoreMisuseError
 from hardpoint.store.driver import SqlWrite, Write
+
+Elsewhere = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
+"""Has work done where the connection lives."""
 
 _CONTROL: Final = re.compile(
     r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-    r"(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b",
+    r"(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare\s+transaction"
+    r"|(?:re)?set\s+(?:(?:local|session)\s+)?(?:role|session\s+authorization)|discard)\b",
     re.IGNORECASE | re.DOTALL,
 ).match
 
 
 def refuse_control(sql: str) -> None:
-    """The transaction is the store's to begin and to end.
+    """The transaction is the store's to begin and to end, and so is the role in it.
 
     Raises:
         MisuseError: a statement would.
     """
     if _CONTROL(sql):
-        raise MisuseError("a write function may not begin, commit or roll back")
+        raise MisuseError("your statements may not begin, commit, roll back or change the role")
+
+
+_BECOME: Final = """
+select
+    set_config('role', $1, true),
+    set_config('search_path', coalesce(
+        (
+            select substr(setting, length('search_path=') + 1)
+            from pg_catalog.pg_db_role_setting s
+            join pg_catalog.pg_roles r on r.oid = s.setrole, unnest(s.setconfig) setting
+            where r.rolname = $1 and starts_with(setting, 'search_path=')
+                and s.setdatabase in (
+                    0, (select oid from pg_catalog.pg_database where datname = current_database())
+                )
+            order by s.setdatabase desc
+            limit 1
+        ),
+        current_setting('search_path')
+    ), true)
+"""
+
+
+async def become(connection: Any, role: str | None) -> None:
+    """Until the transaction ends, act as this role, with its search path; None stays as it is."""
+    if role is not None:
+        await connection.execute(_BECOME, role)
 
 
 @final
@@ -69,18 +99,36 @@ class PostgresStatement:
         return cast(PostgresRows, self.done)
 
     def __getattr__(self, name: str) -> Any:
-        raise MisuseError(
-            f"`{name}` of a statement that was not carried out: on PostgreSQL write `async def`, "
-            "and `await tx.execute(...)` where you read what it gives"
-        )
+        raise MisuseError(_NOT_YET.format(name))
+
+    def __iter__(self) -> Iterator[Any]:
+        raise MisuseError(_NOT_YET.format("iter"))
+
+
+_NOT_YET: Final = (
+    "`{}` of a statement that was not carried out: on PostgreSQL write `async def`, and `await "
+    "tx.execute(...)` where you read what it gives"
+)
 
 
 @final
 class PostgresTransaction:
-    """A `Transaction` on one connection, inside a transaction that is the store's own."""
+    """A `Transaction` on one connection, inside a transaction that is the store's own.
 
-    def __init__(self, connection: Any) -> None:
+    Args:
+        connection: of asyncpg.
+        role: that the statements run as; None stays as it is.
+        elsewhere: has them run where the connection lives, if that is not here.
+    """
+
+    def __init__(
+        self, connection: Any, *, role: str | None = None, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._connection = connection
+        self._role = role
+        self._elsewhere = elsewhere
+        self._turn = asyncio.Lock()
+        self._open = True
         self._waiting: list[PostgresStatement] = []
 
     def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
@@ -108,11 +156,26 @@ class PostgresTransaction:
 
     async def carry_out(self, last: PostgresStatement | None) -> None:
         """Do what waits, in order, up to this one; or all."""
-        while self._waiting and (last is None or last.done is None):
-            statement = self._waiting.pop(0)
-            statement.done = await self._done(statement)
+        work = self._carry_out(last)
+        await (work if self._elsewhere is None else self._elsewhere(work))
+
+    def end(self) -> None:
+        """Take no more: the connection is another's from here on."""
+        self._open = False
+
+    async def _carry_out(self, last: PostgresStatement | None) -> None:
+        async with self._turn:
+            while self._waiting and (last is None or last.done is None):
+                self._check()
+                statement = self._waiting.pop(0)
+                statement.done = await self._done(statement)
+
+    def _check(self) -> None:
+        if not self._open:
+            raise StoreMisuseError("this transaction has ended; it is valid only in its block")
 
     def _record(self, sql: str, rows: Sequence[Any]) -> PostgresStatement:
+        self._check()
         refuse_control(sql)
         if any(isinstance(row, dict) for row in rows):
             raise MisuseError("PostgreSQL takes parameters by position: $1, $2, ...")
@@ -121,6 +184,8 @@ class PostgresTransaction:
         return statement
 
     async def _done(self, statement: PostgresStatement) -> PostgresRows:
+        role, self._role = self._role, None
+        await become(self._connection, role)
         prepared = await self._connection.prepare(statement.sql)
         found: list[Any] = []
         count = 0

@@ -19,7 +19,7 @@ from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.postgres.completions import CompletionStatements, lease_of
 from hardpoint.store.postgres.connections import CONTENDED, LOST, Link
 from hardpoint.store.postgres.limits import PostgresLimits
-from hardpoint.store.postgres.transaction import PostgresTransaction, refuse_control
+from hardpoint.store.postgres.transaction import PostgresTransaction, become, refuse_control
 
 
 class _TogetherError(Exception):
@@ -37,7 +37,10 @@ class PostgresWriting:
         limits: PostgresLimits,
         clock: Clock,
         tell: Callable[[object], None],
+        *,
+        role: str | None = None,
     ) -> None:
+        self._role = role
         self._completions = completions
         self._limits = limits
         self._clock = clock
@@ -98,6 +101,7 @@ class PostgresWriting:
             ended = [one for one in completions if lease_of(one) in done]
             try:
                 async with asyncio.timeout(self._limits.write_seconds):
+                    await become(connection, self._role)
                     for sql, rows in _sorted(ended):
                         refuse_control(sql)
                         await connection.executemany(sql, rows)
@@ -152,7 +156,7 @@ class PostgresWriting:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                await PostgresTransaction(connection).run(completion.writes)
+                await PostgresTransaction(connection, role=self._role).run(completion.writes)
         except CONTENDED:
             raise
         except BaseException as error:

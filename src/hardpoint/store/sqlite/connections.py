@@ -4,8 +4,8 @@ They may read and write the application's tables, best in turn with hardpoint (`
 they must not do is copy the log into the database ("checkpoint"), which SQLite has every connection
 do by default: see `Checkpoints`.
 
-Three kinds take part in `complete_in`, behind one shape. SQLAlchemy is optional: it is never
-imported here unless one of its objects is given.
+Four kinds take part in `complete_in`, behind one shape. SQLAlchemy and Django are optional: they are
+never imported here unless one of their objects is given.
 """
 
 import sqlite3
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from hardpoint.core.errors import StoreError, StoreMisuseError
+from hardpoint.store.django import DjangoAtomic, django_connection
 from hardpoint.store.sqlite.files import create_private
 from hardpoint.store.sqlite.gate import Gate, Turn, overdue
 
@@ -67,6 +68,7 @@ def prepare_engine(engine: Any) -> None:
     event.listen(plain, "connect", connected)
 
 
+_BEGIN = "begin immediate"
 _ROLLBACK = "rollback"
 
 
@@ -82,6 +84,10 @@ class UserConnection(Protocol):
 
     async def take(self, gate: Gate, seconds: float) -> Turn:
         """Wait for the gate, for so long."""
+        ...
+
+    async def begin(self) -> None:
+        """Begin a transaction that has the write lock."""
         ...
 
     async def execute(self, sql: str) -> list[Any]:
@@ -109,7 +115,7 @@ def user_connection(target: object) -> UserConnection:
     """The connection or session to join, behind the shape that all share.
 
     Raises:
-        StoreMisuseError: it is none of the three.
+        StoreMisuseError: it is none of the four.
     """
     if isinstance(target, sqlite3.Connection):
         return _SqliteConnection(target)
@@ -117,9 +123,12 @@ def user_connection(target: object) -> UserConnection:
         return _SqlalchemySession(target)
     if _is_a(target, "sqlalchemy.ext.asyncio", "AsyncSession"):
         return _SqlalchemyAsyncSession(target)
+    of_django = django_connection(target)
+    if of_django is not None:
+        return _DjangoConnection(of_django)
     raise StoreMisuseError(
-        "complete_in takes a sqlite3.Connection, or SQLAlchemy's Session or AsyncSession, not "
-        f"{type(target).__qualname__}"
+        "complete_in takes a sqlite3.Connection, a connection of Django's, or SQLAlchemy's Session "
+        f"or AsyncSession, not {type(target).__qualname__}"
     )
 
 
@@ -147,6 +156,9 @@ class _SqliteConnection:
 
     async def take(self, gate: Gate, seconds: float) -> Turn:
         return gate.acquire(seconds)
+
+    async def begin(self) -> None:
+        await self.execute(_BEGIN)
 
     async def execute(self, sql: str) -> list[Any]:
         return self._cursor().execute(sql).fetchall()
@@ -185,6 +197,9 @@ class _SqlalchemySession:
     async def take(self, gate: Gate, seconds: float) -> Turn:
         return gate.acquire(seconds)
 
+    async def begin(self) -> None:
+        await self.execute(_BEGIN)
+
     async def execute(self, sql: str) -> list[Any]:
         return _rows(self._connection.exec_driver_sql(sql))
 
@@ -219,6 +234,9 @@ class _SqlalchemyAsyncSession:
     async def take(self, gate: Gate, seconds: float) -> Turn:
         return await gate.acquire_async(seconds)
 
+    async def begin(self) -> None:
+        await self.execute(_BEGIN)
+
     async def execute(self, sql: str) -> list[Any]:
         return _rows(await self._connection.exec_driver_sql(sql))
 
@@ -233,6 +251,50 @@ class _SqlalchemyAsyncSession:
 
     async def roll_back(self) -> None:
         await self.target.rollback()
+
+
+class _DjangoConnection:
+    is_async = False
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+        if target.vendor != "sqlite":
+            raise StoreMisuseError(
+                f"the connection is for {target.vendor}, and the store is SQLite"
+            )
+        self._atomic = DjangoAtomic(target)
+
+    async def start(self) -> None:
+        _refuse_open_transaction(self._atomic.in_transaction())
+
+    async def take(self, gate: Gate, seconds: float) -> Turn:
+        return gate.acquire(seconds)
+
+    async def begin(self) -> None:
+        mode = getattr(self.target, "transaction_mode", None)
+        self.target.transaction_mode = "IMMEDIATE"  # as OPTIONS of its settings could say
+        try:
+            self._atomic.begin()
+        finally:
+            self.target.transaction_mode = mode
+
+    async def execute(self, sql: str) -> list[Any]:
+        with self.target.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    async def change(self, sql: str, parameters: Sequence[Any]) -> int:
+        with self.target.cursor() as cursor:
+            return cursor.execute(sql.replace("?", "%s"), tuple(parameters)).rowcount
+
+    async def flush(self) -> None:
+        """It holds nothing back."""
+
+    async def commit(self) -> None:
+        self._atomic.commit()
+
+    async def roll_back(self) -> None:
+        self._atomic.roll_back()
 
 
 def _joined(session: Any, bind: Any) -> bool:

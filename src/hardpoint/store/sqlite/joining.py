@@ -24,7 +24,6 @@ from hardpoint.store.statements import MARK
 T = TypeVar("T")
 
 _HELD_LONG = 1.0
-_BEGIN = "begin immediate"
 _MINE = MARK + "savepoint hardpoint_block"
 _STILL_MINE = MARK + "release hardpoint_block"
 
@@ -37,9 +36,9 @@ def complete_in(
     Args:
         store: the store that leased the job; open.
         lease: the job.
-        target: a `sqlite3.Connection` or a SQLAlchemy `Session` (plain `with`, not in the event
-            loop), or a SQLAlchemy `AsyncSession` (`async with`); on the store's file, and not in a
-            transaction. The block may not commit or roll back by itself.
+        target: a `sqlite3.Connection`, a connection of Django's or a SQLAlchemy `Session` (plain
+            `with`, not in the event loop), or a SQLAlchemy `AsyncSession` (`async with`); on the
+            store's file, and not in a transaction. The block may not commit or roll back by itself.
         started_at: when the attempt began; now, if not given.
 
     Raises (when the block is entered or left):
@@ -114,7 +113,7 @@ class JoiningCompletion:
         self._held_from = store.clock.monotonic()
         try:
             store.check()
-            await connection.execute(_BEGIN)
+            await connection.begin()
             await connection.execute(_MINE)
         except BaseException:
             try:

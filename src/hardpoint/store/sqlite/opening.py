@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any, final
 
+from hardpoint.core.errors import UnsupportedError
 from hardpoint.store.driver import Lease
 from hardpoint.store.guests.shared import SharedStore
 from hardpoint.store.journalling import StoreJournal
@@ -34,7 +35,16 @@ class SqliteEngine(SqliteStore):
         return SqliteReader(self.path)
 
     def complete_in(self, lease: Lease, target: Any, *, started_at: float) -> JoiningCompletion:
-        """See `complete_in` in `joining`."""
+        """See `complete_in` in `joining`; `target` is None for `job.transaction`.
+
+        Raises:
+            UnsupportedError: there is no connection to lend.
+        """
+        if target is None:
+            raise UnsupportedError(
+                "job.transaction is for a store in PostgreSQL: SQLite has one writer, which a block "
+                "would hold up. Use job.write, or job.complete_in on a connection of your own"
+            )
         return complete_in(self, lease, target, started_at=started_at)
 
     def connect(self, *, timeout: float = 5.0, **options: Any) -> sqlite3.Connection:

@@ -57,6 +57,9 @@ class SqliteReader:
         clock: where time comes from.
         seconds: how long one look may take: a reader that stays keeps the log from being reused.
 
+    Attributes:
+        version: of the tables.
+
     Raises:
         StoreUnavailableError: there is no store there yet, or it cannot be opened.
         StoreCorruptError: not a store of ours, or of a newer version.
@@ -75,11 +78,11 @@ class SqliteReader:
         refuse_misfit(self._path)
         self._connection = self._connected()
         try:
-            self._version = self._checked()
+            self.version = self._checked()
         except BaseException:
             self._connection.close()
             raise
-        self._sql = _SQL if self._version >= _PLACES_SINCE else _PLACELESS
+        self._sql = _SQL if self.version >= _PLACES_SINCE else _PLACELESS
         self._connection.row_factory = sqlite3.Row
         self._connection.set_progress_handler(self._overdue, _STEPS)
 
@@ -137,7 +140,7 @@ class SqliteReader:
         with self._look() as connection:
             found = {row["id"] for row in connection.execute(self._sql["find"], wanted)}
             views = (
-                _views(connection, each, self._sql, calls=self._version >= _CALLS_SINCE)
+                _views(connection, each, self._sql, calls=self.version >= _CALLS_SINCE)
                 for each in sorted(found, reverse=True)
             )
             return [view for some in views for view in some]

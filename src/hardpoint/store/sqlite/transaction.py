@@ -9,6 +9,7 @@ import inspect
 import re
 import sqlite3
 import threading
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import lru_cache
 from queue import Empty, SimpleQueue
@@ -251,45 +252,54 @@ def _highest(sql: str) -> int:
 
 
 class Rows:
-    """What a statement gave: iterate over it, or ask. It ends with its transaction."""
+    """What a statement gave: iterate over it, or ask. It ends with its transaction.
 
-    __slots__ = ("_mutex", "cursor")
+    It is there at once, which is so on SQLite alone: reading it before it was awaited warns.
+    """
+
+    __slots__ = ("_awaited", "_mutex", "cursor")
 
     def __init__(self, cursor: sqlite3.Cursor, mutex: threading.Lock) -> None:
         self.cursor = cursor
         self._mutex = mutex
+        self._awaited = False
 
     @property
     def rowcount(self) -> int:
         """How many rows were changed; -1 for a query."""
+        self._read()
         return self.cursor.rowcount
 
     @property
     def lastrowid(self) -> int | None:
         """The row id of the last insert."""
+        self._read()
         return self.cursor.lastrowid
 
     @property
     def description(self) -> Any:
         """The columns, as DB-API has them; None unless it is a query."""
+        self._read()
         return self.cursor.description
 
     def __await__(self) -> Generator[Any, None, "Rows"]:
         """Itself, at once: so one function reads its rows on every engine."""
         yield from ()
+        self._awaited = True
         return self
 
     def __iter__(self) -> Iterator[Any]:
-        while (row := self.fetchone()) is not None:
-            yield row
+        self._read()
+        return iter(self._next, None)
 
     def fetchone(self) -> Any:
         """The next row, or None."""
-        with self._mutex:
-            return self.cursor.fetchone()
+        self._read()
+        return self._next()
 
     def fetchall(self) -> list[Any]:
         """The rows that are left."""
+        self._read()
         with self._mutex:
             return self.cursor.fetchall()
 
@@ -297,6 +307,21 @@ class Rows:
         """Give the rows up."""
         with self._mutex:
             self.cursor.close()
+
+    def _next(self) -> Any:
+        with self._mutex:
+            return self.cursor.fetchone()
+
+    def _read(self) -> None:
+        if not self._awaited:
+            self._awaited = True  # said once is enough
+            warnings.warn(_NOT_PORTABLE, stacklevel=3)
+
+
+_NOT_PORTABLE: Final = (
+    "a statement is read that was not awaited, which works on SQLite alone: write `async def`, and "
+    "`await tx.execute(...)` where you read what it gives"
+)
 
 
 def _explained(error: sqlite3.DatabaseError) -> Exception:

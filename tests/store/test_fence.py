@@ -1,0 +1,272 @@
+"""Writes in another database: once for a job, whatever it is reached by."""
+
+import asyncio
+import sqlite3
+import sys
+import threading
+from contextlib import closing
+from types import ModuleType
+
+import pytest
+import sqlalchemy
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from tests.store.django_orders import on_sqlite
+
+from hardpoint.core.errors import StoreError, StoreMisuseError
+from hardpoint.store.fence import FENCE_TABLE, write_fenced
+
+PAID = "insert into orders values (1)"
+
+
+class Named(sqlite3.Connection):
+    """Of a driver that takes its parameters by name."""
+
+
+@pytest.fixture(autouse=True)
+def named_driver(monkeypatch):
+    module = ModuleType("named_driver")
+    module.paramstyle = "named"
+    monkeypatch.setitem(sys.modules, "named_driver", module)
+    monkeypatch.setattr(Named, "__module__", "named_driver.connections")
+
+
+@pytest.fixture
+def business(tmp_path):
+    path = tmp_path / "business.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(FENCE_TABLE)
+        connection.execute("create table orders (id integer)")
+    return path
+
+
+def orders(path):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("select count(*) from orders").fetchone()[0]
+
+
+def rows_by_name(path):
+    connection = sqlite3.connect(path)
+    connection.row_factory = lambda cursor, row: {
+        column[0]: value for column, value in zip(cursor.description, row, strict=True)
+    }
+    return connection
+
+
+def engine(path):
+    return sqlalchemy.create_engine(f"sqlite:///{path}")
+
+
+def by_text(target):
+    return target.execute(sqlalchemy.text(PAID))
+
+
+def by_cursor(target):
+    with target.cursor() as cursor:
+        cursor.execute(PAID)
+
+
+BLOCKING = {
+    "sqlite3": (sqlite3.connect, lambda target: target.execute(PAID)),
+    "each statement": (
+        lambda path: sqlite3.connect(path, isolation_level=None),
+        lambda target: target.execute(PAID),
+    ),
+    "rows by name": (rows_by_name, lambda target: target.execute(PAID)),
+    "named": (
+        lambda path: sqlite3.connect(path, factory=Named),
+        lambda target: target.execute(PAID),
+    ),
+    "Connection": (lambda path: engine(path).connect(), by_text),
+    "Session": (lambda path: Session(engine(path)), by_text),
+    "scoped_session": (lambda path: scoped_session(sessionmaker(engine(path))), by_text),
+    "Django": (on_sqlite, by_cursor),
+}
+
+
+@pytest.fixture(params=BLOCKING)
+def opened(request, business):
+    """Opens the business database, and writes there."""
+    open_one, write = BLOCKING[request.param]
+    made = []
+
+    def another():
+        made.append(open_one(business))
+        return made[-1]
+
+    another.write = write
+    yield another
+    for target in made:
+        target.close()
+
+
+def fenced(target, function, handler="pay", event="e1"):
+    return write_fenced(target, function, event=event, handler=handler, now=7.0)
+
+
+def test_it_is_written_once_for_a_job(opened, business):
+    assert fenced(opened(), opened.write) is True
+    assert fenced(opened(), opened.write) is False
+    assert orders(business) == 1
+    assert fenced(opened(), opened.write, handler="other") is True
+    assert fenced(opened(), opened.write, event="e2") is True
+    assert orders(business) == 3
+    with closing(sqlite3.connect(business)) as connection:
+        found = connection.execute("select * from hardpoint_done order by 1, 2").fetchall()
+    assert found == [("e1", "other", 7.0), ("e1", "pay", 7.0), ("e2", "pay", 7.0)]
+
+
+def test_what_the_function_raises_undoes_the_row_too(opened, business):
+    def fail(target):
+        opened.write(target)
+        raise LookupError
+
+    target = opened()
+    with pytest.raises(LookupError):
+        fenced(target, fail)
+    assert orders(business) == 0
+    assert fenced(target, opened.write) is True
+    assert fenced(target, opened.write) is False
+
+
+def test_one_that_is_in_a_transaction_is_refused(opened, business):
+    def inside(target):
+        with pytest.raises(StoreMisuseError, match="in a transaction already"):
+            fenced(target, opened.write, event="e2")
+        opened.write(target)
+
+    assert fenced(opened(), inside) is True
+    assert orders(business) == 1
+
+
+def test_without_its_table_it_says_how_to_make_it(opened, business):
+    with closing(sqlite3.connect(business)) as connection:
+        connection.execute("drop table hardpoint_done")
+    with pytest.raises(StoreError, match="create table hardpoint_done"):
+        fenced(opened(), opened.write)
+    assert orders(business) == 0
+
+
+@pytest.mark.parametrize("kind", ["connection", "session"])
+def test_what_is_awaited_is_written_once_too(business, kind):
+    async def scene():
+        made = create_async_engine(f"sqlite+aiosqlite:///{business}")
+        try:
+            for expected in (True, False):
+                target = AsyncSession(made) if kind == "session" else made.connect()
+                async with target:
+                    assert await fenced(target, by_text) is expected
+            async with made.connect() as target:
+                with pytest.raises(LookupError):
+                    await fenced(target, failing, event="e2")
+        finally:
+            await made.dispose()
+
+    async def failing(target):
+        await by_text(target)
+        raise LookupError
+
+    asyncio.run(scene())
+    assert orders(business) == 1
+
+
+def test_of_two_attempts_at_a_time_one_writes(business):
+    """The second looks before the first has committed, and meets its row when it inserts."""
+    inside, go_on = threading.Event(), threading.Event()
+    answers = []
+
+    def slow(target):
+        target.execute(PAID)
+        inside.set()
+        assert go_on.wait(60)
+
+    def attempt(function):
+        with closing(sqlite3.connect(business, timeout=60)) as connection:
+            answers.append(fenced(connection, function))
+
+    threads = [threading.Thread(target=attempt, args=(slow,))]
+    threads[0].start()
+    assert inside.wait(60)
+    threads.append(threading.Thread(target=attempt, args=(lambda target: target.execute(PAID),)))
+    threads[1].start()
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(answers) == [False, True]
+    assert orders(business) == 1
+
+
+class Hasty(sqlite3.Connection):
+    """One whose look misses what another attempt commits right after it."""
+
+    rival = None
+
+    def cursor(self):
+        return Missing(self)
+
+
+class Missing(sqlite3.Cursor):
+    def execute(self, sql, *values):
+        result = super().execute(sql, *values)
+        rival, self.connection.rival = self.connection.rival, None
+        if rival is not None and sql.startswith("select"):
+            self.fetchall()
+            with closing(sqlite3.connect(rival)) as connection:
+                assert fenced(connection, lambda target: target.execute(PAID)) is True
+        return result
+
+
+def test_a_row_that_came_between_look_and_insert_is_found(business):
+    with closing(sqlite3.connect(business, factory=Hasty)) as connection:
+        connection.rival = business
+        assert fenced(connection, lambda target: target.execute(PAID)) is False
+    assert orders(business) == 1
+
+
+def test_an_insert_that_fails_for_another_reason_is_raised(business):
+    with closing(sqlite3.connect(business)) as connection:
+        connection.execute(
+            "create trigger no before insert on hardpoint_done begin select raise(abort, 'full'); end"
+        )
+        with pytest.raises(sqlite3.IntegrityError, match="full"):
+            fenced(connection, lambda target: target.execute(PAID))
+    assert orders(business) == 0
+
+
+def test_two_handlers_that_the_database_takes_for_one_are_refused(business):
+    with closing(sqlite3.connect(business)) as connection:
+        connection.execute("drop table hardpoint_done")
+        connection.execute(
+            FENCE_TABLE.replace("handler varchar(255)", "handler text collate nocase")
+        )
+        assert fenced(connection, lambda target: target.execute(PAID), handler="pay")
+        with pytest.raises(StoreError, match="PAY and pay for the same"):
+            fenced(connection, lambda target: target.execute(PAID), handler="PAY")
+
+
+def test_an_engine_that_commits_each_statement_is_refused(business):
+    made = sqlalchemy.create_engine(f"sqlite:///{business}", isolation_level="AUTOCOMMIT")
+    with made.connect() as target, pytest.raises(StoreMisuseError, match="AUTOCOMMIT"):
+        fenced(target, by_text)
+    assert orders(business) == 0
+
+
+def test_a_function_that_awaits_on_what_blocks_is_refused(business):
+    async def awaiting(target):
+        await asyncio.sleep(0)
+
+    with closing(sqlite3.connect(business)) as connection:
+        with pytest.raises(StoreMisuseError, match="plain def"):
+            fenced(connection, awaiting)
+        assert fenced(connection, lambda target: target.execute(PAID)) is True
+
+
+def test_what_is_no_connection_is_named():
+    with pytest.raises(StoreMisuseError, match="not str"):
+        fenced("business.db", print)
+
+    class Odd:
+        cursor = commit = rollback = None
+
+    with pytest.raises(StoreMisuseError, match="no `paramstyle`"):
+        fenced(Odd(), print)
