@@ -226,7 +226,8 @@ def test_a_row_that_came_between_look_and_insert_is_found(business):
 def test_an_insert_that_fails_for_another_reason_is_raised(business):
     with closing(sqlite3.connect(business)) as connection:
         connection.execute(
-            "create trigger no before insert on hardpoint_done begin select raise(abort, 'full'); end"
+            "create trigger no before insert on hardpoint_done"
+            " begin select raise(abort, 'full'); end"
         )
         with pytest.raises(sqlite3.IntegrityError, match="full"):
             fenced(connection, lambda target: target.execute(PAID))

@@ -1,4 +1,4 @@
-"""`hardpoint store`: the tables brought up to this version, and the way from SQLite to PostgreSQL."""
+"""`hardpoint store`: its tables brought up, and the way from SQLite to PostgreSQL."""
 
 from pathlib import Path
 from typing import Annotated, Final

@@ -255,7 +255,7 @@ def _commits_each(connection: Any) -> bool:
         return True
     asked = getattr(connection, "get_autocommit", None)  # PyMySQL and mysqlclient
     found = getattr(connection, "autocommit", False) if asked is None else asked()
-    return not callable(found) and found in {True}
+    return isinstance(found, int) and found == 1  # sqlite3 has -1, for neither
 
 
 @final

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.oauth.test_signin_store import flow, session
 from tests.store.conftest import Stage
 from tests.store.vault.test_rows import KEY, credential, row
 
@@ -25,7 +26,6 @@ from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.postgres.vault import VaultDatabase
 from hardpoint.store.sqlite import SqliteReader, SqliteStore
 from hardpoint.store.vault.file import VaultFile
-from tests.oauth.test_signin_store import flow, session
 
 KILLS = int(os.environ.get("HARDPOINT_KILLS", "2"))
 EVENTS = 10_000
@@ -202,7 +202,7 @@ def test_a_copy_that_has_not_ended_is_no_store_and_takes_no_other(source, pg):
         pg.reader(None)
     with pytest.raises(StoreUnavailableError, match="hardpoint store copy"):
         asyncio.run(pg.build().open())
-    with pytest.raises(CopyRefusedError, match="from /elsewhere.db"):
+    with pytest.raises(CopyRefusedError, match="from /elsewhere"):
         moved(source, pg)
 
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_copied_is_named(source, target, error, says):
 
 def test_a_vault_that_is_not_there_is_not_made(source, pg, tmp_path):
     missing = tmp_path / "missing.db"
-    with pytest.raises(StoreUnavailableError, match="missing.db does not exist"):
+    with pytest.raises(StoreUnavailableError, match="does not exist"):
         copy_store(f"sqlite:{source.path}", pg.url, vault=missing)
     assert not missing.exists()
 

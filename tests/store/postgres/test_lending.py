@@ -1,4 +1,4 @@
-"""`job.transaction`: a block on a connection of the store's own; and the role that writes run as."""
+"""`job.transaction`: a block on a connection of the store's own; the role that writes run as."""
 
 import asyncio
 import os
@@ -35,6 +35,17 @@ async def job_of(desk, *arguments):
     return Job(await desk.leased(*arguments), desk.store.complete_in, started_at=1.0)
 
 
+async def paying(job, then):
+    """Pay in a block, and do something else in it."""
+    async with job.transaction() as tx:
+        await tx.execute(PAY, [1])
+        await then(tx)
+
+
+async def raise_it(_):
+    raise LookupError
+
+
 def orders(desk):
     rows = desk.stage.database.beside.execute("select id from orders order by id").fetchall()
     return [number for (number,) in rows]
@@ -66,9 +77,7 @@ def test_what_is_raised_undoes_both_and_the_connection_is_lent_again(pg):
         for number in range(3):
             job = await job_of(desk, f"evt_{number}")
             with pytest.raises(LookupError):
-                async with job.transaction() as tx:
-                    await tx.execute(PAY, [1])
-                    raise LookupError
+                await paying(job, raise_it)
             assert not job.completed
             assert await desk.complete(job.lease) is Completed.RECORDED
         assert orders(desk) == []
@@ -84,9 +93,7 @@ def test_a_lost_lease_undoes_everything(pg):
     async def story(desk):
         job = await job_of(desk)
         with pytest.raises(LeaseLostError):
-            async with job.transaction() as tx:
-                await tx.execute(PAY, [1])
-                await desk.store.release_all()
+            await paying(job, lambda _: desk.store.release_all())
         assert orders(desk) == []
 
     pg.play(story)
@@ -95,10 +102,13 @@ def test_a_lost_lease_undoes_everything(pg):
 def test_a_failed_statement_that_is_swallowed_is_told(pg):
     async def story(desk):
         job = await job_of(desk)
+
+        async def swallow(tx):
+            with suppress(asyncpg.UndefinedTableError):
+                await tx.execute("select * from nowhere")
+
         with pytest.raises(StoreError, match="a statement in it has failed"):
-            async with job.transaction() as tx:
-                with suppress(asyncpg.UndefinedTableError):
-                    await tx.execute("select * from nowhere")
+            await paying(job, swallow)
         with pytest.raises(MisuseError, match="completes once"):
             job.transaction()
 
@@ -141,10 +151,9 @@ def test_more_blocks_than_connections_wait_and_who_gives_up_waiting_leaves_none_
 def test_a_connection_that_is_lost_completes_nothing(pg):
     async def story(desk):
         job = await job_of(desk)
+        end = "select pg_terminate_backend(pg_backend_pid())"
         with pytest.raises(StoreUnavailableError):
-            async with job.transaction() as tx:
-                await tx.execute(PAY, [1])
-                await tx.execute("select pg_terminate_backend(pg_backend_pid())")
+            await paying(job, lambda tx: tx.execute(end))
         assert orders(desk) == []
         assert await desk.complete(job.lease) is Completed.RECORDED
 
@@ -170,9 +179,7 @@ def test_a_store_that_was_closed_within_the_block_takes_nothing(pg):
         store = await pg.opened()
         job = await job_of(pg.desk(store))
         with pytest.raises(StoreUnavailableError):
-            async with job.transaction() as tx:
-                await tx.execute(PAY, [1])
-                await store.close()
+            await paying(job, lambda _: store.close())
         with pytest.raises(StoreUnavailableError):
             store.lent()
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 from contextlib import contextmanager
 
-import psycopg
 import pytest
 from tests.cli.conftest import cli, clock, folder  # noqa: F401 - fixtures
 from tests.store.postgres.test_copying import busy

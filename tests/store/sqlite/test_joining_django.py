@@ -63,9 +63,13 @@ def test_the_writes_and_the_completion_are_one(play):
 
 def test_what_is_raised_undoes_both(play):
     def handler(desk, lease, connection):
-        with pytest.raises(LookupError), complete_in(desk.store, lease, connection) as given:
-            execute(given, PAY)
-            raise LookupError
+        def fail():
+            with complete_in(desk.store, lease, connection) as given:
+                execute(given, PAY)
+                raise LookupError
+
+        with pytest.raises(LookupError):
+            fail()
         execute(connection, "select 1")
         assert not connection.in_atomic_block
 
@@ -98,13 +102,14 @@ def test_one_in_a_transaction_is_refused(play):
 
 def test_a_statement_that_failed_and_was_swallowed_is_told(play):
     def handler(desk, lease, connection):
-        with (
-            pytest.raises(StoreError, match="by itself"),
-            complete_in(desk.store, lease, connection) as given,
-        ):
-            execute(given, PAY)
-            with pytest.raises(DatabaseError), transaction.atomic(using=ALIAS, savepoint=False):
-                execute(given, "insert into nothing values (1)")
+        def swallow():
+            with complete_in(desk.store, lease, connection) as given:
+                execute(given, PAY)
+                with pytest.raises(DatabaseError), transaction.atomic(using=ALIAS, savepoint=False):
+                    execute(given, "insert into nothing values (1)")
+
+        with pytest.raises(StoreError, match="by itself"):
+            swallow()
 
     play(handler)
     assert (play.orders, play.late) == (0, Completed.RECORDED)

@@ -4,8 +4,8 @@ They may read and write the application's tables, best in turn with hardpoint (`
 they must not do is copy the log into the database ("checkpoint"), which SQLite has every connection
 do by default: see `Checkpoints`.
 
-Four kinds take part in `complete_in`, behind one shape. SQLAlchemy and Django are optional: they are
-never imported here unless one of their objects is given.
+Four kinds take part in `complete_in`, behind one shape. SQLAlchemy and Django are optional: neither
+is ever imported here unless one of its objects is given.
 """
 
 import sqlite3

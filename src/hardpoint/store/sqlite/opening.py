@@ -42,8 +42,8 @@ class SqliteEngine(SqliteStore):
         """
         if target is None:
             raise UnsupportedError(
-                "job.transaction is for a store in PostgreSQL: SQLite has one writer, which a block "
-                "would hold up. Use job.write, or job.complete_in on a connection of your own"
+                "job.transaction is for a store in PostgreSQL: SQLite has one writer, and a block "
+                "would hold it up. Use job.write, or job.complete_in on a connection of your own"
             )
         return complete_in(self, lease, target, started_at=started_at)
 
