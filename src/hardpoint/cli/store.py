@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-import msgspec
 import typer
 
 from hardpoint.cli.failures import Exit, refused, usage
@@ -118,9 +117,11 @@ def copy(
         )
     except CopyRefusedError as error:
         raise refused(str(error), hint=error.hint) from error
-    counts = [(one.kind, one.state, str(one.count)) for one in report.counts]
+    counts = [(one.kind, one.state, str(one.rows)) for one in report.counts]
     data = {
-        "counts": [msgspec.to_builtins(one._asdict()) for one in report.counts],
+        "counts": [
+            {"kind": kind, "state": state, "count": rows} for kind, state, rows in report.counts
+        ],
         "vault": None if vault is None else str(vault),
         "resumed": report.resumed,
         "finished_before": report.finished,

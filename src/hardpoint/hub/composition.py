@@ -53,6 +53,7 @@ class BaseHub(ABC):
             clock=self._clock,
             listeners=self.listeners,
             retention=settings.store.retention,
+            write_role=settings.store.write_role,
         )
         self.journal = OpeningJournal(self.store.journal(blocking=shell.blocking), self._open)
         self._ports = Ports(

@@ -8,6 +8,7 @@ password = "env:SHOP_DATABASE_PASSWORD"
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -39,12 +40,14 @@ class StoreSettings:
         database: the URL of one of PostgreSQL, `postgresql://...`; a secret where it holds a
             password.
         password: for that database, if its URL holds none.
+        write_role: of that database, that the application's writes run as.
         retention: how long things are kept.
     """
 
     path: Path = Path(STORE_FILE)
     database: str | Secret | None = field(default=None, repr=False)
     password: Secret | None = None
+    write_role: str | None = None
     retention: Retention = field(default_factory=Retention)
 
     @property
@@ -93,25 +96,28 @@ def store_settings(root: TomlTable, folder: Path) -> StoreSettings:
     Raises:
         ConfigurationError: any key or value that we do not know, or a password in plain sight.
     """
-    table = root.table("store", {"url", "password", "retention"})
+    table = root.table("store", {"url", "password", "write_role", "retention"})
     if not (root.has("store") or root.has("webhooks")):
         return StoreSettings(path=folder / STORE_FILE)
     retention = _retention(table.table("retention", {"done_days", "dead_days", "keys_days"}))
     url = table.get("url", str)
     reference = table.secret("url", folder) if _scheme(url) in {"env", "file"} else None
     password = table.secret("password", folder) if table.has("password") else None
+    role = table.get("write_role", str) if table.has("write_role") else None
+    of_database = partial(StoreSettings, password=password, write_role=role, retention=retention)
     if reference is not None:
         try:
             url = reference.reveal()
         except ConfigurationError:  # whoever needs it hears so; tests have a store of their own
-            return StoreSettings(database=reference, password=password, retention=retention)
+            return of_database(database=reference)
     if _scheme(url) in POSTGRES:
         if reference is None and _PASSWORD.search(url):
             fix = 'Write password = "env:NAME" beside it, or url = "env:NAME" in its place'
             table.refuse("url", "holds a password", fix)
-        return StoreSettings(database=reference or url, password=password, retention=retention)
-    if password is not None:
-        table.refuse("password", "is there for a file, which has none", "Leave it out")
+        return of_database(database=reference or url)
+    for key, given in {"password": password, "write_role": role}.items():
+        if given is not None:
+            table.refuse(key, "is there for a file, which has none", "Leave it out")
     rest = url.partition(":")[2].removeprefix("///")  # as SQLAlchemy: three relative, four for "/"
     unlike_a_path = rest.startswith(("//", ":")) or "?" in rest or "\0" in rest
     if _scheme(url) != "sqlite" or not rest or unlike_a_path:

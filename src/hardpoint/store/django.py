@@ -4,6 +4,7 @@ Django is never imported here unless one of its connections is given.
 """
 
 import sys
+from importlib import import_module
 from typing import Any, final
 
 from hardpoint.core.errors import StoreError
@@ -19,9 +20,10 @@ def django_connection(target: object) -> Any | None:
     )
     if proxies is None or base is None:
         return None
+    found: Any = target
     if isinstance(target, proxies.ConnectionProxy):
-        target = target._connections[target._alias]
-    return target if isinstance(target, base.BaseDatabaseWrapper) else None
+        found = found._connections[found._alias]
+    return found if isinstance(found, base.BaseDatabaseWrapper) else None
 
 
 @final
@@ -38,9 +40,8 @@ class DjangoAtomic:
 
     def begin(self) -> None:
         """Begin one."""
-        from django.db import transaction
-
-        atomic = transaction.atomic(using=self.connection.alias, durable=True)
+        transaction: Any = import_module("django.db.transaction")
+        atomic = transaction.Atomic(self.connection.alias, savepoint=True, durable=True)
         atomic.__enter__()
         self._atomic = atomic
 

@@ -391,6 +391,7 @@ def engine(
     clock: Clock | None = None,
     listeners: Listeners | None = None,
     retention: Retention | None = Retention(),  # noqa: B008 - frozen
+    write_role: str | None = None,
 ) -> StoreEngine:
     """The store at a URL; nothing is opened yet.
 
@@ -399,6 +400,7 @@ def engine(
         clock: where time comes from.
         listeners: told of the events in `hardpoint.store.events`.
         retention: how long things are kept; None keeps them for ever.
+        write_role: of PostgreSQL, that the application's writes run as; see `PostgresStore`.
 
     Raises:
         ConfigurationError: no engine goes by this URL, or not on this system; what it needs is not
@@ -407,7 +409,7 @@ def engine(
     scheme, _, rest = url.partition(":")
     if scheme in POSTGRES:
         made: StoreEngine = _postgres().PostgresEngine(
-            url, clock=clock, listeners=listeners, retention=retention
+            url, clock=clock, listeners=listeners, retention=retention, write_role=write_role
         )
         return made
     if scheme != "sqlite":

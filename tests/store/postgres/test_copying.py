@@ -108,7 +108,7 @@ def test_all_that_it_holds_is_there_and_means_the_same(source, pg):
     assert not report.finished
     assert ("event", 7, 7) in told
     assert seen(pg.reader(None)) == seen(SqliteReader(source.path))
-    counts = {(one.kind, one.state): one.count for one in report.counts}
+    counts = {(one.kind, one.state): one.rows for one in report.counts}
     assert counts["events", "quarantined"] == 2
     assert counts["jobs", "waiting"] == 4
     assert counts["attempts", "failed"] == 1

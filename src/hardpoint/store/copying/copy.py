@@ -35,7 +35,7 @@ class StoreCount(NamedTuple):
 
     kind: str
     state: str
-    count: int
+    rows: int
 
 
 class CopyReport(NamedTuple):
@@ -59,7 +59,7 @@ def copy_store(
     vault: Path | None = None,
     running: bool = False,
     patience: float = CALLS_SECONDS,
-    progress: CopyProgress = lambda *_: None,
+    progress: CopyProgress | None = None,
 ) -> CopyReport:
     """Copy a store with all that it holds.
 
@@ -94,7 +94,7 @@ def copy_store(
         return _copied(store, connection, progress)
 
 
-def _copied(store: CopySource, connection: Any, progress: CopyProgress) -> CopyReport:
+def _copied(store: CopySource, connection: Any, progress: CopyProgress | None) -> CopyReport:
     into = CopyTarget(connection)
     mark = into.begin(*store.origin)
     if mark is None:
@@ -106,7 +106,8 @@ def _copied(store: CopySource, connection: Any, progress: CopyProgress) -> CopyR
             last = rows[-1][: table.keys]
             into.add(table, rows, msgspec.structs.replace(mark, table=number, after=last))
             done += len(rows)
-            progress(table.name, done, total)
+            if progress is not None:
+                progress(table.name, done, total)
     counts: list[StoreCount] = []
 
     def check(connection: Any) -> None:
