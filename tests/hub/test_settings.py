@@ -5,6 +5,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.settings import Settings
+from hardpoint.store.engine import engine
 
 DAY = 86_400
 COMPLETE = """
@@ -275,10 +276,17 @@ def test_a_reference_that_leads_nowhere_is_said_by_whoever_needs_the_store(write
         assert settings.store.url
 
 
-def test_a_file_has_no_password(write):
-    error = refusal(write('[store]\nurl = "sqlite:a.db"\npassword = "env:HP_NEW"\n'))
+@pytest.mark.parametrize("key", ["password", "write_role"])
+def test_a_file_has_no_password_and_no_roles(write, key):
+    error = refusal(write(f'[store]\nurl = "sqlite:a.db"\n{key} = "env:HP_NEW"\n'))
 
-    assert (error.key, error.fix) == ("store.password", "Leave it out")
+    assert (error.key, error.fix) == (f"store.{key}", "Leave it out")
+
+
+def test_the_role_that_writes_run_as_is_the_store_s(write):
+    settings = stored(write, f'url = "{DATABASE}"\nwrite_role = "shop_writer"')
+    assert settings.store.write_role == "shop_writer"
+    assert engine(settings.store.url, write_role="shop_writer").write_role == "shop_writer"
 
 
 VAULT = """
