@@ -42,8 +42,8 @@ else:
             "hardpoint.core.traces": ("Place",),
             "hardpoint.store.driver": ("Outcome", "Stored"),
             "hardpoint.store.engine": ("CompletesIn",),
-            "hardpoint.webhooks.answers": ("Answer",),
             "hardpoint.store.fence": ("FENCE_TABLE",),
+            "hardpoint.webhooks.answers": ("Answer",),
             "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
             "hardpoint.webhooks.inbox": ("EventReceived", "ReceptionFault", "RequestsRefused"),
             "hardpoint.webhooks.verification": (
