@@ -1,10 +1,13 @@
 """Writes in another database: once for a job, whatever it is reached by."""
 
 import asyncio
+import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -271,3 +274,16 @@ def test_what_is_no_connection_is_named():
 
     with pytest.raises(StoreMisuseError, match="no `paramstyle`"):
         fenced(Odd(), print)
+
+
+def test_killed_between_the_commit_there_and_the_end_of_the_job_it_is_written_once(
+    business, tmp_path
+):
+    victim = [sys.executable, str(Path(__file__).with_name("fence_victim.py"))]
+    victim += [str(tmp_path / "store.db"), f"sqlite:///{business}"]
+    died = subprocess.run([*victim, "dies"], check=False, capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert orders(business) == 1
+    lived = subprocess.run([*victim, "lives"], check=False, capture_output=True, text=True)
+    assert lived.stdout.split() == ["False", "recorded"], lived.stderr
+    assert orders(business) == 1

@@ -7,7 +7,7 @@ from asyncio import _get_running_loop
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import MisuseError, StoreUnavailableError
@@ -32,11 +32,11 @@ from hardpoint.store.journalling import CallsInFlight
 from hardpoint.store.postgres import operations
 from hardpoint.store.postgres.address import checked_address
 from hardpoint.store.postgres.calls import SignOfLife
-from hardpoint.store.postgres.lending import LentConnections, LentTarget
+from hardpoint.store.postgres.lending import LentTarget
 from hardpoint.store.postgres.limits import PostgresLimits
-from hardpoint.store.postgres.session import PostgresSession
+from hardpoint.store.postgres.opened import OpenedPostgres
 from hardpoint.store.postgres.sweep import PostgresSweep
-from hardpoint.store.postgres.thread import Batches, DatabaseThread, answered, posted, silent
+from hardpoint.store.postgres.thread import answered, silent
 from hardpoint.store.retention import Retention
 
 
@@ -77,7 +77,7 @@ class PostgresStore:
         self.in_flight = CallsInFlight()
         self.session = SignOfLife()
         self._left: list[object] = []
-        self._opened: _Opened | None = None
+        self._opened: OpenedPostgres | None = None
         self.forget()
         forget_in_child(self)
 
@@ -123,16 +123,16 @@ class PostgresStore:
         if role is Role.SERVE:
             await self._asked(opened.session.live())
 
-    def _begin(self, role: Role) -> "tuple[_Opened, bool]":
+    def _begin(self, role: Role) -> "tuple[OpenedPostgres, bool]":
         with self._mutex:
             if self._opened is not None:
                 return self._opened, False
             sweep = None if self._retention is None else PostgresSweep(self._retention, self.clock)
-            opened = self._opened = _Opened(self, role, sweep)
+            opened = self._opened = OpenedPostgres(self, role, sweep)
         opened.start()
         return opened, True
 
-    async def _begun(self, opened: "_Opened") -> None:
+    async def _begun(self, opened: "OpenedPostgres") -> None:
         try:
             await answered(opened.begun, self.limits.answer)
         except BaseException:
@@ -353,116 +353,13 @@ class PostgresStore:
     async def _asked(self, work: Any) -> Any:
         return await answered(self._running().thread.submit(work), self.limits.answer)
 
-    def _running(self) -> "_Opened":
+    def _running(self) -> "OpenedPostgres":
         opened = self._opened
         if opened is None or not opened.ready:
             raise StoreUnavailableError(
                 "the store is not open: start the hub (`async with hub`), or `await hub.open()`"
             )
         return opened
-
-
-class _Opened:
-    """A store from its opening to its close: the thread, and what waits there."""
-
-    def __init__(self, store: PostgresStore, role: Role, sweep: PostgresSweep | None) -> None:
-        limits = store.limits
-        self.thread = DatabaseThread()
-        self._listeners = store.listeners
-        self._home = _get_running_loop()
-        self._hints: set[asyncio.Future[None]] = set()
-        self._mutex = threading.Lock()
-        self._opening: asyncio.Task[Any] | None = None
-        self.lent = LentConnections(self.thread, store.url, store.write_role, limits)
-        self.session = PostgresSession(
-            store.url,
-            write_role=store.write_role,
-            owner=str(uuid4()),
-            works=role is Role.SERVE,
-            limits=limits,
-            sweep=sweep,
-            clock=store.clock,
-            tell=self.tell,
-            listens=lambda: store.listeners.active,
-            noticed=self._noticed,
-        )
-        self.accepts = Batches(
-            self.thread, self.session.accept, rows=limits.batch_rows, size=limits.batch_bytes
-        )
-        self.completions = Batches(
-            self.thread, self.session.complete, rows=limits.batch_rows, size=1
-        )
-
-        self.executions = Batches(self.thread, self.session.execute, rows=limits.batch_rows, size=1)
-
-    def start(self) -> None:
-        """Begin to open."""
-        self.thread.start()
-        self.begun = self.thread.submit(self._open())
-
-    async def _open(self) -> None:
-        self._opening = asyncio.current_task()
-        await self.session.open()
-
-    @property
-    def ready(self) -> bool:
-        """Whether it is open."""
-        return self.begun.done() and not self.failed
-
-    @property
-    def failed(self) -> bool:
-        """Whether it could not be opened."""
-        return self.begun.done() and (self.begun.cancelled() or self.begun.exception() is not None)
-
-    async def close(self, *, clean: bool) -> None:
-        """Do all that was queued, and go; on the thread."""
-        if self._opening is not None and not self._opening.done():
-            self._opening.cancel()
-            await asyncio.wait({self._opening})
-        await self.accepts.end()
-        await self.completions.end()
-        await self.executions.end()
-        await self.lent.close()
-        await self.session.close(clean=clean)
-
-    def late(self, future: "concurrent.futures.Future[Any]") -> None:
-        """Give back what was leased for someone who waits no more."""
-        if future.cancelled() or future.exception() is not None:
-            return
-        found = future.result()
-        leases = found.leases if isinstance(found, Claim) else [found] if found else []
-        if leases:
-            self.thread.submit(self.session.give_back(leases))
-
-    async def hint(self) -> None:
-        """Wait until there may be work."""
-        hint: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._mutex:
-            self._hints.add(hint)
-        try:
-            await hint
-        finally:
-            with self._mutex:
-                self._hints.discard(hint)
-
-    def _noticed(self) -> None:
-        with self._mutex:
-            hints = [*self._hints]
-        for hint in hints:
-            posted(hint.get_loop(), _resolve, hint)
-
-    def tell(self, news: object) -> None:
-        """In the loop that opened it, while it runs; else here."""
-        home = self._home
-        if not (
-            home is not None and home.is_running() and posted(home, self._listeners.emit, news)
-        ):
-            self._listeners.emit(news)
-
-
-def _resolve(hint: "asyncio.Future[None]") -> None:
-    if not hint.done():
-        hint.set_result(None)
 
 
 def _is_id(event: str) -> bool:
