@@ -112,6 +112,23 @@ def test_who_waits_for_a_place_of_a_loop_that_is_closed_meanwhile_gets_it(monkey
     assert guarded.stats().in_flight == 0
 
 
+def test_who_comes_finds_the_line_as_it_is_once_a_closed_loop_s_places_are_handed_out(monkeypatch):
+    monkeypatch.setattr(bulkhead, "LOOK_SECONDS", 60)  # who waits does not find it out alone
+    guarded = Policy("vendor", bulkhead=Bulkhead(1, queue=1))
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(guarded.call(hang))
+    loop.run_until_complete(asyncio.sleep(0))
+    first = threading.Thread(target=guarded.call, args=(lambda: "first",))
+    first.start()
+    while guarded.stats().waiting < 1:
+        pass
+    loop.close()
+    assert guarded.call(lambda: "second") == "second"
+    first.join(30)
+    task.get_coro().close()
+    assert guarded.stats().in_flight == 0
+
+
 def test_those_who_waited_in_a_closed_loop_take_no_room_in_the_line():
     guarded = Policy("vendor", bulkhead=Bulkhead(1, queue=1))
     inside, over = threading.Event(), threading.Event()

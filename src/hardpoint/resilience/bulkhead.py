@@ -159,12 +159,15 @@ class BulkheadRoom:
         with self._lock:
             if self.free <= 0:
                 self._take_away()
-            if len(self.line) >= self._queue and not (self.free > 0 and not self.line):
-                raise BulkheadFullError(self._name, self._key)
-            self.line.append(waiter)
-            # A place given back before we stood in line was put down as free.
-            woken = self._hand_out()
+            woken = self._hand_out()  # what closed loops had is for those who were here before
+            full = self.free <= 0 and len(self.line) >= self._queue
+            if not full:
+                self.line.append(waiter)
+                # A place given back before we stood in line was put down as free.
+                woken += self._hand_out()
         self._wake([one for one in woken if one is not waiter])
+        if full:
+            raise BulkheadFullError(self._name, self._key)
         if waiter in woken:
             return True
         if self._listeners.active:
