@@ -34,7 +34,7 @@ from hardpoint.core.outcome import Operation, Repeat, checked_key, derived_key
 from hardpoint.resilience.recognition import recognise
 from hardpoint.resilience.repetition import Effect, in_doubt, outcome_unknown
 from hardpoint.runtime.effects import Caller
-from hardpoint.store.journal import Intent
+from hardpoint.store.journal import Intent, JournalEntry
 
 _CANCELLED = "cancelled"
 _SAFE = Repeat.SAFE  # to look a member of an Enum up takes 0.1 us, and every attempt does
@@ -101,12 +101,15 @@ class CallKey(msgspec.Struct, frozen=True):
 class Calls:
     """Runs the calls of one connection's driver."""
 
-    __slots__ = ("_connection", "_driver", "_honoured", "_policies")
+    __slots__ = ("_connection", "_driver", "_honoured", "_policies", "_window")
 
     def __init__(self, connection: Connection, driver: Driver) -> None:
         self._connection = connection
         self._driver = driver
-        self._honoured = driver.capabilities.idempotency is Idempotency.NATIVE
+        capabilities = driver.capabilities
+        self._honoured = capabilities.idempotency is not Idempotency.NONE
+        windowed = capabilities.idempotency is Idempotency.WINDOWED
+        self._window = (capabilities.key_seconds or 0.0) if windowed else None
         self._policies = {
             Repeat.SAFE: connection.policy.with_(repeat="safe"),
             Repeat.IDEMPOTENT: connection.policy.with_(repeat="idempotent"),
@@ -155,7 +158,8 @@ class Calls:
             key = self.key(operation, key, None if effect is None else effect.arguments)
         length_max = self._driver.capabilities.key_length_max
         derived = derived_key(operation.name, key.text, length_max=length_max)
-        journal = None if self._honoured else self._connection.journal
+        windowed = self._window is not None
+        journal = self._connection.journal if windowed or not self._honoured else None
         askable = journal is not None and effect is not None and effect.search is not None
         call = _Call(
             self._connection,
@@ -165,6 +169,7 @@ class Calls:
             self._policies[operation.repeat],
             key=key.text,
             repeatable=key.lasting and (self._honoured or askable),
+            window=self._window,
         )
         if effect is None or journal is None or not key.lasting:
             return await call.finish()
@@ -185,7 +190,13 @@ class Calls:
             settle_seconds=self._driver.capabilities.settle_seconds,
             provider=self._driver.provider,
             operation=operation.name,
+            harmless=self._remembered,
         ).finish()
+
+    def _remembered(self, entry: JournalEntry) -> bool:
+        """Whether the provider still knows the key of a call in doubt, so that it may repeat it."""
+        age = self._connection.clock.now() - entry.started_at
+        return self._window is not None and age < self._window
 
     def key(self, operation: Operation, key: str | None, arguments: object) -> CallKey:
         """The key of one call, which counts as made: the caller's, the job's, or one for it alone.
@@ -224,6 +235,7 @@ class _Call(Generic[_Result]):
     __slots__ = (
         "_attempt",
         "_attempts",
+        "_began",
         "_connection",
         "_driver",
         "_key",
@@ -231,6 +243,7 @@ class _Call(Generic[_Result]):
         "_policy",
         "_repeatable",
         "_watched",
+        "_window",
         "acted",
         "in_doubt",
     )
@@ -245,6 +258,7 @@ class _Call(Generic[_Result]):
         *,
         key: str | None = None,
         repeatable: bool = False,
+        window: float | None = None,
     ) -> None:
         self._connection = connection
         self._driver = driver
@@ -253,6 +267,8 @@ class _Call(Generic[_Result]):
         self._policy = policy
         self._key = key
         self._repeatable = repeatable
+        self._window = window
+        self._began = 0.0 if window is None else connection.clock.monotonic()
         self._attempts = 0
         self._watched = bool(connection.listeners)
         self.in_doubt = False
@@ -283,6 +299,8 @@ class _Call(Generic[_Result]):
 
     async def _once(self) -> _Result:
         """One attempt, as the policy runs it; its errors say whether a repeat is harmless."""
+        if self._window is not None and self.in_doubt:
+            self._check_window(self._window)
         watched = self._watched
         started = self._connection.clock.monotonic() if watched else 0.0
         self._attempts += 1
@@ -309,6 +327,14 @@ class _Call(Generic[_Result]):
             if watched:
                 self._tell_attempt(ended, facts, self._connection.clock.monotonic() - started)
                 facts = None  # a frame that holds its own error would live until collected
+
+    def _check_window(self, window: float) -> None:
+        """Refuse to repeat what is in doubt under a key that the provider may have forgotten."""
+        if self._connection.clock.monotonic() - self._began >= window:
+            self._repeatable = False
+            failure = OutcomeUnknownError(f"the provider may have forgotten a key of {window:g} s")
+            failure.retryable = False
+            raise failure
 
     def _failure_of(self, error: Exception) -> HardpointError:
         """The error as the policy and the caller are to see it."""

@@ -235,8 +235,10 @@ def _may_run_again(clock: Clock, function: Callable[..., Any], entry: JournalEnt
         return False
     driver: Driver = _port_of(function).driver
     capabilities = driver.capabilities
+    if capabilities.idempotency is not Idempotency.NATIVE and connection.journal is not None:
+        return True
     if capabilities.idempotency is Idempotency.NONE:
-        return connection.journal is not None
+        return False
     kept = capabilities.key_seconds
     return kept is None or clock.now() - entry.started_at < kept
 

@@ -14,6 +14,8 @@ class Idempotency(Enum):
 
     NATIVE = "native"
     """It does: a call whose outcome is unknown may be repeated under its key."""
+    WINDOWED = "windowed"
+    """It does for `key_seconds`: within them a repeat is harmless, after them it is not known."""
     NONE = "none"
     """It acts each time: a call whose outcome is unknown is never repeated."""
 

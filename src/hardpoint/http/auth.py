@@ -38,16 +38,17 @@ class Authorization(Protocol):
 
 @final
 class Bearer:
-    """`Authorization: Bearer <secret>`."""
+    """`Authorization: Bearer <secret>`; some vendors have a word of their own for it."""
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_secret", "_word")
 
-    def __init__(self, secret: Secret) -> None:
+    def __init__(self, secret: Secret, *, word: str = "Bearer") -> None:
         self._secret = secret
+        self._word = word
 
     async def headers(self) -> Sequence[tuple[str, str]]:
         """For one request."""
-        return (("authorization", f"Bearer {_revealed(self._secret)}"),)
+        return (("authorization", f"{self._word} {_revealed(self._secret)}"),)
 
     async def rejected(self, headers: Sequence[tuple[str, str]]) -> None:
         """Nothing: what is configured stays as it is."""

@@ -89,6 +89,7 @@ class JsonApi:
         *,
         form: bytes | None = None,
         document: object = None,
+        body: bytes = b"",
         headers: Sequence[tuple[str, str]] = (),
     ) -> Response:
         """Send one request; its answer, if that is a success.
@@ -98,13 +99,13 @@ class JsonApi:
             target: path and query.
             form: the body as a form, encoded; see `http.forms`.
             document: or what it is to be in JSON.
+            body: or as it is, with its `content-type` among the headers.
             headers: beside the client's own.
 
         Raises:
             InvalidRequestError: the document cannot be written; nothing was sent.
             ProviderError: as the table has it.
         """
-        body = b""
         if form is not None:
             headers, body = (("content-type", FORM), *headers), form
         elif document is not None:
