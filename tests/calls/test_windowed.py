@@ -1,6 +1,7 @@
 """A provider that honours a key for a while: within it a repeat is harmless, after it it is not."""
 
 import pytest
+from hardpoint.store.sqlite.journal import SqliteJournal
 
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.once import _may_run_again
@@ -12,7 +13,6 @@ from hardpoint.resilience.retry import Retry, constant
 from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.store.journal import JournalEntry, Standing
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.journal import SqliteJournal
 from hardpoint.testing.clock import ManualClock
 
 WINDOW = 60.0
