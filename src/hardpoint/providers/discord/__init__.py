@@ -1,6 +1,6 @@
 """Discord: messages by a bot or a webhook, interactions and webhook events.
 
-Unit cost: adapter, since it posts with two kinds of credentials, in a markup that has to be escaped.
+Unit cost: adapter, since it posts with two kinds of credentials, in a markup that is escaped.
 """
 
 import re
