@@ -1,7 +1,6 @@
 """A provider that honours a key for a while: within it a repeat is harmless, after it it is not."""
 
 import pytest
-from hardpoint.store.sqlite.journal import SqliteJournal
 
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.once import _may_run_again
@@ -12,6 +11,7 @@ from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry, constant
 from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.store.journal import JournalEntry, Standing
+from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.testing.clock import ManualClock
 
@@ -53,7 +53,7 @@ def clock():
 def journal(tmp_path, clock):
     store = SqliteStore(tmp_path / "shop.db", clock=clock, retention=None)
     store.open_blocking()
-    yield SqliteJournal(store, blocking=True)
+    yield StoreJournal(store, blocking=True)
     store.close_blocking()
 
 
@@ -88,7 +88,7 @@ def test_after_the_window_it_is_not(clock):
 
 
 def test_a_call_that_was_slowed_and_not_in_doubt_may_come_later(clock):
-    driver = Forgetful(clock, RateLimitedError("slow", retry_after=WINDOW * 2))
+    driver = Forgetful(clock, *(RateLimitedError("slow", retry_after=WINDOW) for _ in range(2)))
     assert run(notifier(driver, clock).post("late")).id
 
 

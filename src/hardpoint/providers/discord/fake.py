@@ -5,7 +5,7 @@ Discord has no channels for tests. Here the channel says how a call ends: see `f
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, final
 from urllib.parse import unquote
 
@@ -41,7 +41,13 @@ _BUCKET = (
     ("x-ratelimit-reset-after", "1.0"),
     ("x-ratelimit-bucket", "fake"),
 )
-_ALWAYS = {"author": {"id": "1"}, "embeds": [], "mentions": [], "pinned": False, "tts": False}
+_ALWAYS: Mapping[str, Any] = {
+    "author": {"id": "1"},
+    "embeds": [],
+    "mentions": [],
+    "pinned": False,
+    "tts": False,
+}
 
 
 @final
@@ -149,7 +155,7 @@ class FakeDiscord:
                 return FakeReply(status=204, headers=_BUCKET)
             case _:
                 raise DiscordRefusedError(405, 0, "405: Method Not Allowed")
-        shown = said.shown() | _ALWAYS
+        shown = {**said.shown(), **_ALWAYS}
         if not self._optional_fields:
             shown.pop("nonce", None)
         return FakeReply.json(shown, 200, *_BUCKET)

@@ -216,10 +216,14 @@ def _content(fields: JsonFields, *, empty: bool) -> tuple[str, tuple[str, ...], 
     told: tuple[str, ...] = ()
     parse: tuple[str, ...] = ("everyone", "roles", "users")
     if allowed is not None:
-        parse = tuple(allowed.take("parse") or ())
-        told = tuple(allowed.take("users") or ())
+        parse = _texts(allowed.take("parse"))
+        told = _texts(allowed.take("users"))
         allowed.take("replied_user")
         allowed.finish()
-        if "users" in parse and told:
+        if told and "users" in parse:
             raise allowed.refusal("parse:users and users are mutually exclusive", "parse")
     return content, told, parse
+
+
+def _texts(given: Any) -> tuple[str, ...]:
+    return tuple(map(str, given or ()))
