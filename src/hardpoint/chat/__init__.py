@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hardpoint.chat.markup import bold as bold
     from hardpoint.chat.markup import bullets as bullets
     from hardpoint.chat.markup import code as code
+    from hardpoint.chat.markup import inner as inner
     from hardpoint.chat.markup import italic as italic
     from hardpoint.chat.markup import link as link
     from hardpoint.chat.markup import mention as mention
@@ -52,6 +53,7 @@ else:
                 "bold",
                 "bullets",
                 "code",
+                "inner",
                 "italic",
                 "link",
                 "mention",

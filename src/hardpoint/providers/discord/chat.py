@@ -20,7 +20,7 @@ from hardpoint.core.errors import InvalidRequestError, NotFoundError, Unsupporte
 from hardpoint.http.auth import Authorization, Bearer, SecretAddress
 from hardpoint.http.client import ApiClient
 from hardpoint.http.extras import merged
-from hardpoint.http.json_api import JSON, JsonApi
+from hardpoint.http.json_api import JsonApi
 from hardpoint.http.messages import Response, Transport
 from hardpoint.providers.discord import HOSTS, SNOWFLAKE, Discord, wire
 from hardpoint.providers.discord.errors import ERRORS
@@ -181,7 +181,7 @@ def _in_parts(document: dict[str, Any], new: NewFile) -> tuple[str, bytes]:
     # A hash of all that is between them: nothing in there can be the boundary.
     boundary = hashlib.sha256(said + new.content).hexdigest()
     parts = [
-        (b'name="payload_json"', JSON, said),
+        (b'name="payload_json"', "application/json", said),
         (
             b'name="files[0]"; filename="' + new.name.encode() + b'"',
             "application/octet-stream",
