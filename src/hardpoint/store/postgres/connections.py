@@ -5,6 +5,7 @@ They are dedicated, never from a pool: a pool resets what was set when a connect
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar, final
 
 import asyncpg
@@ -16,6 +17,8 @@ LinkWork = Callable[[Any], Awaitable[T]]
 
 RETRY_SECONDS = 0.05
 """Between two tries to connect."""
+CALL_OFF_SECONDS = 2.0
+"""What the server may take to end a statement that is called off."""
 
 LOST = (
     asyncpg.PostgresConnectionError,
@@ -150,8 +153,9 @@ class Link:
         return self._connection
 
     def settle(self) -> None:
-        """Give it up if it is in the middle of something."""
-        if self._connection is not None and self._connection.is_in_transaction():
+        """Give it up if it is in the middle of something, or was cut already."""
+        known = self._connection
+        if known is not None and (known.is_closed() or known.is_in_transaction()):
             self.drop()
 
     def drop(self) -> None:
@@ -168,6 +172,18 @@ class Link:
                 await connection.close(timeout=self._seconds)
             except LOST:
                 connection.terminate()
+
+
+async def call_off(connection: Any) -> None:
+    """Give a connection up, and have the server end what it does for it, and holds by it.
+
+    A connection that was merely cut would go on until the statement ends: a job that it ends is
+    locked for so long.
+    """
+    with suppress(Exception):
+        async with asyncio.timeout(CALL_OFF_SECONDS):
+            await connection.execute("rollback")  # it waits until the cancellation has arrived
+    connection.terminate()
 
 
 def unavailable(error: BaseException) -> StoreUnavailableError:

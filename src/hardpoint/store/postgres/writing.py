@@ -17,7 +17,7 @@ from hardpoint.core.errors import StoreError, TimedOutError
 from hardpoint.store.driver import Completed, Completion, LeaseName, SqlWrite, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.postgres.completions import CompletionStatements, lease_of
-from hardpoint.store.postgres.connections import CONTENDED, LOST, Link
+from hardpoint.store.postgres.connections import CONTENDED, LOST, Link, call_off
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.transaction import PostgresTransaction, become, refuse_control
 
@@ -110,6 +110,8 @@ class PostgresWriting:
             except Exception as error:
                 if connection.is_closed():
                     raise
+                if isinstance(error, TimeoutError):
+                    await call_off(connection)
                 raise _TogetherError from error
             refused = await _refusal(transaction)
             if refused is not None:
@@ -161,7 +163,7 @@ class PostgresWriting:
             raise
         except BaseException as error:
             if limit.expired():
-                connection.terminate()
+                await call_off(connection)
                 return TimedOutError("The write functions took too long.", seconds=seconds)
             if connection.is_closed():
                 raise asyncpg.InterfaceError("the connection is closed") from error
