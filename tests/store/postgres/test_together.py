@@ -152,11 +152,11 @@ def test_those_whose_commit_is_not_heard_of_are_not_done_twice(pg):
         writing, lost = desk.store._opened.session._writing, []
         for link in writing._links:
 
-            async def connected(kept=link._connected):
+            async def connected(kept=link.connected):
                 connection = await kept()
                 return connection if lost else Unheard(connection, lost)
 
-            link._connected = connected
+            link.connected = connected
         ending = [desk.ending(one, writes=(insert(n),)) for n, one in enumerate(leases)]
         submitted = desk.store._opened.thread.submit(writing.complete_together(ending))
         assert await asyncio.wrap_future(submitted) == [Completed.RECORDED] * 5
