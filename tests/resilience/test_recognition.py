@@ -161,6 +161,12 @@ def boto(code, status):
         ("stripe.RateLimitError", {}, NOTHING),
         ("stripe.CardError", {"http_status": 402}, ANSWERED),
         ("stripe.APIError", {"http_status": 500}, UNKNOWN),
+        ("openai.RateLimitError", {"status_code": 429}, NOTHING),
+        ("openai.InternalServerError", {"status_code": 503}, UNKNOWN),
+        ("anthropic.NotFoundError", {"status_code": 404}, ANSWERED),
+        ("anthropic.APIConnectionError", {}, UNKNOWN),
+        ("slack_sdk.errors.SlackApiError", {"response": answer(429)}, NOTHING),
+        ("slack_sdk.errors.SlackApiError", {"response": answer(200)}, ANSWERED),
         ("twilio.base.exceptions.TwilioRestException", {"status": 404}, ANSWERED),
         ("python_http_client.exceptions.HTTPError", {"status_code": 429}, NOTHING),
         ("websockets.exceptions.InvalidStatus", {"response": answer(503)}, UNKNOWN),
@@ -196,6 +202,11 @@ def test_an_sdk_that_says_only_no_connection_is_known_by_its_cause():
     assert recognise(unknown).effect is UNKNOWN
     assert recognise(caused(unknown, made("requests.exceptions.ConnectTimeout"))).effect is UNSENT
     assert recognise(caused(unknown, KeyError())).effect is UNKNOWN
+    refused = caused(made("openai.APIConnectionError"), made("httpx2.ConnectError"))
+    assert recognise(refused).effect is UNSENT
+    assert recognise(caused(made("anthropic.APIConnectionError"), CircuitOpenError())).effect is (
+        UNSENT
+    )
 
 
 class RpcError(Exception):
@@ -281,7 +292,7 @@ def test_the_table_names_only_classes_that_exist():
         "http": "http.client", "urllib": "urllib.error", "requests": "requests.exceptions",
         "urllib3": "urllib3.exceptions", "aiohttp": "aiohttp.client_exceptions",
         "websockets": "websockets.exceptions", "twilio": "twilio.base.exceptions",
-        "python_http_client": "python_http_client.exceptions",
+        "python_http_client": "python_http_client.exceptions", "slack_sdk": "slack_sdk.errors",
     }  # fmt: skip
     special = {
         ("botocore", "ResponseParserError"): "botocore.parsers",

@@ -134,7 +134,7 @@ class GuardedClient:
         chosen = (told and told.repeat_class) or base.settings.repeat
         repeat = _repeat_of(request, chosen, idempotent=base.settings.idempotent)
         harmless = repeat == "idempotent"
-        key = request.headers.get(header)
+        key = None if repeat == "safe" else request.headers.get(header)
         lasting = False
         if repeat == "needs_key":
             if (

@@ -30,6 +30,7 @@ _KIND: Final = ClientKind(
     blank={"kwargs": {}, "request": None, "response": None},
 )
 _READING: Final = ("BatchGet", "Describe", "Get", "Head", "List")
+_ID: Final = "hardpoint"
 _Client = TypeVar("_Client")
 
 
@@ -53,8 +54,9 @@ def guard(client: _Client, policy: Policy[Any] | GuardedConnection) -> _Client:
             "botocore itself", 'Make the client with Config(retries={"total_max_attempts": 1})'
         )
     sending = _Sending(boto, rules, config.read_timeout)
-    service = boto.meta.service_model.service_id.hyphenize()
-    boto.meta.events.register(f"before-send.{service}", sending.send, unique_id="hardpoint")
+    event = f"before-send.{boto.meta.service_model.service_id.hyphenize()}"
+    boto.meta.events.unregister(event, unique_id=_ID)  # another policy's, which this one replaces
+    boto.meta.events.register(event, sending.send, unique_id=_ID)
     return client
 
 

@@ -28,9 +28,9 @@ BUFFER_BYTES: Final = 8 * 1024 * 1024
 """How much of an answer is read within the attempt, so that a break in it is retried."""
 
 _BAD: Final = 400
-_STREAMED: Final = ("event-stream", "eventstream", "ndjson")
+_STREAMED: Final = (b"event-stream", b"eventstream", b"ndjson")
 """What the types of streams are called, whose next piece may be long in coming."""
-_RETRY_COUNT: Final = "x-stainless-retry-count"
+_RETRY_COUNT: Final = b"x-stainless-retry-count"
 
 
 def guarded(
@@ -155,7 +155,7 @@ class GuardedTransport(_AnyTransport):
 
     def _request(self, request: Any, library: Any) -> GuardedRequest:
         headers = request.headers
-        if headers.get(_RETRY_COUNT, "0") != "0":
+        if _raw(headers).get(_RETRY_COUNT, b"0") != b"0":
             self._client.tell_of_retries("the SDK itself", "Make its client with max_retries=0")
         plain = isinstance(request.stream, library.ByteStream)
         return GuardedRequest(
@@ -173,12 +173,17 @@ class GuardedTransport(_AnyTransport):
             return True
         if request.extensions.get("hardpoint", {}).get("stream"):
             return False
-        headers = response.headers
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._buffer_bytes:
+        headers = _raw(response.headers)
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._buffer_bytes:
             return False
-        kinds = (headers.get("content-type", ""), request.headers.get("accept", ""))
-        return not any(word in kind.lower() for kind in kinds for word in _STREAMED)
+        kind = headers.get(b"content-type") or _raw(request.headers).get(b"accept", b"")
+        return not any(word in kind.lower() for word in _STREAMED)
+
+
+def _raw(headers: Any) -> dict[bytes, bytes]:
+    """Headers as they are: to ask `Headers` for one of them decodes all."""
+    return {name.lower(): value for name, value in headers.raw}
 
 
 def _library_of(request: Any) -> Any:

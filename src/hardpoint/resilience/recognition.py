@@ -284,6 +284,15 @@ def _httpcore(module: str) -> dict[tuple[str, str], Meaning]:
     }
 
 
+def _generated(module: str) -> dict[tuple[str, str], Meaning]:
+    """SDKs that one generator writes."""
+    return {
+        (module, "APIConnectionError"): _of_cause,
+        (module, "APIStatusError"): _of_answer,
+        (module, "APIResponseValidationError"): ANSWERED,
+    }
+
+
 RECOGNISED: dict[tuple[str, str], Meaning] = {
     ("builtins", "ConnectionRefusedError"): UNSENT,
     ("socket", "gaierror"): UNSENT,
@@ -370,6 +379,9 @@ RECOGNISED: dict[tuple[str, str], Meaning] = {
     ("stripe", "RateLimitError"): NOTHING_DONE,
     ("stripe", "SignatureVerificationError"): ANSWERED,
     ("stripe", "StripeError"): _of_answer,
+    **_generated("openai"),
+    **_generated("anthropic"),
+    ("slack_sdk", "SlackApiError"): _of_answer,
     ("twilio", "TwilioRestException"): _of_answer,
     ("twilio", "TwilioException"): UNKNOWN,
     ("python_http_client", "HTTPError"): _of_answer,

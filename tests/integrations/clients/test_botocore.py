@@ -144,3 +144,13 @@ def test_its_own_retries_are_told_of(peer, policy, caplog):
     client.close()
     assert [one.event for one in caplog.records] == ["retries_beneath"]
     assert "total_max_attempts" in caplog.text
+
+
+def test_another_policy_takes_the_place_of_the_first(made, peer, policy):
+    s3 = made("s3")
+    assert guard(s3, Policy("other", retry=Retry(2, backoff=0), deadline=60)) is s3
+    peer.tells(503)
+    with pytest.raises(ClientError):
+        s3.get_object(Bucket="b", Key="k")
+    assert peer.sent == 2
+    assert policy.stats().attempts_failed == 0
