@@ -236,6 +236,8 @@ class Wire:
         cut: how many of the next answers are lost, with their connections; what was asked arrives.
         down: no connection is made or kept.
         pooled: it answers in the server's place, as a pooler does.
+        lingers: what the server has said last arrives, and then nothing, not even the end.
+        ended: how many connections the server has ended meanwhile.
     """
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -244,7 +246,8 @@ class Wire:
         self.url = f"{url.partition('?')[0]}?host={folder}"
         self.cut = 0
         self.down = False
-        self.pooled = False
+        self.pooled = self.lingers = False
+        self.ended = 0
         self._open: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(f"{folder}/.s.PGSQL.5432")
@@ -288,6 +291,9 @@ class Wire:
                     self.cut -= 1
                     break
                 target.sendall(data)
+            if cuts and self.lingers:
+                self.ended += 1
+                return
         except OSError:
             pass
         _end(source)

@@ -1,5 +1,7 @@
 """Which ways to a database are taken."""
 
+import traceback
+
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
@@ -17,6 +19,7 @@ from hardpoint.store.postgres.address import checked_address
         "postgresql://db.localhost/shop",
         "postgresql://db.example,db2.example/shop?sslmode=verify-full",
         "postgresql:///shop?host=db.example&sslmode=verify-full",
+        "postgresql://shop:a%40%2F%23,%3F%25@localhost:5433/shop?host=@abstract",
     ],
 )
 def test_this_machine_and_names_that_are_checked_are_taken(monkeypatch, url):
@@ -49,6 +52,26 @@ def test_what_the_environment_names_counts(monkeypatch):
     assert checked_address("postgresql:///shop") == "postgresql:///shop"
 
 
-def test_what_is_no_url_is_refused():
-    with pytest.raises(ConfigurationError, match="not a URL that can be read"):
-        checked_address("postgresql://[::1/shop")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://[::1/shop",
+        "postgresql://shop:se/cret@127.0.0.1/shop",
+        "postgresql://shop:12/cret@127.0.0.1/shop",
+        "postgresql://shop:12?cret@127.0.0.1/shop",
+        "postgresql://shop:12#cret@127.0.0.1/shop",
+        "postgresql://shop:se@cret@127.0.0.1/shop",
+        "postgresql://shop:12@se/cret@127.0.0.1/shop",
+        "postgresql://shop:se[cret@127.0.0.1/shop",
+        "postgresql://shop:cret%@127.0.0.1/shop",
+        "postgresql://shop:cret%00@127.0.0.1/shop",
+        "postgresql://shop:cret@127.0.0.1:port/shop",
+        "postgresql://shop:cret@127.0.0.1/shop\n",
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_without_a_word_of_it(url):
+    with pytest.raises(ConfigurationError, match="not a URL that can be read") as caught:
+        checked_address(url)
+    assert "%40" in str(caught.value.fix)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "cret" not in told

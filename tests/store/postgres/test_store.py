@@ -14,7 +14,7 @@ from hardpoint.core.errors import (
     StoreUnavailableError,
 )
 from hardpoint.runtime.blocking import run
-from hardpoint.store.driver import Completed, Outcome, Refusals, Stored
+from hardpoint.store.driver import Completed, Outcome, Refusals, SqlWrite, Stored
 from hardpoint.store.engine import InboxStore, Role
 from hardpoint.store.events import BatchCommitted, BatchFailed
 
@@ -404,6 +404,59 @@ def test_a_pooler_is_refused_by_name(cut_off, wire):
         assert "the server itself" in caught.value.fix
 
     asyncio.run(scene())
+
+
+def test_a_server_that_has_said_farewell_is_connected_to_anew(cut_off, wire):
+    async def story(desk):
+        first, second, *others = await desk.leases(7)
+        beside = desk.stage.database.beside
+        beside.execute("create table orders (id integer primary key)")
+
+        async def write(tx):
+            tx.execute("insert into orders values (1)")
+
+        await desk.complete(first, writes=(write,))
+        wire.lingers = True
+        (gone,) = beside.execute(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+            " and backend_type = 'client backend'"
+        ).fetchone()
+        async with asyncio.timeout(60):
+            while wire.ended < gone:
+                await asyncio.sleep(0.01)
+        wire.lingers = False
+        await desk.accept("evt_9")
+        assert await desk.complete(second) is Completed.RECORDED
+        for number, lease in enumerate(others, 2):  # whichever connection's turn it is
+            insert = SqlWrite("insert into orders values ($1)", (number,))
+            assert await desk.complete(lease, writes=(insert,)) is Completed.RECORDED
+        with suppress(StoreUnavailableError):
+            await desk.store.beat()
+        await desk.store.beat()
+
+    cut_off.play(story)
+
+
+def test_what_a_role_limits_does_not_limit_the_store(pg):
+    beside, name = pg.database.beside, pg.database.beside.info.dbname
+    limits = ("statement_timeout", "lock_timeout", "idle_session_timeout")
+    for limit in limits:
+        beside.execute(f"alter database {name} set {limit} = '1h'")
+    found = []
+
+    async def story(desk):
+        async def write(tx):
+            found.extend([(await tx.execute(f"show {limit}")).fetchone()[0] for limit in limits])
+
+        await desk.complete(await desk.leased(), writes=(write,))
+
+    try:
+        pg.play(story)
+    finally:
+        for limit in limits:
+            beside.execute(f"alter database {name} reset {limit}")
+    assert found == ["0", "0", "0"]
 
 
 def test_a_database_that_stays_away_is_a_warning_once_a_minute(cut_off, wire):

@@ -1,6 +1,7 @@
 """Whether what lies between this process and its database can be trusted."""
 
 import os
+import re
 from contextlib import suppress
 from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
@@ -8,6 +9,17 @@ from urllib.parse import parse_qs, urlsplit
 from hardpoint.core.errors import ConfigurationError
 
 _FIX = "Add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to it"
+_ENCODE = (
+    "Write what is neither letter nor digit in a user or password as %40 (@), %2F (/), %23 (#) and "
+    'so on, or write password = "env:NAME" beside the URL'
+)
+# Each of these is read otherwise by one driver, or quoted in its message: so may be a password.
+_UNREADABLE = re.compile(
+    r"[\x00-\x20\x7f]|%00|%(?![0-9A-Fa-f]{2})"  # no character of a URL, or not encoded
+    r"|#"  # what follows is cut off
+    r"|//[^/?]*@[^/?]*@"  # where the password ends is anybody's guess
+    r"|//[^/?]*[/?][^=]*@"  # it goes on in what looks like the name of a database
+)
 
 
 def checked_address(url: str) -> str:
@@ -17,12 +29,11 @@ def checked_address(url: str) -> str:
         ConfigurationError: it cannot be read, or others could listen in, or answer in its place.
     """
     try:
-        parts = urlsplit(url)
-        options = parse_qs(parts.query)
-        named = [part.rpartition("@")[2] for part in parts.netloc.split(",")]
-        hosts = [urlsplit(f"//{one}").hostname or "" for one in named]
-    except ValueError as error:
-        raise ConfigurationError("store.url", "is not a URL that can be read") from error
+        hosts, options = _read(url)
+    except ValueError:  # which says what of it: perhaps the password
+        raise ConfigurationError(
+            "store.url", "is not a URL that can be read", fix=_ENCODE
+        ) from None
     given = ",".join([*filter(None, hosts), *options.get("host", ())])
     if not given:
         given = os.environ.get("PGHOST", "")
@@ -32,6 +43,16 @@ def checked_address(url: str) -> str:
         problem = f"leads to {far[0]} without TLS that checks the server's name"
         raise ConfigurationError("store.url", problem, fix=_FIX)
     return url
+
+
+def _read(url: str) -> tuple[list[str], dict[str, list[str]]]:
+    """Its hosts, without their ports, and its options."""
+    if _UNREADABLE.search(url):
+        raise ValueError
+    parts = urlsplit(url)
+    named = [urlsplit(f"//{one}") for one in parts.netloc.rpartition("@")[2].split(",")]
+    hosts = [one.hostname or "" for one in named if one.port != 0]
+    return hosts, parse_qs(parts.query)
 
 
 def _near(host: str) -> bool:

@@ -23,6 +23,7 @@ CALL_OFF_SECONDS = 2.0
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asked after the server's farewell, and before its line was cut
     asyncpg.OperatorInterventionError,  # the server was stopped, or starts up, or stands by
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,  # a fail-over has left us with a standby

@@ -159,7 +159,7 @@ class PostgresWriting:
         try:
             async with limit:
                 await PostgresTransaction(connection, role=self._role).run(completion.writes)
-        except CONTENDED:
+        except (*CONTENDED, asyncpg.InternalClientError):
             raise
         except BaseException as error:
             if limit.expired():
