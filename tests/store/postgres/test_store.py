@@ -395,6 +395,19 @@ def test_it_opens_no_database_that_is_not_durable(pg):
         database.beside.execute("drop schema fake cascade")
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_it_opens_no_database_that_cannot_hold_every_character(pg, encoding):
+    beside, name = pg.database.beside, pg.database.beside.info.dbname
+    other = f"{name}_{encoding}".lower()
+    beside.execute(f"create database {other} encoding '{encoding}' locale 'C' template template0")
+    pg.url = pg.url.replace(f"/{name}", f"/{other}")
+    try:
+        with pytest.raises(ConfigurationError, match=f"in {encoding}, which cannot hold"):
+            asyncio.run(open_it(pg.build()))
+    finally:
+        beside.execute(f"drop database {other} with (force)")
+
+
 def test_a_pooler_is_refused_by_name(cut_off, wire):
     wire.pooled = True
 

@@ -54,7 +54,8 @@ select
         where name in (
             'statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_session_timeout'
         )
-    )
+    ),
+    current_setting('server_encoding')
 """
 
 
@@ -72,6 +73,13 @@ async def connect(url: str, *, seconds: float, answer: float) -> Any:
         connection.terminate()
         raise ConfigurationError(
             "store.url", "the server runs with fsync = off: what is acknowledged could be lost"
+        )
+    if row[7] != "UTF8":
+        connection.terminate()
+        raise ConfigurationError(
+            "store.url",
+            f"leads to a database in {row[7]}, which cannot hold every character",
+            fix="create database ... encoding 'UTF8' template template0",
         )
     if row[5] != connection.get_server_pid():
         connection.terminate()

@@ -13,7 +13,7 @@ from typing import Any, final
 import asyncpg
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import StoreError, TimedOutError
+from hardpoint.core.errors import TimedOutError
 from hardpoint.store.driver import Completed, Completion, LeaseName, SqlWrite, WriteFailedError
 from hardpoint.store.events import WriteWasSlow
 from hardpoint.store.postgres.completions import CompletionStatements, lease_of
@@ -86,7 +86,7 @@ class PostgresWriting:
     async def _one(self, link: Link, completion: Completion) -> Completed | Exception:
         try:
             return await self._complete(link, completion)
-        except (StoreError, TimedOutError) as error:
+        except Exception as error:  # noqa: BLE001 - the others have their own answers
             return error
 
     async def _together(self, link: Link, completions: Sequence[Completion]) -> list[Completed]:
