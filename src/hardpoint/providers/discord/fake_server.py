@@ -189,7 +189,7 @@ class Guild:
 def _check_channel(channel: str) -> None:
     if channel in REFUSALS:
         raise DiscordRefusedError(*REFUSALS[channel])
-    if channel != CHANNEL:
+    if not _ID.fullmatch(channel):
         raise DiscordRefusedError(404, 10003, "Unknown Channel")
 
 

@@ -27,6 +27,7 @@ _BLOCK_CHARACTERS_MAX = 13_000
 _ANYTHING = re.compile(r".*", re.DOTALL)
 _SOMETHING = re.compile(r".+", re.DOTALL)
 _LINK = re.compile(r"https?://[^\s<>]+")
+_ID = re.compile(r"[CDG][A-Z0-9]{2,}", re.ASCII)
 _STYLES = ("bold", "italic", "code", "strike")
 _GROUPS = {"rich_text_section", "rich_text_quote", "rich_text_preformatted"}
 _SIGNS = re.compile(r"[a-z0-9_+-]{1,100}")
@@ -254,7 +255,7 @@ class Workspace:
 
 def _channel(fields: JsonFields, name: str = "channel") -> str:
     channel = fields.text(name, "must be a string", _SOMETHING)
-    if channel in REFUSALS or not channel.startswith("C0"):
+    if channel in REFUSALS or not _ID.fullmatch(channel):
         raise SlackRefusedError(REFUSALS.get(channel, "channel_not_found"))
     return channel
 
