@@ -11,11 +11,6 @@ CHANNEL = "C0GENERAL1"
 HELLO = {"channel": CHANNEL, "text": "hello"}
 
 
-def rich(*elements, kind="rich_text_section", **more):
-    group = {"type": kind, "elements": list(elements), **more}
-    return [{"type": "rich_text", "elements": [group]}]
-
-
 def asked(vendor, path, document, *, token=BOT_TOKEN):
     headers = {"content-type": "application/json"}
     if token:
@@ -28,49 +23,7 @@ def refusal(path, document, **options):
     return json.loads(asked(FakeSlack(), f"/api/{path}", document, **options).body)["error"]
 
 
-@pytest.mark.parametrize(
-    ("path", "document", "code"),
-    [
-        ("chat.postMessage", b"{", "invalid_json"),
-        ("chat.postMessage", [], "invalid_arguments"),
-        ("chat.postMessage", {"text": "a"}, "invalid_arguments"),
-        ("chat.postMessage", HELLO | {"odd": 1}, "invalid_arguments"),
-        ("chat.postMessage", HELLO | {"unfurl_links": "no"}, "invalid_arguments"),
-        ("chat.postMessage", HELLO | {"username": 5}, "invalid_arguments"),
-        ("chat.postMessage", {"channel": CHANNEL}, "no_text"),
-        ("chat.postMessage", HELLO | {"channel": "#general"}, "channel_not_found"),
-        ("chat.postMessage", HELLO | {"channel": "C0ARCHIVED"}, "is_archived"),
-        ("chat.postMessage", HELLO | {"text": "x" * 40_001}, "msg_too_long"),
-        ("chat.postMessage", HELLO | {"thread_ts": "1.5"}, "thread_not_found"),
-        ("chat.postMessage", HELLO | {"metadata": {"event_type": "a"}}, "invalid_metadata_format"),
-        ("chat.postMessage", HELLO | {"blocks": [{"type": "section"}]}, "invalid_blocks"),
-        (
-            "chat.postMessage",
-            HELLO | {"blocks": rich({"type": "text", "text": "x" * 13_001})},
-            "msg_blocks_too_long",
-        ),
-        (
-            "chat.postMessage",
-            HELLO | {"blocks": rich({"type": "text", "text": "x", "style": {"big": True}})},
-            "invalid_arguments",
-        ),
-        (
-            "chat.postMessage",
-            HELLO | {"blocks": rich({"type": "link", "text": "x", "url": "javascript:x"})},
-            "invalid_arguments",
-        ),
-        (
-            "chat.postMessage",
-            HELLO | {"blocks": rich(kind="rich_text_list", style="dots")},
-            "invalid_blocks",
-        ),
-        ("chat.update", {"channel": CHANNEL, "ts": "1.5", "text": "a"}, "message_not_found"),
-        ("files.getUploadURLExternal", {"filename": "a", "length": "x"}, "invalid_arguments"),
-        ("files.completeUploadExternal", {"files": [{"id": "F1"}]}, "file_not_found"),
-        ("conversations.replies", {"channel": CHANNEL, "ts": "1.5"}, "thread_not_found"),
-        ("chat.odd", {}, "unknown_method"),
-    ],
-)
+@pytest.mark.rows
 def test_what_it_does_not_take_is_named(path, document, code):
     assert refusal(path, document) == code
 
