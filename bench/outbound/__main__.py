@@ -58,10 +58,11 @@ def waited(call: Call, count: int) -> int:
     return time.process_time_ns() - began
 
 
-def measure(url: str, rounds: int, count: int) -> Times:
+def measure(url: str, rounds: int, count: int, tasks: list[str]) -> Times:
     """Micro-seconds of CPU per call in every round; the contenders of a task follow each other."""
     found: Times = {}
-    calls = {one: one.make(url) for one in sorted(CONTENDERS, key=lambda one: (one.task, one.mode))}
+    chosen = [one for one in CONTENDERS if not tasks or any(text in one.task for text in tasks)]
+    calls = {one: one.make(url) for one in sorted(chosen, key=lambda one: (one.task, one.mode))}
     with asyncio.Runner() as runner:
         for number in range(rounds + 1):
             for one, call in calls.items():
@@ -127,6 +128,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="of every contender (15, quick 4)")
     parser.add_argument("--calls", type=int, help="in a round (200, quick 50)")
     parser.add_argument("--runs", type=int, help="processes for each import (9, quick 3)")
+    parser.add_argument("--task", action="append", help="only those whose name holds this")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
     given = parser.parse_args()
@@ -135,7 +137,7 @@ def main() -> int:
     runs = given.runs or (3 if given.quick else 9)
     logging.getLogger("asyncio").disabled = True  # clients are left to the end of the process
     with vendor() as url:
-        found = measure(url, rounds, calls)
+        found = measure(url, rounds, calls, given.task or [])
     overhead, started = facade.measure(rounds), imports.measure(runs)
     lines, missed = table(found)
     more, misses = facade_table(overhead)
