@@ -191,8 +191,14 @@ def test_whoever_is_connected_or_has_to_wait_is_named(
     assert found["process 42"]["result"] == "warn"
     assert "(hands over), hardpoint 0.0.1, connected since" in found["process 42"]["detail"]
     assert "speaks version 1, and not 99" in found["process 43"]["detail"]
+    for number in range(100, 130):
+        server.server.turned_away(number, "of another age")
+    server.rank = 99  # of a later release
+    found = examine()[1]
+    assert len([one for one in found if one.startswith("process 1")]) == 20
+    assert "(?)" in found["server"]["detail"]
     clock.advance(3600)
-    assert "process 43" not in examine()[1]
+    assert not [one for one in examine()[1] if one.startswith("process")]
 
 
 HOLDER = """

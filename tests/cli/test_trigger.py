@@ -3,6 +3,8 @@ import shlex
 import socketserver
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +12,8 @@ from typing import Any, Self
 
 import pytest
 
+from hardpoint.store.guests.lines import address_of, listen
+from hardpoint.store.guests.visitor import visit
 from hardpoint.webhooks import WebhookRequest, scheme
 
 Cli = Callable[..., Any]
@@ -199,6 +203,19 @@ def test_where_no_server_is_found_an_address_can_be_given(cli: Cli, server: Any)
 
 
 def test_the_source_of_the_provider_is_the_target(cli: Cli) -> None:
+    run = cli(*PAID, "--print-curl", "--json")
+    assert run.data["curl"].endswith(" http://127.0.0.1:8000/webhooks/billing")
+
+
+def test_a_server_that_cannot_be_asked_is_looked_for_at_the_usual_address(
+    cli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardpoint.store.guests.shared.visit", partial(visit, seconds=0.05))
+    with closing(listen(address_of(config.with_name("hardpoint.db").resolve()))):
+        run = cli(*PAID, "--print-curl", "--json")
+    assert run.data["curl"].endswith(" http://127.0.0.1:8000/webhooks/billing")
+    text = config.read_text().replace("sqlite:hardpoint.db", "postgresql://shop@localhost/shop")
+    config.write_text(text)
     run = cli(*PAID, "--print-curl", "--json")
     assert run.data["curl"].endswith(" http://127.0.0.1:8000/webhooks/billing")
 

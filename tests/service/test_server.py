@@ -193,6 +193,7 @@ def test_the_command_line_finds_the_server_and_where_it_takes_webhooks(site, hub
         assert presence.owner.pid == os.getpid()
         assert presence.owner.public == site.ready.url
         assert (presence.owner.rank, presence.guests) == (Rank.SERVER, ())
+        assert await asyncio.to_thread(Hub(hub.settings).shared.broadcast_reload) == 1
 
     site(scenario)
     assert Hub(hub.settings).shared.presence() is None

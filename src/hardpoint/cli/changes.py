@@ -207,10 +207,8 @@ async def _wanted(
     shared: SharedAccess, one: Planned, views: Sequence[EventView]
 ) -> tuple[str, ...]:
     """Who is to handle it: those of the owner, who knows the application."""
-    if not views:
-        return ()
-    summary = views[0].summary
-    wanted = await shared.wanted(summary.source, summary.type)
+    found = ((view.summary.source, view.summary.type) for view in views)
+    wanted = await shared.wanted(*next(found, ("", "")))  # it may have gone meanwhile
     if one.handler is not None and wanted.known and one.handler not in wanted.known:
         known = ", ".join(wanted.known)
         raise ConfigurationError(f"handler {one.handler}", "is not known", fix=f"Known: {known}")

@@ -18,7 +18,7 @@ ProcessVerdict = tuple[str, Literal["ok", "warn", "fail"], str, str | None]
 
 RECENT_SECONDS: Final = 600.0
 """Who was turned away longer ago has found a way, or has gone."""
-_KINDS: Final = {
+_KINDS: Final[dict[int, str]] = {
     Rank.FRONT: "hands over",
     Rank.SCRIPT: "without handlers",
     Rank.WORKER: "web worker",
@@ -72,7 +72,7 @@ def _present(presence: Presence, now: float) -> Iterator[ProcessVerdict]:
 def _told(one: StoreMember) -> str:
     where = f", takes webhooks at {one.public}" if one.public else ""
     version = "an earlier release" if not one.release else f"hardpoint {one.release}"
-    return f"process {one.pid} ({_KINDS.get(Rank(one.rank), '?')}), {version}{where}"
+    return f"process {one.pid} ({_KINDS.get(one.rank, '?')}), {version}{where}"
 
 
 def _state(pid: int | None) -> str:
