@@ -1,6 +1,7 @@
 """The hub on PostgreSQL, in one process: what it takes part in, what it gives up, what it asks."""
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import Callable
@@ -11,7 +12,12 @@ import httpx2
 import pytest
 
 from hardpoint import Hub, Settings
-from hardpoint.core.errors import MisuseError, StoreUnavailableError, UnsupportedError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    MisuseError,
+    StoreUnavailableError,
+    UnsupportedError,
+)
 from hardpoint.service.server import Server
 from hardpoint.store.views import State
 from hardpoint.sync import Hub as BlockingHub
@@ -188,19 +194,22 @@ def test_a_forked_child_is_on_its_own(site: Site, shop: Shop, forked: Any) -> No
     assert asyncio.run(scene()) == 200
 
 
-def test_threads_of_a_wsgi_server_store_what_a_worker_handles(site: Site, shop: Shop) -> None:
-    other = Shop(site)
-    body, headers = signed("msg_1")
-    inbox = shop.hub.wsgi()
-    environ = {
+def environ_of(name: str) -> dict[str, Any]:
+    """A request as a WSGI server gives it."""
+    body, headers = signed(name)
+    return {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/webhooks/shop",
         "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
         **{f"HTTP_{key.decode().upper().replace('-', '_')}": v.decode() for key, v in headers},
     }
-    import io
 
-    assert inbox.answer({**environ, "wsgi.input": io.BytesIO(body)}).status == 200
+
+def test_threads_of_a_wsgi_server_store_what_a_worker_handles(site: Site, shop: Shop) -> None:
+    other = Shop(site)
+    inbox = shop.hub.wsgi()
+    assert inbox.answer(environ_of("msg_1")).status == 200
     inbox.close()
 
     async def scene() -> None:
@@ -209,6 +218,21 @@ def test_threads_of_a_wsgi_server_store_what_a_worker_handles(site: Site, shop: 
 
     asyncio.run(scene())
     assert shop.marked == []
+
+
+def test_who_receives_for_others_has_to_know_for_whom(site: Site) -> None:
+    heard: list[Any] = []
+    inbox = BlockingHub.load(site.config, listeners=[heard.append]).wsgi()
+    assert inbox.answer(environ_of("msg_1")).status == 503
+    inbox.close()
+    told = " ".join(getattr(one, "error", "") for one in heard)
+    assert "are not known to this process" in told
+
+    async def scene() -> None:
+        with pytest.raises(ConfigurationError, match="from shop import hub"):
+            await Hub.load(site.config).start(work=False)
+
+    asyncio.run(scene())
 
 
 def test_a_server_that_only_receives_says_so_and_leaves_no_file(site: Site, shop: Shop) -> None:

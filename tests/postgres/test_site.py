@@ -38,16 +38,13 @@ def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
 class Crowd:
     """The processes of a site: a server of web workers, and those that handle."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, web: str) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port: int = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}/hooks/webhooks/shop"
         self._site = site
         self._log = (site.folder / "log").open("ab")
-        self.web = self._run(
-            *("uvicorn", "shop:app", "--workers", "2", "--port", str(self.port)),
-            *("--log-level", "warning"),
-        )
+        self.web = self._run(*(part.format(port=self.port) for part in _SERVERS[web]))
         self.handling = [self.work(), self.work()]
 
     def _run(self, *command: str) -> "subprocess.Popen[bytes]":
@@ -63,10 +60,10 @@ class Crowd:
         return self._run("hardpoint", "work", "shop:hub")
 
     def web_workers(self) -> list[int]:
-        """The processes that uvicorn has started, and starts again."""
+        """The processes that the server has started, and starts again."""
         path = Path(f"/proc/{self.web.pid}/task/{self.web.pid}/children")
         children = map(int, path.read_text().split())
-        return [one for one in children if b"spawn_main" in _command(one)]
+        return [one for one in children if b"resource_tracker" not in _command(one)]
 
     def kill_one(self, choose: random.Random) -> None:
         if choose.random() < 0.5:
@@ -89,6 +86,21 @@ class Crowd:
             process.kill()
             process.wait()
         self._log.close()
+
+
+_SERVERS = {
+    "uvicorn": [
+        "uvicorn",
+        "shop:app",
+        "--workers",
+        "2",
+        "--log-level",
+        "warning",
+        "--port",
+        "{port}",
+    ],
+    "gunicorn": ["gunicorn", "pages:app", "--workers", "2", "--bind", "127.0.0.1:{port}"],
+}
 
 
 def _command(pid: int) -> bytes:
@@ -140,8 +152,14 @@ def post(port: int, path: str, body: bytes, headers: Mapping[str, str]) -> int:
 
 
 @pytest.fixture
-def crowd(site: Site) -> Generator[Crowd]:
-    made = Crowd(site)
+def web() -> str:
+    """Which server receives."""
+    return "uvicorn"
+
+
+@pytest.fixture
+def crowd(site: Site, web: str) -> Generator[Crowd]:
+    made = Crowd(site, web)
     try:
         yield made
     finally:
@@ -192,7 +210,10 @@ def test_a_site_is_operated_from_the_command_line(site: Site, crowd: Crowd) -> N
     assert {found[name]["result"] for name in ("store", "vault", "clocks", "durability")} == {"ok"}
 
 
-def test_under_kills_each_event_is_marked_exactly_once(site: Site, crowd: Crowd) -> None:
+@pytest.mark.parametrize(("web", "kills"), [("uvicorn", KILLS), ("gunicorn", KILLS // 2)])
+def test_under_kills_each_event_is_marked_exactly_once(
+    site: Site, crowd: Crowd, kills: int
+) -> None:
     choose = random.Random(13)
     vendor = Vendor(crowd.port)
     vendor.send("paid")  # it serves
@@ -206,7 +227,7 @@ def test_under_kills_each_event_is_marked_exactly_once(site: Site, crowd: Crowd)
     senders = [threading.Thread(target=deliver, args=(seed,)) for seed in range(SENDERS)]
     for sender in senders:
         sender.start()
-    for _ in range(KILLS):
+    for _ in range(kills):
         time.sleep(choose.uniform(0.4, 1.2))
         crowd.kill_one(choose)
     over.set()
@@ -218,6 +239,6 @@ def test_under_kills_each_event_is_marked_exactly_once(site: Site, crowd: Crowd)
     marked = Counter(site.beside.execute("table marked").fetchall())
     assert not [row for row, times in marked.items() if times > 1]
     kept = {number: kind.removesuffix("0") for number, kind in marked}
-    assert len(vendor.acknowledged) > KILLS
+    assert len(vendor.acknowledged) > kills
     assert kept == vendor.acknowledged
     assert set(vendor.refused) <= {503}

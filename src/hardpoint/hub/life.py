@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
-from hardpoint.core.errors import MisuseError, StoreUnavailableError
+from hardpoint.core.errors import ConfigurationError, MisuseError, StoreUnavailableError
 from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
@@ -244,6 +244,7 @@ class Life:
             if hub.settings.identity.vault is not None:
                 await hub.vault.open()
             if hub.settings.webhooks:
+                self._refuse_deaf()
                 await hub.shared.start(self)
         except StoreUnavailableError as error:
             if not wait:
@@ -253,6 +254,21 @@ class Life:
             self.waiting = error
         else:
             self.waiting = None
+
+    def _refuse_deaf(self) -> None:
+        """See that who receives for others knows for whom, where there is no owner that does.
+
+        Raises:
+            ConfigurationError: it knows no handlers, so that nobody would ever handle the events.
+        """
+        hub = self._hub
+        if not self.works and not hub.handlers and hub.settings.store.file is None:
+            raise ConfigurationError(
+                "handlers",
+                "are not known to this process, which receives for others: on PostgreSQL it has to "
+                "name who handles an event",
+                fix="Take the hub of the module with the handlers: from shop import hub",
+            )
 
     async def _wait(self) -> None:
         while self.waiting is not None:
