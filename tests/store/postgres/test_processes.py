@@ -126,6 +126,26 @@ def test_who_could_not_beat_takes_all_it_holds_for_lost(crew):
     crew(story)
 
 
+def test_what_it_took_for_lost_and_nobody_took_is_done_by_the_next(crew):
+    async def story(crew):
+        lease = await crew.desks[0].leased("evt_1")
+        kept = await crew.desks[0].leased("evt_2")
+        crew.desks[0].clock.advance(59)
+        name = (lease.event.id, lease.handler, lease.fence)
+        assert list(await crew.stores[0].renew([name])) == [name]
+        await crew.beat(0)
+        assert await crew.desks[1].claim() == []  # its attempt has time to end
+        crew.desks[0].clock.advance(20)
+        await crew.beat(0)
+        (again,) = await crew.desks[1].claim()
+        assert again.event.id == lease.event.id
+        assert await crew.desks[0].complete(lease) is Completed.REFUSED
+        assert await crew.desks[0].complete(kept) is Completed.RECORDED
+        assert await crew.desks[1].complete(again) is Completed.RECORDED
+
+    crew(story)
+
+
 def test_a_process_that_ends_gives_back_what_it_held_and_no_more(crew):
     async def story(crew):
         await crew.desks[0].accept("evt_1")

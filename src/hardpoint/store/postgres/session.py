@@ -12,7 +12,16 @@ from typing import Any, TypeVar, final
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.complaints import Complaints
-from hardpoint.store.driver import Accepted, Claim, Completed, Completion, Lease, NewEvent, Stored
+from hardpoint.store.driver import (
+    Accepted,
+    Claim,
+    Completed,
+    Completion,
+    Lease,
+    LeaseName,
+    NewEvent,
+    Stored,
+)
 from hardpoint.store.events import BatchCommitted
 from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.postgres.accepts import AcceptStatements
@@ -89,7 +98,8 @@ class PostgresSession:
         )
         self._held: set[tuple[str, str]] = set()
         """Jobs that are leased to this process, or may be."""
-        self._strays = False
+        self._strays: float | None = None
+        """From when on what is leased to this process, and it does not hold, is given back."""
         self._notice: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
         self._waking = asyncio.Lock()
@@ -191,7 +201,8 @@ class PostgresSession:
             new = isinstance(result, Accepted) and result.stored is Stored.NEW
             if event.lease and not new:
                 self._held.difference_update(_jobs([event]))
-                self._strays = self._strays or isinstance(result, StoreUnavailableError)
+                if isinstance(result, StoreUnavailableError):
+                    self._stray()
             left = left or (new and not event.lease)
         if left:
             self._announce()
@@ -250,7 +261,7 @@ class PostgresSession:
         try:
             return await self.do(held)
         except StoreUnavailableError:
-            self._strays = True
+            self._stray()
             raise
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
@@ -263,6 +274,17 @@ class PostgresSession:
         """Nothing of it is in flight."""
         await self.do(self.jobs.give_all_back, again=True)
         self._held.clear()
+
+    async def forsake(self, leases: Iterable[LeaseName]) -> None:
+        """They are taken for lost. Those that nobody has taken are given back.
+
+        Not sooner than others could take them: until then their attempts have time to end.
+        """
+        self._held.difference_update(name[:2] for name in leases)
+        self._stray(self._heartbeat.every)
+
+    def _stray(self, seconds: float = 0.0) -> None:
+        self._strays = self._clock.monotonic() + seconds
 
     @property
     def fenced(self) -> bool:
@@ -282,10 +304,12 @@ class PostgresSession:
         """Give a sign of life, and do what is done now and then."""
         await self._living.run(self._heartbeat.beat)
         await self._say()
-        if self._strays:
+        since = self._strays
+        if since is not None and self._clock.monotonic() >= since:
             held = [*self._held]
             await self.do(lambda connection: self.jobs.give_strays_back(connection, held))
-            self._strays = False
+            if self._strays == since:  # else others have come up meanwhile
+                self._strays = None
         if self._sweep is not None and self._sweep.due():
             told = await self._sweeping.run(self._sweep.run)
             if told is not None:

@@ -227,12 +227,15 @@ class PostgresStore:
 
     async def renew(self, leases: Sequence[LeaseName]) -> Sequence[LeaseName]:
         """Those of these leases that are lost, or may be taken by others before long."""
-        session = self._running().session
-        if session.fenced:
-            return leases
-        return await self._asked(
-            session.do(lambda connection: session.jobs.lost(connection, leases), again=True)
-        )
+        opened = self._running()
+        session, lost = opened.session, leases
+        if not session.fenced:
+            lost = await self._asked(
+                session.do(lambda connection: session.jobs.lost(connection, leases), again=True)
+            )
+        if lost:
+            opened.thread.submit(session.forsake(lost))
+        return lost
 
     async def release_all(self) -> None:
         """Give back every lease of this process: the jobs are due at once, no attempt counts."""
