@@ -19,7 +19,10 @@ CONTRACT = 1
 CONTRACT_CHANGES: Mapping[int, str] = {}
 """By version, what a provider that was written for the one before has to change."""
 
-PROTOCOLS: Mapping[str, str] = {"sdk": "hardpoint.calls.guarded_connection"}
+PROTOCOLS: Mapping[str, str] = {
+    "rest": "hardpoint.clients.rest",
+    "sdk": "hardpoint.calls.guarded_connection",
+}
 """What is no vendor's, but described by settings alone: where its manifest is, by its name."""
 
 _GROUP = "hardpoint.providers"
@@ -92,7 +95,7 @@ class Provider:
 
 
 def provider_names() -> tuple[str, ...]:
-    """Every provider that can be asked for, sorted."""
+    """Every vendor that can be asked for, sorted."""
     return tuple(sorted(_installed() | _built_in()))
 
 

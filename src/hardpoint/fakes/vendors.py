@@ -13,7 +13,7 @@ from inspect import signature
 import msgspec
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.messages import App
 
@@ -69,7 +69,8 @@ def fake(name: str, *, optional_fields: bool = True) -> App:
         ConfigurationError: there is no such provider, none that imitates it, or one that always
             says the same.
     """
-    reference = provider(name).fake if name in provider_names() else None
+    known = name in provider_names() or name in PROTOCOLS
+    reference = provider(name).fake if known else None
     if reference is None:
         raise ConfigurationError(
             "provider", f"{name!r} has no fake", fix=f"With one: {', '.join(fake_names())}"

@@ -155,6 +155,61 @@ class SecretAddress:
         return f"{parts.scheme}://{parts.netloc}", parts.path
 
 
+@final
+class Unproven:
+    """No credentials at all: an open API, or one that is proved otherwise."""
+
+    __slots__ = ()
+
+    async def headers(self) -> Sequence[tuple[str, str]]:
+        """None."""
+        return ()
+
+    async def rejected(self, headers: Sequence[tuple[str, str]]) -> None:
+        """Nothing: there is nothing to renew."""
+
+    def permits(self, host: str) -> bool:
+        """Everywhere."""
+        return True
+
+    def secrets(self) -> Sequence[str]:
+        """None."""
+        return ()
+
+
+@final
+class HeaderKey:
+    """A key in a header of the vendor's own, `X-Api-Key: <secret>`.
+
+    Args:
+        header: its name.
+        secret: the key.
+        prefix: what stands before it, `Token `.
+    """
+
+    __slots__ = ("_header", "_prefix", "_secret")
+
+    def __init__(self, header: str, secret: Secret, prefix: str = "") -> None:
+        self._header = header
+        self._secret = secret
+        self._prefix = prefix
+
+    async def headers(self) -> Sequence[tuple[str, str]]:
+        """For one request."""
+        return ((self._header, f"{self._prefix}{_revealed(self._secret)}"),)
+
+    async def rejected(self, headers: Sequence[tuple[str, str]]) -> None:
+        """Nothing: what is configured stays as it is."""
+
+    def permits(self, host: str) -> bool:
+        """Wherever the client that it is configured for sends to."""
+        return True
+
+    def secrets(self) -> Sequence[str]:
+        """The key."""
+        return (self._secret.reveal(),)
+
+
 def bearer(credential: "Secret | Authorization") -> Authorization:
     """A token or key of one's own, or whatever else makes the headers: a vault's connection."""
     return Bearer(credential) if isinstance(credential, Secret) else credential

@@ -1,14 +1,19 @@
 """A client bound to one provider's host: its credentials go there and nowhere else."""
 
 import re
-from collections.abc import Collection, Sequence
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from time import time
 from typing import final
 from urllib.parse import quote, urlsplit
+
+from msgspec.structs import replace
 
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import checked_base_url, on_loopback
-from hardpoint.http.messages import Request, Response, Transport
+from hardpoint.http.messages import BodyStream, Request, Response, Transport
+from hardpoint.http.signing.signer import RequestSigner
 
 _TARGET = re.compile(r"/[!-\[\]-~]*", re.ASCII)  # visible ASCII without the backslash
 USER_AGENT = "hardpoint/0.1"
@@ -25,6 +30,8 @@ class ApiClient:
         authorization: makes the headers that carry the credentials.
         headers: sent with every request, such as a pinned API version.
         secret_path: the paths are credentials, and are shown nowhere.
+        signer: proves each request besides, where the provider wants that.
+        now, nonce: effects: Unix seconds, and a text that was never there before; for signatures.
 
     Raises:
         ConfigurationError: the base URL is not the provider's, or not one for these credentials.
@@ -39,6 +46,9 @@ class ApiClient:
         authorization: Authorization,
         headers: Sequence[tuple[str, str]] = (),
         secret_path: bool = False,
+        signer: RequestSigner | None = None,
+        now: Callable[[], float] = time,
+        nonce: Callable[[], str] = secrets.token_hex,
     ) -> None:
         host = urlsplit(checked_base_url(base_url, hosts)).hostname
         if not on_loopback(host) and not authorization.permits(host or ""):
@@ -51,6 +61,9 @@ class ApiClient:
         named = any(name == "user-agent" for name, _ in headers)
         self._headers = (*(() if named else (("user-agent", USER_AGENT),)), *headers)
         self._secret_path = secret_path
+        self._signer = signer
+        self._now = now
+        self._nonce = nonce
 
     async def send(
         self,
@@ -58,33 +71,91 @@ class ApiClient:
         target: str,
         *,
         headers: Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
+        body: bytes | BodyStream = b"",
         timeout: float | None = None,  # noqa: ASYNC109 - passed on, in place of the transport's own
+        again: bool = False,
     ) -> Response:
         """Send one request to a path, with its query if it has one; see `Transport.send`.
 
-        Credentials that a 401 refuses are not tried again: that is for the caller to decide.
+        Args:
+            method: `POST`.
+            target: path and query.
+            headers: beside the client's own.
+            body: see `Request`.
+            timeout: see `Request`.
+            again: send it once more after a 401, where there are other credentials by then: a 401
+                says that nothing was done.
         """
-        if not _TARGET.fullmatch(target) or "/../" in f"{target.partition('?')[0]}/":
-            raise InvalidRequestError(f"{target!r:.80} is not a path", field="path")
+        url, beside = self.url(target), (*self._headers, *headers)
         own = await self._authorization.headers()
         response = await self._transport.send(
-            Request(
-                method=method,
-                url=self._base + target,
-                headers=(*own, *self._headers, *headers),
-                body=body,
-                timeout=timeout,
-                secret_path=self._secret_path,
-            )
+            self._made(method, url, (*own, *beside), body, timeout)
         )
         if response.status == 401:
             await self._authorization.rejected(own)
+            if again and (renewed := await self._authorization.headers()) != own:
+                made = self._made(method, url, (*renewed, *beside), body, timeout)
+                return await self._transport.send(made)
         return response
+
+    async def prepared(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes | BodyStream = b"",
+    ) -> Request:
+        """A request that carries the credentials, for whoever sends it in another way.
+
+        Args:
+            method: `GET`.
+            url: as `url` made it, or on the same origin.
+            headers: beside the client's own.
+            body: see `Request`.
+        """
+        own = await self._authorization.headers()
+        return self._made(method, url, (*own, *self._headers, *headers), body, None)
+
+    async def rejected(self, request: Request) -> None:
+        """A request of `prepared` was answered 401."""
+        await self._authorization.rejected(request.headers)
+
+    def url(self, target: str) -> str:
+        """The address of a path with its query.
+
+        Raises:
+            InvalidRequestError: it is none, or leads out of where the paths of this client are.
+        """
+        if not _TARGET.fullmatch(target) or "/../" in f"{target.partition('?')[0]}/":
+            raise InvalidRequestError(f"{target!r:.80} is not a path", field="path")
+        return self._base + target
 
     def secrets(self) -> Sequence[str]:
         """What must not be shown if the provider quotes it."""
-        return self._authorization.secrets()
+        own = self._authorization.secrets()
+        return own if self._signer is None else (*own, *self._signer.secrets())
+
+    def _made(
+        self,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes | BodyStream,
+        timeout: float | None,
+    ) -> Request:
+        request = Request(
+            method=method,
+            url=url,
+            headers=headers,
+            body=body,
+            timeout=timeout,
+            secret_path=self._secret_path,
+        )
+        if self._signer is None:
+            return request
+        proof = self._signer.signed(request, now=self._now(), nonce=self._nonce)
+        return replace(request, headers=(*request.headers, *proof))
 
 
 def segment(text: str) -> str:

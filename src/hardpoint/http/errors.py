@@ -283,15 +283,19 @@ def retry_after(headers: Mapping[str, str], *, reset: str | None = None) -> floa
         return min(float(text), RETRY_AFTER_SECONDS_MAX)
     until = headers.get(reset, "") if reset and "retry-after" not in headers else ""
     try:
-        then = float(until) if until.isdecimal() and until.isascii() else _unix(text)
-        seconds = then - _unix(headers.get("date", ""))
+        then = float(until) if until.isdecimal() and until.isascii() else unix_date(text)
+        seconds = then - unix_date(headers.get("date", ""))
     except (ValueError, TypeError, OverflowError):  # the last: a year with twenty digits
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
 
 
-def _unix(date: str) -> float:
-    """Unix seconds; a date without a zone is of UTC, as all are in HTTP."""
+def unix_date(date: str) -> float:
+    """Unix seconds; a date without a zone is of UTC, as all are in HTTP.
+
+    Raises:
+        ValueError, TypeError, OverflowError: it is none.
+    """
     from email.utils import parsedate_to_datetime  # 10 ms, and few answers hold a date
 
     moment = parsedate_to_datetime(date)

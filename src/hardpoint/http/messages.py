@@ -42,7 +42,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         method: `POST`.
         url: absolute.
-        headers: in order; `host` and `content-length` are the transport's to add.
+        headers: in order; `host` and `content-length` are the transport's to add. One that says
+            `accept-encoding` gets its answer encoded as it came; else no encoded one is taken.
         body: the bytes, or where they come from; each piece of those has `timeout` as well.
         timeout: seconds this request may wait for each step, if less than the transport's own.
         address: an IP address to connect to, or several to try in turn, in place of whatever the
@@ -86,6 +87,11 @@ class Headers(Mapping[str, str]):
     def of(cls, headers: Mapping[str, str]) -> "Headers":
         """The same from a mapping."""
         return cls([(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()])
+
+    @property
+    def pairs(self) -> Sequence[tuple[bytes, bytes]]:
+        """As they came, in order."""
+        return self._pairs
 
     def all(self, name: str) -> Sequence[str]:
         """Every value of a header, in order; none when it is absent."""
@@ -179,7 +185,7 @@ class StreamingTransport(Transport, Protocol):
     """Takes large answers too: both shells are one."""
 
     def stream(
-        self, request: Request, *, bytes_max: int | None = None
+        self, request: Request, *, bytes_max: int | None = None, whole: float | None = None
     ) -> AbstractAsyncContextManager[StreamedResponse]:
         """Send it once, and take its answer piece by piece, within the block.
 
@@ -192,6 +198,7 @@ class StreamingTransport(Transport, Protocol):
             request: that one.
             bytes_max: the largest body taken; any without. The transport's own cap is for answers
                 that are held in memory.
+            whole: seconds for all of it, in place of what the deadline of the running call leaves.
 
         Raises:
             HardpointError: as `send` does, until the head of the answer has come; then while the

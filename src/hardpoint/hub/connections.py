@@ -28,6 +28,10 @@ QUEUE_PER_CALL = 4
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _CALLS_MOST = 100_000
 _POLICY_KEYS = {"preset", "timeout", "deadline", "failures", "recovery", "rate", "concurrency"}
+QUOTAS = RateLimit(1e7, burst=1_000_000)
+"""No limit of ours, but something to slow down where the other side tells of one of its own."""
+_RATE_HEADERS = "rate_headers"
+"""The field of a provider's settings that says how its answers tell of a limit."""
 _STATUS_URL = "status_url"
 """The field of a provider's settings that holds where it reports each status."""
 
@@ -64,8 +68,8 @@ class ConnectionPolicy:
     rate: float | None = None
     concurrency: int | None = None
 
-    def policy(self, name: str, listeners: Listeners) -> Policy:
-        """A policy of this kind, with state of its own."""
+    def policy(self, name: str, listeners: Listeners, rate: RateLimit | None = None) -> Policy:
+        """A policy of this kind, with state of its own; `rate` is where none is set."""
         options: dict[str, Any] = {
             "preset": self.preset,
             "deadline": self.deadline,
@@ -74,7 +78,9 @@ class ConnectionPolicy:
         if self.timeout is not None:
             options["timeout"] = self.timeout
         if self.rate is not None:
-            options["rate"] = RateLimit(self.rate)
+            rate = RateLimit(self.rate)
+        if rate is not None:
+            options["rate"] = rate
         if self.concurrency is not None:
             options["bulkhead"] = Bulkhead(
                 self.concurrency, queue=self.concurrency * QUEUE_PER_CALL
@@ -111,6 +117,12 @@ class ConnectionSettings:
         """
         self.policy.policy(f"connections.{self.name}.policy", Listeners())
         self.build(status_url=status_url, vault=_unopened if vault else None)
+
+    def guarded(self, listeners: Listeners) -> Policy:
+        """What its calls run under, with state of its own."""
+        told = any(one.name == _RATE_HEADERS for one in fields(_settings_class(self.provider)))
+        heeds = told and self.options.get(_RATE_HEADERS) != "none"
+        return self.policy.policy(self.name, listeners, QUOTAS if heeds else None)
 
     def build(
         self,
@@ -221,15 +233,33 @@ def _value(table: TomlTable, key: str, hint: Any, folder: Path) -> Any:
         if Authorization in kinds and table.get(key, str).startswith(_VAULT):
             return VaultKey(table.get(key, str).removeprefix(_VAULT))
         hint = next(one for one in kinds if one is not NoneType)
-    if hint is Secret:
-        return table.secret(key, folder)
-    if hint is float:
-        return table.seconds(key, None)
-    if hint is Path:
-        return folder / table.get(key, str)
-    if hint is int:
-        return table.count(key, None)
-    return table.get(key, hint)
+    if get_origin(hint) is Mapping:
+        return _mapping(table, key, get_args(hint)[1])
+    read = _READ.get(get_origin(hint) or hint)
+    return table.get(key, hint) if read is None else read(table, key, folder)
+
+
+_READ: dict[Any, Callable[[TomlTable, str, Path], Any]] = {
+    tuple: lambda table, key, _: _texts(table, key),
+    Secret: lambda table, key, folder: table.secret(key, folder),
+    float: lambda table, key, _: table.seconds(key, None),
+    Path: lambda table, key, folder: folder / table.get(key, str),
+    int: lambda table, key, _: table.count(key, None),
+}
+
+
+def _mapping(table: TomlTable, key: str, kind: Any) -> dict[str, Any]:
+    """A table of its own, of texts unless anything will do."""
+    inner = table.table(key, None)
+    names = table.names(key)
+    return inner.written(names) if kind is Any else {name: inner.get(name, str) for name in names}
+
+
+def _texts(table: TomlTable, key: str) -> tuple[str, ...]:
+    found = table.get(key, list[Any])
+    if not all(isinstance(one, str) for one in found):
+        table.refuse(key, "holds something that is no text", 'Write ["a.example"]')
+    return tuple(found)
 
 
 def _policy(table: TomlTable) -> ConnectionPolicy:

@@ -25,6 +25,7 @@ from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async
+from hardpoint.http.wire.trust import Trust
 from hardpoint.hub.composition import BaseHub
 from hardpoint.hub.events import ConfigurationLoaded, SourceUnsigned
 from hardpoint.hub.life import Life
@@ -354,5 +355,5 @@ class _AsyncShell:
     blocking = False
     runtime = AsyncRuntime()
 
-    def transport(self, limits: Limits) -> AsyncTransport:
-        return AsyncTransport(limits)
+    def transport(self, limits: Limits, trust: Trust | None) -> AsyncTransport:
+        return AsyncTransport(limits, tls=trust)

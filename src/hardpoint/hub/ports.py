@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from hardpoint.calls.connection import Connection
@@ -10,9 +11,10 @@ from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
-from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
+from hardpoint.http.wire.trust import Trust
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.events import ConnectionLost
 from hardpoint.hub.settings import Settings
@@ -22,6 +24,7 @@ from hardpoint.store.journal import Journal
 
 if TYPE_CHECKING:
     from hardpoint.chat.api import ChatNotifier
+    from hardpoint.clients.rest.api import RestClient
     from hardpoint.email.api import EmailSender
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
@@ -33,6 +36,7 @@ PORTS: Final = {
     "email": "hardpoint.email.api:EmailSender",
     "storage": "hardpoint.storage.api:ObjectStore",
     "chat": "hardpoint.chat.api:ChatNotifier",
+    "rest": "hardpoint.clients.rest.api:RestClient",
 }
 """Each port, and the portable type that users hold; `CallsOut` has a method for it."""
 
@@ -58,7 +62,7 @@ class Shell(Protocol):
         """For connections."""
         ...
 
-    def transport(self, limits: Limits) -> Any:
+    def transport(self, limits: Limits, trust: Trust | None) -> Any:
         """A `Transport`, with a `close` of its own."""
         ...
 
@@ -179,7 +183,7 @@ class Ports:
         with self._building:
             found = self._given.get(name) or self._policies.get(name)
             if found is None:
-                found = self._policies[name] = settings.policy.policy(name, self._listeners)
+                found = self._policies[name] = settings.guarded(self._listeners)
             return found
 
     def open_circuits(self) -> list[str]:
@@ -242,7 +246,10 @@ class Ports:
         if shells is not None:
             return load(shells[self._shell.blocking])(own)
         step = self.policy(settings.name).settings.timeout or STEP_SECONDS
-        transport = self._shell.transport(Limits(timeout=step))
+        limits = Limits(timeout=step)
+        if (most := getattr(own, "body_bytes_max", None)) is not None:
+            limits = replace(limits, body_bytes_max=most)
+        transport = self._shell.transport(limits, getattr(own, "trust", None))
         self._transports[port, settings.name] = transport
         return transport
 
@@ -292,6 +299,10 @@ class CallsOut:
         """Posts to a chat through a connection; see `payments` for its name."""
         return self._ports.get("chat", connection)
 
+    def rest(self, connection: str) -> "RestClient":
+        """Calls any API through a connection with `provider = "rest"`."""
+        return self._ports.get("rest", connection)
+
 
 def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:
     names = ", ".join(sorted(known)) or "none"
@@ -309,7 +320,8 @@ def _without(asked: tuple[str, str], new: Mapping[str, ConnectionSettings]) -> b
 def _driver_reference(port: str, settings: ConnectionSettings) -> str:
     found = provider(settings.provider).ports.get(port)
     if found is None:
-        able = [name for name in provider_names() if port in provider(name).ports]
+        names = (*PROTOCOLS, *provider_names())
+        able = [name for name in names if port in provider(name).ports]
         raise ConfigurationError(
             f"connections.{settings.name}.provider",
             f"{settings.provider} has no {port}",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, final
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,13 @@ class AsyncRuntime:
     ) -> _Result:
         """Give what the policy makes of the attempts."""
         return await policy.call(attempt)
+
+    def open(
+        self, policy: Caller, opening: Callable[[], AbstractAsyncContextManager[_Result]]
+    ) -> AbstractAsyncContextManager[_Result]:
+        """Openings under the policy, whose room is held until the block ends."""
+        guarded = getattr(policy, "open_stream", None)  # what is no policy of ours guards nothing
+        return opening() if guarded is None else guarded(opening)
 
     async def work(self, function: Callable[[], _Result]) -> _Result:
         """Do it in a thread. When the caller is cancelled it still runs to its end there."""

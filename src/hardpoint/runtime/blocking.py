@@ -5,8 +5,9 @@ A coroutine whose every effect returns without suspending runs to its end within
 
 from asyncio import _get_running_loop  # the public twin raises where no loop runs: ten times slower
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import suppress
-from typing import Any, TypeVar, cast, final
+from contextlib import AbstractAsyncContextManager, suppress
+from types import TracebackType
+from typing import Any, Generic, TypeVar, cast, final
 
 from hardpoint.core.errors import MisuseError
 from hardpoint.runtime.effects import Caller
@@ -70,6 +71,40 @@ class BlockingRuntime:
 
         return policy.call(once)
 
+    def open(
+        self, policy: Caller, opening: Callable[[], AbstractAsyncContextManager[_Result]]
+    ) -> AbstractAsyncContextManager[_Result]:
+        """Openings under the policy; its room is held while one is made, not while it lasts."""
+        return _Opening(policy, opening)
+
     async def work(self, function: Callable[[], _Result]) -> _Result:
         """Do it here."""
         return function()
+
+
+@final
+class _Opening(AbstractAsyncContextManager[_Result], Generic[_Result]):
+    def __init__(
+        self, policy: Caller, opening: Callable[[], AbstractAsyncContextManager[_Result]]
+    ) -> None:
+        self._policy = policy
+        self._opening = opening
+        self._opened: AbstractAsyncContextManager[_Result] | None = None
+
+    async def __aenter__(self) -> _Result:
+        def once() -> _Result:
+            manager = self._opening()
+            entered = step(cast("Coroutine[Any, Any, _Result]", manager.__aenter__()))
+            self._opened = manager
+            return entered
+
+        return self._policy.call(once)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._opened is not None:
+            await self._opened.__aexit__(kind, error, trace)

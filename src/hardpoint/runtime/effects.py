@@ -4,6 +4,7 @@ And how attempts are run: awaited or stepped.
 """
 
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeVar
 
 from hardpoint.core.effects import Ids, Random
@@ -32,6 +33,12 @@ class Runtime(Protocol):
         self, policy: Caller, attempt: Callable[[], Coroutine[Any, Any, _Result]]
     ) -> _Result:
         """What the policy makes of the attempts."""
+        ...
+
+    def open(
+        self, policy: Caller, opening: Callable[[], AbstractAsyncContextManager[_Result]]
+    ) -> AbstractAsyncContextManager[_Result]:
+        """What the policy makes of openings: what the one that succeeds gives, until its end."""
         ...
 
     async def work(self, function: Callable[[], _Result]) -> _Result:

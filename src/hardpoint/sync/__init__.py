@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from hardpoint.sync.email import EmailSender as EmailSender
     from hardpoint.sync.hub import Hub as Hub
     from hardpoint.sync.payments import PaymentGateway as PaymentGateway
+    from hardpoint.sync.rest import RestClient as RestClient
+    from hardpoint.sync.rest import RestPages as RestPages
+    from hardpoint.sync.rest import RestStream as RestStream
     from hardpoint.sync.sms import SmsSender as SmsSender
     from hardpoint.sync.storage import ObjectStore as ObjectStore
     from hardpoint.sync.vault import Vault as Vault
@@ -24,6 +27,7 @@ else:
             "hardpoint.sync.email": ("EmailSender",),
             "hardpoint.sync.hub": ("Hub",),
             "hardpoint.sync.payments": ("PaymentGateway",),
+            "hardpoint.sync.rest": ("RestClient", "RestPages", "RestStream"),
             "hardpoint.sync.sms": ("SmsSender",),
             "hardpoint.sync.storage": ("ObjectStore",),
             "hardpoint.sync.vault": ("Vault",),

@@ -21,6 +21,7 @@ from hardpoint.core.forks import MadeOnce
 from hardpoint.http.auth import Authorization
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.limits import Limits
+from hardpoint.http.wire.trust import Trust
 from hardpoint.hub.composition import BaseHub
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
@@ -168,5 +169,5 @@ class _BlockingShell:
     blocking = True
     runtime = BlockingRuntime()
 
-    def transport(self, limits: Limits) -> BlockingTransport:
-        return BlockingTransport(limits)
+    def transport(self, limits: Limits, trust: Trust | None) -> BlockingTransport:
+        return BlockingTransport(limits, tls=trust)

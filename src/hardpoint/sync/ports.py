@@ -5,6 +5,7 @@ from hardpoint.hub.ports import Ports
 
 if TYPE_CHECKING:
     from hardpoint.sync.chat import ChatNotifier
+    from hardpoint.sync.rest import RestClient
     from hardpoint.sync.email import EmailSender
     from hardpoint.sync.payments import PaymentGateway
     from hardpoint.sync.sms import SmsSender
@@ -47,3 +48,8 @@ class CallsOut:
         """Posts to a chat through a connection; see `payments` for its name."""
         from hardpoint.sync.chat import ChatNotifier
         return ChatNotifier(self._ports.get('chat', connection))
+
+    def rest(self, connection: str) -> 'RestClient':
+        """Calls any API through a connection with `provider = "rest"`."""
+        from hardpoint.sync.rest import RestClient
+        return RestClient(self._ports.get('rest', connection))

@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 from time import time
 from typing import Any, final, get_args, get_type_hints
 
-from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.faults import Faults
 from hardpoint.fakes.messages import App
@@ -158,7 +158,8 @@ def _secret(text: str) -> Secret:
 
 
 def _imitated(owner: str) -> bool:
-    return owner in provider_names() and provider(owner).fake is not None
+    known = owner in provider_names() or owner in PROTOCOLS
+    return known and provider(owner).fake is not None
 
 
 def _end(app: App) -> None:

@@ -100,8 +100,10 @@ class WireExchange(Generic[_Line]):
         self.begun = monotonic()
         self.request = request
         self.bounds = limits.bounds(request.timeout, remaining)
-        self.out = outgoing(request)
-        self.answer = Incoming(limits, bodiless=self.out.bodiless, streamed=streamed, most=most)
+        out = self.out = outgoing(request)
+        self.answer = Incoming(
+            limits, bodiless=out.bodiless, encoded=out.encoded, streamed=streamed, most=most
+        )
         self.line: _Line | None = None
         self.waiter: Any = None
         self.in_time = True

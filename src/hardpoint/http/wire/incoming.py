@@ -45,6 +45,7 @@ class Incoming:
     Args:
         limits: of the transport.
         bodiless: whether it ends with its head.
+        encoded: whether it may be compressed; it stays so.
         streamed: whether its body is taken piece by piece.
         most: bytes of a streamed body, if they are bounded.
 
@@ -61,6 +62,7 @@ class Incoming:
         "_around",
         "_bodiless",
         "_chunked",
+        "_encoded",
         "_first",
         "_framed",
         "_headed",
@@ -83,12 +85,19 @@ class Incoming:
     )
 
     def __init__(
-        self, limits: Limits, *, bodiless: bool, streamed: bool = False, most: int | None = None
+        self,
+        limits: Limits,
+        *,
+        bodiless: bool,
+        encoded: bool = False,
+        streamed: bool = False,
+        most: int | None = None,
     ) -> None:
         self._limits = limits
         self._streamed = streamed
         self._most = most if streamed else limits.body_bytes_max
         self._bodiless = bodiless
+        self._encoded = encoded
         self._parser = HttpResponseParser(self)
         self._pairs: list[tuple[bytes, bytes]] = []
         self._rose: BaseException | None = None
@@ -325,7 +334,7 @@ class Incoming:
             elif lower == b"transfer-encoding":
                 encodings.append(value.strip().lower())
             elif value.strip().lower() not in _PLAIN:
-                self.refused = None if self._limits.cut else "is encoded"
+                self.refused = None if self._encoded or self._limits.cut else "is encoded"
         if encodings:
             self._chunked = True
             if encodings != _CHUNKED or self._parser.get_http_version() != "1.1":

@@ -62,6 +62,7 @@ class Outgoing(NamedTuple):
         body: the bytes of a large body; none of a small one.
         stream: where the body comes from instead.
         bodiless: whether its answer ends with its head.
+        encoded: whether it says itself how its answer may be encoded, and takes it so.
     """
 
     origin: Origin
@@ -71,6 +72,7 @@ class Outgoing(NamedTuple):
     body: bytes
     stream: BodyStream | None
     bodiless: bool
+    encoded: bool = False
 
 
 def outgoing(request: Request) -> Outgoing:
@@ -108,7 +110,7 @@ def outgoing(request: Request) -> Outgoing:
     elif size <= JOINED_BYTES_MAX:
         head, body = head + body, b""
     key = (origin.key, addresses)
-    return Outgoing(origin, key, addresses, head, body, stream, method == "HEAD")
+    return Outgoing(origin, key, addresses, head, body, stream, method == "HEAD", not encoding)
 
 
 def _parted(url: str) -> tuple[Origin, str]:

@@ -72,11 +72,12 @@ class WireShell(ABC, Generic[_Line]):
 
     @asynccontextmanager
     async def stream(
-        self, request: Request, *, bytes_max: int | None = None
+        self, request: Request, *, bytes_max: int | None = None, whole: float | None = None
     ) -> AsyncGenerator[StreamedResponse]:
         """Send it once and take its answer piece by piece; see `Transport.stream`."""
+        left = self._remaining() if whole is None else whole
         exchange: WireExchange[_Line] = WireExchange(
-            request, self._limits, self._remaining(), streamed=True, most=bytes_max
+            request, self._limits, left, streamed=True, most=bytes_max
         )
         pool = self._here()
         try:

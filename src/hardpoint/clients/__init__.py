@@ -1,0 +1,39 @@
+"""Clients of any third party, by configuration alone: `hub.rest("crm")` and what goes with it."""
+
+from typing import TYPE_CHECKING
+
+from hardpoint.core.public import lazily
+
+if TYPE_CHECKING:
+    from hardpoint.clients.rest.answers import RestAnswer as RestAnswer
+    from hardpoint.clients.rest.api import RestClient as RestClient
+    from hardpoint.clients.rest.api import RestPages as RestPages
+    from hardpoint.clients.rest.api import RestStream as RestStream
+    from hardpoint.clients.rest.driver import RestDriver as RestDriver
+    from hardpoint.clients.rest.paging import Paging as Paging
+    from hardpoint.clients.rest.paging import RestPage as RestPage
+    from hardpoint.clients.rest.paging import by as by
+    from hardpoint.clients.rest.paging import cursor as cursor
+    from hardpoint.clients.rest.paging import link as link
+    from hardpoint.clients.rest.paging import offset as offset
+    from hardpoint.clients.rest.paging import page as page
+    from hardpoint.clients.rest.settings import RestSettings as RestSettings
+else:
+    __getattr__, __dir__, __all__ = lazily(
+        __name__,
+        {
+            "hardpoint.clients.rest.answers": ("RestAnswer",),
+            "hardpoint.clients.rest.api": ("RestClient", "RestPages", "RestStream"),
+            "hardpoint.clients.rest.driver": ("RestDriver",),
+            "hardpoint.clients.rest.paging": (
+                "Paging",
+                "RestPage",
+                "by",
+                "cursor",
+                "link",
+                "offset",
+                "page",
+            ),
+            "hardpoint.clients.rest.settings": ("RestSettings",),
+        },
+    )

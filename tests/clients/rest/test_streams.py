@@ -1,0 +1,168 @@
+"""Large answers: opened under the policy, read in pieces, and never begun again once begun."""
+
+import gzip
+
+import pytest
+
+from hardpoint.clients.rest.driver import STREAM_SECONDS_MAX
+from hardpoint.core.errors import (
+    MisuseError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
+from hardpoint.fakes.faults import reset, status
+from hardpoint.fakes.messages import FakeReply
+from hardpoint.http.messages import BodyStream
+from hardpoint.resilience.bulkhead import Bulkhead
+from hardpoint.resilience.policy import Policy
+
+BODY = b"0123456789" * 50_000
+
+
+def read(api, stream):
+    """The whole of it, in either mode."""
+    if hasattr(stream, "__aenter__"):
+
+        async def collect():
+            async with stream as body:
+                return body.status, dict(body.headers), b"".join([one async for one in body])
+
+        return api.do(collect())
+    with stream as body:
+        return body.status, dict(body.headers), b"".join(body)
+
+
+def plain(api, body=BODY, *headers):
+    reply = FakeReply(headers=headers, body=body)
+    api.fake.on("* /export.csv", lambda request: reply)
+
+
+def test_a_large_answer_comes_in_pieces(api):
+    plain(api, BODY, ("content-type", "text/csv"))
+    status_, headers, body = read(api, api.client().stream("get", "/export.csv"))
+    assert (status_, headers["content-type"], body) == (200, "text/csv", BODY)
+
+
+@pytest.mark.parametrize("fault", [status(503), reset("headers"), status(429)])
+def test_an_opening_is_repeated_as_a_call_is(api, fault):
+    plain(api)
+    api.server.faults.next(fault)
+    assert read(api, api.client().stream("GET", "/export.csv"))[2] == BODY
+    assert api.server.requests == 2
+
+
+def test_what_acts_is_not_opened_twice(api):
+    plain(api)
+    api.server.faults.next(reset("headers"))
+    with pytest.raises(OutcomeUnknownError):
+        read(api, api.client().stream("POST", "/export.csv", json={}))
+    assert api.server.requests == 1
+
+
+def test_an_opening_that_fails_for_good_is_told(api):
+    api.server.faults.next(reset("headers"), times=3)
+    with pytest.raises(UnavailableError):
+        read(api, api.client().stream("GET", "/export.csv"))
+    assert api.server.requests == 3
+
+
+def test_a_refusal_is_told(api):
+    api.fake.on("GET /export.csv", {"message": "x" * 100_000}, status=404)
+    with pytest.raises(NotFoundError):
+        read(api, api.client().stream("GET", "/export.csv"))
+    api.fake.on("GET /export.csv", {}, status=401)
+    with pytest.raises(Exception, match="401"):
+        read(api, api.client().stream("GET", "/export.csv", bytes_max=10))
+
+
+@pytest.mark.parametrize("fault", [reset("mid_body")])
+def test_what_breaks_off_is_told_and_not_begun_again(api, fault):
+    plain(api)
+    api.server.faults.next(fault)
+    with pytest.raises(UnavailableError, match=r"broke off after \d+ bytes"):
+        read(api, api.client().stream("GET", "/export.csv"))
+    assert api.server.requests == 1
+
+
+def test_what_breaks_off_after_acting_is_in_doubt(api):
+    plain(api)
+    api.server.faults.next(reset("mid_body"))
+    with pytest.raises(OutcomeUnknownError):
+        read(api, api.client().stream("POST", "/export.csv"))
+
+
+def test_no_more_is_taken_than_was_asked_for(api):
+    plain(api)
+    with pytest.raises(UnexpectedResponseError):
+        read(api, api.client().stream("GET", "/export.csv", bytes_max=100_000))
+
+
+def test_a_compressed_stream_is_unfolded(api):
+    plain(api, gzip.compress(BODY), ("content-encoding", "gzip"))
+    assert read(api, api.client().stream("GET", "/export.csv", compressed=True))[2] == BODY
+    assert "gzip" in api.last.headers["accept-encoding"]
+    with pytest.raises(UnexpectedResponseError, match="more than 5000 bytes"):
+        read(api, api.client().stream("GET", "/export.csv", compressed=True, bytes_max=5000))
+
+
+def test_one_that_was_not_asked_for_is_refused(api):
+    plain(api, gzip.compress(BODY), ("content-encoding", "gzip"))
+    with pytest.raises(UnexpectedResponseError):
+        read(api, api.client().stream("GET", "/export.csv"))
+
+
+def test_it_is_read_within_its_block(api):
+    stream = api.client().stream("GET", "/export.csv")
+    with pytest.raises(MisuseError, match="within its block"):
+        _ = stream.status
+
+
+def test_a_body_of_pieces_is_sent_once(api):
+    async def pieces():
+        yield b"abc"
+
+    api.fake.on("PUT /files/1", {"ok": True})
+    answer = api.do(api.client().put("/files/1", content=BodyStream(3, pieces())))
+    assert (answer.status, api.last.body) == (200, b"abc")
+    api.server.faults.next(status(503))
+    error = api.fails(api.client().put, "/files/1", content=BodyStream(3, pieces()))
+    assert (type(error), api.server.requests) == (OutcomeUnknownError, 2)
+    api.server.faults.next(status(503))
+    with pytest.raises(OutcomeUnknownError):
+        read(api, api.client().stream("PUT", "/files/1", content=BodyStream(3, pieces())))
+
+
+def test_a_place_is_held_while_a_stream_is_open(api):
+    if not hasattr(api.client(), "connection"):  # the blocking one holds it while it opens
+        return
+    plain(api)
+    policy = Policy("crm", bulkhead=Bulkhead(1, queue=0), clock=api.clock)
+    crm = api.client(policy=policy)
+
+    async def two():
+        async with crm.stream("GET", "/export.csv"):
+            with pytest.raises(Exception, match="Too many"):
+                async with crm.stream("GET", "/export.csv"):
+                    pass
+        async with crm.stream("GET", "/export.csv") as body:
+            return body.status
+
+    assert api.do(two()) == 200
+
+
+def test_an_open_stream_has_an_end_all_the_same():
+    assert STREAM_SECONDS_MAX <= 24 * 3600
+
+
+def test_an_opening_waits_for_a_limit_that_is_used_up(api):
+    api.fake.on(
+        "GET /a", {}, headers=(("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "300"))
+    )
+    crm = api.client(attempts=1)
+    api.do(crm.get("/a"))
+    with pytest.raises(RateLimitedError):
+        read(api, crm.stream("GET", "/export.csv"))
+    assert api.server.requests == 1
