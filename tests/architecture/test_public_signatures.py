@@ -40,6 +40,14 @@ HANDED_ON = {
     "VaultTables",  # from the hub to its vault: a file's, or a database's
     "Work",  # from the hub to its vault, of its own way of waiting
     "WrappingKey",  # from a keyring to the vault; it holds a key in the clear
+    "PageWalk",  # from a client to the pages it gives
+    "SessionStore",
+    "StreamOpening",
+    "Signal",
+    "Timing",
+    "VaultTables",
+    "Work",  # from the hub to its vault
+    "WrappingKey",  # from a keyring to the vault
 }
 """What goes from one of our names to another, and why: nobody else makes one, or reads it."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef

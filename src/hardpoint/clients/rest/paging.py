@@ -19,7 +19,7 @@ from hardpoint.core.errors import InvalidRequestError
 
 PAGES_MAX: Final = 10_000
 
-_LINK: Final = re.compile(r"\s*<([^<>]{0,8192})>([^,<]*(?:\"[^\"]*\"[^,<]*)*)(?:,|\Z)")
+_LINK: Final = re.compile(r"\s*<([^<>]{0,8192})>([^,<\"]*(?:\"[^\"]*\"[^,<\"]*)*)(?:,|\Z)")
 _REL: Final = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 _LINKS_CHARACTERS_MAX: Final = 32 * 1024
 
