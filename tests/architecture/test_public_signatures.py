@@ -32,22 +32,16 @@ HANDED_ON = {
     "HeldCredential",  # from the vault to its flows; it holds tokens in the clear
     "Journal",  # from the hub to a connection: the store's is the only one
     "Lease",  # from the worker to a job
+    "PageWalk",  # from a client to the pages that it gives
     "Receiver",  # from the hub to what it mounts
     "Sandbox",  # from the plugin to the hub it starts
     "SessionStore",  # from the hub to its sessions: the vault's file is the only one
+    "StreamOpening",  # from a client to the stream that it gives
     "Timing",  # from the blocking hub to its vault; only tests set another
     "TurnKeeper",  # from the hub to its turns: the store's is the only one
     "VaultTables",  # from the hub to its vault: a file's, or a database's
     "Work",  # from the hub to its vault, of its own way of waiting
     "WrappingKey",  # from a keyring to the vault; it holds a key in the clear
-    "PageWalk",  # from a client to the pages it gives
-    "SessionStore",
-    "StreamOpening",
-    "Signal",
-    "Timing",
-    "VaultTables",
-    "Work",  # from the hub to its vault
-    "WrappingKey",  # from a keyring to the vault
 }
 """What goes from one of our names to another, and why: nobody else makes one, or reads it."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -199,6 +199,7 @@ def test_what_cannot_be_signed_so_is_refused(options, key):
         (pem(ec.generate_private_key(ec.SECP256R1())), "ecdsa-p384-sha384"),
         ("no base64!", "hmac-sha256"),
     ],
+    ids=["none", "another kind", "another algorithm", "another curve", "another encoding"],
 )
 def test_a_key_that_is_none_for_it_is_refused_and_not_shown(key, algorithm):
     with pytest.raises(ConfigurationError) as caught:

@@ -31,7 +31,9 @@ class _Rule(msgspec.Struct, frozen=True):
 class FakeRest:
     """An API that a test describes. What nobody has described is answered 501, and says so.
 
-    It honours `Idempotency-Key`: under one that it knows it acts no more, and answers the same.
+    In the place of a connection it is called with a bearer's key, however the API itself is proved,
+    and below no path. It honours `Idempotency-Key`: under one that it knows it acts no more, and
+    answers the same.
 
     Attributes:
         received: every request, in order.
@@ -39,7 +41,20 @@ class FakeRest:
     """
 
     name = "rest"
-    facts = VendorFacts()
+    facts = VendorFacts(
+        settings={"auth": "bearer", "key": "fake-key"},
+        instead=(
+            "authorities",
+            "certificate",
+            "certificate_key",
+            "header",
+            "prefix",
+            "session_token",
+            "signing",
+            "token_secret",
+            "user",
+        ),
+    )
 
     def __init__(self) -> None:
         self.ledger = Ledger()
