@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
@@ -150,11 +150,10 @@ def target_of(path: str, query: Query | None, secrets: Sequence[str] = ()) -> st
         return path
     pairs: list[str] = []
     for name, value in query.items() if isinstance(query, Mapping) else query:
-        values: Sequence[Any] = value if isinstance(value, (list, tuple)) else (value,)
-        for one in values:
+        for one in _values(value):
             if one is None:
                 continue
-            text = str(one).lower() if isinstance(one, bool) else one
+            text: object = str(one).lower() if isinstance(one, bool) else one
             if not isinstance(text, _SINGLE):
                 raise InvalidRequestError(
                     f"is {type(one).__name__}; write {_KINDS}", field=f"query.{name}"
@@ -167,6 +166,10 @@ def target_of(path: str, query: Query | None, secrets: Sequence[str] = ()) -> st
                 )
             pairs.append(f"{quote(str(name), safe='')}={quote(text, safe='')}")
     return f"{path}?{'&'.join(pairs)}" if pairs else path
+
+
+def _values(value: object) -> Sequence[object]:
+    return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def header_pairs(
