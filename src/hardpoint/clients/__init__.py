@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from hardpoint.clients.rest.paging import link as link
     from hardpoint.clients.rest.paging import offset as offset
     from hardpoint.clients.rest.paging import page as page
+    from hardpoint.clients.rest.requests import RestRequest as RestRequest
     from hardpoint.clients.rest.settings import RestSettings as RestSettings
+    from hardpoint.http.quotas import QuotaNews as QuotaNews
 else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
@@ -34,6 +36,8 @@ else:
                 "offset",
                 "page",
             ),
+            "hardpoint.clients.rest.requests": ("RestRequest",),
             "hardpoint.clients.rest.settings": ("RestSettings",),
+            "hardpoint.http.quotas": ("QuotaNews",),
         },
     )

@@ -13,7 +13,7 @@ from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import checked_base_url, on_loopback
 from hardpoint.http.messages import BodyStream, Request, Response, Transport
-from hardpoint.http.signing.signer import RequestSigner
+from hardpoint.http.signing.signer import RequestProof
 
 _TARGET = re.compile(r"/[!-\[\]-~]*", re.ASCII)  # visible ASCII without the backslash
 USER_AGENT = "hardpoint/0.1"
@@ -46,7 +46,7 @@ class ApiClient:
         authorization: Authorization,
         headers: Sequence[tuple[str, str]] = (),
         secret_path: bool = False,
-        signer: RequestSigner | None = None,
+        signer: RequestProof | None = None,
         now: Callable[[], float] = time,
         nonce: Callable[[], str] = secrets.token_hex,
     ) -> None:

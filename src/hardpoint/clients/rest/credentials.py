@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization, HeaderKey, Unproven, basic, bearer
-from hardpoint.http.signing.signer import RequestSigner, checked_header
+from hardpoint.http.signing.signer import RequestProof, checked_header
 
 if TYPE_CHECKING:
     from hardpoint.clients.rest.settings import RestSettings
 
-Credentials = tuple[Authorization, RequestSigner | None]
+Credentials = tuple[Authorization, RequestProof | None]
 """What carries them, and what signs each request besides."""
 
 _Made = TypeVar("_Made")

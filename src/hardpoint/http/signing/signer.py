@@ -14,7 +14,7 @@ HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", re.ASCII)
 KEY_ENCODINGS: Final = ("text", "hex", "base64")
 
 
-class RequestSigner(Protocol):
+class RequestProof(Protocol):
     """Signs requests; secrets are read at each use, so that they can rotate."""
 
     def signed(
