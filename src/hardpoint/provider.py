@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from hardpoint.http.messages import Transport as Transport
     from hardpoint.http.redaction import redacted as redacted
     from hardpoint.http.redaction import redacted_url as redacted_url
+    from hardpoint.http.signing.signer import RequestProof as RequestProof
     from hardpoint.http.sigv4 import SIGV4 as SIGV4
     from hardpoint.http.sigv4 import UNSIGNED_PAYLOAD as UNSIGNED_PAYLOAD
     from hardpoint.http.sigv4 import SigV4Signer as SigV4Signer
@@ -249,6 +250,7 @@ else:
                 "Transport",
             ),
             "hardpoint.http.redaction": ("redacted", "redacted_url"),
+            "hardpoint.http.signing.signer": ("RequestProof",),
             "hardpoint.http.sigv4": ("SIGV4", "SigV4Signer", "UNSIGNED_PAYLOAD"),
             "hardpoint.http.wire.trust": ("Trust",),
             "hardpoint.http.xml_api": (
