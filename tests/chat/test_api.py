@@ -3,10 +3,10 @@
 import pytest
 
 from hardpoint.calls.connection import Connection
-from hardpoint.chat import ChatNotifier, MemoryChat
+from hardpoint.chat import ChatNotifier, MemoryChat, Reaction
 from hardpoint.chat.types import Post, PostPage
 from hardpoint.core.capabilities import Capabilities, Idempotency
-from hardpoint.core.errors import InvalidRequestError, UnsupportedError
+from hardpoint.core.errors import InvalidRequestError, NotFoundError, UnsupportedError
 from hardpoint.runtime.blocking import BlockingRuntime, run
 
 
@@ -29,7 +29,13 @@ def test_an_answer_goes_where_its_thread_is():
     chat = port(driver)
     first = run(chat.post("first", channel="other"))
     run(chat.post("second", thread=first.id))
-    assert [one.channel for one in driver.messages.values()] == ["other", "other"]
+    run(chat.post("third", channel="other", thread=first.id))
+    assert [one.channel for one in driver.messages.values()] == ["other"] * 3
+
+
+def test_nothing_stands_below_what_is_not_there():
+    with pytest.raises(NotFoundError):
+        run(port(MemoryChat()).react("ops:general~m1", Reaction.DONE))
 
 
 def test_a_channel_is_needed_where_the_connection_has_none():

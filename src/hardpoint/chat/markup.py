@@ -7,7 +7,7 @@ more than text; each vendor's adapter writes it in the vendor's own way.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -191,8 +191,8 @@ def _inline(parts: Iterable[object], field: str) -> tuple[Inline, ...]:
         expect(one, (str, Span, Hyperlink, Mention), field, _WANTED)
         if isinstance(one, str):
             made += [Span(text=one)] if one else []
-        elif isinstance(one, Span | Hyperlink | Mention):
-            made.append(one)
+        else:
+            made.append(cast("Inline", one))
     return tuple(made)
 
 

@@ -1,12 +1,11 @@
 """What goes over the wire, and what is made of it; the rest is the conformance suite's."""
 
-import asyncio
 from urllib.parse import parse_qsl
 
 import pytest
 
 from hardpoint.calls.connection import Connection
-from hardpoint.chat import ChatNotifier, Reaction, bold, mention
+from hardpoint.chat import ChatNotifier, Reaction, mention
 from hardpoint.chat.markup import checked_text
 from hardpoint.chat.types import NewFile, NewPost
 from hardpoint.core.errors import (
@@ -125,6 +124,9 @@ FILE = NewFile(key="k", name="a.txt", content=b"abc")
     ],
 )
 def test_a_file_goes_to_slack_alone(scripted, url):
+    assert SlackChat(None, Slack(bot_token=Secret.value("xoxb-1")))._uploads == {
+        ("https", "files.slack.com")
+    }
     scripted.vendor.reply = FakeReply.json({"ok": True, "upload_url": url, "file_id": "F1"})
     with pytest.raises(UnexpectedResponseError, match="not Slack's") as caught:
         scripted.do(scripted.driver().upload(FILE, idempotency_key="k"))
@@ -206,21 +208,3 @@ def test_a_post_in_doubt_is_looked_for_and_not_posted_again(tmp_path, monkeypatc
             assert found.id == again.id == f"ops:C0GENERAL1~{found.id.rpartition('~')[2]}"
             hub.chat(found.id).react(found.id, Reaction.DONE)
             assert server.ledger.count("message") == 1
-
-
-def test_the_same_through_the_asynchronous_hub(tmp_path, monkeypatch):
-    from hardpoint import Hub
-
-    monkeypatch.setenv("HP_SLACK", BOT_TOKEN)
-    path = tmp_path / "hardpoint.toml"
-
-    async def scenario(url):
-        path.write_text(CONFIGURATION.format(url=url))
-        hub = Hub.load(path)
-        post = await hub.chat("ops").post(["late: ", bold("*now*")])
-        await hub.chat("ops").edit(post.id, "done")
-        await hub.stop()
-
-    with FakeServer(FakeSlack()) as server:
-        asyncio.run(scenario(server.url))
-        assert [one.text for one in server.app.workspace.messages] == ["done"]

@@ -91,16 +91,15 @@ class DiscordWebhooks(PublicKeyScheme):
             one = open_envelope(_envelope, request.body)
             if (reply := _handshake(one)) is not None:
                 return Verified(reply=reply, key=key, signed_at=signed_at)
-            events = (_told(one),)
+            events = self.events(request, one)
         except Unreadable as problem:
             return Verified(malformed=str(problem), key=key, signed_at=signed_at)
         heard = _HEARD if one.event is not None else _DEFERRED[one.type]
         return Verified(events=events, key=key, signed_at=signed_at, heard=heard)
 
     def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
-        """The one event; none in a PING."""
-        one = open_envelope(_envelope, request.body)
-        return () if _handshake(one) is not None else (_told(one),)
+        """The one event, of an envelope that `verify` has read."""
+        return (_told(found),)
 
     def clue(self, request: WebhookRequest) -> str | None:
         """What is mistaken most often, and what is no mistake."""
@@ -114,10 +113,7 @@ class DiscordWebhooks(PublicKeyScheme):
         if digits != text:
             private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(digits))
             return Ed25519Key(private.public_key(), private)
-        try:
-            return Ed25519Key(Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)))
-        except ValueError:
-            return Unfit("is no key", _FIX)
+        return Ed25519Key(Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)))
 
 
 def _handshake(one: _Envelope) -> Reply | None:

@@ -97,12 +97,12 @@ class SlackWebhooks(HmacScheme):
         if isinstance(read, Reply):
             return Verified(reply=read, key=key, signed_at=signed_at)
         heard = None if request.body.startswith(b"{") else _HEARD
-        return Verified(events=(read,), key=key, signed_at=signed_at, heard=heard)
+        events = self.events(request, read)
+        return Verified(events=events, key=key, signed_at=signed_at, heard=heard)
 
     def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
-        """The one event; none in a challenge."""
-        read = _read(request.body)
-        return () if isinstance(read, Reply) else (read,)
+        """The one event, which `verify` has read."""
+        return (found,)
 
     def clue(self, request: WebhookRequest) -> str | None:
         """What is mistaken most often."""
