@@ -468,6 +468,20 @@ def test_a_handshake_is_answered_as_the_vendor_wants_and_nothing_is_stored(rig):
     assert events(one) == []
 
 
+@pytest.mark.parametrize("ids", [("e1",), ("e1", "e2")])
+def test_an_event_is_answered_as_the_vendor_wants_once_it_is_stored(rig, ids):
+    found = tuple(Notification(id=one, type="paid") for one in ids)
+    one = scripted(rig, Verified(events=found, heard=Reply(status=204)))
+
+    async def scenario():
+        return await one.submit("custom", [], b"{}"), await one.submit("custom", [], b"x" * 101)
+
+    stored, too_large = one.play(scenario)
+    assert (stored.status, stored.headers, stored.body) == (204, (), b"")
+    assert too_large is TOO_LARGE
+    assert {event.vendor_id for event in events(one)} == set(ids)
+
+
 def batch(*ids):
     return Verified(events=tuple(Notification(id=one, type="paid") for one in ids))
 
