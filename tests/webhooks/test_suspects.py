@@ -287,3 +287,17 @@ def test_a_suspect_whose_time_is_up_holds_a_place_of_its_lane_from_then_on():
         assert (lane.held, suspects.hush) == (1, False)
 
     asyncio.run(scenario())
+
+
+def test_beside_one_that_is_given_up_unrun_everything_may_start():
+    async def scenario(lease, alone):
+        async def claim_suspect(_):
+            return lease
+
+        store = SimpleNamespace(claim_suspect=claim_suspect)
+        suspects = Suspects(store, None, None, clock=ManualClock(), crash_limit=3)
+        await suspects.claim(["handler"])
+        assert suspects.alone is (lease if alone else None)
+
+    for crashes, alone in {0: False, 1: True, 2: True, 3: False, 4: False}.items():
+        asyncio.run(scenario(SimpleNamespace(crashes=crashes), alone))
