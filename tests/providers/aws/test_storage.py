@@ -122,6 +122,11 @@ def test_a_replacement_does_not_trip_over_itself(server, store):
     assert store().head("a").etag == second.etag
 
 
+def test_what_is_not_there_is_no_version_to_replace(store):
+    with pytest.raises(PreconditionFailedError):
+        store().put("a", b"second", if_match='"e"')
+
+
 def test_two_that_claim_a_key_with_the_same_bytes_do_not_both_have_it(server, store):
     store().put("lock", b"", if_absent=True)
     server.faults.next(status(500), on="PUT *")
