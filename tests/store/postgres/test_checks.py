@@ -14,7 +14,7 @@ WELL = {
     "processes": [{"host": "web1", "pid": 7}],
     "abandoned": [{"jobs": 0}],
     "clock": [{"now": ManualClock().now()}],
-    "durable": [{"synced": True, "whole": True}],
+    "durable": [{"synced": True, "whole": True, "standby": False}],
     "snapshot": [],
     "bloat": [],
     "role": [{"name": "shop", "super": False, "more": False}],
@@ -66,10 +66,19 @@ def test_where_all_is_well_it_is_said_of_each():
         ({"processes": []}, "processes", "warn", "nobody receives or handles"),
         ({"abandoned": [{"jobs": 3}]}, "leases", "warn", "3 job"),
         ({"clock": [{"now": 0.0}]}, "clocks", "warn", "differ by"),
-        ({"durable": [{"synced": False, "whole": True}]}, "durability", "fail", "fsync = off"),
         (
-            {"durable": [{"synced": False, "whole": False}]},
+            {"durable": [{"synced": False, "whole": True, "standby": False}]},
+            "durability",
+            "fail",
+            "fsync = off",
+        ),
+        (
+            {"durable": [{"synced": False, "whole": False, "standby": False}]},
             *("durability", "fail", "fsync = off and full_page_writes = off"),
+        ),
+        (
+            {"durable": [{"synced": True, "whole": True, "standby": True}]},
+            *("durability", "fail", "takes no writes"),
         ),
         (
             {"snapshot": [{"pid": 9, "name": "report", "seconds": 601.0}]},

@@ -74,6 +74,13 @@ def _clock(row: Callable[[str], _Row], clock: Clock) -> StoreFinding:
 
 
 def _durable(found: _Row) -> StoreFinding:
+    if found["standby"]:
+        return StoreFinding(
+            check="durability",
+            result="fail",
+            detail="the server is a standby, which takes no writes: nothing can be received",
+            fix="name the primary in store.url, or promote this server",
+        )
     missing = [name for name, key in _DURABLE.items() if not found[key]]
     if not missing:
         return StoreFinding(check="durability", detail="what is committed is on the disk")

@@ -197,5 +197,6 @@ async def call_off(connection: Any) -> None:
 
 def unavailable(error: BaseException) -> StoreUnavailableError:
     """What callers are told of a database that cannot be reached."""
-    told = str(error) or type(error).__name__
+    late = isinstance(error, TimeoutError)
+    told = "it gave no answer in time" if late else str(error) or type(error).__name__
     return StoreUnavailableError(f"the database cannot be used now: {told}")

@@ -2,7 +2,10 @@
 select extract(epoch from clock_timestamp())::float8 as now
 
 -- name: durable
-select current_setting('fsync') = 'on' as synced, current_setting('full_page_writes') = 'on' as whole
+select
+    current_setting('fsync') = 'on' as synced,
+    current_setting('full_page_writes') = 'on' as whole,
+    pg_is_in_recovery() as standby
 
 -- name: processes
 select host, pid from hardpoint.process
