@@ -284,7 +284,7 @@ class PostgresSession:
         self._stray(self._heartbeat.every)
 
     def _stray(self, seconds: float = 0.0) -> None:
-        self._strays = self._clock.monotonic() + seconds
+        self._strays = max(self._strays or 0.0, self._clock.monotonic() + seconds)
 
     @property
     def fenced(self) -> bool:
