@@ -1,6 +1,8 @@
 """Calls: what is sent, what comes back, and what is refused before anything is sent."""
 
+import asyncio
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
@@ -10,6 +12,7 @@ import pydantic
 import pytest
 
 from hardpoint.clients import RestAnswer
+from hardpoint.clients.rest.requests import PIECE_BYTES
 from hardpoint.core.errors import (
     ConflictError,
     DeclinedError,
@@ -142,6 +145,31 @@ def test_a_file_is_sent_from_its_beginning_in_each_attempt(api, tmp_path):
     api.server.faults.next(status(503))
     api.do(api.client().put("/files/1", content=path))
     assert (api.attempts, len(api.last.body)) == (2, 200_000)
+
+
+class Readers(ThreadPoolExecutor):
+    """The threads of a loop, which count what they are given."""
+
+    given = 0
+
+    def submit(self, function, /, *args, **options):
+        self.given += 1
+        return super().submit(function, *args, **options)
+
+
+@pytest.mark.parametrize("mode", ["async"], indirect=True)
+def test_a_file_is_read_beside_the_loop(api, tmp_path):
+    path, readers = tmp_path / "big.bin", Readers(1)
+    path.write_bytes(b"x" * (PIECE_BYTES + 1))
+    api.fake.on("PUT /files/1", {})
+
+    async def put():
+        asyncio.get_running_loop().set_default_executor(readers)
+        await api.client().put("/files/1", content=path)
+
+    api.do(put())
+    assert readers.given == 3  # it is opened, and read twice: its size is known
+    assert len(api.last.body) == PIECE_BYTES + 1
 
 
 @pytest.mark.parametrize("what", ["absent", "a folder"])

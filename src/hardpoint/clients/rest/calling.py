@@ -91,7 +91,13 @@ class RestCalls:
         """
         body = NO_BODY
         if options.json is not None or options.form is not None or options.content is not None:
-            body = body_of(options.json, options.form, options.content, options.content_type)
+            body = body_of(
+                options.json,
+                options.form,
+                options.content,
+                options.content_type,
+                self.connection.runtime,
+            )
         own = header_pairs(
             options.headers,
             if_match=options.if_match,

@@ -19,11 +19,13 @@ from hardpoint.http.client import segment
 from hardpoint.http.forms import FORM, encode
 from hardpoint.http.json_api import JSON
 from hardpoint.http.messages import BodyStream
+from hardpoint.runtime.effects import Runtime
 
 Content = bytes | str | PathLike[str] | BodyStream
 """A body that is sent as it is: bytes, text, a file by its path, or pieces of a known size."""
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
-PIECE_BYTES: Final = 64 * 1024
+PIECE_BYTES: Final = 256 * 1024
+"""Of a file at a time: each is one way to a thread and back."""
 
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -211,7 +213,11 @@ NO_BODY: Final = RestBody()
 
 
 def body_of(
-    json: object, form: Mapping[str, Any] | None, content: Content | None, kind: str | None
+    json: object,
+    form: Mapping[str, Any] | None,
+    content: Content | None,
+    kind: str | None,
+    runtime: Runtime,
 ) -> RestBody:
     """What is sent.
 
@@ -220,6 +226,7 @@ def body_of(
         form: or a form.
         content: or the bytes themselves.
         kind: the `content-type`, where it is not the usual one.
+        runtime: where a file is read.
 
     Raises:
         InvalidRequestError: it cannot be written, or two are given.
@@ -242,7 +249,7 @@ def body_of(
     if isinstance(content, (bytes, str)):
         body = content.encode() if isinstance(content, str) else content
         return RestBody(body, headers, facts=body)
-    return _file(Path(content), headers)
+    return _file(Path(content), headers, runtime)
 
 
 def _document(json: object) -> bytes:
@@ -253,7 +260,7 @@ def _document(json: object) -> bytes:
         raise InvalidRequestError("cannot be written as JSON", field="json") from None
 
 
-def _file(path: Path, headers: tuple[tuple[str, str], ...]) -> RestBody:
+def _file(path: Path, headers: tuple[tuple[str, str], ...], runtime: Runtime) -> RestBody:
     """A file, from its beginning in each attempt."""
     try:
         size = path.stat().st_size
@@ -262,14 +269,17 @@ def _file(path: Path, headers: tuple[tuple[str, str], ...]) -> RestBody:
     except OSError as error:
         raise InvalidRequestError(f"cannot be read ({error.strerror})", field="content") from None
     return RestBody(
-        lambda: BodyStream(size, _pieces_of(path)), headers, facts=(str(path.absolute()), size)
+        lambda: BodyStream(size, _pieces_of(path, runtime)),
+        headers,
+        facts=(str(path.absolute()), size),
     )
 
 
-async def _pieces_of(path: Path) -> AsyncIterator[bytes]:
+async def _pieces_of(path: Path, runtime: Runtime) -> AsyncIterator[bytes]:
     try:
-        with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
+        file = await runtime.work(lambda: path.open("rb"))
+        with file:
+            while piece := await runtime.work(lambda: file.read(PIECE_BYTES)):
                 yield piece
     except OSError as error:
         raise InvalidRequestError(f"cannot be read ({error.strerror})", field="content") from None
