@@ -1,0 +1,120 @@
+"""Credentials that are renewed, and those that a way of proof does not take."""
+
+import pytest
+
+import hardpoint.sync
+from hardpoint.calls.connection import Connection
+from hardpoint.clients import RestClient, RestDriver, RestSettings
+from hardpoint.clients.rest.fake import FakeRest
+from hardpoint.clients.rest.pace import BUCKETS_MAX, Pace
+from hardpoint.core.errors import AuthenticationError, ConfigurationError, RateLimitedError
+from hardpoint.fakes.messages import FakeReply
+from hardpoint.http.quotas import QuotaNews
+from hardpoint.resilience.recognition import Quota
+
+
+class Account:
+    """An account of a vault, whose token is renewed when it was refused."""
+
+    def __init__(self, renews=True):
+        self.token = 1
+        self._renews = renews
+
+    async def headers(self):
+        return (("authorization", f"Bearer t{self.token}"),)
+
+    async def rejected(self, headers):
+        self.token += self._renews
+
+    def permits(self, host):
+        return True
+
+    def secrets(self):
+        return (f"t{self.token}",)
+
+
+def second_token(request):
+    good = request.headers["authorization"] == "Bearer t2"
+    return FakeReply.json({"ok": good}, 200 if good else 401)
+
+
+@pytest.mark.parametrize("auth", ["oauth", "bearer", "basic"])
+def test_a_401_renews_the_account_once_and_is_asked_again(api, auth):
+    api.fake.on("* /deals", second_token)
+    crm = api.client(auth=auth, key=Account(), attempts=1)
+    assert api.do(crm.post("/deals", json={}, into=dict)) == {"ok": True}
+    assert api.server.requests == 2
+
+
+def test_credentials_that_stay_the_same_are_not_tried_again(api):
+    api.fake.on("* /deals", second_token)
+    crm = api.client(auth="oauth", key=Account(renews=False), attempts=1)
+    assert type(api.fails(crm.get, "/deals")) is AuthenticationError
+    assert api.server.requests == 1
+
+
+def test_a_stream_that_is_refused_has_them_renewed_for_the_next(api):
+    api.fake.on("* /deals", second_token)
+    account = Account()
+    stream = api.client(auth="oauth", key=account, attempts=1).stream("GET", "/deals")
+
+    def opened():
+        if hasattr(stream, "__aenter__"):
+            return api.do(stream.__aenter__())
+        return stream.__enter__()
+
+    with pytest.raises(AuthenticationError):
+        opened()
+    assert account.token == 2
+
+
+@pytest.mark.parametrize("auth", ["header", "hmac", "sigv4", "rfc9421", "oauth1"])
+def test_what_signs_needs_a_secret_of_its_own(auth):
+    with pytest.raises(ConfigurationError, match="an account of the vault"):
+        RestSettings(
+            base_url="https://api.example", auth=auth, key=Account(), user="me", header="X"
+        )
+
+
+def test_a_stream_needs_no_policy(mode, api):
+    api.fake.on("GET /a", {"a": 1})
+    driver = RestDriver(mode.transport(), RestSettings(base_url=api.server.url, auth="none"))
+    plain = mode.port(
+        RestClient(driver, Connection("crm", mode.runtime)), hardpoint.sync.RestClient
+    )
+    stream = plain.stream("GET", "/a")
+    if hasattr(stream, "__aenter__"):
+
+        async def read():
+            async with stream as body:
+                return b"".join([one async for one in body])
+
+        assert mode.do(read()) == b'{"a":1}'
+    else:
+        with stream as body:
+            assert b"".join(body) == b'{"a":1}'
+
+
+def test_only_so_many_limits_are_known(api):
+    connection = Connection("crm", api.mode.runtime, clock=api.clock)
+    pace = Pace(connection.policy, api.clock, "api")
+    news = [QuotaNews(Quota(remaining=0, reset_in=60.0), f"b{n}") for n in range(BUCKETS_MAX + 1)]
+    for number, one in enumerate(news):
+        pace.heed(f"GET /{number}", one)
+    pace.check("GET /0")  # forgotten
+    with pytest.raises(RateLimitedError):
+        pace.check(f"GET /{BUCKETS_MAX}")
+
+
+def test_a_type_that_nobody_can_read_is_refused(api):
+    class Odd:
+        def __init__(self, a):
+            self.a = a
+
+    api.fake.on("GET /a", {"a": 1})
+    error = api.fails(api.client().get, "/a", into=Odd)
+    assert error.field == "into"
+
+
+def test_the_fake_is_an_app():
+    assert FakeRest().name == "rest"
