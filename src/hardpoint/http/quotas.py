@@ -109,6 +109,8 @@ def _call_limit(headers: Headers, _: float) -> QuotaNews | None:
 
 def _fields(headers: Headers, prefix: str, now: float) -> QuotaNews | None:
     """A limit that has a header for each of its facts."""
+    if f"{prefix}remaining" not in headers:  # most answers: dates are dear to read
+        return None
     after = headers.get(f"{prefix}reset-after")
     reset = headers.get(f"{prefix}reset", "").strip()
     if after is None:
