@@ -33,6 +33,7 @@ from hardpoint import (
 from hardpoint.integrations import aiohttp as guarded_aiohttp
 from hardpoint.integrations import httpx as guarded_httpx
 from hardpoint.integrations import requests as guarded_requests
+from hardpoint.webhooks.attempts import doubts_in
 
 from .conftest import CUT, OK, RESET, SILENCE, answer
 
@@ -196,6 +197,7 @@ def test_a_lost_answer_to_a_change_is_the_clients_own_error_because_of_ours(clie
     doubt = raised.value.__cause__
     assert isinstance(doubt, OutcomeUnknownError)
     assert reason_of(raised.value) is doubt
+    assert doubts_in(raised.value) == [doubt]  # so a handler's job is parked, not run again
     assert (doubt.provider, doubt.operation) == ("vendor", "POST 127.0.0.1")
     assert not isinstance(doubt.__cause__, client.broken)
     assert doubt.repeatable is False
