@@ -27,7 +27,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SIGNING_KEY = (
     "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
 )
-SECRETS = {"sendgrid": PRIVATE_KEY, "standard": SIGNING_KEY}
+SECRETS = {"sendgrid": PRIVATE_KEY, "standard": SIGNING_KEY, "discord": f"private:{'5a' * 32}"}
 SETTINGS = {
     "twilio": {"url": "https://shop.example/webhooks/texts"},
     "hmac": {"header": "x-signature"},
@@ -53,6 +53,10 @@ def body_of(name, size):
         start = b"MessageSid=SM1&MessageStatus=sent&Body="
         return start + b"%C3%BC" * ((size - len(start)) // 6)
     event = {"id": "evt_1", "type": "paid", "sg_event_id": "e", "event": "open", "pad": ""}
+    if name == "slack":
+        event |= {"type": "event_callback", "event_id": "Ev1", "event": {"type": "message"}}
+    if name == "discord":
+        event = {"id": "1", "type": 2, "data": {"name": "paid"}, "pad": ""}
     short = len(json.dumps([event]))
     event["pad"] = "x" * (size - short)
     return json.dumps([event] if name == "sendgrid" else event).encode()
