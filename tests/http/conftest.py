@@ -116,6 +116,10 @@ def alternative(name):
         return x509.DNSName(name)
 
 
+OURS = object()
+"""The authority of the tests."""
+
+
 class Shell:
     """One kind of transport, on one kind of loop."""
 
@@ -133,12 +137,12 @@ class Shell:
             self._runner = asyncio.Runner(loop_factory=self.loop_factory)
         return self._runner
 
-    def open(self, *, remaining=None, tls=None, **limits):
-        """A transport that trusts the authority of the tests."""
+    def open(self, *, remaining=None, tls=OURS, **limits):
+        """A transport that trusts the authority of the tests, unless told whom."""
         kind = BlockingTransport if self.blocking else AsyncTransport
         made = kind(
             Limits(**{"timeout": 5.0, **limits}),
-            tls=tls or self.authority.trusting(),
+            tls=self.authority.trusting() if tls is OURS else tls,
             **({"remaining": remaining} if remaining else {}),
         )
         self._opened.append(made)

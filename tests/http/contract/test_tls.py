@@ -24,10 +24,11 @@ def test_a_certificate_of_a_known_authority_is_trusted(shell, listen, authority)
     assert shell.send(get(peer.url, "/a")).body == b"/a"
 
 
-def test_the_authorities_of_the_system_do_not_know_that_of_the_tests(shell, listen, authority):
+@pytest.mark.parametrize("tls", [None, Trust(), ssl.create_default_context()], ids=type)
+def test_the_authorities_of_the_system_do_not_know_that_of_the_tests(shell, listen, authority, tls):
     peer = listen(tls=authority.serving("127.0.0.1"))
     with pytest.raises(UnavailableError, match="certificate") as caught:
-        shell.send(get(peer.url), tls=ssl.create_default_context())
+        shell.send(get(peer.url), tls=tls)
     assert not caught.value.retryable
     assert not peer.heard
 
