@@ -46,6 +46,6 @@ def test_the_best_round_counts_and_what_misses_its_target_is_named():
     assert "40.0 x" in text
     results[ACCEPT] = rounds(60)
     assert table(results)[1] == [
-        f"{ACCEPT}: 3.00 x bare, not 2.14",
+        f"{ACCEPT}: 3.00 x bare, not 2.11",
         f"{TODAY} is 26.7 x, not 30",
     ]
