@@ -240,11 +240,12 @@ class Life:
         A worker that ended for it would take the site along, which supervisors end with it.
         """
         hub = self._hub
+        if hub.settings.webhooks:
+            self._refuse_deaf()
         try:
             if hub.settings.identity.vault is not None:
                 await hub.vault.open()
             if hub.settings.webhooks:
-                self._refuse_deaf()
                 await hub.shared.start(self)
         except StoreUnavailableError as error:
             if not wait:
