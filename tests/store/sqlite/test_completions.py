@@ -196,6 +196,7 @@ def test_the_writes_of_a_late_completion_never_run(stage):
     stage.play(story)
 
 
+@pytest.mark.filterwarnings("ignore:a statement is read that was not awaited")
 def test_a_lock_that_a_write_brings_on_itself_is_its_own_error(stage):
     async def story(desk):
         await with_orders(desk)

@@ -18,6 +18,18 @@ from hardpoint.store.events import StoreBroken
 libc = ctypes.CDLL(None)
 
 
+class Unready:
+    """Like Django's settings before they are configured: it fails when asked what it is."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("not configured")
+
+
+UNREADY = Unready()
+"""It lives while these tests run, among all that the guard looks through."""
+
+
 @pytest.fixture
 def another_library():
     """As if a module with a SQLite library of its own were loaded."""
