@@ -36,6 +36,10 @@ class Job:
     started: bool = False
 
 
+RESOLVED = "resolved"
+"""How an attempt ended that an operator has closed."""
+
+
 @dataclass
 class Model:
     """What the store should hold, in plain dictionaries."""
@@ -180,11 +184,11 @@ class Model:
     def resolve(self, event: str) -> int:
         closed = [key for key in self.dead if key[0] == event]
         for key in closed:
-            done = (self.dead.pop(key) + 1, Outcome.DONE)
+            done = (self.dead.pop(key) + 1, RESOLVED)
             self.attempts.setdefault(key, []).append(done)
         waiting = [key for key, job in self.jobs.items() if key[0] == event and not job.leased]
         for key in waiting:
-            done = (self.jobs.pop(key).fence + 1, Outcome.DONE)
+            done = (self.jobs.pop(key).fence + 1, RESOLVED)
             self.attempts.setdefault(key, []).append(done)
         return len(closed) + len(waiting)
 
@@ -198,7 +202,11 @@ class Model:
         if one["handlers"] == 0:
             return "skipped" if one["claims"] else "quarantined"
         outcomes = {o for key, ended in self.attempts.items() if key[0] == event for _, o in ended}
-        skipped = Outcome.SKIPPED in outcomes and Outcome.DONE not in outcomes
+        if any(
+            max(ended)[1] == RESOLVED for key, ended in self.attempts.items() if key[0] == event
+        ):
+            return "resolved"
+        skipped = Outcome.SKIPPED in outcomes and not outcomes & {Outcome.DONE, RESOLVED}
         return "skipped" if skipped else "done"
 
     def next_due(self, handlers, now: float) -> float | None:
