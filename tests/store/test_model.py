@@ -36,10 +36,6 @@ class Job:
     started: bool = False
 
 
-RESOLVED = "resolved"
-"""How an attempt ended that an operator has closed."""
-
-
 @dataclass
 class Model:
     """What the store should hold, in plain dictionaries."""
@@ -49,6 +45,8 @@ class Model:
     dead: dict[tuple[str, str], int] = field(default_factory=dict)
     parked: set[tuple[str, str]] = field(default_factory=set)
     attempts: dict[tuple[str, str], list[tuple[int, Outcome]]] = field(default_factory=dict)
+    resolved: set[tuple[tuple[str, str], int]] = field(default_factory=set)
+    """Of those attempts, what an operator has closed."""
 
     def accept(self, event) -> tuple[Stored, str]:
         name = (event.source, event.vendor_id, event.asserted)
@@ -184,12 +182,14 @@ class Model:
     def resolve(self, event: str) -> int:
         closed = [key for key in self.dead if key[0] == event]
         for key in closed:
-            done = (self.dead.pop(key) + 1, RESOLVED)
+            done = (self.dead.pop(key) + 1, Outcome.DONE)
             self.attempts.setdefault(key, []).append(done)
+            self.resolved.add((key, done[0]))
         waiting = [key for key, job in self.jobs.items() if key[0] == event and not job.leased]
         for key in waiting:
-            done = (self.jobs.pop(key).fence + 1, RESOLVED)
+            done = (self.jobs.pop(key).fence + 1, Outcome.DONE)
             self.attempts.setdefault(key, []).append(done)
+            self.resolved.add((key, done[0]))
         return len(closed) + len(waiting)
 
     def state(self, event: str) -> str:
@@ -202,11 +202,10 @@ class Model:
         if one["handlers"] == 0:
             return "skipped" if one["claims"] else "quarantined"
         outcomes = {o for key, ended in self.attempts.items() if key[0] == event for _, o in ended}
-        if any(
-            max(ended)[1] == RESOLVED for key, ended in self.attempts.items() if key[0] == event
-        ):
+        latest = ((key, ended[-1][0]) for key, ended in self.attempts.items() if key[0] == event)
+        if not self.resolved.isdisjoint(latest):
             return "resolved"
-        skipped = Outcome.SKIPPED in outcomes and not outcomes & {Outcome.DONE, RESOLVED}
+        skipped = Outcome.SKIPPED in outcomes and Outcome.DONE not in outcomes
         return "skipped" if skipped else "done"
 
     def next_due(self, handlers, now: float) -> float | None:
