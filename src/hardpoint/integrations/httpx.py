@@ -16,6 +16,7 @@ from typing import Any, Final, Self, final
 from hardpoint.calls.client_errors import ClientKind
 from hardpoint.calls.guarded import GuardedClient, GuardedRequest
 from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.timeout import remaining
 
@@ -70,11 +71,18 @@ class GuardedTransport(_AnyTransport):
         self._buffer_bytes = buffer_bytes
         self._given = transport
         self._made: dict[str, Any] = {}
+        self._left: list[object] = []
         retries = getattr(getattr(transport, "_pool", None), "_retries", 0)
         if retries:
             self._client.tell_of_retries(
                 f"retries={retries} of the transport", "Leave out its `retries`"
             )
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In a forked child: the connections are the parent's, and are not even closed."""
+        self._left.append(self._made)
+        self._made = {}
 
     def handle_request(self, request: Any) -> Any:
         """Send a request; called by the client."""

@@ -68,6 +68,11 @@ class Peer:
         """How many requests came."""
         return len(self.asked)
 
+    @property
+    def connections(self) -> int:
+        """How many connections were opened."""
+        return len(self._open)
+
     def close(self) -> None:
         # accept() in another thread holds the port open until it is woken.
         with suppress(OSError):

@@ -35,6 +35,15 @@ def fetched(library, transport, url, *, asynchronous, **request):
 
 
 @BOTH
+def test_a_forked_child_leaves_the_connections_of_its_parent_alone(peer, policy, library, forked):
+    with library.Client(transport=guarded(policy)) as client:
+        assert client.get(peer.url).status_code == 200
+        assert forked(lambda: client.get(peer.url).status_code) == 200
+        assert client.get(peer.url).status_code == 200
+    assert (peer.sent, peer.connections) == (3, 2)
+
+
+@BOTH
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_longer_body_is_handed_on_unread(peer, policy, library, asynchronous):
     body = bytes(range(256)) * 1000
