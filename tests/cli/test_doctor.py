@@ -239,6 +239,21 @@ def test_an_owner_that_is_silent_is_named_with_its_state(
     assert found["server"]["detail"] == "none runs on this store"
 
 
+def test_whoever_listens_and_has_nothing_is_told_without_a_state(
+    examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardpoint.store.guests.shared.visit", partial(visit, seconds=0.05))
+    path = config.with_name("hardpoint.db")
+    asyncio.run(make_store(path))
+    listening = listen(address_of(path.resolve()))
+    try:
+        code, found = examine()
+    finally:
+        listening.close()
+    assert (code, found["server"]["result"]) == (1, "fail")
+    assert found["server"]["detail"].endswith("does not answer: timed out")
+
+
 @pytest.mark.parametrize(("finding", "result"), [(None, "ok"), ("a defect", "warn")])
 def test_a_defect_of_the_library_is_a_warning(finding: str | None, result: str) -> None:
     assert _library(finding).result == result

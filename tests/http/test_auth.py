@@ -2,7 +2,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
-from hardpoint.http.auth import Basic, Bearer, bearer
+from hardpoint.http.auth import Basic, Bearer, HeaderKey, bearer
 from hardpoint.runtime.blocking import run
 
 
@@ -40,7 +40,8 @@ def test_what_is_no_secret_makes_its_own_headers():
 
 
 def test_a_static_key_goes_where_its_client_goes_and_outlives_a_401():
-    for one in (Bearer(Secret.value("abc")), Basic("AC1", Secret.value("abc"))):
+    secret = Secret.value("abc")
+    for one in (Bearer(secret), Basic("AC1", secret), HeaderKey("x-api-key", secret)):
         before = run(one.headers())
         run(one.rejected(before))
         assert run(one.headers()) == before

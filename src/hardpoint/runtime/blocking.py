@@ -84,12 +84,13 @@ class BlockingRuntime:
 
 @final
 class _Opening(AbstractAsyncContextManager[_Result], Generic[_Result]):
+    _opened: AbstractAsyncContextManager[_Result]  # the one that could be entered
+
     def __init__(
         self, policy: Caller, opening: Callable[[], AbstractAsyncContextManager[_Result]]
     ) -> None:
         self._policy = policy
         self._opening = opening
-        self._opened: AbstractAsyncContextManager[_Result] | None = None
 
     async def __aenter__(self) -> _Result:
         def once() -> _Result:
@@ -106,5 +107,4 @@ class _Opening(AbstractAsyncContextManager[_Result], Generic[_Result]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._opened is not None:
-            await self._opened.__aexit__(kind, error, trace)
+        await self._opened.__aexit__(kind, error, trace)

@@ -69,12 +69,14 @@ def migrate_store(
     from hardpoint.store.postgres.beside import connected
     from hardpoint.store.postgres.schema import TableHeldError, migrate_blocking
 
+    left = TRIES
     with connected(url) as connection:
-        for last in [*[False] * (TRIES - 1), True]:
+        while True:
             try:
                 migrate_blocking(connection, done=reached, whole=False)
             except TableHeldError as error:
-                if last:
+                left -= 1
+                if not left:
                     raise
                 waiting(str(error))
                 pause(1.0)

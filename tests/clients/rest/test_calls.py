@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from typing import TypedDict
 from uuid import UUID
 
@@ -11,7 +12,7 @@ import msgspec
 import pydantic
 import pytest
 
-from hardpoint.clients import RestAnswer
+from hardpoint.clients import RestAnswer, RestSettings
 from hardpoint.clients.rest.requests import PIECE_BYTES
 from hardpoint.core.errors import (
     ConflictError,
@@ -27,6 +28,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.faults import status
 from hardpoint.fakes.messages import FakeReply
+from hardpoint.http.wire.trust import Trust
 
 
 @dataclasses.dataclass
@@ -269,6 +271,14 @@ def test_a_secret_in_a_query_is_refused(api):
     error = api.fails(crm.get, "/deals", query={"key": "sk_live_123"})
     assert (type(error), error.field, api.server.requests) == (InvalidRequestError, "query.key", 0)
     assert "sk_live_123" not in str(error)
+
+
+def test_what_tls_stands_on_is_handed_to_the_transport():
+    files = {"certificate": Path("ours.pem"), "authorities": Path("theirs.pem")}
+    settings = RestSettings(base_url="https://api.example", auth="mtls", **files)
+    assert settings.trust == Trust(**files)
+    settings = RestSettings(base_url="https://api.example", auth="none")
+    assert settings.trust is None
 
 
 # What comes back

@@ -6,6 +6,7 @@ import pytest
 
 from hardpoint.clients.rest.driver import STREAM_SECONDS_MAX
 from hardpoint.core.errors import (
+    InvalidRequestError,
     MisuseError,
     NotFoundError,
     OutcomeUnknownError,
@@ -133,6 +134,18 @@ def test_a_body_of_pieces_is_sent_once(api):
     api.server.faults.next(status(503))
     with pytest.raises(OutcomeUnknownError):
         read(api, api.client().stream("PUT", "/files/1", content=BodyStream(3, pieces())))
+
+
+@pytest.mark.parametrize(
+    ("left", "says"), [(None, "cannot be read"), (b"ab", "ended 1 bytes before its size")]
+)
+def test_a_file_that_is_another_by_the_time_it_is_sent_is_refused(api, tmp_path, left, says):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"abc")
+    stream = api.client().stream("PUT", "/files/1", content=path)
+    path.unlink() if left is None else path.write_bytes(left)
+    with pytest.raises(InvalidRequestError, match=says):
+        read(api, stream)
 
 
 def test_a_place_is_held_while_a_stream_is_open(api):

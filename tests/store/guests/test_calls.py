@@ -1,12 +1,14 @@
 """Calls that guests make: the owner writes them down, and they are theirs while they live."""
 
 import asyncio
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.store.events import ResultNotRecorded
-from hardpoint.store.guests import asks, frames
+from hardpoint.store.guests import asks, frames, ranks
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.guests.posts import POSTS_MAX, Posts
 from hardpoint.store.journal import (
@@ -211,6 +213,60 @@ def test_a_script_that_becomes_a_worker_takes_up_its_work(play):
         await until(lambda: member.heard == ["take up"])
 
     play(story, count=1)
+
+
+def test_a_thread_whose_owner_breaks_just_then_is_answered_by_the_next(play, monkeypatch):
+    monkeypatch.setattr(ranks, "AGAIN_SECONDS", 0.02)
+
+    async def story(member):
+        await member.start()
+        broken, begin = threading.Event(), member.store.call_blocking
+        member.shared._keeper._loop.call_soon_threadsafe(broken.wait, 20)  # it does not see it yet
+
+        async def told(step):
+            try:
+                return await begin(step)
+            finally:
+                broken.set()
+
+        monkeypatch.setattr(member.store, "call_blocking", told)
+        member.store.break_down("the disk lies")
+        journal = StoreJournal(member.shared, blocking=True)
+        entry = await asyncio.to_thread(stepped, journal.begin(CALL))
+        assert entry.standing is Standing.NEW
+
+    play(story, count=1)
+
+
+def test_what_the_owner_cannot_write_down_waits_for_the_next_unless_it_is_refused(store):
+    async def scene():
+        posts = Posts()
+        posts.add(LeaveCall(CALL, 1))
+        store.error = StoreUnavailableError("the disk lies")
+        store.broken = "the disk lies"
+        await posts.hand_in(store)
+        assert posts.owing
+        store.broken = None
+        await posts.hand_in(store)
+        assert not posts.owing
+
+    asyncio.run(scene())
+
+
+def test_what_is_posted_while_nobody_has_the_store_waits_for_who_has(store):
+    async def scene():
+        here = SimpleNamespace(owner=False, line=None, problem=None, stopping=False)
+        posting = asks.Asks(here, store, asyncio.get_running_loop(), lambda: None)
+        posting.post(LeaveCall(CALL, 1))
+        posting.flush()
+        assert posting.posts.owing
+        here.owner = True
+        posting.flush()
+        await until(lambda: not posting.posts.owing)
+        posting.flush()
+        assert store.asked == [("call", LeaveCall(CALL, 1), None)]
+
+    asyncio.run(scene())
 
 
 def test_so_much_is_kept_for_the_next_owner_and_no_more():

@@ -166,8 +166,8 @@ def test_an_owner_of_a_moment_ago_answers_no_questions_about_itself(play, path):
     play(story, count=1)
 
 
-async def visited(path, *, says=None, hang_up=False):
-    """What a visitor hears of an owner that says just this."""
+async def visited(path, *, says=None, hang_up=False, listens=False):
+    """What a visitor hears of an owner that says just this, once it has listened or before."""
     async with owner_by_hand(path) as owner:
         visiting = asyncio.create_task(
             asyncio.to_thread(
@@ -176,6 +176,8 @@ async def visited(path, *, says=None, hang_up=False):
         )
         sock, _ = await asyncio.get_running_loop().sock_accept(owner._listening)
         peer = Peer(sock)
+        if listens:
+            assert [(await peer.hear()).kind for _ in range(2)] == [FrameKind.HELLO, FrameKind.ASK]
         if says is not None:
             await peer.send(says)
         if hang_up:
@@ -200,6 +202,11 @@ async def visited(path, *, says=None, hang_up=False):
 def test_a_visitor_waits_for_no_answer_for_long(path, says, hang_up, heard):
     with pytest.raises(StoreUnavailableError, match=heard):
         asyncio.run(visited(path, says=says, hang_up=hang_up))
+
+
+def test_a_visitor_hears_that_the_owner_has_ended_meanwhile(path):
+    with pytest.raises(StoreUnavailableError, match="ended just now"):
+        asyncio.run(visited(path, hang_up=True, listens=True))
 
 
 # The end
@@ -289,10 +296,26 @@ def test_what_is_asked_of_one_that_stops_is_answered(play, path, monkeypatch):
         idle = keeper.StoreKeeper(member.store, member)
         with pytest.raises(StoreUnavailableError, match="was closed"):
             await idle.asks.ask(frames.RetryAsked("e", None, "", ""))
+        with pytest.raises(StoreUnavailableError, match="was closed"):
+            await asyncio.to_thread(idle.asks.ask_blocking, frames.RetryAsked("e", None, "", ""))
         await asyncio.to_thread(idle._loop.run_until_complete, asyncio.sleep(0.01))
         idle._loop.close()
 
     play(ending, count=1)
+
+
+def test_a_crew_that_comes_while_nobody_has_the_store_is_no_hurry(play):
+    async def story(member):
+        idle = keeper.StoreKeeper(member.store, member)
+        idle.enlist()
+        await asyncio.to_thread(idle._loop.run_until_complete, asyncio.sleep(0))
+        idle._loop.close()
+        assert idle._changed.is_set()
+        assert member.heard == []
+        member.shared.give_up("its handlers are stuck")  # it has nothing to give up
+        assert not member.told
+
+    play(story, count=1)
 
 
 def test_a_store_that_was_closed_beside_it_is_opened_again(play, path):

@@ -11,13 +11,14 @@ import sqlalchemy
 from django.db import connections
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
-from tests.store.django_orders import ALIAS, on_postgresql
+from tests.store.django_orders import ALIAS, on_postgresql, on_sqlite
 
 from hardpoint.core.errors import LeaseLostError, StoreError, StoreMisuseError, UnsupportedError
 from hardpoint.store.driver import Completed
 from hardpoint.store.engine import StoreEngine
 from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.postgres.opening import PostgresEngine
+from hardpoint.store.postgres.targets import sqlstate_of
 
 INTENT = Intent(scope="texts:send", key="k", fingerprint=b"f")
 PAY = "insert into orders (id) values (1)"
@@ -343,6 +344,10 @@ def test_another_error_of_the_completion_comes_out_as_it_is(pg):
     pg.play(story)
 
 
+def test_an_error_that_no_server_has_made_has_no_code():
+    assert sqlstate_of(LookupError("mine")) is None
+
+
 def test_blocking_and_awaited_targets_are_not_mistaken_for_each_other(pg):
     async def story(desk):
         lease = await desk.leased()
@@ -374,6 +379,11 @@ def test_anything_else_is_refused_by_name(pg):
         pytest.raises(StoreMisuseError, match="the session is for sqlite"),
     ):
         store.complete_in(None, session, started_at=1.0)
+    with (
+        closing(on_sqlite(":memory:")) as django,
+        pytest.raises(StoreMisuseError, match="the connection is for sqlite"),
+    ):
+        store.complete_in(None, django, started_at=1.0)
     with pytest.raises(UnsupportedError, match="connect with asyncpg"):
         store.connect()
     store.prepare_engine(sqlalchemy.create_engine(dialect("psycopg", pg.url)))

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from hardpoint.core.errors import (
+    ConfigurationError,
     LeaseLostError,
     MisuseError,
     StoreError,
@@ -170,6 +171,20 @@ def test_a_database_that_is_away_lends_nothing(pg, wire):
             async with job.transaction():
                 raise AssertionError
         wire.down = False
+
+    pg.play(story)
+
+
+def test_what_is_no_server_lends_nothing_and_is_named(pg, wire):
+    pg.url = wire.url
+
+    async def story(desk):
+        job = await job_of(desk)
+        wire.pooled = True
+        with pytest.raises(ConfigurationError, match="pooler"):
+            await paying(job, raise_it)
+        wire.pooled = False
+        assert await desk.complete(job.lease) is Completed.RECORDED
 
     pg.play(story)
 

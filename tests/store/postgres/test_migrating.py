@@ -13,6 +13,7 @@ from hardpoint.store.driver import Completed
 from hardpoint.store.migration import TRIES, migrate_store, migration_plan
 from hardpoint.store.postgres.schema import VERSION
 from hardpoint.store.statements import schema_scripts
+from hardpoint.store.vault.file import VaultFile
 
 ROLE = f"hardpoint_weak_{os.getpid()}"
 
@@ -196,6 +197,29 @@ def test_the_command_copies_and_shows_what_it_has_counted(pg, cli, stage, monkey
     refused = cli("store", "copy", file, "env:TARGET", "--running")
     assert refused.code == 5
     assert "in use since it was copied" in refused.err
+
+
+def test_the_command_rehearses_with_another_vault(pg, cli, stage, tmp_path, monkeypatch):  # noqa: F811
+    stage.play(busy)
+    monkeypatch.setenv("TARGET", pg.url)
+    path = tmp_path / "keys.db"
+    vault = VaultFile(path)
+    vault.open()
+    arguments = ("store", "copy", f"sqlite:{stage.path}", "env:TARGET", "--running")
+    rehearsed = cli(*arguments, "--vault", path, "--json")
+    assert rehearsed.code == 0, rehearsed.err
+    assert rehearsed.data["vault"] == str(path)
+    assert "never serve from it again" not in rehearsed.err
+
+
+def test_doctor_says_that_a_database_has_no_store_yet(bare, cli, folder, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("TARGET", bare.url)
+    (folder / "hardpoint.toml").write_text('[store]\nurl = "env:TARGET"\n')
+    found = cli("doctor", "--json")
+    assert found.code == 0, found.err
+    (store,) = [one for one in found.data["findings"] if one["check"] == "store"]
+    assert (store["result"], store["fix"]) == ("warn", "hardpoint serve")
+    assert "no server has made it yet" in store["detail"]
 
 
 class Hurried:

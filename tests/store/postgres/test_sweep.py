@@ -7,6 +7,7 @@ import psycopg
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Outcome, Refusals
 from hardpoint.store.events import BatchFailed, Retained
+from hardpoint.store.journal import Intent
 from hardpoint.store.retention import Retention
 
 KEEP = Retention(done=100, dead=200, keys=300, every=50, chunk=2)
@@ -43,6 +44,27 @@ def test_bodies_go_first_and_keys_much_later_and_what_is_unfinished_never(pg):
 
     pg.play(story)
     assert [(told.bodies, told.keys) for told in pg.heard(Retained)] == [(5, 0), (2, 0), (0, 7)]
+
+
+def test_calls_go_chunk_by_chunk_results_first_and_keys_later(pg):
+    pg.settings |= {"retention": KEEP}
+
+    async def story(desk):
+        journal = pg.journal(desk.store)
+        for number in range(5):
+            intent = Intent(scope="texts:send", key=f"k{number}", fingerprint=b"f")
+            await journal.begin(intent)
+            if number:  # the first stays in doubt
+                await journal.end(intent, b"1", None)
+        for seconds, calls, results in ((150, 5, 0), (200, 1, 0)):
+            desk.clock.advance(seconds)
+            await desk.store.beat()
+            count = "select count(*), count(result) from hardpoint_call"
+            assert desk.query(count) == [(calls, results)]
+        journal.leave(Intent(scope="texts:send", key="k0", fingerprint=b"f"))
+
+    pg.play(story)
+    assert [told.calls for told in pg.heard(Retained)] == [4, 4]
 
 
 def contents(desk):

@@ -166,6 +166,84 @@ def test_those_whose_commit_is_not_heard_of_are_not_done_twice(pg):
     pg.play(story)
 
 
+def together(desk, leases, writes):
+    """All in one transaction, whatever else is under way."""
+    ending = [desk.ending(one, writes=(write,)) for one, write in zip(leases, writes, strict=True)]
+    opened = desk.store._opened
+    writing = opened.session._writing
+    return asyncio.wrap_future(opened.thread.submit(writing.complete_together(ending)))
+
+
+def once_only(pg, what):
+    """A table whose first row of all comes to grief."""
+    pg.database.beside.execute(
+        "create sequence tries owned by orders.id;"
+        "create function grief() returns trigger language plpgsql as"
+        f" $$ begin if nextval('tries') = 1 then {what}; end if; return new; end $$;"
+        "create trigger grief before insert on orders execute function grief()"
+    )
+
+
+@pytest.fixture
+def grief(pg):
+    yield
+    pg.database.beside.execute("drop function if exists grief cascade")
+
+
+def test_those_that_the_server_undoes_go_together_again(pg, grief):
+    async def story(desk):
+        leases = await leased(desk, 3)
+        once_only(pg, "raise exception 'another was faster' using errcode = '40001'")
+        assert await together(desk, leases, map(insert, range(3))) == [Completed.RECORDED] * 3
+        assert desk.query("select count(*) from orders") == [(3,)]
+
+    pg.play(story)
+
+
+def test_those_of_which_the_commit_refuses_one_are_done_one_by_one(pg, lines):
+    async def story(desk):
+        leases = await with_lines(desk, 2)
+        (refused, recorded) = await together(desk, leases, [deferred(7), insert(1)])
+        assert isinstance(refused, WriteFailedError)
+        assert recorded is Completed.RECORDED
+        assert await desk.complete(leases[0]) is Completed.RECORDED
+
+    pg.play(story)
+
+
+class Cut:
+    """A connection that ends while the first rows of many go over it."""
+
+    def __init__(self, connection, ended):
+        self.connection, self.ended = connection, ended
+
+    def __getattr__(self, name):
+        return getattr(self.connection, name)
+
+    async def executemany(self, sql, rows):
+        self.ended.append(1)
+        self.connection.terminate()
+        raise ConnectionResetError
+
+
+def test_those_whose_connection_ends_go_together_over_another(pg):
+    async def story(desk):
+        leases = await leased(desk, 3)
+        writing, ended = desk.store._opened.session._writing, []
+        for link in writing._links:
+
+            async def connected(kept=link.connected):
+                connection = await kept()
+                return connection if ended else Cut(connection, ended)
+
+            link.connected = connected
+        assert await together(desk, leases, map(insert, range(3))) == [Completed.RECORDED] * 3
+        assert ended == [1]
+        assert desk.query("select count(*) from orders") == [(3,)]
+
+    pg.play(story)
+
+
 def test_while_the_database_is_away_all_are_refused(cut_off, wire):
     cut_off.limits |= {"pending_seconds": 0.0}
 

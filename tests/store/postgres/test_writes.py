@@ -105,6 +105,25 @@ def test_a_function_that_takes_too_long_is_given_up(pg):
     pg.play(story)
 
 
+def test_a_function_whose_connection_ends_runs_again_on_another(pg):
+    async def story(desk):
+        lease = await desk.leased()
+        runs = []
+
+        async def writes(tx):
+            runs.append(1)
+            await tx.execute(TABLE)
+            if len(runs) == 1:
+                tx._connection.terminate()
+            await tx.execute("insert into orders values (1)")
+
+        assert await desk.complete(lease, writes=(writes,)) is Completed.RECORDED
+        assert len(runs) == 2
+        assert desk.query("select count(*) from orders") == [(1,)]
+
+    pg.play(story)
+
+
 def test_functions_that_hold_the_database_up_are_told_of(pg):
     pg.limits |= {"write_slow": 5.0}
 

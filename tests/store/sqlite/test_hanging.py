@@ -24,19 +24,19 @@ def patient(stage):
 
 
 @contextmanager
-def impatient(store):
+def impatient(store, seconds=0.05):
     """Those who ask wait for an instant only."""
     limits = store.limits, store._writer._limits
-    store.limits = store._writer._limits = msgspec.structs.replace(store.limits, answer=0.05)
+    store.limits = store._writer._limits = msgspec.structs.replace(store.limits, answer=seconds)
     yield
     store.limits, store._writer._limits = limits
 
 
 @contextmanager
-def hanging(store):
+def hanging(store, seconds=0.05):
     """The writer's thread stands still between two groups."""
     turn = store.gate.acquire()
-    with impatient(store):
+    with impatient(store, seconds):
         yield
     store.gate.release(turn)
 
@@ -51,6 +51,19 @@ def test_who_asks_is_told_in_time_and_what_was_not_begun_is_not_done(stage):
                 await desk.claim()
         await desk.settled()
         assert len(await desk.claim()) == 1
+
+    stage.play(story)
+
+
+def test_who_goes_in_the_moment_its_time_is_up_is_told_nothing_more(stage):
+    async def story(desk):
+        with hanging(desk.store, seconds=0.0):
+            asking = asyncio.ensure_future(desk.store.next_due([]))
+            await asyncio.sleep(0)  # it asks
+            await asyncio.sleep(0)  # and is to be told in this turn of the loop
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
 
     stage.play(story)
 

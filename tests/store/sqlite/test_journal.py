@@ -10,7 +10,15 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.runtime.blocking import run
 from hardpoint.store.events import ResultNotRecorded
-from hardpoint.store.journal import Intent, Standing
+from hardpoint.store.journal import (
+    AdoptCall,
+    BeginCall,
+    Found,
+    Intent,
+    LeaveCall,
+    ResumeCall,
+    Standing,
+)
 from hardpoint.store.journalling import StoreJournal
 
 HELLO = Intent(scope="texts:send", key="k1", fingerprint=b"hello")
@@ -79,6 +87,31 @@ def test_an_intent_that_was_abandoned_while_it_was_written_is_undone(stage):
 
     stage.play(story)
     stage.play(open_one)
+
+
+def test_who_was_taken_for_dead_sends_nothing_more(stage):
+    async def story(desk):
+        call = desk.store.call
+        assert (await call(BeginCall(HELLO, 1), "one")).standing is Standing.NEW
+        assert (await call(BeginCall(HELLO, 1), "two")).standing is Standing.BUSY
+        desk.clock.advance(3600)  # nobody has seen a sign of it
+        assert (await call(BeginCall(HELLO, 1), "two")).standing is Standing.OPEN
+        with pytest.raises(StoreUnavailableError, match="passed to another process"):
+            await call(ResumeCall(HELLO, 1), "one")
+
+    stage.play(story)
+
+
+def test_what_was_adopted_is_the_answer_to_whoever_asks_again(stage):
+    async def story(desk):
+        found = Found("SM1", b"1")
+        assert (await desk.store.call(BeginCall(HELLO, 1))).standing is Standing.NEW
+        await desk.store.call(LeaveCall(HELLO, 1))
+        assert (await desk.store.call(BeginCall(HELLO, 2))).standing is Standing.OPEN
+        for others in ((found,), ()):
+            assert await desk.store.call(AdoptCall(HELLO, 2, others, ())) == found
+
+    stage.play(story)
 
 
 def test_threads_without_a_loop_have_a_store_too(stage):

@@ -10,7 +10,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Stored
 from hardpoint.store.journal import Intent, Standing
-from hardpoint.store.journalling import StoreJournal
+from hardpoint.store.journalling import CallsInFlight, StoreJournal
 from hardpoint.store.sqlite.gate import Gate
 
 
@@ -98,7 +98,8 @@ def test_what_is_not_open_says_how_to_open_it(stage, store):
         asyncio.run(store.next_due([]))
 
 
-def test_a_call_whose_loop_was_closed_over_it_is_in_doubt_and_not_under_way(stage, store):
+@pytest.mark.parametrize("end", ["leave", "free"])
+def test_a_call_whose_loop_was_closed_over_it_is_in_doubt_and_not_under_way(stage, store, end):
     asyncio.run(store.open())
     journal = StoreJournal(store)
     loop = asyncio.new_event_loop()
@@ -110,11 +111,23 @@ def test_a_call_whose_loop_was_closed_over_it_is_in_doubt_and_not_under_way(stag
     mine, living = intent(), asyncio.new_event_loop()
     entry = living.run_until_complete(bounded(journal.begin(mine)))
     assert entry.standing is Standing.OPEN
-    journal.leave(lost)  # its coroutine is collected at last, and ends nothing of ours
+    getattr(journal, end)(lost)  # its coroutine is collected at last, and ends nothing of ours
     assert asyncio.run(bounded(journal.begin(intent()))).standing is Standing.BUSY
     journal.free(mine)
     living.close()
     assert asyncio.run(bounded(journal.begin(intent()))).standing is Standing.NEW
+
+
+def test_a_call_whose_loop_is_closed_at_this_moment_gives_its_place_up():
+    calls, lost, mine = CallsInFlight(), intent(), intent()
+
+    async def begin():
+        return calls.enter(lost)
+
+    first = asyncio.run(begin())
+    assert calls.enter(mine) not in {None, first}
+    assert calls.leave(lost) is None
+    assert calls.leave(mine) is not None
 
 
 def test_a_gate_that_a_closed_loop_holds_opens_to_the_next(stage, store):

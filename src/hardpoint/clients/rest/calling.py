@@ -14,7 +14,6 @@ from hardpoint.clients.rest.driver import NOT_MODIFIED, RestDriver
 from hardpoint.clients.rest.pace import Pace
 from hardpoint.clients.rest.remembered import Remembered, validators
 from hardpoint.clients.rest.requests import (
-    NO_BODY,
     Content,
     Query,
     RestBody,
@@ -89,15 +88,13 @@ class RestCalls:
         Raises:
             InvalidRequestError: an argument is wrong.
         """
-        body = NO_BODY
-        if options.json is not None or options.form is not None or options.content is not None:
-            body = body_of(
-                options.json,
-                options.form,
-                options.content,
-                options.content_type,
-                self.connection.runtime,
-            )
+        body = body_of(
+            options.json,
+            options.form,
+            options.content,
+            options.content_type,
+            self.connection.runtime,
+        )
         own = header_pairs(
             options.headers,
             if_match=options.if_match,

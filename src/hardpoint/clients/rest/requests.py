@@ -142,14 +142,12 @@ def _filled(name: str, value: object) -> str:
     return segment(text)
 
 
-def target_of(path: str, query: Query | None, secrets: Sequence[str] = ()) -> str:
+def target_of(path: str, query: Query, secrets: Sequence[str] = ()) -> str:
     """A path with its query.
 
     Raises:
         InvalidRequestError: a value that a query cannot hold, or a secret of the connection's.
     """
-    if not query:
-        return path
     pairs: list[str] = []
     for name, value in query.items() if isinstance(query, Mapping) else query:
         for one in _values(value):
@@ -209,7 +207,7 @@ class RestBody(msgspec.Struct, frozen=True):
     facts: object = None
 
 
-NO_BODY: Final = RestBody()
+_NO_BODY: Final = RestBody()
 
 
 def body_of(
@@ -242,7 +240,7 @@ def body_of(
         body = encode(form, repeat=True)
         return RestBody(body, (("content-type", kind or FORM),), facts=body)
     if content is None:
-        return NO_BODY
+        return _NO_BODY
     headers = (("content-type", kind or "application/octet-stream"),)
     if isinstance(content, BodyStream):
         return RestBody(lambda: content, headers, once=True, facts=content.size)

@@ -18,7 +18,6 @@ from hardpoint.store.journal import (
     FreeCall,
     Intent,
     JournalEntry,
-    LeaveCall,
     Other,
     ResumeCall,
     Standing,
@@ -71,10 +70,10 @@ class CallStatements:
                 await self.end(connection, intent, step.result, step.subject)
             case FreeCall():
                 await self.free(connection, intent, token)
-            case LeaveCall():
-                await self.leave(connection, intent, token, ago)
             case AbandonCall():
                 await self.undo(connection, intent, token)
+            case _:  # LeaveCall
+                await self.leave(connection, intent, token, ago)
         return None
 
     async def begin(self, connection: Any, intent: Intent, token: int) -> JournalEntry:

@@ -7,15 +7,13 @@ out shows when the failure is to be recorded: an attempt that has ended is not e
 
 import asyncio
 import os
-from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Protocol, TypeVar, final
+from typing import Any, Protocol, final
 
 from hardpoint.core.errors import LeaseLostError, StoreError, StoreMisuseError
+from hardpoint.runtime.blocking import step
 from hardpoint.store.driver import Lease
 from hardpoint.store.postgres.targets import BlockTarget, sqlstate_of
-
-T = TypeVar("T")
 
 _STORE = "select hardpoint.store()"
 _END = "select hardpoint.complete($1::uuid, $2::text, $3::integer, $4::uuid, $5::float8)"
@@ -76,12 +74,12 @@ class PostgresBlock:
             raise StoreMisuseError(
                 "a blocking connection would hold up the event loop: use it in a plain def handler"
             )
-        return _stepped(self._enter())
+        return step(self._enter())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
-        _stepped(self._leave(error))
+        step(self._leave(error))
 
     async def __aenter__(self) -> Any:
         if not self._target.is_async:
@@ -159,12 +157,3 @@ class PostgresBlock:
                 raise LeaseLostError from error
             raise
         await target.commit()
-
-
-def _stepped(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine over a blocking connection to its end: it never suspends."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        return end.value
-    raise AssertionError("a blocking connection suspended")

@@ -111,7 +111,7 @@ class LentTarget:
     def __init__(self, lent: LentConnections) -> None:
         self.given: Any = None
         self._lent = lent
-        self._taken: concurrent.futures.Future[TakenLink] | None = None
+        self._taken: list[concurrent.futures.Future[TakenLink]] = []
         self._connection: Any = None
 
     def in_transaction(self) -> bool:
@@ -121,8 +121,9 @@ class LentTarget:
     async def begin(self) -> None:
         """Begin one."""
         lent = self._lent
-        self._taken = lent.take()
-        _, self._connection = await lent.asked(self._taken)
+        taken = lent.take()
+        self._taken.append(taken)
+        _, self._connection = await lent.asked(taken)
         self.given = PostgresTransaction(self._connection, role=lent.role, elsewhere=lent.do)
         await lent.do(self._connection.execute("begin"))
 
@@ -149,9 +150,8 @@ class LentTarget:
         self._give_back()
 
     def _give_back(self) -> None:
-        taken, self._taken = self._taken, None
-        if taken is not None:
-            self._lent.give_back(taken)
+        while self._taken:  # once only, whatever else happens
+            self._lent.give_back(self._taken.pop())
 
 
 async def _translated(work: Coroutine[Any, Any, T]) -> T:

@@ -211,6 +211,10 @@ class _OfSqlalchemy:
     def statement(self, sql: str) -> str:
         return sql if self._dollars else _positional(sql)
 
+    @staticmethod
+    def first(result: Any) -> Any:
+        return result.scalar() if result.returns_rows else None
+
 
 @final
 class _SessionTarget(_OfSqlalchemy):
@@ -220,8 +224,8 @@ class _SessionTarget(_OfSqlalchemy):
         self.given.begin()
 
     async def run(self, sql: str, *parameters: Any) -> Any:
-        result = self.given.connection().exec_driver_sql(self.statement(sql), parameters)
-        return result.scalar() if result.returns_rows else None
+        connection = self.given.connection()
+        return self.first(connection.exec_driver_sql(self.statement(sql), parameters))
 
     async def flush(self) -> None:
         self.given.flush()
@@ -242,8 +246,7 @@ class _AsyncSessionTarget(_OfSqlalchemy):
 
     async def run(self, sql: str, *parameters: Any) -> Any:
         connection = await self.given.connection()
-        result = await connection.exec_driver_sql(self.statement(sql), parameters)
-        return result.scalar() if result.returns_rows else None
+        return self.first(await connection.exec_driver_sql(self.statement(sql), parameters))
 
     async def flush(self) -> None:
         await self.given.flush()

@@ -8,7 +8,7 @@ process takes its rows in the same order; where one of them fails, each is done 
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, final
+from typing import Any, cast, final
 
 import asyncpg
 
@@ -197,7 +197,6 @@ def _sorted(completions: Sequence[Completion]) -> list[tuple[str, list[tuple[Any
     """All first statements, then all second ones: of each, the equal ones together, in order."""
     groups: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
     for completion in completions:
-        for place, write in enumerate(completion.writes):
-            if isinstance(write, SqlWrite):
-                groups.setdefault((place, write.sql), []).append(write.parameters)
+        for place, write in enumerate(cast("Sequence[SqlWrite]", completion.writes)):
+            groups.setdefault((place, write.sql), []).append(write.parameters)
     return [(sql, sorted(rows, key=repr)) for (_, sql), rows in sorted(groups.items())]

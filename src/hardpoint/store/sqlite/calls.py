@@ -22,7 +22,6 @@ from hardpoint.store.journal import (
     FreeCall,
     Intent,
     JournalEntry,
-    LeaveCall,
     Other,
     ResumeCall,
     Standing,
@@ -89,7 +88,7 @@ class CallRows:
             case AbandonCall():
                 self._delete("abandon", intent, mark)
                 self._leave(intent, mark, now)
-            case LeaveCall():
+            case _:  # LeaveCall
                 self._leave(intent, mark, now)
         return None
 

@@ -59,11 +59,11 @@ def prepare_engine(engine: Any) -> None:
         raise StoreError(f"the engine is for {plain.dialect.name}, and the store is SQLite")
 
     def connected(connection: Any, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):  # others run in threads of their own
+            connection.set_progress_handler(overdue, _STEPS)
         cursor = connection.cursor()
         cursor.execute(NO_CHECKPOINT)
         cursor.close()
-        if isinstance(connection, sqlite3.Connection):  # others run in threads of their own
-            connection.set_progress_handler(overdue, _STEPS)
 
     event.listen(plain, "connect", connected)
 
