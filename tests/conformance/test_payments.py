@@ -27,6 +27,8 @@ def memory(mode, driver):
         fail_refund=driver.fail_refund,
         dispute=driver.dispute,
         events=events,
+        pay_on_page=driver.pay_on_page,
+        expire_page=driver.expire_page,
     )
 
 

@@ -43,13 +43,14 @@ from hardpoint.store.driver import NewEvent
 from hardpoint.store.journalling import StoreJournal
 from hardpoint.sync.sms import SmsSender as BlockingSender
 
-HANDLERS = ("pay", "text", "tell")
+HANDLERS = ("pay", "page", "text", "tell")
 TO = "+4917012345678"
 POINTS = (
     *("stripe.acted", "texts.acted", "blind.acted"),
     *("stripe.replied", "texts.replied", "blind.replied"),
     *("texts.begin", "blind.begin", "texts.begun", "blind.begun", "texts.ended", "blind.ended"),
     *("pay.handled", "text.handled", "tell.handled", "pay.write", "text.write", "tell.write"),
+    *("page.handled", "page.write"),
     "random",
     "random",
 )
@@ -92,6 +93,11 @@ class Watched:
 
     async def create_payment(self, new, *, idempotency_key):
         result = await self._driver.create_payment(new, idempotency_key=idempotency_key)
+        self._fate.at(f"{self._name}.replied")
+        return result
+
+    async def create_checkout(self, new, *, idempotency_key):
+        result = await self._driver.create_checkout(new, idempotency_key=idempotency_key)
         self._fate.at(f"{self._name}.replied")
         return result
 
@@ -175,6 +181,14 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
         )
         kept(job, "pay", event.vendor_id, payment.id)
 
+    async def page(event, job):
+        made = await payments.create_checkout(
+            Money("10.00", "EUR"),
+            success_url="https://shop.example/thanks",
+            reference=event.vendor_id,
+        )
+        kept(job, "page", event.vendor_id, made.id)
+
     async def text(event, job):
         message = await found.send(to=TO, body=f"order {event.vendor_id}")
         kept(job, "text", event.vendor_id, message.id)
@@ -183,7 +197,7 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
         message = blind.send(to=TO, body=f"order {event.vendor_id}")
         kept(job, "tell", event.vendor_id, message.id)
 
-    for function in (pay, text, tell):
+    for function in (pay, page, text, tell):
         hub.handlers.add("", "", function, retry=[0.02] * 500)
     return hub
 

@@ -1,10 +1,10 @@
 """Promise 5 under `kill -9`: what acts elsewhere acts once, or a person is asked; never twice.
 
-Handlers charge at a vendor that honours keys, text by one that can be asked, and text by one that
-cannot. The process dies between any two steps of it: before and after the intent is written down,
-between the vendor's act and its answer, before and after the result is written down, before and
-within the completion, and at random instants. `HARDPOINT_SEED` repeats a run, `HARDPOINT_KILLS`
-says how often it dies.
+Handlers charge and make pages at a vendor that honours keys, text by one that can be asked, and
+text by one that cannot. The process dies between any two steps of it: before and after the intent
+is written down, between the vendor's act and its answer, before and after the result is written
+down, before and within the completion, and at random instants. `HARDPOINT_SEED` repeats a run,
+`HARDPOINT_KILLS` says how often it dies.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ from hardpoint.store.views import State
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("HARDPOINT_KILLS", "30"))
-TABLES = {"pay": "stripe", "text": "texts", "tell": "blind"}
+TABLES = {"pay": "stripe", "page": "stripe", "text": "texts", "tell": "blind"}
+KINDS = {"pay": "charge", "page": "checkout"}
 
 
 def ledger(url: str, kind: str) -> list[dict]:
@@ -38,13 +39,16 @@ class Books:
 
     def __init__(self, folder: Path, urls: dict[str, str]) -> None:
         self.acts = {
-            "pay": Counter(one["reference"] for one in ledger(urls["stripe"], "charge")),
+            **{
+                table: Counter(one["reference"] for one in ledger(urls["stripe"], kind))
+                for table, kind in KINDS.items()
+            },
             **{
                 table: Counter(
                     one["body"].removeprefix("order ") for one in ledger(urls[vendor], "message")
                 )
                 for table, vendor in TABLES.items()
-                if table != "pay"
+                if table not in KINDS
             },
         }
         with contextlib.closing(sqlite3.connect(folder / "shop.db")) as connection:
@@ -69,7 +73,7 @@ def check(books: Books) -> None:
     for table in TABLES:
         assert {one: n for one, n in books.acts[table].items() if n != 1} == {}
         assert sorted(books.rows[table]) == sorted(set(books.rows[table]))
-    for table in ("pay", "text"):
+    for table in ("pay", "page", "text"):
         assert set(books.acts[table]) == set(books.rows[table]) == everyone
     # Where nobody can be asked, what is not known is a person's to find out.
     assert set(books.rows["tell"]) | set(books.parked.values()) == everyone

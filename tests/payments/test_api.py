@@ -9,6 +9,8 @@ import pytest
 from hardpoint.calls.connection import Connection
 from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
+    ConflictError,
+    DeclinedError,
     InvalidRequestError,
     MisuseError,
     OutcomeUnknownError,
@@ -16,9 +18,9 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.money import Money
 from hardpoint.payments import PaymentGateway
-from hardpoint.payments.api import PAGES_MAX
+from hardpoint.payments.finding import PAGES_MAX
 from hardpoint.payments.memory import GOOD, MemoryPayments
-from hardpoint.payments.types import PaymentPage, RefundFailed
+from hardpoint.payments.types import CheckoutStatus, PaymentPage, Refunded, RefundFailed
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
@@ -175,12 +177,43 @@ def test_without_keys_a_payment_in_doubt_is_looked_for_by_what_is_yours_in_it(
     store.close_blocking()
 
 
-def test_both_ids_of_a_refund_that_failed_carry_their_connection():
-    failed = RefundFailed(
-        payment_id="pay_1", refund_id="ref_1", amount=Money("1", "EUR"), reason=None
-    )
-    event = gateway(Watched(parse_event=lambda body: failed)).parse_event(b"{}")
-    assert [one.partition(":")[2] for one in (event.payment_id, event.refund_id)] == [
-        "pay_1",
-        "ref_1",
+@pytest.mark.parametrize("refund_id", ["ref_1", None])
+def test_both_ids_of_a_refund_carry_their_connection(refund_id):
+    told = [
+        RefundFailed(payment_id="pay_1", refund_id="ref_1", amount=TEN, reason=None),
+        Refunded(payment_id="pay_1", refund_id=refund_id, amount=TEN, refunded=None, whole=None),
     ]
+    failed, refunded = (
+        gateway(Watched(parse_event=lambda body, one=one: one)).parse_event(b"{}") for one in told
+    )
+    assert (failed.payment_id, failed.refund_id) == ("shop:pay_1", "shop:ref_1")
+    assert refunded.refund_id == (refund_id and "shop:ref_1")
+
+
+def test_a_page_of_one_sum_has_one_line_that_says_what_it_is():
+    driver = Watched()
+    port = gateway(driver)
+    for words in ({"description": "d" * 300}, {"reference": "order-1"}, {}):
+        port.create_checkout(TEN, success_url="https://shop.example", **words)
+    lines = [new.items for _, (new,), _ in driver.asked]
+    assert [one.name for (one,) in lines] == ["d" * 250, "order-1", "Payment"]
+    assert {(one.amount, one.quantity) for (one,) in lines} == {(TEN, 1)}
+
+
+def test_a_page_ends_once_somebody_has_paid_on_it():
+    memory = MemoryPayments()
+    page = gateway(memory).create_checkout(TEN, success_url="https://shop.example")
+    local = page.id.partition(":")[2]
+    with pytest.raises(DeclinedError):
+        memory.pay_on_page(local, "declined")
+    open_still = gateway(memory).get_checkout(page.id)
+    assert (open_still.status, open_still.url) == (CheckoutStatus.OPEN, page.url)
+    memory.pay_on_page(local)
+    with pytest.raises(ConflictError):
+        memory.pay_on_page(local)
+    paid = gateway(memory).get_checkout(page.id)
+    assert (paid.status, paid.url, paid.payment_id) == (
+        CheckoutStatus.COMPLETED,
+        None,
+        open_still.payment_id,
+    )

@@ -11,7 +11,7 @@ from hardpoint.calls.connection import Connection
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.payments import Capture, PaymentGateway
-from hardpoint.payments.types import PaymentStatus, RefundReason, RefundStatus
+from hardpoint.payments.types import CheckoutItem, PaymentStatus, RefundReason, RefundStatus
 from hardpoint.providers.stripe import API_VERSION, Stripe
 from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
@@ -110,3 +110,34 @@ def test_every_way_to_give_money_back(do, options):
 
 def test_payments_are_found_by_what_is_ours(do):
     assert do("find", reference="order-17", since=1_700_000_000.5) == ()
+
+
+def test_a_refund_is_read(do):
+    assert do("get_refund", "shop:re_123").status is not RefundStatus.UNKNOWN
+
+
+PAGE = {"success_url": "https://shop.example/back?a=1&b[c]=2"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"amount": TEN},
+        {
+            "items": [CheckoutItem(name="Größe & Co", amount=TEN, quantity=2)] * 2,
+            "cancel_url": "https://shop.example/cart",
+            "customer": "cus_123",
+            "reference": "order 17, ü & [x]",
+            "description": "Two lamps",
+            "metadata": {"plan": "yearly"},
+            "idempotency_key": "page-17",
+            "extra": {"stripe": {"locale": "de", "payment_method_types": ["card"]}},
+        },
+    ],
+)
+def test_every_way_to_make_a_page(do, options):
+    assert do("create_checkout", **PAGE, **options).id.startswith("shop:cs_")
+
+
+def test_a_page_is_read(do):
+    assert do("get_checkout", "shop:cs_123").id.startswith("shop:cs_")

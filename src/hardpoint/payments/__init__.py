@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from hardpoint.payments.driver import PaymentDriver as PaymentDriver
     from hardpoint.payments.memory import MemoryPayments as MemoryPayments
     from hardpoint.payments.types import Capture as Capture
+    from hardpoint.payments.types import Checkout as Checkout
+    from hardpoint.payments.types import CheckoutItem as CheckoutItem
+    from hardpoint.payments.types import CheckoutStatus as CheckoutStatus
     from hardpoint.payments.types import DeclineReason as DeclineReason
     from hardpoint.payments.types import DisputeChanged as DisputeChanged
     from hardpoint.payments.types import DisputeStatus as DisputeStatus
+    from hardpoint.payments.types import NewCheckout as NewCheckout
     from hardpoint.payments.types import NewPayment as NewPayment
     from hardpoint.payments.types import NextAction as NextAction
     from hardpoint.payments.types import Payment as Payment
+    from hardpoint.payments.types import PaymentActionRequired as PaymentActionRequired
     from hardpoint.payments.types import PaymentEvent as PaymentEvent
     from hardpoint.payments.types import PaymentFailed as PaymentFailed
     from hardpoint.payments.types import PaymentPage as PaymentPage
@@ -35,12 +40,17 @@ else:
             "hardpoint.payments.memory": ("MemoryPayments",),
             "hardpoint.payments.types": (
                 "Capture",
+                "Checkout",
+                "CheckoutItem",
+                "CheckoutStatus",
                 "DeclineReason",
                 "DisputeChanged",
                 "DisputeStatus",
+                "NewCheckout",
                 "NewPayment",
                 "NextAction",
                 "Payment",
+                "PaymentActionRequired",
                 "PaymentEvent",
                 "PaymentFailed",
                 "PaymentPage",

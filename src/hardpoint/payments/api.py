@@ -1,44 +1,53 @@
 """The payments port: what users hold. Checked before any I/O, run under the connection's policy."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 import msgspec
 
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
-from hardpoint.calls.journalled import CallSpec, Search
-from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, NUMBER, PAIRS, TEXT, expect, extras_of
+from hardpoint.calls.journalled import CallSpec
+from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, NUMBER, TEXT, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.core.outcome import Operation, Repeat
-from hardpoint.http.extras import text_pairs
+from hardpoint.payments.checks import (
+    check_amount,
+    check_label,
+    check_metadata,
+    check_pairs,
+    check_token,
+    check_url,
+    checked_items,
+)
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
+from hardpoint.payments.finding import PaymentListing
 from hardpoint.payments.types import (
     Capture,
+    Checkout,
+    CheckoutItem,
+    NewCheckout,
     NewPayment,
     Payment,
     PaymentEvent,
     Refund,
+    Refunded,
     RefundFailed,
     RefundReason,
 )
-
-PAGES_MAX = 100
-"""How many pages `find` reads before it gives up."""
 
 _CREATE = Operation("create_payment", Repeat.NEEDS_KEY)
 _CONFIRM = Operation("confirm_payment", Repeat.NEEDS_KEY)
 _CAPTURE = Operation("capture", Repeat.NEEDS_KEY)
 _VOID = Operation("void", Repeat.NEEDS_KEY)
 _REFUND = Operation("refund", Repeat.NEEDS_KEY)
+_CHECKOUT = Operation("create_checkout", Repeat.NEEDS_KEY)
 _GET = Operation("get_payment", Repeat.SAFE)
-_LIST = Operation("find", Repeat.SAFE)
+_GET_REFUND = Operation("get_refund", Repeat.SAFE)
+_GET_CHECKOUT = Operation("get_checkout", Repeat.SAFE)
 
-_TOKEN = re.compile(r"[!-~]{1,255}", re.ASCII)
-_URL_CHARACTERS_MAX = 2048
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -68,6 +77,7 @@ class PaymentGateway:
         """The provider's own driver: the way round the port."""
         self.connection = connection
         self._calls = Calls(connection, driver)
+        self._listing = PaymentListing(driver, self._calls)
 
     async def create_payment(
         self,
@@ -101,17 +111,14 @@ class PaymentGateway:
         Raises:
             DeclinedError: with `reason` and `soft`.
         """
-        self._check_amount(amount)
-        self._check_text("payment_method", payment_method)
-        self._check_text("customer", customer)
-        self._check_label("reference", reference)
-        self._check_label("description", description)
-        self._check_metadata(metadata)
-        self._check_url(return_url)
+        check_amount(self.driver.money, amount)
+        check_token("payment_method", payment_method)
+        check_url("return_url", return_url)
+        self._check_whose(customer, reference, description, metadata)
         if capture is Capture.MANUAL:
             self._require(PaymentCapability.MANUAL_CAPTURE)
-        if customer is not None:
-            self._require(PaymentCapability.CUSTOMER)
+        if return_url is not None:
+            self._require(PaymentCapability.REDIRECT)
         if payment_method is None:
             self._require(PaymentCapability.UNCONFIRMED)
         new = NewPayment(
@@ -129,7 +136,7 @@ class PaymentGateway:
             _CREATE,
             lambda key: self.driver.create_payment(new, idempotency_key=key),
             idempotency_key,
-            CallSpec(arguments=new, returns=Payment, search=self._search(new)),
+            CallSpec(arguments=new, returns=Payment, search=self._listing.search(new)),
         )
         return self._ours(payment)
 
@@ -149,8 +156,9 @@ class PaymentGateway:
             ConflictError: the payment's status does not allow it.
         """
         local = self.connection.local(payment_id, field="payment_id")
-        self._check_text("payment_method", payment_method)
-        self._check_url(return_url)
+        check_token("payment_method", payment_method)
+        check_url("return_url", return_url)
+        self._require(PaymentCapability.UNCONFIRMED)
         extras = extras_of(extra, self.driver.provider)
         payment = await self._calls.run_keyed(
             _CONFIRM,
@@ -180,7 +188,7 @@ class PaymentGateway:
         """
         local = self.connection.local(payment_id, field="payment_id")
         if amount is not None:
-            self._check_amount(amount)
+            check_amount(self.driver.money, amount)
             self._require(PaymentCapability.PARTIAL_CAPTURE)
         payment = await self._calls.run_keyed(
             _CAPTURE,
@@ -220,7 +228,7 @@ class PaymentGateway:
         """
         local = self.connection.local(payment_id, field="payment_id")
         if amount is not None:
-            self._check_amount(amount)
+            check_amount(self.driver.money, amount)
             self._require(PaymentCapability.PARTIAL_REFUND)
         refund = await self._calls.run_keyed(
             _REFUND,
@@ -228,11 +236,7 @@ class PaymentGateway:
             idempotency_key,
             CallSpec(arguments=(local, amount, reason), returns=Refund),
         )
-        return msgspec.structs.replace(
-            refund,
-            id=self.connection.qualified(refund.id),
-            payment_id=self.connection.qualified(refund.payment_id),
-        )
+        return self._our_refund(refund)
 
     async def get_payment(self, payment_id: str) -> Payment:
         """Read a payment.
@@ -244,6 +248,86 @@ class PaymentGateway:
         payment = await self._calls.run(_GET, lambda: self.driver.get_payment(local))
         return self._ours(payment)
 
+    async def get_refund(self, refund_id: str) -> Refund:
+        """Read a refund: one that is pending succeeds or fails later.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        local = self.connection.local(refund_id, field="refund_id")
+        return self._our_refund(
+            await self._calls.run(_GET_REFUND, lambda: self.driver.get_refund(local))
+        )
+
+    async def create_checkout(
+        self,
+        amount: Money | None = None,
+        *,
+        success_url: str,
+        items: Sequence[CheckoutItem] = (),
+        cancel_url: str | None = None,
+        customer: str | None = None,
+        reference: str | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, str] = _EMPTY,
+        idempotency_key: str | None = None,
+        extra: Mapping[str, Mapping[str, object]] = _EMPTY,
+    ) -> Checkout:
+        """Make a page of the provider's where a customer pays; send the browser to its `url`.
+
+        That somebody comes back to `success_url` proves nothing: the webhook tells, or
+        `get_checkout` names the payment for `get_payment`.
+
+        Args:
+            amount: what is to be paid in one sum, under the name of `description`.
+            success_url: where the customer comes back to.
+            items: or what is to be paid for, all in one currency.
+            cancel_url: where a customer comes back to who does not pay; without it, or where the
+                provider's page has no way back, they stay on it.
+            customer: the provider's id of the customer.
+            reference: yours, an order number; the payment carries it too.
+            description: for people.
+            metadata: yours; the payment carries it too.
+            idempotency_key: see the class.
+            extra: `{"stripe": {...}}`, passed on to that provider only.
+        """
+        check_url("success_url", success_url, web=True)
+        check_url("cancel_url", cancel_url, web=True)
+        self._check_whose(customer, reference, description, metadata)
+        name = description or reference or "Payment"
+        lines, total = checked_items(self.driver.money, amount, items, name)
+        self._require(PaymentCapability.CHECKOUT)
+        new = NewCheckout(
+            items=lines,
+            amount=total,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            customer=customer,
+            reference=reference,
+            description=description,
+            metadata=metadata,
+            extra=extras_of(extra, self.driver.provider),
+        )
+        checkout = await self._calls.run_keyed(
+            _CHECKOUT,
+            lambda key: self.driver.create_checkout(new, idempotency_key=key),
+            idempotency_key,
+            CallSpec(arguments=new, returns=Checkout),
+        )
+        return self._our_checkout(checkout)
+
+    async def get_checkout(self, checkout_id: str) -> Checkout:
+        """Read a page: whether somebody went through with it, and which payment came of it.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        local = self.connection.local(checkout_id, field="checkout_id")
+        self._require(PaymentCapability.CHECKOUT)
+        return self._our_checkout(
+            await self._calls.run(_GET_CHECKOUT, lambda: self.driver.get_checkout(local))
+        )
+
     async def find(
         self,
         *,
@@ -253,8 +337,9 @@ class PaymentGateway:
     ) -> tuple[Payment, ...]:
         """Every payment created since a time that carries this reference and metadata.
 
-        It is complete: none found means that there is none, so it settles a call whose outcome is
-        unknown. Allow for a minute of difference between the clocks.
+        It is complete but for what was made in the last `driver.capabilities.settle_seconds`: none
+        found after that means that there is none, which settles a call whose outcome is unknown.
+        Allow for a minute of difference between the clocks.
 
         Args:
             since: Unix seconds; the payments since then are read page by page.
@@ -262,15 +347,17 @@ class PaymentGateway:
             metadata: all of these.
 
         Raises:
-            InvalidRequestError: nothing to look for, or more pages than `PAGES_MAX`.
+            InvalidRequestError: nothing to look for, or more than a hundred pages.
         """
         self._require(PaymentCapability.FIND)
         expect(since, (int, float), "since", NUMBER)
-        expect(metadata, Mapping, "metadata", PAIRS)
+        check_pairs(metadata)
         expect(reference or "", str, "reference", TEXT)
+        if metadata:
+            self._require(PaymentCapability.METADATA)
         if reference is None and not metadata:
             raise InvalidRequestError("or metadata must be given", field="reference")
-        found = await self._listed(since, lambda one: _carries(one, reference, metadata))
+        found = await self._listing.carrying(since, reference, metadata)
         return tuple([self._ours(one) for one in found])
 
     def parse_event(self, body: bytes) -> PaymentEvent | None:
@@ -288,50 +375,11 @@ class PaymentGateway:
             ) from error
         if event is None:
             return None
-        if isinstance(event, RefundFailed):
+        if isinstance(event, RefundFailed | Refunded) and event.refund_id is not None:
             refund_id = self.connection.qualified(event.refund_id)
             event = msgspec.structs.replace(event, refund_id=refund_id)
         return msgspec.structs.replace(
             event, payment_id=self.connection.qualified(event.payment_id)
-        )
-
-    def _search(self, new: NewPayment) -> Search[Payment] | None:
-        """How to look for a payment that may have been created: by what is yours in it.
-
-        A provider may shorten a reference; an amount it cannot change.
-        """
-        askable = PaymentCapability.FIND in self.driver.capabilities.flags
-        if not askable or not (new.reference or new.metadata):
-            return None
-
-        def looks(one: Payment) -> object:
-            metadata = {name: one.metadata.get(name) for name in new.metadata}
-            return (new.reference and one.reference, metadata, one.amount)
-
-        async def find(since: float) -> list[Payment]:
-            return (await self._listed(since, lambda one: one.amount == new.amount))[::-1]
-
-        return Search(
-            like=(new.reference, new.metadata, new.amount),
-            find=find,
-            likes=looks,
-        )
-
-    async def _listed(self, since: float, wanted: Callable[[Payment], bool]) -> list[Payment]:
-        """The payments that are wanted, newest first, with the provider's own ids."""
-        found: list[Payment] = []
-        cursor: str | None = None
-        for _ in range(PAGES_MAX):
-            page = await self._calls.run(
-                _LIST,
-                lambda cursor=cursor: self.driver.list_payments(since=since, cursor=cursor),
-            )
-            found += [one for one in page.payments if wanted(one)]
-            cursor = page.cursor
-            if cursor is None:
-                return found
-        raise InvalidRequestError(
-            f"covers more than {PAGES_MAX} pages of payments; name a later time", field="since"
         )
 
     # Checks, all before any I/O
@@ -339,55 +387,38 @@ class PaymentGateway:
     def _require(self, capability: PaymentCapability) -> None:
         self.driver.capabilities.require(capability, self.driver.provider)
 
+    def _check_whose(
+        self,
+        customer: str | None,
+        reference: str | None,
+        description: str | None,
+        metadata: Mapping[str, str],
+    ) -> None:
+        """What is yours in a payment."""
+        capabilities = self.driver.capabilities
+        check_token("customer", customer)
+        check_label("reference", reference, capabilities.limits["reference_characters"])
+        check_label("description", description, capabilities.limits["description_characters"])
+        check_pairs(metadata)
+        if metadata:
+            self._require(PaymentCapability.METADATA)
+            check_metadata(metadata, capabilities)
+        if customer is not None:
+            self._require(PaymentCapability.CUSTOMER)
+
     def _ours(self, payment: Payment) -> Payment:
         return msgspec.structs.replace(payment, id=self.connection.qualified(payment.id))
 
-    def _check_amount(self, amount: Money) -> None:
-        expect(amount, Money, "amount", 'Money("19.99", "EUR")')
-        if self.driver.money.of(amount) <= 0:
-            raise InvalidRequestError("is not more than zero", field="amount")
+    def _our_refund(self, refund: Refund) -> Refund:
+        qualified = self.connection.qualified
+        return msgspec.structs.replace(
+            refund, id=qualified(refund.id), payment_id=qualified(refund.payment_id)
+        )
 
-    def _check_text(self, field: str, text: str | None) -> None:
-        if text is None:
-            return
-        expect(text, str, field, TEXT)
-        if not _TOKEN.fullmatch(text):
-            raise InvalidRequestError("is not 1 to 255 visible ASCII characters", field=field)
-
-    def _check_label(self, field: str, text: str | None) -> None:
-        most = self.driver.capabilities.limits[f"{field}_characters"]
-        if text is None:
-            return
-        expect(text, str, field, TEXT)
-        if not (text.strip() and text.isprintable() and len(text) <= most):
-            raise InvalidRequestError(f"is not 1 to {most} printable characters", field=field)
-
-    def _check_metadata(self, metadata: Mapping[str, str]) -> None:
-        expect(metadata, Mapping, "metadata", PAIRS)
-        if not metadata:
-            return
-        self._require(PaymentCapability.METADATA)
-        limits = self.driver.capabilities.limits
-        if len(metadata) > limits["metadata_keys"]:
-            raise InvalidRequestError(
-                f"has more than {limits['metadata_keys']} keys", field="metadata"
-            )
-        for key, value, field in text_pairs(metadata, field="metadata"):
-            if not re.fullmatch(r"[\w.-]+", key) or len(key) > limits["metadata_key_characters"]:
-                raise InvalidRequestError("is not a usable key", field=field)
-            if key == "reference":
-                raise InvalidRequestError("is the argument of that name", field=field)
-            if len(value) > limits["metadata_value_characters"]:
-                raise InvalidRequestError("is too long", field=field)
-
-    def _check_url(self, url: str | None) -> None:
-        if url is None:
-            return
-        expect(url, str, "return_url", TEXT)
-        if len(url) > _URL_CHARACTERS_MAX or not re.fullmatch(r"[a-z][a-z0-9+.-]*://[!-~]+", url):
-            raise InvalidRequestError("is not a URL", field="return_url")
-
-
-def _carries(payment: Payment, reference: str | None, metadata: Mapping[str, str]) -> bool:
-    """Whether it has this reference, if one is given, and all of the metadata."""
-    return reference in {None, payment.reference} and metadata.items() <= payment.metadata.items()
+    def _our_checkout(self, checkout: Checkout) -> Checkout:
+        qualified, payment_id = self.connection.qualified, checkout.payment_id
+        return msgspec.structs.replace(
+            checkout,
+            id=qualified(checkout.id),
+            payment_id=None if payment_id is None else qualified(payment_id),
+        )

@@ -7,6 +7,8 @@ from typing import Protocol
 from hardpoint.calls.call import Driver
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.payments.types import (
+    Checkout,
+    NewCheckout,
     NewPayment,
     Payment,
     PaymentEvent,
@@ -26,8 +28,12 @@ class PaymentCapability(StrEnum):
     METADATA = "metadata"
     UNCONFIRMED = "unconfirmed"
     """A payment is made without means; the customer's browser adds them by a client secret."""
+    REDIRECT = "redirect"
+    """A bank may have the customer sent to it; they come back to `return_url`."""
     FIND = "find"
-    """Payments can be listed, completely and without delay."""
+    """Payments can be listed, completely; a new one at the latest after `settle_seconds`."""
+    CHECKOUT = "checkout"
+    """The provider has a page of its own, where the customer pays."""
 
 
 class PaymentDriver(Driver, Protocol):
@@ -81,6 +87,8 @@ class PaymentDriver(Driver, Protocol):
     ) -> Payment:
         """Take all that is reserved (None), or this much of it and let go of the rest.
 
+        Where the provider keeps no key of it, what was taken whole before is given again.
+
         Raises:
             ConflictError: the payment's status does not allow it.
         """
@@ -111,6 +119,32 @@ class PaymentDriver(Driver, Protocol):
 
     async def get_payment(self, payment_id: str) -> Payment:
         """Read it.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        ...
+
+    async def get_refund(self, refund_id: str) -> Refund:
+        """Read it.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        ...
+
+    async def create_checkout(self, new: NewCheckout, *, idempotency_key: str) -> Checkout:
+        """Make a page; without `CHECKOUT` it is not called.
+
+        Reference and metadata belong to the payment that comes of it too, as far as can be.
+
+        Raises:
+            IdempotencyConflictError: the key was used with other arguments.
+        """
+        ...
+
+    async def get_checkout(self, checkout_id: str) -> Checkout:
+        """Read it; without `CHECKOUT` it is not called.
 
         Raises:
             NotFoundError: there is none of that id.

@@ -25,12 +25,16 @@ from hardpoint.fakes.memory import MemoryAccount
 from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
+    Checkout,
+    CheckoutStatus,
     DeclineReason,
     DisputeChanged,
     DisputeStatus,
+    NewCheckout,
     NewPayment,
     NextAction,
     Payment,
+    PaymentActionRequired,
     PaymentEvent,
     PaymentFailed,
     PaymentPage,
@@ -69,7 +73,6 @@ _OPEN = frozenset(
         PaymentStatus.REQUIRES_ACTION,
     }
 )
-_Result = Payment | Refund
 
 
 @final
@@ -94,30 +97,15 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self._methods: dict[str, str | None] = {}
         self._captures: dict[str, Capture] = {}
         self._refunds: dict[str, Refund] = {}
+        self._checkouts: dict[str, Checkout] = {}
+        self._pages: dict[str, NewPayment] = {}
         self._answers = Answers[Any]((ConflictError, DeclinedError))
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
         """Create it; with a method, confirm it at once."""
 
         def act() -> Payment:
-            _check_method(new.payment_method)
-            identifier = f"pay_{len(self._payments) + 1:06d}"
-            nothing = Money("0", new.amount.currency)
-            self._payments[identifier] = Payment(
-                id=identifier,
-                status=PaymentStatus.REQUIRES_PAYMENT_METHOD,
-                vendor_status="open",
-                amount=new.amount,
-                captured=nothing,
-                refunded=nothing,
-                created=self._now(),
-                reference=new.reference,
-                metadata=dict(new.metadata),
-                customer=new.customer,
-                client_secret=Secret.value(f"{identifier}_secret"),
-            )
-            self._captures[identifier] = new.capture
-            return self._paid(identifier, new.payment_method)
+            return self._paid(self._opened(new), new.payment_method)
 
         return self._once(idempotency_key, msgspec.structs.astuple(new), act)
 
@@ -184,6 +172,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
             if left < given:
                 raise InvalidRequestError("is more than is left", field="amount", status=400)
             refunded = payment.refunded + given
+            identifier = f"ref_{len(self._answers) + 1:06d}"
             self._payments[payment_id] = msgspec.structs.replace(payment, refunded=refunded)
             self.events.append(
                 Refunded(
@@ -191,12 +180,13 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
                     amount=given,
                     refunded=refunded,
                     whole=refunded == payment.captured,
+                    refund_id=identifier,
                     reference=payment.reference,
                     metadata=payment.metadata,
                 )
             )
             refund = Refund(
-                id=f"ref_{len(self._answers) + 1:06d}",
+                id=identifier,
                 payment_id=payment_id,
                 status=RefundStatus.SUCCEEDED,
                 vendor_status="succeeded",
@@ -212,6 +202,42 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self.requests += 1
         return self._known(payment_id)
 
+    async def get_refund(self, refund_id: str) -> Refund:
+        """Read it."""
+        self.requests += 1
+        refund = self._refunds.get(refund_id)
+        if refund is None:
+            raise NotFoundError(status=404)
+        return refund
+
+    async def create_checkout(self, new: NewCheckout, *, idempotency_key: str) -> Checkout:
+        """Make a page; see `pay_on_page`."""
+
+        def act() -> Checkout:
+            identifier = f"page_{len(self._checkouts) + 1:06d}"
+            self._pages[identifier] = NewPayment(
+                amount=new.amount,
+                customer=new.customer,
+                reference=new.reference,
+                metadata=new.metadata,
+            )
+            self._checkouts[identifier] = Checkout(
+                id=identifier,
+                status=CheckoutStatus.OPEN,
+                vendor_status="open",
+                amount=new.amount,
+                url=f"https://pay.example/{identifier}",
+                expires=self._now() + 86_400,
+            )
+            return self._checkouts[identifier]
+
+        return self._once(idempotency_key, msgspec.structs.astuple(new), act)
+
+    async def get_checkout(self, checkout_id: str) -> Checkout:
+        """Read it."""
+        self.requests += 1
+        return self._checkout(checkout_id)
+
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page, oldest first."""
         self.requests += 1
@@ -220,6 +246,21 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         page = found[start : start + _PAGE]
         more = len(found) > start + _PAGE
         return PaymentPage(payments=tuple(page), cursor=str(start + _PAGE) if more else None)
+
+    def pay_on_page(self, checkout_id: str, method: str = GOOD) -> None:
+        """A customer pays on a page; who is declined may try again there."""
+        page = self._checkout(checkout_id)
+        if page.status is not CheckoutStatus.OPEN:
+            raise ConflictError(f"the page is {page.vendor_status}", status=400)
+        payment_id = page.payment_id or self._opened(self._pages[checkout_id])
+        self._close(page, CheckoutStatus.OPEN, payment_id)
+        self._paid(payment_id, method)
+        self._close(page, CheckoutStatus.COMPLETED, payment_id)
+
+    def expire_page(self, checkout_id: str) -> None:
+        """Nobody has paid in time."""
+        page = self._checkout(checkout_id)
+        self._close(page, CheckoutStatus.EXPIRED, page.payment_id)
 
     def authenticate(self, payment_id: str, *, succeeds: bool = True) -> None:
         """The customer answers the bank's challenge."""
@@ -236,6 +277,9 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         payment = self._payments[refund.payment_id]
         refunded = payment.refunded - refund.amount
         self._payments[payment.id] = msgspec.structs.replace(payment, refunded=refunded)
+        self._refunds[refund_id] = msgspec.structs.replace(
+            refund, status=RefundStatus.FAILED, vendor_status="failed"
+        )
         self.events.append(
             RefundFailed(
                 payment_id=payment.id,
@@ -267,6 +311,41 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self.requests += 1
         return self._answers.under(key, repr(asked), act)
 
+    def _opened(self, new: NewPayment) -> str:
+        _check_method(new.payment_method)
+        identifier = f"pay_{len(self._payments) + 1:06d}"
+        nothing = Money("0", new.amount.currency)
+        self._payments[identifier] = Payment(
+            id=identifier,
+            status=PaymentStatus.REQUIRES_PAYMENT_METHOD,
+            vendor_status="open",
+            amount=new.amount,
+            captured=nothing,
+            refunded=nothing,
+            created=self._now(),
+            reference=new.reference,
+            metadata=dict(new.metadata),
+            customer=new.customer,
+            client_secret=Secret.value(f"{identifier}_secret"),
+        )
+        self._captures[identifier] = new.capture
+        return identifier
+
+    def _checkout(self, identifier: str) -> Checkout:
+        page = self._checkouts.get(identifier)
+        if page is None:
+            raise NotFoundError(status=404)
+        return page
+
+    def _close(self, page: Checkout, status: CheckoutStatus, payment_id: str | None) -> None:
+        self._checkouts[page.id] = msgspec.structs.replace(
+            page,
+            status=status,
+            vendor_status=status.value,
+            url=page.url if status is CheckoutStatus.OPEN else None,
+            payment_id=payment_id,
+        )
+
     def _paid(self, identifier: str, method: str | None) -> Payment:
         self._methods[identifier] = method
         if method is None:
@@ -276,9 +355,26 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
             self._fail(identifier, reason, soft=soft)
             raise DeclinedError(reason=reason, soft=soft, status=402, vendor_code=method)
         if method == CHALLENGED:
-            action = NextAction(kind="redirect", url="https://bank.example/challenge")
-            return self._set(identifier, PaymentStatus.REQUIRES_ACTION, next_action=action)
+            return self._challenge(identifier)
         return self._charge(identifier)
+
+    def _challenge(self, identifier: str) -> Payment:
+        if PaymentCapability.REDIRECT not in self.capabilities.flags:
+            reason = DeclineReason.AUTHENTICATION_REQUIRED
+            self._fail(identifier, reason, soft=True)
+            raise DeclinedError(reason=reason, soft=True, status=402, vendor_code=CHALLENGED)
+        action = NextAction(kind="redirect", url="https://bank.example/challenge")
+        payment = self._set(identifier, PaymentStatus.REQUIRES_ACTION, next_action=action)
+        self.events.append(
+            PaymentActionRequired(
+                payment_id=identifier,
+                amount=payment.amount,
+                action=action,
+                reference=payment.reference,
+                metadata=payment.metadata,
+            )
+        )
+        return payment
 
     def _charge(self, identifier: str) -> Payment:
         if self._captures[identifier] is Capture.MANUAL:

@@ -31,6 +31,8 @@ class PaymentStatus(StrEnum):
     """The money is reserved and waits to be captured."""
     SUCCEEDED = "succeeded"
     VOIDED = "voided"
+    FAILED = "failed"
+    """It was declined and takes no other means: make another payment."""
     UNKNOWN = "unknown"
     """A status we do not know; never taken for a success. See `vendor_status`."""
 
@@ -155,8 +157,62 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
     extra: Mapping[str, object] = {}
 
 
+class CheckoutItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a hosted page: what it is, and what one of it costs."""
+
+    name: str
+    amount: Money
+    quantity: int = 1
+
+
+class NewCheckout(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver is asked to make a page of; checked by the port, with one item at least."""
+
+    items: tuple[CheckoutItem, ...]
+    amount: Money
+    success_url: str
+    cancel_url: str | None = None
+    customer: str | None = None
+    reference: str | None = None
+    description: str | None = None
+    metadata: Mapping[str, str] = {}
+    extra: Mapping[str, object] = {}
+
+
+class CheckoutStatus(StrEnum):
+    """How far a hosted page is. Whether money was taken, only its payment says."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    """The customer went through with it; `payment_id` names the payment."""
+    EXPIRED = "expired"
+    """Nobody can pay on it any more."""
+    UNKNOWN = "unknown"
+
+
+class Checkout(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the provider's, where a customer pays.
+
+    Attributes:
+        id: with its connection.
+        status: in our words; `vendor_status` in the provider's.
+        amount: what is asked for.
+        url: where to send the customer; None where the provider no longer shows it.
+        payment_id: what the customer paid by, with its connection, for `get_payment`; None before.
+        expires: Unix seconds until which it can be paid on, where the provider says so.
+    """
+
+    id: str
+    status: CheckoutStatus
+    vendor_status: str
+    amount: Money
+    url: str | None = None
+    payment_id: str | None = None
+    expires: float | None = None
+
+
 class PaymentSucceeded(msgspec.Struct, frozen=True, kw_only=True):
-    """Money was taken."""
+    """Money was taken. Some providers say it more than once: go by `payment_id`."""
 
     payment_id: str
     amount: Money
@@ -179,15 +235,36 @@ class PaymentFailed(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, str]
 
 
-class Refunded(msgspec.Struct, frozen=True, kw_only=True):
-    """Money went back: `amount` now, `refunded` in all."""
+class PaymentActionRequired(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer has to do something before the payment goes on, see `action`."""
 
     payment_id: str
     amount: Money
-    refunded: Money
-    whole: bool
+    action: NextAction
     reference: str | None
     metadata: Mapping[str, str]
+
+
+class Refunded(msgspec.Struct, frozen=True, kw_only=True):
+    """Money went back.
+
+    Attributes:
+        payment_id: with its connection.
+        amount: what went back now.
+        refunded: what went back in all; None where the event does not say: read the payment.
+        whole: whether that is all of it; None likewise.
+        refund_id: with its connection, where the event says it.
+        reference: yours, where the event says it.
+        metadata: yours, where the event says it.
+    """
+
+    payment_id: str
+    amount: Money
+    refunded: Money | None
+    whole: bool | None
+    refund_id: str | None = None
+    reference: str | None = None
+    metadata: Mapping[str, str] = {}
 
 
 class RefundFailed(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,4 +318,11 @@ class DisputeChanged(msgspec.Struct, frozen=True, kw_only=True):
     respond_by: float | None = None
 
 
-PaymentEvent = PaymentSucceeded | PaymentFailed | Refunded | RefundFailed | DisputeChanged
+PaymentEvent = (
+    PaymentSucceeded
+    | PaymentFailed
+    | PaymentActionRequired
+    | Refunded
+    | RefundFailed
+    | DisputeChanged
+)

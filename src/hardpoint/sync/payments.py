@@ -1,9 +1,9 @@
 """The blocking facade of `hardpoint.payments`; written by scripts/generate_sync."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hardpoint.core.money import Money
 from hardpoint.payments.api import _EMPTY
-from hardpoint.payments.types import Capture, Payment, PaymentEvent, Refund, RefundReason
+from hardpoint.payments.types import Capture, Checkout, CheckoutItem, Payment, PaymentEvent, Refund, RefundReason
 from hardpoint.runtime.blocking import run
 import hardpoint.payments.api as asynchronous
 
@@ -92,11 +92,49 @@ class PaymentGateway:
         """
         return run(self.asynchronous.get_payment(payment_id))
 
+    def get_refund(self, refund_id: str) -> Refund:
+        """Read a refund: one that is pending succeeds or fails later.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        return run(self.asynchronous.get_refund(refund_id))
+
+    def create_checkout(self, amount: Money | None=None, *, success_url: str, items: Sequence[CheckoutItem]=(), cancel_url: str | None=None, customer: str | None=None, reference: str | None=None, description: str | None=None, metadata: Mapping[str, str]=_EMPTY, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Checkout:
+        """Make a page of the provider's where a customer pays; send the browser to its `url`.
+
+        That somebody comes back to `success_url` proves nothing: the webhook tells, or
+        `get_checkout` names the payment for `get_payment`.
+
+        Args:
+            amount: what is to be paid in one sum, under the name of `description`.
+            success_url: where the customer comes back to.
+            items: or what is to be paid for, all in one currency.
+            cancel_url: where a customer comes back to who does not pay; without it, or where the
+                provider's page has no way back, they stay on it.
+            customer: the provider's id of the customer.
+            reference: yours, an order number; the payment carries it too.
+            description: for people.
+            metadata: yours; the payment carries it too.
+            idempotency_key: see the class.
+            extra: `{"stripe": {...}}`, passed on to that provider only.
+        """
+        return run(self.asynchronous.create_checkout(amount, success_url=success_url, items=items, cancel_url=cancel_url, customer=customer, reference=reference, description=description, metadata=metadata, idempotency_key=idempotency_key, extra=extra))
+
+    def get_checkout(self, checkout_id: str) -> Checkout:
+        """Read a page: whether somebody went through with it, and which payment came of it.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        return run(self.asynchronous.get_checkout(checkout_id))
+
     def find(self, *, since: float, reference: str | None=None, metadata: Mapping[str, str]=_EMPTY) -> tuple[Payment, ...]:
         """Every payment created since a time that carries this reference and metadata.
 
-        It is complete: none found means that there is none, so it settles a call whose outcome is
-        unknown. Allow for a minute of difference between the clocks.
+        It is complete but for what was made in the last `driver.capabilities.settle_seconds`: none
+        found after that means that there is none, which settles a call whose outcome is unknown.
+        Allow for a minute of difference between the clocks.
 
         Args:
             since: Unix seconds; the payments since then are read page by page.
@@ -104,7 +142,7 @@ class PaymentGateway:
             metadata: all of these.
 
         Raises:
-            InvalidRequestError: nothing to look for, or more pages than `PAGES_MAX`.
+            InvalidRequestError: nothing to look for, or more than a hundred pages.
         """
         return run(self.asynchronous.find(since=since, reference=reference, metadata=metadata))
 

@@ -35,7 +35,10 @@ class Recorder:
         self.received.append(request)
         if self.replies:
             return self.replies.pop(0)
-        if request.path == "/v1/refunds":
+        if request.path.startswith("/v1/checkout/sessions"):
+            session = {"object": "checkout.session", "amount_total": 1000, "status": "open"}
+            return FakeReply.json({**INTENT, **session, "id": "cs_1"})
+        if request.path.startswith("/v1/refunds"):
             refund = {"object": "refund", "payment_intent": "pi_1", "status": "succeeded"}
             return FakeReply.json({**INTENT, **refund, "id": "re_1"})
         if request.method == "GET" and request.path == "/v1/payment_intents":

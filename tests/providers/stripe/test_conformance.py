@@ -47,6 +47,8 @@ class TestStripe(PaymentConformance):
             fail_refund=account.fail_refund,
             dispute=lambda one, status: account.dispute(one, "updated", status=status),
             events=imitated.events,
+            pay_on_page=imitated.vendor.pages.pay,
+            expire_page=imitated.vendor.pages.expire,
         )
 
 

@@ -9,6 +9,7 @@ from hardpoint.fakes.messages import Received
 from hardpoint.payments.types import RefundFailed
 from hardpoint.providers.stripe import API_VERSION, reading
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
+from hardpoint.providers.stripe.fake_objects import ObjectRefusedError
 
 BOOK = {"amount": "1000", "currency": "eur"}
 PAID = {
@@ -243,3 +244,37 @@ def test_a_payment_can_be_disputed(ask):
     assert [one.status.value for one in told] == ["needs_response", "needs_response", "lost"]
     assert [one.withdrawn for one in told] == [None, True, None]
     assert {one.payment_id for one in told} == {payment}
+
+
+PAGE = {
+    "mode": "payment",
+    "success_url": "https://shop.example/back",
+    "line_items[0][price_data][currency]": "eur",
+    "line_items[0][price_data][unit_amount]": "500",
+    "line_items[0][price_data][product_data][name]": "A book",
+    "line_items[0][quantity]": "2",
+}
+
+
+def test_a_declined_customer_tries_again_on_the_page(ask):
+    page = ask("POST", "/v1/checkout/sessions", PAGE)[1]["id"]
+    with pytest.raises(ObjectRefusedError):
+        ask.vendor.pages.pay(page, "pm_card_visa_chargeDeclined")
+    shown = ask("GET", f"/v1/checkout/sessions/{page}")[1]
+    assert shown["status"] == "open"
+    ask.vendor.pages.pay(page)
+    with pytest.raises(ObjectRefusedError):
+        ask.vendor.pages.pay(page)
+    paid = ask("GET", f"/v1/checkout/sessions/{page}")[1]
+    assert (paid["status"], paid["payment_intent"]) == ("complete", shown["payment_intent"])
+    assert ask.vendor.ledger.count("charge") == 1
+    assert [one.event_type for one in ask.vendor.emitter.pending()][-1] == (
+        "checkout.session.completed"
+    )
+
+
+@pytest.mark.rows
+def test_a_bad_page_is_refused(ask, change, param):
+    form = {name: value for name, value in {**PAGE, **change}.items() if value is not None}
+    status, body, _ = ask("POST", "/v1/checkout/sessions", form)
+    assert (status, body["error"]["param"]) == (400, param)

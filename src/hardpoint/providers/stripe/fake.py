@@ -20,6 +20,7 @@ from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.stripe import API_VERSION
 from hardpoint.providers.stripe.fake_account import TRIGGERS, Account
+from hardpoint.providers.stripe.fake_checkout import Pages
 from hardpoint.providers.stripe.fake_objects import ObjectRefusedError
 from hardpoint.providers.stripe.webhooks import StripeWebhooks
 
@@ -27,6 +28,9 @@ SECRET_KEY = "sk_test_fake"  # noqa: S105 - it opens nothing but this fake
 WEBHOOK_SECRET = "whsec_fake"  # noqa: S105 - the same
 KEY_SECONDS = 24 * 3600
 _INTENT = re.compile(r"/v1/payment_intents/([^/]+)(?:/(confirm|capture|cancel))?")
+_PAGES = "/v1/checkout/sessions"
+_PAGE = re.compile(rf"{_PAGES}/([^/]+)")
+_REFUND = re.compile(r"/v1/refunds/([^/]+)")
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -60,9 +64,10 @@ class FakeStripe:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.ledger = Ledger()
-        """`charge`, `capture`, `refund`, `void` and `decline`, amounts in minor units."""
+        """`charge`, `capture`, `refund`, `void`, `decline` and `checkout`; in minor units."""
         self.emitter = Emitter(StripeWebhooks(secrets=[Secret.value(webhook_secret)]), now=now)
         self.account = Account(self.ledger, now, self._tell)
+        self.pages = Pages(self.account, self.ledger, now, self._tell)
         self.facts = VendorFacts(
             settings={"secret_key": secret_key},
             instead=("live",),
@@ -140,6 +145,12 @@ class FakeStripe:
             return self.account.create(fields) if post else self.account.list(fields)
         if request.path == "/v1/refunds" and post:
             return self.account.refund(fields)
+        if request.path == _PAGES and post:
+            return self.pages.create(fields)
+        if not post and (page := _PAGE.fullmatch(request.path)):
+            return self.pages.get(page[1], fields)
+        if not post and (refund := _REFUND.fullmatch(request.path)):
+            return self.account.get_refund(refund[1], fields)
         found = _INTENT.fullmatch(request.path)
         verb = found[2] if found else None
         if found is None or post is (verb is None):

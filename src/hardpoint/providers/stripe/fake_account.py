@@ -207,6 +207,16 @@ class Account:
         self._tell("charge.refunded", plain(charge), {"amount_refunded": before})
         return plain(refund)
 
+    def get_refund(self, identifier: str, fields: Fields) -> dict[str, Any]:
+        """`GET /v1/refunds/:id`."""
+        finish(fields)
+        refund = self._refunds.get(identifier)
+        if refund is None:
+            raise ObjectRefusedError(
+                "resource_missing", "No such refund.", status=404, param="refund"
+            )
+        return plain(refund)
+
     def get(self, identifier: str, fields: Fields) -> dict[str, Any]:
         """`GET /v1/payment_intents/:id`."""
         expand = expanded(fields)

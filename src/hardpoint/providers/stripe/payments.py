@@ -1,4 +1,7 @@
-"""Stripe PaymentIntents and Refunds over REST; https://docs.stripe.com/api, read 2026-11-23."""
+"""Stripe PaymentIntents, Refunds and Checkout Sessions over REST.
+
+https://docs.stripe.com/api, read 2026-12-01.
+"""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar, final
@@ -15,6 +18,8 @@ from hardpoint.http.messages import Transport
 from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
+    Checkout,
+    NewCheckout,
     NewPayment,
     Payment,
     PaymentEvent,
@@ -73,10 +78,7 @@ class StripePayments:
             "capture_method": "manual" if new.capture is Capture.MANUAL else "automatic",
             "customer": new.customer,
             "description": new.description,
-            "metadata": {
-                **new.metadata,
-                **({reading.REFERENCE: new.reference} if new.reference else {}),
-            },
+            "metadata": _own(new),
             "expand": _EXPAND,
         }
         if new.payment_method is not None:
@@ -143,6 +145,42 @@ class StripePayments:
         target = f"/v1/payment_intents/{segment(payment_id)}?{query}"
         return reading.payment(await self._api.get(target, wire.PaymentIntent))
 
+    async def get_refund(self, refund_id: str) -> Refund:
+        """Read it."""
+        return reading.refund(await self._api.get(f"/v1/refunds/{segment(refund_id)}", wire.Refund))
+
+    async def create_checkout(self, new: NewCheckout, *, idempotency_key: str) -> Checkout:
+        """Make a page; its payment is made by Stripe, once somebody tries to pay."""
+        own = _own(new)
+        form: dict[str, Any] = {
+            "mode": "payment",
+            "line_items": [
+                {
+                    "price_data": {
+                        "currency": item.amount.currency.lower(),
+                        "unit_amount": MONEY.of(item.amount),
+                        "product_data": {"name": item.name},
+                    },
+                    "quantity": item.quantity,
+                }
+                for item in new.items
+            ],
+            "success_url": new.success_url,
+            "cancel_url": new.cancel_url,
+            "customer": new.customer,
+            "metadata": own,
+            "payment_intent_data": {"description": new.description, "metadata": own},
+        }
+        fields = merged(form, new.extra, self.provider)
+        path = "/v1/checkout/sessions"
+        found = await self._post(path, wire.CheckoutSession, fields, idempotency_key)
+        return reading.checkout(found)
+
+    async def get_checkout(self, checkout_id: str) -> Checkout:
+        """Read it."""
+        target = f"/v1/checkout/sessions/{segment(checkout_id)}"
+        return reading.checkout(await self._api.get(target, wire.CheckoutSession))
+
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page, newest first. Not Stripe's search, whose index may lag by an hour."""
         query = {"limit": _PAGE, "created[gte]": int(since), "expand[0]": f"data.{_EXPAND[0]}"}
@@ -166,3 +204,8 @@ class StripePayments:
     async def _post(self, path: str, kind: type[_Wire], form: Mapping[str, Any], key: str) -> _Wire:
         headers = [("idempotency-key", key)]
         return await self._api.post(path, kind, form=encode(form), headers=headers)
+
+
+def _own(new: NewPayment | NewCheckout) -> dict[str, str]:
+    """What is yours in it, and where Stripe has no field for it."""
+    return {**new.metadata, **({reading.REFERENCE: new.reference} if new.reference else {})}

@@ -9,10 +9,13 @@ from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.payments.types import (
+    Checkout,
+    CheckoutStatus,
     DisputeChanged,
     DisputeStatus,
     NextAction,
     Payment,
+    PaymentActionRequired,
     PaymentEvent,
     PaymentFailed,
     PaymentStatus,
@@ -56,6 +59,12 @@ _REFUND_STATUSES = {
     "canceled": RefundStatus.FAILED,
 }
 
+_CHECKOUT_STATUSES = {
+    "open": CheckoutStatus.OPEN,
+    "complete": CheckoutStatus.COMPLETED,
+    "expired": CheckoutStatus.EXPIRED,
+}
+
 _ADDRESSES = ("url", "hosted_voucher_url", "hosted_instructions_url", "hosted_verification_url")
 """How the kinds of `next_action` call the page that the customer is to see.
 
@@ -82,6 +91,19 @@ def refund(found: wire.Refund) -> Refund:
         status=_REFUND_STATUSES.get(found.status or "", RefundStatus.UNKNOWN),
         vendor_status=found.status or "",
         amount=_money(found.amount, found.currency),
+    )
+
+
+def checkout(session: wire.CheckoutSession) -> Checkout:
+    """A hosted page."""
+    return Checkout(
+        id=session.id,
+        status=_CHECKOUT_STATUSES.get(session.status or "", CheckoutStatus.UNKNOWN),
+        vendor_status=session.status or "",
+        amount=_money(session.amount_total, session.currency),
+        url=session.url,
+        payment_id=session.payment_intent,
+        expires=None if session.expires_at is None else float(session.expires_at),
     )
 
 
@@ -124,6 +146,17 @@ def _succeeded(_: str, data: wire.EventData) -> PaymentSucceeded:
     return PaymentSucceeded(
         payment_id=intent.id,
         amount=_money(intent.amount_received, intent.currency),
+        reference=intent.metadata.get(REFERENCE),
+        metadata=_own(intent.metadata),
+    )
+
+
+def _action_required(_: str, data: wire.EventData) -> PaymentActionRequired:
+    intent = msgspec.json.decode(data.object, type=wire.PaymentIntent)
+    return PaymentActionRequired(
+        payment_id=intent.id,
+        amount=_money(intent.amount, intent.currency),
+        action=_next_action(intent.next_action or {}),
         reference=intent.metadata.get(REFERENCE),
         metadata=_own(intent.metadata),
     )
@@ -194,6 +227,7 @@ def _disputed(event_type: str, data: wire.EventData) -> DisputeChanged | None:
 _READERS: Mapping[str, Callable[[str, wire.EventData], PaymentEvent | None]] = {
     "payment_intent.succeeded": _succeeded,
     "payment_intent.payment_failed": _failed,
+    "payment_intent.requires_action": _action_required,
     "charge.refunded": _refunded,
     "refund.failed": _refund_failed,
     "charge.dispute.created": _disputed,

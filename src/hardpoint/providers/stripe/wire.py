@@ -68,6 +68,18 @@ class Refund(msgspec.Struct):
     failure_reason: str | None = None
 
 
+class CheckoutSession(msgspec.Struct):
+    """A hosted page; its payment is there once somebody tries to pay."""
+
+    id: str
+    amount_total: int
+    currency: str
+    status: str | None = None
+    url: str | None = None
+    payment_intent: str | None = None
+    expires_at: int | None = None
+
+
 class Evidence(msgspec.Struct):
     """Until when Stripe takes some."""
 

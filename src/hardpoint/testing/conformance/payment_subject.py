@@ -10,7 +10,7 @@ from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import Money
 from hardpoint.payments.api import PaymentGateway
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
-from hardpoint.payments.types import Capture, DeclineReason, DisputeStatus
+from hardpoint.payments.types import Capture, CheckoutItem, DeclineReason, DisputeStatus
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 from hardpoint.testing.conformance.modes import Mode, exercises
 from hardpoint.testing.conformance.refusals import (
@@ -22,6 +22,8 @@ from hardpoint.testing.conformance.refusals import (
 )
 
 TEN = Money("10.00", "EUR")
+BACK = "https://shop.example/back"
+_ITEM = CheckoutItem(name="a", amount=TEN)
 _REFUSED: dict[PaymentCapability, PortVerb] = {
     PaymentCapability.MANUAL_CAPTURE: lambda port: port.create_payment(
         TEN, payment_method="any", capture=Capture.MANUAL
@@ -35,8 +37,31 @@ _REFUSED: dict[PaymentCapability, PortVerb] = {
         TEN, payment_method="any", metadata={"plan": "a"}
     ),
     PaymentCapability.UNCONFIRMED: lambda port: port.create_payment(TEN),
+    PaymentCapability.REDIRECT: lambda port: port.create_payment(
+        TEN, payment_method="any", return_url=BACK
+    ),
     PaymentCapability.FIND: lambda port: port.find(since=0, reference="any"),
+    PaymentCapability.CHECKOUT: lambda port: port.create_checkout(TEN, success_url=BACK),
 }
+"""What needs a capability."""
+_ALSO_REFUSED: list[tuple[PaymentCapability, PortVerb]] = [
+    (PaymentCapability.UNCONFIRMED, lambda port: port.confirm_payment("shop:any")),
+    (PaymentCapability.METADATA, lambda port: port.find(since=0, metadata={"plan": "a"})),
+    (
+        PaymentCapability.METADATA,
+        lambda port: port.create_checkout(TEN, success_url=BACK, metadata={"plan": "a"}),
+    ),
+    (
+        PaymentCapability.CUSTOMER,
+        lambda port: port.create_checkout(TEN, success_url=BACK, customer="any"),
+    ),
+    (PaymentCapability.CHECKOUT, lambda port: port.get_checkout("shop:any")),
+]
+"""What needs one too."""
+
+
+def _page(*items: Any, **more: Any) -> PortVerb:
+    return lambda port: port.create_checkout(items=items, **{"success_url": BACK, **more})
 
 
 _BAD: list[tuple[str, PortVerb]] = [
@@ -72,6 +97,31 @@ _BAD: list[tuple[str, PortVerb]] = [
     ("payment_id", lambda port: port.void("shop:a b")),
     ("amount", lambda port: port.refund("shop:pay_1", Money("0", "EUR"))),
 ]
+_BAD_PAGES: list[tuple[str, PortVerb]] = [
+    ("refund_id", lambda port: port.get_refund("other:ref_1")),
+    ("checkout_id", lambda port: port.get_checkout("page_1")),
+    ("amount", _page()),
+    ("amount", lambda port: port.create_checkout(Money("0", "EUR"), success_url=BACK)),
+    ("amount", lambda port: port.create_checkout(Money("1.001", "EUR"), success_url=BACK)),
+    ("amount", _page(_ITEM, amount=TEN)),
+    ("currency", lambda port: port.create_checkout(Money("1", "XXX"), success_url=BACK)),
+    ("items", _page(*[_ITEM] * 101)),
+    ("items", _page(CheckoutItem(name="a", amount=Money("999999", "EUR"), quantity=10_000))),
+    ("items[0]", _page(TEN)),
+    ("items[0].name", _page(CheckoutItem(name=" ", amount=TEN))),
+    ("items[0].name", _page(CheckoutItem(name="a\nb", amount=TEN))),
+    ("items[0].amount", _page(CheckoutItem(name="a", amount=Money("-1", "EUR")))),
+    ("items[0].amount", _page(CheckoutItem(name="a", amount=Money("1", "XXX")))),
+    ("items[0].quantity", _page(CheckoutItem(name="a", amount=TEN, quantity=0))),
+    ("items[0].quantity", _page(CheckoutItem(name="a", amount=TEN, quantity=10_001))),
+    ("items[1].amount", _page(_ITEM, CheckoutItem(name="b", amount=Money("1", "USD")))),
+    ("reference", _page(_ITEM, reference="a\nb")),
+    *[
+        (field, _page(_ITEM, **{field: url}))
+        for field in ("success_url", "cancel_url")
+        for url in ("back", "ftp://shop.example", "https://", "https://a b", "https://a:x/")
+    ],
+]
 _BAD_METADATA: dict[str, dict[Any, Any]] = {
     "blank": {"a b": "1"},
     "empty": {"": "1"},
@@ -94,12 +144,17 @@ class PaymentSubject(PortSubject):
         requests: how many requests reached the provider.
         good: a method that pays.
         declined: methods that are declined, by the reason we give; with whether it is soft.
-        challenged: a method whose bank asks the customer.
-        authenticate: the customer answers, with the provider's id and whether rightly.
+        challenged: a method whose bank asks the customer; where nobody can be sent there, it is
+            declined.
+        authenticate: the customer answers, with the provider's id and whether rightly; needed with
+            `REDIRECT`.
         fail_refund: the bank sends a refund back, by the provider's id.
         dispute: the bank questions a payment, by the provider's id, and has got so far.
         events: the webhook bodies since the last call, in order.
         customer: a customer's id.
+        pay_on_page: a customer pays with the good method on a page, by the provider's id; needed
+            with `CHECKOUT`.
+        expire_page: nobody did; where the provider's pages end.
     """
 
     def __init__(
@@ -111,11 +166,13 @@ class PaymentSubject(PortSubject):
         good: str,
         declined: Mapping[str, tuple[DeclineReason, bool]],
         challenged: str,
-        authenticate: Callable[[str, bool], None],
+        authenticate: Callable[[str, bool], None] | None = None,
         fail_refund: Callable[[str], None],
         dispute: Callable[[str, DisputeStatus], None],
         events: Callable[[], Sequence[bytes]],
         customer: str = "cus_1",
+        pay_on_page: Callable[[str], None] | None = None,
+        expire_page: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(
             mode, driver, PaymentGateway, BlockingGateway, name="shop", requests=requests
@@ -128,6 +185,8 @@ class PaymentSubject(PortSubject):
         self.dispute = dispute
         self.events = events
         self.customer = customer
+        self.pay_on_page = pay_on_page
+        self.expire_page = expire_page
 
     def pay(self, amount: Money = TEN, **options: Any) -> Any:
         """A payment with the good method."""
@@ -143,11 +202,19 @@ class PaymentRefusals(PortRefusals):
     ) -> None:
         unsupported(subject, capability, _REFUSED[capability])
 
+    def test_what_needs_it_too_is_refused_likewise(self, subject: PaymentSubject) -> None:
+        for capability, call in _ALSO_REFUSED:
+            unsupported(subject, capability, call)
+
     @pytest.mark.parametrize(("field", "call"), _BAD)
     def test_bad_input_is_refused_before_any_request(
         self, subject: PaymentSubject, field: str, call: PortVerb
     ) -> None:
         refused(subject, field, call)
+
+    def test_bad_pages_are_refused_before_any_request(self, subject: PaymentSubject) -> None:
+        for field, call in _BAD_PAGES:
+            refused(subject, field, call)
 
     @exercises(PaymentCapability.METADATA)
     @pytest.mark.parametrize("name", _BAD_METADATA)
