@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hardpoint.email.addresses import checked_address as checked_address
     from hardpoint.email.addresses import quoted as quoted
     from hardpoint.fakes.answers import Answers as Answers
+    from hardpoint.fakes.emitter import AddressSigner as AddressSigner
     from hardpoint.fakes.emitter import Emission as Emission
     from hardpoint.fakes.emitter import Emitter as Emitter
     from hardpoint.fakes.emitter import Signer as Signer
@@ -208,7 +209,7 @@ else:
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.email.addresses": ("checked_address", "quoted"),
             "hardpoint.fakes.answers": ("Answers",),
-            "hardpoint.fakes.emitter": ("Emission", "Emitter", "Signer"),
+            "hardpoint.fakes.emitter": ("AddressSigner", "Emission", "Emitter", "Signer"),
             "hardpoint.fakes.fields": ("Fields", "JsonFields", "nested", "without_empty"),
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.messages": ("App", "FakeReply", "Received"),

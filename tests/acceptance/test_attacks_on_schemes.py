@@ -102,8 +102,17 @@ SENDGRID = Attacked(
     settings=(("tolerance", 300),),
     spell=in_a_list,
 )
+SQUARE = Attacked(
+    "square",
+    "ours_canary",
+    "theirs",
+    b"x-square-hmacsha256-signature",
+    settings=(("url", "https://shop.example/webhooks/square"),),
+    spell=lambda event: event.replace(b'"id"', b'"event_id"'),
+)
 SCHEMES = {
     "stripe": STRIPE,
+    "square": SQUARE,
     "github": GITHUB,
     "v1": STANDARD,
     "v1a": ED25519,
@@ -312,6 +321,7 @@ FLOODS = {
         b"t=1700000000" + b"," * 8000,
     ],
     "github": [b"sha256=" + b"0" * 64 * 1000],
+    "square": [b"A" * 44 * 1000],
     "standard": [
         b" ".join([b"v1," + b"A" * 43 + b"="] * 1000),
         b" ".join([b"v1a," + b"A" * 86 + b"=="] * 90),
@@ -456,9 +466,9 @@ def test_secrets_are_rotated_without_a_gap(under: Attacked) -> None:
 @pytest.mark.parametrize("secrets", [[], ["", ""], [""], [" "], ["\n"], ["\t \n"]])
 def test_without_a_live_secret_nothing_starts(under: Attacked, secrets: list[str]) -> None:
     with pytest.raises(ConfigurationError, match="secrets"):
-        scheme(under.name, secrets=secrets)
+        scheme(under.name, secrets=secrets, **dict(under.settings))
     with pytest.raises(ConfigurationError):
-        scheme(under.name, secrets=[under.secret] * 5)
+        under.scheme(*[under.secret] * 5)
 
 
 @every_scheme

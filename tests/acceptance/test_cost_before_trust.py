@@ -30,6 +30,7 @@ SIGNING_KEY = (
 SECRETS = {"sendgrid": PRIVATE_KEY, "standard": SIGNING_KEY, "discord": f"private:{'5a' * 32}"}
 SETTINGS = {
     "twilio": {"url": "https://shop.example/webhooks/texts"},
+    "square": {"url": "https://shop.example/webhooks/square"},
     "hmac": {"header": "x-signature"},
     "basic": {"username": "vendor"},
     "api_key": {"header": "x-api-key"},
@@ -53,6 +54,7 @@ def body_of(name, size):
         start = b"MessageSid=SM1&MessageStatus=sent&Body="
         return start + b"%C3%BC" * ((size - len(start)) // 6)
     event = {"id": "evt_1", "type": "paid", "sg_event_id": "e", "event": "open", "pad": ""}
+    event["event_id"] = "e"
     if name == "slack":
         event |= {"type": "event_callback", "event_id": "Ev1", "event": {"type": "message"}}
     if name == "discord":

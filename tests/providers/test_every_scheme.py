@@ -69,7 +69,7 @@ def test_every_sample_verifies_as_the_event_it_is(name: str, event_type: str) ->
 PORTS = {name for name in provider_names() if set(provider(name).ports) - {"chat"}}
 """Whose events a port reads: what people say in a chat is the application's."""
 READ = [(name, event_type) for name, event_type in SAMPLES if name in PORTS]
-OURS = {"message", "payment_intent", "charge", "refund"}
+OURS = {"message", "payment_intent", "charge", "refund", "payment", "dispute"}
 """What events are about that a port reads."""
 
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 import msgspec
 
@@ -81,12 +81,22 @@ def _ignore(_: Delivered) -> None:
     """Nobody wants to know."""
 
 
+@runtime_checkable
+class AddressSigner(Protocol):
+    """Signs for the address that a body goes to."""
+
+    def at(self, url: str) -> Signer:
+        """The signer for an address."""
+        ...
+
+
 @final
 class Emitter:
     """Holds what a vendor has to say until it is delivered.
 
     Args:
-        signer: the vendor's scheme with the secret of the receiving endpoint.
+        signer: the vendor's scheme with the secret of the receiving endpoint; an `AddressSigner`
+            too, where the vendor signs the address.
         now: Unix seconds, for the signed time.
     """
 
@@ -129,7 +139,7 @@ class Emitter:
 
     def send(self, url: str, emission: Emission, chaos: Chaos = ORDERLY) -> Delivered:
         """Send one, once."""
-        headers = tuple(self.headers(emission, chaos))
+        headers = tuple(self.headers(emission, chaos, url=url))
         request = Request(method="POST", url=url, headers=headers, body=emission.body)
         try:
             status = run(self._transport.send(request)).status
@@ -137,9 +147,14 @@ class Emitter:
             status = 0
         return Delivered(event_id=emission.event_id, event_type=emission.event_type, status=status)
 
-    def headers(self, emission: Emission, chaos: Chaos = ORDERLY) -> list[tuple[str, str]]:
-        """What one is sent with, signed now."""
-        proof = self._signer.sign(
+    def headers(
+        self, emission: Emission, chaos: Chaos = ORDERLY, *, url: str | None = None
+    ) -> list[tuple[str, str]]:
+        """What one is sent with, signed now; `url` is where to, for a vendor that signs it."""
+        signer = self._signer
+        if url is not None and isinstance(signer, AddressSigner):
+            signer = signer.at(url)
+        proof = signer.sign(
             emission.body + b" " if chaos.forged else emission.body,
             now=self._now() - chaos.late,
             event_id=emission.event_id,

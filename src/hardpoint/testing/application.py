@@ -245,10 +245,12 @@ class HubUnderTest:
 
     def _emitted(self, source: str) -> Iterable[tuple[Emission, list[tuple[str, str]]]]:
         owner = self.hub.settings.webhooks[source].provider
+        # Where the vendor signs the address, it is the one that the source was configured with.
+        url = getattr(prepare(self.hub.settings)[0][source].scheme, "url", None)
         for name, server in self.fakes.items():
             emitter = emitter_of(server.app)
             if emitter is not None and self.hub.settings.connections[name].provider == owner:
-                yield from ((one, emitter.headers(one)) for one in emitter.pending())
+                yield from ((one, emitter.headers(one, url=url)) for one in emitter.pending())
 
     def _emission(
         self,

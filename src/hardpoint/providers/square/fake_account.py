@@ -1,0 +1,428 @@
+"""A Square location that behaves as documented: payments, refunds and payment links, without HTTP.
+
+Test tokens as https://developer.squareup.com/docs/devtools/sandbox/payments has them, read
+2026-12-01; that a card wants to be verified is told there by the token alone.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, final
+
+import msgspec
+
+from hardpoint.fakes.fields import JsonFields
+from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.vendors import Trigger
+from hardpoint.providers.square.reading import MONEY
+
+Tell = Callable[[str, str, str, dict[str, Any]], None]
+"""Takes an event's type, what it is about, its id, and the object."""
+LOCATION = "L0FAKE000001"
+GOOD = "cnon:card-nonce-ok"
+CHALLENGED = "cnon:card-nonce-requires-verification"
+"""Declined, unless the browser has verified the buyer and given a `verification_token`."""
+_DECLINED = {
+    "cnon:card-nonce-declined": "GENERIC_DECLINE",
+    "cnon:card-nonce-rejected-cvv": "CVV_FAILURE",
+    "cnon:card-nonce-rejected-postalcode": "ADDRESS_VERIFICATION_FAILURE",
+    "cnon:card-nonce-rejected-expiration": "INVALID_EXPIRATION",
+    "cnon:card-nonce-already-used": "CARD_TOKEN_USED",
+    "cnon:gift-card-nonce-insufficient-funds": "INSUFFICIENT_FUNDS",
+    "cnon:gift-card-nonce-insufficient-permission": "INSUFFICIENT_PERMISSIONS",
+}
+_VERIFY = "CARD_DECLINED_VERIFICATION_REQUIRED"
+TRIGGERS = (
+    Trigger(field="payment_method", value=GOOD, answer="succeeds"),
+    *(
+        Trigger(field="payment_method", value=token, answer=f"400 {code}")
+        for token, code in [*_DECLINED.items(), (CHALLENGED, _VERIFY)]
+    ),
+)
+_WITHOUT_EFFECT = ("buyer_email_address", "statement_description_identifier", "team_member_id")
+_TEXT = re.compile(r"(?s).{1,500}")
+_REFERENCE = re.compile(r"(?s).{1,40}")
+_NAME = re.compile(r"(?s).{1,512}")
+_QUANTITY = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
+_URL = re.compile(r"https?://[!-~]{1,2040}", re.ASCII)
+_REASON = re.compile(r"(?s).{1,192}")
+
+
+class SquareRefusedError(Exception):
+    """What Square answers instead."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        field: str = "",
+        *,
+        status: int = 400,
+        category: str = "INVALID_REQUEST_ERROR",
+        payment: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        error = {"category": category, "code": code, "detail": detail}
+        self.body: dict[str, Any] = {"errors": [error | ({"field": field} if field else {})]}
+        if payment is not None:
+            self.body["payment"] = payment
+
+
+class SquarePayment(msgspec.Struct):
+    """A payment."""
+
+    id: str
+    created_at: str
+    updated_at: str
+    amount_money: dict[str, Any]
+    total_money: dict[str, Any]
+    status: str
+    order_id: str
+    location_id: str = LOCATION
+    source_type: str = "CARD"
+    reference_id: str | None = None
+    customer_id: str | None = None
+    note: str | None = None
+    approved_money: dict[str, Any] | None = None
+    refunded_money: dict[str, Any] | None = None
+    refund_ids: list[str] | None = None
+    card_details: dict[str, Any] | None = None
+    receipt_number: str | None = None
+
+
+def refuse(problem: str, field: str) -> SquareRefusedError:
+    """A field is not what it should be."""
+    return SquareRefusedError("INVALID_VALUE", problem, field)
+
+
+@final
+class Account:
+    """The state of one location. Unlike a real one it takes every currency.
+
+    Args:
+        ledger: told every movement of money.
+        now: Unix seconds.
+        tell: told every event.
+    """
+
+    def __init__(self, ledger: Ledger, now: Callable[[], float], tell: Tell) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._tell = tell
+        self._payments: dict[str, SquarePayment] = {}
+        self._refunds: dict[str, dict[str, Any]] = {}
+        self._links: dict[str, dict[str, Any]] = {}
+        self._orders: dict[str, dict[str, Any]] = {}
+        self._count = 0
+
+    # What the API can do
+
+    def create(self, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/payments`."""
+        source = fields.text("source_id", "A source is needed.", _TEXT)
+        amount = money_of(fields, "amount_money")
+        autocomplete = fields.take("autocomplete")
+        verified = fields.take("verification_token")
+        self._check_location(fields)
+        facts: dict[str, Any] = {
+            "customer_id": fields.text_or_none("customer_id", "Not an ID.", _TEXT),
+            "reference_id": fields.text_or_none("reference_id", "Is too long.", _REFERENCE),
+            "note": fields.text_or_none("note", "Is too long.", _TEXT),
+        }
+        for name in _WITHOUT_EFFECT:
+            fields.take(name)
+        fields.finish()
+        order = self._order({"location_id": LOCATION}, amount)
+        return self._pay(source, order, facts, autocomplete is not False, verified)
+
+    def complete(self, identifier: str, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/payments/:id/complete`."""
+        payment = self._approved(identifier, fields)
+        self._complete(payment)
+        self._ledger.record("capture", payment=payment.id, **payment.total_money)
+        return {"payment": _plain(payment)}
+
+    def cancel(self, identifier: str, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/payments/:id/cancel`."""
+        payment = self._approved(identifier, fields)
+        payment.status = "CANCELED"
+        self._ledger.record("void", payment=payment.id)
+        self._say("payment.updated", payment)
+        return {"payment": _plain(payment)}
+
+    def get(self, identifier: str) -> dict[str, Any]:
+        """`GET /v2/payments/:id`."""
+        return {"payment": _plain(self._payment(identifier))}
+
+    def list(self, query: dict[str, str]) -> dict[str, Any]:
+        """`GET /v2/payments`."""
+        fields = JsonFields(query, refuse)
+        since = str(fields.take("begin_time") or "")
+        descending = fields.take("sort_order") != "ASC"
+        start, limit = int(fields.take("cursor") or 0), min(int(fields.take("limit") or 100), 100)
+        self._check_location(fields)
+        fields.finish()
+        moment = datetime.fromisoformat(since or "1970-01-01T00:00:00+00:00")
+        found = [
+            one
+            for one in self._payments.values()
+            if datetime.fromisoformat(one.created_at) >= moment
+        ]
+        if descending:
+            found.reverse()
+        page = {"payments": [_plain(one) for one in found[start : start + limit]]}
+        return page | ({"cursor": str(start + limit)} if len(found) > start + limit else {})
+
+    def refund(self, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/refunds`: it is pending at first, and through a moment later."""
+        amount = money_of(fields, "amount_money")
+        payment = self._payment(fields.text("payment_id", "A payment is needed.", _TEXT))
+        reason = fields.text_or_none("reason", "Is too long.", _REASON)
+        fields.finish()
+        if payment.status == "APPROVED":
+            code = "REFUND_ERROR_PAYMENT_NEEDS_COMPLETION"
+            raise SquareRefusedError(code, "Complete it first.", category="REFUND_ERROR")
+        if payment.status != "COMPLETED":
+            raise SquareRefusedError(
+                "PAYMENT_NOT_REFUNDABLE", "It took no money.", category="REFUND_ERROR"
+            )
+        gone = payment.refunded_money["amount"] if payment.refunded_money else 0
+        if gone + amount["amount"] > payment.total_money["amount"]:
+            raise SquareRefusedError(
+                "REFUND_AMOUNT_INVALID", "More than is left.", category="REFUND_ERROR"
+            )
+        if amount["currency"] != payment.total_money["currency"]:
+            raise refuse("Another currency.", "amount_money.currency")
+        refund = {
+            "id": f"{payment.id}_{self._id('refund')}",
+            "status": "PENDING",
+            "amount_money": amount,
+            "payment_id": payment.id,
+            "order_id": payment.order_id,
+            "location_id": LOCATION,
+            "reason": reason,
+            "created_at": self._time(),
+            "updated_at": self._time(),
+        }
+        self._refunds[refund["id"]] = refund
+        self._ledger.record("refund", id=refund["id"], payment=payment.id, **amount)
+        answer = {"refund": dict(refund)}
+        self._tell("refund.created", "refund", refund["id"], dict(refund))
+        payment.refunded_money = amount | {"amount": gone + amount["amount"]}
+        payment.refund_ids = [*(payment.refund_ids or []), refund["id"]]
+        self._refunded(refund, "COMPLETED")
+        self._say("payment.updated", payment)
+        return answer
+
+    def get_refund(self, identifier: str) -> dict[str, Any]:
+        """`GET /v2/refunds/:id`."""
+        return {"refund": found_in(self._refunds, identifier)}
+
+    def create_link(self, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/online-checkout/payment-links`."""
+        asked = fields.inner("order")
+        self._check_location(asked)
+        order: dict[str, Any] = {
+            "location_id": LOCATION,
+            "reference_id": asked.text_or_none("reference_id", "Is too long.", _REFERENCE),
+            "customer_id": asked.text_or_none("customer_id", "Not an ID.", _TEXT),
+        }
+        total = _total(asked)
+        asked.finish()
+        options = fields.inner_or_none("checkout_options")
+        redirect = options and options.text_or_none("redirect_url", "Not a URL.", _URL)
+        if options is not None:
+            options.finish()
+        link = {
+            "id": self._id("link"),
+            "version": 1,
+            "order_id": self._order(order, total)["id"],
+            "description": fields.text_or_none("description", "Is too long.", _TEXT),
+            "payment_note": fields.text_or_none("payment_note", "Is too long.", _TEXT),
+            "checkout_options": {"redirect_url": redirect},
+            "created_at": self._time(),
+        }
+        link["url"] = f"https://square.link.example/u/{link['id']}"
+        fields.finish()
+        self._links[link["id"]] = link
+        reference = order["reference_id"]
+        self._ledger.record("checkout", id=link["id"], reference=reference, **total)
+        orders = [self._orders[link["order_id"]]]
+        return {"payment_link": link, "related_resources": {"orders": orders}}
+
+    def get_link(self, identifier: str) -> dict[str, Any]:
+        """`GET /v2/online-checkout/payment-links/:id`."""
+        return {"payment_link": found_in(self._links, identifier)}
+
+    def get_order(self, identifier: str) -> dict[str, Any]:
+        """`GET /v2/orders/:id`."""
+        return {"order": found_in(self._orders, identifier)}
+
+    # What customers, sellers and banks can do
+
+    def pay_on_page(self, link_id: str, source: str = GOOD) -> None:
+        """A customer pays on a page.
+
+        Raises:
+            SquareRefusedError: the card is declined, or nobody can pay on the page any more.
+        """
+        link = found_in(self._links, link_id)
+        order = self._orders[link["order_id"]]
+        if order["state"] != "DRAFT":
+            raise SquareRefusedError("CHECKOUT_EXPIRED", "The page has ended.")
+        facts = {"customer_id": order.get("customer_id"), "note": link["payment_note"]}
+        paid = self._pay(source, order, facts, True, None)["payment"]
+        order["state"] = "OPEN"  # until the goods are on their way
+        order["tenders"] = [{"id": paid["id"], "payment_id": paid["id"], "type": "CARD"}]
+
+    def cancel_page(self, link_id: str) -> None:
+        """The seller cancels the order of a page."""
+        self._orders[found_in(self._links, link_id)["order_id"]]["state"] = "CANCELED"
+
+    def fail_refund(self, identifier: str) -> None:
+        """The customer's bank does not take a refund."""
+        refund = self._refunds[identifier]
+        payment = self._payment(refund["payment_id"])
+        before = payment.refunded_money or {}
+        left = before["amount"] - refund["amount_money"]["amount"]
+        payment.refunded_money = before | {"amount": left}
+        self._refunded(refund, "REJECTED")
+        self._say("payment.updated", payment)
+
+    def dispute(self, identifier: str, state: str = "EVIDENCE_REQUIRED") -> None:
+        """A customer's bank questions a payment, or has got so far with it."""
+        payment = self._payment(identifier)
+        dispute = {
+            "id": f"dispute{payment.id}",
+            "amount_money": payment.total_money,
+            "reason": "NOT_RECEIVED",
+            "state": state,
+            "due_at": self._time(),
+            "disputed_payment": {"payment_id": payment.id},
+            "location_id": LOCATION,
+        }
+        event = "created" if state == "EVIDENCE_REQUIRED" else "state.updated"
+        self._tell(f"dispute.{event}", "dispute", dispute["id"], dispute)
+
+    # How it comes about
+
+    def _pay(
+        self,
+        source: str,
+        order: dict[str, Any],
+        facts: dict[str, Any],
+        autocomplete: bool,
+        verified: str | None,
+    ) -> dict[str, Any]:
+        amount, declined = order["total_money"], _DECLINED.get(source)
+        if source == CHALLENGED and not verified:
+            declined = _VERIFY
+        elif declined is None and source not in {GOOD, CHALLENGED}:
+            raise SquareRefusedError("NOT_FOUND", "Invalid source.", "source_id", status=404)
+        payment = SquarePayment(
+            id=self._id("payment"),
+            created_at=self._time(),
+            updated_at=self._time(),
+            amount_money=amount,
+            total_money=amount,
+            status="FAILED" if declined else "APPROVED",
+            order_id=order["id"],
+            approved_money=None if declined else amount,
+            card_details={"status": "FAILED" if declined else "AUTHORIZED"},
+            **facts,
+        )
+        self._payments[payment.id] = payment
+        if declined:
+            error = {"category": "PAYMENT_METHOD_ERROR", "code": declined, "detail": "Declined."}
+            payment.card_details = {"status": "FAILED", "errors": [error]}
+            self._ledger.record("decline", payment=payment.id, code=declined)
+            self._say("payment.updated", payment)
+            category = "PAYMENT_METHOD_ERROR"
+            shown = _plain(payment)
+            raise SquareRefusedError(declined, "Declined.", category=category, payment=shown)
+        reference = payment.reference_id or payment.note
+        self._ledger.record("charge", id=payment.id, reference=reference, **amount)
+        self._say("payment.created", payment)
+        if autocomplete:
+            self._complete(payment)
+        return {"payment": _plain(payment)}
+
+    def _complete(self, payment: SquarePayment) -> None:
+        payment.status, payment.receipt_number = "COMPLETED", payment.id[-4:]
+        payment.card_details = {"status": "CAPTURED"}
+        self._say("payment.updated", payment)
+
+    def _refunded(self, refund: dict[str, Any], status: str) -> None:
+        refund["status"] = status
+        self._tell("refund.updated", "refund", refund["id"], dict(refund))
+
+    def _order(self, facts: dict[str, Any], total: dict[str, Any]) -> dict[str, Any]:
+        order = {"id": self._id("order"), "state": "DRAFT", "total_money": total, **facts}
+        self._orders[order["id"]] = order
+        return order
+
+    def _approved(self, identifier: str, fields: JsonFields) -> SquarePayment:
+        fields.take("version_token")
+        fields.finish()
+        payment = self._payment(identifier)
+        if payment.status != "APPROVED":
+            raise SquareRefusedError("BAD_REQUEST", f"The payment is {payment.status}.")
+        return payment
+
+    def _payment(self, identifier: str) -> SquarePayment:
+        return found_in(self._payments, identifier)
+
+    def _check_location(self, fields: JsonFields) -> None:
+        if fields.take("location_id") not in {None, LOCATION}:
+            raise refuse("Not a location of this seller.", "location_id")
+
+    def _say(self, event_type: str, payment: SquarePayment) -> None:
+        payment.updated_at = self._time()
+        self._tell(event_type, "payment", payment.id, _plain(payment))
+
+    def _time(self) -> str:
+        moment = datetime.fromtimestamp(self._now(), UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def _id(self, kind: str) -> str:
+        self._count += 1
+        return f"{kind}FAKE{self._count:06d}"
+
+
+def money_of(fields: JsonFields, name: str) -> dict[str, Any]:
+    """An amount that is more than nothing."""
+    inner = fields.inner(name)
+    amount, currency = inner.take("amount"), inner.take("currency")
+    inner.finish()
+    if type(amount) is not int or amount <= 0:
+        raise SquareRefusedError("VALUE_TOO_LOW", "Not more than zero.", f"{name}.amount")
+    if currency not in MONEY.exponents:
+        raise SquareRefusedError("UNSUPPORTED_CURRENCY", "Not taken.", f"{name}.currency")
+    return {"amount": amount, "currency": currency}
+
+
+def _total(order: JsonFields) -> dict[str, Any]:
+    """What the lines of an order come to, all in one currency."""
+    totals: dict[str, int] = {}
+    for line in order.each("line_items"):
+        line.text("name", "Is too long.", _NAME)
+        quantity = int(line.text("quantity", "Not a number.", _QUANTITY))
+        price = money_of(line, "base_price_money")
+        line.finish()
+        totals[price["currency"]] = totals.get(price["currency"], 0) + price["amount"] * quantity
+    if len(totals) != 1:
+        raise order.refusal("Lines of one currency are needed.", "line_items")
+    ((currency, amount),) = totals.items()
+    return {"amount": amount, "currency": currency}
+
+
+def found_in(objects: dict[str, Any], identifier: str) -> Any:
+    """One of these."""
+    if identifier not in objects:
+        raise SquareRefusedError("NOT_FOUND", "There is no such object.", status=404)
+    return objects[identifier]
+
+
+def _plain(payment: SquarePayment) -> dict[str, Any]:
+    return msgspec.to_builtins(payment)
