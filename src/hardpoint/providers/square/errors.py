@@ -35,11 +35,15 @@ def _declined(problem: Problem) -> ProviderError:
     )
 
 
+def _argument(problem: Problem) -> str | None:
+    return _ARGUMENTS.get(problem.field or "", problem.field)
+
+
 ERRORS = ErrorTable.read(
     "square",
     Path(__file__).with_name("codes.md"),
     raises={"DeclinedError": _declined},
-    argument=lambda problem: _ARGUMENTS.get(problem.field or "", problem.field),
+    argument=_argument,
 )
 """Refusals by code; Square's statuses say little more."""
 

@@ -194,7 +194,7 @@ class Account:
             )
         if amount["currency"] != payment.total_money["currency"]:
             raise refuse("Another currency.", "amount_money.currency")
-        refund = {
+        refund: dict[str, Any] = {
             "id": f"{payment.id}_{self._id('refund')}",
             "status": "PENDING",
             "amount_money": amount,
@@ -234,7 +234,7 @@ class Account:
         redirect = options and options.text_or_none("redirect_url", "Not a URL.", _URL)
         if options is not None:
             options.finish()
-        link = {
+        link: dict[str, Any] = {
             "id": self._id("link"),
             "version": 1,
             "order_id": self._order(order, total)["id"],
@@ -293,7 +293,7 @@ class Account:
     def dispute(self, identifier: str, state: str = "EVIDENCE_REQUIRED") -> None:
         """A customer's bank questions a payment, or has got so far with it."""
         payment = self._payment(identifier)
-        dispute = {
+        dispute: dict[str, Any] = {
             "id": f"dispute{payment.id}",
             "amount_money": payment.total_money,
             "reason": "NOT_RECEIVED",
@@ -358,7 +358,12 @@ class Account:
         self._tell("refund.updated", "refund", refund["id"], dict(refund))
 
     def _order(self, facts: dict[str, Any], total: dict[str, Any]) -> dict[str, Any]:
-        order = {"id": self._id("order"), "state": "DRAFT", "total_money": total, **facts}
+        order: dict[str, Any] = {
+            "id": self._id("order"),
+            "state": "DRAFT",
+            "total_money": total,
+            **facts,
+        }
         self._orders[order["id"]] = order
         return order
 

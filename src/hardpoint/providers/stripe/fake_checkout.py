@@ -66,7 +66,7 @@ class Pages:
         """`POST /v1/checkout/sessions`."""
         if fields.take("mode") != "payment":
             raise ObjectRefusedError(None, "This fake takes payments only.", param="mode")
-        total, currency = _total(fields.take("line_items"))
+        total, currency = _total(fields.texts("line_items"))
         intent = Fields(fields.take("payment_intent_data") or {})
         own = {"description": intent.take("description"), "metadata": intent.texts("metadata")}
         finish(intent)
@@ -138,10 +138,10 @@ class Pages:
         return session
 
 
-def _total(lines: Any) -> tuple[int, str]:
+def _total(lines: dict[str, Any]) -> tuple[int, str]:
     """What the lines come to, all in one currency."""
     total, currencies = 0, set[str]()
-    for line in (lines or {}).values():
+    for line in lines.values():
         fields = Fields(line)
         price = Fields(fields.take("price_data") or {})
         quantity = fields.take("quantity") or ""
