@@ -8,7 +8,7 @@ import pytest
 from hardpoint.core.providers import provider, provider_names
 
 SOURCE = Path(__file__).parents[2] / "src" / "hardpoint"
-TIMES = {"since", "created", "due_by", "respond_by", "at", "until", "now", "seconds"}
+TIMES = {"since", "created", "due_by", "respond_by", "at", "expires_at", "until", "now", "seconds"}
 """Names that may be floats: they are times, in seconds."""
 
 

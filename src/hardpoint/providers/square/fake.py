@@ -23,7 +23,7 @@ from hardpoint.providers.square import API_VERSION
 from hardpoint.providers.square.fake_account import (
     LOCATION,
     TRIGGERS,
-    Account,
+    SellerAccount,
     SquareRefusedError,
     refuse,
 )
@@ -65,7 +65,7 @@ class FakeSquare:
         self.ledger = Ledger()
         """`charge`, `capture`, `refund`, `void`, `decline` and `checkout`; in minor units."""
         self.emitter = Emitter(_Subscription(signature_key), now=now)
-        self.account = Account(self.ledger, now, self._tell)
+        self.account = SellerAccount(self.ledger, now, self._tell)
         self.facts = VendorFacts(
             settings={"access_token": access_token, "location_id": LOCATION},
             webhook_secret=signature_key,

@@ -16,7 +16,7 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.vendors import Trigger
 from hardpoint.providers.square.reading import MONEY
 
-Tell = Callable[[str, str, str, dict[str, Any]], None]
+Announce = Callable[[str, str, str, dict[str, Any]], None]
 """Takes an event's type, what it is about, its id, and the object."""
 LOCATION = "L0FAKE000001"
 GOOD = "cnon:card-nonce-ok"
@@ -97,7 +97,7 @@ def refuse(problem: str, field: str) -> SquareRefusedError:
 
 
 @final
-class Account:
+class SellerAccount:
     """The state of one location. Unlike a real one it takes every currency.
 
     Args:
@@ -106,7 +106,7 @@ class Account:
         tell: told every event.
     """
 
-    def __init__(self, ledger: Ledger, now: Callable[[], float], tell: Tell) -> None:
+    def __init__(self, ledger: Ledger, now: Callable[[], float], tell: Announce) -> None:
         self._ledger = ledger
         self._now = now
         self._tell = tell
