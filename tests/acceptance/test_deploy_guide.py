@@ -23,6 +23,7 @@ from hardpoint.providers.sendgrid.fake import API_KEY, FakeSendGrid
 from hardpoint.sync import Hub as BlockingHub
 from hardpoint.webhooks.verification import scheme
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 PAGE = Path(__file__).parents[2] / "docs/guides/deploy.md"
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 FLAGS = re.MULTILINE | re.DOTALL

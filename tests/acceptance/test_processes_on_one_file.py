@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 CONFIGURATION = """
 [store]
 url = "sqlite:shop.db"

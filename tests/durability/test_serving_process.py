@@ -1,7 +1,7 @@
 """Promise 2 and 4 under `kill -9`: the serving process dies at random instants under load.
 
 `HARDPOINT_SEED` repeats a run's instants (the machine's own timing differs); `HARDPOINT_KILLS` says
-how often it dies, 15 times by default; `make durability` has it die often.
+how often it dies, 10 times by default; `make durability` has it die often.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import pytest
 
 from hardpoint.webhooks.verification import scheme
 
-KILLS = int(os.environ.get("HARDPOINT_KILLS", "15"))
+KILLS = int(os.environ.get("HARDPOINT_KILLS", "10"))
 CLIENTS = 16
 SECRET = "whsec_durability"
 CONFIGURATION = """

@@ -21,6 +21,7 @@ from hardpoint.webhooks.verification import scheme
 
 from .conftest import SECRET, Site
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("HARDPOINT_KILLS", "6"))
 KINDS = ("paid", "sent", "returned")

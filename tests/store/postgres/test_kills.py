@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 KILLS = int(os.environ.get("HARDPOINT_KILLS", "4"))
 PROCESSES = 3
 PATIENCE = 90.0

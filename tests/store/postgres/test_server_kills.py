@@ -12,6 +12,7 @@ import pytest
 from tests.store.postgres.own_server import OwnServer
 from tests.store.postgres.test_kills import Crowd, drain
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 KILLS = int(os.environ.get("HARDPOINT_KILLS", "2"))
 PATIENCE = 90.0
 
