@@ -91,6 +91,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that 
 	$(BIN)/python scripts/generate_api --check
 	$(BIN)/python scripts/generate_codes --check
 	$(BIN)/python scripts/generate_sources --check
+	$(BIN)/python scripts/generate_oauth --check
 	$(BIN)/python scripts/unit-cost
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -102,6 +103,7 @@ docs: $(VENV)/run.stamp ## write the reference of the public names, their list, 
 	$(BIN)/python scripts/generate_api
 	$(BIN)/python scripts/generate_codes
 	$(BIN)/python scripts/generate_sources
+	$(BIN)/python scripts/generate_oauth
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@echo "Installing the peers into $(VENV) (once)" >&2

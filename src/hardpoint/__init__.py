@@ -142,6 +142,7 @@ if TYPE_CHECKING:
     from hardpoint.store.events import StoreBroken as StoreBroken
     from hardpoint.store.events import TurnHeldLong as TurnHeldLong
     from hardpoint.store.events import VaultAvailable as VaultAvailable
+    from hardpoint.store.events import VaultExposed as VaultExposed
     from hardpoint.store.events import VaultUnavailable as VaultUnavailable
     from hardpoint.store.events import WriteWasSlow as WriteWasSlow
     from hardpoint.store.guests.turns import StoreTurn as StoreTurn
@@ -280,6 +281,7 @@ else:
                 "StoreBroken",
                 "TurnHeldLong",
                 "VaultAvailable",
+                "VaultExposed",
                 "VaultUnavailable",
                 "WriteWasSlow",
             ),

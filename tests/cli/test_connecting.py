@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from hardpoint.cli.connecting import connected
+from hardpoint.cli.connecting import connected, connected_by_device
 from hardpoint.cli.failures import CommandError
 from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
@@ -207,3 +207,27 @@ def test_the_address_to_open_comes_back_to_this_machine(identity):
 
     connect(identity, Person(act))
     assert "redirect_uri=http%3A%2F%2F127.0.0.1%3A" in urlsplit(seen[0]).query
+
+
+def test_a_provider_without_ids_names_the_account_that_entered_the_code(tmp_path, provider):
+    at = provider.url
+    told = {"userinfo_url": f"{at}/me", "subject_field": "data.id", "device_url": f"{at}/device"}
+    one = OAuthSettings(
+        name="acme",
+        client_id="client",
+        client_secret=Secret.value("client-secret"),
+        traits={"authorize_url": f"{at}/authorize", "token_url": f"{at}/token", **told},
+    )
+    vault = VaultSettings(path=tmp_path / "vault.db", keyring=Secret.value(KEYRING))
+    settings = IdentitySettings(vault=vault, oauth={"acme": one})
+    shown = []
+    after = asyncio.run(connected_by_device(settings, "acme", tenant="ada", show=shown.append))
+    assert (after.connection, after.account) == ("acme", "id-of-ada")
+    assert [code.user_code for code in shown] == ["CODE-1"]
+
+    async def elsewhere():
+        async with settings.accounts("https://shop.example") as accounts:
+            with pytest.raises(ConfigurationError, match=r"oauth\.nobody"):
+                await accounts.connect_by_device("nobody", tenant="ada", show=shown.append)
+
+    asyncio.run(elsewhere())

@@ -181,3 +181,51 @@ def test_the_doctor_looks_into_the_vault(cli, deployment):
     findings = {one["check"]: one for one in cli("doctor", "--json").data["findings"]}
     assert findings["vault"]["detail"] == "1 connected accounts"
     assert findings["vault"]["result"] == "ok"
+
+
+def test_providers_are_listed_and_the_lines_of_one_are_printed_to_be_copied(cli, folder):
+    listed = cli("oauth", "providers")
+    assert listed.code == 0
+    assert "spotify" in listed.out
+    assert "hardpoint oauth providers --show NAME" in listed.err
+    assert len(cli("oauth", "providers", "--json").data["providers"]) == 30
+    shown = cli("oauth", "providers", "--show", "spotify")
+    assert shown.out.startswith("[oauth.spotify]\nclient_id = ")
+    assert 'token_url = "https://accounts.spotify.com/api/token"' in shown.out
+    assert "developer.spotify.com" in shown.err
+    assert "unverified" in cli("oauth", "providers", "--show", "figma").err
+    unknown = cli("oauth", "providers", "--show", "nobody")
+    assert (unknown.code, "there are no ready lines for nobody" in unknown.err) == (2, True)
+
+
+def test_an_account_is_connected_by_a_code_that_is_entered_elsewhere(cli, deployment):
+    at = deployment.http.url
+    with deployment.config.open("a") as settings:
+        settings.write(
+            '[oauth.acme]\nclient_id = "client"\nclient_secret = "env:CLIENT_SECRET"\n'
+            f'authorize_url = "{at}/authorize"\ntoken_url = "{at}/token"\n'
+            f'device_url = "{at}/device"\n'
+        )
+    done = cli("oauth", "connect", "acme", "--device")
+    assert done.code == 0
+    assert f"{at}/enter  CODE-1" in done.out
+    assert f"Or open {at}/enter?code=CODE-1" in done.err
+    assert "acme is connected: acme" in done.out
+    assert "canary" not in done.out + done.err
+    refused = cli("oauth", "connect", "nobody", "--device")
+    assert (refused.code, "oauth.nobody" in refused.err) == (3, True)
+
+
+def test_a_description_is_looked_at_by_the_doctor(cli, folder, monkeypatch):
+    monkeypatch.setenv("CLIENT_SECRET", "client-secret")
+    monkeypatch.setenv("RING", K1)
+    lines = 'client_id = "us"\nclient_secret = "env:CLIENT_SECRET"\n'
+    (folder / "hardpoint.toml").write_text(
+        'public_url = "https://shop.example"\n[store]\nurl = "sqlite:h.db"\n'
+        f'[vault]\nkeyring = "env:RING"\n[oauth.acme]\n{lines}'
+        'authorize_url = "https://acme.example/a"\ntoken_url = "https://acme.example/t"\n'
+        f'[oauth.own]\n{lines}token_url = "https://own.example/t"\ngrant = "client_credentials"\n'
+    )
+    found = {one["check"]: one for one in cli("doctor", "--json").data["findings"]}
+    assert found["oauth acme"]["detail"] == "acme.example, for connect"
+    assert found["oauth own"]["detail"] == "own.example, for itself"

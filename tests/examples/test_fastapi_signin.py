@@ -1,23 +1,20 @@
 """The example, as a browser sees it: with our own fake, a certified provider, and Authlib's."""
 
 import importlib.util
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from starlette.testclient import TestClient
+from tests.oidc_peers import peer
 
 from hardpoint.core.errors import ReauthorizationRequiredError, TokenEndpointError
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_signin"
-PEER = Path(__file__).parents[1] / "acceptance" / "oidc"
 SHOP = "https://shop.example"
 BACK = f"{SHOP}/auth/callback/calendar"
 
@@ -30,30 +27,18 @@ def fake():
         yield server.url, f"{server.url}/api/events"
 
 
-def peer(*command):
-    """The same of somebody else's provider; it logs as it likes."""
-    told = json.dumps({"redirect_uris": [BACK]})
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([*command, told], cwd=PEER, **pipes) as server:
-        line = server.stdout.readline()
-        if not line:
-            raise AssertionError(f"see `make test`: {server.stderr.read().decode()[-500:]}")
-        issuer = json.loads(line)["issuer"]
-        yield issuer, f"{issuer}/me"
-        server.stdin.close()
-        server.stderr.read()
-
-
 @pytest.fixture(scope="module")
 def certified():
-    """npm's oidc-provider, which `make test` installs."""
-    yield from peer("node", "server.mjs")
+    """npm's oidc-provider, which `make test` installs; it has an address likewise."""
+    with peer("certified", redirect_uris=[BACK]) as issuer:
+        yield issuer, f"{issuer}/me"
 
 
 @pytest.fixture(scope="module")
 def authlib():
     """A provider made of Authlib."""
-    yield from peer(sys.executable, "authlib_server.py")
+    with peer("authlib", redirect_uris=[BACK]) as issuer:
+        yield issuer, f"{issuer}/me"
 
 
 class Browser:

@@ -7,11 +7,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from hardpoint.core.errors import ConfigurationError, FlowError
+from hardpoint.core.errors import ConfigurationError, FlowError, StoreUnavailableError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub import identity, life
 from hardpoint.hub.hub import Hub
-from hardpoint.hub.identity import IssuerUnavailable
+from hardpoint.hub.identity import IssuerUnavailable, KeepAliveFailed
 from hardpoint.hub.settings import Settings
 from hardpoint.integrations.starlette import SignIn
 from hardpoint.oauth.flow import FlowKind
@@ -234,3 +234,36 @@ def test_what_a_hub_that_was_not_started_cannot_do_says_so(written) -> None:
         assert client.get("/login/id").status_code == 503
         assert client.get("/login/other").status_code == 404
     asyncio.run(hub.stop())
+
+
+def test_idle_grants_are_kept_alive_by_whoever_handles_and_a_vault_that_fails_is_told(
+    written, monkeypatch
+) -> None:
+    monkeypatch.setattr(identity, "KEEP_ALIVE_SECONDS", 0.01)
+    settings = Settings.load(written(PUBLIC, STORE, VAULT, GITHUB))
+    rounds, told = [], []
+
+    async def story(work: bool) -> None:
+        hub = Hub(settings, listeners=[told.append])
+        failing = asyncio.Event()
+        vault = hub.vault
+
+        async def keep_alive() -> int:
+            rounds.append(work)
+            if len(rounds) == 2:
+                raise StoreUnavailableError("away")
+            if len(rounds) > 2:
+                failing.set()
+            return 0
+
+        monkeypatch.setattr(type(vault), "keep_alive", lambda _: keep_alive())
+        await hub.start(work=work)
+        if work:
+            await asyncio.wait_for(failing.wait(), 30)
+        await hub.stop()
+
+    asyncio.run(story(True))
+    assert [one.error for one in told if isinstance(one, KeepAliveFailed)] == ["away"]
+    seen = len(rounds)
+    asyncio.run(story(False))
+    assert len(rounds) == seen

@@ -1,6 +1,7 @@
 """A shop behind https, an OpenID provider on loopback, and a browser that goes between them."""
 
 import asyncio
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx2
@@ -57,20 +58,20 @@ def provider(issuer):
 class Shop:
     """The application, and what it was told."""
 
-    def __init__(self, provider, transport, clock, **options):
+    def __init__(self, provider, transport, clock, *, facts=None, logout=False, **options):
         self.people = {}
         self.connected = []
         self.store = MemoryIdentityStore()
         fetch = Untrusted(transport, resolve_blocking, permit=lambda address: True, plain=True)
         authorities = Authorities(transport, fetch, clock, asyncio.Lock)
-        entry = run(discovered("acme", provider.url, fetch))
+        entry = replace(run(discovered("acme", provider.url, fetch)), **(facts or {}))
         client = Client(
             entry=entry,
             client_id="client",
             client_secret=Secret.value("client-secret"),
             redirect_uri=f"{SHOP}{CALLBACK}acme",
         )
-        made = {"acme": authorities.make(client)}
+        made = {"acme": authorities.make(client, logout=logout)}
         self.public_url = SHOP
         self.flows = Flows(self.store, clock, login=made, connect=made)
         self.sessions = Sessions(self.store, clock)

@@ -235,3 +235,34 @@ def test_not_even_a_traceback_with_its_variables_shows_the_answer(refused) -> No
 def test_a_document_is_an_object() -> None:
     assert document_of(answer([])) is None
     assert document_of(answer({"a": 1})) == {"a": 1}
+
+
+def test_a_refusal_is_known_by_its_status_where_its_code_says_nothing(refused):
+    statuses = {403: "grant", 401: "client"}
+    assert refused({"message": "no"}, 403, statuses=statuses).verdict == "grant"
+    assert refused({"error": "strange"}, 401, statuses=statuses).verdict == "client"
+    assert refused({"error": "invalid_grant"}, 401, statuses=statuses).verdict == "grant"
+    assert refused({"error": "strange"}, 400, statuses=statuses).verdict == "transient"
+
+
+def test_a_code_may_lie_deeper_or_where_everybody_has_it(refused):
+    deep = {"error_field": "fault.code"}
+    assert refused({"fault": {"code": "invalid_grant"}}, 200, **deep).verdict == "grant"
+    assert refused({"error": "invalid_grant"}, 400, **deep).verdict == "grant"
+    assert refused({"fault": "none"}, 400, **deep).verdict == "transient"
+
+
+def test_tokens_may_have_other_names_and_lie_deeper(read):
+    fields = {
+        "access_token": "data.token",
+        "refresh_token": "data.again",
+        "expires_in": "data.life",
+        "scope": "data.nothing",
+    }
+    body = {"data": {"token": "a", "again": "r", "life": 60}, "scope": "read", "team": 1}
+    tokens = read(body, answer_fields=fields)
+    assert (tokens.access.reveal(), tokens.refresh.reveal()) == ("a", "r")
+    assert (tokens.expires_at, tokens.scope) == (SENT + 60, None)
+    assert tokens.details == {"data": {}, "team": 1}
+    flat = read({"token": "a", "data": 5}, answer_fields={**fields, "access_token": "token"})
+    assert (flat.access.reveal(), flat.details) == ("a", {"data": 5})

@@ -66,7 +66,7 @@ def test_a_provider_without_id_tokens_is_asked_in_its_own_way_or_not_at_all(auth
         client_secret=Secret.value("s"),
         redirect_uri="https://x.example/",
     )
-    assert type(authorities.make(known).identify).__name__ == "GitHubIdentity"
+    assert type(authorities.make(known, provider="github").identify).__name__ == "GitHubIdentity"
 
 
 def test_whose_people_are_taken_has_to_be_said_where_an_issuer_serves_everyone(authorities, client):

@@ -35,3 +35,10 @@ def test_on_plain_loopback_its_name_is_bare():
 )
 def test_a_cookie_that_is_there_twice_is_nobodys(headers, value):
     assert SESSION.read(headers) == value
+
+
+def test_one_that_comes_with_a_foreign_form_says_so_where_browsers_take_it():
+    posted = Cookie(name="hp_posted", posted=True).set("v", seconds=60)
+    assert posted == ("__Host-hp_posted=v; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=None")
+    plain = Cookie(name="hp_posted", posted=True, secure=False).set("v", seconds=60)
+    assert "SameSite" not in plain

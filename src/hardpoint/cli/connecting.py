@@ -20,7 +20,10 @@ from hardpoint.core.errors import (
 )
 from hardpoint.hub.accounts import Accounts
 from hardpoint.hub.identity import IdentitySettings
+from hardpoint.hub.oauth import OAuthSettings
+from hardpoint.oauth.device import DeviceCode
 from hardpoint.oauth.flow import CALLBACK, FlowDone, FlowKind
+from hardpoint.oauth.states import ConnectionStatus
 
 PORT: Final = 8765
 """Where answers come, unless told otherwise: the redirect URI has to be registered with it."""
@@ -56,12 +59,7 @@ async def connected(
         CommandError: another program has the port.
         FlowError: the person said no, or did nothing in time.
     """
-    one = identity.oauth.get(name)
-    if one is None or not one.connect:
-        known = ", ".join(sorted(identity.oauth)) or "none"
-        raise ConfigurationError(
-            f"oauth.{name}", "is not configured for connections", fix=f"Configured: {known}"
-        )
+    one = _registration(identity, name)
     try:
         own = socket.create_server(("127.0.0.1", port))
     except OSError as error:
@@ -80,6 +78,45 @@ async def connected(
             async with server:
                 show(begun.url, f"http://{here}{CALLBACK}{name}")
                 return await listener.outcome(seconds)
+
+
+async def connected_by_device(
+    identity: IdentitySettings,
+    name: str,
+    *,
+    tenant: str,
+    connection: str | None = None,
+    show: Callable[[DeviceCode], object],
+) -> ConnectionStatus:
+    """Connect an account by a code that a person enters elsewhere, and put it into the vault.
+
+    Args:
+        identity: the vault and our registrations.
+        name: of the registration.
+        tenant: whose the connection is.
+        connection: what to call it; the registration's name otherwise.
+        show: told the code, and where to enter it.
+
+    Raises:
+        ConfigurationError: there is no such registration, or its provider has no such flow.
+        FlowError: the person said no, or did nothing in time.
+    """
+    one = _registration(identity, name)
+    alone = replace(identity, oauth={name: one})
+    async with alone.accounts("http://127.0.0.1") as accounts:
+        return await accounts.connect_by_device(
+            name, tenant=tenant, connection=connection, show=show
+        )
+
+
+def _registration(identity: IdentitySettings, name: str) -> OAuthSettings:
+    one = identity.oauth.get(name)
+    if one is None or not one.connect or one.for_itself:
+        known = ", ".join(sorted(identity.oauth)) or "none"
+        raise ConfigurationError(
+            f"oauth.{name}", "is not configured for connections", fix=f"Configured: {known}"
+        )
+    return one
 
 
 @final

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -213,17 +214,19 @@ def _failing(settings: StoreSettings) -> Iterator[_Finding]:
 def _registration(settings: Settings, name: str) -> _Verdict:
     """Whether one of our registrations can work; nothing is sent."""
     one = settings.identity.oauth[name]
-    if one.client_secret is not None:
-        one.client_secret.reveal()
+    for secret in (one.client_secret, one.client_key):
+        if secret is not None:
+            secret.reveal()
     purposes: list[Purpose] = [each for each in _PURPOSES if getattr(one, each)]
     for purpose in purposes:
-        if one.provider is not None:
+        if one.issuer is None:
             one.client(purpose, one.entry(purpose), settings.public_url or "http://localhost")
     if settings.public_url is None:
         raise ConfigurationError(
             "public_url", "is missing", fix='Write public_url = "https://shop.example"'
         )
-    return "ok", f"{one.provider or one.issuer}, for {' and '.join(purposes)}", None
+    which = one.provider or one.issuer or urlsplit(one.entry("connect").token_url).netloc
+    return "ok", f"{which}, for {'itself' if one.for_itself else ' and '.join(purposes)}", None
 
 
 def _vault(identity: IdentitySettings) -> _Verdict:

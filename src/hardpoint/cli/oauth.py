@@ -12,13 +12,15 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 import typer
 
-from hardpoint.cli.connecting import PORT, connected
+from hardpoint.cli.connecting import PORT, connected, connected_by_device
 from hardpoint.cli.failures import CommandError, Exit, Failure
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
+from hardpoint.cli.ready import read_on, ready_lines, ready_providers
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal
 from hardpoint.cli.views import moment
 from hardpoint.hub.settings import Settings
+from hardpoint.oauth.device import DeviceCode
 from hardpoint.oauth.keyring import new_key as entry_of_a_keyring
 from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.vault import SLOT, TENANT, Vault
@@ -77,13 +79,29 @@ def connect(
         int, typer.Option(min=0, max=65535, help="The local port the browser returns to.")
     ] = PORT,
     wait: Annotated[float, typer.Option(min=1, help="Seconds to wait for the browser.")] = 300.0,
+    device: Annotated[
+        bool,
+        typer.Option("--device", help="Enter a code in a browser elsewhere; none comes back here."),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Connect an account by hand: open the address it prints.
 
-    Register http://127.0.0.1:8765/auth/callback/NAME at the provider first.
+    Register http://127.0.0.1:8765/auth/callback/NAME at the provider first. With --device nothing
+    has to be registered, and the browser may be on another machine.
     """
     terminal = terminal_of(context, json=json)
+
+    async def by_device() -> int:
+        after = await connected_by_device(
+            Settings.load(config, secrets=False).identity,
+            name,
+            tenant=tenant,
+            connection=connection,
+            show=lambda code: _show_code(terminal, code),
+        )
+        terminal.show(_data(after), f"{after.connection} is connected: {after.account or name}")
+        return Exit.OK
 
     async def work() -> int:
         done = await connected(
@@ -105,7 +123,7 @@ def connect(
         terminal.show(data, f"{called} is connected: {done.account or 'the account has no name'}")
         return Exit.OK
 
-    return asyncio.run(work())
+    return asyncio.run(by_device() if device else work())
 
 
 @app.command()
@@ -185,6 +203,33 @@ def rotate_key(context: typer.Context, *, config: Config = CONFIG, json: Json = 
     return Exit.OK
 
 
+@app.command()
+def providers(
+    context: typer.Context,
+    *,
+    show: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Print the lines of this one.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """List providers whose lines are ready to copy into a configuration."""
+    terminal = terminal_of(context, json=json)
+    known = ready_providers()
+    if show is not None:
+        lines = list(ready_lines(show))
+        one = known[show]
+        terminal.show({"provider": show, "lines": lines, "page": one["rule"]}, *lines)
+        if "note" in one:
+            terminal.say(one["note"])
+        terminal.say(f"{read_on(one)}; the vendor's page: {one['rule']}")
+        return Exit.OK
+    rows = [(name, one["title"], read_on(one)) for name, one in known.items()]
+    data = [{"name": name, "title": title, "status": status} for name, title, status in rows]
+    terminal.show({"providers": data}, Table(("NAME", "PROVIDER", "LINES"), rows))
+    terminal.say("next:  hardpoint oauth providers --show NAME")
+    return Exit.OK
+
+
 @app.command("new-key")
 def new_key(context: typer.Context, *, json: Json = False) -> int:
     """Print a new key for a keyring.
@@ -202,6 +247,13 @@ def _invite(terminal: Terminal, url: str, back: str, wait: float) -> None:
     terminal.say("Open this address in a browser, and allow access:")
     terminal.stream({"open": url, "redirect_uri": back, "seconds": wait}, url)
     terminal.say(f"Waiting {wait:g} s for it to come back to {back}; that has to be registered.")
+
+
+def _show_code(terminal: Terminal, code: DeviceCode) -> None:
+    terminal.say("Open this address in any browser, and enter the code:")
+    terminal.stream({"open": code.url, "code": code.user_code}, f"{code.url}  {code.user_code}")
+    if code.url_complete is not None:
+        terminal.say(f"Or open {code.url_complete}")
 
 
 async def _alone(config: Path, work: Callable[[Vault], Coroutine[Any, Any, _Result]]) -> _Result:

@@ -5,7 +5,8 @@
         http.faults.next(commit_then_drop(), on="POST /token")     # the lost answer
 
 It shares no code with what it tests. Paths: `/authorize` (nobody is asked: back at once with a
-code), `/token`, `/revoke`, `/introspect`, and `/resource`, which takes living access tokens.
+code), `/token`, `/revoke`, `/introspect`, `/device` (whoever has the code agrees by the second
+question), and `/resource`, which takes living access tokens.
 """
 
 import base64
@@ -34,7 +35,8 @@ Quirk = Literal[
 """`keeps_refresh_token`: a static server that repeats it in each answer."""
 
 
-_ENDPOINTS = ("authorize", "token", "revoke", "introspect", "resource")
+_ENDPOINTS = ("authorize", "token", "revoke", "introspect", "device", "resource")
+_DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 @dataclass
@@ -116,8 +118,10 @@ class FakeAuthorization:
             ("POST", at["token"]): self._token,
             ("POST", at["revoke"]): self._revoke,
             ("POST", at["introspect"]): self._introspect,
+            ("POST", at["device"]): self._device,
             ("GET", at["resource"]): self._resource,
         }
+        self._devices: dict[str, int] = {}
         self._grants: list[_Grant] = []
         self._codes: dict[str, _Grant] = {}
         self._issued = 0
@@ -174,8 +178,35 @@ class FakeAuthorization:
                 document = self._document(self._new(fields.get("scope", "")))
                 del document["refresh_token"]
                 return document
+            case grant if grant == _DEVICE_GRANT:
+                return self._asked(fields.get("device_code", ""))
             case _:
                 raise _RefusedError("unsupported_grant_type")
+
+    def _device(self, request: Received) -> FakeReply:
+        self._known_client(request)
+        code = f"{self._prefix}device-{len(self._devices) + 1}"
+        self._devices[code] = 0
+        address = f"http://{request.headers.get('host', '127.0.0.1')}/enter"
+        return FakeReply.json(
+            {
+                "device_code": code,
+                "user_code": f"CODE-{len(self._devices)}",
+                "verification_uri": address,
+                "verification_uri_complete": f"{address}?code=CODE-{len(self._devices)}",
+                "expires_in": 600,
+                "interval": 0.01,
+            }
+        )
+
+    def _asked(self, code: str) -> dict[str, Any]:
+        if code not in self._devices:
+            raise _RefusedError("invalid_grant")
+        self._devices[code] += 1
+        if self._devices[code] == 1:
+            raise _RefusedError("authorization_pending")
+        del self._devices[code]
+        return self._document(self._new(""))
 
     def _exchanged(self, fields: Mapping[str, str]) -> dict[str, Any]:
         grant = self._codes.pop(fields.get("code", ""), None)

@@ -2,7 +2,7 @@
 
     issuer = FakeIssuer()
     with FakeServer(issuer) as server:
-        ...                            # discovery, keys and a calendar below server.url
+        ...                            # discovery, keys, /me and a calendar below server.url
 
 Everybody consents at once; `login_hint` picks the person: any name, or `deny`. Beneath is a
 `FakeAuthorization`, with its rotations and quirks. Needs the extra `oauth`.
@@ -20,6 +20,7 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
 
 EVENTS: Final = ({"summary": "Stand-up", "start": "09:30"}, {"summary": "Lunch", "start": "12:00"})
+_LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 
 
@@ -63,6 +64,26 @@ class FakeIssuer:
         new = ECKey.generate_key("P-256", {"kid": f"key-{self._made}", "use": "sig"})
         self._keys = [new, *self._keys[:1]]
 
+    def logout_token(self, name: str | None = "ada", **claims: Any) -> str:
+        """A notice that a person has signed out here, for `POST /auth/logout/...`.
+
+        Args:
+            name: whom it names; None for nobody, so that it needs `sid`.
+            **claims: what it says besides, or otherwise; None leaves one out.
+        """
+        now = int(self._now())
+        told: dict[str, Any] = {
+            "iss": self._issuer,
+            "aud": self.server.client_id,
+            "iat": now,
+            "exp": now + 120,
+            "jti": f"logout-{now}",
+            "events": {_LOGOUT_EVENT: {}},
+            "sub": None if name is None else _person(name)["sub"],
+            **claims,
+        }
+        return self._signed(told, typ="logout+jwt")
+
     def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse."""
         self._issuer = f"http://{request.headers.get('host', '')}"
@@ -71,6 +92,7 @@ class FakeIssuer:
             "/keys": self._published,
             "/authorize": self._authorize,
             "/api/events": self._events,
+            "/me": self._me,
         }.get(request.path)
         return self.server.answer(request) if own is None else own(request)
 
@@ -106,15 +128,23 @@ class FakeIssuer:
         return FakeReply(status=302, headers=(("location", where),))
 
     def _id_token(self, facts: Mapping[str, Any]) -> str:
-        from joserfc import jwt
-
         now = int(self._now())
         person = self._people.get(facts["nonce"], "ada")
         own = {"iss": self._issuer, "iat": now, "exp": now + 300, "auth_time": now}
-        claims = {**facts, **own, **_person(person), **self.changes}
+        return self._signed({**facts, **own, **_person(person), **self.changes})
+
+    def _signed(self, claims: Mapping[str, Any], **header: str) -> str:
+        from joserfc import jwt
+
         told = {name: value for name, value in claims.items() if value is not None}
         key = self._keys[0]
-        return jwt.encode({"alg": "ES256", "kid": key.kid}, told, key, ["ES256"])
+        return jwt.encode({"alg": "ES256", "kid": key.kid, **header}, told, key, ["ES256"])
+
+    def _me(self, request: Received) -> FakeReply:
+        """Whoever consented last without a nonce, as a provider without ID tokens tells it."""
+        person = _person(self._people.get(None, "ada"))
+        told = {"id": person["sub"], "email": person["email"], "verified": True}
+        return FakeReply.json({"data": told}) if self._resource(request) else _UNKNOWN
 
     def _events(self, request: Received) -> FakeReply:
         return FakeReply.json({"items": EVENTS}) if self._resource(request) else _UNKNOWN

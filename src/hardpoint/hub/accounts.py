@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self, final
 from urllib.parse import urlsplit
 
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.http.blocking import BlockingTransport
@@ -13,13 +14,17 @@ from hardpoint.http.limits import Limits, checked_url, on_loopback
 from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_async, resolve_blocking
 from hardpoint.hub.oauth import OAuthSettings, Purpose
+from hardpoint.oauth.assertions import check_key
 from hardpoint.oauth.authorities import Authorities
 from hardpoint.oauth.catalogue import Client, ProviderEntry
+from hardpoint.oauth.device import DeviceCode, DeviceFlow
 from hardpoint.oauth.flow import Authority, FlowDone
-from hardpoint.oauth.flows import Flows
+from hardpoint.oauth.flows import Flows, account_of
+from hardpoint.oauth.identity import Asked
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.openid import discovered
 from hardpoint.oauth.sessions import Sessions, SigninStore
+from hardpoint.oauth.states import ConnectionStatus
 from hardpoint.oauth.transitions import Timing
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.asynchronous import LoopLock
@@ -71,7 +76,7 @@ class Accounts:
         self._unmet = {one.name for one in registrations if one.issuer is not None}
         self._login: dict[str, Authority] = {}
         self._connect: dict[str, Authority] = {}
-        clock = clock or SystemClock()
+        self._clock = clock = clock or SystemClock()
         limits = Limits(exchange=Timing().exchange, body_bytes_max=_ANSWER_BYTES_MAX)
         self._asking = AsyncTransport(limits)
         self._looking = AsyncTransport(UNTRUSTED)
@@ -100,7 +105,7 @@ class Accounts:
         )
         self.sessions = Sessions(store, clock)
         for one in registrations:
-            if one.provider is not None:
+            if one.issuer is None:
                 self._add(one, one.entry)
         self.flows = Flows(
             store,
@@ -120,8 +125,9 @@ class Accounts:
             StoreUnavailableError, StoreCorruptError: see `Vault.open`.
         """
         for one in self._registrations:
-            if one.issuer is not None and one.name not in {*self._login, *self._connect}:
-                entry = await discovered(one.name, one.issuer, self._network(one).fetch)
+            if one.issuer is not None and one.name in self._unmet:
+                said = await discovered(one.name, one.issuer, self._network(one).fetch)
+                entry = one.of_issuer(said)
                 self._add(one, lambda _, found=entry: found)
                 self._unmet.discard(one.name)
         await self.vault.open()
@@ -150,6 +156,46 @@ class Accounts:
             account=done.account,
         )
 
+    async def connect_by_device(
+        self,
+        name: str,
+        *,
+        tenant: str,
+        show: Callable[[DeviceCode], object],
+        connection: str | None = None,
+    ) -> ConnectionStatus:
+        """Connect an account of somebody who has a browser elsewhere (RFC 8628), and keep it.
+
+        Args:
+            name: of the registration.
+            tenant: whose the connection is.
+            show: told the code to show to that person, and where to enter it.
+            connection: what to call it; the registration's name otherwise.
+
+        Raises:
+            ConfigurationError: there is no such registration, or its provider has no such flow.
+            FlowError: they refused, or did nothing in time; or another account is connected there.
+            TokenEndpointError, ProviderError: the provider does not answer, or not sensibly.
+        """
+        authority = self._connect.get(name)
+        if authority is None:
+            raise ConfigurationError(f"oauth.{name}", "is not configured for connections")
+        client = authority.endpoint.client
+        flow = DeviceFlow(authority.endpoint, self._clock)
+        code = await flow.begin(client.scopes or client.entry.scopes)
+        show(code)
+        tokens = await flow.finish(code)
+        identity = None
+        if authority.identify is not None and client.entry.jwks_url is None:
+            identity = await authority.identify(tokens, Asked(nonce=None))
+        return await self.vault.put(
+            connection or name,
+            tokens,
+            client=name,
+            tenant=tenant,
+            account=account_of(client.entry, tokens, identity),
+        )
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self
@@ -164,21 +210,28 @@ class Accounts:
 
     def _add(self, one: OAuthSettings, entry: Callable[[Purpose], ProviderEntry]) -> None:
         network = self._network(one)
-        if one.login:
+        if one.client_key is not None:
+            check_key(one.client_key, f"oauth.{one.name}.client_key")
+        if one.login and not one.for_itself:
             client = one.client("login", entry("login"), self.public_url)
-            self._login[one.name] = network.authorities.make(client, tenants=one.tenants)
+            self._login[one.name] = network.authorities.make(
+                client, tenants=one.tenants, provider=one.provider, logout=one.logout
+            )
         if one.connect:
             client = one.client("connect", entry("connect"), self.public_url)
-            self._connect[one.name] = network.authorities.make(client, tenants=one.tenants)
+            if not one.for_itself:
+                self._connect[one.name] = network.authorities.make(
+                    client, tenants=one.tenants, provider=one.provider
+                )
             self._clients[one.name] = client
             if network is self._outside:
                 urls = (client.entry.token_url, client.entry.revocation_url or "")
                 self._discovered.update(urlsplit(url).netloc for url in urls)
 
     def _network(self, one: OAuthSettings) -> "_Network":
-        """Whose addresses to trust: our own catalogue's, and an issuer's that is in our network."""
+        """Whose addresses to trust: our catalogue's, the operator's, an issuer's in our network."""
         local = one.issuer is not None and on_loopback(urlsplit(one.issuer).hostname)
-        return self._inside if one.provider or one.internal or local else self._outside
+        return self._outside if one.issuer and not (one.internal or local) else self._inside
 
 
 @final

@@ -211,7 +211,8 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         return settings.identity.accounts(settings.public_url, listeners=self.listeners)
 
     def _authorization(self, name: str) -> Authorization:
-        return self.vault.authorization(name, hosts=None)
+        client = name if name in self.settings.identity.oauth else None
+        return self.vault.authorization(name, client=client, hosts=None)
 
     # Life
 

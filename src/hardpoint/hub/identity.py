@@ -14,13 +14,14 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import msgspec
 
 from hardpoint.core.errors import ConfigurationError, HardpointError
 from hardpoint.core.secrets import Secret
-from hardpoint.hub.oauth import OAuthSettings
+from hardpoint.hub.described import TRAITS
+from hardpoint.hub.oauth import Grant, OAuthSettings
 from hardpoint.hub.stores import StoreSettings
 from hardpoint.hub.tables import TomlTable
 from hardpoint.store.engine import vault_database
@@ -45,6 +46,12 @@ _KEYS = {
     "connect",
     "authorize_params",
     "client_auth",
+    "client_key",
+    "client_key_id",
+    "grant",
+    "login_scopes",
+    "logout",
+    *TRAITS,
 }
 
 
@@ -94,6 +101,8 @@ class IdentitySettings:
         for name, one in self.oauth.items():
             if one.client_secret is not None:
                 yield f"oauth.{name}.client_secret", one.client_secret
+            if one.client_key is not None:
+                yield f"oauth.{name}.client_key", one.client_key
 
     @property
     def describe_themselves(self) -> bool:
@@ -153,7 +162,7 @@ class IdentitySettings:
         clients = {
             name: one.client("connect", one.entry("connect"), public_url)
             for name, one in self.oauth.items()
-            if public_url is not None and one.connect and one.provider is not None
+            if public_url is not None and one.connect and one.issuer is None
         }
         return Vault(
             where.path,
@@ -172,11 +181,37 @@ class IdentitySettings:
         return self.vault
 
 
+KEEP_ALIVE_SECONDS = 3600.0
+"""Between two looks for refresh tokens that their providers would soon forget."""
+
+
 class IssuerUnavailable(msgspec.Struct, frozen=True, kw_only=True):
     """An OpenID provider does not say what it is; nobody signs in there until it does."""
 
     severity: ClassVar[str] = "error"
     error: str
+
+
+class KeepAliveFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """Accounts could not be looked through for idle grants, or one of them not be renewed."""
+
+    severity: ClassVar[str] = "warning"
+    error: str
+
+
+async def keep_alive(accounts: "Accounts", listeners: "Listeners") -> None:
+    """Use refresh tokens before their providers forget them, for as long as the worker works.
+
+    Args:
+        accounts: whose vault it is.
+        listeners: told of a round that failed; the next comes all the same.
+    """
+    while True:
+        try:
+            await accounts.vault.keep_alive()
+        except HardpointError as error:
+            listeners.emit(KeepAliveFailed(error=str(error)))
+        await asyncio.sleep(KEEP_ALIVE_SECONDS)
 
 
 async def meet_issuers(accounts: "Accounts", listeners: "Listeners", asked: asyncio.Event) -> None:
@@ -225,21 +260,41 @@ def identity_settings(root: TomlTable, folder: Path, store: StoreSettings) -> Id
 
 def _oauth(name: str, tables: TomlTable, folder: Path) -> OAuthSettings:
     table = tables.table(name, _KEYS)
+    traits = table.written(sorted(TRAITS))
+    described = bool(traits) and not (table.has("provider") or table.has("issuer"))
     return OAuthSettings(
         name=name,
         client_id=table.get("client_id", str),
-        client_secret=table.secret("client_secret", folder) if table.has("client_secret") else None,
+        client_secret=_reference(table, "client_secret", folder),
+        client_key=_reference(table, "client_key", folder),
+        client_key_id=_optional(table, "client_key_id"),
+        grant=_grant(table),
         provider=_optional(table, "provider"),
         issuer=_optional(table, "issuer"),
+        traits=traits,
         internal=_flag(table, "internal", default=False),
         inputs=_texts_by_name(table, "inputs"),
         scopes=_texts(table, "scopes"),
+        login_scopes=_texts(table, "login_scopes"),
         tenants=_texts(table, "tenants"),
-        login=_flag(table, "login"),
+        login=_flag(table, "login", default=not described or "subject_field" in traits),
         connect=_flag(table, "connect"),
         authorize_params=_texts_by_name(table, "authorize_params"),
         client_auth=_optional(table, "client_auth"),
+        logout=_flag(table, "logout", default=False),
     )
+
+
+def _grant(table: TomlTable) -> Grant:
+    grants: Mapping[str, Grant] = {one: one for one in get_args(Grant)}
+    said = _optional(table, "grant") or "authorization_code"
+    if said not in grants:
+        table.refuse("grant", "is no grant", f"One of {', '.join(grants)}")
+    return grants[said]
+
+
+def _reference(table: TomlTable, key: str, folder: Path) -> Secret | None:
+    return table.secret(key, folder) if table.has(key) else None
 
 
 def _optional(table: TomlTable, key: str) -> str | None:

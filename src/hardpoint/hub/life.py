@@ -15,7 +15,7 @@ from hardpoint.core.errors import ConfigurationError, MisuseError, StoreUnavaila
 from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
-from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, meet_issuers
+from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, keep_alive, meet_issuers
 from hardpoint.hub.reloading import reload_or_tell
 from hardpoint.store.guests import Rank
 
@@ -128,6 +128,8 @@ class Life:
             self._run(asyncio.create_task(meet_issuers(hub.accounts, hub.listeners, asked)))
             with suppress(TimeoutError):
                 await asyncio.wait_for(asked.wait(), ISSUER_PATIENCE_SECONDS)
+        if hub.settings.identity.oauth and self.works:
+            self._run(asyncio.create_task(keep_alive(hub.accounts, hub.listeners)))
 
     async def receive(self) -> None:
         """Begin to handle webhooks in a hub that was started when it had no source of them."""

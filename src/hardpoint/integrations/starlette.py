@@ -9,9 +9,10 @@
 | | |
 |---|---|
 | `GET /login/{provider}` | to the provider; `?return_to=/orders` |
-| `GET /auth/callback/{provider}` | back from it |
+| `GET`, `POST /auth/callback/{provider}` | back from it |
 | `GET /connect/{provider}` | the same for an account of whoever is signed in |
-| `POST /logout` | the session ends |
+| `POST /logout` | the session ends, and where `logout = true` the provider's does too |
+| `POST /auth/logout/{provider}` | the provider says that somebody has signed out there |
 
 Nothing here is taken from `Host` or `X-Forwarded-*`: who we are is what is configured.
 """
@@ -19,11 +20,12 @@ Nothing here is taken from `Host` or `X-Forwarded-*`: who we are is what is conf
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final, Protocol, final
+from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from hardpoint.core.errors import (
@@ -35,9 +37,10 @@ from hardpoint.core.errors import (
     ProviderError,
     StoreUnavailableError,
 )
+from hardpoint.http.forms import FORM
 from hardpoint.http.limits import checked_url
 from hardpoint.oauth.cookies import Cookie
-from hardpoint.oauth.flow import CALLBACK, FlowDone, FlowKind
+from hardpoint.oauth.flow import CALLBACK, SIGNED_OUT, FlowDone, FlowKind
 from hardpoint.oauth.flows import FLOW_SECONDS, Flows
 from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.sessions import Session, Sessions, form_token, is_own_request, origin_of
@@ -45,6 +48,8 @@ from hardpoint.oauth.sessions import Session, Sessions, form_token, is_own_reque
 __all__ = ["OnConnect", "OnLogin", "OnRefused", "RequestParts", "SignIn"]
 
 _PRIVATE: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+_FORM_BYTES_MAX: Final = 64 * 1024
+_FIELDS_MAX: Final = 50
 _STATUSES: Final = {
     "unknown_provider": 404,
     "not_signed_in": 401,
@@ -108,16 +113,19 @@ class SignIn:
         self._on_login = on_login
         self._on_connect = on_connect or accounts.keep
         self._on_refused = on_refused or _plain_page
+        self._back = f"{url.rstrip('/')}/"
         self._flow_cookie = Cookie(name="hp_flow", secure=secure)
+        self._posted_cookie = Cookie(name="hp_posted", secure=secure, posted=True)
         self._session_cookie = Cookie(name="hp_session", secure=secure)
 
     def routes(self) -> list[Route]:
         """To be added to the application's."""
         return [
             Route("/login/{provider}", self._login, methods=["GET"]),
-            Route(f"{CALLBACK}{{provider}}", self._callback, methods=["GET"]),
+            Route(f"{CALLBACK}{{provider}}", self._callback, methods=["GET", "POST"]),
             Route("/connect/{provider}", self._connect, methods=["GET"]),
             Route("/logout", self._logout, methods=["POST"]),
+            Route(f"{SIGNED_OUT}{{provider}}", self._signed_out, methods=["POST"]),
         ]
 
     # Who is signed in
@@ -189,8 +197,8 @@ class SignIn:
                 age_max=age_max,
             )
             answer = RedirectResponse(begun.url, 303, _PRIVATE)
-            cookie = self._flow_cookie.set(begun.held, seconds=FLOW_SECONDS)
-            answer.headers.append("set-cookie", cookie)
+            cookie = self._posted_cookie if begun.form_post else self._flow_cookie
+            answer.headers.append("set-cookie", cookie.set(begun.held, seconds=FLOW_SECONDS))
             return answer
 
         return await self._guarded(request, begun)
@@ -212,16 +220,20 @@ class SignIn:
         )
 
     async def _callback(self, request: Request) -> Response:
-        if request.method != "GET":  # a HEAD that looks ahead must not use the state up
-            return Response(status_code=405, headers={"allow": "GET"})
+        if request.method == "HEAD":  # one that looks ahead must not use the state up
+            return Response(status_code=405, headers={"allow": "GET, POST"})
 
         async def finished() -> Response:
             held = self._held(request, self._session_cookie)
             session = await self._sessions.find(held)
+            posted = request.method == "POST"
+            # What a provider's page posts comes without our other cookies, and the query of such
+            # an address is nobody's answer.
+            query = await _form(request) if posted else request.query_params.multi_items()
             done = await self._flows.finish(
                 request.path_params["provider"],
-                request.query_params.multi_items(),
-                held=self._held(request, self._flow_cookie),
+                query,
+                held=self._held(request, self._posted_cookie if posted else self._flow_cookie),
                 user=session and session.user,
             )
             answer = RedirectResponse(done.return_to, 303, _PRIVATE)
@@ -239,10 +251,24 @@ class SignIn:
     async def _logout(self, request: Request) -> Response:
         if not self.is_own(request):
             return PlainTextResponse("not from a page of ours", 403, _PRIVATE)
-        await self._sessions.end(self._held(request, self._session_cookie))
-        answer = RedirectResponse("/", 303, _PRIVATE)
+        held = self._held(request, self._session_cookie)
+        session = await self._sessions.find(held)
+        await self._sessions.end(held)
+        there = self._flows.logout_url(session.issuer, self._back) if session else None
+        answer = RedirectResponse(there or "/", 303, _PRIVATE)
         answer.headers.append("set-cookie", self._session_cookie.clear())
         return answer
+
+    async def _signed_out(self, request: Request) -> Response:
+        """Back-Channel Logout 1.0, 2.5: any person's sessions, by the provider's signed word."""
+        try:
+            said = dict(await _form(request)).get("logout_token", "")
+            notice = await self._flows.signed_out(request.path_params["provider"], said)
+            await self._sessions.end_by_notice(notice)
+        except (OAuthError, ProviderError, StoreUnavailableError) as error:
+            status = 503 if error.retryable else _STATUSES.get(getattr(error, "reason", ""), 400)
+            return JSONResponse({"error": "invalid_request"}, status, _PRIVATE)
+        return Response(status_code=200, headers=_PRIVATE)
 
     async def _guarded(self, request: Request, act: Callable[[], Awaitable[Response]]) -> Response:
         try:
@@ -273,6 +299,25 @@ def _plain_page(_: Request, error: HardpointError, status: int) -> Response:
             f"{shown}: the provider refuses this site ({error.reason}); its operator can mend it"
         )
     return PlainTextResponse(shown, status)
+
+
+async def _form(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form, in order; nothing of a body that is none.
+
+    Raises:
+        FlowError: it is larger than any answer of a provider.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        return []
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _FORM_BYTES_MAX:
+            raise FlowError("The answer is too long", reason="too_long")
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
+    except ValueError:
+        raise FlowError("The answer is no form", reason="no_form") from None
 
 
 async def _called(function: Callable[..., Any], argument: object) -> Any:

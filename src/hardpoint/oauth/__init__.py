@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hardpoint.oauth.catalogue import RefreshRotation as RefreshRotation
     from hardpoint.oauth.catalogue import Revocation as Revocation
     from hardpoint.oauth.cookies import Cookie as Cookie
+    from hardpoint.oauth.device import DeviceCode as DeviceCode
+    from hardpoint.oauth.device import DeviceFlow as DeviceFlow
     from hardpoint.oauth.flow import Begun as Begun
     from hardpoint.oauth.flow import Flow as Flow
     from hardpoint.oauth.flow import FlowDone as FlowDone
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from hardpoint.oauth.jwt import verified as verified
     from hardpoint.oauth.keyring import Keyring as Keyring
     from hardpoint.oauth.keyring import new_key as new_key
+    from hardpoint.oauth.logout import LogoutNotice as LogoutNotice
     from hardpoint.oauth.sealing import Rotated as Rotated
     from hardpoint.oauth.sessions import Session as Session
     from hardpoint.oauth.sessions import Sessions as Sessions
@@ -76,6 +79,7 @@ else:
                 "Revocation",
             ),
             "hardpoint.oauth.cookies": ("Cookie",),
+            "hardpoint.oauth.device": ("DeviceCode", "DeviceFlow"),
             "hardpoint.oauth.flow": (
                 "Begun",
                 "Flow",
@@ -89,6 +93,7 @@ else:
             "hardpoint.oauth.jwks": ("Fetch", "KeyCache", "PublicKey"),
             "hardpoint.oauth.jwt": ("Expected", "Unverified", "unverified", "verified"),
             "hardpoint.oauth.keyring": ("Keyring", "new_key"),
+            "hardpoint.oauth.logout": ("LogoutNotice",),
             "hardpoint.oauth.sealing": ("Rotated",),
             "hardpoint.oauth.sessions": ("Session", "Sessions", "Started", "is_own_request"),
             "hardpoint.oauth.states": (

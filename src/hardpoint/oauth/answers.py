@@ -92,7 +92,26 @@ def accepted(
     failure = _failure(response, entry, private)
     if failure is not None:
         raise failure  # from a frame whose variables hold nothing of the answer
-    return document_of(response) or {}
+    document = dict(document_of(response) or {})
+    for name, path in entry.answer_fields.items():
+        document[name] = _moved(document, path)
+    return document
+
+
+def member(document: object, path: str) -> object:
+    """What lies at a dotted path, `team.id`; None where nothing does."""
+    for step in path.split("."):
+        if not isinstance(document, Mapping):
+            return None
+        document = cast("Mapping[str, object]", document).get(step)
+    return document
+
+
+def _moved(document: dict[str, Any], path: str) -> object:
+    """What lay at a path, and does no more: a token is in one place alone."""
+    outer, _, name = path.rpartition(".")
+    holder = member(document, outer) if outer else document
+    return cast("dict[str, Any]", holder).pop(name, None) if isinstance(holder, dict) else None
 
 
 def _failure(
@@ -109,7 +128,7 @@ def _failure(
     document = document_of(response)
     if document is None:
         return _unreadable(response, entry)
-    error = document.get(entry.error_field)
+    error = member(document, entry.error_field) or document.get("error")
     refused = entry.ok_field is not None and document.get(entry.ok_field) is False
     if 200 <= status < 300 and not error and not refused:
         return None
@@ -120,7 +139,7 @@ def _failure(
     told = f": {_shown(words, secrets)}" if isinstance(words, str) and words else ""
     return TokenEndpointError(
         f"{entry.name} answered {status} {shown}{told}",
-        verdict=entry.verdict(code) or "transient",
+        verdict=entry.verdict(code) or entry.statuses.get(status) or "transient",
         status=status,
         vendor_code=_shown(code, secrets) or None,
     )

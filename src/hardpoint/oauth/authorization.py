@@ -62,6 +62,7 @@ def authorize_url(
         "scope": entry.scope_separator.join(scopes) or None,
         "state": state,
         "nonce": nonce if entry.jwks_url is not None else None,
+        "response_mode": "form_post" if entry.form_post else None,
     }
     if entry.pkce is Pkce.S256:
         said |= {"code_challenge": challenge(verifier), "code_challenge_method": "S256"}

@@ -53,6 +53,8 @@ class ClientAuth(Enum):
 
     BASIC = "client_secret_basic"
     POST = "client_secret_post"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    """A statement signed with our own key, RFC 7523 2.2."""
     NONE = "none"
     """A public client: its id alone."""
 
@@ -94,10 +96,12 @@ class ProviderEntry:
 
     Attributes:
         name: the provider's, `github`.
-        authorize_url, token_url: its two endpoints. `{place}` in a URL stands for one of `inputs`.
+        authorize_url, token_url: its two endpoints; the first is empty where no user is sent.
+            `{place}` in a URL stands for one of `inputs`.
         api_hosts: where its access tokens may be sent; nowhere else.
-        revocation_url, introspection_url, userinfo_url, device_url, jwks_url, discovery_url: the
-            others, where it has them.
+        refresh_url: where refresh tokens are sent, if not to `token_url`.
+        revocation_url, introspection_url, userinfo_url, device_url, jwks_url, discovery_url,
+            end_session_url: the others, where it has them.
         issuer: the `iss` of its ID tokens; None for no OpenID provider.
         issuer_aliases: other spellings of it that its tokens are known to carry.
         algorithms: what its ID tokens may be signed with.
@@ -106,8 +110,11 @@ class ProviderEntry:
         scopes: what is asked for unless told otherwise.
         scope_separator, granted_separator: in our request, and in its answer.
         pkce, client_auth, encoding: how it is spoken to.
+        assertion_audience: whom a statement of `private_key_jwt` is for; else the token endpoint.
+        form_post: an answer to a sign-in comes as a form that the browser posts.
         authorize_params, token_params, token_headers: sent along.
         code_parameter: the callback's name for the code.
+        callback_fields: what else of the callback is kept among the tokens' details.
         rotation, reuse_grace: see `RefreshRotation`; the grace in seconds.
         expiry: see `Expiry`.
         access_seconds: an access token's life where an answer does not say; None when it has no
@@ -115,10 +122,15 @@ class ProviderEntry:
         refresh_seconds: a refresh token's life from its issue, where an answer does not say.
         refresh_idle_seconds: its life without use; it is refreshed well before.
         errors: its own codes, on top of RFC 6749's, and what they mean.
-        error_field, ok_field: where an answer with status 200 says that it is a refusal. With an
-            `ok_field` that holds for revocations too.
+        statuses: what a refusal means by its status, where its code is none that we know.
+        error_field, ok_field: where an answer with status 200 says that it is a refusal; the field
+            may lie deeper, `error.code`. With an `ok_field` that holds for revocations too.
+        answer_fields: where its answers have what RFC 6749 5.1 names otherwise,
+            `{"access_token": "data.token"}`.
         slots: further credentials of one answer, by the name of the object that holds them.
         account_field: what in the answer names the account, `team.id`.
+        subject_field, email_field, email_verified_field: what at `userinfo_url` says who somebody
+            is, for a provider without ID tokens.
         revocation: see `Revocation`.
         quirks: what else to know, for people.
         verified_on: when all this was last compared with `sources`.
@@ -130,12 +142,14 @@ class ProviderEntry:
     api_hosts: frozenset[str]
     verified_on: date
     sources: tuple[str, ...]
+    refresh_url: str | None = None
     revocation_url: str | None = None
     introspection_url: str | None = None
     userinfo_url: str | None = None
     device_url: str | None = None
     jwks_url: str | None = None
     discovery_url: str | None = None
+    end_session_url: str | None = None
     issuer: str | None = None
     issuer_aliases: tuple[str, ...] = ()
     algorithms: frozenset[str] = frozenset({"RS256"})
@@ -147,10 +161,13 @@ class ProviderEntry:
     pkce: Pkce = Pkce.S256
     client_auth: ClientAuth = ClientAuth.BASIC
     encoding: BodyEncoding = BodyEncoding.FORM
+    assertion_audience: str | None = None
+    form_post: bool = False
     authorize_params: Mapping[str, str] = field(default_factory=dict[str, str])
     token_params: Mapping[str, str] = field(default_factory=dict[str, str])
     token_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     code_parameter: str = "code"
+    callback_fields: tuple[str, ...] = ()
     rotation: RefreshRotation = RefreshRotation.STRICT
     reuse_grace: float = 0.0
     expiry: Expiry = Expiry.SECONDS
@@ -158,10 +175,15 @@ class ProviderEntry:
     refresh_seconds: float | None = None
     refresh_idle_seconds: float | None = None
     errors: Mapping[str, RefusalConcern] = field(default_factory=dict[str, RefusalConcern])
+    statuses: Mapping[int, RefusalConcern] = field(default_factory=dict[int, RefusalConcern])
     error_field: str = "error"
     ok_field: str | None = None
+    answer_fields: Mapping[str, str] = field(default_factory=dict[str, str])
     slots: tuple[str, ...] = ()
     account_field: str | None = None
+    subject_field: str | None = None
+    email_field: str | None = None
+    email_verified_field: str | None = None
     revocation: Revocation = Revocation.TOKEN
     quirks: tuple[str, ...] = ()
 
@@ -221,7 +243,7 @@ class ProviderEntry:
         return [
             (one.name, url)
             for one in fields(self)
-            if one.name.endswith("_url") and (url := getattr(self, one.name)) is not None
+            if one.name.endswith("_url") and (url := getattr(self, one.name))
         ]
 
 
@@ -253,18 +275,24 @@ class Client:
         entry: the authorization server, every place in its URLs filled.
         client_id: public.
         client_secret: read at each use, so that it can rotate; None for a public client.
+        client_key: likewise the private key, in PEM, of `private_key_jwt`.
+        client_key_id: what the provider knows that key by, where it has a name.
         redirect_uri: where callbacks come, exactly as registered; None where no user is sent.
         scopes: what to ask for; the entry's otherwise.
+        for_itself: its tokens are its own, not a user's (RFC 6749 4.4).
 
     Raises:
-        ConfigurationError: the entry wants a secret, or has places left to fill.
+        ConfigurationError: the entry wants a secret or a key, or has places left to fill.
     """
 
     entry: ProviderEntry
     client_id: str
     client_secret: Secret | None = None
+    client_key: Secret | None = None
+    client_key_id: str | None = None
     redirect_uri: str | None = None
     scopes: tuple[str, ...] = field(default=())
+    for_itself: bool = False
 
     def __post_init__(self) -> None:
         key = f"oauth.{self.entry.name}"
@@ -272,7 +300,16 @@ class Client:
             raise ConfigurationError(f"{key}.inputs", f"are missing: {sorted(self.entry.inputs)}")
         if not self.client_id.strip() or not self.client_id.isprintable():
             raise ConfigurationError(f"{key}.client_id", "is empty or not printable")
-        if self.client_secret is None and self.entry.client_auth is not ClientAuth.NONE:
+        needed = _PROOFS.get(self.entry.client_auth)
+        if needed is not None and getattr(self, needed) is None:
             raise ConfigurationError(
-                f"{key}.client_secret", "is missing", fix="Name one: env:NAME or file:PATH"
+                f"{key}.{needed}", "is missing", fix="Name one: env:NAME or file:PATH"
             )
+
+
+_PROOFS: Mapping[ClientAuth, str] = {
+    ClientAuth.BASIC: "client_secret",
+    ClientAuth.POST: "client_secret",
+    ClientAuth.PRIVATE_KEY_JWT: "client_key",
+}
+"""What each way of proof stands on."""

@@ -23,10 +23,13 @@ class Cookie:
     Attributes:
         name: without its prefix, `hp_session`.
         secure: whether we are reached by https.
+        posted: it comes with a form that another site posts, too: `SameSite=None`, which browsers
+            take by https alone. On loopback they send a fresh one without the word.
     """
 
     name: str
     secure: bool = True
+    posted: bool = False
 
     @property
     def wire_name(self) -> str:
@@ -36,10 +39,10 @@ class Cookie:
     def set(self, value: str, *, seconds: float) -> str:
         """A `Set-Cookie` header that gives it to a browser for so long."""
         secure = "; Secure" if self.secure else ""
-        return (
-            f"{self.wire_name}={value}; Path=/; Max-Age={int(seconds)}"
-            f"{secure}; HttpOnly; SameSite=Lax"
-        )
+        site = "; SameSite=Lax"
+        if self.posted:
+            site = "; SameSite=None" if self.secure else ""
+        return f"{self.wire_name}={value}; Path=/; Max-Age={int(seconds)}{secure}; HttpOnly{site}"
 
     def clear(self) -> str:
         """A `Set-Cookie` header that takes it away."""

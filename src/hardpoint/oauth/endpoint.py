@@ -6,11 +6,12 @@ It never retries: who sends a refresh token twice may lose the grant.
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import Any, Final, final
 from urllib.parse import quote, quote_plus, urlencode
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import (
+    ConfigurationError,
     HardpointError,
     OutcomeUnknownError,
     TokenEndpointError,
@@ -21,8 +22,11 @@ from hardpoint.http.client import USER_AGENT
 from hardpoint.http.forms import FORM
 from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.oauth.answers import accepted, tokens_from
+from hardpoint.oauth.assertions import assertion
 from hardpoint.oauth.catalogue import BodyEncoding, Client, ClientAuth, Revocation
 from hardpoint.oauth.tokens import Tokens
+
+DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 FormFields = Mapping[str, str | Secret]
 
@@ -64,7 +68,9 @@ class TokenEndpoint:
         Raises:
             TokenEndpointError: none came.
         """
-        return await self._tokens({"grant_type": "refresh_token", "refresh_token": token})
+        url = self.client.entry.refresh_url
+        fields = {"grant_type": "refresh_token", "refresh_token": token}
+        return await self._tokens(fields, url=url)
 
     async def client_credentials(self, scopes: Sequence[str] = ()) -> Tokens:
         """Tokens for the client itself (RFC 6749 4.4).
@@ -76,6 +82,30 @@ class TokenEndpoint:
         if scopes:
             fields["scope"] = self.client.entry.scope_separator.join(scopes)
         return await self._tokens(fields)
+
+    async def device_code(self, scopes: Sequence[str] = ()) -> Mapping[str, Any]:
+        """What a device shows its user, as the server answers it (RFC 8628 3.2).
+
+        Raises:
+            ConfigurationError: the provider has no such flow.
+            TokenEndpointError: it does not begin one.
+        """
+        entry = self.client.entry
+        if entry.device_url is None:
+            raise ConfigurationError(
+                f"oauth.{entry.name}.device_url", "is not known: the provider has no device flow"
+            )
+        fields = {"scope": entry.scope_separator.join(scopes)} if scopes else {}
+        response = await self._send(self._form(entry.device_url, fields))
+        return accepted(response, entry, private=self._private())
+
+    async def device_tokens(self, code: Secret) -> Tokens:
+        """A device's code for tokens, once its user has agreed (RFC 8628 3.4).
+
+        Raises:
+            TokenEndpointError: not yet, or never; `vendor_code` says which.
+        """
+        return await self._tokens({"grant_type": DEVICE_GRANT, "device_code": code})
 
     async def give_back(self, tokens: Tokens) -> bool:
         """Revoke a grant by the token that stands for all of it; see `revoke`."""
@@ -127,10 +157,10 @@ class TokenEndpoint:
             raise TokenEndpointError(f"{entry.name} does not say whether the token is active")
         return active
 
-    async def _tokens(self, fields: FormFields) -> Tokens:
+    async def _tokens(self, fields: FormFields, *, url: str | None = None) -> Tokens:
         entry = self.client.entry
         sent_at = self._clock.now()
-        request = self._form(entry.token_url, {**entry.token_params, **fields})
+        request = self._form(url or entry.token_url, {**entry.token_params, **fields})
         secrets = [one for one in fields.values() if isinstance(one, Secret)]
         response = await self._send(request)
         return tokens_from(response, entry, sent_at=sent_at, private=self._private(*secrets))
@@ -159,6 +189,8 @@ class TokenEndpoint:
             own["client_id"] = client.client_id
         if entry.client_auth is ClientAuth.POST and secret is not None:
             own["client_secret"] = secret
+        if entry.client_auth is ClientAuth.PRIVATE_KEY_JWT and client.client_key is not None:
+            own |= assertion(client, client.client_key, now=self._clock.now())
         form = entry.encoding is BodyEncoding.FORM
         headers.append(("content-type", FORM if form else "application/json"))
         return self._request(url, _encoded({**fields, **own}, form=form), *headers)

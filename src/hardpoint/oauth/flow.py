@@ -10,10 +10,13 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.oauth.effects import derived
 from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.identity import Identify, Identity
+from hardpoint.oauth.logout import LogoutNotices
 from hardpoint.oauth.tokens import Tokens
 
 CALLBACK = "/auth/callback/"
 """Where answers come, before the name of the provider they are of."""
+SIGNED_OUT = "/auth/logout/"
+"""Where a provider tells us that somebody has signed out there, likewise."""
 
 
 class FlowKind(Enum):
@@ -90,6 +93,8 @@ class Authority:
     Args:
         endpoint: our client at its token endpoint, with a redirect URI that no other has.
         identify: finds out whose tokens they are. Signing in needs it.
+        notices: reads its notices of people who signed out there, where it can send such.
+        logout: whether people who sign out here are sent there, to sign out there too.
 
     Raises:
         ConfigurationError: there is no redirect URI.
@@ -97,6 +102,8 @@ class Authority:
 
     endpoint: TokenEndpoint
     identify: Identify | None = None
+    notices: LogoutNotices | None = None
+    logout: bool = False
 
     def __post_init__(self) -> None:
         if self.endpoint.client.redirect_uri is None:
@@ -106,10 +113,14 @@ class Authority:
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """A flow under way: where to send the browser, and what it has to hold meanwhile."""
+    """A flow under way: where to send the browser, and what it has to hold meanwhile.
+
+    With `form_post` the answer comes as a form that the provider's page posts.
+    """
 
     url: str
     held: str
+    form_post: bool = False
 
     def __repr__(self) -> str:
         return "Begun(****)"

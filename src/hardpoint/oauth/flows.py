@@ -12,7 +12,9 @@ user who was signed in then.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import final
+from urllib.parse import urlencode
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import (
@@ -26,6 +28,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.core.traces import summary_of
+from hardpoint.oauth.answers import member
 from hardpoint.oauth.authorization import authorize_url, check_issuer, code_of, parameters
 from hardpoint.oauth.catalogue import Pkce, ProviderEntry
 from hardpoint.oauth.cookies import checked_return
@@ -41,6 +44,7 @@ from hardpoint.oauth.flow import (
     FlowStore,
 )
 from hardpoint.oauth.identity import Asked, Identity
+from hardpoint.oauth.logout import LogoutNotice
 from hardpoint.oauth.tokens import Tokens
 
 FLOW_SECONDS = 600.0
@@ -157,7 +161,7 @@ class Flows:
                 "max_age": None if age_max is None else str(int(age_max)),
             },
         )
-        return Begun(url=url, held=held)
+        return Begun(url=url, held=held, form_post=client.entry.form_post)
 
     async def finish(
         self,
@@ -189,6 +193,45 @@ class Flows:
         if self._listeners.active:
             self._listeners.emit(FlowFinished(kind=done.kind.value, provider=provider))
         return done
+
+    async def signed_out(self, provider: str, token: str) -> LogoutNotice:
+        """Read a provider's notice that somebody has signed out there (Back-Channel Logout 1.0).
+
+        Args:
+            provider: whose path it came to.
+            token: its `logout_token`.
+
+        Raises:
+            FlowError: no such provider, or one that sends none.
+            InvalidTokenError: it is not to be believed.
+            ProviderError: the provider's keys cannot be had.
+        """
+        found = self._login.get(provider)
+        try:
+            if found is None or found.notices is None:
+                raise FlowError("There is no such provider", reason="unknown_provider")
+            return await found.notices.read(token)
+        except (OAuthError, ProviderError) as error:
+            self._refused(provider, error)
+            raise
+
+    def logout_url(self, issuer: str | None, back: str) -> str | None:
+        """Where to send somebody who has signed out here, to sign out there (RP-Initiated Logout).
+
+        Args:
+            issuer: how they had signed in.
+            back: where the provider sends them afterwards; it has to be registered there.
+
+        Returns:
+            None where that is not wanted, or the provider has no such address.
+        """
+        for authority in self._login.values():
+            client = authority.endpoint.client
+            url = client.entry.end_session_url
+            if authority.logout and url is not None and issuer == client.entry.issuer:
+                said = {"client_id": client.client_id, "post_logout_redirect_uri": back}
+                return f"{url}{'&' if '?' in url else '?'}{urlencode(said)}"
+        return None
 
     def _refused(self, provider: str, error: OAuthError | ProviderError) -> None:
         mine = isinstance(error, FlowError)  # the visitor's
@@ -222,10 +265,11 @@ class Flows:
         check_issuer(entry, said.get("iss"))
         if not await self._store.take_flow(flow.key):
             raise FlowError("This sign-in has ended or expired", reason="unknown_state")
-        return await self._exchanged(authority, flow, code_of(entry, said), held)
+        kept = {name: said[name] for name in entry.callback_fields if name in said}
+        return await self._exchanged(authority, flow, code_of(entry, said), held, kept)
 
     async def _exchanged(
-        self, authority: Authority, flow: Flow, code: Secret, held: str
+        self, authority: Authority, flow: Flow, code: Secret, held: str, kept: Mapping[str, str]
     ) -> FlowDone:
         entry = authority.endpoint.client.entry
         verifier = Secret.value(flow.verifier(held)) if entry.pkce is Pkce.S256 else None
@@ -241,6 +285,8 @@ class Flows:
             raise FlowError(
                 "The provider gave no tokens for the code", reason="not_exchanged"
             ) from error
+        if kept:
+            tokens = replace(tokens, details={**kept, **tokens.details})
         identity = None
         if authority.identify is not None:
             asked = Asked(
@@ -250,7 +296,7 @@ class Flows:
                 age_max=flow.age_max,
             )
             identity = await authority.identify(tokens, asked)
-        account = _account(entry, tokens, identity)
+        account = account_of(entry, tokens, identity)
         if flow.account is not None and account != flow.account:
             raise FlowError("This is not the account that was connected", reason="other_account")
         return FlowDone(
@@ -289,11 +335,9 @@ def _refuse_shared_redirects(*groups: Mapping[str, Authority]) -> None:
                 )
 
 
-def _account(entry: ProviderEntry, tokens: Tokens, identity: Identity | None) -> str | None:
+def account_of(entry: ProviderEntry, tokens: Tokens, identity: Identity | None) -> str | None:
     """The account's name at the provider: what its answer says, else whose it is."""
-    value: object = tokens.details if entry.account_field else None
-    for step in (entry.account_field or "").split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - JSON
+    value = member(tokens.details, entry.account_field) if entry.account_field else None
     if isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
     return None if identity is None else identity.subject

@@ -12,7 +12,7 @@ from hardpoint.oauth.refresh import Commits
 from hardpoint.oauth.sealing import HeldCredential, held, sealed
 from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.tokens import Tokens, same
-from hardpoint.oauth.transitions import REJECTED_SECONDS, leased, moved, renewed
+from hardpoint.oauth.transitions import OWN, REJECTED_SECONDS, idle, leased, moved, renewed
 from hardpoint.runtime.blocking import step
 from hardpoint.store.vault import ConnectionRow, SlotKey, VaultRows
 
@@ -51,6 +51,35 @@ class Keeper:
             rows.add_credential(key, sealed(effects.envelope, after, tokens, now))
             tell = self._commits.save(rows, before, after)
         tell()
+
+    def begin_own(self, key: SlotKey, client: str) -> None:
+        """Make the connection of a client that gets tokens for itself, with none yet."""
+        effects = self._effects
+        now = effects.clock.now()
+        with effects.file.transaction() as rows:
+            before = rows.connection(key)
+            if before is not None and before.state != ConnectionState.DISCONNECTED.value:
+                return
+            none = Tokens(access=Secret.value("none"), issued_at=now, expires_at=now)
+            row = replace(before or _new(key, now), kind=OWN, client=client)
+            after = renewed(row, none, now)
+            rows.drop_credentials(key, before=after.version)
+            rows.add_credential(key, sealed(effects.envelope, after, none, now))
+            tell = self._commits.save(rows, before, after)
+        tell()
+
+    def idle(self) -> list[ConnectionRow]:
+        """Those whose refresh token would be forgotten unused, the longest idle first."""
+        effects = self._effects
+        now = effects.clock.now()
+        with effects.file.reading() as rows:
+            found = [
+                row
+                for row in rows.connections(None)
+                if (client := effects.clients.get(row.client or "")) is not None
+                and idle(row, client.entry, now)
+            ]
+        return sorted(found, key=lambda row: row.issued_at)
 
     def reject(self, key: SlotKey, token: Secret) -> bool:
         """Note that the provider's API refused a token; whether it will be replaced."""

@@ -41,6 +41,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     userinfo_url: str | None
     revoke_url: str | None
     end_session_url: str | None
+    device_url: str | None
     algorithms: frozenset[str]
     challenges: frozenset[str]
     client_auths: frozenset[str]
@@ -78,6 +79,7 @@ def metadata(body: bytes, issuer: str) -> Metadata:
         userinfo_url=urls["userinfo_endpoint"],
         revoke_url=urls["revocation_endpoint"],
         end_session_url=urls["end_session_endpoint"],
+        device_url=urls["device_authorization_endpoint"],
         algorithms=frozenset(said.id_token_signing_alg_values_supported),
         challenges=frozenset(said.code_challenge_methods_supported),
         client_auths=frozenset(said.token_endpoint_auth_methods_supported),
@@ -95,6 +97,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True):
     userinfo_endpoint: str | None = None
     revocation_endpoint: str | None = None
     end_session_endpoint: str | None = None
+    device_authorization_endpoint: str | None = None
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     code_challenge_methods_supported: tuple[str, ...] = ()
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
@@ -114,7 +117,12 @@ def _url(name: str, value: str | None) -> str | None:
 
 
 USERINFO_BYTES_MAX = 256 * 1024
-_PREFERRED: Final = (ClientAuth.BASIC, ClientAuth.POST, ClientAuth.NONE)
+_PREFERRED: Final = (
+    ClientAuth.BASIC,
+    ClientAuth.POST,
+    ClientAuth.PRIVATE_KEY_JWT,
+    ClientAuth.NONE,
+)
 
 
 @final
@@ -222,7 +230,7 @@ def _entry(name: str, said: Metadata) -> ProviderEntry:
     auth = next((one for one in _PREFERRED if one.value in said.client_auths), None)
     if auth is None:
         raise UnexpectedResponseError(
-            f"{said.issuer} accepts neither a client secret nor a public client"
+            f"{said.issuer} accepts neither a client secret nor a key nor a public client"
         )
     hosts = {urlsplit(url).hostname for url in (said.userinfo_url or said.issuer, said.issuer)}
     return ProviderEntry(
@@ -232,6 +240,8 @@ def _entry(name: str, said: Metadata) -> ProviderEntry:
         api_hosts=frozenset(host for host in hosts if host),
         revocation_url=said.revoke_url,
         userinfo_url=said.userinfo_url,
+        device_url=said.device_url,
+        end_session_url=said.end_session_url,
         jwks_url=said.jwks_url,
         discovery_url=discovery_url(said.issuer),
         issuer=said.issuer,
@@ -239,6 +249,7 @@ def _entry(name: str, said: Metadata) -> ProviderEntry:
         sends_iss=said.says_issuer,
         scopes=("openid", "email", "profile"),
         client_auth=auth,
+        assertion_audience=said.issuer,
         verified_on=date.min,  # by nobody: it speaks for itself
         sources=(discovery_url(said.issuer),),
     )

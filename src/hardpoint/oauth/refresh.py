@@ -32,9 +32,11 @@ from hardpoint.oauth.states import (
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import (
     CLIENT_RETRY_SECONDS,
+    OWN,
     Next,
     asking,
     claimed,
+    concern,
     failed,
     given_up,
     leased,
@@ -316,7 +318,11 @@ class Refresher:
         row, old = claim.held.row, claim.held.tokens
         started = self._effects.clock.monotonic()
         try:
-            tokens = step(self._effects.endpoint(row.client).refresh(_refresh_token(old)))
+            endpoint = self._effects.endpoint(row.client)
+            if row.kind == OWN:
+                tokens = step(endpoint.client_credentials(endpoint.client.scopes))
+            else:
+                tokens = step(endpoint.refresh(_refresh_token(old)))
         except TokenEndpointError as error:
             return self._refused(claim, error)
         return self._commits.keep(row, old.succeeded_by(tokens), started)
@@ -340,13 +346,14 @@ class Refresher:
             jitter = effects.random()
             after = failed(current, error, entry, now, before=claim.before, jitter=jitter)
             tell = self._commits.save(rows, current, after)
-            first = error.verdict == "client" and rows.client(refused.name) is None
-            if error.verdict == "client":
+            ours = concern(row, error) == "client"
+            first = ours and rows.client(refused.name) is None
+            if ours:
                 rows.refuse_client(refused)
         tell()
         if first:
             effects.listeners.emit(ClientRefused(client=refused.name, reason=refused.reason))
-        client = refused if error.verdict == "client" else None
+        client = refused if ours else None
         return HeldCredential(row=after, tokens=claim.held.tokens, refused=client)
 
     def _unused(self, claim: _Claim) -> bool:

@@ -16,6 +16,8 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.oauth.effects import ENTROPY, Entropy, derived, digest, equal, secret
 from hardpoint.oauth.flow import Flow
 from hardpoint.oauth.identity import Identity
+from hardpoint.oauth.jwt import LEEWAY
+from hardpoint.oauth.logout import LogoutNotice
 from hardpoint.runtime.work import Work
 from hardpoint.store.vault import VaultTables
 from hardpoint.store.vault.signin import SigninRows
@@ -80,6 +82,10 @@ class SessionStore(Protocol):
 
     async def end_issuer_session(self, issuer: str, session: str, /) -> int:
         """Forget those that hang on a session of the issuer; gives how many."""
+        ...
+
+    async def end_issuer_subject(self, issuer: str, subject: str, until: float, /) -> int:
+        """Forget those of a person at an issuer that began by then; gives how many."""
         ...
 
 
@@ -184,6 +190,17 @@ class Sessions:
         """What a session of the issuer's carried ends with it; gives how many."""
         return await self._store.end_issuer_session(issuer, session)
 
+    async def end_by_notice(self, notice: LogoutNotice) -> int:
+        """What an issuer's notice of a sign-out ends here; gives how many sessions that were.
+
+        Without a session of the issuer's it ends all of the person's, but none that began after
+        the notice was made: one that comes again later ends nothing.
+        """
+        if notice.session is not None:
+            return await self.end_at_issuer(notice.issuer, notice.session)
+        subject, until = notice.subject or "", notice.issued_at + LEEWAY
+        return await self._store.end_issuer_subject(notice.issuer, subject, until)
+
 
 def form_token(held: str) -> str:
     """What a form carries to prove that one of our pages made it: follows from what is held."""
@@ -284,6 +301,11 @@ class SigninStore:
     async def end_issuer_session(self, issuer: str, session: str) -> int:
         """See `SessionStore.end_issuer_session`."""
         return await self._write(lambda rows: rows.end("end_issuer_session", issuer, session))
+
+    async def end_issuer_subject(self, issuer: str, subject: str, until: float) -> int:
+        """See `SessionStore.end_issuer_subject`."""
+        end = ("end_issuer_subject", issuer, subject, until)
+        return await self._write(lambda rows: rows.end(*end))
 
     async def _write(self, act: Callable[[SigninRows], _Result]) -> _Result:
         return await self._work.do(partial(_within, self._file.transaction, act))

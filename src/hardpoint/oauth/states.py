@@ -29,7 +29,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What may be shown of a connection. Times are Unix seconds.
 
     Attributes:
-        kind: `oauth`, `api_key` or `basic`.
+        kind: `oauth`, `api_key`, `basic`, or `client` for the tokens of a client's own.
         client: what refreshes it.
         account: whose it is at the provider.
         state, reason, since: see `ConnectionState`; a stable word says why.

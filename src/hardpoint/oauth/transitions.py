@@ -6,7 +6,7 @@ from typing import final
 
 from msgspec.structs import replace
 
-from hardpoint.core.errors import ConfigurationError, TokenEndpointError
+from hardpoint.core.errors import ConfigurationError, RefusalConcern, TokenEndpointError
 from hardpoint.oauth.catalogue import ProviderEntry, RefreshRotation
 from hardpoint.oauth.states import ConnectionState
 from hardpoint.oauth.tokens import Tokens
@@ -17,6 +17,10 @@ REJECTED_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 RETRY_SECONDS_MAX = 6 * 3600.0
 CLIENT_RETRY_SECONDS = 60.0
+OWN = "client"
+"""The kind of a connection whose tokens are the client's own: it asks for others at any time."""
+KEEP_SHARE = 0.75
+"""Of the time that a refresh token lasts unused: after that it is used, so that it is not lost."""
 _GRACE_MARGIN = 10.0
 _CLOCKS_APART = 5.0
 """What the clocks of several machines may differ by."""
@@ -97,7 +101,8 @@ def next_step(
         return Next.NOTHING
     if leased(row, now, lease):
         return Next.WAIT
-    sendable = row.attempt_at is None or resend or harmless(entry, row.attempt_at, now)
+    sure = resend or row.kind == OWN
+    sendable = row.attempt_at is None or sure or harmless(entry, row.attempt_at, now)
     if not sendable and entry.introspection_url is None:
         return Next.GIVE_UP
     due = row.retry_at is None or not now < row.retry_at <= now + RETRY_SECONDS_MAX * 2
@@ -138,7 +143,7 @@ def renewed(row: ConnectionRow, tokens: Tokens, now: float) -> ConnectionRow:
         issued_at=tokens.issued_at,
         expires_at=tokens.expires_at,
         refresh_expires_at=tokens.refresh_expires_at,
-        refreshable=int(tokens.refresh is not None),
+        refreshable=int(tokens.refresh is not None or row.kind == OWN),
         attempt_at=None,
         failures=0,
         retry_at=None,
@@ -164,17 +169,19 @@ def failed(
         before: since when an earlier attempt was in doubt already.
         jitter: from 0 to 1, spreads the next tries.
     """
-    if error.verdict == "grant":
+    verdict = concern(row, error)
+    if verdict == "grant":
         return _gone(row, _why_gone(row, now, before), now)
-    if error.verdict == "interaction":
+    if verdict == "interaction":
         return _gone(row, "interaction_required", now)
-    if error.verdict == "client":
+    if verdict == "client":
         return replace(moved(row, ConnectionState(row.state), row.reason, now), attempt_at=before)
     failures = row.failures + 1
     wait = min(RETRY_SECONDS * 2.0 ** min(failures - 1, 20), RETRY_SECONDS_MAX)
     wait = max(wait * (1 + jitter / 4), error.retry_after or 0.0)
     unknown = not error.outcome_known
-    doubtful = (unknown or before is not None) and entry.rotation is RefreshRotation.STRICT
+    strict = entry.rotation is RefreshRotation.STRICT and row.kind != OWN
+    doubtful = (unknown or before is not None) and strict
     if not doubtful:
         after = moved(row, ConnectionState.DEGRADED, "refresh_failed", now)
     elif entry.introspection_url is not None:
@@ -187,6 +194,27 @@ def failed(
         failures=failures,
         retry_at=now + wait,
     )
+
+
+def concern(row: ConnectionRow, error: TokenEndpointError) -> RefusalConcern:
+    """Whose matter a refusal is; a client that asks for itself has no user who could help."""
+    own = row.kind == OWN and error.verdict != "transient"
+    return "client" if own else error.verdict
+
+
+def idle(row: ConnectionRow, entry: ProviderEntry, now: float) -> bool:
+    """Whether a refresh token has to be used now, so that the provider does not forget it.
+
+    By its own end, where the provider says one or the entry has one: with most providers each use
+    brings a new end.
+    """
+    states = {ConnectionState.ACTIVE.value, ConnectionState.DEGRADED.value}
+    if not row.refreshable or row.kind == OWN or row.state not in states:
+        return False
+    lives = [entry.refresh_idle_seconds] if entry.refresh_idle_seconds else []
+    if row.refresh_expires_at is not None:
+        lives.append(row.refresh_expires_at - row.issued_at)
+    return bool(lives) and now >= row.issued_at + KEEP_SHARE * min(lives)
 
 
 def _gone(row: ConnectionRow, reason: str, now: float) -> ConnectionRow:

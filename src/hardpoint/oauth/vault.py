@@ -208,7 +208,7 @@ class Vault:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
         key = checked(SlotKey(tenant, connection, slot))
-        before = self._found(key, await self._work.do(partial(self._commits.look, key)))
+        before = await self._looked(key)
         seen = before.row.version
         job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
         after = self._found(key, await self._work.join(key, job))
@@ -216,6 +216,20 @@ class Vault:
         if before.row.refreshable and after.row.version == seen:
             raise refusal(after, self._clock.now())
         return await self.status(connection, tenant=tenant, slot=slot)
+
+    async def keep_alive(self) -> int:
+        """Use every refresh token that its provider would soon forget unused; the worker does so.
+
+        Returns:
+            How many connections have new tokens.
+        """
+        renewed = 0
+        for row in await self._work.do(self._keeper.idle):
+            job = partial(self._refresher.renew, row.key, row.version)
+            after = await self._work.join(row.key, job)
+            self._cache.forget(row.key)
+            renewed += after is not None and after.row.version > row.version
+        return renewed
 
     async def report_rejected(
         self, connection: str, token: Secret, *, tenant: str = TENANT, slot: str = SLOT
@@ -249,8 +263,8 @@ class Vault:
         Args:
             connection: its name.
             client: the client it was issued to, whose provider's hosts get it; None for a key.
-            hosts: further hosts; for a key, all of them, or None for those of the driver that
-                gets it.
+            hosts: further hosts; for a key, all of them. None for those of the driver that gets
+                it, where none are known of the client.
             tenant: whose.
             slot: which of its credentials.
             header: what carries the token.
@@ -259,14 +273,16 @@ class Vault:
         Raises:
             ConfigurationError: there is no such client.
         """
-        known = frozenset[str]() if client is None else self._client(client).entry.api_hosts
+        known = frozenset[str]()
+        if client is not None and not (hosts is None and client in self._unmet):
+            known = self._client(client).entry.api_hosts
         return ConnectionAuthorization(
             self,
             connection,
             tenant=tenant,
             slot=slot,
             client=client,
-            hosts=None if hosts is None else known | frozenset(hosts),
+            hosts=known | frozenset(hosts or ()) if known or hosts is not None else None,
             header=header,
             scheme=scheme,
         )
@@ -407,7 +423,7 @@ class Vault:
 
     async def _current(self, key: SlotKey) -> HeldCredential:
         """The credential, renewed where that is due and somebody can."""
-        looked = self._found(key, await self._work.do(partial(self._commits.look, key)))
+        looked = await self._looked(key)
         if not self._cache.due(looked.row):
             return self._cache.remember(key, looked)
         if serving(looked, self._clock.now()) and self._work.in_flight(key):
@@ -420,6 +436,17 @@ class Vault:
                 return looked
             raise
         return self._cache.remember(key, current)
+
+    async def _looked(self, key: SlotKey) -> HeldCredential:
+        """The credential as it stands; begun where a client gets tokens for itself."""
+        look = partial(self._commits.look, key)
+        found = await self._work.do(look)
+        gone = found is None or found.row.state == ConnectionState.DISCONNECTED.value
+        client = self._clients.get(key.name)
+        if gone and client is not None and client.for_itself and key == SlotKey(TENANT, key.name):
+            await self._work.do(partial(self._keeper.begin_own, key, key.name))
+            found = await self._work.do(look)
+        return self._found(key, found)
 
     def _granted(self, current: HeldCredential) -> HeldCredential:
         now = self._clock.now()

@@ -89,6 +89,14 @@ class VaultAvailable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The vault's file was written again."""
 
 
+class VaultExposed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Others on this machine may read the vault's file, or its spool."""
+
+    severity: ClassVar[str] = "warning"
+    path: str
+    fix: str
+
+
 class WriteWasSlow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The write functions of one completion held the writer up."""
 

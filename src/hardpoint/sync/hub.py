@@ -113,7 +113,8 @@ class Hub(BaseHub, CallsOut):
         ).wsgi()
 
     def _authorization(self, name: str) -> Authorization:
-        return self.vault.asynchronous.authorization(name, hosts=None)
+        client = name if name in self.settings.identity.oauth else None
+        return self.vault.asynchronous.authorization(name, client=client, hosts=None)
 
     async def _open(self) -> None:
         if not self._borrowed:

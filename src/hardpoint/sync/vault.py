@@ -95,6 +95,14 @@ class Vault:
         """
         return run(self.asynchronous.refresh(connection, tenant=tenant, slot=slot, resend=resend))
 
+    def keep_alive(self) -> int:
+        """Use every refresh token that its provider would soon forget unused; the worker does so.
+
+        Returns:
+            How many connections have new tokens.
+        """
+        return run(self.asynchronous.keep_alive())
+
     def report_rejected(self, connection: str, token: Secret, *, tenant: str=TENANT, slot: str=SLOT) -> bool:
         """The provider's API answered 401 to a token: whoever asks next gets another.
 
@@ -112,8 +120,8 @@ class Vault:
         Args:
             connection: its name.
             client: the client it was issued to, whose provider's hosts get it; None for a key.
-            hosts: further hosts; for a key, all of them, or None for those of the driver that
-                gets it.
+            hosts: further hosts; for a key, all of them. None for those of the driver that gets
+                it, where none are known of the client.
             tenant: whose.
             slot: which of its credentials.
             header: what carries the token.

@@ -62,6 +62,16 @@ class MemoryIdentityStore:
             [one for one in self._sessions.values() if (one.issuer, one.issuer_session) == named]
         )
 
+    async def end_issuer_subject(self, issuer: str, subject: str, until: float) -> int:
+        """See `SessionStore.end_issuer_subject`."""
+        return self._end(
+            [
+                one
+                for one in self._sessions.values()
+                if (one.issuer, one.subject) == (issuer, subject) and one.created_at <= until
+            ]
+        )
+
     def _end(self, sessions: list[Session]) -> int:
         for session in sessions:
             del self._sessions[session.key]

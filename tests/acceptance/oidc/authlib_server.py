@@ -4,8 +4,11 @@
 
 Prints {"issuer": "http://127.0.0.1:PORT"} and serves until its stdin ends. Nobody has to click:
 `login_hint` names the person, or "deny". Refresh tokens rotate; one that comes back ends its grant.
+The clients are shop (client_secret_basic), shop-post, shop-public and shop-key, whose public JWK is
+the `key` that it is told of. GET /-/counts says how often each path was asked for.
 """
 
+import collections
 import json
 import os
 import sys
@@ -25,24 +28,30 @@ from authlib.integrations.flask_oauth2 import (  # noqa: E402
 from authlib.oauth2.rfc6749 import grants  # noqa: E402
 from authlib.oauth2.rfc6750 import BearerTokenValidator  # noqa: E402
 from authlib.oauth2.rfc7009 import RevocationEndpoint  # noqa: E402
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion  # noqa: E402
 from authlib.oauth2.rfc7636 import CodeChallenge  # noqa: E402
 from authlib.oauth2.rfc9207 import IssuerParameter  # noqa: E402
 from authlib.oidc.core.grants import OpenIDCode as BaseOpenIDCode  # noqa: E402
 from flask import Flask, jsonify, request  # noqa: E402
-from joserfc.jwk import RSAKey  # noqa: E402
+from joserfc.jwk import RSAKey, import_key  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
+OPTIONS = json.loads(sys.argv[1])
 KEY = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": uuid.uuid4().hex})
-CODES, TOKENS = {}, []
+CODES, TOKENS, JTIS = {}, [], set()
 
 
 class Client:
     """The shop."""
 
-    redirect_uris = json.loads(sys.argv[1])["redirect_uris"]
+    redirect_uris = OPTIONS["redirect_uris"]
+
+    def __init__(self, name, method):
+        self.name = name
+        self.method = method
 
     def get_client_id(self):
-        return "shop"
+        return self.name
 
     def get_default_redirect_uri(self):
         return self.redirect_uris[0]
@@ -57,7 +66,7 @@ class Client:
         return client_secret == "shop-secret"
 
     def check_endpoint_auth_method(self, method, endpoint):
-        return method in METHODS
+        return method == self.method
 
     def check_response_type(self, response_type):
         return response_type == "code"
@@ -67,8 +76,9 @@ class Client:
 
 
 SCOPES = ["openid", "offline_access", "email", "profile", "calendar"]
-METHODS = ["client_secret_basic"]
-CLIENT = Client()
+METHODS = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"]
+NAMES = ("shop", "shop-post", "shop-public", "shop-key")
+CLIENTS = {name: Client(name, method) for name, method in zip(NAMES, METHODS, strict=True)}
 
 
 @dataclass
@@ -102,6 +112,7 @@ class Code:
 
 @dataclass
 class Token:
+    client: str
     person: str
     access_token: str
     refresh_token: str
@@ -112,7 +123,7 @@ class Token:
     revoked: bool = False
 
     def check_client(self, client):
-        return client is CLIENT
+        return client.name == self.client
 
     def get_scope(self):
         return self.scope
@@ -136,6 +147,7 @@ def save_token(token, asked):
     old = getattr(asked, "refresh_token", None)
     TOKENS.append(
         Token(
+            client=asked.client.name,
             person=asked.user,
             access_token=token["access_token"],
             refresh_token=token["refresh_token"],
@@ -204,7 +216,7 @@ class OpenIDCode(BaseOpenIDCode):
 
     def get_client_claims(self, client):
         now = int(time.time())
-        return {"iss": ISSUER, "aud": ["shop"], "iat": now, "exp": now + 300}
+        return {"iss": ISSUER, "aud": [client.name], "iat": now, "exp": now + 300}
 
     def generate_user_info(self, user, scope):
         return {"sub": user, "email": f"{user}@people.example", "email_verified": True}
@@ -234,13 +246,44 @@ class Issuer(IssuerParameter):
 app = Flask(__name__)
 app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
 app.config["OAUTH2_SCOPES_SUPPORTED"] = SCOPES
-server = AuthorizationServer(app, {"shop": CLIENT}.get, save_token)
+server = AuthorizationServer(app, CLIENTS.get, save_token)
+
+
+class Assertion(JWTBearerClientAssertion):
+    CLIENT_AUTH_METHOD = "private_key_jwt"
+
+    def get_audiences(self):
+        return [ISSUER, f"{ISSUER}/token"]
+
+    def validate_jti(self, claims, jti):
+        again = jti in JTIS
+        JTIS.add(jti)
+        return not again
+
+    def resolve_client_public_key(self, client):
+        return import_key(OPTIONS["key"])
+
+
+server.register_client_auth_method(Assertion.CLIENT_AUTH_METHOD, Assertion())
 server.register_grant(AuthorizationCode, [OpenIDCode(require_nonce=False), CodeChallenge()])
 server.register_grant(RefreshToken)
 server.register_endpoint(Revocation)
 server.register_extension(Issuer())
 protect = ResourceProtector()
 protect.register_token_validator(Known())
+
+
+COUNTS = collections.Counter()
+
+
+@app.before_request
+def count():
+    COUNTS[request.path] += 1
+
+
+@app.get("/-/counts")
+def counts():
+    return jsonify(COUNTS)
 
 
 @app.get("/authorize")

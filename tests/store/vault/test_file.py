@@ -1,3 +1,4 @@
+import os
 import sqlite3
 import stat
 import threading
@@ -7,7 +8,7 @@ from tests.store.vault.test_rows import KEY, credential, row
 
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.core.events import Listeners
-from hardpoint.store.events import VaultAvailable
+from hardpoint.store.events import VaultAvailable, VaultExposed
 from hardpoint.store.vault import VaultFile
 
 
@@ -21,6 +22,39 @@ def file(tmp_path):
 def test_only_its_owner_may_read_it(file):
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     file.open()
+
+
+@pytest.mark.parametrize("spool", [False, True])
+def test_one_that_others_may_write_is_refused_and_one_that_they_may_read_is_told(
+    file, tmp_path, spool
+):
+    path = file.path
+    if spool:
+        path = tmp_path / "vault.db.spool"
+        path.mkdir(mode=0o700)
+    told = []
+    another = VaultFile(file.path, listeners=Listeners(told.append))
+    another.open()
+    assert told == []
+    for mode in (0o777, 0o620, 0o602):
+        path.chmod(mode)
+        with pytest.raises(StoreUnavailableError, match="may be written by others: chmod go="):
+            another.open()
+    path.chmod(0o744)
+    another.open()
+    (event,) = told
+    assert (type(event), event.path) == (VaultExposed, str(path))
+    assert event.fix == f"chmod go= {path}"
+
+
+def test_whatever_the_umask_says_only_its_owner_may_read_it(tmp_path):
+    before = os.umask(0)
+    try:
+        made = VaultFile(tmp_path / "open.db")
+        made.open()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
 
 
 def test_it_has_a_rollback_journal_and_is_synced(file):

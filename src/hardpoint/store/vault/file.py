@@ -16,7 +16,7 @@ from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailabl
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import undivided
 from hardpoint.runtime.clocks import Timekeeper
-from hardpoint.store.events import VaultAvailable, VaultUnavailable
+from hardpoint.store.events import VaultAvailable, VaultExposed, VaultUnavailable
 from hardpoint.store.sqlite.files import (
     WriteFault,
     create_private,
@@ -51,7 +51,7 @@ class VaultFile:
     Args:
         path: made with mode 0600 when missing.
         busy: seconds to wait for a lock that somebody else holds.
-        listeners: told `VaultUnavailable` and `VaultAvailable`, in any thread.
+        listeners: told `VaultUnavailable`, `VaultAvailable` and `VaultExposed`, in any thread.
         connect: opens a connection, `sqlite3.connect` if nothing is said; a test's may fail.
     """
 
@@ -83,6 +83,7 @@ class VaultFile:
         """
         create_private(self.path)
         refuse_misfit(self.path)
+        self._refuse_open_to_others()
         with self._connected() as connection:
             connection.execute("begin immediate")
             self._migrate(connection)
@@ -142,6 +143,19 @@ class VaultFile:
         if fault_of(error) is WriteFault.DATA:
             return StoreError(f"{self.path}: {error}")
         return self._told(refuse_unlike(error, self.path))
+
+    def _refuse_open_to_others(self) -> None:
+        """Nobody else may write the file, or put tokens beside it; who may read it is told.
+
+        What it holds is sealed, but a copy can be tried at leisure, and sessions stand in it too.
+        """
+        for path in (self.path, Path(f"{self.path}.spool")):
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+            fix = f"chmod go= {path}"
+            if mode & 0o022:
+                raise StoreUnavailableError(f"{path} may be written by others: {fix}")
+            if mode & 0o077:
+                self._listeners.emit(VaultExposed(path=str(path), fix=fix))
 
     def _told(self, trouble: StoreError) -> StoreError:
         """Told once: who signs in or refreshes meanwhile meets the same."""

@@ -18,7 +18,7 @@ class ConnectionRow(msgspec.Struct, frozen=True, kw_only=True):
     """Where one credential stands. Times are Unix seconds.
 
     Attributes:
-        kind: `oauth`, `api_key` or `basic`.
+        kind: `oauth`, `api_key`, `basic`, or `client` for the tokens of a client's own.
         client: what refreshes it.
         version: of its current credential; 0 before there is one.
         refreshable: whether it has a refresh token.

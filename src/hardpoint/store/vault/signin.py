@@ -49,7 +49,7 @@ class SigninRows:
         """The session of that hash."""
         return self._one("find_session", key)
 
-    def end(self, statement: str, *values: str) -> int:
+    def end(self, statement: str, *values: str | float) -> int:
         """End sessions by one of the statements `end_...`; gives how many."""
         return self._changed(statement, values)
 

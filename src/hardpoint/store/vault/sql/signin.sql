@@ -47,3 +47,6 @@ delete from hardpoint_session where "user" = ?
 
 -- name: end_issuer_session
 delete from hardpoint_session where issuer = ? and issuer_session = ?
+
+-- name: end_issuer_subject
+delete from hardpoint_session where issuer = ? and subject = ? and created_at <= ?
