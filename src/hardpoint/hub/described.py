@@ -36,7 +36,7 @@ _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _AT: Final = re.compile(r"(?P<problem>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`)?")
 _ENDPOINTS: Final = ("authorize_url", "token_url")
 
-Text = Annotated[str, Meta(min_length=1, max_length=500)]
+WrittenText = Annotated[str, Meta(min_length=1, max_length=500)]
 MemberPath = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")]
 Lifetime = Annotated[float, Meta(gt=0, le=10 * 366 * 86_400)]
 RefusalStatus = Annotated[str, Meta(pattern=r"\A[45][0-9][0-9]\Z")]
@@ -67,23 +67,23 @@ class ProviderTraits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         statuses: what a refusal means by its status, `{ 403 = "grant" }`.
     """
 
-    authorize_url: Text | None = None
-    token_url: Text | None = None
-    refresh_url: Text | None = None
-    revoke_url: Text | None = None
-    introspect_url: Text | None = None
-    userinfo_url: Text | None = None
-    device_url: Text | None = None
-    logout_url: Text | None = None
-    api_hosts: tuple[Text, ...] = ()
+    authorize_url: WrittenText | None = None
+    token_url: WrittenText | None = None
+    refresh_url: WrittenText | None = None
+    revoke_url: WrittenText | None = None
+    introspect_url: WrittenText | None = None
+    userinfo_url: WrittenText | None = None
+    device_url: WrittenText | None = None
+    logout_url: WrittenText | None = None
+    api_hosts: tuple[WrittenText, ...] = ()
     sends_iss: bool = False
     scope_separator: Literal[" ", ",", "+"] = " "
     granted_separator: Literal[" ", ",", "+"] = " "
     pkce: bool = True
     token_body: BodyEncoding = BodyEncoding.FORM
-    token_params: Mapping[Text, Text] = {}
-    token_headers: Mapping[Text, Text] = {}
-    assertion_audience: Text | None = None
+    token_params: Mapping[WrittenText, WrittenText] = {}
+    token_headers: Mapping[WrittenText, WrittenText] = {}
+    assertion_audience: WrittenText | None = None
     code_parameter: MemberPath = "code"
     callback_fields: tuple[MemberPath, ...] = ()
     response_mode: Literal["query", "form_post"] = "query"
@@ -93,7 +93,7 @@ class ProviderTraits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     access_seconds: Lifetime | None = None
     refresh_seconds: Lifetime | None = None
     refresh_idle_seconds: Lifetime | None = None
-    errors: Mapping[Text, RefusalConcern] = {}
+    errors: Mapping[WrittenText, RefusalConcern] = {}
     statuses: Mapping[RefusalStatus, RefusalConcern] = {}
     error_field: MemberPath = "error"
     ok_field: MemberPath | None = None
