@@ -188,3 +188,12 @@ def test_it_tells_whether_a_token_was_used():
     caller.refresh(first["refresh_token"])
     assert not active(first["refresh_token"])
     assert not active("none")
+
+
+def test_a_device_gets_tokens_by_the_second_question_and_a_code_works_once():
+    caller = Caller()
+    code = json.loads(caller.post("/device").body)["device_code"]
+    grant = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": code}
+    assert json.loads(caller.post(**grant).body) == {"error": "authorization_pending"}
+    assert json.loads(caller.post(**grant).body)["access_token"]
+    assert json.loads(caller.post(**grant).body) == {"error": "invalid_grant"}

@@ -73,3 +73,12 @@ def test_its_calendar_takes_living_tokens(issuer):
     bearer = f"Bearer {tokens['access_token']}"
     assert b"Stand-up" in get(issuer, "/api/events", authorization=bearer).body
     assert get(issuer, "/api/events", authorization="Bearer x").status == 401
+
+
+def test_who_consented_without_a_nonce_is_told_to_whoever_holds_a_living_token(issuer):
+    query = "redirect_uri=https://shop.example/back&state=s&login_hint=bob"
+    back = dict(get(issuer, f"/authorize?{query}").headers)["location"]
+    token = exchange(issuer, back)["access_token"]
+    told = get(issuer, "/me", authorization=f"Bearer {token}")
+    assert jwt.api_jws.json.loads(told.body)["data"]["id"] == "id-of-bob"
+    assert get(issuer, "/me", authorization="Bearer none").status == 401

@@ -33,7 +33,6 @@ from hardpoint.oauth.catalogue import (
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 """What may fill a place: one label of a host name, which can lead to no other host."""
-_AT: Final = re.compile(r"(?P<problem>.*?)(?: - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`)?")
 _ENDPOINTS: Final = ("authorize_url", "token_url")
 
 WrittenText = Annotated[str, Meta(min_length=1, max_length=500)]
@@ -128,9 +127,8 @@ def entry_facts(name: str, written: Mapping[str, Any]) -> dict[str, Any]:
     try:
         traits = msgspec.convert(dict(written), ProviderTraits)
     except msgspec.ValidationError as error:
-        said = _AT.fullmatch(str(error))
-        problem, path = (said["problem"], said["path"]) if said else (str(error), None)
-        path = (path or "").partition("[")[0]
+        problem, _, place = str(error).partition(" - at ")
+        path = re.split(r"[.\[`]", place.partition("$.")[2])[0]
         raise ConfigurationError(
             f"oauth.{name}.{path}", f"is not one it may have: {problem}"
         ) from None

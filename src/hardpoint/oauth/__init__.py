@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hardpoint.oauth.catalogue import Revocation as Revocation
     from hardpoint.oauth.cookies import Cookie as Cookie
     from hardpoint.oauth.device import DeviceCode as DeviceCode
-    from hardpoint.oauth.device import DeviceFlow as DeviceFlow
     from hardpoint.oauth.flow import Begun as Begun
     from hardpoint.oauth.flow import Flow as Flow
     from hardpoint.oauth.flow import FlowDone as FlowDone
@@ -79,7 +78,7 @@ else:
                 "Revocation",
             ),
             "hardpoint.oauth.cookies": ("Cookie",),
-            "hardpoint.oauth.device": ("DeviceCode", "DeviceFlow"),
+            "hardpoint.oauth.device": ("DeviceCode",),
             "hardpoint.oauth.flow": (
                 "Begun",
                 "Flow",

@@ -84,6 +84,22 @@ class Keyring:
             )
         return found
 
+    def latest(self) -> WrappingKey:
+        """The key that wraps what is new, after another look at the secret.
+
+        A process that only writes would else go on with the key that it was started with, which by
+        then may have been taken out. What cannot be a keyring now changes nothing here, and a key
+        stays at hand until the process ends: what runs, goes on.
+        """
+        try:
+            found = self._read()
+        except ConfigurationError:
+            return self._primary
+        if all(self._keys.get(one.id, one).check == one.check for one in found.values()):
+            self._primary = next(iter(found.values()))
+            self._keys = {**found, **self._keys}
+        return self._primary
+
     def reload(self) -> None:
         """Read the secret again.
 

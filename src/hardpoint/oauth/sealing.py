@@ -69,7 +69,7 @@ class Envelope:
         data_key, nonce = drawn[:_KEY_BYTES], drawn[_KEY_BYTES:_DRAWN]
         bound = _bound(place)
         sealed = nonce + AESGCM(data_key).encrypt(nonce, plain, bound)
-        return _wrapped(self.keyring.primary, data_key, drawn[_DRAWN:], sealed, bound)
+        return _wrapped(self.keyring.latest(), data_key, drawn[_DRAWN:], sealed, bound)
 
     def open(self, sealed: Sealed, place: SlotPlace) -> bytes:
         """What was sealed for this place.

@@ -225,8 +225,8 @@ class Vault:
         """
         renewed = 0
         for row in await self._work.do(self._keeper.idle):
-            job = partial(self._refresher.renew, row.key, row.version)
-            after = await self._work.join(row.key, job)
+            again = partial(self._refresher.renew, row.key, row.version)
+            after = await self._work.join(row.key, again)
             self._cache.forget(row.key)
             renewed += after is not None and after.row.version > row.version
         return renewed
@@ -273,9 +273,8 @@ class Vault:
         Raises:
             ConfigurationError: there is no such client.
         """
-        known = frozenset[str]()
-        if client is not None and not (hosts is None and client in self._unmet):
-            known = self._client(client).entry.api_hosts
+        met = client if hosts is not None or client not in self._unmet else None
+        known = frozenset[str]() if met is None else self._client(met).entry.api_hosts
         return ConnectionAuthorization(
             self,
             connection,
@@ -440,10 +439,9 @@ class Vault:
     async def _looked(self, key: SlotKey) -> HeldCredential:
         """The credential as it stands; begun where a client gets tokens for itself."""
         look = partial(self._commits.look, key)
-        found = await self._work.do(look)
-        gone = found is None or found.row.state == ConnectionState.DISCONNECTED.value
-        client = self._clients.get(key.name)
-        if gone and client is not None and client.for_itself and key == SlotKey(TENANT, key.name):
+        found, client = await self._work.do(look), self._clients.get(key.name)
+        own = client is not None and client.for_itself and key == SlotKey(TENANT, key.name)
+        if own and (found is None or found.row.state == ConnectionState.DISCONNECTED.value):
             await self._work.do(partial(self._keeper.begin_own, key, key.name))
             found = await self._work.do(look)
         return self._found(key, found)
