@@ -135,6 +135,7 @@ if TYPE_CHECKING:
     from hardpoint.store.events import BatchFailed as BatchFailed
     from hardpoint.store.events import Checkpointed as Checkpointed
     from hardpoint.store.events import GateHeldLong as GateHeldLong
+    from hardpoint.store.events import HandlersDiffer as HandlersDiffer
     from hardpoint.store.events import OwnerFound as OwnerFound
     from hardpoint.store.events import OwnerMissing as OwnerMissing
     from hardpoint.store.events import OwnershipTaken as OwnershipTaken
@@ -274,6 +275,7 @@ else:
                 "BatchFailed",
                 "Checkpointed",
                 "GateHeldLong",
+                "HandlersDiffer",
                 "OwnerFound",
                 "OwnerMissing",
                 "OwnershipTaken",

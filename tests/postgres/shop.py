@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import psycopg
 from fastapi import FastAPI
 
-from hardpoint import Hub, Permanent, Secret
+from hardpoint import Hub, Permanent
 from hardpoint.store.postgres.limits import PostgresLimits
 
 DATABASE = os.environ["SHOP_DATABASE"]
@@ -65,9 +65,3 @@ async def serving(_: FastAPI):
 
 app = FastAPI(lifespan=serving)
 app.mount("/hooks", hub.asgi())
-
-
-@app.post("/partners/{name}")
-async def connect_partner(name: str) -> str:
-    await hub.vault.put_key("crm", Secret.value(f"key of {name}"), tenant=name)
-    return (await hub.vault.access_token("crm", tenant=name)).reveal()

@@ -11,13 +11,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from hardpoint import Hub, Settings
+from hardpoint import HandlersDiffer, Hub, Secret, Settings
 from hardpoint.core.errors import (
     ConfigurationError,
     MisuseError,
     StoreUnavailableError,
     UnsupportedError,
 )
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.service.readiness import Readiness
+from hardpoint.service.reload import Reloader
 from hardpoint.service.server import Server
 from hardpoint.store.views import State
 from hardpoint.sync import Hub as BlockingHub
@@ -108,6 +111,56 @@ def test_operators_ask_any_hub(site: Site, shop: Shop) -> None:
     asyncio.run(scene())
     assert site.value("select sum(count) from hardpoint.refused") == 1
     assert site.value("select count(*) from hardpoint.process") == 0
+
+
+def test_accounts_are_kept_in_the_same_database(site: Site, shop: Shop) -> None:
+    async def scene() -> None:
+        async with shop.hub as hub:
+            await hub.vault.put_key("crm", Secret.value("key of acme"), tenant="acme")
+            token = await hub.vault.access_token("crm", tenant="acme")
+            assert token.reveal() == "key of acme"
+
+    asyncio.run(scene())
+    assert site.value("select count(*) from hardpoint.connection") == 1
+    (account,) = site.command("oauth", "status")["connections"]
+    assert account["tenant"] == "acme"
+
+
+def test_all_processes_read_their_configuration_again(site: Site, shop: Shop) -> None:
+    other = Shop(site)
+
+    async def scene() -> None:
+        await shop.hub.start(work=False)
+        async with other.hub:
+            told = await asyncio.to_thread(other.hub.shared.broadcast_reload)
+            assert told == 2
+            await until(lambda: shop.hub.generation == other.hub.generation == 2)
+        await shop.hub.stop()
+
+    asyncio.run(scene())
+    site.command("reload", code=4)
+
+
+def test_who_receives_with_other_handlers_than_the_workers_says_so(site: Site, shop: Shop) -> None:
+    newer = Shop(site)
+
+    @newer.hub.on("shop", "*", name="thank")
+    async def thank(event: Any, job: Any) -> None:
+        """It does nothing."""
+
+    async def scene() -> None:
+        async with newer.hub:
+            await shop.hub.start(work=False)
+            reloader = Reloader(shop.hub.reload, list, listeners=shop.hub.listeners)
+            state = await Readiness(shop.hub, reloader, SystemClock()).look()
+            assert state.ready
+            told = " ".join(state.reasons)
+            assert "handlers: " in told
+            assert "has not loaded thank" in told
+            await shop.hub.stop()
+
+    asyncio.run(scene())
+    assert [one.reason for one in shop.heard if isinstance(one, HandlersDiffer)]
 
 
 async def _fail(hub: Hub) -> None:

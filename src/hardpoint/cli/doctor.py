@@ -167,7 +167,8 @@ def _store(settings: StoreSettings) -> _Verdict:
 def _of_engine(settings: StoreSettings) -> Iterator[_Finding]:
     """What the engine says of what it stands on; one that cannot be read was told of before."""
     try:
-        with closing(engine(settings.url).reader()) as reader:
+        opened = engine(settings.url, retention=settings.retention)
+        with closing(opened.reader()) as reader:
             found = reader.findings()
     except HardpointError:
         return

@@ -24,7 +24,7 @@ def reload(context: typer.Context, *, config: Config = CONFIG, json: Json = Fals
     told = engine(settings.store.url).shared.broadcast_reload()
     if told is None:
         raise CommandError(
-            "no process has the store, so there is nobody to tell",
+            "no process has the store open to work on it, so there is nobody to tell",
             exit_code=Exit.UNREACHABLE,
             code="nobody",
             hint="hardpoint doctor",

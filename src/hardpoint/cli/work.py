@@ -39,10 +39,11 @@ def work(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Own the store, and run the handlers of what web workers receive.
+    """Run the handlers of what web workers receive; nothing is received here.
 
-    It takes the store over from a web worker that has it, and receives nothing itself. A second one
-    waits, to take the place of the first. Signals and logs are as with `hardpoint serve`.
+    On PostgreSQL any number of these share the work. On SQLite the first owns the file, which a web
+    worker gives up to it, and a second waits to take its place. Signals and logs are as with
+    `hardpoint serve`.
     """
     terminal = terminal_of(context, json=json)
     lines = json or None

@@ -341,8 +341,8 @@ class Hub(BaseHub, CallsOut, StoredEvents):
     def wsgi(self) -> "WsgiInbox":
         """The same as a WSGI application, for Flask, Django and other servers of threads.
 
-        Such a process hands over what it receives, and never owns the store: beside it
-        `hardpoint work` does, and runs the handlers. Without that webhooks are answered 503.
+        Such a process never runs handlers: beside it `hardpoint work` does. It hands over what it
+        receives to that one where the store is a file, and answers 503 without it.
         """
         from hardpoint.hub.wsgi import WsgiInbox
 

@@ -1,9 +1,10 @@
 """The inbox as a WSGI application, for Flask, Django, and whatever else serves by threads.
 
 It answers as the ASGI application does, and shares with it all that decides. A WSGI server promises
-no process that lives between two requests, so this one never owns the store: it verifies, hands
-over, and waits for the commit. `hardpoint work` runs beside it and owns. Without that it answers
-503; `hub.waiting` and the log say why.
+no process that lives between two requests, so this one never owns a store in a file: it verifies,
+hands over, and waits for the commit. `hardpoint work` runs beside it and owns. Without that it
+answers 503; `hub.waiting` and the log say why. In PostgreSQL it stores by itself, for `hardpoint
+work` to handle.
 
 The first request starts a thread with an event loop, in which the hub lives. A child that is forked
 before, or after, starts its own.

@@ -2,7 +2,7 @@
 
     urlpatterns = [path("webhooks/<path:source>", webhooks(hub))]
 
-`hardpoint work` runs beside the workers, owns the store, and runs the handlers.
+`hardpoint work` runs beside the workers, and runs the handlers.
 """
 
 from collections.abc import Callable

@@ -177,6 +177,8 @@ class Readiness:
             yield "worker: this process only receives; handlers run in others"
         if shared.owner_pid is not None:
             yield f"owner: process {shared.owner_pid} has the store, and handles events"
+        for reason in shared.strangers:
+            yield f"handlers: {reason}"
         yield from self._hub.worker.hindrances()
         for name, whom in self._hub.unsigned.items():
             yield f"unsigned: {name} takes what nobody has signed, from {whom}"

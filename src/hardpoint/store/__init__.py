@@ -1,1 +1,1 @@
-"""The durable engine: one driver protocol, SQLite behind it."""
+"""The durable engine: one driver protocol, SQLite or PostgreSQL behind it."""

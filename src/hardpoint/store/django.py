@@ -14,16 +14,14 @@ _FAILED = "a statement of the block has failed, and Django takes no more in its 
 
 def django_connection(target: object) -> Any | None:
     """The connection behind `django.db.connection` or `connections[...]`; None: it is none."""
-    proxies, base = (
-        sys.modules.get(name)
-        for name in ("django.utils.connection", "django.db.backends.base.base")
-    )
-    if proxies is None or base is None:
+    proxies: Any = sys.modules.get("django.utils.connection")
+    if proxies is None:
         return None
     found: Any = target
     if isinstance(target, proxies.ConnectionProxy):
-        found = found._connections[found._alias]
-    return found if isinstance(found, base.BaseDatabaseWrapper) else None
+        found = found._connections[found._alias]  # its first use loads what it is
+    base: Any = sys.modules.get("django.db.backends.base.base")
+    return found if base is not None and isinstance(found, base.BaseDatabaseWrapper) else None
 
 
 @final

@@ -243,6 +243,11 @@ class SharedAccess(StoreOrders, Protocol):
         """Why nothing can be stored, where that will not pass in a moment."""
         ...
 
+    @property
+    def strangers(self) -> Sequence[str]:
+        """How the handlers that are loaded here differ from those that run in other processes."""
+        ...
+
     async def start(self, crew: "Crew") -> None:
         """Take part: from here on `crew` is told what to do, until `stop`.
 
@@ -284,7 +289,6 @@ class SharedAccess(StoreOrders, Protocol):
 
         Raises:
             StoreUnavailableError: see `presence`, as for the rest.
-            UnsupportedError: processes of this store cannot be told.
         """
         ...
 

@@ -29,7 +29,7 @@ class BatchFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         kind: `accept`, `job` or `upkeep`.
         rows: how many callers it answered.
-        reason: as SQLite says it.
+        reason: as the database says it.
         failures: how many there were since the last warning, with this one; 0 where it is none.
     """
 
@@ -48,6 +48,16 @@ class StoreBroken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The store cannot be used until it is opened anew, as a hub that receives does by itself."""
 
     severity: ClassVar[str] = "error"
+    reason: str
+
+
+class HandlersDiffer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """This process receives for handlers that others do not know, or not for all that they know.
+
+    It is told when it begins, and when something of it changes. In a rolling deploy it passes.
+    """
+
+    severity: ClassVar[str] = "warning"
     reason: str
 
 

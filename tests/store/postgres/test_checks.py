@@ -1,17 +1,28 @@
 """What an engine on PostgreSQL says of what it stands on."""
 
 import re
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from hardpoint.store.postgres.checks import findings
 from hardpoint.store.postgres.reader import PostgresReader
+from hardpoint.store.retention import Retention
 from hardpoint.store.views import NoStoreYetError
 from hardpoint.testing.clock import ManualClock
 
+
+def member(pid=7, *, receives=True, works=True, handlers=("mail",), host="web1"):
+    facts = {"receives": receives, "works": works, "handlers": handlers}
+    return {"id": UUID(int=pid), "host": host, "pid": pid, **facts}
+
+
+OLD = {"receives": None, "works": None, "handlers": None}
 WELL = {
-    "processes": [{"host": "web1", "pid": 7}],
+    "processes": [member()],
+    "waiting": [{"handler": "mail"}],
+    "overdue": [{"events": 0, "days": None}],
     "abandoned": [{"jobs": 0}],
     "clock": [{"now": ManualClock().now()}],
     "durable": [{"synced": True, "whole": True, "standby": False}],
@@ -37,6 +48,9 @@ class Told:
     def fetchone(self):
         return self._rows[0] if self._rows else None
 
+    def __iter__(self):
+        return iter(self._rows)
+
 
 def _names():
     from hardpoint.store.statements import statements
@@ -49,14 +63,16 @@ _NAMES = _names()
 
 
 def found(**rows):
-    return {one.check: one for one in findings(Told(**rows), ManualClock())}
+    told = findings(Told(**rows), ManualClock(), retention=Retention())
+    return {one.check: one for one in told}
 
 
 def test_where_all_is_well_it_is_said_of_each():
     checks = found()
 
     assert {one.result for one in checks.values()} == {"ok"}
-    assert checks["processes"].detail == "1 live: web1:7"
+    assert checks["processes"].detail == "1 live: web1:7 (receives and works)"
+    assert "handlers" not in checks
     assert "leases" not in checks
 
 
@@ -64,6 +80,26 @@ def test_where_all_is_well_it_is_said_of_each():
     ("rows", "check", "result", "detail"),
     [
         ({"processes": []}, "processes", "warn", "nobody receives or handles"),
+        (
+            {"processes": [member(works=False)]},
+            *("processes", "warn", "1 live: web1:7 (receives); none of them runs handlers"),
+        ),
+        (
+            {"processes": [member(1, works=False, handlers=["mail", "book"]), member(2)]},
+            *("handlers", "warn", "web1:1 receives for book, which no process that works"),
+        ),
+        (
+            {"processes": [member(1, works=False, handlers=[]), member(2)]},
+            *("handlers", "warn", "web1:1 has not loaded mail: it gets nothing that is received"),
+        ),
+        (
+            {"waiting": [{"handler": "mail"}, {"handler": "gone"}]},
+            *("handlers", "warn", "events wait for gone, which no process"),
+        ),
+        (
+            {"overdue": [{"events": 12, "days": 45.2}]},
+            *("retention", "warn", "12 or more events are kept longer"),
+        ),
         ({"abandoned": [{"jobs": 3}]}, "leases", "warn", "3 job"),
         ({"clock": [{"now": 0.0}]}, "clocks", "warn", "differ by"),
         (
@@ -122,8 +158,21 @@ def test_what_passes_by_itself_is_no_trouble(rows, check):
     assert found(**rows)[check].result == "ok"
 
 
+def test_what_is_kept_for_ever_is_never_late():
+    assert "retention" not in {one.check for one in findings(Told(), ManualClock())}
+
+
+def test_of_a_process_of_an_earlier_version_nothing_is_known():
+    live = [member(1, works=False, handlers=["book"]), member(2) | OLD]
+    checks = found(processes=live, waiting=[{"handler": "gone"}])
+
+    assert checks["processes"].detail == "2 live: web1:1 (receives), web1:2"
+    assert "handlers" not in checks
+
+
 def test_many_processes_are_counted_and_the_first_named():
-    live = [{"host": "web", "pid": pid} for pid in range(20)]
+    live = [member(pid, host="web", receives=False, works=False) for pid in range(19)]
+    live.append(member(99, host="web"))
     detail = found(processes=live)["processes"].detail
 
     assert detail.startswith("20 live: web:0, web:1,")
@@ -132,13 +181,14 @@ def test_many_processes_are_counted_and_the_first_named():
 
 def test_a_reader_asks_the_database_itself(pg):
     async def story(desk):
-        reader = PostgresReader(pg.url, clock=pg.clock)
+        reader = PostgresReader(pg.url, clock=pg.clock, retention=Retention())
         checks = {one.check: one for one in reader.findings()}
         reader.close()
         assert checks["processes"].detail.startswith("1 live: ")
         assert checks["clocks"].result == "warn"  # the test's clock stands elsewhere
         assert checks["durability"].result == checks["bloat"].result == "ok"
         assert checks["database role"].result == "warn"
+        assert checks["retention"].result == "ok"
 
     pg.play(story)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import cli, clock, folder  # noqa: F401 - fixtures
@@ -10,6 +11,7 @@ from tests.store.postgres.test_copying import busy
 
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
 from hardpoint.store.driver import Completed
+from hardpoint.store.engine import vault_database
 from hardpoint.store.migration import TRIES, migrate_store, migration_plan
 from hardpoint.store.postgres.schema import VERSION
 from hardpoint.store.statements import schema_scripts
@@ -44,14 +46,14 @@ def test_it_says_what_it_will_do_and_does_it(bare, version):
     plan = migration_plan(bare.url)
     assert (plan.engine, plan.found, plan.wanted) == ("postgresql", version, VERSION)
     assert len(plan.steps) == VERSION - version
-    assert plan.steps[-1] == "004_vault"
+    assert plan.steps[-1] == "005_members"
     reached = []
     migrate_store(bare.url, reached=reached.append)
     assert reached == [*range(version + 1, VERSION + 1)]
     assert migration_plan(bare.url).steps == ()
     migrate_store(bare.url, reached=reached.append)
     assert len(reached) == VERSION - version
-    assert {**facts(bare), "store": ""} == {"store": "", "schema": "4", "oldest": "4"}
+    assert {**facts(bare), "store": ""} == {"store": "", "schema": "5", "oldest": "4"}
 
 
 def test_workers_of_before_go_on_beside_a_newer_version_that_only_adds(bare):
@@ -76,7 +78,7 @@ def test_workers_of_before_go_on_beside_a_newer_version_that_only_adds(bare):
     assert migration_plan(bare.url).steps == ()
     migrate_store(bare.url)  # back, it never goes
     assert facts(bare)["schema"] == str(VERSION + 1)
-    bare.database.beside.execute("update hardpoint.meta set value = '5' where name = 'oldest'")
+    bare.database.beside.execute("update hardpoint.meta set value = '6' where name = 'oldest'")
     with pytest.raises(StoreCorruptError, match="a newer hardpoint"):
         migrate_store(bare.url)
 
@@ -139,6 +141,26 @@ def test_a_role_that_may_not_is_told_which_command_to_run(bare):
         assert "\n" not in str(caught.value)
         with pytest.raises(StoreUnavailableError, match="this role may not"):
             migrate_store(url)
+
+
+def test_a_role_that_lacks_a_right_is_told_which_one(bare):
+    migrate_store(bare.url)
+    with weak_role(bare) as url:
+        bare.url, allow = url, bare.database.beside.execute
+        lacking(bare, "usage on schema hardpoint, ")
+        allow(f"grant usage on schema hardpoint to {ROLE}")
+        lacking(bare, "and [0-9]+ more. As the owner: grant usage on schema hardpoint to")
+        with pytest.raises(StoreUnavailableError, match="it lacks"):
+            vault_database(url, spool=Path("spool")).open()
+        allow(f"grant select, insert, update on all tables in schema hardpoint to {ROLE}")
+        allow(f"grant delete on all tables in schema hardpoint to {ROLE}")
+        allow(f"revoke update on hardpoint.job from {ROLE}")
+        lacking(bare, "it lacks update on hardpoint.job. As the owner")
+
+
+def lacking(pg, what):
+    with pytest.raises(StoreUnavailableError, match=what):
+        asyncio.run(pg.build().open())
 
 
 def test_what_is_no_store_is_refused(tmp_path):

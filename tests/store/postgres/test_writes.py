@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import asyncpg
 import pytest
 
 from hardpoint.core.errors import MisuseError, TimedOutError
@@ -163,4 +164,36 @@ def test_two_that_wait_for_each_other_are_both_recorded(pg):
         assert ended == [Completed.RECORDED] * 2
 
     pg.limits |= {"write_seconds": 10.0}
+    pg.play(story)
+
+
+def test_a_statement_whose_table_has_changed_fails_once_and_is_prepared_anew(pg):
+    pg.limits |= {"writers": 1, "write_seconds": 30.0}
+
+    async def story(desk):
+        async def look(tx):
+            await tx.execute("select * from orders")
+
+        await desk.complete(await desk.leased("evt_1"), writes=(plain, look))
+        pg.database.beside.execute("alter table orders add column note text")
+        lease = await desk.leased("evt_2")
+        with pytest.raises(asyncpg.InvalidCachedStatementError):
+            await desk.complete(lease, writes=(look,))
+        assert await desk.complete(lease, writes=(look,)) is Completed.RECORDED
+
+    pg.play(story)
+
+
+def test_however_many_different_statements_there_are_each_is_carried_out(pg):
+    pg.limits |= {"writers": 1, "write_seconds": 30.0}
+
+    def write(tx):
+        for number in range(120):
+            tx.execute(f"select {number}")
+
+    async def story(desk):
+        for name in ("evt_1", "evt_2"):
+            lease = await desk.leased(name)
+            assert await desk.complete(lease, writes=(write,)) is Completed.RECORDED
+
     pg.play(story)

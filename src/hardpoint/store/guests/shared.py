@@ -60,6 +60,9 @@ class SharedStore:
         self._mutex = threading.Lock()
         self._seat = CrewSeat(None)
 
+    strangers: Sequence[str] = ()
+    """See `SharedAccess`: a guest asks the owner who handles an event."""
+
     @property
     def started(self) -> bool:
         """Whether it looks after the store, as owner or guest."""

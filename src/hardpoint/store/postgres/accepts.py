@@ -78,11 +78,11 @@ class AcceptStatements:
         found: dict[bytes, tuple[str, bytes]] = {}
         left = {row.dedupe: row for row in reversed(rows)}
         for _ in range(_TRIES):
-            fresh = await self._insert(
+            stale = await self._insert(
                 connection, sorted(left.values(), key=lambda one: one.dedupe)
             )
             for row in left.values():
-                if row.event.id in fresh:
+                if row.event.id not in stale:
                     found[row.dedupe] = row.event.id, row.event.body_sha256
             left = {key: row for key, row in left.items() if key not in found}
             repeated = await connection.fetch(_SQL["known"], [*left]) if left else ()
@@ -100,7 +100,7 @@ class AcceptStatements:
             claim=dedupe_hash(event.source, event.body_sha256.hex()),
         )
         for _ in range(_TRIES):
-            if await self._insert(connection, [row]):
+            if not await self._insert(connection, [row]):
                 return Accepted(Stored.NEW, event.id)
             answer = await self._repeat(connection, row)
             if answer is not None:
@@ -136,7 +136,7 @@ class AcceptStatements:
         return Accepted(Stored.QUARANTINED if mine else Stored.DUPLICATE, str(known["id"]))
 
     async def _insert(self, connection: Any, rows: Sequence[_Row]) -> set[str]:
-        """The ids of those that were new."""
+        """The ids of those that were not new."""
         jobs = [
             (row.event.id, handler, lane_of(handler, row.event.source), int(row.event.lease))
             for row in rows
@@ -144,8 +144,8 @@ class AcceptStatements:
         ]
         columns = [*zip(*map(_event_row, rows), strict=True)]
         jobs_columns: list[Sequence[Any]] = [*zip(*jobs, strict=True)] if jobs else [()] * 4
-        fresh = await connection.fetch(_SQL["store"], *columns, *jobs_columns, self._owner)
-        return {str(row[0]) for row in fresh}
+        stale = await connection.fetch(_SQL["store"], *columns, *jobs_columns, self._owner)
+        return {str(row[0]) for row in stale}
 
 
 def _asserted(event: NewEvent) -> bool:

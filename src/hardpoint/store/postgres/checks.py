@@ -1,10 +1,12 @@
 """What is well with the database, and what is not, as far as a look tells."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.postgres.limits import PostgresLimits
+from hardpoint.store.postgres.processes import Member, strangers
+from hardpoint.store.retention import Retention
 from hardpoint.store.statements import statements
 from hardpoint.store.views import StoreFinding
 
@@ -14,6 +16,8 @@ SNAPSHOT_SECONDS: Final = 300.0
 """How long a transaction may stay open before finding due work takes noticeably longer."""
 DEAD_ROWS: Final = 20_000
 """Rows that were not cleared away, from which on they are told of, if they are the most of it."""
+SWEEPS: Final = 2
+"""Passes of retention that may be missed before it is told."""
 _SHOWN: Final = 8
 
 _SQL = statements("checks", "hardpoint.store.postgres")
@@ -21,20 +25,25 @@ _EXPIRES: Final = PostgresLimits().expires
 _Row = dict[str, Any]
 
 
-def findings(connection: Any, clock: Clock) -> Iterator[StoreFinding]:
+def findings(
+    connection: Any, clock: Clock, *, retention: Retention | None = None
+) -> Iterator[StoreFinding]:
     """What each check found.
 
     Args:
         connection: of psycopg, whose rows are dictionaries.
         clock: of this machine.
+        retention: how long things are to be kept; None: for ever.
     """
 
-    def row(name: str) -> _Row:
-        return connection.execute(_SQL[name]).fetchone() or {}
+    def row(name: str, **wanted: object) -> _Row:
+        return connection.execute(_SQL[name], wanted or None).fetchone() or {}
 
-    live: list[_Row] = connection.execute(_SQL["processes"], {"expires": _EXPIRES}).fetchall()
+    rows: list[_Row] = connection.execute(_SQL["processes"], {"expires": _EXPIRES}).fetchall()
+    live = [Member(**one) for one in rows]
     yield _processes(live)
-    jobs = connection.execute(_SQL["abandoned"], {"expires": _EXPIRES}).fetchone()["jobs"]
+    yield from _handlers(live, [one["handler"] for one in connection.execute(_SQL["waiting"])])
+    jobs = row("abandoned", expires=_EXPIRES)["jobs"]
     if jobs:
         yield StoreFinding(
             check="leases",
@@ -46,16 +55,44 @@ def findings(connection: Any, clock: Clock) -> Iterator[StoreFinding]:
     yield _durable(row("durable"))
     yield _snapshot(row("snapshot"))
     yield _bloat(row("bloat"))
+    if retention is not None:
+        yield _retention(row, retention)
     yield _role(row("role"))
 
 
-def _processes(live: list[_Row]) -> StoreFinding:
+def _processes(live: list[Member]) -> StoreFinding:
     if not live:
         told = "none gives a sign of life: nobody receives or handles events"
         return StoreFinding(check="processes", result="warn", detail=told, fix="hardpoint serve")
-    names = [f"{one['host']}:{one['pid']}" for one in live[:_SHOWN]]
+    names = [f"{one.name}{_does(one)}" for one in live[:_SHOWN]]
     names += ["..."] * (len(live) > _SHOWN)
-    return StoreFinding(check="processes", detail=f"{len(live)} live: {', '.join(names)}")
+    detail = f"{len(live)} live: {', '.join(names)}"
+    if any(one.works or one.works is None for one in live):
+        return StoreFinding(check="processes", detail=detail)
+    detail = f"{detail}; none of them runs handlers"
+    return StoreFinding(check="processes", result="warn", detail=detail, fix="hardpoint work")
+
+
+def _does(one: Member) -> str:
+    does = [word for word, does in {"receives": one.receives, "works": one.works}.items() if does]
+    return f" ({' and '.join(does)})" if does else ""
+
+
+def _handlers(live: list[Member], waiting: Sequence[str]) -> Iterator[StoreFinding]:
+    """Processes that do not know the same handlers, as they do for a moment in a rolling deploy."""
+    for _, detail in strangers(live):
+        fix = "start it anew with the code that the others run"
+        yield StoreFinding(check="handlers", result="warn", detail=detail, fix=fix)
+    working = [one for one in live if one.works]
+    known = {name for one in working for name in one.handlers or ()}
+    for name in waiting:
+        if working and name not in known:
+            yield StoreFinding(
+                check="handlers",
+                result="warn",
+                detail=f"events wait for {name}, which no process that works has loaded",
+                fix="bring it back, or close what waits: hardpoint dlq discard ID --handler",
+            )
 
 
 def _clock(row: Callable[[str], _Row], clock: Clock) -> StoreFinding:
@@ -118,6 +155,21 @@ def _bloat(found: _Row) -> StoreFinding:
         result="warn",
         detail=f"hardpoint.{found['name']} has {dead} dead rows beside {live}: autovacuum lags",
         fix=f"vacuum hardpoint.{found['name']}",
+    )
+
+
+def _retention(row: Callable[..., _Row], keep: Retention) -> StoreFinding:
+    grace = SWEEPS * keep.every
+    ages = {"done": keep.done, "dead": keep.dead, "keys": keep.keys}
+    found = row("overdue", **{name: age + grace for name, age in ages.items()})
+    if not found["events"]:
+        return StoreFinding(check="retention", detail="nothing is kept longer than it is to be")
+    return StoreFinding(
+        check="retention",
+        result="warn",
+        detail=f"{found['events']} or more events are kept longer than they are to be; the oldest "
+        f"came {found['days']:.0f} days ago",
+        fix="a process that works takes them every hour: look into its log for upkeep that fails",
     )
 
 

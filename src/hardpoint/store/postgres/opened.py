@@ -9,21 +9,29 @@ from uuid import uuid4
 
 from hardpoint.store.driver import Claim
 from hardpoint.store.engine import Role
+from hardpoint.store.guests.crew import call_home
 from hardpoint.store.postgres.lending import LentConnections
+from hardpoint.store.postgres.processes import standing_of
 from hardpoint.store.postgres.session import PostgresSession
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.thread import Batches, DatabaseThread, posted
 
 if TYPE_CHECKING:
+    from hardpoint.store.guests.crew import Crew
     from hardpoint.store.postgres.store import PostgresStore
 
 
 @final
 class OpenedPostgres:
-    """A store from its opening to its close: the thread, and what waits there."""
+    """A store from its opening to its close: the thread, and what waits there.
+
+    Attributes:
+        ready: whether it is open; each accept asks.
+    """
 
     def __init__(self, store: "PostgresStore", role: Role, sweep: PostgresSweep | None) -> None:
         limits = store.limits
+        self.ready = False
         self.thread = DatabaseThread()
         self._listeners = store.listeners
         self._home = _get_running_loop()
@@ -42,6 +50,8 @@ class OpenedPostgres:
             tell=self.tell,
             listens=lambda: store.listeners.active,
             noticed=self._noticed,
+            standing=lambda: standing_of(store.crew),
+            reload=lambda: _reload(store.crew),
         )
         self.accepts = Batches(
             self.thread, self.session.accept, rows=limits.batch_rows, size=limits.batch_bytes
@@ -60,11 +70,7 @@ class OpenedPostgres:
     async def _open(self) -> None:
         self._opening = asyncio.current_task()
         await self.session.open()
-
-    @property
-    def ready(self) -> bool:
-        """Whether it is open."""
-        return self.begun.done() and not self.failed
+        self.ready = True
 
     @property
     def failed(self) -> bool:
@@ -115,6 +121,11 @@ class OpenedPostgres:
             home is not None and home.is_running() and posted(home, self._listeners.emit, news)
         ):
             self._listeners.emit(news)
+
+
+def _reload(crew: "Crew | None") -> None:
+    if crew is not None:
+        call_home(crew, crew.reload)
 
 
 def _resolve(hint: "asyncio.Future[None]") -> None:

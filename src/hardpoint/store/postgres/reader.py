@@ -20,6 +20,7 @@ from hardpoint.store.driver import Outcome
 from hardpoint.store.keys import storable
 from hardpoint.store.postgres.checks import findings
 from hardpoint.store.postgres.schema import FACTS, TABLES, refuse_unfinished, version_of
+from hardpoint.store.retention import Retention
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
     AttemptView,
@@ -51,6 +52,7 @@ class PostgresReader:
         url: of the database.
         seconds: how long one look may take, and how long it may take to connect.
         clock: of this machine, to compare with the database's.
+        retention: as the store has it, to see whether it holds.
 
     Raises:
         NoStoreYetError: there is no store there yet.
@@ -58,7 +60,15 @@ class PostgresReader:
         StoreCorruptError: not a store of ours, or of a newer version.
     """
 
-    def __init__(self, url: str, *, seconds: float = 5.0, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        seconds: float = 5.0,
+        clock: Clock | None = None,
+        retention: Retention | None = None,
+    ) -> None:
+        self._retention = retention
         self._clock: Clock = clock or SystemClock()
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -194,7 +204,7 @@ class PostgresReader:
     def findings(self) -> Sequence[StoreFinding]:
         """What is well with the database, and what is not; see `checks`."""
         with self._look() as connection:
-            return [*findings(connection, self._clock)]
+            return [*findings(connection, self._clock, retention=self._retention)]
 
     def close(self) -> None:
         """Let the connection go."""

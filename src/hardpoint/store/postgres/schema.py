@@ -15,13 +15,14 @@ import psycopg
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.store.statements import schema_scripts
 
-VERSION: Final = 4
+VERSION: Final = 5
 _OLDEST: Final = 4
 """The version from which on hardpoint can work with the tables as this one leaves them."""
 
 COPYING: Final = "copying"
 """The row of `meta` that is there while a copy into this store has not ended."""
 
+_SHOWN: Final = 3
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('hardpoint schema', 0))"
 _BRIEFLY = "set local lock_timeout = '2s'"
 # By the catalogues' rows: `to_regclass` may remember what was not there before the lock was had.
@@ -33,6 +34,20 @@ select
     exists (select from pg_catalog.pg_namespace where nspname = 'hardpoint') as schema
 """
 FACTS = "select name, value from hardpoint.meta"
+# What this role lacks to work on the tables; of `meta` only a migration writes.
+RIGHTS = """
+select current_user::text as role, array(
+    select 'usage on schema hardpoint' from pg_catalog.pg_namespace n
+    where n.nspname = 'hardpoint' and not has_schema_privilege(n.oid, 'usage')
+    union all
+    select wanted || ' on hardpoint.' || c.relname
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace and n.nspname = 'hardpoint'
+    cross join unnest(array['select', 'insert', 'update', 'delete']) wanted
+    where c.relkind in ('r', 'p') and (c.relname <> 'meta' or wanted = 'select')
+        and not has_table_privilege(c.oid, wanted)
+) as lacks
+"""
 _NOTE = (
     "insert into hardpoint.meta values ('{}', '{}')"
     " on conflict (name) do update set value = excluded.value"
@@ -88,9 +103,11 @@ async def migrate(connection: Any) -> str:
                 if await _version(connection) == found:
                     await connection.execute(_step(found))
     except asyncpg.InsufficientPrivilegeError as error:
+        _refuse_lacking(await connection.fetchrow(RIGHTS))
         raise _not_allowed(error) from error
     except asyncpg.LockNotAvailableError as error:
         raise _held(error) from error
+    _refuse_lacking(await connection.fetchrow(RIGHTS))
     refuse_unfinished({row["name"]: row["value"] for row in await connection.fetch(FACTS)})
     return await connection.fetchval("select hardpoint.store()")
 
@@ -117,6 +134,7 @@ def migrate_blocking(
                     connection.execute(_step(found))
             done(found + 1)
     except psycopg.errors.InsufficientPrivilege as error:
+        _refuse_lacking(connection.execute(RIGHTS).fetchone())
         raise _not_allowed(error) from error
     except psycopg.errors.LockNotAvailable as error:
         raise _held(error) from error
@@ -166,6 +184,18 @@ def _not_allowed(error: Exception) -> StoreUnavailableError:
         "the database has no tables of this version, and this role may not make them: run "
         f"`hardpoint store migrate --url ...` with a role that may ({error})"
     )
+
+
+def _refuse_lacking(found: tuple[str, list[str]]) -> None:
+    """Refuse to go on where this role may not do what the store does."""
+    role, lacks = found
+    if lacks:
+        more = f" and {len(lacks) - _SHOWN} more" if len(lacks) > _SHOWN else ""
+        raise StoreUnavailableError(
+            f"the role {role} may not work on the store: it lacks {', '.join(lacks[:_SHOWN])}{more}"
+            f". As the owner: grant usage on schema hardpoint to {role}; "
+            f"grant select, insert, update, delete on all tables in schema hardpoint to {role}"
+        )
 
 
 def _held(error: Exception) -> TableHeldError:

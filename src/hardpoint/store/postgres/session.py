@@ -22,7 +22,7 @@ from hardpoint.store.driver import (
     NewEvent,
     Stored,
 )
-from hardpoint.store.events import BatchCommitted
+from hardpoint.store.events import BatchCommitted, HandlersDiffer
 from hardpoint.store.journal import AnyCallStep
 from hardpoint.store.postgres.accepts import AcceptStatements
 from hardpoint.store.postgres.calls import CallStatements
@@ -30,14 +30,12 @@ from hardpoint.store.postgres.completions import CompletionStatements
 from hardpoint.store.postgres.connections import Link, LinkWork
 from hardpoint.store.postgres.jobs import JobStatements
 from hardpoint.store.postgres.limits import PostgresLimits
-from hardpoint.store.postgres.processes import Heartbeat
+from hardpoint.store.postgres.processes import CHANNEL, RELOAD, Heartbeat, Standing
 from hardpoint.store.postgres.schema import migrate
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.writing import PostgresWriting
 
 T = TypeVar("T")
-
-CHANNEL = "hardpoint_work"
 
 
 @final
@@ -56,6 +54,11 @@ class PostgresSession:
         tell: takes telemetry.
         listens: whether anybody wants to be told of what goes well.
         noticed: called when there may be work that others have stored.
+        standing: what this process does, now.
+        reload: called when the configuration is to be read again.
+
+    Attributes:
+        strangers: how the handlers that are loaded here differ from the others'.
     """
 
     def __init__(
@@ -71,9 +74,12 @@ class PostgresSession:
         tell: Callable[[object], None],
         listens: Callable[[], bool],
         noticed: Callable[[], None],
+        standing: Callable[[], Standing],
+        reload: Callable[[], None],
     ) -> None:
         self.owner = owner
         self.identity = ""
+        self.strangers: list[str] = []
         self.jobs = JobStatements(owner)
         self.calls = CallStatements(owner, limits.expires)
         self._works = works
@@ -84,6 +90,8 @@ class PostgresSession:
         self._listens = listens
         self._complaints = Complaints(clock)
         self._noticed = noticed
+        self._standing = standing
+        self._reload = reload
         self._accepts = AcceptStatements(owner, limits.repeats)
         self._completions = CompletionStatements(owner)
         self._heartbeat = Heartbeat(owner, limits.expires, clock)
@@ -101,6 +109,7 @@ class PostgresSession:
         self._strays: float | None = None
         """From when on what is leased to this process, and it does not hold, is given back."""
         self._notice: asyncio.Task[None] | None = None
+        self._looking: set[asyncio.Task[None]] = set()
         self._life: asyncio.Task[None] | None = None
         self._waking = asyncio.Lock()
         self._unsaid: list[tuple[AnyCallStep, float]] = []
@@ -125,9 +134,10 @@ class PostgresSession:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
-        if self._notice is not None:  # others look by themselves too
-            self._notice.cancel()
-            await asyncio.gather(self._notice, return_exceptions=True)
+        ending = [*self._looking, *filter(None, [self._notice])]  # others look by themselves too
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         if clean and self._life is not None:
             with suppress(StoreUnavailableError):  # they expire
                 await self._say()
@@ -302,7 +312,14 @@ class PostgresSession:
 
     async def beat(self) -> None:
         """Give a sign of life, and do what is done now and then."""
-        await self._living.run(self._heartbeat.beat)
+        standing = self._standing()
+        if await self._living.run(lambda connection: self._heartbeat.beat(connection, standing)):
+            self._reload()
+        strangers = self._heartbeat.strangers
+        if strangers != self.strangers:
+            self.strangers = strangers
+            for reason in strangers:
+                self._tell(HandlersDiffer(reason=reason))
         await self._say()
         since = self._strays
         if since is not None and self._clock.monotonic() >= since:
@@ -328,8 +345,19 @@ class PostgresSession:
         await connection.add_listener(CHANNEL, self._heard)
         self._noticed()  # what was said while nobody listened
 
-    def _heard(self, *_: object) -> None:
-        self._noticed()
+    def _heard(self, _connection: object, _pid: int, _channel: str, said: str) -> None:
+        if said != RELOAD:
+            self._noticed()
+        else:
+            look = asyncio.create_task(self._look())
+            self._looking.add(look)
+            look.add_done_callback(self._looking.discard)
+
+    async def _look(self) -> None:
+        """Somebody may have asked for something; else the next sign of life finds it."""
+        with suppress(StoreUnavailableError):
+            if await self._living.run(self._heartbeat.asked):
+                self._reload()
 
     def _announce(self) -> None:
         if self._notice is None or self._notice.done():

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
-from hardpoint.core.errors import UnsupportedError
 from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Accepted, NewEvent, Refusals
 from hardpoint.store.engine import Role
 from hardpoint.store.guests.frames import WantedHandlers
 from hardpoint.store.guests.turns import StoreTurn
+from hardpoint.store.postgres.processes import ask_to_reload
 from hardpoint.store.postgres.store import PostgresStore
 
 if TYPE_CHECKING:
@@ -50,15 +50,14 @@ class PostgresShared:
     def forget(self) -> None:
         """A forked child is on its own."""
         self.started = self.leaving = False
-        self._crew: Crew | None = None
         self._reviving: asyncio.Task[None] | None = None
         self._again = AGAIN_SECONDS
         self._failed_at = 0.0
 
     async def start(self, crew: "Crew") -> None:
         """Begin to give signs of life; who has no loop to work in only operates."""
+        self._store.crew = crew
         await self._store.ensure_open(Role.OPERATE if crew.home is None else Role.SERVE)
-        self._crew = crew
         self.started = True
 
     async def stop(self, *, clean: bool = True) -> None:
@@ -73,14 +72,14 @@ class PostgresShared:
 
     def _end(self) -> None:
         reviving, self._reviving = self._reviving, None
-        self._crew, self.started, self.leaving = None, False, False
+        self._store.crew, self.started, self.leaving = None, False, False
         if reviving is not None:
             with suppress(RuntimeError):  # its loop was closed
                 reviving.cancel()
 
     def give_up(self, reason: str) -> None:
         """Handlers cannot go on here: they end, and begin anew after a while."""
-        crew = self._crew
+        crew = self._store.crew
         if crew is not None and not self.leaving:
             self.leaving = True
             self._reviving = asyncio.ensure_future(self._revive(crew))
@@ -97,24 +96,22 @@ class PostgresShared:
 
     async def wanted(self, source: str, event_type: str) -> WantedHandlers:
         """Those of this process: nobody else is asked."""
-        crew = self._crew
+        crew = self._store.crew
         if crew is None:
             return WantedHandlers((), ())
         return WantedHandlers(crew.matching(source, event_type), crew.known())
+
+    @property
+    def strangers(self) -> Sequence[str]:
+        """See `SharedAccess`: it was looked at with the last sign of life."""
+        return self._store.strangers
 
     def presence(self) -> None:
         """Nobody has it alone; the database knows who is there."""
 
     def broadcast_reload(self) -> int | None:
-        """See `SharedAccess`.
-
-        Raises:
-            UnsupportedError: always.
-        """
-        raise UnsupportedError(
-            "processes of a store on PostgreSQL are not told over the database: send each of them "
-            "SIGHUP, or change the configuration file that it watches"
-        )
+        """See `SharedAccess`."""
+        return ask_to_reload(self._store.url, self._store.limits.expires)
 
     def turn(self) -> StoreTurn:
         """Nobody's writes wait for another's, so it begins at once."""

@@ -6,7 +6,8 @@ import threading
 from asyncio import _get_running_loop
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from hardpoint.core.effects import Clock
@@ -39,6 +40,9 @@ from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.thread import answered, silent
 from hardpoint.store.retention import Retention
 
+if TYPE_CHECKING:
+    from hardpoint.store.guests.crew import Crew
+
 
 class PostgresStore:
     """An `InboxStore` in one PostgreSQL database, for any number of processes.
@@ -51,6 +55,9 @@ class PostgresStore:
         retention: how long things are kept; None keeps them for ever.
         write_role: that the application's writes run as, with its search path; this one's, if it
             is not given. The store's role must be a member of it.
+
+    Attributes:
+        crew: who works on it in this process; None: nobody, it is there for calls or operators.
 
     Raises:
         ConfigurationError: others could listen in on the way to the database.
@@ -73,7 +80,7 @@ class PostgresStore:
         self.listeners = Listeners() if listeners is None else listeners
         self.expires: float | None = self.limits.expires
         self.poll = self.limits.poll
-        self._retention = retention
+        self.retention = retention
         self.in_flight = CallsInFlight()
         self.session = SignOfLife()
         self._left: list[object] = []
@@ -87,6 +94,7 @@ class PostgresStore:
         self.in_flight.forget()
         self._mutex = threading.Lock()
         self._opened = None
+        self.crew: Crew | None = None
 
     @property
     def broken(self) -> str | None:
@@ -97,6 +105,12 @@ class PostgresStore:
     def owner(self) -> str:
         """What this process goes by in the database, while the store is open."""
         return self._running().session.owner
+
+    @property
+    def strangers(self) -> Sequence[str]:
+        """How the handlers that are loaded here differ from those of others; see `SharedAccess`."""
+        opened = self._opened
+        return () if opened is None else opened.session.strangers
 
     @property
     def identity(self) -> str:
@@ -127,7 +141,7 @@ class PostgresStore:
         with self._mutex:
             if self._opened is not None:
                 return self._opened, False
-            sweep = None if self._retention is None else PostgresSweep(self._retention, self.clock)
+            sweep = None if self.retention is None else PostgresSweep(self.retention, self.clock)
             opened = self._opened = OpenedPostgres(self, role, sweep)
         opened.start()
         return opened, True
@@ -194,25 +208,22 @@ class PostgresStore:
             if not all(isinstance(one, SqlWrite) for one in completion.writes):
                 return await self._asked(opened.session.write(completion))
             waiting_line = opened.executions
-        answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        loop = _get_running_loop()
-        waiting = None if loop is None else loop.create_future()
-
-        def done(result: Any) -> None:
-            if waiting is None:
-                answer.set_result(result)
-            elif not waiting.done():
-                waiting.set_result(result)
-
-        waiting_line.put(completion, done, at=0.0)
-        try:
-            if waiting is None:
-                result = answer.result(self.limits.answer)
-            else:
-                async with asyncio.timeout(self.limits.answer):
-                    result = await waiting
-        except TimeoutError:
-            raise silent(self.limits.answer) from None
+        seconds, loop = self.limits.answer, _get_running_loop()
+        if loop is None:
+            answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+            waiting_line.put(completion, answer.set_result, at=0.0)
+            try:
+                result = answer.result(seconds)
+            except TimeoutError:
+                raise silent(seconds) from None
+        else:
+            waiting: asyncio.Future[Any] = loop.create_future()
+            waiting_line.put(completion, partial(_settle, waiting), at=0.0)
+            timer = loop.call_later(seconds, _give_up, waiting, seconds)
+            try:
+                result = await waiting
+            finally:
+                timer.cancel()
         if isinstance(result, Exception):
             raise result
         return result
@@ -363,6 +374,15 @@ class PostgresStore:
                 "the store is not open: start the hub (`async with hub`), or `await hub.open()`"
             )
         return opened
+
+
+def _settle(waiting: "asyncio.Future[Any]", result: object) -> None:
+    if not waiting.done():
+        waiting.set_result(result)
+
+
+def _give_up(waiting: "asyncio.Future[Any]", seconds: float) -> None:
+    _settle(waiting, silent(seconds))
 
 
 def _is_id(event: str) -> bool:

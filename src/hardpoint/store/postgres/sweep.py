@@ -3,7 +3,7 @@
 Any process may do it, and one at a time does.
 """
 
-from typing import Any, final
+from typing import Any, Final, final
 
 from hardpoint.core.effects import Clock
 from hardpoint.store.events import Retained
@@ -13,6 +13,8 @@ from hardpoint.store.statements import statements
 
 _SQL = statements("retention", "hardpoint.store.postgres")
 _MINE = "select pg_try_advisory_xact_lock(hashtextextended('hardpoint retention', 0))"
+FIRST_SECONDS: Final = 300.0
+"""Until the first pass: processes may be replaced more often than passes come."""
 _FIRST = "00000000-0000-0000-0000-000000000000"
 
 
@@ -23,7 +25,7 @@ class PostgresSweep:
     def __init__(self, retention: Retention, clock: Clock) -> None:
         self._retention = retention
         self._clock = clock
-        self._next = clock.monotonic() + retention.every
+        self._next = clock.monotonic() + min(retention.every, FIRST_SECONDS)
 
     def due(self) -> bool:
         """Whether a pass is to begin."""

@@ -25,6 +25,7 @@ class DatabaseThread:
     """A thread with a loop, from its start until `stop`."""
 
     def __init__(self) -> None:
+        # Not uvloop's: in a forked child one that is let go reads from the parent's connections.
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="hardpoint-store", daemon=True)
 
@@ -86,6 +87,7 @@ class Batches(Generic[T]):
         self._waiting: deque[_Waiting] = deque()
         self._busy = self._over = False
         self._idle: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def put(self, item: T, done: BatchDone, *, at: float, size: int = 0) -> None:
         """Have it done; any thread may ask.
@@ -103,7 +105,10 @@ class Batches(Generic[T]):
             self._waiting.append(_Waiting(item, done, _get_running_loop(), at, size))
             idle, self._busy = not self._busy, True
         if idle:
-            self._thread.submit(self._work())
+            self._thread.loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        self._task = self._thread.loop.create_task(self._work())
 
     async def end(self) -> None:
         """Take no more, and wait for the rest; on the thread."""

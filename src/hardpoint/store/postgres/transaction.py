@@ -186,13 +186,38 @@ class PostgresTransaction:
     async def _done(self, statement: PostgresStatement) -> PostgresRows:
         role, self._role = self._role, None
         await become(self._connection, role)
-        prepared = await self._connection.prepare(statement.sql)
+        prepared = await _prepared(self._connection, statement.sql)
         found: list[Any] = []
         count = 0
-        for row in statement.rows:
-            found += await prepared.fetch(*row)
-            count += _count(prepared.get_statusmsg())
+        try:
+            for row in statement.rows:
+                found += await prepared.fetch(*row)
+                count += _count(prepared.get_statusmsg())
+        except BaseException:  # what it was prepared for may have changed
+            _known.get(self._connection, {}).pop(statement.sql, None)
+            raise
         return PostgresRows(found, count)
+
+
+_known: Final[dict[Any, dict[str, Any]]] = {}
+"""Statements that were prepared, by their connection; the same ones come again and again."""
+_KNOWN_MAX: Final = 100
+
+
+async def _prepared(connection: Any, sql: str) -> Any:
+    known = _known.get(connection)
+    if known is None:
+        known = _known[connection] = {}
+        connection.add_termination_listener(_forget)
+    found = known.pop(sql, None) or await connection.prepare(sql)
+    known[sql] = found  # the last to go
+    if len(known) > _KNOWN_MAX:
+        del known[next(iter(known))]
+    return found
+
+
+def _forget(connection: Any) -> None:
+    _known.pop(connection, None)
 
 
 def _called(

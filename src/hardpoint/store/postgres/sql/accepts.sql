@@ -1,5 +1,6 @@
 -- name: store
 -- The rows come sorted by `dedupe`: two processes that store the same keys never wait in a circle.
+-- Given back are those that were there before, as nearly none is.
 with
     fresh as (
         insert into hardpoint.event (
@@ -27,7 +28,8 @@ with
             j (event, handler, lane, leased)
         join fresh on fresh.id = j.event
     )
-select id from fresh
+select given.id from unnest($1::uuid[]) given (id)
+where not exists (select from fresh where fresh.id = given.id)
 
 -- name: known
 select id, dedupe, claim, type, body_sha256, quarantine

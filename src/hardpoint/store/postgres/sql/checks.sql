@@ -8,9 +8,27 @@ select
     pg_is_in_recovery() as standby
 
 -- name: processes
-select host, pid from hardpoint.process
+select id, host, pid, receives, works, handlers from hardpoint.process
 where beat_at > (select hardpoint.now()) - %(expires)s
 order by host, pid
+
+-- name: waiting
+-- Who has events that wait; found by leaps in the index, a lane at a time.
+with recursive lanes (lane, handler) as (
+    (
+        select lane collate "C", handler from hardpoint.job
+        where owner is null and not suspect order by lane collate "C", run_at limit 1
+    )
+    union all
+    select n.lane, n.handler
+    from lanes l
+    cross join lateral (
+        select lane collate "C", handler from hardpoint.job
+        where lane collate "C" > l.lane and owner is null and not suspect
+        order by lane collate "C", run_at limit 1
+    ) n
+)
+select distinct handler from lanes order by handler
 
 -- name: abandoned
 -- Leased to processes that give no sign of life any more.
@@ -40,3 +58,39 @@ order by n_dead_tup desc limit 1
 select rolname::text as name, rolsuper as super,
     rolcreaterole or rolcreatedb or rolreplication or rolbypassrls as more
 from pg_catalog.pg_roles where rolname = current_user
+
+-- name: overdue
+-- Of the oldest events those that a sweep ought to have taken, and of the oldest keys: see
+-- `retention`. Unfinished ones stay, however old.
+with
+    looked as (
+        select e.id, e.received_at, e.handlers, e.quarantine
+        from hardpoint.content c join hardpoint.event e on e.id = c.event
+        order by c.event limit 1000
+    ),
+    old as (
+        select l.received_at,
+            coalesce(
+                (select max(ended_at) from hardpoint.attempt where event = l.id), l.received_at
+            ) as ended_at,
+            (l.quarantine is not null and l.handlers = 0)
+                or exists (select 1 from hardpoint.dead where event = l.id) as dead
+        from looked l
+        where l.received_at <= (select hardpoint.now()) - %(done)s
+            and not exists (select 1 from hardpoint.job where event = l.id)
+    ),
+    keys as (
+        select received_at from (
+            select id, received_at from hardpoint.event order by id limit 1000
+        ) first
+        where received_at <= (select hardpoint.now()) - %(keys)s
+            and not exists (select 1 from hardpoint.content where event = first.id)
+    ),
+    late as (
+        select received_at from old
+        where ended_at <= (select hardpoint.now())
+            - case when dead then %(dead)s::float8 else %(done)s::float8 end
+        union all
+        select received_at from keys
+    )
+select count(*) as events, ((select hardpoint.now()) - min(received_at)) / 86400 as days from late

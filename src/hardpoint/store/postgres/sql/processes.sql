@@ -1,7 +1,22 @@
 -- name: beat
-insert into hardpoint.process (id, host, pid, started_at, beat_at)
-values ($1, $2, $3, hardpoint.now(), hardpoint.now())
-on conflict (id) do update set beat_at = excluded.beat_at
+insert into hardpoint.process (id, host, pid, started_at, beat_at, receives, works, handlers)
+values ($1, $2, $3, hardpoint.now(), hardpoint.now(), $4, $5, $6)
+on conflict (id) do update set
+    beat_at = excluded.beat_at, receives = excluded.receives, works = excluded.works,
+    handlers = excluded.handlers
+returning reload_at
+
+-- name: members
+select id, host, pid, receives, works, handlers from hardpoint.process
+where beat_at > (select hardpoint.now()) - $1
+
+-- name: asked
+select reload_at from hardpoint.process where id = $1
+
+-- name: ask
+-- For psycopg. The scripts that are there for a call alone have no configuration to read again.
+update hardpoint.process set reload_at = hardpoint.now()
+where (receives or works) and beat_at > (select hardpoint.now()) - %(expires)s
 
 -- name: reap
 -- Whoever has not beaten for so long fences itself by now. A forward runs no code of the user's, so

@@ -1,0 +1,1 @@
+from tests.service.test_readiness import *  # noqa: F403 - the tests
