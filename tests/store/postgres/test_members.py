@@ -10,10 +10,10 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.events import HandlersDiffer
 from hardpoint.store.guests import Rank
 from hardpoint.store.postgres.processes import (
+    Duties,
     Member,
-    Standing,
     ask_to_reload,
-    standing_of,
+    duties_of,
     strangers,
 )
 
@@ -48,12 +48,12 @@ def member(number, **facts):
 def test_what_a_process_does_follows_from_what_it_is(rank, public, receives, works):
     loop = object()
     hand = Hand("mail", rank=rank, public=public, home=loop)
-    assert standing_of(hand) == Standing(receives=receives, works=works, handlers=("mail",))
+    assert duties_of(hand) == Duties(receives=receives, works=works, handlers=("mail",))
 
 
 def test_who_only_brings_orders_does_nothing_itself():
-    idle = Standing(receives=False, works=False, handlers=())
-    assert standing_of(None) == standing_of(Hand("mail")) == idle
+    idle = Duties(receives=False, works=False, handlers=())
+    assert duties_of(None) == duties_of(Hand("mail")) == idle
 
 
 def test_who_receives_and_who_works_have_to_know_the_same():

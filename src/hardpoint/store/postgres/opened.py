@@ -11,7 +11,7 @@ from hardpoint.store.driver import Claim
 from hardpoint.store.engine import Role
 from hardpoint.store.guests.crew import call_home
 from hardpoint.store.postgres.lending import LentConnections
-from hardpoint.store.postgres.processes import standing_of
+from hardpoint.store.postgres.processes import duties_of
 from hardpoint.store.postgres.session import PostgresSession
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.thread import Batches, DatabaseThread, posted
@@ -50,7 +50,7 @@ class OpenedPostgres:
             tell=self.tell,
             listens=lambda: store.listeners.active,
             noticed=self._noticed,
-            standing=lambda: standing_of(store.crew),
+            duties=lambda: duties_of(store.crew),
             reload=lambda: _reload(store.crew),
         )
         self.accepts = Batches(

@@ -37,7 +37,7 @@ _ON_TIME = 2
 _CONNECT_SECONDS: Final = 5
 
 
-class Standing(NamedTuple):
+class Duties(NamedTuple):
     """What a process does with the store, as the others see it."""
 
     receives: bool
@@ -45,13 +45,13 @@ class Standing(NamedTuple):
     handlers: tuple[str, ...]
 
 
-def standing_of(crew: "Crew | None") -> Standing:
+def duties_of(crew: "Crew | None") -> Duties:
     """The same of whoever works on it here; None: it is opened for a call alone, or to operate."""
     if crew is None or crew.home is None:
-        return Standing(receives=False, works=False, handlers=())
+        return Duties(receives=False, works=False, handlers=())
     rank = crew.rank
     receives = rank < Rank.SERVER or bool(crew.public)
-    return Standing(receives=receives, works=rank >= Rank.WORKER, handlers=crew.known())
+    return Duties(receives=receives, works=rank >= Rank.WORKER, handlers=crew.known())
 
 
 class Member(NamedTuple):
@@ -114,7 +114,7 @@ class Heartbeat:
         self._on_time = 0
         self._reload_at: float | None = None
 
-    async def beat(self, connection: Any, standing: Standing) -> bool:
+    async def beat(self, connection: Any, duties: Duties) -> bool:
         """Give a sign of life, and free what the dead have held.
 
         Returns:
@@ -122,7 +122,7 @@ class Heartbeat:
         """
         now, last = self._clock.monotonic(), self._beaten
         where = socket.gethostname(), os.getpid()
-        asked = await connection.fetchval(_SQL["beat"], self._owner, *where, *standing)
+        asked = await connection.fetchval(_SQL["beat"], self._owner, *where, *duties)
         self._beaten = now
         late = last is None or now - last > 2 * self.every
         self._on_time = 0 if late else self._on_time + 1

@@ -30,7 +30,7 @@ from hardpoint.store.postgres.completions import CompletionStatements
 from hardpoint.store.postgres.connections import Link, LinkWork
 from hardpoint.store.postgres.jobs import JobStatements
 from hardpoint.store.postgres.limits import PostgresLimits
-from hardpoint.store.postgres.processes import CHANNEL, RELOAD, Heartbeat, Standing
+from hardpoint.store.postgres.processes import CHANNEL, RELOAD, Duties, Heartbeat
 from hardpoint.store.postgres.schema import migrate
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.writing import PostgresWriting
@@ -54,7 +54,7 @@ class PostgresSession:
         tell: takes telemetry.
         listens: whether anybody wants to be told of what goes well.
         noticed: called when there may be work that others have stored.
-        standing: what this process does, now.
+        duties: what this process does, now.
         reload: called when the configuration is to be read again.
 
     Attributes:
@@ -74,7 +74,7 @@ class PostgresSession:
         tell: Callable[[object], None],
         listens: Callable[[], bool],
         noticed: Callable[[], None],
-        standing: Callable[[], Standing],
+        duties: Callable[[], Duties],
         reload: Callable[[], None],
     ) -> None:
         self.owner = owner
@@ -90,7 +90,7 @@ class PostgresSession:
         self._listens = listens
         self._complaints = Complaints(clock)
         self._noticed = noticed
-        self._standing = standing
+        self._duties = duties
         self._reload = reload
         self._accepts = AcceptStatements(owner, limits.repeats)
         self._completions = CompletionStatements(owner)
@@ -312,8 +312,8 @@ class PostgresSession:
 
     async def beat(self) -> None:
         """Give a sign of life, and do what is done now and then."""
-        standing = self._standing()
-        if await self._living.run(lambda connection: self._heartbeat.beat(connection, standing)):
+        duties = self._duties()
+        if await self._living.run(lambda connection: self._heartbeat.beat(connection, duties)):
             self._reload()
         strangers = self._heartbeat.strangers
         if strangers != self.strangers:
