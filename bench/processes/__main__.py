@@ -6,7 +6,8 @@ The workers are uvicorn's, with a mounted hub; one of them owns the file, the ot
 it. CPU is user and system time of all processes of a site, by event; both sites take turns in one
 run, and each one's best round counts. What is handled is measured at 200 events a second, from the
 receipt to the handler, whichever worker it came to. A takeover is measured from the owner's
-SIGKILL until another process listens in its place. `--check` exits with 1 when a target is missed.
+SIGKILL until another process listens in its place. What an idle guest costs is the CPU time of a
+script that has made a call under a key and waits. `--check` exits with 1 when a target is missed.
 Linux only.
 """
 
@@ -34,6 +35,7 @@ TARGETS = {16: 1.35, 64: 1.2}
 """CPU by event of four workers in multiples of one process's, by connections."""
 HANDLED_MS = 10.0
 TAKEOVER_MS = 250.0
+IDLE_PERCENT = 0.1
 RATE = 200
 START_SECONDS = 60.0
 
@@ -200,6 +202,28 @@ def handled_ms(folder: Path, seconds: float) -> list[float]:
         return sorted(float(line) * 1000 for line in notes.read_text().splitlines())
 
 
+GUEST = """
+import sys
+import time
+
+from hardpoint.sync import Hub
+
+with Hub.load(sys.argv[1]) as hub:
+    hub.once("key", str, 1, returns=str)
+    before = time.process_time()
+    time.sleep(float(sys.argv[2]))
+    print((time.process_time() - before) / float(sys.argv[2]) * 100)
+"""
+
+
+def idle_percent(folder: Path, seconds: float) -> float:
+    """Of one CPU, by a guest that does nothing."""
+    with site(folder / "idle", 1) as one:
+        command = [sys.executable, "-c", GUEST, one.folder / "hardpoint.toml", str(seconds)]
+        environment = {**os.environ, "BENCH_SECRET": SECRET}
+        return float(subprocess.check_output(command, env=environment))
+
+
 def takeovers_ms(folder: Path, kills: int) -> list[float]:
     """From SIGKILL until another process listens, sorted."""
     took: list[float] = []
@@ -219,7 +243,7 @@ def p99(values: list[float]) -> float:
 
 
 def table(
-    cpu: dict[int, tuple[float, float]], handled: list[float], takeovers: list[float]
+    cpu: dict[int, tuple[float, float]], handled: list[float], takeovers: list[float], idle: float
 ) -> tuple[str, list[str]]:
     """What was measured, and what misses its target."""
     lines: list[str] = []
@@ -240,6 +264,9 @@ def table(
         lines.append(f"{name}: p50 {half:.1f} ms, p99 {most:.1f} ms of {len(values)}")
         if most > target:
             missed.append(f"{name}: p99 {most:.1f} ms, not {target:g}")
+    lines.append(f"a guest that does nothing: {idle:.3f} % of a CPU")
+    if idle > IDLE_PERCENT:
+        missed.append(f"a guest that does nothing: {idle:.3f} %, not {IDLE_PERCENT:g}")
     return "\n".join(lines), missed
 
 
@@ -261,6 +288,7 @@ def main() -> int:
             cpu_ratios(folder, given.rounds, given.events),
             handled_ms(folder, given.seconds),
             takeovers_ms(folder, given.kills),
+            idle_percent(folder, given.seconds),
         )
     finally:
         shutil.rmtree(folder)

@@ -10,16 +10,18 @@ GOOD = {16: (100.0, 130.0), 64: (100.0, 119.0)}
 
 
 def test_what_misses_its_target_is_named():
-    text, missed = table(GOOD, [1.0, 2.0, 9.0], [20.0, 240.0])
+    text, missed = table(GOOD, [1.0, 2.0, 9.0], [20.0, 240.0], 0.02)
     assert missed == []
     assert "c=16: one process 100 us, 4 workers 130 us by event: 1.30 x" in text
     assert "receipt to handler at 200/s: p50 2.0 ms, p99 9.0 ms of 3" in text
-    _, missed = table({16: (100.0, 140.0), 64: (100.0, 130.0)}, [1.0, 11.0], [300.0])
+    assert "a guest that does nothing: 0.020 % of a CPU" in text
+    _, missed = table({16: (100.0, 140.0), 64: (100.0, 130.0)}, [1.0, 11.0], [300.0], 0.5)
     assert missed == [
         "c=16: 1.40 x one process, not 1.35",
         "c=64: 1.30 x one process, not 1.20",
         "receipt to handler at 200/s: p99 11.0 ms, not 10",
         "takeover after SIGKILL: p99 300.0 ms, not 250",
+        "a guest that does nothing: 0.500 %, not 0.1",
     ]
 
 

@@ -66,6 +66,8 @@ class ByHand:
             raise StoreUnavailableError(self.refusing)
         self.waiting.append((event, done))
 
+    accept_aside = accept
+
     def settle(self, result=Stored.NEW, identifier=None):
         event, done = self.waiting.pop(0)
         if isinstance(result, Stored):

@@ -78,7 +78,7 @@ class GuestStage(Stage):
 
     async def opened(self):
         owner, guest = self.build(), self.build()
-        store = HandedOver(owner, guest, [SharedStore(owner), SharedStore(guest)])
+        store = HandedOver(owner, guest, [SharedStore(owner), SharedStore(guest, patience=20.0)])
         self.clock.share = store.shares[1]
         await store.open()
         return store

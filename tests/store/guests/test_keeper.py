@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 
 import pytest
 
@@ -277,7 +278,7 @@ def test_what_comes_before_an_owner_has_welcomed_its_guest_again_waits_for_that(
             await until(lambda: member.shared.owner_pid is None)
             peer = await owner.guest(welcome=False)
             answer = member.submit(1)
-            await until(lambda: not member.shared._keeper._nudged)
+            await until(lambda: not member.shared._keeper._outbox._turning)
             await peer.say(FrameKind.WELCOME, 0, frames.Welcome(1, 4711, 3, (1, 2)))
             frame = await peer.hear()
             await peer.say(FrameKind.ACCEPTED, frame.number, [None])
@@ -345,6 +346,30 @@ def test_an_owner_whose_store_breaks_goes_on_as_soon_as_it_can(play, path, monke
 
     play(story)
     assert sorted(ids(path)) == ["evt_1", "evt_2"]
+
+
+def test_an_owner_whose_loop_is_blocked_holds_nobody_up(play):
+    async def story(owner, guest):
+        freed, home = threading.Event(), asyncio.new_event_loop()
+        elsewhere = threading.Thread(target=home.run_forever)
+        elsewhere.start()
+        owner.home = home
+        home.call_soon_threadsafe(freed.wait, 60)
+        try:
+            await owner.start()
+            await guest.start()
+            for number in range(3):
+                await guest.accept(number, handlers=("mark",))
+            assert owner.heard == []
+            freed.set()
+            await until(lambda: ("arrived", ("mark",), "billing") in owner.heard)
+        finally:
+            freed.set()
+            home.call_soon_threadsafe(home.stop)
+            elsewhere.join()
+            home.close()
+
+    play(story)
 
 
 def test_a_full_store_refuses_what_comes_here_and_keeps_what_waits(play, path):

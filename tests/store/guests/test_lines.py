@@ -84,7 +84,9 @@ def test_what_nobody_can_say_ends_the_line():
     play(story)
 
 
-def test_a_peer_that_reads_slowly_gets_all_of_it():
+def test_a_peer_that_reads_slowly_gets_all_of_it(monkeypatch):
+    monkeypatch.setattr(lines, "_LINGER_SECONDS", 20.0)  # it may be very slow here
+
     async def story(ends):
         ends.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         sent = [bytes([n]) * 100_000 for n in range(20)]
@@ -99,6 +101,50 @@ def test_a_peer_that_reads_slowly_gets_all_of_it():
         assert ends.ended == []
 
     play(story)
+
+
+def test_any_thread_may_send():
+    async def story(ends):
+        ends.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        sent = [bytes([n]) * 50_000 for n in range(20)]
+        reading = asyncio.create_task(asyncio.to_thread(read_some, ends.theirs, 1_000_000))
+        await asyncio.to_thread(lambda: [ends.line.send(some) for some in sent])
+        assert await reading == b"".join(sent)
+
+    play(story)
+
+
+def test_another_thread_learns_of_no_end_and_the_loop_of_one():
+    async def story(ends):
+        ends.theirs.close()
+        await asyncio.to_thread(ends.line.send, HELLO)
+        await ends.over.wait()
+        await asyncio.to_thread(ends.line.send, HELLO)
+        assert len(ends.ended) == 1
+
+    play(story)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_another_thread_could_not_send_is_nobodys_once_the_line_is_closed(gone):
+    async def story(ends):
+        if gone:
+            ends.theirs.close()
+        sending = threading.Thread(target=ends.line.send, args=(b"x" * 5_000_000,))
+        sending.start()
+        sending.join()  # the loop has not heard of it yet
+        ends.line.close()
+        await asyncio.sleep(0)
+        assert ends.ended == []
+
+    play(story)
+
+
+def read_some(sock, count):
+    got = bytearray()
+    while len(got) < count:
+        got += sock.recv(1 << 16)
+    return bytes(got)
 
 
 def read_all(sock):

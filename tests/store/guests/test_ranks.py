@@ -1,6 +1,7 @@
 """Who owns the store where several could, and how an owner gives way."""
 
 import asyncio
+import contextlib
 import itertools
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Stored
 from hardpoint.store.events import OwnerMissing
-from hardpoint.store.guests import Rank, frames, keeper, ranks
+from hardpoint.store.guests import Rank, frames, keeper, ranks, server
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.guests.lines import address_of
 
@@ -145,6 +146,7 @@ def test_a_process_that_stops_pushes_nobody_out(play, path):
 def test_a_front_hands_over_and_waits_for_whoever_owns_next(play, path):
     async def story(front, first, second):
         front.rank = Rank.FRONT
+        first.handlers = second.handlers = {"sold": ("mark",)}
         await first.start()
         await front.start()
         await front.accept(1)
@@ -162,14 +164,19 @@ def test_a_front_hands_over_and_waits_for_whoever_owns_next(play, path):
 def test_a_front_without_an_owner_starts_and_says_what_is_missing(play, path):
     async def story(front, owner):
         front.rank = Rank.FRONT
+        owner.handlers = {"sold": ("mark",)}
         await front.start()
         with pytest.raises(StoreUnavailableError, match="hardpoint work MODULE:HUB"):
             front.submit(1)
         assert [one.reason for one in front.of(OwnerMissing)] == [front.shared.problem]
         assert not path.exists()
         await owner.start()
-        await until(lambda: front.shared.problem is None)
-        await front.accept(2)
+        await until(lambda: front.shared.owner_pid)
+        answers = []
+        while Stored.NEW not in answers:  # within so little patience not every one is stored
+            with contextlib.suppress(StoreUnavailableError):
+                answers.append((await front.accept(2 + len(answers))).stored)
+            await asyncio.sleep(0)
 
     play(story, patience=0.05)
 
@@ -205,3 +212,35 @@ def test_the_owner_knows_who_handles_what_a_guest_has_no_handler_for(play, path)
         assert len(owner.heard) == 3
 
     play(story)
+
+
+def test_what_counts_on_handlers_waits_for_an_owner_that_has_some(play, path):
+    async def story(script, front, worker):
+        script.rank, front.rank = Rank.SCRIPT, Rank.FRONT
+        worker.handlers = {"paid": ("mark",)}
+        await script.start()
+        await front.start()
+        own = front.submit(2, handlers=("theirs",))  # it knows its handlers, which may come later
+        assert (await own).stored is Stored.NEW
+        waiting = front.submit(1)
+        await until(lambda: front.shared.owner_pid is None)  # it was hung up on
+        await worker.start()
+        assert (await waiting).stored is Stored.NEW
+        await until(lambda: ("arrived", ("mark",), "billing") in worker.heard)
+
+    play(story, count=3)
+
+
+def test_an_owner_that_stays_without_handlers_is_named(play, path, monkeypatch):
+    monkeypatch.setattr(server, "LONE_SECONDS", 0.0)
+
+    async def story(script, front):
+        script.rank, front.rank = Rank.SCRIPT, Rank.FRONT
+        await script.start()
+        await front.start()
+        front.submit(1)
+        await until(lambda: front.of(OwnerMissing))
+        assert "runs no handlers: run `hardpoint work" in front.of(OwnerMissing)[0].reason
+
+    play(story)
+    assert ids(path) == []

@@ -96,7 +96,7 @@ def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
 
 def test_what_waits_for_a_store_that_is_full_when_it_is_taken_over_hears_so(store):
     async def scene():
-        outbox = Outbox(patience=20, rows=10, body_bytes=1000)
+        outbox = Outbox(lambda: None, patience=20, rows=10, body_bytes=1000)
         answer = asyncio.get_running_loop().create_future()
         outbox.add(new_event(1), answer.set_result)
         store.refusing = "5000 events wait"

@@ -9,8 +9,9 @@ from contextlib import closing
 import pytest
 
 from hardpoint.core.errors import StoreMisuseError, StoreUnavailableError
+from hardpoint.store.driver import Stored
 from hardpoint.store.events import TurnHeldLong
-from hardpoint.store.guests import frames, turns
+from hardpoint.store.guests import Rank, asks, frames, turns
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.sqlite import lending
 from hardpoint.store.sqlite.connections import connect
@@ -106,7 +107,7 @@ def test_inside_a_turn_nothing_is_asked_that_would_wait_for_its_end(play, path):
     play(story)
 
 
-def test_a_guest_that_goes_loses_its_turn_and_its_place_in_the_line(play, path):
+def test_a_guest_that_is_cut_off_asks_again_and_one_that_goes_loses_its_turn(play, path):
     async def story(first, third):
         for member in (first, third):
             await member.start()
@@ -117,11 +118,59 @@ def test_a_guest_that_goes_loses_its_turn_and_its_place_in_the_line(play, path):
             hang_up_on_all(first)
             await until(lambda: first.store.turns._wanted - before)
         await waiting  # it has asked again, on its next line
-        hang_up_on_all(first)
+        await third.stop()
         async with asyncio.timeout(lending.TURN_SECONDS), first.shared.turn():
             pass
 
     play(story)
+
+
+async def turn_of_one_that_dies(path, holder, *others):
+    """A turn that the holder has of an owner who is no more; the others were guests as well."""
+    file = await made(path)
+    async with owner_by_hand(path) as owner:
+        for member in (holder, *others):
+            starting = asyncio.create_task(member.start())
+            peer = await owner.guest(file=file)
+            await starting
+            if member is holder:
+                entering = elsewhere(enter(holder.shared.turn()))
+                asked = await peer.hear()
+                await peer.say(FrameKind.ANSWER, asked.number, frames.Told(None))
+        return await entering
+
+
+def test_a_turn_outlives_the_owner_it_was_had_from(play, path):
+    async def story(holder, other):
+        holder.rank = Rank.FRONT  # so that it is the other who follows
+        held = await turn_of_one_that_dies(path, holder, other)
+        await until(lambda: other.store.turns._held)
+        stored = other.submit(1)
+        await until(lambda: other.store.gate._waiting)
+        waiting = elsewhere(enter(other.shared.turn()))
+        await until(lambda: other.store.turns._wanted)
+        assert (stored.done(), waiting.done()) == (False, False)
+        await held.__aexit__(None, None, None)
+        assert (await stored).stored is Stored.NEW
+        await (await waiting).__aexit__(None, None, None)
+
+    play(story)
+
+
+@pytest.mark.parametrize("seconds", [20.0, 0.0])
+def test_a_new_owner_waits_for_a_turn_of_its_own_unless_its_time_is_up(
+    play, path, monkeypatch, seconds
+):
+    monkeypatch.setattr(asks, "TURN_SECONDS", seconds)
+
+    async def story(member):
+        held = await turn_of_one_that_dies(path, member)
+        await until(lambda: member.shared.owner)
+        assert bool(member.store.turns._held) is bool(seconds)
+        await held.__aexit__(None, None, None)
+        await member.accept(1)
+
+    play(story, count=1)
 
 
 async def enter(turn):

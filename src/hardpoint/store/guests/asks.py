@@ -5,6 +5,7 @@ one too (`posts`). The rest is here: who asks waits, for ten seconds at most.
 """
 
 import asyncio
+import time
 from asyncio import _get_running_loop
 from collections.abc import Callable
 from concurrent.futures import CancelledError as LoopEndedError
@@ -20,6 +21,7 @@ from hardpoint.store.guests.frames import (
     FrameKind,
     GuestRequest,
     Told,
+    TurnAsked,
     TurnEnded,
     pack,
     result_in,
@@ -30,6 +32,7 @@ from hardpoint.store.guests.orders import GuestStore, carry_out
 from hardpoint.store.guests.posts import Posts
 from hardpoint.store.journal import AnyCallStep, CallStep
 from hardpoint.store.sqlite.gate import refuse_inside_block
+from hardpoint.store.sqlite.lending import TURN_SECONDS
 
 ASK_SECONDS: Final = 10.0
 END_SECONDS: Final = 2.0
@@ -85,6 +88,8 @@ class Asks:
         self._open: dict[int, asyncio.Future[Told | None]] = {}
         self._last = 0
         self._handing: asyncio.Task[None] | None = None
+        self._held: dict[int, float] = {}
+        """The turns that this process has, and when their time is up."""
 
     # For any thread
 
@@ -146,11 +151,32 @@ class Asks:
         elif here.line is not None:
             self.posts.send(here.line)
 
+    async def keep_turns(self) -> None:
+        """This process owns the store now: its writer waits for the turn that one has here."""
+        for number in self._turns():
+            with suppress(StoreUnavailableError):
+                await self._store.turns.lend(None, number)
+
+    def renew_turns(self) -> None:
+        """Another owns it now, and is to know of it likewise."""
+        for number in self._turns():
+            self._say(TurnAsked(number))
+
+    def _turns(self) -> list[int]:
+        now = time.monotonic()
+        return [number for number, until in self._held.items() if now < until]
+
     def _end_turn(self, number: int) -> None:
+        self._held.pop(number, None)
         self._store.turns.give_back(None, number)
-        if self._here.line is not None:
+        self._say(TurnEnded(number))
+
+    def _say(self, asked: GuestRequest) -> None:
+        """Tell the owner, if there is another; nobody waits for the answer."""
+        line = self._here.line
+        if line is not None:
             self._last += 1
-            self._here.line.send(pack(FrameKind.ASK, self._last, TurnEnded(number)))
+            line.send(pack(FrameKind.ASK, self._last, asked))
 
     def answered(self, frame: Frame) -> None:
         """An ANSWER has come.
@@ -175,13 +201,16 @@ class Asks:
     async def _ask(self, asked: GuestRequest) -> Any:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return await self._ask_whoever(asked)
+                result = await self._ask_whoever(asked)
         except TimeoutError:
             raise StoreUnavailableError(self._here.problem or _SILENT) from None
         except asyncio.CancelledError:
             if not self._here.stopping:  # whoever asked has gone
                 raise
             raise StoreUnavailableError(CLOSED) from None
+        if isinstance(asked, TurnAsked):
+            self._held[asked.number] = time.monotonic() + TURN_SECONDS
+        return result
 
     async def _ask_whoever(self, asked: GuestRequest) -> Any:
         here, patient = self._here, isinstance(asked, CallStep)

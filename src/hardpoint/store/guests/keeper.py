@@ -93,7 +93,10 @@ class StoreKeeper:
         self._patience = patience
         limits = store.limits
         self._outbox = Outbox(
-            patience=patience, rows=limits.pending_rows, body_bytes=limits.pending_bytes
+            lambda: self._post(self._flush),
+            patience=patience,
+            rows=limits.pending_rows,
+            body_bytes=limits.pending_bytes,
         )
         self._known: tuple[int, int] | None = None
         self._since = time.monotonic()
@@ -101,7 +104,6 @@ class StoreKeeper:
         self._server: GuestServer | None = None
         self._visit: FrameLine | None = None
         self.line: FrameLine | None = None
-        self._nudged = False
         self._expiry: asyncio.TimerHandle | None = None
         self._stop_at: float | None = None
         self._clean = True
@@ -139,9 +141,6 @@ class StoreKeeper:
         elif event.lease or self.problem is not None:
             raise StoreUnavailableError(self.problem or "the store has just passed to another")
         self._outbox.add(event, done)
-        if not self._nudged:
-            self._nudged = True
-            self._post(self._flush)
 
     def enlist(self) -> None:
         """The crew is another than before: it takes up its work here, or its rank is told."""
@@ -316,7 +315,8 @@ class StoreKeeper:
         welcome = welcome_in(frame.payload)
         self._known, self.line = welcome.file, self._visit
         self.owner_pid, self.problem, self._let_go = welcome.pid, None, ""
-        self._outbox.begin_line()
+        self._outbox.begin_line(self.line)
+        self.asks.renew_turns()
         self.tell(OwnerFound(pid=welcome.pid))
         self._found()
 
@@ -329,6 +329,7 @@ class StoreKeeper:
         else:
             await store.take(lock, home=self._crew.home, known=self._known)
         self._known = store.engine.inode
+        await self.asks.keep_turns()
         await self.asks.posts.hand_in(store)  # before anything that is asked here from now on
         self._server = self._serve()
         self.owner, self.problem, self._let_go = True, None, ""
@@ -425,7 +426,6 @@ class StoreKeeper:
             self.first.set_result(None)
 
     def _flush(self) -> None:
-        self._nudged = False
         if self.owner and self._store.is_whole:
             self._outbox.hand_in(self._store)
             self.asks.flush()
@@ -433,7 +433,7 @@ class StoreKeeper:
             self._changed.set()
         elif self.line is not None:
             self.asks.flush()
-            self._outbox.send(self.line)
+            self._outbox.send()
         if self._expiry is None:
             self._expire()
 

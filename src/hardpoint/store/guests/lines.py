@@ -15,7 +15,9 @@ import socket
 import stat
 import struct
 import tempfile
+import threading
 import time
+from asyncio import _get_running_loop
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -112,7 +114,7 @@ def peer_user(sock: socket.socket, option: int | None = _CREDENTIALS) -> int:
 
 @final
 class FrameLine:
-    """A connected socket in a loop. All of it belongs to the loop's thread.
+    """A connected socket in a loop. Any thread may send; the rest belongs to the loop's thread.
 
     Args:
         loop: that watches it.
@@ -142,6 +144,7 @@ class FrameLine:
         self._grew = grew
         self._reader = FrameReader()
         self._since = time.monotonic()
+        self._mutex = threading.Lock()
         self._out = bytearray()
         self._leaving = False
         loop.add_reader(sock, self._readable)
@@ -158,30 +161,41 @@ class FrameLine:
 
     def send(self, data: bytes) -> None:
         """Send it, now or as the other end takes it; nothing happens on a line that has ended."""
-        if self.open and not self._leaving:
-            waits = bool(self._out)
+        with self._mutex:
+            if not self.open or self._leaving:
+                return
+            behind = bool(self._out)
             self._out += data
-            if not waits:
-                self._push()
-                if self._out and self.open:
-                    self._loop.add_writer(self._sock, self._writable)
+            if behind:
+                return
+            ended = self._push()
+        if ended is not None or self._out:
+            if _get_running_loop() is self._loop:
+                self._go_on(ended)
+            else:
+                with suppress(RuntimeError):  # it was closed, and the line with it
+                    self._loop.call_soon_threadsafe(self._go_on, ended)
 
     def hang_up(self) -> None:
         """Send what is left, for a second at most, then close. Nothing is heard any more."""
-        if self.open and self._out and not self._leaving:
-            self._leaving = True
+        if self._leaving:
+            return
+        with self._mutex:
+            self._leaving = self.open and bool(self._out)
+        if self._leaving:
             self._loop.remove_reader(self._sock)
             self._loop.call_later(_LINGER_SECONDS, self.close)
-        elif not self._leaving:
+        else:
             self.close()
 
     def close(self) -> None:
         """Close it at once; `ended` is not called."""
-        if self.open:
-            self.open = False
-            self._loop.remove_reader(self._sock)
-            self._loop.remove_writer(self._sock)
-            self._sock.close()
+        with self._mutex:
+            if self.open:
+                self.open = False
+                self._loop.remove_reader(self._sock)
+                self._loop.remove_writer(self._sock)
+                self._sock.close()
 
     def forget(self) -> None:
         """In a forked child: close the copy, and leave the loop alone, which is the parent's."""
@@ -213,21 +227,34 @@ class FrameLine:
             self._end(str(error))
 
     def _writable(self) -> None:
-        self._push()
-        if self.open and not self._out:
+        with self._mutex:
+            ended = self._push()
+        if ended is not None:
+            self._end(ended)
+        elif not self._out:
             self._loop.remove_writer(self._sock)
             if self._leaving:
                 self.close()
 
-    def _push(self) -> None:
+    def _go_on(self, ended: str | None) -> None:
+        """Not all was sent at once: the loop sees to it."""
+        if ended is not None:
+            self._end(ended)
+        elif self.open:
+            self._loop.add_writer(self._sock, self._writable)
+
+    def _push(self) -> str | None:
+        """Send what goes now; gives why nothing does any more. The mutex is held."""
         try:
             del self._out[: self._sock.send(self._out)]
         except (BlockingIOError, InterruptedError):
-            return
+            return None
         except OSError as error:
             self._out.clear()
-            self._end(str(error))
+            return str(error)
+        return None
 
     def _end(self, reason: str) -> None:
-        self.close()
-        self._ended(reason)
+        if self.open:
+            self.close()
+            self._ended(reason)

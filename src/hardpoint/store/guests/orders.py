@@ -1,7 +1,9 @@
 """What a store does that was asked, by a guest or by its own process."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.engine import InboxStore
 from hardpoint.store.guests.frames import (
     AskedOfStore,
@@ -23,6 +25,10 @@ class GuestStore(InboxStore, Protocol):
     """
 
     turns: LentTurns
+
+    def accept_aside(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
+        """See `accept`; `done` is called in whatever thread has stored it, and may not raise."""
+        ...
 
     async def call(self, step: AnyCallStep, session: str | None = None) -> Any:
         """Have a step of a call of that session written down; of this process's without one."""

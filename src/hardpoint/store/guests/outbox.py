@@ -12,6 +12,7 @@ from asyncio import AbstractEventLoop, get_running_loop
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, final
 
 import msgspec
@@ -56,9 +57,13 @@ class _Owed:
 
 @final
 class Outbox:
-    """A queue of events; any thread adds, the keeper's does the rest.
+    """A queue of events; any thread adds and sends, the keeper's does the rest.
+
+    What is added in one turn of a loop is sent at its end, from there: a change of threads costs as
+    much as an event.
 
     Args:
+        wake: has the keeper look after what waits: nobody watches it, or there is no line.
         patience: seconds until a caller is told to come again.
         rows, body_bytes: how much may wait.
 
@@ -67,12 +72,21 @@ class Outbox:
             at once.
     """
 
-    def __init__(self, *, patience: float, rows: int, body_bytes: int) -> None:
+    def __init__(
+        self, wake: Callable[[], object], *, patience: float, rows: int, body_bytes: int
+    ) -> None:
         self.silent = False
+        self._wake = wake
         self._patience = patience
         self._rows_max = rows
         self._bytes_max = body_bytes
         self._mutex = threading.Lock()
+        self._sending = threading.Lock()
+        """Held while something is sent, so that it goes in its order."""
+        self._line: FrameLine | None = None
+        self._watched = False
+        self._turning: set[AbstractEventLoop] = set()
+        """The loops that send at the end of this turn of theirs."""
         self._queue: deque[_Owed] = deque()
         self._bytes = 0
         self._sent = 0
@@ -87,9 +101,8 @@ class Outbox:
             StoreUnavailableError: too much waits already, or nobody is heard from.
             UnicodeEncodeError: a text of it is none.
         """
-        owed = _Owed(
-            event, packed_event(event), done, get_running_loop(), time.monotonic() + self._patience
-        )
+        loop = get_running_loop()
+        owed = _Owed(event, packed_event(event), done, loop, time.monotonic() + self._patience)
         with self._mutex:
             if self._closed is not None:
                 raise StoreUnavailableError(self._closed)
@@ -102,33 +115,50 @@ class Outbox:
                 raise StoreUnavailableError(f"{len(self._queue)} events wait to be stored already")
             self._bytes += len(event.body)
             self._queue.append(owed)
+        if loop not in self._turning:
+            self._turning.add(loop)
+            loop.call_soon(self._turned, loop)
 
-    def begin_line(self) -> None:
-        """A line has ended, or begins: nothing was sent on it yet, and who gave up is forgotten."""
-        with self._mutex:
+    def _turned(self, loop: AbstractEventLoop) -> None:
+        self._turning.discard(loop)
+        if self._watched and self._line is not None:
+            self.send()
+        else:
+            self._wake()
+
+    def begin_line(self, line: FrameLine | None = None) -> None:
+        """A line begins, or has ended: nothing was sent on it yet, and who gave up is forgotten."""
+        with self._sending, self._mutex:
             waiting = [one for one in self._queue if one.done is not None]
             self._first += len(self._queue)
             self._queue = deque(waiting)
             self._bytes = sum(len(one.event.body) for one in waiting)
             self._sent = 0
             self.silent = False
+            self._line = line
 
-    def send(self, line: FrameLine) -> None:
+    def send(self) -> None:
         """Send what was not sent yet, some in a frame."""
-        while True:
-            with self._mutex:
-                some: list[msgspec.Raw] = []
-                size, number = 0, self._first + self._sent
-                while self._sent < len(self._queue) and len(some) < EVENTS_MAX:
-                    packed = self._queue[self._sent].packed
-                    size += len(memoryview(packed))
-                    if some and size > EVENT_BYTES:
-                        break
-                    some.append(packed)
-                    self._sent += 1
-            if not some:
-                return
-            line.send(pack(FrameKind.ACCEPT, number, some))
+        with self._sending:
+            line = self._line
+            while line is not None:
+                number, some = self._next()
+                if not some:
+                    return
+                line.send(pack(FrameKind.ACCEPT, number, some))
+
+    def _next(self) -> tuple[int, list[msgspec.Raw]]:
+        """What the next frame carries, and the number of its first."""
+        with self._mutex:
+            some: list[msgspec.Raw] = []
+            size, number = 0, self._first + self._sent
+            for owed in islice(self._queue, self._sent, self._sent + EVENTS_MAX):
+                size += len(memoryview(owed.packed))
+                if some and size > EVENT_BYTES:
+                    break
+                some.append(owed.packed)
+            self._sent += len(some)
+        return number, some
 
     def answered(self, number: int, items: Sequence[AcceptItem]) -> None:
         """The owner's word on the first of what was sent.
@@ -171,6 +201,7 @@ class Outbox:
             late = [one for one in self._queue if one.done is not None and one.until <= now]
             self.silent = self.silent or bool(late)
             left = [one.until for one in self._queue if one.done is not None and one.until > now]
+            self._watched = bool(left)
         error = StoreUnavailableError("the process that owns the store did not answer in time")
         self._tell([(one, error) for one in late])
         return min(left) - now if left else None

@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ import msgspec
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent, Stored
+from hardpoint.store.guests.crew import Rank
 from hardpoint.store.guests.frames import (
     FAULTY,
     VERSIONS,
@@ -52,6 +54,11 @@ HALF_SECONDS: Final = 10.0
 """For a HELLO, and for the rest of a frame that has begun."""
 HELD_BYTES_MAX: Final = 128 << 20
 """Of frames that are not whole, over all lines."""
+LONE_SECONDS: Final = 1.0
+"""So long an owner without handlers waits for one that has some, before it says so."""
+NO_HANDLERS: Final = (
+    "process {} has the store, and runs no handlers: run `hardpoint work MODULE:HUB` beside it"
+)
 SESSIONS_MAX: Final = 1000
 TURNED_AWAY_MAX: Final = 20
 _TICK_SECONDS: Final = 1.0
@@ -77,7 +84,7 @@ class GuestServer:
         store: open.
         boot: the number of its opening.
         file: which file that is.
-        arrived: told what guests have brought.
+        arrived: told what guests have brought; in any thread.
         greeted: told who has come.
         matching: knows who handles what a guest has no handler for: it may not have loaded them.
         known: names all handlers.
@@ -114,17 +121,17 @@ class GuestServer:
         self.greeted = greeted
         self.matching = matching
         self.now = now
-        self._known = known
+        self.known = known
         self._reload = reload
         self._myself = myself
         self._since = now()
+        self.began = loop.time()
         self._turned_away: dict[int, TurnedAway] = {}
-        self._arrived = arrived
+        self.arrived = arrived
         self._user_of = user_of
         self._address = address
         self.successor: int | None = None
         self._sessions: set[_Session] = set()
-        self._news: set[tuple[Sequence[str], str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket = listen(address)
         loop.add_reader(self._socket, self._knocked)
@@ -193,14 +200,14 @@ class GuestServer:
             if not self.store.is_whole:
                 session.leave()
                 return
-            answer = Told(str(error))
+            answer = Told(_text(error))
         session.line.send(pack(FrameKind.ANSWER, number, answer))
         if answer.result:
             self.arrived((), "")
 
     def _answer(self, asking: "_Session", asked: AskedOfServer) -> object:
         if isinstance(asked, WantedAsked):
-            return WantedHandlers(self.matching(asked.source, asked.event_type), self._known())
+            return WantedHandlers(self.matching(asked.source, asked.event_type), self.known())
         others = [one for one in self._sessions if one.hello is not None and one is not asking]
         if isinstance(asked, PresenceAsked):
             guests = tuple(_member(one.hello, one.came) for one in others if one.hello)
@@ -211,17 +218,6 @@ class GuestServer:
             one.line.send(pack(FrameKind.RELOAD, 0, None))
         self._reload()
         return 1 + len(told_so)
-
-    def arrived(self, handlers: Sequence[str], source: str) -> None:
-        """Tell of new work, once for all that was committed together."""
-        if not self._news:
-            self.loop.call_soon(self._tell)
-        self._news.add((handlers, source))
-
-    def _tell(self) -> None:
-        news, self._news = self._news, set()
-        for handlers, source in news:
-            self._arrived(handlers, source)
 
     def _knocked(self) -> None:
         try:
@@ -267,12 +263,14 @@ class GuestServer:
 class _Lot:
     """The events of one ACCEPT, and what became of them so far."""
 
-    __slots__ = ("items", "left", "number")
+    __slots__ = ("items", "left", "news", "number")
 
     def __init__(self, number: int, count: int) -> None:
         self.number = number
         self.left = count
         self.items: list[AcceptItem] = [None] * count
+        self.news: set[tuple[Sequence[str], str]] = set()
+        """Which handlers of which sources it has brought work for."""
 
 
 @final
@@ -284,6 +282,8 @@ class _Session:
         self.since = server.loop.time()
         self.came = server.now()
         self._server = server
+        self._mutex = threading.Lock()
+        """The writer's thread answers: a change of threads costs as much as an event."""
         self._lots: deque[_Lot] = deque()
         self._left = False
         self.line = FrameLine(
@@ -363,15 +363,34 @@ class _Session:
             self._server.carry_out(self, frame.number, asked)
 
     def _accept(self, number: int, events: Sequence[NewEvent]) -> None:
+        if self._brings_for_nobody(events):
+            return
         lot = _Lot(number, len(events))
         self._lots.append(lot)
         for place, event in enumerate(events):
             mine = self._mine(event)
             done = partial(self._stored, lot, place, mine)
             try:
-                self._server.store.accept(mine, done)
+                self._server.store.accept_aside(mine, done)
             except StoreUnavailableError as error:
                 done(error)
+
+    def _brings_for_nobody(self, events: Sequence[NewEvent]) -> bool:
+        """Hang up on one that counts on the owner's handlers where there are none at all.
+
+        What it brings would be acknowledged and handled by nobody. It stays in its outbox: a script
+        has the store for a moment, and whoever is better suited comes. One that stays is named.
+        """
+        server, hello = self._server, self.hello
+        if hello is None or hello.rank != Rank.FRONT or server.known():
+            return False
+        if all(one.handlers or one.malformed is not None for one in events):
+            return False
+        if server.loop.time() - server.began < LONE_SECONDS:
+            self.leave()
+        else:
+            self.refuse(NO_HANDLERS.format(os.getpid()))
+        return True
 
     def _mine(self, event: NewEvent) -> NewEvent:
         """As it is stored: its jobs are for whoever claims them here, since a guest runs none."""
@@ -381,25 +400,43 @@ class _Session:
         return msgspec.structs.replace(event, handlers=names, lease=False) if names else event
 
     def _stored(self, lot: _Lot, place: int, event: NewEvent, result: Accepted | Exception) -> None:
+        """One of a lot has its answer; in any thread."""
         server = self._server
         if isinstance(result, Accepted):
             if result.stored is not Stored.NEW:
                 lot.items[place] = (result.stored, result.id)
             elif event.handlers:
-                server.arrived(event.handlers, event.source)
+                lot.news.add((event.handlers, event.source))
         elif not server.store.is_whole:
-            self.leave()
+            if not self._left:
+                self._left = True
+                with suppress(RuntimeError):  # the loop has ended, and all lines with it
+                    server.loop.call_soon_threadsafe(self.leave)
         elif isinstance(result, StoreUnavailableError):
-            lot.items[place] = str(result)
+            lot.items[place] = _text(result)
         else:
-            lot.items[place] = (FAULTY, str(result))
-        if self._left:
-            return
-        lot.left -= 1
+            lot.items[place] = (FAULTY, _text(result))
+        with self._mutex:
+            lot.left -= 1
+            done = self._answered()
+        for one in done:
+            for handlers, source in one.news:
+                server.arrived(handlers, source)
+
+    def _answered(self) -> list[_Lot]:
+        """Answer those whose turn it is."""
         lots = self._lots
+        done: list[_Lot] = []
         while lots and not lots[0].left:
-            done = lots.popleft()
-            self.line.send(pack(FrameKind.ACCEPTED, done.number, done.items))
+            done.append(lots.popleft())
+            if not self._left:
+                self.line.send(pack(FrameKind.ACCEPTED, done[-1].number, done[-1].items))
+        return done
+
+
+def _text(error: Exception) -> str:
+    """As it can be sent: paths may hold what is no text."""
+    return str(error).encode(errors="backslashreplace").decode()
 
 
 def _member(hello: Hello, since: float) -> StoreMember:

@@ -258,7 +258,11 @@ class SqliteStore(Unshared):
         Raises:
             StoreUnavailableError: too much is waiting already; answer 503.
         """
-        self._running().accept(event, done, self.clock.monotonic())
+        self._running().accept(event, done, self.clock.monotonic(), _get_running_loop())
+
+    def accept_aside(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
+        """The same; `done` is called on the writer's thread, and may not raise."""
+        self._running().accept(event, done, self.clock.monotonic(), None)
 
     async def claim(self, lanes: Mapping[str, int]) -> Claim:
         """Lease what is due in these lanes, so many of each at most; suspects are not among it."""

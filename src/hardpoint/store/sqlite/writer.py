@@ -114,13 +114,15 @@ class Writer:
         """Whether it could not be opened; else it is open, or may be yet."""
         return self._opened.done() and self._opened.exception() is not None
 
-    def accept(self, event: NewEvent, done: WriterDone, at: float) -> None:
-        """Queue an event that came at `at`.
+    def accept(
+        self, event: NewEvent, done: WriterDone, at: float, loop: AbstractEventLoop | None
+    ) -> None:
+        """Queue an event that came at `at`; see `request` for the others.
 
         Raises:
             StoreUnavailableError: too much is waiting already, or the store was closed meanwhile.
         """
-        limits, loop = self._limits, _get_running_loop()
+        limits = self._limits
         with self._mutex:
             self._refuse_when_over()
             if self._rows and (
