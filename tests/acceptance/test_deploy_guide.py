@@ -104,11 +104,13 @@ class Site:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
 
-    def start(self, words: list[str]) -> subprocess.Popen:
+    def start(
+        self, words: list[str], environment: dict[str, str] | None = None
+    ) -> subprocess.Popen:
         process = subprocess.Popen(
             words,
             cwd=self.folder,
-            env=self.environment,
+            env=environment or self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -240,29 +242,56 @@ UNIT = dict(
 )
 
 
+class Unit:
+    """The unit of the page as systemd would run it, with the site's folder in place of its own."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        home = UNIT["WorkingDirectory"]
+        self._settings = {key: value.replace(home, str(site.folder)) for key, value in UNIT.items()}
+        (site.folder / ".venv").symlink_to(sys.prefix)
+        secrets = f"HP_SECRET={SECRET}\nHP_MAIL={API_KEY}\n"
+        Path(self._settings["EnvironmentFile"]).write_text(secrets)
+
+    def start(self) -> subprocess.Popen:
+        """A service has no more of an environment than this; coverage needs its own."""
+        lines = Path(self._settings["EnvironmentFile"]).read_text().splitlines()
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            **{key: value for key, value in os.environ.items() if key.startswith("COVERAGE")},
+            **dict(line.split("=", 1) for line in lines),
+        }
+        words = self._settings["ExecStart"].split()
+        return self._site.start(words, environment)
+
+    def stop(self, process: subprocess.Popen) -> None:
+        process.send_signal(signal.Signals[self._settings.get("KillSignal", "SIGTERM")])
+
+
 def test_the_unit_is_restarted_and_replaced_without_a_gap(site):
     """As far as processes go: what systemd would start, kill, start again, and replace."""
     web = free_port()
     site.start(command(WHOLE[0], web))
     numbers = itertools.count()
     hear = lambda: webhook(f"http://127.0.0.1:{web}/webhooks/shop", next(numbers))  # noqa: E731
-    words = UNIT["ExecStart"].removeprefix(f"{UNIT['WorkingDirectory']}/.venv/bin/").split()
-    assert words[:3] == WORK
+    unit = Unit(site)
+    assert (UNIT["Restart"], UNIT["KillMode"]) == ("always", "mixed")
 
     eventually(hear, 200)
-    unit = site.start(words)
-    eventually(site.owner, unit.pid)
-    unit.kill()  # Restart=always
-    again = site.start(words)
+    first = unit.start()
+    eventually(site.owner, first.pid)
+    first.kill()
+    again = unit.start()
     eventually(site.owner, again.pid)
     answers = []
-    successor = site.start(words)  # of the next release, say: of the same rank, so it waits
+    successor = unit.start()  # of the next release, say: of the same rank, so it waits
     while '"data"' not in (line := successor.stdout.readline()):
         assert line
         answers.append(hear())
     assert json.loads(line)["data"]["owner"] == again.pid
     began = time.monotonic()
-    again.send_signal(signal.SIGTERM)
+    unit.stop(again)
     while again.poll() is None:
         answers.append(hear())
     assert time.monotonic() - began < float(UNIT["TimeoutStopSec"])

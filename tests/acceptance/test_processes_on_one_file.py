@@ -202,3 +202,27 @@ def test_a_process_for_handlers_without_a_port_takes_orders(folder):
     assert "1 process(es)" in folder.told("-m", "hardpoint", "reload")
     said = folder.told("-m", "hardpoint", "doctor")
     assert f"process {owner.pid} (work or serve)" in said
+
+
+def test_a_process_whose_file_was_moved_away_says_so_goes_on_with_it_and_ends_when_told(folder):
+    owner = folder.work()
+    files = [folder.path / f"shop.db{suffix}" for suffix in ("", "-wal", "-shm")]
+
+    def move(there, here):
+        for one in files:
+            with contextlib.suppress(FileNotFoundError):
+                one.with_name(there + one.name).rename(one.with_name(here + one.name))
+
+    move("", "aside-")
+    while "owner_missing" not in (line := owner.stdout.readline()):
+        assert line
+    assert not files[0].exists()
+    move("aside-", "")
+    while "ownership_taken" not in (line := owner.stdout.readline()):
+        assert line
+    move("", "aside-")
+    while "owner_missing" not in (line := owner.stdout.readline()):
+        assert line
+    owner.send_signal(signal.SIGTERM)
+    assert owner.wait(30) == 0  # 3 s on a machine that does nothing else
+    assert not files[0].exists()
