@@ -45,3 +45,8 @@ class StatementLimits(msgspec.Struct, frozen=True, kw_only=True):
     quiet: float = 0.25
     tick: float = 1.0
     repeats: int = 16
+
+    @property
+    def call_answer(self) -> float:
+        """Seconds that who has something of a call written down waits for an answer."""
+        return min(self.answer, self.call)

@@ -374,7 +374,7 @@ class SqliteStore(Unshared):
 
     async def call(self, step: AnyCallStep, session: str | None = None) -> Any:
         """Have a step of a session's call written down, or of our own; see `CallBook`."""
-        return await self._submit(self._written(step, session), self._call_seconds)
+        return await self._submit(self._written(step, session), self.limits.call_answer)
 
     async def call_blocking(self, step: AnyCallStep) -> Any:
         """The same for a thread without an event loop, which waits; it never suspends."""
@@ -390,9 +390,9 @@ class SqliteStore(Unshared):
 
         submission = Submission(self._written(step, None))
         self._running().request(submission, done, None)
-        if not answered.wait(self._call_seconds):
+        if not answered.wait(self.limits.call_answer):
             submission.given_up = True
-            raise self._silent(self._call_seconds)
+            raise self._silent(self.limits.call_answer)
         return _given(results[0])
 
     def post_call(self, step: AnyCallStep) -> None:
@@ -404,10 +404,6 @@ class SqliteStore(Unshared):
         with suppress(StoreUnavailableError):  # the next opening sees it
             self.post(self.engine.calls.bury, self.engine.moment())
 
-    @property
-    def _call_seconds(self) -> float:
-        return min(self.limits.answer, self.limits.call)
-
     def _written(self, step: AnyCallStep, session: str | None) -> Callable[[], Any]:
         name = session or self.session.name
         return partial(self.engine.calls.do, step, name, self.engine.moment())
@@ -418,14 +414,12 @@ class SqliteStore(Unshared):
         Raises:
             StoreUnavailableError: the store is closed or broken.
         """
-        request = partial(function, *arguments, **options)
-        self._running().request(request, lambda _: None, None)
+        self._running().request(partial(function, *arguments, **options), lambda _: None, None)
 
     def _release(self, late: Claim | Lease) -> None:
         """Give back what has been leased to somebody who waits for it no more."""
-        leases = late.leases if isinstance(late, Claim) else [late]
         with suppress(StoreUnavailableError):  # it is closed, with every lease
-            self.post(self.engine.jobs.release, leases)
+            self.post(self.engine.jobs.release, late.leases if isinstance(late, Claim) else [late])
 
     def _silent(self, seconds: float) -> StoreUnavailableError:
         return StoreUnavailableError(
