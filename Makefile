@@ -43,6 +43,7 @@ $(PEER): tests/acceptance/oidc/package-lock.json
 
 test: $(VENV)/dev.stamp $(PEER) ## run every test, with line and branch coverage
 	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run --source=hardpoint -m hardpoint --version >/dev/null
 	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
