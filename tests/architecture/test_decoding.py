@@ -21,8 +21,10 @@ def decodes(block: list[ast.stmt]) -> bool:
 def test_whoever_catches_what_a_decoder_raises_catches_nesting_too() -> None:
     short: set[str] = set()
     for path in SOURCE.rglob("*.py"):
-        name = str(path.relative_to(SOURCE))
-        for one in ast.walk(ast.parse(path.read_text())):
+        name, source = str(path.relative_to(SOURCE)), path.read_text()
+        if "json" not in source:
+            continue
+        for one in ast.walk(ast.parse(source)):
             if isinstance(one, ast.Try) and decodes(one.body) and name not in OWN:
                 caught = " ".join(ast.unparse(each.type) for each in one.handlers if each.type)
                 if not any(word in caught for word in ("UNREADABLE", "RecursionError")):

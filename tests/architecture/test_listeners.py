@@ -31,7 +31,9 @@ def test_nothing_takes_an_empty_listeners_for_none() -> None:
     found = [
         f"{path.relative_to(SOURCE)}:{node.lineno}"
         for path in SOURCE.rglob("*.py")
-        for node in asked_for_truth(ast.parse(path.read_text()))
+        for source in [path.read_text()]
+        if "listeners" in source.lower()
+        for node in asked_for_truth(ast.parse(source))
         if names_listeners(node)
     ]
     assert found == []

@@ -13,6 +13,7 @@ from hardpoint.core.errors import (
     TokenRefreshError,
     UnavailableError,
 )
+from hardpoint.oauth import refresh
 from hardpoint.oauth.states import ClientAccepted, ClientRefused, TokenRefreshed, TokenSpooled
 from hardpoint.oauth.transitions import Next, Timing
 from hardpoint.store.vault import SlotKey, VaultFile
@@ -461,7 +462,8 @@ def test_a_clock_that_jumps_while_the_answer_is_on_its_way_sends_nothing_twice(w
     assert there.transport.sent == 1
 
 
-def test_a_lease_from_a_clock_that_was_set_back_does_not_last_for_ever(world, bends):
+def test_a_lease_from_a_clock_that_was_set_back_does_not_last_for_ever(world, bends, monkeypatch):
+    monkeypatch.setattr(refresh, "_POLL_SECONDS", 1.0)  # of the clock that is moved by hand
     there = world(rotation="static")
     there.connect()
     there.near()

@@ -1,6 +1,7 @@
 """What others do between two statements of ours, and what a connection does at its end."""
 
 import asyncio
+import queue
 
 import asyncpg
 import pytest
@@ -117,6 +118,23 @@ def test_what_is_taken_for_lost_while_others_are_given_back_has_its_own_time(pg)
     pg.play(story)
 
 
+def test_what_was_leased_for_somebody_who_has_gone_is_held_no_more(pg):
+    async def story(desk):
+        lease = await desk.leased()
+        name = (lease.event.id, lease.handler)
+
+        async def give_back(session):
+            assert name in session._held
+            await session.give_back([lease])
+            return name in session._held
+
+        assert not await on_the_thread(desk.store, give_back)
+        (again,) = await desk.claim()
+        assert again.event.id == lease.event.id
+
+    pg.play(story)
+
+
 def test_what_the_server_undoes_again_and_again_is_given_up(pg):
     async def undone(connection):
         raise asyncpg.DeadlockDetectedError("deadlock detected")
@@ -147,6 +165,23 @@ def test_a_server_that_does_not_say_goodbye_is_left_all_the_same(pg, wire):
         assert connection.is_closed()
 
     asyncio.run(scene())
+
+
+def test_what_is_too_large_to_go_together_goes_one_by_one():
+    groups, answers = [], queue.SimpleQueue()
+
+    async def carried_out(items):
+        groups.append(items)
+        return items
+
+    thread = DatabaseThread()
+    batches = Batches(thread, carried_out, rows=10, size=10)
+    for item, size in (("a", 8), ("b", 8), ("c", 1)):
+        batches.put(item, answers.put, at=0.0, size=size)
+    thread.start()
+    assert [answers.get(timeout=20) for _ in range(3)] == ["a", "b", "c"]
+    assert groups == [["a"], ["b", "c"]]
+    thread.stop()
 
 
 def test_what_is_to_be_stored_after_the_end_is_refused():
