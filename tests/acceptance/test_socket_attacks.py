@@ -21,7 +21,7 @@ from hardpoint.service.listener import ListeningSocket, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.server import new_event_loop
 from hardpoint.service.sockets import bind
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, UNAVAILABLE, Answer
+from hardpoint.webhooks.answers import METHOD_NOT_ALLOWED, STORED, UNAUTHORIZED, UNAVAILABLE, Answer
 
 CAP = 200_000
 PATIENCE = 20
@@ -42,6 +42,9 @@ class Receiver:
     @property
     def body_bytes_max(self) -> int:
         return CAP
+
+    def greeting(self, source, headers, arrival) -> Answer:
+        return METHOD_NOT_ALLOWED
 
     def submit(self, source, headers, body, done, arrival=None) -> None:
         self.taken.append((source, body))

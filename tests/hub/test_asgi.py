@@ -8,7 +8,7 @@ from starlette.routing import Mount
 
 from hardpoint.hub.asgi import HEADER_BYTES_MAX, HEADERS_MAX, InboxApp, declared_length, source_of
 from hardpoint.hub.bodies import BodyBudget
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
+from hardpoint.webhooks.answers import METHOD_NOT_ALLOWED, STORED, UNAUTHORIZED, Answer
 
 CAP = 100
 
@@ -25,6 +25,9 @@ class Receiver:
     @property
     def body_bytes_max(self) -> int:
         return CAP
+
+    def greeting(self, source, headers, arrival) -> Answer:
+        return METHOD_NOT_ALLOWED
 
     def submit(self, source, headers, body, done, arrival=None) -> None:
         self.taken.append((source, body))

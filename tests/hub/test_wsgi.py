@@ -316,3 +316,18 @@ def test_a_forked_child_begins_anew(inbox, worker):
     assert os.waitpid(child, 0)[1] == 0
     assert deliver(inbox, "evt_3") == 200
     eventually(lambda: sorted(worker) == ["evt_1", "evt_2", "evt_3"])
+
+
+def test_a_handshake_is_answered_as_its_source_says(file, worker):
+    with file.open("a") as settings:
+        settings.write(
+            '[webhooks.files]\nprovider = "hmac"\nheader = "X-Sig"\nsecrets = ["env:HOOK"]\n'
+            'handshake = { query = "challenge" }\n'
+        )
+    inbox = Hub.load(file).wsgi()
+    asked = environ_of(b"", "/webhooks/files", "GET", QUERY_STRING="challenge=abc")
+    answer = inbox.answer(asked)
+    assert (answer.status, answer.body) == (200, b"abc")
+    assert inbox.answer(environ_of(b"", "/webhooks/files", "GET")).status == 405
+    assert inbox.answer(environ_of(b"", "/webhooks/files", QUERY_STRING="challenge=a")).body == b"a"
+    inbox.close()

@@ -18,7 +18,7 @@ from hardpoint.service.listener import ListeningSocket, application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.server import new_event_loop
 from hardpoint.service.sockets import bind
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED, Answer
+from hardpoint.webhooks.answers import METHOD_NOT_ALLOWED, STORED, UNAUTHORIZED, Answer
 from hardpoint.webhooks.verification import scheme
 
 PATIENCE = 20
@@ -38,6 +38,9 @@ class Receiver:
     @property
     def body_bytes_max(self) -> int:
         return self.cap
+
+    def greeting(self, source, headers, arrival) -> Answer:
+        return METHOD_NOT_ALLOWED
 
     def submit(self, source, headers, body, done, arrival=None) -> None:
         if source == "broken":

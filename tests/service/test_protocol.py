@@ -15,7 +15,7 @@ from hardpoint.service.guard import IngressGuard, IngressLimits
 from hardpoint.service.listener import application
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.testing import ManualClock
-from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
+from hardpoint.webhooks.answers import METHOD_NOT_ALLOWED, STORED, UNAUTHORIZED
 
 CAP = 1000
 
@@ -30,6 +30,9 @@ class Receiver:
     @property
     def body_bytes_max(self) -> int:
         return CAP
+
+    def greeting(self, source, headers, arrival):
+        return METHOD_NOT_ALLOWED
 
     def submit(self, source, headers, body, done, arrival=None) -> None:
         if self.broken:

@@ -96,3 +96,61 @@ def test_a_pointer_finds_what_it_was_made_of(document):
     in_range = isinstance(found, str) or -(2**63) <= found < 2**64
     if in_range and not any("\ud800" <= sign <= "\udfff" for sign in str(document)):
         assert text == str(found)
+
+
+def read_all(items, body, id_from="/id", **settings):
+    facts = EventFacts(id_from, "/kind", items=items, body_signed=True, **settings)
+    return facts.all_of(WebhookRequest(headers=[], body=body))
+
+
+@pytest.mark.parametrize(
+    ("items", "body"),
+    [
+        ("", b'[{"id":1,"kind":"a"}, {"id":"2"}]'),
+        ("/events", b'{"events":[{"id":1,"kind":"a"}, {"id":"2"}]}'),
+        ("/0/all", b'[{"all":[{"id":1,"kind":"a"}, {"id":"2"}]}]'),
+    ],
+)
+def test_each_event_of_a_list_has_its_own_id_type_and_body(items, body):
+    one, other = read_all(items, body)
+    assert (one.id, one.type, one.body) == ("1", "a", b'{"id":1,"kind":"a"}')
+    assert (other.id, other.type, other.body) == ("2", "", b'{"id":"2"}')
+
+
+def test_an_odd_event_of_a_list_harms_no_other():
+    odd, good = read_all("", b'[{"id":"a\\u0000b"}, {"id":"2"}]')
+    assert (odd.malformed is None, odd.body) == (False, b'{"id":"a\\u0000b"}')
+    assert (good.id, good.malformed) == ("2", None)
+
+
+def test_a_list_may_be_empty():
+    assert read_all("/events", b'{"events":[]}') == ()
+
+
+@pytest.mark.parametrize(
+    ("items", "body"),
+    [
+        ("/events", b"{}"),
+        ("/events", b'{"events":7}'),
+        ("/events", b"[]"),
+        ("", b"{}"),
+        ("", b"\xff"),
+        ("/7", b"[]"),
+    ],
+)
+def test_where_no_list_stands_there_is_nothing_to_read(items, body):
+    with pytest.raises(Unreadable):
+        read_all(items, body)
+
+
+@pytest.mark.parametrize("items", ["events", 7, "header:X-A"])
+def test_a_place_of_a_list_is_a_pointer(items):
+    with pytest.raises(ConfigurationError) as refused:
+        read_all(items, b"[]")
+    assert refused.value.key == "items"
+
+
+def test_a_header_has_one_id_and_a_list_has_many():
+    with pytest.raises(ConfigurationError) as refused:
+        read_all("", b"[]", id_from="header:X-Id")
+    assert refused.value.key == "id_from"

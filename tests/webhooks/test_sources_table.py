@@ -1,5 +1,6 @@
 """The table of ready lines: each is loaded, and verifies what independent signers sign."""
 
+import hmac
 import json
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import prepare
 from hardpoint.webhooks import WebhookRequest
+from hardpoint.webhooks.samples import described_sample
 from hardpoint.webhooks.schemes import OneEventScheme
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +86,8 @@ def test_each_entry_is_a_source_that_verifies_its_own_signature_alone(source, na
     scheme = source(name)
     clockwork = scheme.clockwork(NOW) if isinstance(scheme, OneEventScheme) else {}
     body = json.dumps({"id": "e1", **{steps[0]: value for steps, value in clockwork.items()}})
+    if isinstance(scheme, OneEventScheme) and scheme.facts.items is not None:
+        body = described_sample(scheme, "paid", now=NOW, ids=lambda: "e1").body.decode()
     headers = scheme.sign(body.encode(), now=NOW, event_id="e1", event_type="paid")
     verified(scheme, headers, body)
     with pytest.raises(WebhookError):
@@ -95,7 +99,8 @@ def test_a_vector_of_the_vendor_is_verified(source, name):
     vector = TABLE[name]["vector"]
     scheme = source(name)
     headers = list(vector["headers"].items())
-    verified(scheme, headers, vector["body"], vector["now"])
+    request = WebhookRequest(headers=headers, body=vector["body"].encode())
+    scheme.verify(request, now=vector["now"])
     with pytest.raises(WebhookError):
         verified(scheme, headers, vector["body"] + " ", vector["now"])
 
@@ -214,3 +219,36 @@ def test_what_nobody_signed_is_forwarded_only_when_told_to(tmp_path, monkeypatch
     path.write_text(lines + "unsigned = true\n")
     sources, targets = prepare(Settings.load(path))
     assert (sources["shop"].unsigned, list(targets)) == ("anyone", ["shop"])
+
+
+def test_hubspot_sends_a_list_and_each_event_is_one(source):
+    scheme = source("hubspot")
+    events = [{"eventId": 7, "subscriptionType": "deal.creation"}, {"eventId": 8}]
+    body = json.dumps(events)
+    headers = scheme.sign(body.encode(), now=NOW, event_id="", event_type="")
+    request = WebhookRequest(headers=headers, body=body.encode(), url=TABLE["hubspot"]["url"])
+    found = scheme.verify(request, now=NOW).events
+    assert [(one.id, one.type) for one in found] == [("7", "deal.creation"), ("8", "")]
+
+
+def test_zoom_asks_for_a_proof(source):
+    scheme = source("zoom")
+    asked = {
+        "event": "endpoint.url_validation",
+        "payload": {"plainToken": "qgg8vlvZRS6UYooatFL8Aw"},
+    }
+    body = json.dumps(asked).encode()
+    headers = scheme.sign(body, now=NOW, event_id="", event_type="")
+    reply = scheme.verify(WebhookRequest(headers=headers, body=body), now=NOW).reply
+    proof = hmac.new(secret_of("zoom").encode(), b"qgg8vlvZRS6UYooatFL8Aw", "sha256").hexdigest()
+    assert json.loads(reply.body)["encryptedToken"] == proof
+
+
+def test_asana_has_its_secret_sent_back_and_an_empty_list_is_a_sign_of_life(source):
+    scheme = source("asana")
+    request = WebhookRequest(headers=[("X-Hook-Secret", "b537")], body=b"{}")
+    assert scheme.verify(request, now=NOW).reply.headers == ((b"x-hook-secret", b"b537"),)
+    body = b'{"events": []}'
+    headers = scheme.sign(body, now=NOW, event_id="", event_type="")
+    alive = scheme.verify(WebhookRequest(headers=headers, body=body), now=NOW)
+    assert (alive.events, alive.reply.status, alive.malformed) == ((), 200, None)

@@ -50,6 +50,8 @@ _HEALTH_METHODS = Answer(
     body=METHOD_NOT_ALLOWED.body,
 )
 _BODILESS = (204, 304)
+_TAKEN = frozenset({"GET", "HEAD", "POST"})
+"""What may be a webhook, or the handshake of one; the source says."""
 _LENGTH_DIGITS_MAX = 18
 
 
@@ -154,6 +156,8 @@ class InboxApp:
         if not (self._started and self._home()) and not await self._begin():
             return UNAVAILABLE
         headers = scope["headers"]
+        if scope["method"] != "POST":
+            return self._receiver.greeting(source, headers, arrival_of(scope))
         cap = self._receiver.body_bytes_max
         coming = ComingBody()
         try:
@@ -296,7 +300,8 @@ async def _nothing() -> None:
 def arrival_of(scope: Scope) -> Arrival:
     """How a request came: its query, and the client as the server says."""
     client = scope.get("client")
-    return Arrival(query=scope.get("query_string", b""), peer=client[0] if client else "")
+    query: bytes = scope.get("query_string", b"")
+    return Arrival(method=scope["method"], query=query, peer=client[0] if client else "")
 
 
 def destination(scope: Scope) -> str | Answer:
@@ -312,7 +317,7 @@ def destination(scope: Scope) -> str | Answer:
     source = source_of(path, mounted=mounted)
     if source is None:
         return NOT_FOUND
-    return source if method == "POST" else METHOD_NOT_ALLOWED
+    return source if method in _TAKEN else METHOD_NOT_ALLOWED
 
 
 def _within_mount(scope: Scope) -> tuple[str, bool]:

@@ -74,6 +74,7 @@ def _source(settings: SourceSettings, public_url: str | None) -> Source:
         body_bytes_max=cap,
         keys=keys,
         unsigned=getattr(prepared, "taken_from", None),
+        handshake=getattr(prepared, "handshake", None),
     )
 
 

@@ -98,6 +98,8 @@ class WsgiInbox:
         home = self._home()
         if home is None:
             return UNAVAILABLE
+        if scope["method"] != "POST":
+            return self._receiver.greeting(source, headers, arrival_of(scope))
         cap = self._receiver.body_bytes_max
         coming = ComingBody()
         try:

@@ -70,6 +70,15 @@ class Receiver(Protocol):
         """
         ...
 
+    def greeting(
+        self, source: str, headers: Sequence[tuple[bytes, bytes]], arrival: Arrival
+    ) -> Answer:
+        """The answer to a GET or HEAD, by which some vendors ask whether anybody is there.
+
+        It looks at nothing but the settings, so that any thread may call it.
+        """
+        ...
+
     def refused(self, source: str, reason: str) -> None:
         """Count a request that a front end refused itself (`too_large`, `timeout`, ...)."""
         ...

@@ -21,6 +21,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.event_facts import DEFAULT_TYPE, HEADER_NAME, EventFacts
 from hardpoint.webhooks.grammar import base64
+from hardpoint.webhooks.handshakes import Handshake
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, OneEventScheme
 from hardpoint.webhooks.signatures import Unfit, prepare, signature_in
 from hardpoint.webhooks.verification import Coverage, Replay, WebhookRequest
@@ -40,6 +41,8 @@ class CredentialScheme(OneEventScheme):
         secrets: those that are live, newest first.
         id_from: where an event's id stands, a pointer or `header:NAME`; asserted in any case.
         type_from: where its type stands.
+        items: a pointer to the list of events, where a request tells of several.
+        handshake: what the vendor asks at first; see `Handshake`.
 
     Raises:
         ConfigurationError: a secret that is blank, or a setting out of range.
@@ -49,11 +52,20 @@ class CredentialScheme(OneEventScheme):
     replay = Replay.NONE
 
     def __init__(
-        self, secrets: Sequence[Secret], *, id_from: str | None, type_from: str, header: str | None
+        self,
+        secrets: Sequence[Secret],
+        *,
+        id_from: str | None,
+        type_from: str,
+        items: str | None,
+        handshake: object,
+        header: str | None,
     ) -> None:
         self._secrets = prepare(secrets, self._checked)
         self._digests = [_digest(self.shown(text)) for _, text in self._secrets]
-        self.facts = EventFacts(id_from, type_from, body_signed=False)
+        self.facts = EventFacts(id_from, type_from, items=items, body_signed=False)
+        if handshake is not None:
+            self.handshake = Handshake(handshake, signs=False)
         self.signature_headers = frozenset({header.lower().encode()} if header else ())
         self.stored_headers = (CONTENT_HEADERS | self.facts.headers) - self.signature_headers
         self.refusal_us = DIGEST_US
@@ -97,6 +109,8 @@ class BasicWebhooks(CredentialScheme):
         username: the name beside them.
         id_from: see `CredentialScheme`.
         type_from: likewise.
+        items: likewise.
+        handshake: likewise.
 
     Raises:
         ConfigurationError: likewise; or a name that cannot be one.
@@ -111,11 +125,20 @@ class BasicWebhooks(CredentialScheme):
         username: str,
         id_from: str | None = None,
         type_from: str = DEFAULT_TYPE,
+        items: str | None = None,
+        handshake: object = None,
     ) -> None:
         if not isinstance(username, str) or not username or ":" in username:  # pyright: ignore[reportUnnecessaryIsInstance] - of a file
             raise ConfigurationError("username", "is no name, or holds a colon")
         self._username = username
-        super().__init__(secrets, id_from=id_from, type_from=type_from, header="authorization")
+        super().__init__(
+            secrets,
+            id_from=id_from,
+            type_from=type_from,
+            items=items,
+            handshake=handshake,
+            header="authorization",
+        )
 
     def presented(self, request: WebhookRequest) -> bytes:
         """What stands after `Basic`."""
@@ -155,6 +178,8 @@ class ApiKeyWebhooks(CredentialScheme):
         prefix: what stands before it in the header, `Bearer `.
         id_from: see `CredentialScheme`.
         type_from: likewise.
+        items: likewise.
+        handshake: likewise.
 
     Raises:
         ConfigurationError: likewise; or both places, or none.
@@ -171,6 +196,8 @@ class ApiKeyWebhooks(CredentialScheme):
         prefix: str = "",
         id_from: str | None = None,
         type_from: str = DEFAULT_TYPE,
+        items: str | None = None,
+        handshake: object = None,
     ) -> None:
         if (header is None) == (query is None):
             raise ConfigurationError("header", "or query: the key stands in one of them")
@@ -184,7 +211,14 @@ class ApiKeyWebhooks(CredentialScheme):
         if prefix and query:
             raise ConfigurationError("prefix", "is of a header")
         self._header, self._query, self._prefix = header, query, prefix
-        super().__init__(secrets, id_from=id_from, type_from=type_from, header=header)
+        super().__init__(
+            secrets,
+            id_from=id_from,
+            type_from=type_from,
+            items=items,
+            handshake=handshake,
+            header=header,
+        )
 
     def presented(self, request: WebhookRequest) -> bytes:
         """The key, of header or query."""

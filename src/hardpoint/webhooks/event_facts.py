@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any, final
 
 import msgspec
+from msgspec.structs import replace
 
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import ConfigurationError, MalformedRequestError
-from hardpoint.webhooks.envelopes import Unreadable, check_name
+from hardpoint.webhooks.envelopes import Unreadable, check_name, open_envelope
 from hardpoint.webhooks.verification import Notification, WebhookRequest
 
 DEFAULT_TYPE = "/type"
@@ -61,9 +62,7 @@ class FactFrom:
         if text.startswith(_HEADER) and HEADER_NAME.fullmatch(name):
             self.header = name
         elif _POINTER.fullmatch(text):
-            self.steps = tuple(
-                step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]
-            )
+            self.steps = _steps_of(setting, text)
         else:
             raise ConfigurationError(
                 setting,
@@ -101,6 +100,8 @@ class EventFacts:
         id_from: where its id stands; None where the vendor gives none. Without an id, dedupe rests
             on the bytes of the body.
         type_from: where its type stands; without one it is empty, and handlers of `*` take it.
+        items: a pointer to the list of events, where one request tells of several; id and type
+            then stand in each of them. Empty where the body is that list.
         signed: headers that the signature covers; in lower case.
         body_signed: whether it covers the body.
 
@@ -109,6 +110,7 @@ class EventFacts:
 
     Attributes:
         headers: those that are read; in lower case.
+        items: the steps to the list of events; None where a request is one event.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class EventFacts:
         id_from: str | None,
         type_from: str,
         *,
+        items: str | None = None,
         signed: frozenset[bytes] = frozenset(),
         body_signed: bool,
     ) -> None:
@@ -126,6 +129,35 @@ class EventFacts:
             self.id.headers <= signed if self.id.header else body_signed
         )
         self._asserted = not covered
+        self.items: tuple[str, ...] | None = None
+        if items is not None:
+            self.items = _steps_of("items", items)
+            if self.id is not None and self.id.header:
+                raise ConfigurationError("id_from", "is a header, and has one id for a whole list")
+
+    def all_of(self, request: WebhookRequest) -> tuple[Notification, ...]:
+        """Every event of a request. Those of a list stand alone: an odd one is malformed by itself.
+
+        Raises:
+            MalformedRequestError: see `of`.
+            Unreadable: likewise, of the one event; or there is no list where it should stand.
+        """
+        if self.items is None:
+            return (self.of(request),)
+        found = request.body
+        try:
+            for step in self.items:
+                found = bytes(_step(found, step))
+        except (*UNREADABLE, LookupError):
+            raise Unreadable(f"there is no list of events at /{'/'.join(self.items)}") from None
+        return tuple(self._item(request, bytes(one)) for one in open_envelope(_items, found))
+
+    def _item(self, request: WebhookRequest, body: bytes) -> Notification:
+        one = WebhookRequest.raw(request.method, request.url, request.headers, body)
+        try:
+            return replace(self.of(one), body=body)
+        except Unreadable as problem:
+            return Notification(id="", type="", body=body, malformed=str(problem))
 
     def of(self, request: WebhookRequest) -> Notification:
         """The event. An id that is not covered is marked as asserted: dedupe does not trust it.
@@ -144,6 +176,13 @@ class EventFacts:
         of_id = [(self.id.header, event_id)] if self.id and self.id.header else []
         of_type = [(self.type.header, event_type)] if self.type.header else []
         return [*of_id, *of_type]
+
+
+def _steps_of(setting: str, pointer: object) -> tuple[str, ...]:
+    """The steps of a JSON pointer; none for the empty one, which is the whole document."""
+    if pointer != "" and not (isinstance(pointer, str) and _POINTER.fullmatch(pointer)):
+        raise ConfigurationError(setting, f"is {pointer!r}, no JSON pointer", fix="Write /events")
+    return tuple(one.replace("~1", "/").replace("~0", "~") for one in pointer.split("/")[1:])
 
 
 def _read(fact: FactFrom, request: WebhookRequest) -> str:

@@ -32,6 +32,7 @@ from hardpoint.webhooks.grammar import (
     in_base64url,
     in_hex,
 )
+from hardpoint.webhooks.handshakes import Handshake
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, HmacScheme, OneEventScheme
 from hardpoint.webhooks.signatures import (
     TOLERANCE,
@@ -90,6 +91,9 @@ class HmacWebhooks(HmacScheme, OneEventScheme):
         id_from: where the event's id stands: a pointer, or `header:NAME`. A header that the
             template has not is only asserted. Without an id, dedupe rests on the bytes.
         type_from: where its type stands, likewise.
+        items: a pointer to the list of events, where a request tells of several: id and type then
+            stand in each. Empty where the body is that list.
+        handshake: what the vendor asks at first; see `Handshake`.
 
     Raises:
         ConfigurationError: a setting out of range, or two that do not go together.
@@ -115,6 +119,8 @@ class HmacWebhooks(HmacScheme, OneEventScheme):
         secret_encoding: str = "text",  # noqa: S107 - how one is written
         id_from: str | None = None,
         type_from: str = DEFAULT_TYPE,
+        items: str | None = None,
+        handshake: object = None,
     ) -> None:
         self._algorithm = _one_of("algorithm", algorithm, SIZES)
         self._decode = _one_of("secret_encoding", secret_encoding, SECRET_ENCODINGS)
@@ -133,7 +139,12 @@ class HmacWebhooks(HmacScheme, OneEventScheme):
             time=time,
         )
         self._in_body = time.in_body
-        self.facts = EventFacts(id_from, type_from, signed=self._template.headers, body_signed=True)
+        signed_headers = self._template.headers
+        self.facts = EventFacts(
+            id_from, type_from, items=items, signed=signed_headers, body_signed=True
+        )
+        if handshake is not None:
+            self.handshake = Handshake(handshake, signs=True)
         super().__init__(secrets=secrets, tolerance=TOLERANCE if tolerance is None else tolerance)
         self.replay = Replay.NONE if timestamp is None else Replay.WINDOW
         self.signature_headers = self.grammar.signature_headers
@@ -167,7 +178,7 @@ class HmacWebhooks(HmacScheme, OneEventScheme):
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
         """See `SignatureScheme`; a time within the body is looked at when its signature holds."""
         verified = super().verify(request, now=now)
-        if self._in_body is None:
+        if self._in_body is None or verified.reply is not None:
             return verified
         text = self._in_body.of(request)
         if not text:
@@ -180,6 +191,10 @@ class HmacWebhooks(HmacScheme, OneEventScheme):
             key=verified.key,
             signed_at=signed_at,
         )
+
+    def proof(self, key: int, said: bytes) -> bytes:
+        """See `OneEventScheme`; spelled as the signature is."""
+        return self._spell(self._keys[key][1].digest(b"", said))
 
     def clockwork(self, now: float) -> Mapping[tuple[str, ...], Any]:
         """See `OneEventScheme`."""

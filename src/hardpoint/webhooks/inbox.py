@@ -22,7 +22,14 @@ from hardpoint.store.driver import (
     lane_of,
 )
 from hardpoint.store.keys import key_of, routing_hash
-from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE, Answer
+from hardpoint.webhooks.answers import (
+    METHOD_NOT_ALLOWED,
+    STORED,
+    TOO_LARGE,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    Answer,
+)
 from hardpoint.webhooks.delivery import VerifiedDelivery
 from hardpoint.webhooks.fetched_keys import KeyFetch, KeyNeededError, KeyUnavailableError
 from hardpoint.webhooks.handlers import Handlers
@@ -139,6 +146,14 @@ class Inbox:
         """See `Receiver`."""
         name = source if source in self._sources else UNKNOWN_SOURCE
         self._refusals[name, reason, int(self._clock.now()) // 60] += 1
+
+    def greeting(
+        self, source: str, headers: Sequence[tuple[bytes, bytes]], arrival: Arrival
+    ) -> Answer:
+        """See `Receiver`."""
+        request = WebhookRequest.raw(arrival.method, "", headers, b"", arrival=arrival)
+        reply = self._sources[source].greeting(request)
+        return METHOD_NOT_ALLOWED if reply is None else _answer(reply)
 
     def submit(
         self,

@@ -231,19 +231,28 @@ def described_sample(
         ConfigurationError: a path that leads nowhere.
     """
     identifier, facts = ids(), scheme.facts
-    document: Document = {}
-    values: dict[tuple[str, ...], Any] = {facts.type.steps: event_type, **scheme.clockwork(now)}
+    values: dict[tuple[str, ...], Any] = {facts.type.steps: event_type}
     if facts.id is not None:
         values[facts.id.steps] = identifier
+    document: Any = _filled({}, values)
+    if facts.items is not None:  # a list of this one
+        document = _filled({}, {facts.items: [document]}) if facts.items else [document]
+    if isinstance(document, dict):
+        document = _filled(cast("Document", document), scheme.clockwork(now))
+    for path, value in (overrides or {}).items():
+        _override(document, path, value, text=False)
+    return Sample(type=event_type, id=identifier, body=msgspec.json.encode(document))
+
+
+def _filled(document: Document, values: Mapping[tuple[str, ...], Any]) -> Document:
+    """A document with values at the ends of these steps; those without a step stand elsewhere."""
     for steps, value in values.items():
         place = document
         for step in steps[:-1]:
             place = place.setdefault(step, {})
         if steps:
             place[steps[-1]] = value
-    for path, value in (overrides or {}).items():
-        _override(document, path, value, text=False)
-    return Sample(type=event_type, id=identifier, body=msgspec.json.encode(document))
+    return document
 
 
 def assignment(text: str) -> tuple[str, Any]:

@@ -23,6 +23,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.webhooks.envelopes import Unreadable
 from hardpoint.webhooks.event_facts import EventFacts
 from hardpoint.webhooks.grammar import Grammar
+from hardpoint.webhooks.handshakes import Handshake
 from hardpoint.webhooks.signatures import (
     HMAC_US,
     TOLERANCE,
@@ -39,6 +40,7 @@ from hardpoint.webhooks.verification import (
     Coverage,
     Notification,
     Replay,
+    Reply,
     Verified,
     WebhookRequest,
 )
@@ -84,17 +86,40 @@ class SignatureScheme(ABC):
 
 
 class OneEventScheme(SignatureScheme):
-    """A scheme of no vendor: where id and type of its one event stand is configured.
+    """A scheme of no vendor: where id and type of its events stand is configured.
 
     Attributes:
         facts: reads them.
+        handshake: what its vendor asks at first, where that is configured.
     """
 
     facts: EventFacts
+    handshake: Handshake | None = None
+
+    def verify(self, request: WebhookRequest, *, now: float) -> Verified:
+        """See `SignatureScheme`; handshakes and empty lists are answered, and not stored."""
+        handshake = self.handshake
+        if handshake is not None:
+            reply = handshake.early(request, self.signature_headers)
+            if reply is not None:
+                return Verified(reply=reply)
+        verified = super().verify(request, now=now)
+        reply = None
+        if handshake is not None:
+            reply = handshake.late(request, lambda said: self.proof(verified.key, said))
+        if reply is None and not verified.events and verified.malformed is None:
+            reply = Reply()  # the list of events is empty: a sign of life
+        if reply is None:
+            return verified
+        return Verified(reply=reply, key=verified.key, signed_at=verified.signed_at)
+
+    def proof(self, key: int, said: bytes) -> bytes:
+        """The HMAC of what a handshake says, by one of the keys; only of schemes that have any."""
+        raise NotImplementedError
 
     def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
-        """The one event, as the settings say."""
-        return (self.facts.of(request),)
+        """What the settings make of it: one event, or those of a list."""
+        return self.facts.all_of(request)
 
     def clockwork(self, now: float) -> Mapping[tuple[str, ...], Any]:
         """What a body has to hold for its time, by the steps that lead there."""

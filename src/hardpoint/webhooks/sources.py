@@ -8,7 +8,8 @@ import msgspec
 
 from hardpoint.core.errors import SignatureMismatchError, StaleTimestampError, WebhookError
 from hardpoint.webhooks.fetched_keys import KeySource
-from hardpoint.webhooks.verification import BODY_BYTES_MAX, Verified, WebhookRequest
+from hardpoint.webhooks.handshakes import Handshake
+from hardpoint.webhooks.verification import BODY_BYTES_MAX, Reply, Verified, WebhookRequest
 
 UNKNOWN_SOURCE = "(unknown)"
 """Requests to sources that do not exist are counted together: their names are the caller's."""
@@ -35,6 +36,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         keys: where its vendor publishes the keys, if it does.
         unsigned: whom it takes requests from, if nothing proves who sent them.
+        handshake: what its vendor asks at first, where that is configured.
     """
 
     name: str
@@ -42,6 +44,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: int
     keys: KeySource[Any] | None = None
     unsigned: str | None = None
+    handshake: Handshake | None = None
+
+    def greeting(self, request: WebhookRequest) -> Reply | None:
+        """The answer to a request that can be nothing but a handshake; None where it is none."""
+        if self.handshake is None:
+            return None
+        return self.handshake.early(request, frozenset())
 
 
 @final

@@ -9,6 +9,7 @@ from typing import Final, cast, final
 
 from hardpoint.core.errors import ConfigurationError, WebhookError
 from hardpoint.webhooks.event_facts import DEFAULT_TYPE, EventFacts
+from hardpoint.webhooks.handshakes import Handshake
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, OneEventScheme
 from hardpoint.webhooks.verification import Coverage, Replay, WebhookRequest
 
@@ -37,6 +38,8 @@ class UnsignedWebhooks(OneEventScheme):
         proxies: networks of your own proxies, whose `X-Forwarded-For` is believed; `unix` is one
             that connects through a Unix socket.
         type_from: where an event's type stands, a pointer or `header:NAME`.
+        items: a pointer to the list of events, where a request tells of several.
+        handshake: what the vendor asks at first; see `Handshake`.
 
     Raises:
         ConfigurationError: neither addresses nor the word for all, or one that is none.
@@ -57,6 +60,8 @@ class UnsignedWebhooks(OneEventScheme):
         allow_anyone: bool = False,
         proxies: Sequence[str] = (),
         type_from: str = DEFAULT_TYPE,
+        items: str | None = None,
+        handshake: object = None,
     ) -> None:
         if not isinstance(allow_anyone, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - of a file
             raise ConfigurationError("allow_anyone", "is neither true nor false")
@@ -71,7 +76,9 @@ class UnsignedWebhooks(OneEventScheme):
         self._unix = UNIX in listed
         self._proxies = _networks("proxies", [one for one in listed if one != UNIX])
         # No id: it would be whatever the sender likes.
-        self.facts = EventFacts(None, type_from, body_signed=False)
+        self.facts = EventFacts(None, type_from, items=items, body_signed=False)
+        if handshake is not None:
+            self.handshake = Handshake(handshake, signs=False)
         self.stored_headers = CONTENT_HEADERS | self.facts.headers
         self.taken_from = ", ".join(map(str, self._networks)) or "anyone"
 

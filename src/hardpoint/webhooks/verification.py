@@ -42,11 +42,13 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a request came, beside what HTTP says in its headers and its body.
 
     Attributes:
+        method: in capitals; all but `POST` are for handshakes.
         query: of the target, without the question mark.
         peer: the address at the other end of the connection; empty where there is none, as on a
             Unix socket.
     """
 
+    method: str = "POST"
     query: bytes = b""
     peer: str = ""
 
