@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 import signal
 import sqlite3
@@ -167,6 +168,18 @@ def test_skip_is_done_and_recorded_as_skipped(rig):
     assert state(one) is State.SKIPPED
 
 
+def because(*errors):
+    """The first of them, each raised from the next."""
+    for error, cause in itertools.pairwise(errors):
+        error.__cause__ = cause
+    return errors[0]
+
+
+def beside(error, other):
+    error.__context__ = other
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "wait"),
     [
@@ -179,6 +192,9 @@ def test_skip_is_done_and_recorded_as_skipped(rig):
         (RateLimitedError(retry_after=math.inf), 60),
         (RateLimitedError(retry_after=-5), 60),
         (RateLimitedError(retry_after="soon"), 60),
+        (beside(ValueError("of the handler's own"), RateLimitedError(retry_after=900)), 60),
+        (because(RetryAfter(3), RateLimitedError(retry_after=900)), 3),
+        (because(*[KeyError(at) for at in range(16)], RateLimitedError(retry_after=900)), 60),
     ],
 )
 def test_retry_after_is_exact_and_what_a_third_party_asks_for_is_the_least(rig, error, wait):
@@ -196,6 +212,8 @@ def test_retry_after_is_exact_and_what_a_third_party_asks_for_is_the_least(rig, 
         (RateLimitedError(retry_after=3), 3),
         (RateLimitedError(retry_after=1e9), 3600),
         (CircuitOpenError("crm", None, 40.0), 40),
+        (because(ConnectionError("an SDK's"), CircuitOpenError("crm", None, 40.0)), 40),
+        (because(OSError("an SDK's"), OSError("its client's"), RateLimitedError(retry_after=3)), 3),
     ],
 )
 def test_a_lane_waits_as_long_as_its_dependency_says_and_no_attempt_is_counted(rig, error, wait):

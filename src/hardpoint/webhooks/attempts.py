@@ -46,6 +46,9 @@ DEFERRED_SECONDS_MAX = 3600.0
 DEFERRED_AGE_SECONDS_MAX = 48 * 3600.0
 """An event that is older waits at the cost of attempts, so that it ends some time."""
 
+_CAUSES_MAX = 16
+"""How far back an error's reason is looked for."""
+
 _HOPELESS = (ConfigurationError, MisuseError, UnsupportedError)
 """No retry can help: the code or the configuration has to be changed."""
 
@@ -256,8 +259,9 @@ class AttemptRunner:
             return _verdict_of(error, handler, outcome=Outcome.NEEDS_RECONCILE)
         if not doubts and isinstance(error, _HOPELESS):
             return _verdict_of(error, handler, outcome=Outcome.DEAD, reason="permanent")
-        if not doubts and isinstance(error, CircuitOpenError | RateLimitedError):
-            asked = min(_asked_for(error), DEFERRED_SECONDS_MAX)
+        waits = None if doubts else _wait_behind(error)
+        if waits is not None:
+            asked = min(_asked_for(waits), DEFERRED_SECONDS_MAX)
             age = self._clock.now() - lease.event.received_at
             if asked > 0 and age < DEFERRED_AGE_SECONDS_MAX:
                 return _verdict_of(error, handler, outcome=Outcome.DEFERRED, retry_in=asked)
@@ -266,7 +270,8 @@ class AttemptRunner:
         if isinstance(error, RetryAfter):
             delay = error.seconds
         else:
-            asked = [error, *doubts] if isinstance(error, HardpointError) else doubts
+            ours = waits or error
+            asked = [ours, *doubts] if isinstance(ours, HardpointError) else doubts
             delay = max(delay, *map(_asked_for, asked)) if asked else delay
         if any(self._forgotten(one, lease, delay) for one in doubts):
             return _verdict_of(error, handler, outcome=Outcome.NEEDS_RECONCILE)
@@ -338,6 +343,21 @@ def doubts_in(error: BaseException) -> list[OutcomeUnknownError]:
             left.extend(cast("Sequence[BaseException]", one.exceptions))
         left.extend(filter(None, [one.__cause__, one.__context__]))
     return found
+
+
+def _wait_behind(error: BaseException) -> CircuitOpenError | RateLimitedError | None:
+    """What an error is, or was raised `from`, where it is of a dependency that said to wait.
+
+    An SDK makes its own exception of ours. What an error merely came up beside is no reason of it.
+    """
+    one: BaseException | None = error
+    for _ in range(_CAUSES_MAX):
+        if one is None or isinstance(one, RetryAfter):
+            return None
+        if isinstance(one, CircuitOpenError | RateLimitedError):
+            return one
+        one = one.__cause__
+    return None
 
 
 def _verdict_of(
