@@ -165,6 +165,7 @@ def test_one_that_is_not_configured_is_refused(hub):
         ('idempotency_header = "a b"', "idempotency_header"),
         ('idempotency_header = ""', "idempotency_header"),
         ('repeat = "often"', "repeat"),
+        ('rate_headers = "mine"', "rate_headers"),
         ('key = "env:X"', "key"),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any, cast, final
 from hardpoint.core.errors import (
     HardpointError,
     OutcomeUnknownError,
+    RateLimitedError,
     RejectedError,
     TimedOutError,
 )
@@ -47,7 +48,7 @@ class ClientKind:
                 return _explained(cause, ours)
             late = isinstance(cause, TimedOutError)
             return self._both(ours, self.timeout if late else self.connection)
-        if isinstance(ours, RejectedError):
+        if isinstance(ours, RejectedError | RateLimitedError):
             return self._both(ours, self.connection)
         if isinstance(ours, TimedOutError):
             return self._both(ours, self.timeout)

@@ -20,8 +20,10 @@ from hardpoint.calls.call import AttemptEnded, CallEnded
 from hardpoint.calls.client_errors import ClientKind
 from hardpoint.calls.guarded_connection import GuardedConnection
 from hardpoint.calls.key import fingerprint, occasion
+from hardpoint.calls.pace import ClientPace
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import ConfigurationError, HardpointError, OutcomeUnknownError
+from hardpoint.http.quotas import RateHeaders
 from hardpoint.resilience.judgement import Classify
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.recognition import Verdict, by_status
@@ -108,7 +110,7 @@ class GuardedClient:
         ConfigurationError: the policy has a part that no client can use.
     """
 
-    __slots__ = ("_base", "_connection", "_deadline_max", "_derived", "_policy", "_told")
+    __slots__ = ("_base", "_connection", "_deadline_max", "_derived", "_pace", "_policy", "_told")
 
     def __init__(
         self, guarded: Policy[Any] | GuardedConnection, *, deadline_max: float | None = None
@@ -118,6 +120,7 @@ class GuardedClient:
         self._deadline_max = deadline_max
         self._base: Policy[Any] | None = None
         self._derived: dict[RepeatClass, Policy[Any]] = {}
+        self._pace: ClientPace | None = None
         self._told = False
         self._current()
 
@@ -155,6 +158,8 @@ class GuardedClient:
             connection,
             key=str(key) if key else None,
             repeatable=harmless or lasting,
+            pace=self._pace,
+            form="auto" if told is None else told.rate_form,
         )
 
     def tell_of_retries(self, by: str, fix: str) -> None:
@@ -174,6 +179,8 @@ class GuardedClient:
         if policy is not self._base:
             _check(policy)
             self._base, self._derived = policy, {}
+            heeds = self._connection is not None or policy.settings.rate is not None
+            self._pace = ClientPace(policy, policy.name) if heeds else None
         return policy
 
     def _under(self, repeat: RepeatClass) -> Policy[Any]:
@@ -206,9 +213,11 @@ class GuardedCall:
         "_began",
         "_connection",
         "_discard",
+        "_form",
         "_key",
         "_kind",
         "_last",
+        "_pace",
         "_policy",
         "_repeatable",
         "_request",
@@ -225,8 +234,12 @@ class GuardedCall:
         *,
         key: str | None,
         repeatable: bool,
+        pace: ClientPace | None,
+        form: RateHeaders,
     ) -> None:
         self._policy = policy
+        self._pace = None if form == "none" else pace
+        self._form: RateHeaders = form
         self._request = request
         self._kind = kind
         watched = connection is not None and connection.listeners.active
@@ -285,12 +298,16 @@ class GuardedCall:
     async def _attempt(self, _native: object) -> Any:
         if (last := self._taken()) is not None:
             await self._discard(last)
+        if self._pace is not None:
+            self._pace.check(self._route)
         with self:
             return self._judged(await self._send())
 
     def _attempt_blocking(self, _native: object) -> Any:
         if (last := self._taken()) is not None:
             self._discard(last)
+        if self._pace is not None:
+            self._pace.check(self._route)
         with self:
             return self._judged(self._send())
 
@@ -300,6 +317,10 @@ class GuardedCall:
 
     def _judged(self, response: Any) -> Any:
         self._last = response
+        if self._pace is not None:
+            quota = self._pace.heed(self._form, response.headers, self._route)
+            if quota is not None:
+                self._policy._assembly.observe_call(quota, self._request.native)
         status: int = getattr(response, self._kind.status)
         if status >= _BAD:
             raise BadAnswer(response, status, response.headers)
@@ -366,6 +387,11 @@ class GuardedCall:
     @property
     def _operation(self) -> str:
         return self._request.operation or f"{self._request.method} {self._request.host}"
+
+    def _route(self) -> str:
+        """What is asked for, without its query: a limit among several may be for it alone."""
+        url: object = next(iter(self._request.content()), "")
+        return f"{self._request.method} {str(url).partition('?')[0] or self._operation}"
 
     def _now(self) -> float:
         return 0.0 if self._connection is None else self._connection.clock.monotonic()

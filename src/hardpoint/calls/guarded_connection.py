@@ -12,6 +12,7 @@ from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.providers import Provider
+from hardpoint.http.quotas import RATE_HEADERS, RateHeaders
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.repetition import REPEAT_CLASSES, RepeatClass
 
@@ -38,10 +39,13 @@ class SdkSettings:
             same, else one for the call alone.
         repeat: what repeating a call does that does not only read, in place of what its method
             says: `idempotent`, `needs_key` or `never`; `safe` for an API that only reads.
+        rate_headers: how its answers tell what is left of a limit: `auto`, `ietf`, `x-ratelimit`,
+            `call-limit` or `none`. Calls wait where nothing is.
     """
 
     idempotency_header: str | None = None
     repeat: str | None = None
+    rate_headers: str = "auto"
 
     def __post_init__(self) -> None:
         header, repeat = self.idempotency_header, self.repeat
@@ -52,11 +56,20 @@ class SdkSettings:
             raise ConfigurationError(
                 "repeat", f"{repeat!r:.80} is not known", fix=f"Known: {known}"
             )
+        if self.rate_headers not in RATE_HEADERS:
+            raise ConfigurationError(
+                "rate_headers", "is no form of them", fix=f"One of {', '.join(RATE_HEADERS)}"
+            )
 
     @property
     def repeat_class(self) -> RepeatClass | None:
         """`repeat`, which was looked at when this was made."""
         return cast("RepeatClass | None", self.repeat)
+
+    @property
+    def rate_form(self) -> RateHeaders:
+        """`rate_headers`, likewise."""
+        return cast("RateHeaders", self.rate_headers)
 
 
 def _in_header(character: str) -> bool:

@@ -146,6 +146,10 @@ class Assembly:
         state = self.state() if key is None else self.states.at(key, now)
         observe(state, quota, now)
 
+    def observe_call(self, quota: Quota, *args: Any) -> None:
+        """The same, as an answer to the call with these arguments says it."""
+        observe(self.state_for(args, {}), quota, self.effects.monotonic())
+
     def opening(self) -> Run:
         """What opens a stream: given the function and its arguments."""
         return self._run("stream", asynchronous=True)

@@ -158,6 +158,8 @@ def client(request):
         ("GET", {}, [answer(503, retry_after_ms="1"), OK], 2, 200),
         ("GET", {}, [answer(503, retry_after_ms="soon"), OK], 2, 200),
         ("GET", {}, [answer(503, retry_after="9999"), OK], 1, 503),
+        ("GET", {}, [answer(429, retry_after="0"), OK], 2, 200),
+        ("GET", {}, [answer(200, b"<html>sorry</html>"), 503], 1, 200),
     ],
 )
 def test_what_is_sent_and_what_is_handed_over(client, peer, policy, case):

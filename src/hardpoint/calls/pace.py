@@ -7,18 +7,22 @@ get `RateLimitedError` with the wait, without being sent, and the policy decides
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import RateLimitedError
-from hardpoint.http.quotas import QuotaNews
+from hardpoint.http.messages import Headers
+from hardpoint.http.quotas import QuotaNews, RateHeaders, quota_in
 from hardpoint.resilience.policy import Policy
-from hardpoint.runtime.effects import Caller
+from hardpoint.resilience.recognition import Quota
 
 SLEEP_SECONDS_MAX: Final = 60.0
 """A wait in line; a longer one is told at once."""
 BUCKETS_MAX: Final = 1024
 _ALL: Final = ""
+_LIMIT: Final = "limit"
+"""Stands in the name of every header that tells of one."""
 
 
 @final
@@ -26,15 +30,13 @@ class Pace:
     """What one connection was told of the other side's limits.
 
     Args:
-        policy: of the connection.
+        policy: of the connection; what has no rate limit of its own cannot make calls wait.
         clock: an effect.
         provider: for errors.
     """
 
-    def __init__(self, policy: Caller, clock: Clock, provider: str) -> None:
-        self._policy: Policy[Any] | None = None
-        if isinstance(policy, Policy) and policy.settings.rate is not None:
-            self._policy = policy
+    def __init__(self, policy: object, clock: Clock, provider: str) -> None:
+        self._waits = isinstance(policy, Policy) and policy.settings.rate is not None
         self._clock = clock
         self._provider = provider
         self._bucket_of: OrderedDict[str, str] = OrderedDict()
@@ -64,27 +66,77 @@ class Pace:
                 retry_after=until - now,
             )
 
-    def heed(self, route: str, news: QuotaNews) -> None:
+    def heed(self, route: str, news: QuotaNews) -> Quota | None:
         """Take what an answer says; it never speeds anything up.
 
         Args:
             route: whose answer it is.
             news: what it says.
+
+        Returns:
+            What the policy is to be told, since it concerns all its calls.
         """
         quota, bucket = news
         alone = bucket is None
-        if alone and self._policy is not None and quota.reset_in <= SLEEP_SECONDS_MAX:
-            self._policy.observe_quota(quota)
-            return
+        if alone and self._waits and quota.reset_in <= SLEEP_SECONDS_MAX:
+            return quota
         with self._lock:
             if not alone:
                 _keep(self._bucket_of, route, bucket or _ALL)
             if quota.remaining > 0:
-                return
+                return None
             self.quiet = False
             name = bucket or _ALL
             until = self._clock.monotonic() + quota.reset_in
             _keep(self._until, name, max(until, self._until.get(name, 0.0)))
+        return None
+
+
+@final
+class ClientPace:
+    """The same for another library's client, whose answers have headers of its own kind.
+
+    Args:
+        policy: what its calls run under.
+        provider: for errors.
+    """
+
+    def __init__(self, policy: Policy[Any], provider: str) -> None:
+        self._clock = policy._assembly.effects.clock
+        self._pace = Pace(policy, self._clock, provider)
+
+    def check(self, route: Callable[[], str]) -> None:
+        """Let a call pass; see `Pace.check`."""
+        if not self._pace.quiet:
+            self._pace.check(route())
+
+    def heed(
+        self, form: RateHeaders, headers: Mapping[str, Any], route: Callable[[], str]
+    ) -> Quota | None:
+        """Take what an answer says; see `Pace.heed`.
+
+        Args:
+            form: how it says it.
+            headers: of the answer.
+            route: names what was asked for.
+        """
+        told = telling(headers)
+        news = None if told is None else quota_in(told, form, now=self._clock.now())
+        if news is None:
+            return None
+        return self._pace.heed(_ALL if news.bucket is None else route(), news)
+
+
+def telling(headers: Mapping[str, Any]) -> Headers | None:
+    """What another library's headers may tell of a limit, as ours; None where nothing does."""
+    found = [(name, value) for name, value in headers.items() if _LIMIT in name.lower()]
+    if not found:
+        return None
+    date = headers.get("date")
+    pairs = found if date is None else [*found, ("date", date)]
+    return Headers(
+        [(name.encode("latin-1"), str(text).encode("latin-1", "replace")) for name, text in pairs]
+    )
 
 
 def _keep(
