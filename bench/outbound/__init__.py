@@ -2,6 +2,7 @@
 
     python -m bench.outbound              # about a minute
     python -m bench.outbound --quick      # a look, some twenty seconds
+    python -m bench.outbound --at-once 1 16 64    # with so many calls under way as well
 
 Every client talks to the same server on loopback, which runs in another process and answers what
 the vendor answers. What counts is CPU time of the client's process.

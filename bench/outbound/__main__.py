@@ -46,10 +46,20 @@ def vendor() -> Iterator[str]:
         process.stdin.close()
 
 
-async def awaited(call: Call, count: int) -> int:
+async def awaited(call: Call, count: int, at_once: int = 1) -> int:
+    left = iter(range(count))
+
+    async def some() -> None:
+        for _ in left:
+            await call()
+
     began = time.process_time_ns()
-    for _ in range(count):
-        await call()
+    if at_once == 1:
+        await some()
+    else:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(some())
     return time.process_time_ns() - began
 
 
@@ -60,19 +70,22 @@ def waited(call: Call, count: int) -> int:
     return time.process_time_ns() - began
 
 
-def measure(url: str, rounds: int, count: int, tasks: list[str]) -> Times:
+def measure(url: str, rounds: int, count: int, tasks: list[str], at_once: int = 1) -> Times:
     """Micro-seconds of CPU per call in every round; the contenders of a task follow each other."""
     found: Times = {}
     assert rest.TARGET  # its contenders are among them
     chosen = [one for one in CONTENDERS if not tasks or any(text in one.task for text in tasks)]
+    if at_once > 1:  # what blocks is one call a thread
+        chosen = [one for one in chosen if one.mode == "async"]
     calls = {one: one.make(url) for one in sorted(chosen, key=lambda one: (one.task, one.mode))}
     with asyncio.Runner() as runner:
         for number in range(rounds + 1):
             for one, call in calls.items():
                 gc.collect()
-                spent = (
-                    runner.run(awaited(call, count)) if one.mode == "async" else waited(call, count)
-                )
+                if one.mode == "async":
+                    spent = runner.run(awaited(call, count, at_once))
+                else:
+                    spent = waited(call, count)
                 if number:  # the first opens connections
                     found.setdefault(one, []).append(spent / count / 1000)
     return found
@@ -82,7 +95,7 @@ def ratio(ours: list[float], theirs: list[float]) -> float:
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
-def table(found: Times) -> tuple[list[str], Missed]:
+def table(found: Times, at_once: int = 1) -> tuple[list[str], Missed]:
     """The table, and what misses its target.
 
     Times are the best rounds'; ratios the medians of the ratios within each round, since what else
@@ -92,14 +105,14 @@ def table(found: Times) -> tuple[list[str], Missed]:
     missed: Missed = {}
     for task, mode in dict.fromkeys((one.task, one.mode) for one in found):
         group = [one for one in found if (one.task, one.mode) == (task, mode)]
-        best = {one.who: min(found[one]) for one in group}
+        best = {one: min(found[one]) for one in group}
         times = {one.who: found[one] for one in group}
-        head = f"{task}, {mode}"
+        head = f"{task}, {mode}" if at_once == 1 else f"{task}, {mode}, {at_once} at once"
         lines += ["", f"{head:52}{'CPU us':>9}{'x bare':>9}{'spread':>8}"]
-        for one in sorted(group, key=lambda one: best[one.who]):
-            spread = statistics.median(found[one]) / best[one.who] - 1
+        for one in sorted(group, key=best.__getitem__):
+            spread = statistics.median(found[one]) / best[one] - 1
             lines.append(
-                f"{'*' if one.who == 'ours' else ' '} {one.name:50}{best[one.who]:9.1f}"
+                f"{'*' if one.who == 'ours' else ' '} {one.name:50}{best[one]:9.1f}"
                 f"{ratio(found[one], times['bare']):8.2f}x{spread:8.0%}"
             )
         over = ratio(times["ours"], times["bare"])
@@ -131,6 +144,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="of every contender (15, quick 4)")
     parser.add_argument("--calls", type=int, help="in a round (200, quick 50)")
     parser.add_argument("--runs", type=int, help="processes for each import (9, quick 3)")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        nargs="+",
+        default=[1],
+        help="calls under way, each in a table of its own; above 1 of what is awaited: 1 16 64",
+    )
     parser.add_argument("--task", action="append", help="only those whose name holds this")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
@@ -140,11 +160,13 @@ def main() -> int:
     runs = given.runs or (3 if given.quick else 9)
     logging.getLogger("asyncio").disabled = True  # clients are left to the end of the process
     with vendor() as url:
-        found = measure(url, rounds, calls, given.task or [])
+        found = {at: measure(url, rounds, calls, given.task or [], at) for at in given.at_once}
     overhead, started = facade.measure(rounds), imports.measure(runs)
-    lines, missed = table(found)
-    more, misses = facade_table(overhead)
-    lines, missed = [*lines, *more, *import_table(started)], missed | misses
+    lines, missed = facade_table(overhead)
+    lines += import_table(started)
+    for at, times in reversed(found.items()):
+        part, misses = table(times, at)
+        lines, missed = [*part, *lines], misses | missed
     print(
         f"Python {platform.python_version()} {platform.machine()}, CPU of the client's process;"
         f" best of {rounds} rounds of {calls} calls, median of {runs} processes"
@@ -152,8 +174,16 @@ def main() -> int:
     print("\n".join(lines))
     if given.json:
         rows = [
-            {"task": one.task, "mode": one.mode, "who": one.who, "name": one.name, "us": times}
-            for one, times in found.items()
+            {
+                "task": one.task,
+                "mode": one.mode,
+                "who": one.who,
+                "name": one.name,
+                "at_once": at,
+                "us": us,
+            }
+            for at, times in found.items()
+            for one, us in times.items()
         ]
         report = {"rows": rows, "facade_us": overhead, "imports_ms": started}
         given.json.write_text(json.dumps(report, indent=1))

@@ -37,7 +37,7 @@ Call = Callable[[], Any]
 Task = str
 BENEATH = "a policy beneath "
 """How the tasks begin that compare a client of others with itself under a policy."""
-Who = Literal["bare", "ours", "SDK"]
+Who = Literal["bare", "ours", "SDK", "peer"]
 
 KEY = "sk_test_bench"
 ACCOUNT, TOKEN = "AC" + "0" * 32, "f" * 32
