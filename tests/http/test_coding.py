@@ -3,15 +3,24 @@
 import asyncio
 import contextlib
 import gzip
+import os
 import tracemalloc
 import zlib
 
+import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import UnexpectedResponseError
-from hardpoint.http.coding import RATIO_FROM_BYTES, Unfolding, unfold, unfolded
+from hardpoint.http.coding import (
+    RATIO_FROM_BYTES,
+    Unfolding,
+    accepted,
+    bounded_brotli,
+    unfold,
+    unfolded,
+)
 
 MOST = 8 * 1024 * 1024
 TEXT = b"a sentence that repeats itself; " * 100
@@ -35,6 +44,7 @@ def bare(data):
         ("gzip", zipped(TEXT[:500]) + zipped(TEXT[500:])),
         ("deflate", zlib.compress(TEXT)),
         ("deflate", bare(TEXT)),
+        ("br", brotli.compress(TEXT)),
         ("identity", TEXT),
         ("", TEXT),
     ],
@@ -50,7 +60,10 @@ def test_no_body_is_none_however_it_is_encoded():
 @pytest.mark.parametrize(
     ("encoding", "body", "words"),
     [
-        ("br", b"\x0b\x02\x80abc\x03", "encoded as 'br'"),
+        ("zstd", b"\x28\xb5\x2f\xfd", "encoded as 'zstd'"),
+        ("br", brotli.compress(TEXT)[:-1], "cut off"),
+        ("br", brotli.compress(TEXT) + b"more", "not compressed as it says"),
+        ("br", TEXT, "not compressed as it says"),
         ("gzip, gzip", zipped(zipped(TEXT)), "encoded as 'gzip, gzip'"),
         ("gzip", TEXT, "not compressed as it says"),
         ("gzip", zipped(TEXT)[:-1], "cut off"),
@@ -70,12 +83,20 @@ def test_what_unfolds_to_more_than_its_cap_is_refused():
         unfolded(zipped(TEXT), "gzip", bytes_max=1000)
 
 
-def test_a_bomb_is_refused_before_it_fills_the_memory():
-    bomb = gzip.compress(b"\0" * (100 * 1024 * 1024), 9)
+@pytest.mark.parametrize(
+    ("encoding", "fold"),
+    [
+        ("gzip", lambda zeros: gzip.compress(zeros, 9)),
+        ("deflate", lambda zeros: zlib.compress(zeros, 9)),
+        ("br", lambda zeros: brotli.compress(zeros, quality=1)),
+    ],
+)
+def test_a_bomb_is_refused_before_it_fills_the_memory(encoding, fold):
+    bomb = fold(b"\0" * (100 * 1024 * 1024))
     tracemalloc.start()
     try:
         with pytest.raises(UnexpectedResponseError, match="more than it can be meant to"):
-            unfolded(bomb, "gzip", bytes_max=10**9)
+            unfolded(bomb, encoding, bytes_max=10**9)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -107,10 +128,11 @@ def test_a_stream_that_is_cut_off_is_told():
 @given(
     text=st.binary(max_size=5000),
     cuts=st.lists(st.integers(0, 5000), max_size=6),
-    encoding=st.sampled_from(["gzip", "deflate"]),
+    encoding=st.sampled_from(["gzip", "deflate", "br"]),
 )
 def test_however_it_comes_it_unfolds_to_the_same(text, cuts, encoding):
-    body = gzip.compress(text) if encoding == "gzip" else zlib.compress(text)
+    fold = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
+    body = fold[encoding](text)
     at = sorted({min(cut, len(body)) for cut in cuts})
     pieces = [body[a:b] for a, b in zip([0, *at], [*at, len(body)], strict=True)]
     unfolding = Unfolding(encoding, MOST)
@@ -118,7 +140,20 @@ def test_however_it_comes_it_unfolds_to_the_same(text, cuts, encoding):
     unfolding.end()
 
 
-@given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate"]))
+@given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "br"]))
 def test_whatever_comes_is_unfolded_or_refused(body, encoding):
     with contextlib.suppress(UnexpectedResponseError):
         unfolded(body, encoding, bytes_max=MOST)
+
+
+def test_br_is_taken_only_where_it_can_be_bounded():
+    assert accepted() == "gzip, deflate, br"
+    assert bounded_brotli("no_such_package") is None
+    assert bounded_brotli("json.decoder") is None
+
+
+def test_much_that_comes_at_once_is_unfolded_in_pieces():
+    text = os.urandom(40_000) * 75
+    pieces = collected([brotli.compress(text)], "br")
+    assert b"".join(pieces) == text
+    assert max(map(len, pieces)) <= 256 * 1024

@@ -1,17 +1,18 @@
 """Compressed answers, within bounds: a small one may unfold to more than there is memory.
 
-Only gzip and deflate, since both come with Python and tell how far they are. What is unfolded is
-bounded before it is made, and beyond 1 MiB no more than a hundredfold of what came is taken.
+gzip and deflate come with Python; `br` is taken where the package `brotli` is installed. What is
+unfolded is bounded before it is made, and beyond 1 MiB no more than a hundredfold of what came is
+taken.
 """
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Final, final
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, final
 
 from hardpoint.core.errors import UnexpectedResponseError
 
-ACCEPTED: Final = "gzip, deflate"
-"""For `accept-encoding`."""
 RATIO_MAX: Final = 100
 RATIO_FROM_BYTES: Final = 1024 * 1024
 """Up to so much, any ratio will do: small answers that repeat themselves compress very well."""
@@ -26,7 +27,7 @@ class Unfolding:
     """One compressed body, unfolded as it comes.
 
     Args:
-        encoding: `gzip` or `deflate`, as the answer's `content-encoding` has it.
+        encoding: `gzip`, `deflate` or `br`, as the answer's `content-encoding` has it.
         bytes_max: the most that is taken of it, unfolded; any without.
 
     Raises (every method too):
@@ -34,7 +35,10 @@ class Unfolding:
     """
 
     def __init__(self, encoding: str, bytes_max: int | None) -> None:
-        if encoding not in {"gzip", "x-gzip", "deflate"}:
+        self._brotli: Any = None
+        if encoding == "br" and (library := bounded_brotli()) is not None:
+            self._brotli = library.Decompressor()
+        elif encoding not in {"gzip", "x-gzip", "deflate"}:
             raise UnexpectedResponseError(f"the answer is encoded as {encoding!r:.40}")
         self._gzip = encoding != "deflate"
         self._most = bytes_max
@@ -45,6 +49,9 @@ class Unfolding:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What some more bytes unfold to, in pieces of bounded size."""
         self._taken += len(data)
+        if self._brotli is not None:
+            yield from self._feed_brotli(data)
+            return
         while data:
             engine = self._engine or self._begun(data[0])
             if engine.eof:
@@ -62,8 +69,27 @@ class Unfolding:
 
     def end(self) -> None:
         """See that it came whole."""
-        if self._taken and (self._engine is None or not self._engine.eof):
+        if self._brotli is not None:
+            whole = self._brotli.is_finished()
+        else:
+            whole = self._engine is not None and self._engine.eof
+        if self._taken and not whole:
             raise UnexpectedResponseError("the compressed answer was cut off")
+
+    def _feed_brotli(self, data: bytes) -> Iterator[bytes]:
+        engine = self._brotli
+        more = bool(data)
+        while more:
+            try:
+                piece: bytes = engine.process(data, output_buffer_limit=_PIECE_BYTES)
+            except Exception:  # noqa: BLE001 - its one error, of a module that may not be there
+                raise UnexpectedResponseError("the answer is not compressed as it says") from None
+            self._check(len(piece))
+            if piece:
+                yield piece
+            data = b""
+            # It says that it takes more while it still has some: it is through when none comes.
+            more = not engine.is_finished() and bool(piece)
 
     def _begun(self, first: int) -> "zlib._Decompress":
         """`deflate` is zlib by its rule (RFC 9110, 8.4.1.2), and bare in the wild."""
@@ -77,6 +103,22 @@ class Unfolding:
             raise UnexpectedResponseError(f"the answer unfolds to more than {self._most} bytes")
         if self._made > max(RATIO_FROM_BYTES, RATIO_MAX * self._taken):
             raise UnexpectedResponseError("the answer unfolds to more than it can be meant to")
+
+
+@cache
+def bounded_brotli(name: str = "brotli") -> Any:
+    """The package, if it is there and can be bounded, as 1.2 can; else None."""
+    try:
+        library: Any = import_module(name)
+    except ImportError:
+        return None
+    engine: object = getattr(library, "Decompressor", None)
+    return library if hasattr(engine, "can_accept_more_data") else None
+
+
+def accepted() -> str:
+    """For `accept-encoding`."""
+    return "gzip, deflate" if bounded_brotli() is None else "gzip, deflate, br"
 
 
 def unfolded(body: bytes, encoding: str, *, bytes_max: int) -> bytes:

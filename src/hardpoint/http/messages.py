@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, final
+from typing import Protocol, TypeVar, final, overload
 
 import msgspec
 from msgspec.structs import force_setattr
 
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.http.redaction import MASK, redacted_url
+
+_Default = TypeVar("_Default")
 
 
 class BodyStream(msgspec.Struct, frozen=True):
@@ -99,6 +101,20 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._all()[name][-1]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._all()
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> str | None: ...
+
+    @overload
+    def get(self, name: str, default: _Default, /) -> str | _Default: ...
+
+    def get(self, name: str, default: object = None, /) -> object:
+        """Its value, or the default where it is absent; what `Mapping` has raises for each."""
+        found = self._all().get(name)
+        return default if found is None else found[-1]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())

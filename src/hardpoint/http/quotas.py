@@ -41,6 +41,8 @@ _MILLISECONDS_LEAST: Final = 1e12
 _PREFIXES: Final = ("x-ratelimit-", "x-rate-limit-")
 _PLAIN_PREFIX: Final = "ratelimit-"
 _CALL_LIMIT: Final = "-call-limit"
+_LIMIT: Final = b"limit"
+"""Stands in every name of all of them."""
 
 
 @final
@@ -64,6 +66,11 @@ def quota_in(headers: Headers, form: RateHeaders, *, now: float) -> QuotaNews | 
         form: which of the ways to look for.
         now: Unix seconds, for an answer that has no `Date` of its own.
     """
+    for name, _ in headers.pairs:
+        if _LIMIT in name.lower():  # most answers have none, and to decode all is dear
+            break
+    else:
+        return None
     for read in _FORMS[form]:
         if found := read(headers, now):
             return found

@@ -26,6 +26,7 @@ class Api:
         self.fake = server.app
         self.clock = ManualClock()
         self.attempts = 0
+        self.told = []
         self.do = mode.do
         self.items = mode.items
 
@@ -64,6 +65,7 @@ class Api:
         return self.fake.received[-1]
 
     def _heard(self, event):
+        self.told.append(event)
         self.attempts += isinstance(event, AttemptEnded)
 
 

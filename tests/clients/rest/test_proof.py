@@ -1,13 +1,20 @@
 """Credentials that are renewed, and those that a way of proof does not take."""
 
+from dataclasses import dataclass
+
 import pytest
 
 import hardpoint.sync
 from hardpoint.calls.connection import Connection
-from hardpoint.clients import RestClient, RestDriver, RestSettings
+from hardpoint.calls.pace import BUCKETS_MAX, Pace
+from hardpoint.clients import RestClient, RestDriver, RestSettings, link
 from hardpoint.clients.rest.fake import FakeRest
-from hardpoint.clients.rest.pace import BUCKETS_MAX, Pace
-from hardpoint.core.errors import AuthenticationError, ConfigurationError, RateLimitedError
+from hardpoint.core.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InvalidRequestError,
+    RateLimitedError,
+)
 from hardpoint.fakes.messages import FakeReply
 from hardpoint.http.quotas import QuotaNews
 from hardpoint.resilience.recognition import Quota
@@ -106,14 +113,33 @@ def test_only_so_many_limits_are_known(api):
         pace.check(f"GET /{BUCKETS_MAX}")
 
 
-def test_a_type_that_nobody_can_read_is_refused(api):
-    class Odd:
-        def __init__(self, a):
-            self.a = a
+class Odd:
+    """Nobody knows how to read it."""
 
-    api.fake.on("GET /a", {"a": 1})
-    error = api.fails(api.client().get, "/a", into=Odd)
-    assert error.field == "into"
+
+@dataclass
+class Deal:
+    odd: Odd
+    again: "list[Deal] | None" = None
+
+
+@dataclass
+class Lost:
+    it: "NobodyHasDefinedIt"  # noqa: F821
+
+
+@pytest.mark.parametrize("into", [Odd, Deal, list[Deal], dict[str, Odd], Lost, int | list | dict])
+def test_a_type_that_nobody_can_read_is_refused_before_anything_is_sent(api, into):
+    if into == int | list | dict:  # which can be read
+        api.fake.on("GET /a", {"a": 1})
+        assert api.do(api.client().get("/a", into=into)) == {"a": 1}
+        return
+    for verb in ("get", "post"):
+        error = api.fails(getattr(api.client(), verb), "/a", into=into)
+        assert (type(error), error.field) == (InvalidRequestError, "into")
+    with pytest.raises(InvalidRequestError):
+        api.client().pages("/a", into=list[into], page=link())
+    assert api.server.requests == 0
 
 
 def test_the_fake_is_an_app():

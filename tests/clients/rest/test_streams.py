@@ -1,11 +1,17 @@
 """Large answers: opened under the policy, read in pieces, and never begun again once begun."""
 
 import gzip
+from contextlib import asynccontextmanager
 
 import pytest
 
+import hardpoint.sync
+from hardpoint.calls.call import AttemptEnded, CallEnded
+from hardpoint.calls.connection import Connection
+from hardpoint.clients import RestClient, RestDriver, RestSettings
 from hardpoint.clients.rest.driver import STREAM_SECONDS_MAX
 from hardpoint.core.errors import (
+    CircuitOpenError,
     InvalidRequestError,
     MisuseError,
     NotFoundError,
@@ -14,11 +20,14 @@ from hardpoint.core.errors import (
     UnavailableError,
     UnexpectedResponseError,
 )
+from hardpoint.core.events import Listeners
 from hardpoint.fakes.faults import reset, status
 from hardpoint.fakes.messages import FakeReply
 from hardpoint.http.messages import BodyStream
+from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
 from hardpoint.resilience.policy import Policy
+from hardpoint.runtime.blocking import BlockingRuntime
 
 BODY = b"0123456789" * 50_000
 
@@ -179,3 +188,65 @@ def test_an_opening_waits_for_a_limit_that_is_used_up(api):
     with pytest.raises(RateLimitedError):
         read(api, crm.stream("GET", "/export.csv"))
     assert api.server.requests == 1
+
+
+def told(api):
+    """What listeners heard: of attempts their number, error and status; of calls how they ended."""
+    return [
+        (one.attempt, one.error, one.status)
+        if isinstance(one, AttemptEnded)
+        else (one.attempts, one.error)
+        for one in api.told
+        if isinstance(one, AttemptEnded | CallEnded)
+    ]
+
+
+def test_openings_are_told_as_attempts_and_the_stream_as_a_call(api):
+    plain(api)
+    api.server.faults.next(status(503))
+    read(api, api.client().stream("GET", "/export.csv"))
+    assert told(api) == [(1, "unavailable", 503), (2, None, None), (2, None)]
+    assert {one.operation for one in api.told} == {"GET /export.csv"}
+
+
+def test_one_that_was_never_opened_and_one_that_broke_off_are_told(api):
+    api.fake.on("GET /export.csv", {}, status=404)
+    with pytest.raises(NotFoundError):
+        read(api, api.client().stream("GET", "/export.csv"))
+    assert told(api) == [(1, "not_found", 404), (1, "not_found")]
+    api.told.clear()
+    plain(api)
+    api.server.faults.next(reset("mid_body"))
+    with pytest.raises(UnavailableError):
+        read(api, api.client().stream("GET", "/export.csv"))
+    assert told(api) == [(1, None, None), (1, "unavailable")]
+    api.told.clear()
+    with pytest.raises(UnexpectedResponseError):
+        read(api, api.client().stream("GET", "/export.csv", bytes_max=100_000))
+    assert told(api)[-1][1] == "unexpected_response"
+
+
+def test_one_that_is_interrupted_while_it_is_opened_is_told():
+    class Interrupted:
+        @asynccontextmanager
+        async def stream(self, request, **_):
+            raise KeyboardInterrupt
+            yield
+
+    heard = []
+    connection = Connection("crm", BlockingRuntime(), listeners=Listeners(heard.append))
+    driver = RestDriver(Interrupted(), RestSettings(base_url="https://a.example", auth="none"))
+    with (
+        pytest.raises(KeyboardInterrupt),
+        hardpoint.sync.RestClient(RestClient(driver, connection)).stream("GET", "/a"),
+    ):
+        pass
+    assert [one.error for one in heard] == ["cancelled", "cancelled"]
+
+
+def test_one_that_is_refused_by_its_circuit_is_a_call_without_an_attempt(api):
+    policy = Policy("crm", breaker=Breaker())
+    policy.breaker.force_open()
+    with pytest.raises(CircuitOpenError):
+        read(api, api.client(policy=policy).stream("GET", "/export.csv"))
+    assert told(api) == [(0, "CircuitOpenError")]

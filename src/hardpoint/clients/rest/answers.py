@@ -1,6 +1,6 @@
 """An answer, and what is read from it: any type that msgspec or pydantic can check."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
@@ -23,6 +23,7 @@ else:
 DOCUMENT: Final[Any] = Any
 """For `decoded`: whatever JSON it is."""
 _HEAD_CHARACTERS: Final = 200
+_CONTENT_TYPE: Final = b"content-type"
 
 
 @final
@@ -87,7 +88,7 @@ def decoded(
     Raises:
         UnexpectedResponseError: it is something else: says where. It has acted, and is known to.
     """
-    kind = answer.headers.get("content-type", "")
+    kind = _content_type(answer)
     if kind and not is_json(kind):
         said = redacted(answer.text[:_HEAD_CHARACTERS], secrets)
         raise unexpected(answer, f"is {kind:.60}, not JSON: {said}", provider)
@@ -98,6 +99,20 @@ def decoded(
         name = getattr(into, "__name__", str(into))
         failure = unexpected(answer, f"does not fit {name}: {reason}", provider)
     raise failure
+
+
+def check_readable(into: Any) -> None:
+    """See that answers can be read as this, before anything is sent.
+
+    Raises:
+        InvalidRequestError: nobody knows how.
+    """
+    try:
+        _decoder(into)
+    except InvalidRequestError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a type's own definition raises
+        raise InvalidRequestError(f"is {into!r:.80}: {error}", field="into") from None
 
 
 def converted(
@@ -119,6 +134,14 @@ def unexpected(answer: RestAnswer, what: str, provider: str) -> UnexpectedRespon
     )
 
 
+def _content_type(answer: RestAnswer) -> str:
+    """Looked for among the raw headers: to decode all of them for one is dear."""
+    for name, value in reversed(answer.pairs):
+        if len(name) == len(_CONTENT_TYPE) and name.lower() == _CONTENT_TYPE:
+            return value.decode("latin-1").strip()
+    return ""
+
+
 def is_json(content_type: str) -> bool:
     """Whether a content type is JSON's, or one that is written in it."""
     kind = content_type.partition(";")[0].strip().lower()
@@ -127,15 +150,38 @@ def is_json(content_type: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _decoder(into: Any) -> "msgspec.json.Decoder[Any]":
-    return msgspec.json.Decoder(into, dec_hook=_foreign)
+    decoder = msgspec.json.Decoder(into, dec_hook=_foreign)
+    _check_known(into)
+    return decoder
+
+
+def _check_known(into: Any) -> None:
+    """See that each class in a type is one that somebody can read."""
+    from msgspec.inspect import CustomType, Field, Type, type_info  # dear, and only for new types
+
+    seen: set[int] = set()
+    left: list[object] = [type_info(into)]
+    while left:
+        one = left.pop()
+        if isinstance(one, tuple):
+            left.extend(cast("tuple[object, ...]", one))
+        elif isinstance(one, Type | Field) and id(one) not in seen:
+            seen.add(id(one))
+            if isinstance(one, CustomType):
+                _reader(one.cls)
+            left.extend(getattr(one, name) for name in one.__struct_fields__)
 
 
 def _foreign(kind: Any, value: Any) -> Any:
     """A type that msgspec does not know: one of pydantic's reads itself."""
+    return _reader(kind)(value)
+
+
+def _reader(kind: Any) -> Callable[[Any], Any]:
     read = getattr(kind, "model_validate", None)
     if read is None:
-        raise InvalidRequestError(f"is {kind}, which nobody knows how to read", field="into")
-    return read(value)
+        raise InvalidRequestError(f"has {kind!r:.80}, which nobody knows how to read", field="into")
+    return read
 
 
 def at_pointer(document: object, pointer: str) -> Any:

@@ -9,9 +9,15 @@ from msgspec.structs import replace
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
-from hardpoint.clients.rest.answers import Into, RestAnswer, decoded, unexpected
+from hardpoint.calls.pace import Pace
+from hardpoint.clients.rest.answers import (
+    Into,
+    RestAnswer,
+    check_readable,
+    decoded,
+    unexpected,
+)
 from hardpoint.clients.rest.driver import NOT_MODIFIED, RestDriver
-from hardpoint.clients.rest.pace import Pace
 from hardpoint.clients.rest.remembered import Remembered, validators
 from hardpoint.clients.rest.requests import (
     Content,
@@ -72,6 +78,8 @@ class RestCalls:
         params: Mapping[str, object],
     ) -> Into:
         """Make it; see `RestClient`."""
+        if into is not RestAnswer:
+            check_readable(into)
         call, body = self.prepared(method, path, options, params)
         operation = operation_of(method, path, "never" if body.once else options.repeat)
         if operation.repeat is Repeat.NEEDS_KEY or options.idempotency_key is not None:
@@ -168,7 +176,10 @@ class RestCalls:
         self.check(operation)
         reply = await self.driver.send(call, key)
         if self._watching and (news := self.driver.news(reply)) is not None:
-            self._pace.heed(operation.name, news)
+            quota = self._pace.heed(operation.name, news)
+            if quota is not None:
+                policy: Any = self.connection.policy
+                policy.observe_quota(quota)
         return reply
 
     def check(self, operation: Operation) -> None:

@@ -24,7 +24,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.http.client import USER_AGENT, ApiClient
-from hardpoint.http.coding import ACCEPTED, unfolded
+from hardpoint.http.coding import accepted, unfolded
 from hardpoint.http.errors import ErrorTable, Problem
 from hardpoint.http.limits import checked_url
 from hardpoint.http.messages import Request, Response, StreamedResponse, StreamingTransport
@@ -212,7 +212,7 @@ class RestDriver:
         if key is not None and name is not None:
             headers = (*headers, (name, key))
         if call.compressed:
-            headers = (*headers, ("accept-encoding", ACCEPTED))
+            headers = (*headers, ("accept-encoding", accepted()))
         return headers
 
     def _unfolded(self, reply: Response) -> Response:

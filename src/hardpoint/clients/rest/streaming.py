@@ -5,9 +5,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import final
 
+from hardpoint.calls.call import AttemptEnded, CallEnded
 from hardpoint.clients.rest.calling import RestCalls, RestOptions
 from hardpoint.clients.rest.requests import RestRequest, operation_of
-from hardpoint.core.errors import MisuseError, OutcomeUnknownError, UnavailableError
+from hardpoint.core.correlation import correlation_id
+from hardpoint.core.errors import (
+    MisuseError,
+    OutcomeUnknownError,
+    ProviderError,
+    UnavailableError,
+)
 from hardpoint.core.outcome import Repeat
 from hardpoint.http.coding import unfold
 from hardpoint.http.messages import StreamedResponse
@@ -15,7 +22,10 @@ from hardpoint.http.messages import StreamedResponse
 
 @final
 class StreamOpening:
-    """One large answer; see `RestClient.stream` for the arguments."""
+    """One large answer; see `RestClient.stream` for the arguments.
+
+    Each opening is told as an attempt is, and the whole as a call, once the stream has ended.
+    """
 
     def __init__(
         self,
@@ -33,6 +43,9 @@ class StreamOpening:
         self._compressed = options.compressed
         self._bytes_max = bytes_max
         self._reply: StreamedResponse | None = None
+        self._broken: Exception | None = None
+        self._attempts = 0
+        self._entered = 0.0
         connection = calls.connection
         self._manager = connection.runtime.open(
             connection.policy.with_(repeat=self._operation.repeat.value),
@@ -52,7 +65,12 @@ class StreamOpening:
 
     async def enter(self) -> None:
         """Open it."""
-        self._reply = await self._manager.__aenter__()
+        self._entered = self._calls.connection.clock.monotonic()
+        try:
+            self._reply = await self._manager.__aenter__()
+        except BaseException as error:
+            self._tell_call(error)
+            raise
 
     async def leave(
         self,
@@ -61,7 +79,10 @@ class StreamOpening:
         trace: TracebackType | None,
     ) -> None:
         """Close it."""
-        await self._manager.__aexit__(kind, error, trace)
+        try:
+            await self._manager.__aexit__(kind, error, trace)
+        finally:
+            self._tell_call(self._broken)
 
     def pieces(self) -> AsyncIterator[bytes]:
         """Its body, unfolded where it came compressed."""
@@ -76,25 +97,75 @@ class StreamOpening:
             async for piece in pieces:
                 size += len(piece)
                 yield piece
-        except OutcomeUnknownError as error:
-            if self._operation.repeat is not Repeat.SAFE:
+        except ProviderError as error:
+            self._broken = error
+            if not isinstance(error, OutcomeUnknownError) or (
+                self._operation.repeat is not Repeat.SAFE
+            ):
                 raise
-            raise self._failure(error, f"the answer broke off after {size} bytes") from error
+            failure = self._failure(error, f"the answer broke off after {size} bytes")
+            self._broken = failure
+            raise failure from error
 
     @asynccontextmanager
     async def _opened(self, call: RestRequest) -> AsyncGenerator[StreamedResponse]:
         """One attempt to open it."""
-        calls = self._calls
-        calls.check(self._operation)
         async with AsyncExitStack() as stack:
-            opening = calls.driver.stream(call, bytes_max=self._bytes_max)
-            try:
-                reply = await stack.enter_async_context(opening)
-            except OutcomeUnknownError as error:
-                if self._operation.repeat is not Repeat.SAFE:
-                    raise
-                raise self._failure(error, str(error)) from error
-            yield reply
+            yield await self._attempted(call, stack)
+
+    async def _attempted(self, call: RestRequest, stack: AsyncExitStack) -> StreamedResponse:
+        calls, clock = self._calls, self._calls.connection.clock
+        calls.check(self._operation)
+        self._attempts += 1
+        began = clock.monotonic()
+        opening = calls.driver.stream(call, bytes_max=self._bytes_max)
+        try:
+            reply = await stack.enter_async_context(opening)
+        except BaseException as error:
+            failure: BaseException = error
+            if isinstance(error, OutcomeUnknownError) and self._operation.repeat is Repeat.SAFE:
+                failure = self._failure(error, str(error))
+            self._tell_attempt(failure, clock.monotonic() - began)
+            if failure is error:
+                raise
+            raise failure from error
+        self._tell_attempt(None, clock.monotonic() - began)
+        return reply
+
+    def _tell_attempt(self, failure: BaseException | None, seconds: float) -> None:
+        connection = self._calls.connection
+        if not connection.listeners.active:
+            return
+        facts = failure if isinstance(failure, ProviderError) else None
+        connection.listeners.emit(
+            AttemptEnded(
+                connection=connection.name,
+                provider=self._calls.provider,
+                operation=self._operation.name,
+                attempt=self._attempts,
+                seconds=seconds,
+                error=_code_of(failure),
+                status=facts.status if facts else None,
+                request_id=facts.request_id if facts else None,
+                correlation_id=correlation_id.get(),
+            )
+        )
+
+    def _tell_call(self, failure: BaseException | None) -> None:
+        connection = self._calls.connection
+        if not connection.listeners.active:
+            return
+        connection.listeners.emit(
+            CallEnded(
+                connection=connection.name,
+                provider=self._calls.provider,
+                operation=self._operation.name,
+                attempts=self._attempts,
+                seconds=connection.clock.monotonic() - self._entered,
+                error=_code_of(failure),
+                correlation_id=correlation_id.get(),
+            )
+        )
 
     def _failure(self, error: OutcomeUnknownError, words: str) -> UnavailableError:
         return UnavailableError(
@@ -106,3 +177,12 @@ class StreamOpening:
             request_id=error.request_id,
             retry_after=error.retry_after,
         )
+
+
+def _code_of(failure: BaseException | None) -> str | None:
+    """As the events of calls name it."""
+    if failure is None:
+        return None
+    if isinstance(failure, ProviderError):
+        return failure.code
+    return type(failure).__name__ if isinstance(failure, Exception) else "cancelled"

@@ -8,6 +8,7 @@ from hardpoint.clients.rest.answers import (
     DOCUMENT,
     Into,
     at_pointer,
+    check_readable,
     converted,
     decoded,
     unexpected,
@@ -40,6 +41,7 @@ class PageWalk(Generic[Into]):
     ) -> None:
         if items and not items.startswith("/"):
             raise InvalidRequestError("is no JSON pointer: write /data", field="items")
+        check_readable(into)
         self._calls = calls
         self._into = into
         self._paging = paging

@@ -56,7 +56,10 @@ def no_answer(
     where = request.shown
     if answer.refused and answer.status is not None:
         return UnexpectedResponseError(
-            f"the answer of {where} {answer.refused}", status=answer.status, outcome_known=False
+            f"the answer of {where} {answer.refused}",
+            status=answer.status,
+            outcome_known=False,
+            retryable=False,  # it would be as large the next time
         )
     reason = answer.refused or answer.broken
     if reason is not None:
