@@ -109,6 +109,9 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, default: None = None, /) -> str | None: ...
 
     @overload
+    def get(self, name: str, default: str, /) -> str: ...
+
+    @overload
     def get(self, name: str, default: _Default, /) -> str | _Default: ...
 
     def get(self, name: str, default: object = None, /) -> object:

@@ -180,7 +180,7 @@ class EventFacts:
 
 def _steps_of(setting: str, pointer: object) -> tuple[str, ...]:
     """The steps of a JSON pointer; none for the empty one, which is the whole document."""
-    if pointer != "" and not (isinstance(pointer, str) and _POINTER.fullmatch(pointer)):
+    if not isinstance(pointer, str) or not (pointer == "" or _POINTER.fullmatch(pointer)):
         raise ConfigurationError(setting, f"is {pointer!r}, no JSON pointer", fix="Write /events")
     return tuple(one.replace("~1", "/").replace("~0", "~") for one in pointer.split("/")[1:])
 
