@@ -13,7 +13,7 @@ DATE = ("date", "Tue, 14 Nov 2023 22:13:20 GMT")  # the same
 
 def told(*pairs, form="auto", now=NOW):
     headers = Headers([(n.encode("latin-1"), v.encode("latin-1")) for n, v in pairs])
-    news = quota_in(headers, form, now=now)
+    news = quota_in(headers, form, now=lambda: now)
     return None if news is None else (news.quota.remaining, news.quota.reset_in)
 
 
@@ -101,7 +101,7 @@ def test_no_wait_is_longer_than_a_day():
 def test_one_limit_among_several_is_named():
     def news(*pairs):
         headers = Headers([(n.encode(), v.encode()) for n, v in pairs])
-        return quota_in(headers, "auto", now=NOW)
+        return quota_in(headers, "auto", now=lambda: NOW)
 
     left = (("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", "1.5"))
     assert news(*left, ("x-ratelimit-bucket", "abcd")).bucket == "abcd"
@@ -112,7 +112,7 @@ def test_one_limit_among_several_is_named():
 
 def test_the_limit_itself_is_told_where_the_answer_says_it():
     headers = Headers([(b"ratelimit", b'"d";r=1;t=2'), (b"ratelimit-policy", b'"d";q=100;w=60')])
-    news = quota_in(headers, "ietf", now=NOW)
+    news = quota_in(headers, "ietf", now=lambda: NOW)
     assert (news.quota.limit, news.quota.reset_in) == (100, 2.0)
 
 

@@ -18,11 +18,11 @@ import msgspec
 
 from hardpoint.calls.call import AttemptEnded, CallEnded
 from hardpoint.calls.client_errors import ClientKind
-from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.calls.guarded_connection import GuardedConnection, check_usable
 from hardpoint.calls.key import fingerprint, occasion
 from hardpoint.calls.pace import ClientPace
 from hardpoint.core.correlation import correlation_id
-from hardpoint.core.errors import ConfigurationError, HardpointError, OutcomeUnknownError
+from hardpoint.core.errors import HardpointError, OutcomeUnknownError
 from hardpoint.http.quotas import RateHeaders
 from hardpoint.resilience.judgement import Classify
 from hardpoint.resilience.policy import Policy
@@ -177,7 +177,7 @@ class GuardedClient:
             assert self._connection is not None  # noqa: S101 - one of the two is given
             policy = self._connection.policy
         if policy is not self._base:
-            _check(policy)
+            check_usable(policy)
             self._base, self._derived = policy, {}
             heeds = self._connection is not None or policy.settings.rate is not None
             self._pace = ClientPace(policy, policy.name) if heeds else None
@@ -318,9 +318,7 @@ class GuardedCall:
     def _judged(self, response: Any) -> Any:
         self._last = response
         if self._pace is not None:
-            quota = self._pace.heed(self._form, response.headers, self._route)
-            if quota is not None:
-                self._policy._assembly.observe_call(quota, self._request.native)
+            self._pace.heed(self._form, response.headers, self._route, self._request.native)
         status: int = getattr(response, self._kind.status)
         if status >= _BAD:
             raise BadAnswer(response, status, response.headers)
@@ -399,21 +397,6 @@ class GuardedCall:
 
 def _nothing(*_: object) -> None:
     """Stands for what is given when the call is made."""
-
-
-def _check(policy: Policy[Any]) -> None:
-    """See that a client can use every part of it."""
-    settings = policy.settings
-    if settings.hedge is not None:
-        raise ConfigurationError(
-            f"{policy.name}.hedge", "is for functions: a client's connections know no race"
-        )
-    if settings.fallback is not None or not settings.critical:
-        raise ConfigurationError(
-            f"{policy.name}.{'fallback' if settings.critical else 'critical'}",
-            "has no answer to give in place of the client's",
-            fix="Put it into a policy around your own function, and leave it out here",
-        )
 
 
 def _repeat_of(

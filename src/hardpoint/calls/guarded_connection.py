@@ -126,3 +126,22 @@ class GuardedConnection:
 
     def __repr__(self) -> str:
         return f"GuardedConnection({self.name!r})"
+
+
+def check_usable(policy: Policy[Any]) -> None:
+    """See that a client can use every part of a policy.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    settings = policy.settings
+    if settings.hedge is not None:
+        raise ConfigurationError(
+            f"{policy.name}.hedge", "is for functions: a client's connections know no race"
+        )
+    if settings.fallback is not None or not settings.critical:
+        raise ConfigurationError(
+            f"{policy.name}.{'fallback' if settings.critical else 'critical'}",
+            "has no answer to give in place of the client's",
+            fix="Put it into a policy around your own function, and leave it out here",
+        )

@@ -102,7 +102,8 @@ class ClientPace:
     """
 
     def __init__(self, policy: Policy[Any], provider: str) -> None:
-        self._clock = policy._assembly.effects.clock
+        self._assembly = policy._assembly
+        self._clock = self._assembly.effects.clock
         self._pace = Pace(policy, self._clock, provider)
 
     def check(self, route: Callable[[], str]) -> None:
@@ -111,20 +112,23 @@ class ClientPace:
             self._pace.check(route())
 
     def heed(
-        self, form: RateHeaders, headers: Mapping[str, Any], route: Callable[[], str]
-    ) -> Quota | None:
+        self, form: RateHeaders, headers: Mapping[str, Any], route: Callable[[], str], native: Any
+    ) -> None:
         """Take what an answer says; see `Pace.heed`.
 
         Args:
             form: how it says it.
             headers: of the answer.
             route: names what was asked for.
+            native: the client's own request, which a policy's `key=` is asked with.
         """
         told = telling(headers)
-        news = None if told is None else quota_in(told, form, now=self._clock.now())
+        news = None if told is None else quota_in(told, form, now=self._clock.now)
         if news is None:
-            return None
-        return self._pace.heed(_ALL if news.bucket is None else route(), news)
+            return
+        quota = self._pace.heed(_ALL if news.bucket is None else route(), news)
+        if quota is not None:
+            self._assembly.observe_call(quota, native)
 
 
 def telling(headers: Mapping[str, Any]) -> Headers | None:

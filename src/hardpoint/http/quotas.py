@@ -1,6 +1,6 @@
 """What an answer's headers say is left of a limit: pure parsers, one for each way of saying it.
 
-    quota_in(reply.headers, "auto", now=clock.now())      # QuotaNews, or None
+    quota_in(reply.headers, "auto", now=clock.now)      # QuotaNews, or None
 
 A header that makes no sense says nothing; none ever raises. What is read only slows down whoever
 heeds it, so where several limits are told the tightest counts.
@@ -58,13 +58,13 @@ class QuotaNews(NamedTuple):
     bucket: str | None = None
 
 
-def quota_in(headers: Headers, form: RateHeaders, *, now: float) -> QuotaNews | None:
+def quota_in(headers: Headers, form: RateHeaders, *, now: Callable[[], float]) -> QuotaNews | None:
     """What they say; None where they say nothing that makes sense.
 
     Args:
         headers: of an answer.
         form: which of the ways to look for.
-        now: Unix seconds, for an answer that has no `Date` of its own.
+        now: gives Unix seconds, for an answer that has no `Date` of its own.
     """
     for name, _ in headers.pairs:
         if _LIMIT in name.lower():  # most answers have none, and to decode all is dear
@@ -72,7 +72,7 @@ def quota_in(headers: Headers, form: RateHeaders, *, now: float) -> QuotaNews | 
     else:
         return None
     for read in _FORMS[form]:
-        if found := read(headers, now):
+        if found := read(headers, now()):
             return found
     return None
 

@@ -22,6 +22,8 @@ else:
 
 DOCUMENT: Final[Any] = Any
 """For `decoded`: whatever JSON it is."""
+Secrets = Callable[[], Sequence[str]]
+"""Gives what must not be shown: asked only where something is."""
 _HEAD_CHARACTERS: Final = 200
 _CONTENT_TYPE: Final = b"content-type"
 
@@ -74,28 +76,26 @@ class RestAnswer(msgspec.Struct, frozen=True):
         return f"RestAnswer({self.status}, {len(self.body)} bytes)"
 
 
-def decoded(
-    answer: RestAnswer, into: type[Into], provider: str, secrets: Sequence[str] = ()
-) -> Into:
+def decoded(answer: RestAnswer, into: type[Into], provider: str, secrets: Secrets = tuple) -> Into:
     """What an answer says, as a type of the caller's.
 
     Args:
         answer: a good one.
         into: a dataclass, TypedDict, Struct, pydantic model, or lists and the like of these.
         provider: for errors.
-        secrets: what must not be shown if the answer quotes it.
+        secrets: gives what must not be shown if the answer quotes it.
 
     Raises:
         UnexpectedResponseError: it is something else: says where. It has acted, and is known to.
     """
     kind = _content_type(answer)
     if kind and not is_json(kind):
-        said = redacted(answer.text[:_HEAD_CHARACTERS], secrets)
+        said = redacted(answer.text[:_HEAD_CHARACTERS], secrets())
         raise unexpected(answer, f"is {kind:.60}, not JSON: {said}", provider)
     try:
         return _decoder(into).decode(answer.body)
     except UNREADABLE as error:
-        reason = redacted(str(error), secrets)
+        reason = redacted(str(error), secrets())
         name = getattr(into, "__name__", str(into))
         failure = unexpected(answer, f"does not fit {name}: {reason}", provider)
     raise failure
@@ -116,13 +116,13 @@ def check_readable(into: Any) -> None:
 
 
 def converted(
-    answer: RestAnswer, found: object, into: type[Into], provider: str, secrets: Sequence[str] = ()
+    answer: RestAnswer, found: object, into: type[Into], provider: str, secrets: Secrets = tuple
 ) -> Into:
     """A part of an answer, as a type of the caller's; see `decoded`."""
     try:
         return msgspec.convert(found, into, dec_hook=_foreign)
     except UNREADABLE as error:
-        reason = redacted(str(error), secrets)
+        reason = redacted(str(error), secrets())
         failure = unexpected(answer, f"does not fit {into}: {reason}", provider)
     raise failure
 
@@ -142,6 +142,7 @@ def _content_type(answer: RestAnswer) -> str:
     return ""
 
 
+@lru_cache(maxsize=64)
 def is_json(content_type: str) -> bool:
     """Whether a content type is JSON's, or one that is written in it."""
     kind = content_type.partition(";")[0].strip().lower()

@@ -139,7 +139,7 @@ class RestCalls:
         )
         if kind is into:
             return made
-        return decoded(made, into, self.provider, self.secrets())
+        return decoded(made, into, self.provider, self.secrets)
 
     def _plain(self, key: str) -> bool:
         """Whether a header carries a key of the caller's as it stands."""
@@ -153,7 +153,7 @@ class RestCalls:
         answer = RestAnswer.of(await self._sent(operation, call, key))
         if into is RestAnswer:
             return cast("Into", answer)
-        return decoded(answer, into, self.provider, self.driver.secrets())
+        return decoded(answer, into, self.provider, self.driver.secrets)
 
     async def _again(self, operation: Operation, call: RestRequest, into: type[Into]) -> Into:
         """One attempt, for what has changed since it was asked for the last time."""
@@ -170,7 +170,7 @@ class RestCalls:
             answer = replace(known, unchanged=True)
         if into is RestAnswer:
             return cast("Into", answer)
-        return decoded(answer, into, self.provider, self.driver.secrets())
+        return decoded(answer, into, self.provider, self.driver.secrets)
 
     async def _sent(self, operation: Operation, call: RestRequest, key: str | None) -> Response:
         self.check(operation)

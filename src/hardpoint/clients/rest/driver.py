@@ -73,6 +73,7 @@ class RestDriver:
             key_length_max=settings.key_length_max,
         )
         self._transport = transport
+        self._rate_form = settings.rate_form
         self._base = settings.base_url.rstrip("/")
         self._client = ApiClient(
             transport,
@@ -166,7 +167,7 @@ class RestDriver:
 
     def news(self, reply: Response) -> QuotaNews | None:
         """What an answer says is left of a limit."""
-        return quota_in(reply.headers, self.settings.rate_form, now=self._clock.now())
+        return quota_in(reply.headers, self._rate_form, now=self._clock.now)
 
     def refusal(self, reply: Response) -> ProviderError:
         """The error for an answer that is no success."""

@@ -78,9 +78,9 @@ class PageWalk(Generic[Into]):
         """Have the next page, and know which comes after it."""
         calls, provider = self._calls, self._calls.provider
         answer = await calls.page(self._operation, target, self._options)
-        document = decoded(answer, DOCUMENT, provider, calls.secrets())
+        document = decoded(answer, DOCUMENT, provider, calls.secrets)
         found = at_pointer(document, self._pointer) if self._pointer else document
-        items = converted(answer, found, self._into, provider, calls.secrets())
+        items = converted(answer, found, self._into, provider, calls.secrets)
         page = RestPage(
             answer=answer,
             document=document,
