@@ -28,7 +28,7 @@ from hardpoint.http.coding import accepted, unfolded
 from hardpoint.http.errors import ErrorTable, Problem
 from hardpoint.http.limits import checked_url
 from hardpoint.http.messages import Request, Response, StreamedResponse, StreamingTransport
-from hardpoint.http.quotas import QuotaNews, quota_in
+from hardpoint.http.quotas import QuotaNews, RateHeaders, quota_in
 from hardpoint.runtime.clocks import SystemClock
 
 NOT_MODIFIED: Final = 304
@@ -73,7 +73,7 @@ class RestDriver:
             key_length_max=settings.key_length_max,
         )
         self._transport = transport
-        self._rate_form = settings.rate_form
+        self._rate_form: RateHeaders = settings.rate_form
         self._base = settings.base_url.rstrip("/")
         self._client = ApiClient(
             transport,
