@@ -26,12 +26,73 @@ class Named(sqlite3.Connection):
     """Of a driver that takes its parameters by name."""
 
 
+class OfKinds:
+    """Of a driver for MariaDB, on a file; it commits each statement unless that is turned off."""
+
+    def __init__(self, path, transactions="YES"):
+        self.file = sqlite3.connect(path, isolation_level=None)
+        self.file.create_function("database", 0, lambda: "shop")
+        self.file.execute("attach ':memory:' as information_schema")
+        self.file.execute(
+            "create table information_schema.tables (engine, table_schema, table_name)"
+        )
+        self.file.execute("create table information_schema.engines (engine, transactions)")
+        self.file.execute(
+            "insert into information_schema.tables values ('one', 'shop', 'hardpoint_done')"
+        )
+        self.file.execute(
+            "insert into information_schema.engines values ('one', ?)", [transactions]
+        )
+        self.autocommit = True
+
+    @property
+    def in_transaction(self):
+        return self.file.in_transaction
+
+    def cursor(self):
+        if not (self.commits_each() or self.in_transaction):
+            self.file.execute("begin")
+        return self.file.cursor()
+
+    def commits_each(self):
+        return self.autocommit
+
+    def commit(self):
+        self.file.commit()
+
+    def rollback(self):
+        self.file.rollback()
+
+    def close(self):
+        self.file.close()
+
+
+class OfKindsCalled(OfKinds):
+    """One that has methods for it."""
+
+    def autocommit(self, on):
+        self.each = on
+
+    def __setattr__(self, name, value):
+        super().__setattr__("each" if name == "autocommit" else name, value)
+
+    def get_autocommit(self):
+        return self.each
+
+    commits_each = get_autocommit
+
+
 @pytest.fixture(autouse=True)
-def named_driver(monkeypatch):
-    module = ModuleType("named_driver")
-    module.paramstyle = "named"
-    monkeypatch.setitem(sys.modules, "named_driver", module)
-    monkeypatch.setattr(Named, "__module__", "named_driver.connections")
+def drivers(monkeypatch):
+    for name, style, kinds in (
+        ("named_driver", "named", [Named]),
+        ("mariadb", "qmark", [OfKinds, OfKindsCalled]),
+    ):
+        module = ModuleType(name)
+        module.paramstyle = style
+        monkeypatch.setitem(sys.modules, name, module)
+        for kind in kinds:
+            monkeypatch.setattr(kind, "__module__", f"{name}.connections")
 
 
 @pytest.fixture
@@ -80,6 +141,8 @@ BLOCKING = {
         lambda path: sqlite3.connect(path, factory=Named),
         lambda target: target.execute(PAID),
     ),
+    "autocommit": (OfKinds, lambda target: target.cursor().execute(PAID)),
+    "autocommit()": (OfKindsCalled, lambda target: target.cursor().execute(PAID)),
     "Connection": (lambda path: engine(path).connect(), by_text),
     "Session": (lambda path: Session(engine(path)), by_text),
     "scoped_session": (lambda path: scoped_session(sessionmaker(engine(path))), by_text),
@@ -226,6 +289,72 @@ def test_a_row_that_came_between_look_and_insert_is_found(business):
     assert orders(business) == 1
 
 
+def undone(target):
+    """What MariaDB does after a deadlock, and a function that goes on all the same."""
+    target.rollback()
+    target.execute(PAID)
+
+
+def test_writes_that_go_on_after_they_were_undone_are_not_committed(business):
+    with closing(sqlite3.connect(business)) as connection:
+        with pytest.raises(StoreError, match="is not what it was"):
+            fenced(connection, undone)
+        assert orders(business) == 0
+        assert fenced(connection, lambda target: target.execute(PAID)) is True
+    assert orders(business) == 1
+
+
+def test_nor_are_they_where_another_attempt_has_written_meanwhile(business):
+    def overtaken(target):
+        target.rollback()
+        with closing(sqlite3.connect(business)) as rival:
+            write_fenced(rival, lambda it: it.execute(PAID), event="e1", handler="pay", now=60.0)
+        target.execute(PAID)
+
+    gone = pytest.raises(StoreError, match="the row of this job is gone")
+    with closing(sqlite3.connect(business)) as connection, gone:
+        fenced(connection, overtaken)
+    assert orders(business) == 1
+
+
+def test_a_connection_that_is_gone_before_the_commit_is_an_error(business):
+    def closes(target):
+        target.execute(PAID)
+        target.close()
+
+    with pytest.raises(StoreError, match="closed database"):
+        fenced(sqlite3.connect(business), closes)
+    assert orders(business) == 0
+
+
+def test_what_the_function_raises_is_raised_where_the_connection_is_gone_too(business):
+    def closes(target):
+        target.close()
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        fenced(sqlite3.connect(business), closes)
+
+
+@pytest.mark.parametrize("kind", ["NO", None])
+def test_a_fence_table_that_takes_no_part_in_transactions_is_refused(business, kind):
+    with closing(OfKinds(business, kind)) as connection:
+        with pytest.raises(StoreError, match="engine = InnoDB"):
+            fenced(connection, lambda target: target.cursor().execute(PAID))
+        assert connection.autocommit is True
+    assert orders(business) == 0
+
+
+def test_handlers_whose_names_have_no_room_stay_apart(business):
+    long = "step" * 100
+    with closing(sqlite3.connect(business)) as connection:
+        for name in (f"{long}a", f"{long}b"):
+            assert fenced(connection, lambda target: target.execute(PAID), handler=name) is True
+            assert fenced(connection, lambda target: target.execute(PAID), handler=name) is False
+        lengths = connection.execute("select length(handler) from hardpoint_done").fetchall()
+    assert lengths == [(255,), (255,)]
+
+
 def test_an_insert_that_fails_for_another_reason_is_raised(business):
     with closing(sqlite3.connect(business)) as connection:
         connection.execute(
@@ -274,6 +403,13 @@ def test_what_is_no_connection_is_named():
 
     with pytest.raises(StoreMisuseError, match="no `paramstyle`"):
         fenced(Odd(), print)
+
+    class Awaited(Odd):
+        async def commit(self):
+            pytest.fail("nobody awaits it")
+
+    with pytest.raises(StoreMisuseError, match=r"does not await .*Awaited itself"):
+        fenced(Awaited(), print)
 
 
 def test_killed_between_the_commit_there_and_the_end_of_the_job_it_is_written_once(

@@ -5,13 +5,13 @@ a crash between that commit and the job's own end, knows that they were made. Tw
 cannot both insert it: the second waits for the first, and finds it.
 """
 
-import sqlite3
-import sys
+import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Final, Protocol, TypeVar, cast, final
+from contextlib import suppress
+from typing import Any, Final, TypeVar, cast
 
 from hardpoint.core.errors import StoreError, StoreMisuseError
-from hardpoint.store.django import DjangoAtomic, django_connection
+from hardpoint.store.fenced import FencedTarget, fenced_target
 
 T = TypeVar("T")
 
@@ -22,40 +22,22 @@ FENCE_TABLE: Final = (
 """Makes the table, in any database whose tables take part in transactions."""
 
 _LOOK = "select handler from hardpoint_done where event = {} and handler = {}"
+_LOOK_AT_KIND = (
+    "select (select handler from hardpoint_done where event = {} and handler = {}),"
+    " (select e.transactions from information_schema.tables t"
+    " join information_schema.engines e on e.engine = t.engine"
+    " where t.table_schema = database() and t.table_name = 'hardpoint_done')"
+)
+"""For MariaDB and MySQL: some of their tables commit each statement, whatever was begun."""
 _NOTE = "insert into hardpoint_done (event, handler, done_at) values ({}, {}, {})"
+_OURS = "select done_at from hardpoint_done where event = {} and handler = {}"
+
+_NAME_MAX: Final = 255
+_APART_SECONDS: Final = 1.0
+"""Two attempts of one job begin further apart than this."""
 
 FencedWrite = Callable[[Any], object]
 """Writes on the connection or session that it is given, and neither commits nor rolls back."""
-
-
-class FencedTarget(Protocol):
-    """A connection or session of the application's. A blocking one's methods never suspend.
-
-    Attributes:
-        given: what the function is given.
-    """
-
-    given: Any
-
-    def in_transaction(self) -> bool:
-        """Whether it is in one already."""
-        ...
-
-    async def begin(self) -> None:
-        """Begin one."""
-        ...
-
-    async def run(self, sql: str, *values: object) -> Any:
-        """Run a statement with `{}` for its values; gives its first row, if there is one."""
-        ...
-
-    async def commit(self) -> None:
-        """Send what it holds back, and commit."""
-        ...
-
-    async def roll_back(self) -> None:
-        """Roll back what is open."""
-        ...
 
 
 def write_fenced(
@@ -68,8 +50,8 @@ def write_fenced(
             Django's; or, awaited, SQLAlchemy's `AsyncConnection` or `AsyncSession`.
         function: writes; a coroutine function where it is awaited.
         event: whose job it is.
-        handler: the job's.
-        now: Unix seconds, for whoever clears the table.
+        handler: the job's; of a long one the end is kept as a hash.
+        now: Unix seconds, for whoever clears the table; another for each attempt.
 
     Returns:
         True when it has written; False when it had, before. An awaitable of that for what is
@@ -77,15 +59,11 @@ def write_fenced(
 
     Raises:
         StoreMisuseError: the target does not fit, or is in a transaction already.
-        StoreError: there is no fence table, or it takes two handlers for the same.
+        StoreError: there is no fence table, or it takes no part in transactions, or takes two
+            handlers for the same; or the function has swallowed an error that undid its writes.
     """
-    for kind, name, made in _KINDS:
-        if _is_a(target, kind, name):
-            fenced, awaited = made(target), kind.endswith("asyncio")
-            break
-    else:
-        fenced, awaited = _blocking_target(target), False
-    work = _written(fenced, function, event, handler, now)
+    fenced, awaited = fenced_target(target)
+    work = _written(fenced, function, event, _kept_name(handler), now)
     return work if awaited else _stepped(work)
 
 
@@ -106,22 +84,30 @@ async def _written(
         result = function(target.given)
         if isinstance(result, Awaitable):
             await result
+        await _make_sure(target, event, handler, now)
         await target.commit()
     except BaseException:
-        await target.roll_back()
+        with suppress(Exception):  # the connection may be gone, and the transaction with it
+            await target.roll_back()
         raise
     return True
 
 
 async def _noted(target: FencedTarget, event: str, handler: str) -> bool:
     try:
-        row = await target.run(_LOOK, event, handler)
+        row = await target.run(_LOOK_AT_KIND if target.of_kinds else _LOOK, event, handler)
     except Exception as error:
         raise StoreError(
             f"the fence table hardpoint_done cannot be read there ({error}). Make it once, with "
             f"your own migrations: {FENCE_TABLE}"
         ) from error
-    found = None if row is None else _first(row)
+    found, *kind = (None,) if row is None else _values(row)
+    if kind and kind != ["YES"]:
+        raise StoreError(
+            "the fence table hardpoint_done takes no part in transactions there, so nothing can be "
+            "written exactly once: alter table hardpoint_done engine = InnoDB, and likewise each "
+            "table that is written with it"
+        )
     if found not in {None, handler}:
         raise StoreError(
             f"the database takes the handlers {handler} and {found} for the same: give one of them "
@@ -130,11 +116,9 @@ async def _noted(target: FencedTarget, event: str, handler: str) -> bool:
     return found is not None
 
 
-def _first(row: Any) -> Any:
-    """The first value, whatever the application has rows look like."""
-    return (
-        next(iter(cast("Mapping[str, Any]", row).values())) if isinstance(row, Mapping) else row[0]
-    )
+def _values(row: Any) -> tuple[Any, ...]:
+    """Those of a row, whatever the application has rows look like."""
+    return tuple(cast("Mapping[str, Any]", row).values() if isinstance(row, Mapping) else row)
 
 
 async def _note(target: FencedTarget, event: str, handler: str, now: float) -> bool:
@@ -151,6 +135,35 @@ async def _note(target: FencedTarget, event: str, handler: str, now: float) -> b
     return True
 
 
+async def _make_sure(target: FencedTarget, event: str, handler: str, now: float) -> None:
+    """The row must still be there, and ours.
+
+    A function may swallow an error with which the database has undone its transaction: MariaDB
+    begins another without a word after a deadlock, and PostgreSQL commits nothing.
+    """
+    try:
+        row = await target.run(_OURS, event, handler)
+    except Exception as error:
+        raise StoreError(_UNDONE.format(error)) from error
+    if row is None or abs(float(_values(row)[0]) - now) > _APART_SECONDS:
+        raise StoreError(_UNDONE.format("the row of this job is gone"))
+
+
+_UNDONE: Final = (
+    "the transaction of write_in is not what it was ({}): the function has caught an error of the "
+    "database that it should raise, or has itself rolled back; or the column "
+    "hardpoint_done.handler cannot hold the handler's name"
+)
+
+
+def _kept_name(handler: str) -> str:
+    """As the column has room for; longer ones stay apart by a hash."""
+    if len(handler) <= _NAME_MAX:
+        return handler
+    digest = hashlib.sha256(handler.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{handler[: _NAME_MAX - len(digest) - 1]}:{digest}"
+
+
 def _stepped(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine over a blocking connection to its end: it never suspends."""
     try:
@@ -161,195 +174,3 @@ def _stepped(work: Coroutine[Any, Any, T]) -> T:
     raise StoreMisuseError(
         "the function awaits something: on a connection that blocks it is a plain def"
     )
-
-
-def _is_a(target: object, module: str, name: str) -> bool:
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(target, getattr(loaded, name))
-
-
-def _blocking_target(target: Any) -> FencedTarget:
-    of_django = django_connection(target)
-    if of_django is not None:
-        return _DjangoFenced(of_django)
-    if all(hasattr(target, name) for name in ("cursor", "commit", "rollback")):
-        return _DbApiFenced(target)
-    raise StoreMisuseError(
-        "write_in takes a DB-API connection, a connection of Django's, or SQLAlchemy's Connection, "
-        f"Session, AsyncConnection or AsyncSession, not {type(target).__qualname__}"
-    )
-
-
-@final
-class _DbApiFenced:
-    """PEP 249 begins a transaction by itself, but for connections that commit each statement."""
-
-    def __init__(self, given: Any) -> None:
-        self.given = given
-        self._style = _paramstyle(given)
-        self._begun = False
-
-    def in_transaction(self) -> bool:
-        given = self.given
-        if isinstance(given, sqlite3.Connection):  # from 3.12 on one may always be in one
-            return given.in_transaction and getattr(given, "autocommit", True) is not False
-        status = getattr(getattr(given, "info", None), "transaction_status", 0)  # psycopg
-        flags = getattr(given, "server_status", 0)  # PyMySQL
-        return bool(getattr(given, "in_transaction", False) or status or flags & 1)
-
-    async def begin(self) -> None:
-        if _commits_each(self.given):
-            self._execute("begin")
-            self._begun = True
-
-    async def run(self, sql: str, *values: object) -> Any:
-        if self._style == "named":
-            named = {f"v{number}": value for number, value in enumerate(values)}
-            return self._execute(sql.format(*(f":{name}" for name in named)), named)
-        marks = (_MARKS[self._style].format(number + 1) for number in range(len(values)))
-        return self._execute(sql.format(*marks), values)
-
-    async def commit(self) -> None:
-        if self._begun:  # `commit()` does nothing on some that commit each statement
-            self._execute("commit")
-            self._begun = False
-        else:
-            self.given.commit()
-
-    async def roll_back(self) -> None:
-        if self._begun:
-            self._begun = False
-            self._execute("rollback")
-        else:
-            self.given.rollback()
-
-    def _execute(self, sql: str, *values: Any) -> Any:
-        cursor = self.given.cursor()
-        try:
-            cursor.execute(sql, *values)
-            return cursor.fetchone() if cursor.description else None
-        finally:
-            cursor.close()
-
-
-_MARKS: Final = {"qmark": "?", "numeric": ":{}", "format": "%s", "pyformat": "%s"}
-
-
-def _paramstyle(connection: object) -> str:
-    """How its driver writes parameters, which the driver's module says."""
-    for kind in type(connection).__mro__:
-        name = kind.__module__
-        while name:
-            style = getattr(sys.modules.get(name), "paramstyle", None)
-            if style is not None:
-                return style
-            name = name.rpartition(".")[0]
-    raise StoreMisuseError(
-        f"{type(connection).__qualname__} is of no DB-API driver: its module has no `paramstyle`"
-    )
-
-
-def _commits_each(connection: Any) -> bool:
-    """Whether each statement is committed by itself unless a transaction is begun."""
-    if isinstance(connection, sqlite3.Connection) and connection.isolation_level is None:
-        return True
-    asked = getattr(connection, "get_autocommit", None)  # PyMySQL and mysqlclient
-    found = getattr(connection, "autocommit", False) if asked is None else asked()
-    return isinstance(found, int) and found == 1  # sqlite3 has -1, for neither
-
-
-@final
-class _DjangoFenced:
-    def __init__(self, given: Any) -> None:
-        self.given = given
-        self._atomic = DjangoAtomic(given)
-
-    def in_transaction(self) -> bool:
-        return self._atomic.in_transaction()
-
-    async def begin(self) -> None:
-        self._atomic.begin()
-
-    async def run(self, sql: str, *values: object) -> Any:
-        with self.given.cursor() as cursor:
-            cursor.execute(sql.format(*["%s"] * len(values)), values)
-            return cursor.fetchone() if cursor.description else None
-
-    async def commit(self) -> None:
-        self._atomic.commit()
-
-    async def roll_back(self) -> None:
-        self._atomic.roll_back()
-
-
-class _OfSqlalchemyFenced:
-    """What SQLAlchemy's connections and sessions have in common."""
-
-    def __init__(self, given: Any) -> None:
-        self.given = given
-
-    def in_transaction(self) -> bool:
-        return self.given.in_transaction()
-
-    def statement(self, sql: str, values: tuple[object, ...]) -> tuple[Any, dict[str, object]]:
-        from sqlalchemy import text
-
-        named = {f"v{number}": value for number, value in enumerate(values)}
-        return text(sql.format(*(f":{name}" for name in named))), named
-
-
-@final
-class _SqlalchemyFenced(_OfSqlalchemyFenced):
-    async def begin(self) -> None:
-        self.given.begin()
-        session = not _is_a(self.given, "sqlalchemy.engine", "Connection")
-        _refuse_autocommit(self.given.connection() if session else self.given)
-
-    async def run(self, sql: str, *values: object) -> Any:
-        result = self.given.execute(*self.statement(sql, values))
-        return result.fetchone() if result.returns_rows else None
-
-    async def commit(self) -> None:
-        self.given.commit()
-
-    async def roll_back(self) -> None:
-        self.given.rollback()
-
-
-@final
-class _SqlalchemyAsyncFenced(_OfSqlalchemyFenced):
-    async def begin(self) -> None:
-        await self.given.begin()
-        session = _is_a(self.given, "sqlalchemy.ext.asyncio", "AsyncSession")
-        connection = await self.given.connection() if session else self.given
-        _refuse_autocommit(connection.sync_connection)
-
-    async def run(self, sql: str, *values: object) -> Any:
-        result = await self.given.execute(*self.statement(sql, values))
-        return result.fetchone() if result.returns_rows else None
-
-    async def commit(self) -> None:
-        await self.given.commit()
-
-    async def roll_back(self) -> None:
-        await self.given.rollback()
-
-
-def _scoped(registry: Any) -> FencedTarget:
-    """This thread's session."""
-    return _SqlalchemyFenced(registry())
-
-
-def _refuse_autocommit(connection: Any) -> None:
-    """SQLAlchemy says of itself that its transactions then have no effect."""
-    if connection._is_autocommit_isolation():
-        raise StoreMisuseError("the engine commits each statement (AUTOCOMMIT): use another for it")
-
-
-_KINDS: Final[tuple[tuple[str, str, Any], ...]] = (
-    ("sqlalchemy.engine", "Connection", _SqlalchemyFenced),
-    ("sqlalchemy.orm", "Session", _SqlalchemyFenced),
-    ("sqlalchemy.orm", "scoped_session", _scoped),
-    ("sqlalchemy.ext.asyncio", "AsyncConnection", _SqlalchemyAsyncFenced),
-    ("sqlalchemy.ext.asyncio", "AsyncSession", _SqlalchemyAsyncFenced),
-)
