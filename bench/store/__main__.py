@@ -16,6 +16,7 @@ from pathlib import Path
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome
+from hardpoint.store.engine import InboxStore
 from hardpoint.store.events import BatchCommitted, Checkpointed
 from hardpoint.store.sqlite import SqliteStore, library_finding
 
@@ -140,9 +141,13 @@ def floor_of_accepts(
 
 
 async def drive(
-    store: SqliteStore, events: list[NewEvent], then: Callable[[NewEvent], None] | None = None
+    store: InboxStore,
+    events: list[NewEvent],
+    then: Callable[[NewEvent], None] | None = None,
+    *,
+    in_flight: int = IN_FLIGHT,
 ) -> list[float]:
-    """Keep `IN_FLIGHT` accepts under way until all are answered; gives each one's seconds."""
+    """Keep so many accepts under way until all are answered; gives each one's seconds."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
     pending = iter(events)
@@ -172,7 +177,7 @@ async def drive(
 
         store.accept(one, done)
 
-    for _ in range(IN_FLIGHT):
+    for _ in range(in_flight):
         submit()
     await ended
     return took
