@@ -18,21 +18,30 @@ PATIENCE = 60.0
 class OwnServer:
     """A server in a folder that others may enter.
 
+    Args:
+        folder: where.
+        follows: the running one whose standby it is, under the name `walreceiver`.
+
     Attributes:
         url: of its database `postgres`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, follows: "OwnServer | None" = None) -> None:
         root = os.getuid() == 0
         nobody = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
         self._user = nobody if root else {}
-        self._programs = programs(folder, reachable=root)
-        self._data = folder / "data"
+        self._programs = follows._programs if follows else programs(folder, reachable=root)
+        self._data = folder / ("standby" if follows else "data")
         self._data.mkdir(mode=0o700)
         if root:
             shutil.chown(self._data, "nobody")
         self.url = f"postgresql://postgres@/postgres?host={self._data}"
         self._server: subprocess.Popen[bytes] | None = None
+        if follows:
+            copied = ["pg_basebackup", "-h", str(follows._data), "-U", "postgres", "-R"]
+            assert self._call(*copied, "-c", "fast", "-D", str(self._data)).wait() == 0
+            (self._data / ".s.PGSQL.5432.lock").unlink()  # the other's
+            return
         made = ["initdb", "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"]
         made += ["--locale", "C", "--no-sync", "-D", str(self._data)]
         assert self._call(*made).wait() == 0
@@ -55,6 +64,10 @@ class OwnServer:
     def kill(self) -> None:
         """As if the machine had lost power, but for what the kernel has."""
         self._end(signal.SIGKILL)
+
+    def promote(self) -> None:
+        """It follows no more, and takes writes."""
+        self.asked("select pg_promote()")
 
     def asked(self, sql: str) -> "list[tuple[Any, ...]]":
         """What a statement gives."""

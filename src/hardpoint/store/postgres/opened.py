@@ -53,8 +53,13 @@ class OpenedPostgres:
             duties=lambda: duties_of(store.crew),
             reload=lambda: _reload(store.crew),
         )
+        clock = store.clock
         self.accepts = Batches(
-            self.thread, self.session.accept, rows=limits.batch_rows, size=limits.batch_bytes
+            self.thread,
+            self.session.accept,
+            rows=limits.batch_rows,
+            size=limits.batch_bytes,
+            overdue=lambda at: clock.monotonic() - at > limits.pending_seconds,
         )
         self.completions = Batches(
             self.thread, self.session.complete, rows=limits.batch_rows, size=1

@@ -46,8 +46,17 @@ class DatabaseThread:
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
+            self.loop.run_until_complete(_end_all())
         finally:
             self.loop.close()
+
+
+async def _end_all() -> None:
+    """The driver may be calling off a statement yet, on a server that gives no answer."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 class _Waiting(NamedTuple):
@@ -67,7 +76,8 @@ class Batches(Generic[T]):
         carry_out: makes one; gives a result or an exception for each item.
         rows: items in one statement.
         size: of all items in one statement; a larger one goes alone.
-        told: what the batch leaves to be told goes to the loop of the first who asked.
+        overdue: whether what waits since then is given up together with a statement that found no
+            database; None: it has its own turn.
     """
 
     def __init__(
@@ -77,12 +87,14 @@ class Batches(Generic[T]):
         *,
         rows: int,
         size: int,
+        overdue: Callable[[float], bool] | None = None,
     ) -> None:
         self.rows = self.size = 0
         self.oldest = 0.0
         self._thread = thread
         self._carry_out = carry_out
         self._limits = rows, size
+        self._overdue = overdue
         self._mutex = threading.Lock()
         self._waiting: deque[_Waiting] = deque()
         self._busy = self._over = False
@@ -122,6 +134,10 @@ class Batches(Generic[T]):
     async def _work(self) -> None:
         while group := self._gather():
             results = await self._carried_out([one.item for one in group])
+            if isinstance(results[0], StoreUnavailableError):
+                late = self._late()
+                group += late
+                results = [*results, *(StoreUnavailableError(str(results[0])) for _ in late)]
             with self._mutex:
                 self.rows -= len(group)
                 self.size -= sum(one.size for one in group)
@@ -136,6 +152,14 @@ class Batches(Generic[T]):
             return await self._carry_out(items)
         except Exception as error:  # noqa: BLE001 - told to whoever asked
             return [error] * len(items)
+
+    def _late(self) -> list[_Waiting]:
+        """Nobody is to wait for one failing statement after another."""
+        late: list[_Waiting] = []
+        with self._mutex:
+            while self._overdue and self._waiting and self._overdue(self._waiting[0].at):
+                late.append(self._waiting.popleft())
+        return late
 
     def _gather(self) -> list[_Waiting]:
         group: list[_Waiting] = []

@@ -32,11 +32,19 @@ select given.id from unnest($1::uuid[]) given (id)
 where not exists (select from fresh where fresh.id = given.id)
 
 -- name: known
-select id, dedupe, claim, type, body_sha256, quarantine
+-- Where a standby is waited for: a commit whose wait was broken off (the server was restarted, or
+-- whoever waited went away) is seen by all, and may be on this server alone. An answer rests on it,
+-- so this look waits in its place: the message has it end with a commit of its own, behind that one.
+select id, dedupe, claim, type, body_sha256, quarantine,
+    case when current_setting('synchronous_standby_names') <> ''
+        then pg_logical_emit_message(true, 'hardpoint', ''::text) end as waited_for
 from hardpoint.event where dedupe = any ($1::bytea[])
 
 -- name: claimed
-select id, dedupe, claim, type, body_sha256, quarantine
+-- See `known`.
+select id, dedupe, claim, type, body_sha256, quarantine,
+    case when current_setting('synchronous_standby_names') <> ''
+        then pg_logical_emit_message(true, 'hardpoint', ''::text) end as waited_for
 from hardpoint.event where claim = $1
 
 -- name: repeats
