@@ -26,6 +26,7 @@ WELL = {
     "abandoned": [{"jobs": 0}],
     "clock": [{"now": ManualClock().now()}],
     "durable": [{"synced": True, "whole": True, "standby": False}],
+    "standbys": [{"standbys": 0, "named": ""}],
     "snapshot": [],
     "bloat": [],
     "role": [{"name": "shop", "super": False, "more": False}],
@@ -117,6 +118,10 @@ def test_where_all_is_well_it_is_said_of_each():
             *("durability", "fail", "takes no writes"),
         ),
         (
+            {"standbys": [{"standbys": 2, "named": ""}]},
+            *("standbys", "warn", "2 of them follow, and no commit waits for any"),
+        ),
+        (
             {"snapshot": [{"pid": 9, "name": "report", "seconds": 601.0}]},
             *("oldest snapshot", "warn", "of report (server process 9) has been open for 10 min"),
         ),
@@ -143,6 +148,31 @@ def test_what_is_not_well_is_told_with_a_remedy(rows, check, result, detail):
 
 def test_leases_that_nobody_takes_over_want_a_server():
     assert found(processes=[], abandoned=[{"jobs": 3}])["leases"].fix == "hardpoint serve"
+
+
+def test_a_standby_that_is_waited_for_is_named():
+    one = found(standbys=[{"standbys": 2, "named": "any 1 (b, c)"}])["standbys"]
+    assert (one.result, one.detail) == ("ok", "a commit waits for a standby (any 1 (b, c))")
+
+
+ROLE_FINDINGS = [
+    (None, "ok", "job.write runs as shop, which could change the tables of the store too"),
+    ([{"member": True, "reaches": False}], "ok", "job.write runs as writer"),
+    ([{"member": True, "reaches": True}], "warn", "which may change the tables of the store"),
+    ([{"member": False, "reaches": False}], "fail", "which shop may not become"),
+    ([], "fail", "should run as writer, which there is not"),
+]
+
+
+@pytest.mark.parametrize(("rows", "result", "detail"), ROLE_FINDINGS)
+def test_whose_rights_the_writes_of_the_application_have_is_said(rows, result, detail):
+    told = Told() if rows is None else Told(writes=rows)
+    role = None if rows is None else "writer"
+    (one,) = [
+        one for one in findings(told, ManualClock(), write_role=role) if one.check == "writes"
+    ]
+    assert (one.result, one.fix is None) == (result, result == "ok")
+    assert detail in one.detail
 
 
 @pytest.mark.parametrize(
@@ -189,6 +219,10 @@ def test_a_reader_asks_the_database_itself(pg):
         assert checks["durability"].result == checks["bloat"].result == "ok"
         assert checks["database role"].result == "warn"
         assert checks["retention"].result == "ok"
+        assert checks["writes"].result == "ok"
+        reader = PostgresReader(pg.url, write_role="nobody_of_ours")
+        assert [one.result for one in reader.findings() if one.check == "writes"] == ["fail"]
+        reader.close()
 
     pg.play(story)
 

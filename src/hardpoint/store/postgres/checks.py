@@ -26,7 +26,11 @@ _Row = dict[str, Any]
 
 
 def findings(
-    connection: Any, clock: Clock, *, retention: Retention | None = None
+    connection: Any,
+    clock: Clock,
+    *,
+    retention: Retention | None = None,
+    write_role: str | None = None,
 ) -> Iterator[StoreFinding]:
     """What each check found.
 
@@ -34,6 +38,7 @@ def findings(
         connection: of psycopg, whose rows are dictionaries.
         clock: of this machine.
         retention: how long things are to be kept; None: for ever.
+        write_role: that the application's writes run as; None: the store's.
     """
 
     def row(name: str, **wanted: object) -> _Row:
@@ -53,11 +58,19 @@ def findings(
         )
     yield _clock(row, clock)
     yield _durable(row("durable"))
+    yield from _standbys(row("standbys"))
     yield _snapshot(row("snapshot"))
     yield _bloat(row("bloat"))
     if retention is not None:
         yield _retention(row, retention)
-    yield _role(row("role"))
+    own = row("role")
+    yield _role(own)
+    if write_role is None:
+        detail = f"job.write runs as {own['name']}, which could change the tables of the store too"
+        yield StoreFinding(check="writes", detail=detail)
+    else:
+        found = connection.execute(_SQL["writes"], {"role": write_role}).fetchone()
+        yield _writes(found, own["name"], write_role)
 
 
 def _processes(live: list[Member]) -> StoreFinding:
@@ -133,6 +146,22 @@ def _durable(found: _Row) -> StoreFinding:
 _DURABLE: Final = {"fsync": "synced", "full_page_writes": "whole"}
 
 
+def _standbys(found: _Row) -> Iterator[StoreFinding]:
+    """Nothing is said where there are none: who has a backup alone knows what it is for."""
+    if found["named"]:
+        detail = f"a commit waits for a standby ({found['named']})"
+        yield StoreFinding(check="standbys", detail=detail)
+    elif found["standbys"]:
+        yield StoreFinding(
+            check="standbys",
+            result="warn",
+            detail=f"{found['standbys']} of them follow, and no commit waits for any: a fail-over "
+            "could lose what was acknowledged just before",
+            fix="alter system set synchronous_standby_names = 'any 1 (...)'; two standbys, so that "
+            "one may be away",
+        )
+
+
 def _snapshot(found: _Row) -> StoreFinding:
     seconds = found.get("seconds") or 0.0
     if seconds <= SNAPSHOT_SECONDS:
@@ -183,3 +212,22 @@ def _role(found: _Row) -> StoreFinding:
         detail=f"{found['name']} {may}",
         fix="take a role that owns the schema hardpoint, and has none of PostgreSQL's attributes",
     )
+
+
+def _writes(found: _Row | None, own: str, role: str) -> StoreFinding:
+    if found is None or not found["member"]:
+        return StoreFinding(
+            check="writes",
+            result="fail",
+            detail=f"job.write should run as {role}, "
+            + ("which there is not" if found is None else f"which {own} may not become"),
+            fix=f"create role {role}" if found is None else f"grant {role} to {own}",
+        )
+    if found["reaches"]:
+        return StoreFinding(
+            check="writes",
+            result="warn",
+            detail=f"job.write runs as {role}, which may change the tables of the store",
+            fix=f"revoke all on all tables in schema hardpoint from {role}",
+        )
+    return StoreFinding(check="writes", detail=f"job.write runs as {role}")

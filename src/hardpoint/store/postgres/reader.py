@@ -53,6 +53,7 @@ class PostgresReader:
         seconds: how long one look may take, and how long it may take to connect.
         clock: of this machine, to compare with the database's.
         retention: as the store has it, to see whether it holds.
+        write_role: that the application's writes run as, to be looked at; None: the store's.
 
     Raises:
         NoStoreYetError: there is no store there yet.
@@ -67,9 +68,11 @@ class PostgresReader:
         seconds: float = 5.0,
         clock: Clock | None = None,
         retention: Retention | None = None,
+        write_role: str | None = None,
     ) -> None:
         self._retention = retention
         self._clock: Clock = clock or SystemClock()
+        self._write_role = write_role
         self._seconds = seconds
         self._lock = threading.Lock()
         try:
@@ -204,7 +207,13 @@ class PostgresReader:
     def findings(self) -> Sequence[StoreFinding]:
         """What is well with the database, and what is not; see `checks`."""
         with self._look() as connection:
-            return [*findings(connection, self._clock, retention=self._retention)]
+            told = findings(
+                connection,
+                self._clock,
+                retention=self._retention,
+                write_role=self._write_role,
+            )
+            return [*told]
 
     def close(self) -> None:
         """Let the connection go."""

@@ -7,6 +7,13 @@ select
     current_setting('full_page_writes') = 'on' as whole,
     pg_is_in_recovery() as standby
 
+-- name: standbys
+-- Without pg_monitor they are only counted.
+select
+    count(*) filter (where state is distinct from 'backup') as standbys,
+    current_setting('synchronous_standby_names') as named
+from pg_catalog.pg_stat_replication
+
 -- name: processes
 select id, host, pid, receives, works, handlers from hardpoint.process
 where beat_at > (select hardpoint.now()) - %(expires)s
@@ -94,3 +101,9 @@ with
         select received_at from keys
     )
 select count(*) as events, ((select hardpoint.now()) - min(received_at)) / 86400 as days from late
+
+-- name: writes
+-- No row: there is no such role.
+select pg_has_role(oid, 'member') as member,
+    rolsuper or has_table_privilege(oid, 'hardpoint.job', 'delete') as reaches
+from pg_catalog.pg_roles where rolname = %(role)s
