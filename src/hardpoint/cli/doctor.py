@@ -167,9 +167,7 @@ def _store(settings: StoreSettings) -> _Verdict:
 def _of_engine(settings: StoreSettings) -> Iterator[_Finding]:
     """What the engine says of what it stands on; one that cannot be read was told of before."""
     try:
-        opened = engine(
-            settings.url, retention=settings.retention, write_role=settings.write_role
-        )
+        opened = engine(settings.url, retention=settings.retention, write_role=settings.write_role)
         with closing(opened.reader()) as reader:
             found = reader.findings()
     except HardpointError:

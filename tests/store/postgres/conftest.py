@@ -234,6 +234,7 @@ class Wire:
 
     Attributes:
         cut: how many of the next answers are lost, with their connections; what was asked arrives.
+        cut_after: how many bytes of them arrive.
         down: no connection is made or kept.
         pooled: it answers in the server's place, as a pooler does.
         lingers: what the server has said last arrives, and then nothing, not even the end.
@@ -244,7 +245,7 @@ class Wire:
         parts = urlsplit(url)
         self._server = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
         self.url = f"{url.partition('?')[0]}?host={folder}"
-        self.cut = 0
+        self.cut = self.cut_after = 0
         self.down = False
         self.pooled = self.lingers = False
         self.ended = 0
@@ -289,6 +290,7 @@ class Wire:
                     )
                 if cuts and self.cut:
                     self.cut -= 1
+                    target.sendall(data[: self.cut_after])
                     break
                 target.sendall(data)
             if cuts and self.lingers:

@@ -12,8 +12,10 @@ import psycopg
 import pytest
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
-KILLS = int(os.environ.get("HARDPOINT_KILLS", "4"))
-PROCESSES = 3
+LONG = "HARDPOINT_KILLS" in os.environ
+KILLS = min(50, int(os.environ.get("HARDPOINT_KILLS", "4")))
+CROWDS = (1, 2, 4) if LONG else (3,)
+"""So many processes at a time."""
 PATIENCE = 90.0
 LIFE = 0.6
 """Seconds between two kills, about."""
@@ -26,10 +28,10 @@ where datname = current_database() and pid not in (pg_backend_pid(), %s) and ran
 
 
 class Crowd:
-    def __init__(self, url: str, log: Path) -> None:
+    def __init__(self, url: str, log: Path, count: int = 3) -> None:
         self.url, self.log = url, log
         self.started = 0
-        self.processes = [self.start() for _ in range(PROCESSES)]
+        self.processes = [self.start() for _ in range(count)]
 
     def start(self) -> "subprocess.Popen[bytes]":
         self.started += 1
@@ -54,13 +56,14 @@ class Crowd:
             process.wait()
 
 
+@pytest.mark.parametrize("count", CROWDS)
 @pytest.mark.parametrize("kind", ["processes", "connections", "pauses"])
-def test_under_kills_no_event_is_lost_and_none_handled_twice(pg, tmp_path, kind):
+def test_under_kills_no_event_is_lost_and_none_handled_twice(pg, tmp_path, kind, count):
     choose = random.Random(kind)
     pg.database.real_clock()
     beside = psycopg.connect(pg.url, autocommit=True)
     beside.execute("create table effects (event text)")
-    crowd = Crowd(pg.url, tmp_path / "acknowledged")
+    crowd = Crowd(pg.url, tmp_path / "acknowledged", count)
     try:
         until = time.monotonic() + PATIENCE
         while beside.execute("select count(*) from effects").fetchone()[0] < 20:
@@ -69,11 +72,11 @@ def test_under_kills_no_event_is_lost_and_none_handled_twice(pg, tmp_path, kind)
         for _ in range(KILLS):
             time.sleep(choose.random() * 2 * LIFE)
             if kind == "processes":
-                crowd.kill(choose.randrange(PROCESSES))
+                crowd.kill(choose.randrange(count))
             elif kind == "connections":
                 beside.execute(_CUT, [pg.database.beside.info.backend_pid])
             else:
-                crowd.pause(choose.randrange(PROCESSES), 2.0)
+                crowd.pause(choose.randrange(count), 2.0)
     finally:
         crowd.end()
     acknowledged = set((tmp_path / "acknowledged").read_text().split())

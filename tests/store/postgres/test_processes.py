@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hardpoint.store.driver import Completed, Outcome
+from hardpoint.store.engine import Role
 
 
 class Crew:
@@ -58,6 +59,26 @@ def test_the_opening_of_another_process_touches_nobodys_lease(crew):
         assert await crew.desks[1].suspect() is None
         assert await crew.stores[1].next_due(["mark_paid"]) is None
         assert await crew.desks[0].complete(lease) is Completed.RECORDED
+
+    crew(story)
+
+
+def test_an_operator_beside_them_moves_nobodys_lease(crew):
+    async def story(crew):
+        dead = await crew.desks[0].leased("evt_1")
+        await crew.desks[0].complete(dead, Outcome.DEAD)
+        held = [await crew.desks[0].leased("evt_2"), await crew.desks[1].leased("evt_3")]
+        leases = "select event, owner, fence from hardpoint_job where owner is not null order by 1"
+        before = crew.desks[0].query(leases)
+        operator = crew.stage.build()
+        await operator.open(Role.OPERATE)
+        assert await operator.retry(dead.event.id, "mark_paid", actor="ann") == 1
+        assert await operator.replay(held[0].event.id, ["mark_paid"], actor="ann") == 0
+        await operator.close()
+        assert crew.desks[0].query(leases) == before
+        assert crew.desks[0].query("select count(*) from hardpoint_process") == [(2,)]
+        for desk, lease in zip(crew.desks, held, strict=True):
+            assert await desk.complete(lease) is Completed.RECORDED
 
     crew(story)
 

@@ -1,5 +1,6 @@
 """The server itself killed while events are accepted, claimed and completed."""
 
+import asyncio
 import os
 import random
 import shutil
@@ -9,11 +10,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.store.conftest import EventMaker
 from tests.store.postgres.own_server import OwnServer
 from tests.store.postgres.test_kills import Crowd, drain
 
+from hardpoint.runtime.clocks import SystemClock
+from hardpoint.store.driver import Stored
+from hardpoint.store.postgres.limits import PostgresLimits
+from hardpoint.store.postgres.store import PostgresStore
+
 pytestmark = pytest.mark.usefixtures("unmeasured")
-KILLS = int(os.environ.get("HARDPOINT_KILLS", "2"))
+LONG = "HARDPOINT_KILLS" in os.environ
+KILLS = min(50, int(os.environ.get("HARDPOINT_KILLS", "2")))
+CROWDS = (1, 2, 4) if LONG else (3,)
+EXPIRES = 4.0
+AWAY = 1.5 * EXPIRES if LONG else 0.2
 PATIENCE = 90.0
 
 
@@ -54,9 +65,10 @@ def check(server, log):
     assert set(handled) == stored
 
 
-def test_the_server_is_killed_and_comes_back(server, tmp_path):
+@pytest.mark.parametrize("count", CROWDS)
+def test_the_server_is_killed_and_comes_back(server, tmp_path, count):
     choose = random.Random(12)
-    crowd = Crowd(server.url, tmp_path / "acknowledged")
+    crowd = Crowd(server.url, tmp_path / "acknowledged", count)
     try:
         await_effects(server, 20)
         for _ in range(KILLS):
@@ -67,3 +79,31 @@ def test_the_server_is_killed_and_comes_back(server, tmp_path):
     finally:
         crowd.end()
     check(server, tmp_path / "acknowledged")
+
+
+def test_nobody_is_taken_for_dead_because_the_database_was_away(server):
+    """`make durability` has it away for longer than a process may be silent."""
+
+    async def scene():
+        limits = PostgresLimits(expires=EXPIRES, poll=0.1)
+        stores = [PostgresStore(server.url, limits=limits, retention=None) for _ in range(2)]
+        make = EventMaker(SystemClock())
+        for number, store in enumerate(stores):
+            await store.open()
+            answer = asyncio.get_running_loop().create_future()
+            store.accept(make(f"evt_{number}", lease=True), answer.set_result)
+            assert (await answer).stored is Stored.NEW
+        await asyncio.to_thread(server.kill)
+        await asyncio.sleep(AWAY)
+        await asyncio.to_thread(server.start)
+        until = time.monotonic() + AWAY  # by then anybody could have judged
+        while True:
+            held = server.asked("select suspect, crashes, owner is null from hardpoint.job")
+            assert held == [(False, 0, False)] * 2
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(0.2)
+        for store in stores:
+            await store.close()
+
+    asyncio.run(scene())

@@ -25,6 +25,7 @@ from hardpoint.store.postgres.checks import findings
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.store import PostgresStore
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
 LONG = "HARDPOINT_KILLS" in os.environ
 STALLS = 20 if LONG else 1
 PROCESSES = 4 if LONG else 1

@@ -65,6 +65,10 @@ def wrong(tx):
     tx.execute("select nonsense")
 
 
+def for_sqlite_alone(tx):
+    tx.execute("insert into orders values (?)", [3])
+
+
 @pytest.mark.parametrize(
     ("write", "error", "says"),
     [
@@ -73,6 +77,7 @@ def wrong(tx):
         (by_name, MisuseError, "by position"),
         (controls, MisuseError, "may not begin, commit"),
         (wrong, Exception, "nonsense"),
+        (for_sqlite_alone, Exception, "syntax error"),
     ],
 )
 def test_what_cannot_work_undoes_the_completion_and_says_why(pg, write, error, says):

@@ -3,7 +3,7 @@
 With one more argument it only handles.
 
 Each event that was acknowledged is a line in LOG; each that was handled is a row in the table
-`effects`, written with its completion.
+`effects`, written with its completion. The machines of two out of three are an hour fast or slow.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import sys
 
 from hardpoint.core.errors import StoreError
 from hardpoint.core.identifiers import Uuid7
+from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Accepted, Completion, NewEvent, Outcome, SqlWrite, Stored
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.store import PostgresStore
@@ -21,12 +22,25 @@ ACCEPTING = 4
 """Events on their way at a time."""
 
 
+class WrongClock:
+    """Of a machine that nobody has set."""
+
+    def __init__(self, hours):
+        self._off = hours * 3600.0
+        self._right = SystemClock()
+        self.monotonic = self._right.monotonic
+
+    def now(self):
+        return self._right.now() + self._off
+
+
 class Victim:
     def __init__(self, url, log, name):
-        self.store = PostgresStore(url, limits=LIMITS, retention=None)
+        clock = WrongClock(sum(name.encode()) % 3 - 1)
+        self.store = PostgresStore(url, limits=LIMITS, retention=None, clock=clock)
         self.log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self.name = name
-        self.ids = Uuid7()
+        self.ids = Uuid7(now=clock.now)
         self.number = 0
 
     async def run(self, *, accepts=True):
@@ -62,7 +76,7 @@ class Victim:
             type="paid",
             account=None,
             asserted=False,
-            received_at=0.0,
+            received_at=self.store.clock.now(),
             signed_at=None,
             correlation_id="c",
             headers=b"{}",

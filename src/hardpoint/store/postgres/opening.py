@@ -34,9 +34,7 @@ class PostgresEngine(PostgresStore):
 
     def reader(self) -> PostgresReader:
         """Looks into the database without touching it; see `StoreEngine`."""
-        return PostgresReader(
-            self.url, retention=self.retention, write_role=self.write_role
-        )
+        return PostgresReader(self.url, retention=self.retention, write_role=self.write_role)
 
     def complete_in(self, lease: Lease, target: Any, *, started_at: float) -> PostgresBlock:
         """See `PostgresBlock`; without a target on a connection that is lent."""
