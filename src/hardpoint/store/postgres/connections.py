@@ -68,23 +68,27 @@ async def connect(url: str, *, seconds: float, answer: float) -> Any:
     """
     library: Any = asyncpg
     connection = await library.connect(url, timeout=seconds, command_timeout=answer)
-    row = await connection.fetchrow(_SETTINGS)
-    if row[4] != "on":
+    try:
+        _refuse_unfit(await connection.fetchrow(_SETTINGS), connection.get_server_pid())
+    except BaseException:  # whoever waits for it may have gone
         connection.terminate()
+        raise
+    return connection
+
+
+def _refuse_unfit(row: Any, process: int) -> None:
+    if row[4] != "on":
         raise ConfigurationError(
             "store.url", "the server runs with fsync = off: what is acknowledged could be lost"
         )
     if row[7] != "UTF8":
-        connection.terminate()
         raise ConfigurationError(
             "store.url",
             f"leads to a database in {row[7]}, which cannot hold every character",
             fix="create database ... encoding 'UTF8' template template0",
         )
-    if row[5] != connection.get_server_pid():
-        connection.terminate()
+    if row[5] != process:
         raise ConfigurationError("store.url", POOLED, fix=UNPOOLED)
-    return connection
 
 
 @final
