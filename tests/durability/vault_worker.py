@@ -22,6 +22,7 @@ from hardpoint.http.limits import Limits
 from hardpoint.oauth.catalogue import Client, ProviderEntry, RefreshRotation
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.states import TokenRefreshed, TokenSpooled
+from hardpoint.oauth.transitions import Timing
 from hardpoint.oauth.vault import Vault
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.runtime.work import BlockingWork
@@ -66,6 +67,8 @@ def vault_at(path, url, rotation, clock, **options):
         client_id="client",
         client_secret=Secret.value("client-secret"),
     )
+    if lease := os.environ.get("VAULT_LEASE"):  # short, for a test that waits for its end
+        options["timing"] = Timing(exchange=1.0, lease=float(lease), busy=0.5)
     return Vault(path, Keyring(Secret.value(KEYRING)), {"acme": client}, clock=clock, **options)
 
 
