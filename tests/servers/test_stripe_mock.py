@@ -141,3 +141,10 @@ def test_every_way_to_make_a_page(do, options):
 
 def test_a_page_is_read(do):
     assert do("get_checkout", "shop:cs_123").id.startswith("shop:cs_")
+
+
+def test_a_customer_is_made_and_charged_while_away(do):
+    customer = do("create_customer", email="ann@customer.example", name="Ann", reference="7")
+    assert customer.id.startswith("cus_")
+    charged = {"payment_method": "pm_123", "customer": "cus_123", "off_session": True}
+    assert do("create_payment", TEN, **charged).id.startswith("shop:pi_")

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from hardpoint.payments.types import Checkout as Checkout
     from hardpoint.payments.types import CheckoutItem as CheckoutItem
     from hardpoint.payments.types import CheckoutStatus as CheckoutStatus
+    from hardpoint.payments.types import Customer as Customer
     from hardpoint.payments.types import DeclineReason as DeclineReason
     from hardpoint.payments.types import DisputeChanged as DisputeChanged
     from hardpoint.payments.types import DisputeStatus as DisputeStatus
     from hardpoint.payments.types import NewCheckout as NewCheckout
+    from hardpoint.payments.types import NewCustomer as NewCustomer
     from hardpoint.payments.types import NewPayment as NewPayment
     from hardpoint.payments.types import NextAction as NextAction
     from hardpoint.payments.types import Payment as Payment
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from hardpoint.payments.types import RefundFailed as RefundFailed
     from hardpoint.payments.types import RefundReason as RefundReason
     from hardpoint.payments.types import RefundStatus as RefundStatus
+    from hardpoint.payments.types import SavedMethod as SavedMethod
 else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
@@ -43,10 +46,12 @@ else:
                 "Checkout",
                 "CheckoutItem",
                 "CheckoutStatus",
+                "Customer",
                 "DeclineReason",
                 "DisputeChanged",
                 "DisputeStatus",
                 "NewCheckout",
+                "NewCustomer",
                 "NewPayment",
                 "NextAction",
                 "Payment",
@@ -61,6 +66,7 @@ else:
                 "RefundReason",
                 "RefundStatus",
                 "Refunded",
+                "SavedMethod",
             ),
         },
     )

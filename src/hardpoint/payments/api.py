@@ -3,39 +3,41 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
-import msgspec
-
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
-from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, NUMBER, TEXT, expect, extras_of
-from hardpoint.core.decoding import UNREADABLE
-from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
+from hardpoint.core.arguments import NUMBER, TEXT, expect, extras_of
+from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import Money
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.payments.checks import (
+    EMAIL_CHARACTERS_MAX,
+    NAME_CHARACTERS_MAX,
     check_amount,
     check_label,
-    check_metadata,
     check_pairs,
+    check_there,
     check_token,
     check_url,
+    check_whose,
     checked_items,
 )
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
 from hardpoint.payments.finding import PaymentListing
+from hardpoint.payments.ids import our_checkout, our_refund, ours, told
 from hardpoint.payments.types import (
     Capture,
     Checkout,
     CheckoutItem,
+    Customer,
     NewCheckout,
+    NewCustomer,
     NewPayment,
     Payment,
     PaymentEvent,
     Refund,
-    Refunded,
-    RefundFailed,
     RefundReason,
+    SavedMethod,
 )
 
 _CREATE = Operation("create_payment", Repeat.NEEDS_KEY)
@@ -44,6 +46,8 @@ _CAPTURE = Operation("capture", Repeat.NEEDS_KEY)
 _VOID = Operation("void", Repeat.NEEDS_KEY)
 _REFUND = Operation("refund", Repeat.NEEDS_KEY)
 _CHECKOUT = Operation("create_checkout", Repeat.NEEDS_KEY)
+_CUSTOMER = Operation("create_customer", Repeat.NEEDS_KEY)
+_SAVE = Operation("save_method", Repeat.NEEDS_KEY)
 _GET = Operation("get_payment", Repeat.SAFE)
 _GET_REFUND = Operation("get_refund", Repeat.SAFE)
 _GET_CHECKOUT = Operation("get_checkout", Repeat.SAFE)
@@ -90,6 +94,7 @@ class PaymentGateway:
         description: str | None = None,
         metadata: Mapping[str, str] = _EMPTY,
         return_url: str | None = None,
+        off_session: bool = False,
         idempotency_key: str | None = None,
         extra: Mapping[str, Mapping[str, object]] = _EMPTY,
     ) -> Payment:
@@ -105,21 +110,28 @@ class PaymentGateway:
             description: for people.
             metadata: yours; comes back with the payment and its events.
             return_url: where the customer comes back to after a redirect.
+            off_session: the customer is away: charge a `SavedMethod` of theirs. A bank that wants
+                to ask them declines.
             idempotency_key: see the class.
             extra: `{"stripe": {...}}`, passed on to that provider only.
 
         Raises:
-            DeclinedError: with `reason` and `soft`.
+            DeclinedError: with `reason` and `soft`; with `AUTHENTICATION_REQUIRED`, have the
+                customer pay in person.
         """
         check_amount(self.driver.money, amount)
         check_token("payment_method", payment_method)
         check_url("return_url", return_url)
-        self._check_whose(customer, reference, description, metadata)
+        check_whose(self.driver, customer, reference, description, metadata)
         if capture is Capture.MANUAL:
             self._require(PaymentCapability.MANUAL_CAPTURE)
         if return_url is not None:
             self._require(PaymentCapability.REDIRECT)
-        if payment_method is None:
+        if off_session:
+            self._require(PaymentCapability.SAVED_METHODS)
+            check_there("payment_method", payment_method)
+            check_there("customer", customer)
+        elif payment_method is None:
             self._require(PaymentCapability.UNCONFIRMED)
         new = NewPayment(
             amount=amount,
@@ -130,6 +142,7 @@ class PaymentGateway:
             description=description,
             metadata=metadata,
             return_url=return_url,
+            off_session=off_session,
             extra=extras_of(extra, self.driver.provider),
         )
         payment = await self._calls.run_keyed(
@@ -138,7 +151,7 @@ class PaymentGateway:
             idempotency_key,
             CallSpec(arguments=new, returns=Payment, search=self._listing.search(new)),
         )
-        return self._ours(payment)
+        return ours(self.connection, payment)
 
     async def confirm_payment(
         self,
@@ -172,7 +185,7 @@ class PaymentGateway:
             idempotency_key,
             CallSpec(arguments=(local, payment_method, return_url, extras), returns=Payment),
         )
-        return self._ours(payment)
+        return ours(self.connection, payment)
 
     async def capture(
         self,
@@ -196,7 +209,7 @@ class PaymentGateway:
             idempotency_key,
             CallSpec(arguments=(local, amount), returns=Payment),
         )
-        return self._ours(payment)
+        return ours(self.connection, payment)
 
     async def void(self, payment_id: str, *, idempotency_key: str | None = None) -> Payment:
         """Let go of a payment before money is taken.
@@ -211,7 +224,7 @@ class PaymentGateway:
             idempotency_key,
             CallSpec(arguments=local, returns=Payment),
         )
-        return self._ours(payment)
+        return ours(self.connection, payment)
 
     async def refund(
         self,
@@ -236,7 +249,7 @@ class PaymentGateway:
             idempotency_key,
             CallSpec(arguments=(local, amount, reason), returns=Refund),
         )
-        return self._our_refund(refund)
+        return our_refund(self.connection, refund)
 
     async def get_payment(self, payment_id: str) -> Payment:
         """Read a payment.
@@ -246,7 +259,7 @@ class PaymentGateway:
         """
         local = self.connection.local(payment_id, field="payment_id")
         payment = await self._calls.run(_GET, lambda: self.driver.get_payment(local))
-        return self._ours(payment)
+        return ours(self.connection, payment)
 
     async def get_refund(self, refund_id: str) -> Refund:
         """Read a refund: one that is pending succeeds or fails later.
@@ -255,9 +268,8 @@ class PaymentGateway:
             NotFoundError: the provider knows none of that id.
         """
         local = self.connection.local(refund_id, field="refund_id")
-        return self._our_refund(
-            await self._calls.run(_GET_REFUND, lambda: self.driver.get_refund(local))
-        )
+        refund = await self._calls.run(_GET_REFUND, lambda: self.driver.get_refund(local))
+        return our_refund(self.connection, refund)
 
     async def create_checkout(
         self,
@@ -293,7 +305,7 @@ class PaymentGateway:
         """
         check_url("success_url", success_url, web=True)
         check_url("cancel_url", cancel_url, web=True)
-        self._check_whose(customer, reference, description, metadata)
+        check_whose(self.driver, customer, reference, description, metadata)
         name = description or reference or "Payment"
         lines, total = checked_items(self.driver.money, amount, items, name)
         self._require(PaymentCapability.CHECKOUT)
@@ -314,7 +326,7 @@ class PaymentGateway:
             idempotency_key,
             CallSpec(arguments=new, returns=Checkout),
         )
-        return self._our_checkout(checkout)
+        return our_checkout(self.connection, checkout)
 
     async def get_checkout(self, checkout_id: str) -> Checkout:
         """Read a page: whether somebody went through with it, and which payment came of it.
@@ -324,8 +336,60 @@ class PaymentGateway:
         """
         local = self.connection.local(checkout_id, field="checkout_id")
         self._require(PaymentCapability.CHECKOUT)
-        return self._our_checkout(
-            await self._calls.run(_GET_CHECKOUT, lambda: self.driver.get_checkout(local))
+        page = await self._calls.run(_GET_CHECKOUT, lambda: self.driver.get_checkout(local))
+        return our_checkout(self.connection, page)
+
+    async def create_customer(
+        self,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        reference: str | None = None,
+        idempotency_key: str | None = None,
+        extra: Mapping[str, Mapping[str, object]] = _EMPTY,
+    ) -> Customer:
+        """Make a customer, with whom means can be kept; one of the three has to be given."""
+        most = self.driver.capabilities.limits["reference_characters"]
+        check_label("reference", reference, most)
+        check_label("email", email, EMAIL_CHARACTERS_MAX)
+        check_label("name", name, NAME_CHARACTERS_MAX)
+        if not (email or name or reference):
+            raise InvalidRequestError("or name or reference must be given", field="email")
+        self._require(PaymentCapability.SAVED_METHODS)
+        extras = extras_of(extra, self.driver.provider)
+        new = NewCustomer(email=email, name=name, reference=reference, extra=extras)
+        return await self._calls.run_keyed(
+            _CUSTOMER,
+            lambda key: self.driver.create_customer(new, idempotency_key=key),
+            idempotency_key,
+            CallSpec(arguments=new, returns=Customer),
+        )
+
+    async def save_method(
+        self, customer: str, payment_method: str, *, idempotency_key: str | None = None
+    ) -> SavedMethod:
+        """Keep means with a customer, to charge them with `off_session` later.
+
+        Args:
+            customer: the provider's id, `Customer.id`.
+            payment_method: the provider's token, as for `create_payment`.
+            idempotency_key: see the class.
+
+        Raises:
+            DeclinedError: with `reason` and `soft`; with `AUTHENTICATION_REQUIRED`, have the
+                customer's browser save them.
+            NotFoundError: there is no such customer, or no such token.
+        """
+        check_there("customer", customer)
+        check_there("payment_method", payment_method)
+        check_token("customer", customer)
+        check_token("payment_method", payment_method)
+        self._require(PaymentCapability.SAVED_METHODS)
+        return await self._calls.run_keyed(
+            _SAVE,
+            lambda key: self.driver.save_method(customer, payment_method, idempotency_key=key),
+            idempotency_key,
+            CallSpec(arguments=(customer, payment_method), returns=SavedMethod),
         )
 
     async def find(
@@ -358,7 +422,7 @@ class PaymentGateway:
         if reference is None and not metadata:
             raise InvalidRequestError("or metadata must be given", field="reference")
         found = await self._listing.carrying(since, reference, metadata)
-        return tuple([self._ours(one) for one in found])
+        return tuple([ours(self.connection, one) for one in found])
 
     def parse_event(self, body: bytes) -> PaymentEvent | None:
         """What a verified webhook of this provider says; None when it is about something else.
@@ -366,59 +430,9 @@ class PaymentGateway:
         Raises:
             UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
         """
-        expect(body, (*KINDS_OF_BYTES, str), "body", BODY)
-        try:
-            event = self.driver.parse_event(body)
-        except (*UNREADABLE, InvalidRequestError) as error:
-            raise UnexpectedResponseError(
-                "the event has an unknown form", provider=self.driver.provider
-            ) from error
-        if event is None:
-            return None
-        if isinstance(event, RefundFailed | Refunded) and event.refund_id is not None:
-            refund_id = self.connection.qualified(event.refund_id)
-            event = msgspec.structs.replace(event, refund_id=refund_id)
-        return msgspec.structs.replace(
-            event, payment_id=self.connection.qualified(event.payment_id)
-        )
+        return told(self.driver, self.connection, body)
 
     # Checks, all before any I/O
 
     def _require(self, capability: PaymentCapability) -> None:
         self.driver.capabilities.require(capability, self.driver.provider)
-
-    def _check_whose(
-        self,
-        customer: str | None,
-        reference: str | None,
-        description: str | None,
-        metadata: Mapping[str, str],
-    ) -> None:
-        """What is yours in a payment."""
-        capabilities = self.driver.capabilities
-        check_token("customer", customer)
-        check_label("reference", reference, capabilities.limits["reference_characters"])
-        check_label("description", description, capabilities.limits["description_characters"])
-        check_pairs(metadata)
-        if metadata:
-            self._require(PaymentCapability.METADATA)
-            check_metadata(metadata, capabilities)
-        if customer is not None:
-            self._require(PaymentCapability.CUSTOMER)
-
-    def _ours(self, payment: Payment) -> Payment:
-        return msgspec.structs.replace(payment, id=self.connection.qualified(payment.id))
-
-    def _our_refund(self, refund: Refund) -> Refund:
-        qualified = self.connection.qualified
-        return msgspec.structs.replace(
-            refund, id=qualified(refund.id), payment_id=qualified(refund.payment_id)
-        )
-
-    def _our_checkout(self, checkout: Checkout) -> Checkout:
-        qualified, payment_id = self.connection.qualified, checkout.payment_id
-        return msgspec.structs.replace(
-            checkout,
-            id=qualified(checkout.id),
-            payment_id=None if payment_id is None else qualified(payment_id),
-        )

@@ -9,12 +9,15 @@ from hardpoint.core.capabilities import Capabilities
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.http.extras import text_pairs
+from hardpoint.payments.driver import PaymentCapability, PaymentDriver
 from hardpoint.payments.types import CheckoutItem
 
 ITEMS_MAX = 100
 """How many lines a hosted page may have."""
 QUANTITY_MAX = 10_000
 ITEM_NAME_CHARACTERS_MAX = 250
+EMAIL_CHARACTERS_MAX = 254
+NAME_CHARACTERS_MAX = 256
 _URL_CHARACTERS_MAX = 2048
 _TOKEN = re.compile(r"[!-~]{1,255}", re.ASCII)
 _ANY_URL = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+", re.ASCII)
@@ -45,6 +48,12 @@ def check_token(field: str, text: str | None) -> None:
         raise InvalidRequestError("is not 1 to 255 visible ASCII characters", field=field)
 
 
+def check_there(field: str, text: str | None) -> None:
+    """Refuse what is missing."""
+    if text is None:
+        raise InvalidRequestError("is missing", field=field)
+
+
 def check_label(field: str, text: str | None, most: int) -> None:
     """Refuse what people cannot read, or what is too long."""
     if text is None:
@@ -66,6 +75,26 @@ def check_metadata(metadata: Mapping[str, str], capabilities: Capabilities) -> N
             raise InvalidRequestError("is the argument of that name", field=field)
         if len(value) > limits["metadata_value_characters"]:
             raise InvalidRequestError("is too long", field=field)
+
+
+def check_whose(
+    driver: PaymentDriver,
+    customer: str | None,
+    reference: str | None,
+    description: str | None,
+    metadata: Mapping[str, str],
+) -> None:
+    """Refuse what cannot be yours in a payment, or not at this provider."""
+    capabilities = driver.capabilities
+    check_token("customer", customer)
+    check_label("reference", reference, capabilities.limits["reference_characters"])
+    check_label("description", description, capabilities.limits["description_characters"])
+    check_pairs(metadata)
+    if metadata:
+        capabilities.require(PaymentCapability.METADATA, driver.provider)
+        check_metadata(metadata, capabilities)
+    if customer is not None:
+        capabilities.require(PaymentCapability.CUSTOMER, driver.provider)
 
 
 def check_pairs(metadata: Mapping[str, str]) -> None:

@@ -8,13 +8,16 @@ from hardpoint.calls.call import Driver
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.payments.types import (
     Checkout,
+    Customer,
     NewCheckout,
+    NewCustomer,
     NewPayment,
     Payment,
     PaymentEvent,
     PaymentPage,
     Refund,
     RefundReason,
+    SavedMethod,
 )
 
 
@@ -34,6 +37,8 @@ class PaymentCapability(StrEnum):
     """Payments can be listed, completely; a new one at the latest after `settle_seconds`."""
     CHECKOUT = "checkout"
     """The provider has a page of its own, where the customer pays."""
+    SAVED_METHODS = "saved_methods"
+    """Means are kept with a customer, and charged while the customer is away."""
 
 
 class PaymentDriver(Driver, Protocol):
@@ -148,6 +153,22 @@ class PaymentDriver(Driver, Protocol):
 
         Raises:
             NotFoundError: there is none of that id.
+        """
+        ...
+
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+        """Make one; without `SAVED_METHODS` it is not called."""
+        ...
+
+    async def save_method(
+        self, customer: str, payment_method: str, *, idempotency_key: str
+    ) -> SavedMethod:
+        """Keep means with a customer; without `SAVED_METHODS` it is not called.
+
+        Raises:
+            DeclinedError: the bank does not want them kept; with `AUTHENTICATION_REQUIRED`, not
+                without the customer.
+            NotFoundError: there is no such customer, or no such token.
         """
         ...
 

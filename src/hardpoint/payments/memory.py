@@ -23,14 +23,23 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.answers import Answers
 from hardpoint.fakes.memory import MemoryAccount
 from hardpoint.payments.driver import PaymentCapability
+from hardpoint.payments.memory_methods import (
+    CHALLENGED,
+    DECLINED,
+    GOOD,
+    check_method,
+    declined_by,
+)
 from hardpoint.payments.types import (
     Capture,
     Checkout,
     CheckoutStatus,
+    Customer,
     DeclineReason,
     DisputeChanged,
     DisputeStatus,
     NewCheckout,
+    NewCustomer,
     NewPayment,
     NextAction,
     Payment,
@@ -45,18 +54,8 @@ from hardpoint.payments.types import (
     RefundFailed,
     RefundReason,
     RefundStatus,
+    SavedMethod,
 )
-
-GOOD = "good"
-"""The method that pays."""
-CHALLENGED = "challenged"
-"""The method whose bank asks the customer; see `MemoryPayments.authenticate`."""
-DECLINED: Mapping[str, tuple[DeclineReason, bool]] = {
-    "declined": (DeclineReason.DECLINED, False),
-    "insufficient_funds": (DeclineReason.INSUFFICIENT_FUNDS, True),
-    "stolen": (DeclineReason.SUSPECTED_FRAUD, False),
-}
-"""Methods that are declined: why, and whether softly."""
 
 _PAGE = 100
 _LIMITS = {
@@ -99,13 +98,21 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self._refunds: dict[str, Refund] = {}
         self._checkouts: dict[str, Checkout] = {}
         self._pages: dict[str, NewPayment] = {}
+        self._saved: dict[str, SavedMethod] = {}
+        self._customers: dict[str, Customer] = {}
         self._answers = Answers[Any]((ConflictError, DeclinedError))
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
         """Create it; with a method, confirm it at once."""
 
         def act() -> Payment:
-            return self._paid(self._opened(new), new.payment_method)
+            identifier = self._opened(new)
+            saved = self._saved.get(new.payment_method or "")
+            if saved is None:
+                return self._paid(identifier, new.payment_method)
+            if saved.customer != new.customer:
+                raise InvalidRequestError("is of another", field="customer", status=400)
+            return self._paid(identifier, saved.kind, away=new.off_session)
 
         return self._once(idempotency_key, msgspec.structs.astuple(new), act)
 
@@ -122,7 +129,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
 
         def act() -> Payment:
             self._expect(payment_id, *_OPEN)
-            _check_method(payment_method)
+            check_method(payment_method)
             method = payment_method or self._methods.get(payment_id)
             if method is None:
                 raise InvalidRequestError("is missing", field="payment_method", status=400)
@@ -174,17 +181,9 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
             refunded = payment.refunded + given
             identifier = f"ref_{len(self._answers) + 1:06d}"
             self._payments[payment_id] = msgspec.structs.replace(payment, refunded=refunded)
-            self.events.append(
-                Refunded(
-                    payment_id=payment_id,
-                    amount=given,
-                    refunded=refunded,
-                    whole=refunded == payment.captured,
-                    refund_id=identifier,
-                    reference=payment.reference,
-                    metadata=payment.metadata,
-                )
-            )
+            whole = refunded == payment.captured
+            facts = {"amount": given, "refunded": refunded, "refund_id": identifier}
+            self._tell(Refunded, payment, whole=whole, **facts)
             refund = Refund(
                 id=identifier,
                 payment_id=payment_id,
@@ -237,6 +236,37 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """Read it."""
         self.requests += 1
         return self._checkout(checkout_id)
+
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+        """Make one."""
+
+        def act() -> Customer:
+            identifier = f"customer_{len(self._customers) + 1:06d}"
+            self._customers[identifier] = Customer(
+                id=identifier, email=new.email, name=new.name, reference=new.reference
+            )
+            return self._customers[identifier]
+
+        return self._once(idempotency_key, msgspec.structs.astuple(new), act)
+
+    async def save_method(
+        self, customer: str, payment_method: str, *, idempotency_key: str
+    ) -> SavedMethod:
+        """Keep it, unless the bank declines."""
+
+        def act() -> SavedMethod:
+            check_method(payment_method)
+            if customer not in self._customers:
+                raise NotFoundError(f"there is no customer {customer!r:.40}", status=404)
+            if payment_method in DECLINED:
+                raise declined_by(payment_method)
+            identifier = f"saved_{len(self._saved) + 1:06d}"
+            self._saved[identifier] = SavedMethod(
+                id=identifier, customer=customer, kind=payment_method
+            )
+            return self._saved[identifier]
+
+        return self._once(idempotency_key, (customer, payment_method), act)
 
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page, oldest first."""
@@ -312,7 +342,8 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         return self._answers.under(key, repr(asked), act)
 
     def _opened(self, new: NewPayment) -> str:
-        _check_method(new.payment_method)
+        if new.payment_method not in self._saved:
+            check_method(new.payment_method)
         identifier = f"pay_{len(self._payments) + 1:06d}"
         nothing = Money("0", new.amount.currency)
         self._payments[identifier] = Payment(
@@ -346,34 +377,25 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
             payment_id=payment_id,
         )
 
-    def _paid(self, identifier: str, method: str | None) -> Payment:
+    def _paid(self, identifier: str, method: str | None, *, away: bool = False) -> Payment:
         self._methods[identifier] = method
         if method is None:
             return self._known(identifier)
         if method in DECLINED:
             reason, soft = DECLINED[method]
             self._fail(identifier, reason, soft=soft)
-            raise DeclinedError(reason=reason, soft=soft, status=402, vendor_code=method)
+            raise declined_by(method)
         if method == CHALLENGED:
-            return self._challenge(identifier)
+            return self._challenge(identifier, away=away)
         return self._charge(identifier)
 
-    def _challenge(self, identifier: str) -> Payment:
-        if PaymentCapability.REDIRECT not in self.capabilities.flags:
-            reason = DeclineReason.AUTHENTICATION_REQUIRED
-            self._fail(identifier, reason, soft=True)
-            raise DeclinedError(reason=reason, soft=True, status=402, vendor_code=CHALLENGED)
+    def _challenge(self, identifier: str, *, away: bool) -> Payment:
+        if away or PaymentCapability.REDIRECT not in self.capabilities.flags:
+            self._fail(identifier, DeclineReason.AUTHENTICATION_REQUIRED, soft=True)
+            raise declined_by(CHALLENGED)
         action = NextAction(kind="redirect", url="https://bank.example/challenge")
         payment = self._set(identifier, PaymentStatus.REQUIRES_ACTION, next_action=action)
-        self.events.append(
-            PaymentActionRequired(
-                payment_id=identifier,
-                amount=payment.amount,
-                action=action,
-                reference=payment.reference,
-                metadata=payment.metadata,
-            )
-        )
+        self._tell(PaymentActionRequired, payment, amount=payment.amount, action=action)
         return payment
 
     def _charge(self, identifier: str) -> Payment:
@@ -383,31 +405,19 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
 
     def _taken(self, identifier: str, amount: Money) -> Payment:
         payment = self._set(identifier, PaymentStatus.SUCCEEDED, captured=amount, decline=None)
-        self.events.append(
-            PaymentSucceeded(
-                payment_id=identifier,
-                amount=amount,
-                reference=payment.reference,
-                metadata=payment.metadata,
-            )
-        )
+        self._tell(PaymentSucceeded, payment, amount=amount)
         return payment
 
     def _fail(self, identifier: str, reason: DeclineReason, *, soft: bool) -> None:
         self._methods[identifier] = None
         status = PaymentStatus.REQUIRES_PAYMENT_METHOD
         payment = self._set(identifier, status, decline=reason)
-        self.events.append(
-            PaymentFailed(
-                payment_id=identifier,
-                amount=payment.amount,
-                reason=reason,
-                soft=soft,
-                advice=reason.advice,
-                reference=payment.reference,
-                metadata=payment.metadata,
-            )
-        )
+        facts = {"reason": reason, "soft": soft, "advice": reason.advice}
+        self._tell(PaymentFailed, payment, amount=payment.amount, **facts)
+
+    def _tell(self, kind: type[Any], payment: Payment, **facts: Any) -> None:
+        own = {"reference": payment.reference, "metadata": payment.metadata}
+        self.events.append(kind(payment_id=payment.id, **own, **facts))
 
     def _set(self, identifier: str, status: PaymentStatus, **facts: Any) -> Payment:
         payment = self._payments[identifier]
@@ -428,8 +438,3 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         if payment.status not in statuses:
             raise ConflictError(f"the payment is {payment.status.value}", status=400)
         return payment
-
-
-def _check_method(method: str | None) -> None:
-    if method not in {None, GOOD, CHALLENGED, *DECLINED}:
-        raise NotFoundError(f"there is no payment method {method!r:.40}", status=404)

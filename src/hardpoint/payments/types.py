@@ -154,6 +154,7 @@ class NewPayment(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
     metadata: Mapping[str, str] = {}
     return_url: str | None = None
+    off_session: bool = False
     extra: Mapping[str, object] = {}
 
 
@@ -209,6 +210,40 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     payment_id: str | None = None
     expires: float | None = None
+
+
+class NewCustomer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver is asked to make a customer of; checked by the port."""
+
+    email: str | None = None
+    name: str | None = None
+    reference: str | None = None
+    extra: Mapping[str, object] = {}
+
+
+class Customer(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whose means may be kept; `id` is the provider's own, for `customer=`."""
+
+    id: str
+    email: str | None = None
+    name: str | None = None
+    reference: str | None = None
+
+
+class SavedMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """Means that are kept with a customer.
+
+    Attributes:
+        id: the provider's own token, for `payment_method=`; it can be charged again and again.
+        customer: the provider's id of whose they are; every charge names it.
+        kind: in the provider's words, `card`.
+        hint: what the customer knows them by, `visa 4242`, where the provider says it.
+    """
+
+    id: str
+    customer: str
+    kind: str
+    hint: str | None = None
 
 
 class PaymentSucceeded(msgspec.Struct, frozen=True, kw_only=True):

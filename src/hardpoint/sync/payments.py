@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hardpoint.core.money import Money
 from hardpoint.payments.api import _EMPTY
-from hardpoint.payments.types import Capture, Checkout, CheckoutItem, Payment, PaymentEvent, Refund, RefundReason
+from hardpoint.payments.types import Capture, Checkout, CheckoutItem, Customer, Payment, PaymentEvent, Refund, RefundReason, SavedMethod
 from hardpoint.runtime.blocking import run
 import hardpoint.payments.api as asynchronous
 
@@ -30,7 +30,7 @@ class PaymentGateway:
     def __init__(self, wrapped: asynchronous.PaymentGateway) -> None:
         self.asynchronous = wrapped
 
-    def create_payment(self, amount: Money, *, payment_method: str | None=None, capture: Capture=Capture.AUTOMATIC, customer: str | None=None, reference: str | None=None, description: str | None=None, metadata: Mapping[str, str]=_EMPTY, return_url: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Payment:
+    def create_payment(self, amount: Money, *, payment_method: str | None=None, capture: Capture=Capture.AUTOMATIC, customer: str | None=None, reference: str | None=None, description: str | None=None, metadata: Mapping[str, str]=_EMPTY, return_url: str | None=None, off_session: bool=False, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Payment:
         """Take a payment, or reserve it, or open one that the customer's browser will finish.
 
         Args:
@@ -43,13 +43,16 @@ class PaymentGateway:
             description: for people.
             metadata: yours; comes back with the payment and its events.
             return_url: where the customer comes back to after a redirect.
+            off_session: the customer is away: charge a `SavedMethod` of theirs. A bank that wants
+                to ask them declines.
             idempotency_key: see the class.
             extra: `{"stripe": {...}}`, passed on to that provider only.
 
         Raises:
-            DeclinedError: with `reason` and `soft`.
+            DeclinedError: with `reason` and `soft`; with `AUTHENTICATION_REQUIRED`, have the
+                customer pay in person.
         """
-        return run(self.asynchronous.create_payment(amount, payment_method=payment_method, capture=capture, customer=customer, reference=reference, description=description, metadata=metadata, return_url=return_url, idempotency_key=idempotency_key, extra=extra))
+        return run(self.asynchronous.create_payment(amount, payment_method=payment_method, capture=capture, customer=customer, reference=reference, description=description, metadata=metadata, return_url=return_url, off_session=off_session, idempotency_key=idempotency_key, extra=extra))
 
     def confirm_payment(self, payment_id: str, *, payment_method: str | None=None, return_url: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Payment:
         """Try to pay an open payment, with other means than before if given.
@@ -128,6 +131,25 @@ class PaymentGateway:
             NotFoundError: the provider knows none of that id.
         """
         return run(self.asynchronous.get_checkout(checkout_id))
+
+    def create_customer(self, *, email: str | None=None, name: str | None=None, reference: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Customer:
+        """Make a customer, with whom means can be kept; one of the three has to be given."""
+        return run(self.asynchronous.create_customer(email=email, name=name, reference=reference, idempotency_key=idempotency_key, extra=extra))
+
+    def save_method(self, customer: str, payment_method: str, *, idempotency_key: str | None=None) -> SavedMethod:
+        """Keep means with a customer, to charge them with `off_session` later.
+
+        Args:
+            customer: the provider's id, `Customer.id`.
+            payment_method: the provider's token, as for `create_payment`.
+            idempotency_key: see the class.
+
+        Raises:
+            DeclinedError: with `reason` and `soft`; with `AUTHENTICATION_REQUIRED`, have the
+                customer's browser save them.
+            NotFoundError: there is no such customer, or no such token.
+        """
+        return run(self.asynchronous.save_method(customer, payment_method, idempotency_key=idempotency_key))
 
     def find(self, *, since: float, reference: str | None=None, metadata: Mapping[str, str]=_EMPTY) -> tuple[Payment, ...]:
         """Every payment created since a time that carries this reference and metadata.

@@ -7,7 +7,7 @@ import pytest
 from hardpoint.fakes.messages import Received
 from hardpoint.providers.square import API_VERSION
 from hardpoint.providers.square.fake import ACCESS_TOKEN, FakeSquare
-from hardpoint.providers.square.fake_account import SquareRefusedError
+from hardpoint.providers.square.fake_objects import SquareRefusedError
 from hardpoint.webhooks import WebhookRequest, scheme
 
 MONEY = {"amount": 1000, "currency": "EUR"}
@@ -111,3 +111,16 @@ def test_events_are_signed_for_the_address_that_they_go_to(vendor):
         headers = vendor.emitter.headers(emission, url=url)
         request = WebhookRequest(headers=headers, body=emission.body)
         assert bound.verify(request, now=0).events[0].type == emission.event_type
+
+
+def test_a_card_is_charged_to_whose_it_is(vendor):
+    customers = [
+        asked(vendor, "POST", "/v2/customers", {"idempotency_key": key})[1]["customer"]["id"]
+        for key in "ab"
+    ]
+    keep = {"idempotency_key": "c", "source_id": PAY["source_id"]}
+    keep["card"] = {"customer_id": customers[0]}
+    card = asked(vendor, "POST", "/v2/cards", keep)[1]["card"]["id"]
+    for customer, status in zip(customers, (200, 400), strict=True):
+        pay = PAY | {"idempotency_key": customer, "source_id": card, "customer_id": customer}
+        assert asked(vendor, "POST", "/v2/payments", pay)[0] == status

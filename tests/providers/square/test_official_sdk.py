@@ -10,10 +10,17 @@ from square.utils.webhooks_helper import verify_signature
 
 from hardpoint.core.money import Money
 from hardpoint.fakes.messages import FakeReply
-from hardpoint.payments.types import Capture, CheckoutItem, NewCheckout, NewPayment, RefundReason
+from hardpoint.payments.types import (
+    Capture,
+    CheckoutItem,
+    NewCheckout,
+    NewCustomer,
+    NewPayment,
+    RefundReason,
+)
 from hardpoint.providers.square import API_VERSION
 from hardpoint.providers.square.fake import ACCESS_TOKEN
-from hardpoint.providers.square.fake_account import LOCATION
+from hardpoint.providers.square.fake_objects import LOCATION
 from hardpoint.webhooks import WebhookRequest, scheme
 
 TEN = Money("10", "EUR")
@@ -203,3 +210,26 @@ def test_it_works_against_the_fake(account, sdk):
     vendor.account.pay_on_page(page.payment_link.id)
     order = client.orders.get(page.payment_link.order_id, request_options=ONCE).order
     assert vendor.ledger.count("charge", id=order.tenders[0].payment_id) == 1
+
+
+def test_it_keeps_cards_as_we_do(scripted, sdk):
+    customer = {"id": "C1", "email_address": "ann@customer.example"}
+    card = {"id": "ccof:1", "customer_id": "C1", "card_brand": "VISA", "last_4": "1111"}
+    scripted.vendor.reply = FakeReply.json({"customer": customer, "card": card})
+    client, driver = sdk(scripted.server.url), scripted.driver()
+    client.customers.create(
+        idempotency_key="k",
+        email_address="ann@customer.example",
+        given_name="Ann Lee",
+        reference_id="7",
+        request_options=ONCE,
+    )
+    new = NewCustomer(email="ann@customer.example", name="Ann Lee", reference="7")
+    scripted.do(driver.create_customer(new, idempotency_key="k"))
+    client.cards.create(
+        idempotency_key="k", source_id=GOOD, card={"customer_id": "C1"}, request_options=ONCE
+    )
+    kept = scripted.do(driver.save_method("C1", GOOD, idempotency_key="k"))
+    assert (kept.id, kept.customer, kept.hint) == ("ccof:1", "C1", "visa 1111")
+    for theirs, ours in zip(*[iter(scripted.vendor.received)] * 2, strict=True):
+        assert (ours.target, ours.json()) == (theirs.target, theirs.json())

@@ -19,6 +19,7 @@ INTENT = {
     "status": "succeeded",
     "created": 5,
 }
+KEPT = {"id": "pm_1", "object": "payment_method", "type": "card"}
 
 
 class Recorder:
@@ -38,6 +39,10 @@ class Recorder:
         if request.path.startswith("/v1/checkout/sessions"):
             session = {"object": "checkout.session", "amount_total": 1000, "status": "open"}
             return FakeReply.json({**INTENT, **session, "id": "cs_1"})
+        if request.path == "/v1/setup_intents":
+            return FakeReply.json(
+                {"status": "succeeded", "customer": "cus_1", "payment_method": KEPT}
+            )
         if request.path.startswith("/v1/refunds"):
             refund = {"object": "refund", "payment_intent": "pi_1", "status": "succeeded"}
             return FakeReply.json({**INTENT, **refund, "id": "re_1"})

@@ -278,3 +278,28 @@ def test_a_bad_page_is_refused(ask, change, param):
     form = {name: value for name, value in {**PAGE, **change}.items() if value is not None}
     status, body, _ = ask("POST", "/v1/checkout/sessions", form)
     assert (status, body["error"]["param"]) == (400, param)
+
+
+KEEP = {
+    "customer": "cus_fake000001",
+    "payment_method": "pm_card_visa",
+    "confirm": "true",
+    "automatic_payment_methods[allow_redirects]": "never",
+}
+
+
+@pytest.mark.rows
+def test_means_that_cannot_be_kept_are_refused(ask, change, param):
+    ask("POST", "/v1/customers", {"email": "ann@customer.example"})
+    form = {name: value for name, value in {**KEEP, **change}.items() if value is not None}
+    _, body, _ = ask("POST", "/v1/setup_intents", form)
+    assert body["error"]["param"] == param
+
+
+def test_means_that_are_kept_are_charged_to_whose_they_are(ask):
+    for email in ("ann@customer.example", "bob@customer.example"):
+        ask("POST", "/v1/customers", {"email": email})
+    kept = ask("POST", "/v1/setup_intents", KEEP)[1]["payment_method"]
+    for customer, status in (("cus_fake000001", 200), ("cus_fake000002", 404)):
+        form = {**PAID, "payment_method": kept, "customer": customer, "off_session": "true"}
+        assert ask("POST", INTENTS, form)[0] == status

@@ -3,7 +3,7 @@ import json
 import msgspec
 import pytest
 
-from hardpoint.core.errors import UnexpectedResponseError
+from hardpoint.core.errors import DeclinedError, UnexpectedResponseError
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.money import Money
 from hardpoint.payments.types import (
@@ -82,6 +82,27 @@ def test_an_unknown_currency_is_an_unexpected_answer():
     with pytest.raises(UnexpectedResponseError) as caught:
         intent(currency="xxx")
     assert not caught.value.outcome_known
+
+
+CARD = {"id": "pm_1", "type": "card", "card": {"brand": "visa", "last4": "4242"}}
+
+
+def setup(**more):
+    facts = {"status": "succeeded", "customer": "cus_1", "payment_method": CARD}
+    return reading.saved(msgspec.convert(facts | more, wire.SetupIntent))
+
+
+def test_means_that_are_kept_say_what_they_are():
+    kept = setup()
+    assert (kept.id, kept.customer, kept.kind, kept.hint) == ("pm_1", "cus_1", "card", "visa 4242")
+    assert setup(payment_method={"id": "pm_1", "type": "sepa_debit"}).hint is None
+    with pytest.raises(DeclinedError) as caught:
+        setup(status="requires_action")
+    assert (caught.value.reason, caught.value.soft) == ("authentication_required", True)
+    for odd in ({"status": "processing"}, {"payment_method": None}, {"customer": None}):
+        with pytest.raises(UnexpectedResponseError) as unread:
+            setup(**odd)
+        assert not unread.value.outcome_known
 
 
 def event(event_type, about, **previous):

@@ -20,10 +20,10 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.square import API_VERSION
-from hardpoint.providers.square.fake_account import (
+from hardpoint.providers.square.fake_account import SellerAccount
+from hardpoint.providers.square.fake_objects import (
     LOCATION,
     TRIGGERS,
-    SellerAccount,
     SquareRefusedError,
     refuse,
 )
@@ -116,6 +116,8 @@ class FakeSquare:
             "/v2/payments": self.account.create,
             "/v2/refunds": self.account.refund,
             _LINKS: self.account.create_link,
+            "/v2/customers": self.account.create_customer,
+            "/v2/cards": self.account.create_card,
         }.get(request.path)
         if create is None:
             raise SquareRefusedError("NOT_FOUND", "API endpoint not found.", status=404)

@@ -1,99 +1,38 @@
-"""A Square location that behaves as documented: payments, refunds and payment links, without HTTP.
-
-Test tokens as https://developer.squareup.com/docs/devtools/sandbox/payments has them, read
-2026-12-01; that a card wants to be verified is told there by the token alone.
-"""
+"""A Square location that behaves as documented, without HTTP."""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, final
 
-import msgspec
-
 from hardpoint.fakes.fields import JsonFields
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.vendors import Trigger
-from hardpoint.providers.square.reading import MONEY
+from hardpoint.providers.square.fake_objects import (
+    GOOD,
+    LOCATION,
+    SquarePayment,
+    SquareRefusedError,
+    declined_by,
+    found_in,
+    money_of,
+    plain,
+    refuse,
+)
 
 Announce = Callable[[str, str, str, dict[str, Any]], None]
 """Takes an event's type, what it is about, its id, and the object."""
-LOCATION = "L0FAKE000001"
-GOOD = "cnon:card-nonce-ok"
-CHALLENGED = "cnon:card-nonce-requires-verification"
-"""Declined, unless the browser has verified the buyer and given a `verification_token`."""
-_DECLINED = {
-    "cnon:card-nonce-declined": "GENERIC_DECLINE",
-    "cnon:card-nonce-rejected-cvv": "CVV_FAILURE",
-    "cnon:card-nonce-rejected-postalcode": "ADDRESS_VERIFICATION_FAILURE",
-    "cnon:card-nonce-rejected-expiration": "INVALID_EXPIRATION",
-    "cnon:card-nonce-already-used": "CARD_TOKEN_USED",
-    "cnon:gift-card-nonce-insufficient-funds": "INSUFFICIENT_FUNDS",
-    "cnon:gift-card-nonce-insufficient-permission": "INSUFFICIENT_PERMISSIONS",
-}
-_VERIFY = "CARD_DECLINED_VERIFICATION_REQUIRED"
-TRIGGERS = (
-    Trigger(field="payment_method", value=GOOD, answer="succeeds"),
-    *(
-        Trigger(field="payment_method", value=token, answer=f"400 {code}")
-        for token, code in [*_DECLINED.items(), (CHALLENGED, _VERIFY)]
-    ),
+_WITHOUT_EFFECT = (
+    "customer_details",
+    "buyer_email_address",
+    "statement_description_identifier",
+    "team_member_id",
 )
-_WITHOUT_EFFECT = ("buyer_email_address", "statement_description_identifier", "team_member_id")
 _TEXT = re.compile(r"(?s).{1,500}")
 _REFERENCE = re.compile(r"(?s).{1,40}")
 _NAME = re.compile(r"(?s).{1,512}")
 _QUANTITY = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _URL = re.compile(r"https?://[!-~]{1,2040}", re.ASCII)
 _REASON = re.compile(r"(?s).{1,192}")
-
-
-class SquareRefusedError(Exception):
-    """What Square answers instead."""
-
-    def __init__(
-        self,
-        code: str,
-        detail: str,
-        field: str = "",
-        *,
-        status: int = 400,
-        category: str = "INVALID_REQUEST_ERROR",
-        payment: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        error = {"category": category, "code": code, "detail": detail}
-        self.body: dict[str, Any] = {"errors": [error | ({"field": field} if field else {})]}
-        if payment is not None:
-            self.body["payment"] = payment
-
-
-class SquarePayment(msgspec.Struct):
-    """A payment."""
-
-    id: str
-    created_at: str
-    updated_at: str
-    amount_money: dict[str, Any]
-    total_money: dict[str, Any]
-    status: str
-    order_id: str
-    location_id: str = LOCATION
-    source_type: str = "CARD"
-    reference_id: str | None = None
-    customer_id: str | None = None
-    note: str | None = None
-    approved_money: dict[str, Any] | None = None
-    refunded_money: dict[str, Any] | None = None
-    refund_ids: list[str] | None = None
-    card_details: dict[str, Any] | None = None
-    receipt_number: str | None = None
-
-
-def refuse(problem: str, field: str) -> SquareRefusedError:
-    """A field is not what it should be."""
-    return SquareRefusedError("INVALID_VALUE", problem, field)
 
 
 @final
@@ -114,6 +53,8 @@ class SellerAccount:
         self._refunds: dict[str, dict[str, Any]] = {}
         self._links: dict[str, dict[str, Any]] = {}
         self._orders: dict[str, dict[str, Any]] = {}
+        self._customers: dict[str, dict[str, Any]] = {}
+        self._cards: dict[str, tuple[str, str]] = {}
         self._count = 0
 
     # What the API can do
@@ -133,6 +74,9 @@ class SellerAccount:
         for name in _WITHOUT_EFFECT:
             fields.take(name)
         fields.finish()
+        source, owner = self._cards.get(source, (source, facts["customer_id"]))
+        if owner != facts["customer_id"]:
+            raise refuse("The card is of another customer.", "customer_id")
         order = self._order({"location_id": LOCATION}, amount)
         return self._pay(source, order, facts, autocomplete is not False, verified)
 
@@ -141,7 +85,7 @@ class SellerAccount:
         payment = self._approved(identifier, fields)
         self._complete(payment)
         self._ledger.record("capture", payment=payment.id, **payment.total_money)
-        return {"payment": _plain(payment)}
+        return {"payment": plain(payment)}
 
     def cancel(self, identifier: str, fields: JsonFields) -> dict[str, Any]:
         """`POST /v2/payments/:id/cancel`."""
@@ -149,11 +93,11 @@ class SellerAccount:
         payment.status = "CANCELED"
         self._ledger.record("void", payment=payment.id)
         self._say("payment.updated", payment)
-        return {"payment": _plain(payment)}
+        return {"payment": plain(payment)}
 
     def get(self, identifier: str) -> dict[str, Any]:
         """`GET /v2/payments/:id`."""
-        return {"payment": _plain(self._payment(identifier))}
+        return {"payment": plain(self._payment(identifier))}
 
     def list(self, query: dict[str, str]) -> dict[str, Any]:
         """`GET /v2/payments`."""
@@ -171,7 +115,7 @@ class SellerAccount:
         ]
         if descending:
             found.reverse()
-        page = {"payments": [_plain(one) for one in found[start : start + limit]]}
+        page = {"payments": [plain(one) for one in found[start : start + limit]]}
         return page | ({"cursor": str(start + limit)} if len(found) > start + limit else {})
 
     def refund(self, fields: JsonFields) -> dict[str, Any]:
@@ -259,6 +203,31 @@ class SellerAccount:
         """`GET /v2/orders/:id`."""
         return {"order": found_in(self._orders, identifier)}
 
+    def create_customer(self, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/customers`."""
+        customer: dict[str, Any] = {"id": self._id("customer")}
+        for name in ("email_address", "given_name", "reference_id"):
+            customer[name] = fields.text_or_none(name, "Is too long.", _TEXT)
+        fields.finish()
+        self._customers[customer["id"]] = customer
+        return {"customer": customer}
+
+    def create_card(self, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/cards`: the card is checked with the bank."""
+        source = fields.text("source_id", "A source is needed.", _TEXT)
+        card = fields.inner("card")
+        customer = card.text("customer_id", "A customer is needed.", _TEXT)
+        card.finish()
+        fields.finish()
+        if customer not in self._customers:
+            raise SquareRefusedError("CUSTOMER_NOT_FOUND", "There is none.", status=404)
+        if declined := declined_by(source, None):
+            raise SquareRefusedError(declined, "Declined.", category="PAYMENT_METHOD_ERROR")
+        identifier = f"ccof:{self._id('card')}"
+        self._cards[identifier] = (source, customer)
+        kept = {"id": identifier, "customer_id": customer, "enabled": True}
+        return {"card": kept | {"card_brand": "VISA", "last_4": "1111"}}
+
     # What customers, sellers and banks can do
 
     def pay_on_page(self, link_id: str, source: str = GOOD) -> None:
@@ -315,11 +284,7 @@ class SellerAccount:
         autocomplete: bool,
         verified: str | None,
     ) -> dict[str, Any]:
-        amount, declined = order["total_money"], _DECLINED.get(source)
-        if source == CHALLENGED and not verified:
-            declined = _VERIFY
-        elif declined is None and source not in {GOOD, CHALLENGED}:
-            raise SquareRefusedError("NOT_FOUND", "Invalid source.", "source_id", status=404)
+        amount, declined = order["total_money"], declined_by(source, verified)
         payment = SquarePayment(
             id=self._id("payment"),
             created_at=self._time(),
@@ -339,14 +304,14 @@ class SellerAccount:
             self._ledger.record("decline", payment=payment.id, code=declined)
             self._say("payment.updated", payment)
             category = "PAYMENT_METHOD_ERROR"
-            shown = _plain(payment)
+            shown = plain(payment)
             raise SquareRefusedError(declined, "Declined.", category=category, payment=shown)
         reference = payment.reference_id or payment.note
         self._ledger.record("charge", id=payment.id, reference=reference, **amount)
         self._say("payment.created", payment)
         if autocomplete:
             self._complete(payment)
-        return {"payment": _plain(payment)}
+        return {"payment": plain(payment)}
 
     def _complete(self, payment: SquarePayment) -> None:
         payment.status, payment.receipt_number = "COMPLETED", payment.id[-4:]
@@ -384,7 +349,7 @@ class SellerAccount:
 
     def _say(self, event_type: str, payment: SquarePayment) -> None:
         payment.updated_at = self._time()
-        self._tell(event_type, "payment", payment.id, _plain(payment))
+        self._tell(event_type, "payment", payment.id, plain(payment))
 
     def _time(self) -> str:
         moment = datetime.fromtimestamp(self._now(), UTC)
@@ -393,18 +358,6 @@ class SellerAccount:
     def _id(self, kind: str) -> str:
         self._count += 1
         return f"{kind}FAKE{self._count:06d}"
-
-
-def money_of(fields: JsonFields, name: str) -> dict[str, Any]:
-    """An amount that is more than nothing."""
-    inner = fields.inner(name)
-    amount, currency = inner.take("amount"), inner.take("currency")
-    inner.finish()
-    if type(amount) is not int or amount <= 0:
-        raise SquareRefusedError("VALUE_TOO_LOW", "Not more than zero.", f"{name}.amount")
-    if currency not in MONEY.exponents:
-        raise SquareRefusedError("UNSUPPORTED_CURRENCY", "Not taken.", f"{name}.currency")
-    return {"amount": amount, "currency": currency}
 
 
 def _total(order: JsonFields) -> dict[str, Any]:
@@ -420,14 +373,3 @@ def _total(order: JsonFields) -> dict[str, Any]:
         raise order.refusal("Lines of one currency are needed.", "line_items")
     ((currency, amount),) = totals.items()
     return {"amount": amount, "currency": currency}
-
-
-def found_in(objects: dict[str, Any], identifier: str) -> Any:
-    """One of these."""
-    if identifier not in objects:
-        raise SquareRefusedError("NOT_FOUND", "There is no such object.", status=404)
-    return objects[identifier]
-
-
-def _plain(payment: SquarePayment) -> dict[str, Any]:
-    return msgspec.to_builtins(payment)

@@ -21,7 +21,9 @@ from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
     Checkout,
+    Customer,
     NewCheckout,
+    NewCustomer,
     NewPayment,
     Payment,
     PaymentEvent,
@@ -29,6 +31,7 @@ from hardpoint.payments.types import (
     PaymentStatus,
     Refund,
     RefundReason,
+    SavedMethod,
 )
 from hardpoint.providers.square import API_VERSION, HOSTS, Square, reading, wire
 from hardpoint.providers.square.errors import ERRORS
@@ -36,6 +39,7 @@ from hardpoint.providers.square.reading import MONEY, NOTE
 
 _PAYMENTS = "/v2/payments"
 _LINKS = "/v2/online-checkout/payment-links"
+_AWAY = {"customer_initiated": False, "seller_keyed_in": False}
 
 
 @final
@@ -51,6 +55,7 @@ class SquarePayments:
                 PaymentCapability.CUSTOMER,
                 PaymentCapability.FIND,
                 PaymentCapability.CHECKOUT,
+                PaymentCapability.SAVED_METHODS,
             }
         ),
         idempotency=Idempotency.NATIVE,
@@ -81,6 +86,7 @@ class SquarePayments:
             "customer_id": new.customer,
             "reference_id": new.reference,
             "note": new.description,
+            "customer_details": _AWAY if new.off_session else None,
         }
         return await self._pay("", merged(_given(document), new.extra, self.provider))
 
@@ -167,6 +173,36 @@ class SquarePayments:
         """Read it."""
         found = await self._api.get(f"{_LINKS}/{segment(checkout_id)}", wire.OneLink)
         return await self._page(found.payment_link)
+
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+        """Make one."""
+        document = {
+            "idempotency_key": idempotency_key,
+            "email_address": new.email,
+            "given_name": new.name,
+            "reference_id": new.reference,
+        }
+        fields = merged(_given(document), new.extra, self.provider)
+        found = (await self._api.post("/v2/customers", wire.OneCustomer, document=fields)).customer
+        return Customer(
+            id=found.id,
+            email=found.email_address,
+            name=found.given_name,
+            reference=found.reference_id,
+        )
+
+    async def save_method(
+        self, customer: str, payment_method: str, *, idempotency_key: str
+    ) -> SavedMethod:
+        """Keep a card on file."""
+        document = {
+            "idempotency_key": idempotency_key,
+            "source_id": payment_method,
+            "card": {"customer_id": customer},
+        }
+        card = (await self._api.post("/v2/cards", wire.OneCard, document=document)).card
+        hint = f"{card.card_brand} {card.last_4}".lower().strip() or None
+        return SavedMethod(id=card.id, customer=card.customer_id, kind="card", hint=hint)
 
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page of the location's, newest first."""

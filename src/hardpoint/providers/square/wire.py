@@ -118,6 +118,36 @@ class OneLink(msgspec.Struct):
     payment_link: PaymentLink
 
 
+class Customer(msgspec.Struct):
+    """Somebody whose cards may be kept."""
+
+    id: str
+    email_address: str | None = None
+    given_name: str | None = None
+    reference_id: str | None = None
+
+
+class OneCustomer(msgspec.Struct):
+    """An answer about one."""
+
+    customer: Customer
+
+
+class Card(msgspec.Struct):
+    """A card that is kept."""
+
+    id: str
+    customer_id: str
+    card_brand: str = ""
+    last_4: str = ""
+
+
+class OneCard(msgspec.Struct):
+    """An answer about one."""
+
+    card: Card
+
+
 class DisputedPayment(msgspec.Struct):
     """What is questioned."""
 

@@ -21,6 +21,7 @@ from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.stripe import API_VERSION
 from hardpoint.providers.stripe.fake_account import TRIGGERS, Account
 from hardpoint.providers.stripe.fake_checkout import Pages
+from hardpoint.providers.stripe.fake_customers import Customers
 from hardpoint.providers.stripe.fake_objects import ObjectRefusedError
 from hardpoint.providers.stripe.webhooks import StripeWebhooks
 
@@ -68,6 +69,7 @@ class FakeStripe:
         self.emitter = Emitter(StripeWebhooks(secrets=[Secret.value(webhook_secret)]), now=now)
         self.account = Account(self.ledger, now, self._tell)
         self.pages = Pages(self.account, self.ledger, now, self._tell)
+        self.customers = Customers(self.account, self._tell)
         self.facts = VendorFacts(
             settings={"secret_key": secret_key},
             instead=("live",),
@@ -84,6 +86,12 @@ class FakeStripe:
         self._stored: dict[str, _Stored] = {}
         self._requests = 0
         self._events = 0
+        self._creators = {
+            "/v1/refunds": self.account.refund,
+            _PAGES: self.pages.create,
+            "/v1/customers": self.customers.create,
+            "/v1/setup_intents": self.customers.save,
+        }
 
     def answer(self, request: Received) -> FakeReply:
         """Do what the request asks, or refuse as Stripe does."""
@@ -143,10 +151,8 @@ class FakeStripe:
         fields = Fields(nested(request.form() if post else request.query()))
         if request.path == "/v1/payment_intents":
             return self.account.create(fields) if post else self.account.list(fields)
-        if request.path == "/v1/refunds" and post:
-            return self.account.refund(fields)
-        if request.path == _PAGES and post:
-            return self.pages.create(fields)
+        if post and (create := self._creators.get(request.path)):
+            return create(fields)
         if not post and (page := _PAGE.fullmatch(request.path)):
             return self.pages.get(page[1], fields)
         if not post and (refund := _REFUND.fullmatch(request.path)):

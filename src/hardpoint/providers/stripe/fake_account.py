@@ -26,13 +26,12 @@ Tell = Callable[[str, dict[str, Any], Mapping[str, Any]], None]
 """Takes an event's type, its object, and what was different before."""
 
 _WITHOUT_EFFECT = (
-    "off_session",
     "payment_method_types",
     "receipt_email",
     "setup_future_usage",
     "statement_descriptor_suffix",
 )
-_METHODS: dict[str, tuple[str, str | None] | None] = {
+DECLINES: dict[str, tuple[str, str | None] | None] = {
     "pm_card_visa": None,
     "pm_card_mastercard": None,
     "pm_card_amex": None,
@@ -54,7 +53,7 @@ TRIGGERS = (
             value=method,
             answer=f"402 {' / '.join(filter(None, declined))}" if declined else "succeeds",
         )
-        for method, declined in _METHODS.items()
+        for method, declined in DECLINES.items()
     ),
     Trigger(field="payment_method", value=CHALLENGED, answer="requires_action"),
 )
@@ -78,6 +77,8 @@ class Account:
         self._charges: dict[str, Charge] = {}
         self._refunds: dict[str, FakeRefund] = {}
         self._on_page: set[str] = set()
+        self.saved: dict[str, tuple[str, str]] = {}
+        """Of each method that is kept, what it stands for and whose it is."""
         self._count = 0
 
     # What the API can do
@@ -89,6 +90,7 @@ class Account:
         automatic = fields.texts("automatic_payment_methods")
         method, confirm = fields.take("payment_method"), fields.take("confirm") == "true"
         return_url = fields.take("return_url")
+        away = fields.take("off_session") == "true"
         expand = expanded(fields)
         identifier = self._id("pi")
         intent = FakeIntent(
@@ -113,7 +115,7 @@ class Account:
         self._intents[identifier] = intent
         self._say("payment_intent.created", intent)
         if confirm:
-            self._confirm(intent, return_url)
+            self._confirm(intent, return_url, away=away)
         return self._shown(intent, expand)
 
     def confirm(self, identifier: str, fields: Fields) -> dict[str, Any]:
@@ -298,7 +300,8 @@ class Account:
     def _attach(self, intent: FakeIntent, method: str | None) -> None:
         if method is None:
             return
-        if method not in _METHODS and method != CHALLENGED:
+        name, customer = self.saved.get(method, (method, intent.customer))
+        if (name not in DECLINES and name != CHALLENGED) or customer != intent.customer:
             raise ObjectRefusedError(
                 "resource_missing", "No such PaymentMethod.", status=404, param="payment_method"
             )
@@ -317,14 +320,15 @@ class Account:
                 param="return_url",
             )
 
-    def _confirm(self, intent: FakeIntent, return_url: str | None) -> None:
+    def _confirm(self, intent: FakeIntent, return_url: str | None, *, away: bool = False) -> None:
         method = intent.payment_method or ""
-        if method == CHALLENGED:
+        method = self.saved.get(method, (method, ""))[0]
+        if method == CHALLENGED and not away:
             intent.status = "requires_action"
             intent.next_action = _challenge(return_url)
             self._say("payment_intent.requires_action", intent)
             return
-        declined = _METHODS[method]
+        declined = DECLINES.get(method, ("authentication_required", None))
         if declined is None:
             self._charge(intent)
             return

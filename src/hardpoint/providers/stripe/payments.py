@@ -19,13 +19,16 @@ from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
     Checkout,
+    Customer,
     NewCheckout,
+    NewCustomer,
     NewPayment,
     Payment,
     PaymentEvent,
     PaymentPage,
     Refund,
     RefundReason,
+    SavedMethod,
 )
 from hardpoint.providers.stripe import API_VERSION, HOST, Stripe, reading, wire
 from hardpoint.providers.stripe.errors import ERRORS
@@ -89,6 +92,8 @@ class StripePayments:
                 if new.return_url
                 else {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
             )
+        if new.off_session:
+            form["off_session"] = True
         fields = merged(form, new.extra, self.provider)
         return await self._pay("", fields, idempotency_key)
 
@@ -181,6 +186,28 @@ class StripePayments:
         target = f"/v1/checkout/sessions/{segment(checkout_id)}"
         return reading.checkout(await self._api.get(target, wire.CheckoutSession))
 
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+        """Make one."""
+        form = {"email": new.email, "name": new.name, "metadata": _own(new)}
+        fields = merged(form, new.extra, self.provider)
+        found = await self._post("/v1/customers", wire.Customer, fields, idempotency_key)
+        return reading.customer(found)
+
+    async def save_method(
+        self, customer: str, payment_method: str, *, idempotency_key: str
+    ) -> SavedMethod:
+        """Keep means, by a SetupIntent: the bank hears that they will be charged off session."""
+        form = {
+            "customer": customer,
+            "payment_method": payment_method,
+            "usage": "off_session",
+            "confirm": True,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "expand": ["payment_method"],
+        }
+        found = await self._post("/v1/setup_intents", wire.SetupIntent, form, idempotency_key)
+        return reading.saved(found)
+
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page, newest first. Not Stripe's search, whose index may lag by an hour."""
         query = {"limit": _PAGE, "created[gte]": int(since), "expand[0]": f"data.{_EXPAND[0]}"}
@@ -206,6 +233,7 @@ class StripePayments:
         return await self._api.post(path, kind, form=encode(form), headers=headers)
 
 
-def _own(new: NewPayment | NewCheckout) -> dict[str, str]:
+def _own(new: NewPayment | NewCheckout | NewCustomer) -> dict[str, str]:
     """What is yours in it, and where Stripe has no field for it."""
-    return {**new.metadata, **({reading.REFERENCE: new.reference} if new.reference else {})}
+    metadata: Mapping[str, str] = {} if isinstance(new, NewCustomer) else new.metadata
+    return {**metadata, **({reading.REFERENCE: new.reference} if new.reference else {})}

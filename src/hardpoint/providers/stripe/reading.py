@@ -5,12 +5,14 @@ from typing import Any, cast
 
 import msgspec
 
-from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
+from hardpoint.core.errors import DeclinedError, InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.money import Money
 from hardpoint.core.secrets import Secret
 from hardpoint.payments.types import (
     Checkout,
     CheckoutStatus,
+    Customer,
+    DeclineReason,
     DisputeChanged,
     DisputeStatus,
     NextAction,
@@ -24,6 +26,7 @@ from hardpoint.payments.types import (
     Refunded,
     RefundFailed,
     RefundStatus,
+    SavedMethod,
 )
 from hardpoint.providers.stripe import wire
 from hardpoint.providers.stripe.errors import decline
@@ -104,6 +107,37 @@ def checkout(session: wire.CheckoutSession) -> Checkout:
         url=session.url,
         payment_id=session.payment_intent,
         expires=None if session.expires_at is None else float(session.expires_at),
+    )
+
+
+def customer(found: wire.Customer) -> Customer:
+    """Somebody."""
+    reference = found.metadata.get(REFERENCE)
+    return Customer(id=found.id, email=found.email, name=found.name, reference=reference)
+
+
+def saved(setup: wire.SetupIntent) -> SavedMethod:
+    """Means that are kept.
+
+    Raises:
+        DeclinedError: the bank wants to ask the customer first.
+        UnexpectedResponseError: nobody knows yet whether they are.
+    """
+    if setup.status == "requires_action":
+        raise DeclinedError(
+            "the bank wants to ask the customer",
+            reason=DeclineReason.AUTHENTICATION_REQUIRED,
+            soft=True,
+            provider="stripe",
+        )
+    found = setup.payment_method
+    if setup.status != "succeeded" or found is None or setup.customer is None:
+        raise UnexpectedResponseError(f"the means are {setup.status}", outcome_known=False)
+    return SavedMethod(
+        id=found.id,
+        customer=setup.customer,
+        kind=found.type,
+        hint=f"{found.card.brand} {found.card.last4}" if found.card else None,
     )
 
 

@@ -68,6 +68,38 @@ class Refund(msgspec.Struct):
     failure_reason: str | None = None
 
 
+class Customer(msgspec.Struct):
+    """Somebody whose means may be kept."""
+
+    id: str
+    email: str | None = None
+    name: str | None = None
+    metadata: Mapping[str, str] = {}
+
+
+class Card(msgspec.Struct):
+    """What a customer knows a card by."""
+
+    brand: str = ""
+    last4: str = ""
+
+
+class PaymentMethod(msgspec.Struct):
+    """Means that are kept."""
+
+    id: str
+    type: str
+    card: Card | None = None
+
+
+class SetupIntent(msgspec.Struct):
+    """An attempt to keep some."""
+
+    status: str
+    customer: str | None = None
+    payment_method: PaymentMethod | None = None
+
+
 class CheckoutSession(msgspec.Struct):
     """A hosted page; its payment is there once somebody tries to pay."""
 

@@ -42,6 +42,7 @@ _REFUSED: dict[PaymentCapability, PortVerb] = {
     ),
     PaymentCapability.FIND: lambda port: port.find(since=0, reference="any"),
     PaymentCapability.CHECKOUT: lambda port: port.create_checkout(TEN, success_url=BACK),
+    PaymentCapability.SAVED_METHODS: lambda port: port.save_method("any", "any"),
 }
 """What needs a capability."""
 _ALSO_REFUSED: list[tuple[PaymentCapability, PortVerb]] = [
@@ -56,6 +57,11 @@ _ALSO_REFUSED: list[tuple[PaymentCapability, PortVerb]] = [
         lambda port: port.create_checkout(TEN, success_url=BACK, customer="any"),
     ),
     (PaymentCapability.CHECKOUT, lambda port: port.get_checkout("shop:any")),
+    (PaymentCapability.SAVED_METHODS, lambda port: port.create_customer(reference="any")),
+    (
+        PaymentCapability.SAVED_METHODS,
+        lambda port: port.create_payment(TEN, payment_method="any", off_session=True),
+    ),
 ]
 """What needs one too."""
 
@@ -100,6 +106,13 @@ _BAD: list[tuple[str, PortVerb]] = [
 _BAD_PAGES: list[tuple[str, PortVerb]] = [
     ("refund_id", lambda port: port.get_refund("other:ref_1")),
     ("checkout_id", lambda port: port.get_checkout("page_1")),
+    ("email", lambda port: port.create_customer()),
+    ("email", lambda port: port.create_customer(email="a\nb")),
+    ("name", lambda port: port.create_customer(name=" ")),
+    ("customer", lambda port: port.save_method(None, "m")),
+    ("customer", lambda port: port.save_method("a b", "m")),
+    ("payment_method", lambda port: port.save_method("c", None)),
+    ("payment_method", lambda port: port.save_method("c", "")),
     ("amount", _page()),
     ("amount", lambda port: port.create_checkout(Money("0", "EUR"), success_url=BACK)),
     ("amount", lambda port: port.create_checkout(Money("1.001", "EUR"), success_url=BACK)),

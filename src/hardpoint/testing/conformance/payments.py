@@ -43,6 +43,7 @@ from hardpoint.payments.types import (
 )
 from hardpoint.testing.conformance.modes import exercises
 from hardpoint.testing.conformance.payment_checkouts import PaymentCheckouts
+from hardpoint.testing.conformance.payment_methods import SavedMeans
 from hardpoint.testing.conformance.payment_subject import (
     BACK,
     TEN,
@@ -53,7 +54,7 @@ from hardpoint.testing.conformance.payment_subject import (
 __all__ = ["PaymentConformance", "PaymentSubject"]
 
 
-class PaymentConformance(PaymentCheckouts, PaymentRefusals):
+class PaymentConformance(PaymentCheckouts, SavedMeans, PaymentRefusals):
     """The suite. A subclass gives the fixture `subject`."""
 
     # Taking money
