@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from hardpoint.payments.types import Checkout as Checkout
     from hardpoint.payments.types import CheckoutItem as CheckoutItem
     from hardpoint.payments.types import CheckoutStatus as CheckoutStatus
-    from hardpoint.payments.types import Customer as Customer
     from hardpoint.payments.types import DeclineReason as DeclineReason
     from hardpoint.payments.types import DisputeChanged as DisputeChanged
     from hardpoint.payments.types import DisputeStatus as DisputeStatus
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from hardpoint.payments.types import NextAction as NextAction
     from hardpoint.payments.types import Payment as Payment
     from hardpoint.payments.types import PaymentActionRequired as PaymentActionRequired
+    from hardpoint.payments.types import PaymentCustomer as PaymentCustomer
     from hardpoint.payments.types import PaymentEvent as PaymentEvent
     from hardpoint.payments.types import PaymentFailed as PaymentFailed
     from hardpoint.payments.types import PaymentPage as PaymentPage
@@ -46,7 +46,6 @@ else:
                 "Checkout",
                 "CheckoutItem",
                 "CheckoutStatus",
-                "Customer",
                 "DeclineReason",
                 "DisputeChanged",
                 "DisputeStatus",
@@ -56,6 +55,7 @@ else:
                 "NextAction",
                 "Payment",
                 "PaymentActionRequired",
+                "PaymentCustomer",
                 "PaymentEvent",
                 "PaymentFailed",
                 "PaymentPage",

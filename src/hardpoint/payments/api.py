@@ -29,11 +29,11 @@ from hardpoint.payments.types import (
     Capture,
     Checkout,
     CheckoutItem,
-    Customer,
     NewCheckout,
     NewCustomer,
     NewPayment,
     Payment,
+    PaymentCustomer,
     PaymentEvent,
     Refund,
     RefundReason,
@@ -347,7 +347,7 @@ class PaymentGateway:
         reference: str | None = None,
         idempotency_key: str | None = None,
         extra: Mapping[str, Mapping[str, object]] = _EMPTY,
-    ) -> Customer:
+    ) -> PaymentCustomer:
         """Make a customer, with whom means can be kept; one of the three has to be given."""
         most = self.driver.capabilities.limits["reference_characters"]
         check_label("reference", reference, most)
@@ -362,7 +362,7 @@ class PaymentGateway:
             _CUSTOMER,
             lambda key: self.driver.create_customer(new, idempotency_key=key),
             idempotency_key,
-            CallSpec(arguments=new, returns=Customer),
+            CallSpec(arguments=new, returns=PaymentCustomer),
         )
 
     async def save_method(
@@ -371,7 +371,7 @@ class PaymentGateway:
         """Keep means with a customer, to charge them with `off_session` later.
 
         Args:
-            customer: the provider's id, `Customer.id`.
+            customer: the provider's id, `PaymentCustomer.id`.
             payment_method: the provider's token, as for `create_payment`.
             idempotency_key: see the class.
 

@@ -8,11 +8,11 @@ from hardpoint.calls.call import Driver
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.payments.types import (
     Checkout,
-    Customer,
     NewCheckout,
     NewCustomer,
     NewPayment,
     Payment,
+    PaymentCustomer,
     PaymentEvent,
     PaymentPage,
     Refund,
@@ -156,7 +156,7 @@ class PaymentDriver(Driver, Protocol):
         """
         ...
 
-    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> PaymentCustomer:
         """Make one; without `SAVED_METHODS` it is not called."""
         ...
 

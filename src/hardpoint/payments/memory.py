@@ -34,7 +34,6 @@ from hardpoint.payments.types import (
     Capture,
     Checkout,
     CheckoutStatus,
-    Customer,
     DeclineReason,
     DisputeChanged,
     DisputeStatus,
@@ -44,6 +43,7 @@ from hardpoint.payments.types import (
     NextAction,
     Payment,
     PaymentActionRequired,
+    PaymentCustomer,
     PaymentEvent,
     PaymentFailed,
     PaymentPage,
@@ -99,7 +99,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self._checkouts: dict[str, Checkout] = {}
         self._pages: dict[str, NewPayment] = {}
         self._saved: dict[str, SavedMethod] = {}
-        self._customers: dict[str, Customer] = {}
+        self._customers: dict[str, PaymentCustomer] = {}
         self._answers = Answers[Any]((ConflictError, DeclinedError))
 
     async def create_payment(self, new: NewPayment, *, idempotency_key: str) -> Payment:
@@ -237,12 +237,12 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self.requests += 1
         return self._checkout(checkout_id)
 
-    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> PaymentCustomer:
         """Make one."""
 
-        def act() -> Customer:
+        def act() -> PaymentCustomer:
             identifier = f"customer_{len(self._customers) + 1:06d}"
-            self._customers[identifier] = Customer(
+            self._customers[identifier] = PaymentCustomer(
                 id=identifier, email=new.email, name=new.name, reference=new.reference
             )
             return self._customers[identifier]

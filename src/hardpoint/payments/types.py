@@ -221,7 +221,7 @@ class NewCustomer(msgspec.Struct, frozen=True, kw_only=True):
     extra: Mapping[str, object] = {}
 
 
-class Customer(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentCustomer(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody whose means may be kept; `id` is the provider's own, for `customer=`."""
 
     id: str

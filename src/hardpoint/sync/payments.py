@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hardpoint.core.money import Money
 from hardpoint.payments.api import _EMPTY
-from hardpoint.payments.types import Capture, Checkout, CheckoutItem, Customer, Payment, PaymentEvent, Refund, RefundReason, SavedMethod
+from hardpoint.payments.types import Capture, Checkout, CheckoutItem, Payment, PaymentCustomer, PaymentEvent, Refund, RefundReason, SavedMethod
 from hardpoint.runtime.blocking import run
 import hardpoint.payments.api as asynchronous
 
@@ -132,7 +132,7 @@ class PaymentGateway:
         """
         return run(self.asynchronous.get_checkout(checkout_id))
 
-    def create_customer(self, *, email: str | None=None, name: str | None=None, reference: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Customer:
+    def create_customer(self, *, email: str | None=None, name: str | None=None, reference: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> PaymentCustomer:
         """Make a customer, with whom means can be kept; one of the three has to be given."""
         return run(self.asynchronous.create_customer(email=email, name=name, reference=reference, idempotency_key=idempotency_key, extra=extra))
 
@@ -140,7 +140,7 @@ class PaymentGateway:
         """Keep means with a customer, to charge them with `off_session` later.
 
         Args:
-            customer: the provider's id, `Customer.id`.
+            customer: the provider's id, `PaymentCustomer.id`.
             payment_method: the provider's token, as for `create_payment`.
             idempotency_key: see the class.
 

@@ -21,11 +21,11 @@ from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
     Checkout,
-    Customer,
     NewCheckout,
     NewCustomer,
     NewPayment,
     Payment,
+    PaymentCustomer,
     PaymentEvent,
     PaymentPage,
     PaymentStatus,
@@ -174,7 +174,7 @@ class SquarePayments:
         found = await self._api.get(f"{_LINKS}/{segment(checkout_id)}", wire.OneLink)
         return await self._page(found.payment_link)
 
-    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> PaymentCustomer:
         """Make one."""
         document = {
             "idempotency_key": idempotency_key,
@@ -184,7 +184,7 @@ class SquarePayments:
         }
         fields = merged(_given(document), new.extra, self.provider)
         found = (await self._api.post("/v2/customers", wire.OneCustomer, document=fields)).customer
-        return Customer(
+        return PaymentCustomer(
             id=found.id,
             email=found.email_address,
             name=found.given_name,

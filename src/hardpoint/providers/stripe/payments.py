@@ -19,11 +19,11 @@ from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Capture,
     Checkout,
-    Customer,
     NewCheckout,
     NewCustomer,
     NewPayment,
     Payment,
+    PaymentCustomer,
     PaymentEvent,
     PaymentPage,
     Refund,
@@ -186,7 +186,7 @@ class StripePayments:
         target = f"/v1/checkout/sessions/{segment(checkout_id)}"
         return reading.checkout(await self._api.get(target, wire.CheckoutSession))
 
-    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> Customer:
+    async def create_customer(self, new: NewCustomer, *, idempotency_key: str) -> PaymentCustomer:
         """Make one."""
         form = {"email": new.email, "name": new.name, "metadata": _own(new)}
         fields = merged(form, new.extra, self.provider)

@@ -11,13 +11,13 @@ from hardpoint.core.secrets import Secret
 from hardpoint.payments.types import (
     Checkout,
     CheckoutStatus,
-    Customer,
     DeclineReason,
     DisputeChanged,
     DisputeStatus,
     NextAction,
     Payment,
     PaymentActionRequired,
+    PaymentCustomer,
     PaymentEvent,
     PaymentFailed,
     PaymentStatus,
@@ -110,10 +110,10 @@ def checkout(session: wire.CheckoutSession) -> Checkout:
     )
 
 
-def customer(found: wire.Customer) -> Customer:
+def customer(found: wire.Customer) -> PaymentCustomer:
     """Somebody."""
     reference = found.metadata.get(REFERENCE)
-    return Customer(id=found.id, email=found.email, name=found.name, reference=reference)
+    return PaymentCustomer(id=found.id, email=found.email, name=found.name, reference=reference)
 
 
 def saved(setup: wire.SetupIntent) -> SavedMethod:

@@ -6,7 +6,7 @@ import pytest
 
 from hardpoint.core.errors import DeclinedError, InvalidRequestError, NotFoundError
 from hardpoint.payments.driver import PaymentCapability
-from hardpoint.payments.types import Customer, DeclineReason, PaymentStatus, SavedMethod
+from hardpoint.payments.types import DeclineReason, PaymentCustomer, PaymentStatus, SavedMethod
 from hardpoint.testing.conformance.modes import exercises
 from hardpoint.testing.conformance.payment_subject import TEN, PaymentSubject
 
@@ -67,7 +67,7 @@ class SavedMeans:
 
 def kept(
     subject: PaymentSubject, method: str, key: str | None = None
-) -> tuple[Customer, SavedMethod]:
+) -> tuple[PaymentCustomer, SavedMethod]:
     """A customer whose means are kept."""
     customer = subject.do(
         subject.port.create_customer(
