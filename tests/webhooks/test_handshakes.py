@@ -165,3 +165,8 @@ def test_one_that_cannot_be_is_refused_at_start(handshake, key):
     with pytest.raises(ConfigurationError) as refused:
         bound(handshake)
     assert refused.value.key == key
+
+
+def test_what_has_no_key_proves_nothing():
+    with pytest.raises(NotImplementedError):
+        scheme("unsigned", addresses=["10.0.0.0/8"]).proof(0, b"abc")
