@@ -459,6 +459,23 @@ def test_a_client_that_proves_nothing_or_something_else_is_refused(tmp_path, iss
             assert (refused.status_code, "refuses this site" in refused.text) == (502, True), name
 
 
+def test_an_answer_that_the_certified_provider_posts_signs_in_and_works_once(tmp_path, issuers):
+    posting = {"traits": {"response_mode": "form_post"}, "connect": False}
+    with Site(tmp_path, [registration("certified-basic", issuers["certified"], **posting)]) as site:
+        victim, attacker = site.browser(), site.browser()
+        at = victim.begin("certified-basic")
+        while (page := victim.there.get(at)).is_redirect:
+            at = at.join(page.headers["location"])
+        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+        path = urlsplit(re.search(r'action="([^"]+)"', page.text)[1]).path
+        assert victim.cookies.keys() == {"__Host-hp_posted"}, "the one that comes with a form"
+        assert attacker.ask("POST", path, data=fields).status_code == 400
+        assert victim.back(path, fields).status_code == 400, "it is not taken from an address"
+        assert victim.ask("POST", path, data=fields).status_code == 303
+        assert victim.ask("POST", path, data=fields).status_code == 400
+        assert victim.user() == "user-1"
+
+
 class Hasty:
     """The machine's clock, by which nobody who sleeps waits."""
 
