@@ -1,14 +1,14 @@
 """Measure what accepting a webhook costs, beside a bare answer and what a user writes today.
 
-    python -m bench.accept [--rounds 3] [--events 20000] [--connections 64] [--folder DIR]
-                           [--json FILE] [--check]
+    python -m bench.accept [--rounds 3] [--events 20000] [--connections 8,16,64]
+                           [--rows WORD,WORD] [--folder DIR] [--json FILE] [--check]
 
 Every row posts unique signed events of 2 KB over connections kept alive, from a process of its
 own. The rows take turns, round by round, in one run; the table has the CPU time (user and system)
-of the server's process for an event, the best round's, since that stands still when other work
-shares the machine and requests a second do not. Afterwards every acknowledged event must be in
-the database, and handled. The database lies on a real disk: `--folder` says where. Linux only.
-`--check` exits with 1 when a target is missed.
+of the server's process for an event, and with it that of PostgreSQL where a row stores there; the
+best round's, since that stands still when other work shares the machine and requests a second do
+not. Afterwards every acknowledged event must be in the database, and handled. The database lies on
+a real disk: `--folder` says where. Linux only. `--check` exits with 1 when a target is missed.
 """
 
 import argparse
@@ -17,9 +17,11 @@ import platform
 import statistics
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
-from bench.accept.servers import ACCEPT, BARE, ROWS, TODAY, Server
+from bench.accept.database import PostgresServer
+from bench.accept.servers import ACCEPT, BARE, ROWS, TODAY, TODAY_POSTGRES, Server
 from bench.accept.turns import (
     Round,
     add_options,
@@ -32,6 +34,10 @@ from bench.accept.turns import (
 )
 
 BASELINE_FACTOR = 30
+FEW, MANY, FEW_FACTOR = 16, 64, 1.3
+"""With few connections a batch is small: how much more an event may take than with many."""
+WIDTH = 80
+TARGETS = {row.name: row.target for row in ROWS}
 
 
 def sync_ms(folder: Path) -> float:
@@ -48,29 +54,35 @@ def sync_ms(folder: Path) -> float:
 
 
 def table(results: dict[str, list[Round]]) -> tuple[str, list[str]]:
-    """The table, and what misses its target."""
+    """The table, and what misses its target, which is for `MANY` connections or the only ones."""
     best = best_of(results)
-    bare = best[BARE].cpu_us
-    today = best[TODAY].cpu_us if TODAY in best else None
-    heads = ("CPU us", 9), ("x bare", 9), ("spread", 8), ("today is", 11), ("per s", 9)
-    columns = [*heads, ("p50 ms", 8), ("p99 ms", 8)]
-    lines = [" " * 50 + "".join(f"{text:>{width}}" for text, width in columns)]
+    heads = ("CPU us", 9), ("database", 9), ("x bare", 9), ("spread", 8), ("today is", 11)
+    columns = [*heads, ("per s", 9), ("p50 ms", 8), ("p99 ms", 8)]
+    lines = [" " * WIDTH + "".join(f"{text:>{width}}" for text, width in columns)]
     missed: list[str] = []
-    for row in ROWS:
-        if row.name not in best:
-            continue
-        one = best[row.name]
-        ratio = one.cpu_us / bare
-        spread = spread_of(results[row.name])
-        factor = f"{today / one.cpu_us:9.1f} x" if today else ""
+    for name, one in best.items():
+        plain, separator, rest = name.partition(" (c=")
+        beside = separator + rest
+        ratio = one.cpu_us / best[BARE + beside].cpu_us
+        today = best.get((TODAY_POSTGRES if "PostgreSQL" in name else TODAY) + beside)
+        factor = f"{today.cpu_us / one.cpu_us:9.1f} x" if today else ""
+        database = f"{one.database_us:.1f}" if one.database_us else ""
         lines.append(
-            f"{row.name:50}{one.cpu_us:9.1f}{ratio:8.2f}x{spread:8.0%}{factor:>11}"
+            f"{name:{WIDTH}}{one.cpu_us:9.1f}{database:>9}{ratio:8.2f}x"
+            f"{spread_of(results[name]):8.0%}{factor:>11}"
             f"{one.per_second:9.0f}{one.p50_ms:8.2f}{one.p99_ms:8.2f}"
         )
-        if row.target and ratio > row.target:
-            missed.append(f"{row.name}: {ratio:.2f} x bare, not {row.target:.2f}")
-    if today and ACCEPT in best and today / best[ACCEPT].cpu_us < BASELINE_FACTOR:
-        missed.append(f"{TODAY} is {today / best[ACCEPT].cpu_us:.1f} x, not {BASELINE_FACTOR}")
+        if beside not in {"", f" (c={MANY})"}:
+            continue
+        target = TARGETS.get(plain)
+        if target and ratio > target:
+            missed.append(f"{name}: {ratio:.2f} x bare, not {target:.2f}")
+        if plain == ACCEPT and today and today.cpu_us / one.cpu_us < BASELINE_FACTOR:
+            missed.append(f"{TODAY} is {today.cpu_us / one.cpu_us:.1f} x, not {BASELINE_FACTOR}")
+    few, many = (best.get(f"{ACCEPT} (c={count})") for count in (FEW, MANY))
+    if few and many and few.cpu_us > FEW_FACTOR * many.cpu_us:
+        ratio = few.cpu_us / many.cpu_us
+        missed.append(f"{ACCEPT}: c={FEW} is {ratio:.2f} x c={MANY}, not {FEW_FACTOR}")
     return "\n".join(lines), missed
 
 
@@ -85,8 +97,12 @@ def main() -> int:
     chosen = [row for row in ROWS if row.name == BARE or any(word in row.name for word in words)]
     cores = sorted(os.sched_getaffinity(0))
     serving = cores[0] if len(cores) > 1 else None
-    with scratch(given) as folder:
-        servers = [Server(row, folder / str(number)) for number, row in enumerate(chosen)]
+    with scratch(given) as folder, ExitStack() as ending:
+        database = None
+        if any(row.postgres for row in chosen):
+            database = PostgresServer(folder / "postgres")
+            ending.callback(database.stop)
+        servers = [Server(row, folder / str(number), database) for number, row in enumerate(chosen)]
         disk = sync_ms(folder)
         with running(servers, serving):
             if serving is not None:
@@ -95,8 +111,8 @@ def main() -> int:
     text, missed = table(results)
     print(
         f"Python {platform.python_version()} {platform.machine()}, {len(cores)} cores, "
-        f"{given.connections} connections, fdatasync of 4 KiB {disk:.2f} ms; best of "
-        f"{given.rounds} rounds\n{text}"
+        f"{', '.join(map(str, given.connections))} connections, fdatasync of 4 KiB {disk:.2f} ms; "
+        f"best of {given.rounds} rounds\n{text}"
     )
     return told(given, results, missed, fdatasync_ms=disk)
 

@@ -8,13 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hardpoint.store.sqlite import SqliteReader
+import psycopg
+
+from bench.accept.database import PostgresServer
+from hardpoint.store.engine import engine
 
 SECRET = "whsec_bench0123456789abcdef01234567"
 START_SECONDS = 30
+IDLE_SECONDS = 0.01
+"""CPU time between two looks that is no work: signs of life, a database's own upkeep."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 CONFIGURATION = """\
@@ -25,6 +31,7 @@ url = "sqlite:inbox.db"
 provider = "stripe"
 secrets = ["env:BENCH_SECRET"]
 """
+IN_DATABASE = CONFIGURATION.replace("sqlite:inbox.db", "env:BENCH_STORE")
 
 
 @dataclass
@@ -32,15 +39,17 @@ class Row:
     """One contender.
 
     `weight` is its share of the events: a slow one would take minutes otherwise. `target` is the
-    CPU it may take, in multiples of the bare row's.
+    CPU it may take, in multiples of the bare row's. `stored` counts what a store's URL leads to.
+    `postgres`: it stores in a database of its own, whose CPU time is added.
     """
 
     name: str
     command: Callable[[Path, int, int], list[str]]
-    stored: Callable[[Path], int | None]
+    stored: Callable[[str], int | None]
     handler: str = ""
     weight: float = 1.0
     target: float | None = None
+    postgres: bool = False
 
 
 def uvicorn(app: str) -> Callable[[Path, int, int], list[str]]:
@@ -50,41 +59,47 @@ def uvicorn(app: str) -> Callable[[Path, int, int], list[str]]:
     return command
 
 
-def hardpoint(*app: str) -> Callable[[Path, int, int], list[str]]:
+def hardpoint(
+    *app: str, configuration: str = CONFIGURATION
+) -> Callable[[Path, int, int], list[str]]:
     def command(folder: Path, port: int, admin_port: int) -> list[str]:
         config = folder / "hardpoint.toml"
-        config.write_text(CONFIGURATION)
+        config.write_text(configuration)
         ports = ["--port", str(port), "--admin-port", str(admin_port)]
         return ["hardpoint", "serve", *app, "--config", str(config), *ports]
 
     return command
 
 
-def nothing(folder: Path) -> None:
+def nothing(store: str) -> None:
     """It stores nothing."""
 
 
-def rows_of(folder: Path) -> int:
-    with sqlite3.connect(folder / "inbox.db") as connection:
+def rows_of(store: str) -> int:
+    with closing(opened(store)) as connection:
         return connection.execute("select count(*) from events").fetchone()[0]
 
 
-def events_of(folder: Path) -> int:
+def events_of(store: str) -> int:
     """How many events are stored; all of them handled, or the row would not be honest."""
-    reader = SqliteReader(folder / "inbox.db")
-    try:
+    with closing(engine(store).reader()) as reader:
         counts = reader.counts()
-    finally:
-        reader.close()
     if counts["pending"] or counts["dead"]:
         sys.exit(f"not all events were handled: {counts}")
     return counts["total"]
 
 
-def orders_of(folder: Path) -> int:
-    with sqlite3.connect(f"file:{folder}/inbox.db?mode=ro", uri=True) as connection:
+def orders_of(store: str) -> int:
+    with closing(opened(store)) as connection:
         paid = connection.execute("select count(*) from orders where paid = 1").fetchone()[0]
-    return paid if paid == events_of(folder) else -1
+    return paid if paid == events_of(store) else -1
+
+
+def opened(store: str) -> "sqlite3.Connection | psycopg.Connection":
+    """A connection to a store's database, for the application's table."""
+    if store.startswith("sqlite:"):
+        return sqlite3.connect(store.removeprefix("sqlite:"), isolation_level=None)
+    return psycopg.connect(store, autocommit=True)
 
 
 BARE_US = 28.5
@@ -92,19 +107,41 @@ BARE_US = 28.5
 BARE = "bare ASGI answer, nothing verified or stored"
 ACCEPT = "hardpoint serve: accept"
 TODAY = "FastAPI + stripe SDK + SQLAlchemy: accept"
+TODAY_POSTGRES = "FastAPI + stripe SDK + SQLAlchemy on PostgreSQL: accept"
 SHOP = "bench.accept.shop:hub"
+WRITES = {
+    "execute": "handler writes an order by job.execute",
+    "write": "handler writes an order",
+    "own": "handler writes an order in its own transaction",
+}
+
+
+def served(where: str, *, postgres: bool, targets: dict[str, float]) -> list[Row]:
+    """Ours on one engine: accepting alone, with a handler, and with an order written each way."""
+    configuration = IN_DATABASE if postgres else CONFIGURATION
+    name = f"hardpoint serve{where}: accept"
+    shop = hardpoint(SHOP, configuration=configuration)
+    rows = [
+        Row(name, hardpoint(configuration=configuration), events_of),
+        Row(f"{name}, no-op handler", shop, events_of, handler="nothing"),
+        *(
+            Row(f"{name}, {text}", shop, orders_of, handler=handler)
+            for handler, text in WRITES.items()
+        ),
+    ]
+    for row in rows:
+        row.postgres = postgres
+        if (us := targets.get(row.handler)) is not None:
+            row.target = us / BARE_US
+    return rows
+
+
 ROWS = [
     Row(BARE, uvicorn("bench.accept.bare:app"), nothing, weight=2),
-    Row(ACCEPT, hardpoint(), events_of, target=60 / BARE_US),
-    Row("hardpoint serve: accept, no-op handler", hardpoint(SHOP), events_of, handler="nothing"),
-    Row(
-        "hardpoint serve: accept, handler writes an order",
-        hardpoint(SHOP),
-        orders_of,
-        handler="write",
-        target=90 / BARE_US,
-    ),
+    *served("", postgres=False, targets={"": 60, "write": 90}),
+    *served(" on PostgreSQL", postgres=True, targets={"": 75, "execute": 110}),
     Row(TODAY, uvicorn("bench.accept.today:app"), rows_of, weight=0.08),
+    Row(TODAY_POSTGRES, uvicorn("bench.accept.today:app"), rows_of, weight=0.08, postgres=True),
 ]
 
 
@@ -114,25 +151,31 @@ class Server:
 
     row: Row
     folder: Path
+    database: PostgresServer | None = None
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
     answered: int = 0
     log: Path = field(init=False)
+    store: str = field(init=False)
 
     def start(self, cpu: int | None) -> None:
         self.folder.mkdir(parents=True)
         self.log = self.folder / "log"
-        if self.row.handler == "write":
-            with sqlite3.connect(self.folder / "inbox.db") as connection:
+        self.store = f"sqlite:{self.folder}/inbox.db"
+        if self.row.postgres:
+            assert self.database is not None
+            self.store = self.database.create(f"bench_{self.folder.name}")
+        if self.row.handler in WRITES:
+            with closing(opened(self.store)) as connection:
                 connection.execute("create table orders (id text primary key, paid integer)")
         self.port = free_port()
         command = self.row.command(self.folder, self.port, free_port())
         environment = {
             **os.environ,
             "BENCH_SECRET": SECRET,
-            "BENCH_DATABASE": str(self.folder / "inbox.db"),
             "BENCH_CONFIG": str(self.folder / "hardpoint.toml"),
             "BENCH_HANDLER": self.row.handler,
+            "BENCH_STORE": self.store,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         with self.log.open("wb") as log:
@@ -163,14 +206,18 @@ class Server:
         return f"http://127.0.0.1:{self.port}/webhooks/billing"
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its threads, so far."""
+        """User and system time of all its threads so far, and of its database."""
         status = Path(f"/proc/{self.alive.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(status[11]) + int(status[12])) / TICKS
+        return (int(status[11]) + int(status[12])) / TICKS + self.database_seconds()
+
+    def database_seconds(self) -> float:
+        """The database's part of it."""
+        return self.database.cpu_seconds() if self.row.postgres and self.database else 0.0
 
     def settle(self) -> None:
         """Wait until it has no work left: two looks without CPU time between them."""
         before = -1.0
-        while (now := self.cpu_seconds()) > before:
+        while (now := self.cpu_seconds()) > before + IDLE_SECONDS:
             before = now
             time.sleep(0.3)
 
@@ -178,7 +225,7 @@ class Server:
         """End it, and see that what it acknowledged is there."""
         self.alive.send_signal(signal.SIGTERM)
         self.alive.wait(START_SECONDS)
-        stored = self.row.stored(self.folder)
+        stored = self.row.stored(self.store)
         if stored not in {None, self.answered}:
             sys.exit(f"{self.row.name} acknowledged {self.answered} events and holds {stored}")
 

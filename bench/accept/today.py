@@ -1,6 +1,6 @@
 """What a careful user writes today: FastAPI, the vendor's SDK, SQLAlchemy; one commit a request.
 
-BENCH_DATABASE=/path/to/file.db uvicorn bench.accept.today:app
+BENCH_STORE=sqlite:/path/to/file.db uvicorn bench.accept.today:app
 """
 
 import os
@@ -17,15 +17,20 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SECRET = os.environ["BENCH_SECRET"]
-engine = create_async_engine(f"sqlite+aiosqlite:///{os.environ['BENCH_DATABASE']}")
+kind, _, rest = os.environ["BENCH_STORE"].partition(":")
+on_file = kind == "sqlite"
+engine = create_async_engine(f"sqlite+aiosqlite:///{rest}" if on_file else f"{kind}+asyncpg:{rest}")
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 
-@event.listens_for(engine.sync_engine, "connect")
 def durable(connection: Any, _record: object) -> None:
     """As durable as what it is compared with."""
     for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
         connection.execute(f"PRAGMA {setting}")
+
+
+if on_file:
+    event.listen(engine.sync_engine, "connect", durable)
 
 
 class Base(DeclarativeBase):

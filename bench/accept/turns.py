@@ -25,6 +25,8 @@ class Round:
     per_second: float
     p50_ms: float
     p99_ms: float
+    database_us: float = 0.0
+    """The database's part of `cpu_us`."""
 
 
 def post(server: Server, events: int, connections: int, name: str) -> dict[str, float]:
@@ -39,24 +41,31 @@ def post(server: Server, events: int, connections: int, name: str) -> dict[str, 
 
 
 def turn(server: Server, events: int, connections: int, name: str) -> Round:
-    before = server.cpu_seconds()
+    before, database = server.cpu_seconds(), server.database_seconds()
     result = post(server, events, connections, name)
     server.settle()
     cpu_us = (server.cpu_seconds() - before) / events * 1e6
-    return Round(cpu_us, result["per_second"], result["p50_ms"], result["p99_ms"])
+    database_us = (server.database_seconds() - database) / events * 1e6
+    return Round(cpu_us, result["per_second"], result["p50_ms"], result["p99_ms"], database_us)
 
 
 def measure(servers: list[Server], given: argparse.Namespace) -> dict[str, list[Round]]:
-    results: dict[str, list[Round]] = {server.row.name: [] for server in servers}
+    """Each row's rounds, by its name; with the number of connections, where there are several."""
+    results: dict[str, list[Round]] = {}
     for number in range(-1, given.rounds):
-        for server in servers:
-            events = max(1, int(given.events * server.row.weight))
-            if number < 0:
-                post(server, max(1, int(events * WARM_UP)), given.connections, "warm")
-                continue
-            round_ = turn(server, events, given.connections, f"r{number}_")
-            results[server.row.name].append(round_)
-            print(f"round {number + 1}: {server.row.name}: {round_.cpu_us:.1f} us", file=sys.stderr)
+        for connections in given.connections:
+            for server in servers:
+                events = max(1, int(given.events * server.row.weight))
+                name = server.row.name
+                if len(given.connections) > 1:
+                    name = f"{name} (c={connections})"
+                if number < 0:
+                    run = f"warm{connections}_"
+                    post(server, max(1, int(events * WARM_UP)), connections, run)
+                    continue
+                round_ = turn(server, events, connections, f"r{number}c{connections}_")
+                results.setdefault(name, []).append(round_)
+                print(f"round {number + 1}: {name}: {round_.cpu_us:.1f} us", file=sys.stderr)
     return results
 
 
@@ -71,9 +80,14 @@ def spread_of(rounds: list[Round]) -> float:
     return statistics.median(one.cpu_us for one in rounds) / best - 1
 
 
+def numbers(text: str) -> list[int]:
+    """As they are given, by commas."""
+    return [int(one) for one in text.split(",")]
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Those of every bench of servers."""
-    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--connections", type=numbers, default=[64], help="several, by commas")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")

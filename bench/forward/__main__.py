@@ -88,8 +88,8 @@ def main() -> int:
             results = measure(servers, given)
     text, missed = table(results)
     print(
-        f"Python {platform.python_version()} {platform.machine()}, {given.connections} connections;"
-        f" best of {given.rounds} rounds of {given.events} events\n{text}"
+        f"Python {platform.python_version()} {platform.machine()}, {given.connections[0]} "
+        f"connections; best of {given.rounds} rounds of {given.events} events\n{text}"
     )
     return told(given, results, missed)
 

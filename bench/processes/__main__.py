@@ -1,14 +1,16 @@
 """Measure what four workers on one file cost beside one process, and how one follows another.
 
-    python -m bench.processes [--quick] [--rounds 3] [--events 6000] [--folder DIR] [--check]
+    python -m bench.processes [--quick] [--postgres] [--rounds 3] [--events 6000] [--folder DIR]
+                              [--check]
 
 The workers are uvicorn's, with a mounted hub; one of them owns the file, the others hand over to
 it. CPU is user and system time of all processes of a site, by event; both sites take turns in one
 run, and each one's best round counts. What is handled is measured at 200 events a second, from the
 receipt to the handler, whichever worker it came to. A takeover is measured from the owner's
 SIGKILL until another process listens in its place. What an idle guest costs is the CPU time of a
-script that has made a call under a key and waits. `--check` exits with 1 when a target is missed.
-Linux only.
+script that has made a call under a key and waits. With `--postgres` the sites share a database in
+the file's place, whose CPU counts too, and nothing else is measured. `--check` exits with 1 when a
+target is missed. Linux only.
 """
 
 import argparse
@@ -22,17 +24,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
+
+from bench.accept.database import PostgresServer
 from bench.accept.load import requests
-from bench.accept.servers import CONFIGURATION, SECRET, TICKS, free_port
+from bench.accept.servers import IN_DATABASE, SECRET, TICKS, free_port
 from bench.results import results
-from hardpoint.store.sqlite import SqliteReader
+from hardpoint.store.engine import engine
 
 WORKERS = 4
 TARGETS = {16: 1.35, 64: 1.2}
 """CPU by event of four workers in multiples of one process's, by connections."""
+IN_DATABASE_TARGETS = {64: 1.2}
 HANDLED_MS = 10.0
 TAKEOVER_MS = 250.0
 IDLE_PERCENT = 0.1
@@ -43,15 +49,23 @@ START_SECONDS = 60.0
 class Site:
     """A site that runs, in a folder of its own."""
 
-    def __init__(self, folder: Path, process: "subprocess.Popen[bytes]", port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        process: "subprocess.Popen[bytes]",
+        port: int,
+        database: PostgresServer | None = None,
+    ) -> None:
         self.folder = folder
         self.process = process
+        self.database = database
         self.url = f"http://127.0.0.1:{port}/webhooks/billing"
         self.port = port
         self.sent = 0
 
     def cpu_seconds(self) -> float:
-        return sum(map(cpu_of, family(self.process.pid)))
+        beside = 0.0 if self.database is None else self.database.cpu_seconds()
+        return sum(map(cpu_of, family(self.process.pid))) + beside
 
     def owner(self) -> int:
         """Whoever has the lock; 0 when that is not known now."""
@@ -100,10 +114,13 @@ def wait_for(holds, what: str) -> None:
 
 
 @contextmanager
-def site(folder: Path, workers: int, *, handles: bool = False) -> Iterator[Site]:
+def site(
+    folder: Path, workers: int, *, handles: bool = False, database: PostgresServer | None = None
+) -> Iterator[Site]:
     """Start one; afterwards all that it acknowledged has to be there."""
     folder.mkdir(parents=True)
-    (folder / "hardpoint.toml").write_text(CONFIGURATION)
+    (folder / "hardpoint.toml").write_text(IN_DATABASE)
+    store = f"sqlite:{folder}/inbox.db" if database is None else database.create(folder.name)
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "bench.processes.site:app", "--port", str(port)]
     command += ["--no-access-log", "--log-level", "warning"]
@@ -112,15 +129,19 @@ def site(folder: Path, workers: int, *, handles: bool = False) -> Iterator[Site]
         **os.environ,
         "BENCH_SECRET": SECRET,
         "BENCH_CONFIG": str(folder / "hardpoint.toml"),
+        "BENCH_STORE": store,
         "BENCH_HANDLED": str(folder / "handled") if handles else "",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    one = Site(folder, process, port)
+    one = Site(folder, process, port, database)
     try:
-        wait_for(one.listens, f"a start; {folder}/log says why")
-        wait_for(lambda: all_in(one, workers), "all workers are there")
+        if database is None:
+            wait_for(one.listens, f"a start; {folder}/log says why")
+            wait_for(lambda: all_in(one, workers), "all workers are there")
+        else:
+            wait_for(lambda: living(store) == workers, f"all workers are there; see {folder}/log")
         yield one
         process.send_signal(signal.SIGTERM)
         process.wait(START_SECONDS)
@@ -129,9 +150,8 @@ def site(folder: Path, workers: int, *, handles: bool = False) -> Iterator[Site]
             if process.poll() is None:
                 os.kill(pid, signal.SIGKILL)
         process.wait()
-    reader = SqliteReader(folder / "inbox.db")
-    stored = reader.counts()["total"]
-    reader.close()
+    with closing(engine(store).reader()) as reader:
+        stored = reader.counts()["total"]
     if stored < one.sent:
         sys.exit(f"{one.sent} events were acknowledged and {stored} are stored")
 
@@ -141,6 +161,16 @@ def all_in(one: Site, workers: int) -> bool:
     name = str(one.folder / "inbox.db.sock")
     lines = Path("/proc/net/unix").read_text().splitlines()
     return sum(name in line for line in lines) >= workers
+
+
+def living(store: str) -> int:
+    """How many processes give signs of life in a database."""
+    try:
+        with psycopg.connect(store) as connection:
+            row = connection.execute("select count(*) from hardpoint.process").fetchone()
+    except psycopg.Error:  # it has no tables yet
+        return 0
+    return row[0] if row else 0
 
 
 def turn(one: Site, events: int, connections: int, name: str) -> float:
@@ -156,11 +186,16 @@ def turn(one: Site, events: int, connections: int, name: str) -> float:
     return (one.cpu_seconds() - before) / events * 1e6
 
 
-def cpu_ratios(folder: Path, rounds: int, events: int) -> dict[int, tuple[float, float]]:
+def cpu_ratios(
+    folder: Path, rounds: int, events: int, database: PostgresServer | None = None
+) -> dict[int, tuple[float, float]]:
     """CPU by event of one process and of four, by connections."""
     found: dict[int, tuple[float, float]] = {}
-    with site(folder / "one", 1) as single, site(folder / "four", WORKERS) as several:
-        for connections in TARGETS:
+    with (
+        site(folder / "one", 1, database=database) as single,
+        site(folder / "four", WORKERS, database=database) as several,
+    ):
+        for connections in TARGETS if database is None else IN_DATABASE_TARGETS:
             best = [float("inf")] * 2
             for number in range(-1, rounds):
                 for place, contender in enumerate((single, several)):
@@ -220,7 +255,8 @@ def idle_percent(folder: Path, seconds: float) -> float:
     """Of one CPU, by a guest that does nothing."""
     with site(folder / "idle", 1) as one:
         command = [sys.executable, "-c", GUEST, one.folder / "hardpoint.toml", str(seconds)]
-        environment = {**os.environ, "BENCH_SECRET": SECRET}
+        store = f"sqlite:{one.folder}/inbox.db"
+        environment = {**os.environ, "BENCH_SECRET": SECRET, "BENCH_STORE": store}
         return float(subprocess.check_output(command, env=environment))
 
 
@@ -243,7 +279,10 @@ def p99(values: list[float]) -> float:
 
 
 def table(
-    cpu: dict[int, tuple[float, float]], handled: list[float], takeovers: list[float], idle: float
+    cpu: dict[int, tuple[float, float]],
+    handled: list[float],
+    takeovers: list[float],
+    idle: float | None,
 ) -> tuple[str, list[str]]:
     """What was measured, and what misses its target."""
     lines: list[str] = []
@@ -260,19 +299,23 @@ def table(
         (f"receipt to handler at {RATE}/s", handled, HANDLED_MS),
         ("takeover after SIGKILL", takeovers, TAKEOVER_MS),
     ):
+        if not values:
+            continue
         half, most = values[len(values) // 2], p99(values)
         lines.append(f"{name}: p50 {half:.1f} ms, p99 {most:.1f} ms of {len(values)}")
         if most > target:
             missed.append(f"{name}: p99 {most:.1f} ms, not {target:g}")
-    lines.append(f"a guest that does nothing: {idle:.3f} % of a CPU")
-    if idle > IDLE_PERCENT:
-        missed.append(f"a guest that does nothing: {idle:.3f} %, not {IDLE_PERCENT:g}")
+    if idle is not None:
+        lines.append(f"a guest that does nothing: {idle:.3f} % of a CPU")
+        if idle > IDLE_PERCENT:
+            missed.append(f"a guest that does nothing: {idle:.3f} %, not {IDLE_PERCENT:g}")
     return "\n".join(lines), missed
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
+    parser.add_argument("--postgres", action="store_true", help="in a database, not in a file")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=6_000)
     parser.add_argument("--kills", type=int, default=30)
@@ -284,12 +327,20 @@ def main() -> int:
         given.rounds, given.events, given.kills, given.seconds = 1, 600, 3, 2.0
     folder = Path(tempfile.mkdtemp(prefix="hp-bench-", dir=given.folder))
     try:
-        text, missed = table(
-            cpu_ratios(folder, given.rounds, given.events),
-            handled_ms(folder, given.seconds),
-            takeovers_ms(folder, given.kills),
-            idle_percent(folder, given.seconds),
-        )
+        if given.postgres:
+            database = PostgresServer(folder / "postgres")
+            try:
+                cpu = cpu_ratios(folder, given.rounds, given.events, database)
+                text, missed = table(cpu, [], [], None)
+            finally:
+                database.stop()
+        else:
+            text, missed = table(
+                cpu_ratios(folder, given.rounds, given.events),
+                handled_ms(folder, given.seconds),
+                takeovers_ms(folder, given.kills),
+                idle_percent(folder, given.seconds),
+            )
     finally:
         shutil.rmtree(folder)
     print(text)

@@ -15,15 +15,15 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_short_run_prints_its_rows(tmp_path):
     report = tmp_path / "report.json"
-    options = ["--rounds", "1", "--events", "100", "--rows", "writes an order"]
+    options = ["--rounds", "1", "--events", "100", "--rows", "by job.execute"]
     options += ["--folder", str(tmp_path), "--json", str(report)]
     command = [sys.executable, "-m", "bench.accept", *options]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert "hardpoint serve: accept, handler writes an order" in done.stdout
-    assert len(json.loads(report.read_text())["rows"]) == 2
+    assert "hardpoint serve on PostgreSQL: accept, handler writes an order by" in done.stdout
+    assert len(json.loads(report.read_text())["rows"]) == 3
     assert list(tmp_path.iterdir()) == [report]
 
 
@@ -49,3 +49,12 @@ def test_the_best_round_counts_and_what_misses_its_target_is_named():
         f"{ACCEPT}: 3.00 x bare, not 2.11",
         f"{TODAY} is 26.7 x, not 30",
     ]
+
+
+def test_with_few_connections_an_event_may_cost_a_third_more():
+    few = {f"{BARE} (c=16)": rounds(20), f"{ACCEPT} (c=16)": rounds(70)}
+    many = {f"{BARE} (c=64)": rounds(20), f"{ACCEPT} (c=64)": rounds(40)}
+    text, missed = table(few | many)
+    assert f"{ACCEPT} (c=16)" in text
+    assert missed == [f"{ACCEPT}: c=16 is 1.75 x c=64, not 1.3"]
+    assert table(few | many | {f"{ACCEPT} (c=16)": rounds(50)})[1] == []

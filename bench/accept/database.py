@@ -1,0 +1,64 @@
+"""A PostgreSQL server for the rows that store there, and the CPU time it takes."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class PostgresServer:
+    """One server, from the wheel that the tests take it from; durable as it comes.
+
+    Args:
+        folder: where it keeps everything; it is made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o755)
+        folder.parent.chmod(0o755)  # where this is root, it runs as nobody
+        self._folder = folder
+        script = ROOT / "tests/store/postgres/server.py"
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), str(folder), str(os.getpid())]
+        )
+        until = time.monotonic() + START_SECONDS
+        while not (folder / "address").exists():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                sys.exit("PostgreSQL did not start")
+            time.sleep(0.02)
+        self._url = (folder / "address").read_text()
+        self._pid = int((folder / "data/postmaster.pid").read_text().split()[0])
+
+    def create(self, name: str) -> str:
+        """A new database; gives its URL."""
+        with psycopg.connect(self._url.format("postgres"), autocommit=True) as connection:
+            connection.execute(f"create database {name} template template0".encode())
+        return self._url.format(name)
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its processes, those that have ended included."""
+        total = sum(_ticks(self._pid, ended=True))
+        children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text()
+        return (total + sum(sum(_ticks(int(one))) for one in children.split())) / TICKS
+
+    def stop(self) -> None:
+        """End it; its folder is removed."""
+        self._process.terminate()
+        self._process.wait()
+
+
+def _ticks(pid: int, *, ended: bool = False) -> list[int]:
+    """Of a process; with those of its children that have ended."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return []
+    return [int(one) for one in status[11 : 15 if ended else 13]]
