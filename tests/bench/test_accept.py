@@ -19,7 +19,7 @@ def test_a_short_run_prints_its_rows(tmp_path):
     options += ["--folder", str(tmp_path), "--json", str(report)]
     command = [sys.executable, "-m", "bench.accept", *options]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
     assert "hardpoint serve on PostgreSQL: accept, handler writes an order by" in done.stdout
