@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
-    from hardpoint.calls.call import AttemptEnded as AttemptEnded
-    from hardpoint.calls.call import CallEnded as CallEnded
     from hardpoint.calls.client_errors import reason_of as reason_of
-    from hardpoint.calls.guarded import RetriesBeneath as RetriesBeneath
+    from hardpoint.calls.events import AttemptEnded as AttemptEnded
+    from hardpoint.calls.events import CallEnded as CallEnded
+    from hardpoint.calls.events import RetriesBeneath as RetriesBeneath
     from hardpoint.calls.guarded_connection import GuardedConnection as GuardedConnection
     from hardpoint.calls.guarded_connection import SdkSettings as SdkSettings
     from hardpoint.calls.once import Once as Once
@@ -158,9 +158,8 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
-            "hardpoint.calls.call": ("AttemptEnded", "CallEnded"),
             "hardpoint.calls.client_errors": ("reason_of",),
-            "hardpoint.calls.guarded": ("RetriesBeneath",),
+            "hardpoint.calls.events": ("AttemptEnded", "CallEnded", "RetriesBeneath"),
             "hardpoint.calls.guarded_connection": ("GuardedConnection", "SdkSettings"),
             "hardpoint.calls.once": ("Once",),
             "hardpoint.core.errors": (

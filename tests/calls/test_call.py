@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from hardpoint.calls.call import AttemptEnded, CallEnded, Calls
+from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
+from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (

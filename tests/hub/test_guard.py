@@ -22,7 +22,7 @@ from hardpoint import (
     SdkSettings,
     reason_of,
 )
-from hardpoint.calls.call import AttemptEnded, CallEnded
+from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.correlation import correlation_id
 from hardpoint.hub.events import ConnectionLost

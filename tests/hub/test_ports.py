@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from hardpoint import Breaker, Policy
-from hardpoint.calls.call import CallEnded
+from hardpoint.calls.events import CallEnded
 from hardpoint.core.errors import (
     ConfigurationError,
     MisuseError,

@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar, final
 import msgspec
 
 from hardpoint.calls.connection import Connection
+from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.calls.journalled import CallSpec, Journalled
 from hardpoint.calls.key import fingerprint, occasion
 from hardpoint.core.capabilities import Capabilities, Idempotency
@@ -53,35 +54,6 @@ class Driver(Protocol):
     def capabilities(self) -> Capabilities:
         """What it can do; static."""
         ...
-
-
-class AttemptEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt of a call ended.
-
-    `error` is None for success, else the error's `code` or the name of its class, or `cancelled`.
-    """
-
-    connection: str
-    provider: str
-    operation: str
-    attempt: int
-    seconds: float
-    error: str | None
-    status: int | None
-    request_id: str | None
-    correlation_id: str | None
-
-
-class CallEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """A call ended, after so many attempts."""
-
-    connection: str
-    provider: str
-    operation: str
-    attempts: int
-    seconds: float
-    error: str | None
-    correlation_id: str | None
 
 
 @final

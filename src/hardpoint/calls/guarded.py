@@ -9,93 +9,25 @@
 The integrations say what a request is, how it is sent once, and how an answer is let go of.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Final, final
+from typing import Any, Final, final
 
-import msgspec
-
-from hardpoint.calls.call import AttemptEnded, CallEnded
 from hardpoint.calls.client_errors import ClientKind
+from hardpoint.calls.events import AttemptEnded, CallEnded, RetriesBeneath
+from hardpoint.calls.guarded_answer import BAD, BadAnswer, classified, name_of, status_name
 from hardpoint.calls.guarded_connection import GuardedConnection, check_usable
-from hardpoint.calls.key import fingerprint, occasion
+from hardpoint.calls.guarded_request import GuardedRequest, key_of, repeat_of
 from hardpoint.calls.pace import ClientPace
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import HardpointError, OutcomeUnknownError
 from hardpoint.http.quotas import RateHeaders
-from hardpoint.resilience.judgement import Classify
 from hardpoint.resilience.policy import Policy
-from hardpoint.resilience.recognition import Verdict, by_status
 from hardpoint.resilience.repetition import Effect, RepeatClass
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_IDEMPOTENT: Final = frozenset({"PUT", "DELETE"})
-_BAD: Final = 400
-_SHOULD_RETRY: Final = "should-retry"
-"""How the headers end by which some vendors' SDKs are told: `x-should-retry: false`."""
-_WAIT_MS: Final = "retry-after-ms"
 _REQUEST_ID: Final = ("request-id", "requestid")
 """How the headers end that hold the vendor's id of a request."""
-
-
-class RetriesBeneath(msgspec.Struct, frozen=True, kw_only=True):
-    """Something beside the policy repeats calls, so that the two multiply; told once a client."""
-
-    severity: ClassVar[str] = "warning"
-    policy: str
-    by: str
-    """What does."""
-    fix: str
-    """How to switch it off."""
-
-
-class BadAnswer(Exception):  # noqa: N818 - an answer, on its way through the policy
-    """An answer with an error's status; it leaves the policy as the answer that it is.
-
-    Attributes:
-        response: as the client gives it.
-        status: its HTTP status.
-        headers: its headers.
-        verdict: what it means.
-    """
-
-    def __init__(self, response: Any, status: int, headers: Mapping[str, str]) -> None:
-        super().__init__(f"HTTP {status}")
-        self.response = response
-        self.status = status
-        self.headers = headers
-        self.verdict = _verdict(status, headers)
-
-
-@final
-@dataclass(slots=True, kw_only=True)
-class GuardedRequest:
-    """A request as the rules see it.
-
-    Attributes:
-        native: the client's own; a policy's `key=` is asked with it.
-        method: in capitals.
-        host: whom it is for.
-        headers: its own; an idempotency key is added there.
-        replayable: whether its body can be sent twice.
-        reads: it only reads, whatever its method.
-        keyed: it carries a key that its client has made.
-        operation: what is asked for, as telemetry names it; else method and host. A path may hold
-            what is secret.
-        content: what tells it from other requests to the same host; for a key of the job's.
-    """
-
-    native: Any
-    method: str
-    host: str
-    headers: MutableMapping[str, Any]
-    replayable: bool
-    reads: bool = False
-    keyed: bool = False
-    operation: str | None = None
-    content: Callable[[], tuple[Any, ...]] = tuple
 
 
 @final
@@ -135,7 +67,7 @@ class GuardedClient:
         told = None if connection is None else connection.settings
         header = (told and told.idempotency_header) or IDEMPOTENCY_HEADER
         chosen = (told and told.repeat_class) or base.settings.repeat
-        repeat = _repeat_of(request, chosen, idempotent=base.settings.idempotent)
+        repeat = repeat_of(request, chosen, idempotent=base.settings.idempotent)
         harmless = repeat == "idempotent"
         key = None if repeat == "safe" else request.headers.get(header)
         lasting = False
@@ -145,7 +77,7 @@ class GuardedClient:
                 and connection is not None
                 and connection.settings.idempotency_header
             ):
-                key, lasting = _key(connection, request)
+                key, lasting = key_of(connection, request)
                 request.headers[header] = key
             if (
                 key or request.keyed
@@ -200,7 +132,7 @@ class GuardedClient:
             idempotent=False,
             idempotency_key=None,
             deadline=deadline,
-            classify=_classify(settings.classify),
+            classify=classified(settings.classify),
         )
 
 
@@ -320,7 +252,7 @@ class GuardedCall:
         if self._pace is not None:
             self._pace.heed(self._form, response.headers, self._route, self._request.native)
         status: int = getattr(response, self._kind.status)
-        if status >= _BAD:
+        if status >= BAD:
             raise BadAnswer(response, status, response.headers)
         return response
 
@@ -358,7 +290,7 @@ class GuardedCall:
                 operation=self._operation,
                 attempt=self._attempts,
                 seconds=self._now() - self._began,
-                error=_name_of(error),
+                error=name_of(error),
                 status=error.status if isinstance(error, BadAnswer) else None,
                 request_id=next(map(str, named), None),
                 correlation_id=correlation_id.get(),
@@ -377,7 +309,7 @@ class GuardedCall:
                 operation=self._operation,
                 attempts=self._attempts,
                 seconds=self._now() - self._started,
-                error=_status_name(status) if status >= _BAD else _name_of(failure),
+                error=status_name(status) if status >= BAD else name_of(failure),
                 correlation_id=correlation_id.get(),
             )
         )
@@ -397,68 +329,3 @@ class GuardedCall:
 
 def _nothing(*_: object) -> None:
     """Stands for what is given when the call is made."""
-
-
-def _repeat_of(
-    request: GuardedRequest, chosen: RepeatClass | None, *, idempotent: bool
-) -> RepeatClass:
-    """What repeating a request does."""
-    if not request.replayable:
-        return "never"
-    if request.reads or request.method in _SAFE:
-        return "safe"
-    if chosen is not None:
-        return chosen
-    return "idempotent" if idempotent or request.method in _IDEMPOTENT else "needs_key"
-
-
-def _key(connection: GuardedConnection, request: GuardedRequest) -> tuple[str, bool]:
-    """A key for a request that has none, and whether this very request would get it again."""
-    at = occasion.get()
-    if at is None:
-        return connection.ids(), False
-    scope = f"{connection.name}:{request.method}"
-    return at.key(scope, fingerprint((request.host, *request.content()))), True
-
-
-def _classify(own: Classify | None) -> Classify:
-    """What an answer means: first in the user's own words, who is shown the client's answer."""
-
-    def classify(about: Any) -> Verdict | None:
-        bad = type(about) is BadAnswer
-        said = None if own is None else own(about.response if bad else about)
-        return about.verdict if said is None and bad else said
-
-    return classify
-
-
-def _verdict(status: int, headers: Mapping[str, str]) -> Verdict:
-    """What a bad answer means, by its status and what it says of a repetition."""
-    verdict = by_status(status)
-    for name in headers:
-        lower = name.lower()
-        if lower.endswith(_SHOULD_RETRY):
-            said = str(headers[name]).strip().lower()
-            if said == "false":
-                verdict = replace(verdict, retry=False)
-            elif said == "true":
-                undone = verdict.effect is Effect.ANSWERED
-                effect = Effect.NOTHING if undone else verdict.effect
-                verdict = replace(verdict, effect=effect, retry=None)
-        elif lower == _WAIT_MS:
-            text = str(headers[name]).strip()
-            if text.isascii() and text.isdecimal() and len(text) <= 12:
-                verdict = replace(verdict, wait=int(text) / 1000)
-    return verdict
-
-
-def _name_of(error: BaseException | None) -> str | None:
-    if error is None:
-        return None
-    if isinstance(error, BadAnswer):
-        return _status_name(error.status)
-    return type(error).__name__ if isinstance(error, Exception) else "cancelled"
-
-
-def _status_name(status: int) -> str:
-    return f"http_{status}"

@@ -13,8 +13,9 @@ from typing import Any, Final, final
 import aiohttp
 
 from hardpoint.calls.client_errors import ClientKind
-from hardpoint.calls.guarded import GuardedClient, GuardedRequest
+from hardpoint.calls.guarded import GuardedClient
 from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.calls.guarded_request import GuardedRequest
 from hardpoint.resilience.policy import Policy
 
 __all__ = ["GuardedMiddleware", "guarded"]

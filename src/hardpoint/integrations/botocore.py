@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, HTTPClientError
 
 from hardpoint.calls.client_errors import ClientKind
-from hardpoint.calls.guarded import GuardedClient, GuardedRequest
+from hardpoint.calls.guarded import GuardedClient
 from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.calls.guarded_request import GuardedRequest
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.timeout import remaining
 

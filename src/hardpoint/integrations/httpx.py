@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import Any, Final, Self, final
 
 from hardpoint.calls.client_errors import ClientKind
-from hardpoint.calls.guarded import GuardedClient, GuardedRequest
+from hardpoint.calls.guarded import GuardedClient
 from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.calls.guarded_request import GuardedRequest
 from hardpoint.core.forks import forget_in_child
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.timeout import remaining

@@ -14,8 +14,9 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from hardpoint.calls.client_errors import ClientKind
-from hardpoint.calls.guarded import GuardedClient, GuardedRequest
+from hardpoint.calls.guarded import GuardedClient
 from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.calls.guarded_request import GuardedRequest
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.timeout import remaining
 

@@ -5,8 +5,8 @@ import contextlib
 import pytest
 
 import hardpoint.sync
-from hardpoint.calls.call import AttemptEnded
 from hardpoint.calls.connection import Connection
+from hardpoint.calls.events import AttemptEnded
 from hardpoint.clients import RestClient, RestDriver, RestSettings
 from hardpoint.clients.rest.fake import FakeRest
 from hardpoint.core.events import Listeners

@@ -29,8 +29,8 @@ from typing import Any, ClassVar, Literal, final
 
 import pytest
 
-from hardpoint.calls.call import AttemptEnded
 from hardpoint.calls.connection import Connection
+from hardpoint.calls.events import AttemptEnded
 from hardpoint.core.errors import (
     AuthenticationError,
     OutcomeUnknownError,
