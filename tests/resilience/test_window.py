@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardpoint.resilience.circuit import BUCKETS, CountWindow, TimeWindow
+from hardpoint.resilience.breaker import BUCKETS, CountWindow, TimeWindow
 
 OUTCOMES = st.tuples(st.booleans(), st.booleans())
 # Quarters of a second and buckets of one second: sums of such floats are exact.
