@@ -5,7 +5,7 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.settings import Settings
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 
 DAY = 86_400
 COMPLETE = """

@@ -16,8 +16,9 @@ from hardpoint.core.errors import (
 )
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Completed
-from hardpoint.store.engine import Role, StoreEngine, engine, vault_database
+from hardpoint.store.engine import Role, StoreEngine
 from hardpoint.store.journal import Intent, Standing
+from hardpoint.store.opening import engine, vault_database
 
 
 def test_a_url_that_names_no_engine_is_refused():

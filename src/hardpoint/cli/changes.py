@@ -20,8 +20,9 @@ from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal, plain
 from hardpoint.core.errors import ConfigurationError, HardpointError, StoreUnavailableError
 from hardpoint.hub.settings import Settings
-from hardpoint.store.engine import SharedAccess, engine
+from hardpoint.store.engine import SharedAccess
 from hardpoint.store.guests import Rank
+from hardpoint.store.opening import engine
 from hardpoint.store.views import EventView, State, StoreReader
 
 LIMIT: Final = 1000

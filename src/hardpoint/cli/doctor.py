@@ -25,7 +25,7 @@ from hardpoint.hub.sources import prepare
 from hardpoint.hub.stores import StoreSettings
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 from hardpoint.store.sqlite import library_finding
 from hardpoint.store.views import NoStoreYetError
 from hardpoint.webhooks.refusals import recent, told

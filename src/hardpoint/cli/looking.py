@@ -12,7 +12,7 @@ from hardpoint.cli.failures import CommandError, Exit
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.settings import Settings
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 from hardpoint.store.views import EventView, StoreReader
 
 _BEGINNING: Final = re.compile(r"[0-9a-f][0-9a-f-]{7,35}").fullmatch

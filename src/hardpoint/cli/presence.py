@@ -9,9 +9,9 @@ from hardpoint.cli.views import moment
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.stores import StoreSettings
-from hardpoint.store.engine import engine
 from hardpoint.store.guests import Rank
 from hardpoint.store.guests.frames import Presence, StoreMember
+from hardpoint.store.opening import engine
 
 ProcessVerdict = tuple[str, Literal["ok", "warn", "fail"], str, str | None]
 """Check, result, detail, and the next thing to type."""

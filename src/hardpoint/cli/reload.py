@@ -6,7 +6,7 @@ from hardpoint.cli.failures import CommandError, Exit
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import prepare
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 
 app = commands()
 

@@ -15,7 +15,7 @@ from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import Request
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Outcome
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 from hardpoint.store.views import State
 
 

@@ -15,8 +15,9 @@ from hardpoint.hub.ports import Ports, Shell
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.engine import Role, StoreEngine, engine
+from hardpoint.store.engine import Role, StoreEngine
 from hardpoint.store.guests.turns import StoreTurn
+from hardpoint.store.opening import engine
 
 
 class BaseHub(ABC):

@@ -24,7 +24,7 @@ from hardpoint.hub.described import TRAITS
 from hardpoint.hub.oauth import Grant, OAuthSettings
 from hardpoint.hub.stores import StoreSettings
 from hardpoint.hub.tables import TomlTable
-from hardpoint.store.engine import vault_database
+from hardpoint.store.opening import vault_database
 
 if TYPE_CHECKING:
     from hardpoint.core.events import Listeners

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.tables import TomlTable
-from hardpoint.store.engine import POSTGRES
+from hardpoint.store.opening import POSTGRES
 from hardpoint.store.retention import Retention
 
 STORE_FILE: Final = "hardpoint.db"

@@ -1,19 +1,11 @@
-"""What is asked of a store, whatever is behind it; and the one that a URL names.
-
-Nobody above `store` names an engine.
-"""
+"""What is asked of a store, whatever is behind it; `opening` gives the one that a URL names."""
 
 import asyncio
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum, auto
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from hardpoint.core.effects import Clock
-from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.events import Listeners
 from hardpoint.store.driver import (
     Accepted,
     Claim,
@@ -26,14 +18,12 @@ from hardpoint.store.driver import (
     WaitingLane,
 )
 from hardpoint.store.journal import Journal
-from hardpoint.store.retention import Retention
 from hardpoint.store.views import StoreReader
 
 if TYPE_CHECKING:
     from hardpoint.store.guests.crew import Crew
     from hardpoint.store.guests.frames import Presence, WantedHandlers
     from hardpoint.store.guests.turns import StoreTurn
-    from hardpoint.store.vault import VaultTables
 
 
 class Role(Enum):
@@ -379,74 +369,3 @@ class Unshared:
     async def wait_for_work(self) -> None:
         """All of it comes from here."""
         await asyncio.get_running_loop().create_future()
-
-
-POSTGRES: Final = frozenset({"postgresql", "postgres"})
-"""Schemes of URLs that name a database of PostgreSQL."""
-NO_DRIVERS: Final = "names PostgreSQL, whose drivers are not installed"
-INSTALL: Final = "pip install 'hardpoint[postgres]' 'psycopg[binary]'"
-NO_SOCKETS: Final = "names a file that processes share by Unix sockets, which this system lacks"
-INSTEAD_OF_WINDOWS: Final = "Run it on Linux or macOS; on Windows, in WSL"
-
-
-def engine(
-    url: str,
-    *,
-    clock: Clock | None = None,
-    listeners: Listeners | None = None,
-    retention: Retention | None = Retention(),  # noqa: B008 - frozen
-    write_role: str | None = None,
-) -> StoreEngine:
-    """The store at a URL; nothing is opened yet.
-
-    Args:
-        url: `sqlite:` and the path of a file, or `postgresql://...`.
-        clock: where time comes from.
-        listeners: told of the events in `hardpoint.store.events`.
-        retention: how long things are kept; None keeps them for ever.
-        write_role: of PostgreSQL, that the application's writes run as; see `PostgresStore`.
-
-    Raises:
-        ConfigurationError: no engine goes by this URL, or not on this system; what it needs is not
-            installed; or others could listen in on the way to it.
-    """
-    scheme, _, rest = url.partition(":")
-    if scheme in POSTGRES:
-        made: StoreEngine = _postgres().PostgresEngine(
-            url, clock=clock, listeners=listeners, retention=retention, write_role=write_role
-        )
-        return made
-    if scheme != "sqlite":
-        raise ConfigurationError(
-            "store.url",
-            f"{scheme} is not a store we know",
-            fix="Write sqlite:hardpoint.db or postgresql://shop@db/shop",
-        )
-    if not hasattr(socket, "AF_UNIX"):
-        raise ConfigurationError("store.url", NO_SOCKETS, fix=INSTEAD_OF_WINDOWS)
-    from hardpoint.store.sqlite.opening import SqliteEngine
-
-    return SqliteEngine(rest, clock=clock, listeners=listeners, retention=retention)
-
-
-def vault_database(url: str, *, spool: Path, listeners: Listeners | None = None) -> "VaultTables":
-    """The vault's tables in the database of a store on PostgreSQL; nothing is opened yet.
-
-    Args:
-        url: `postgresql://...`.
-        spool: what the folder beside which tokens wait is named after, on this machine.
-        listeners: told `VaultUnavailable` and `VaultAvailable`, in any thread.
-
-    Raises:
-        ConfigurationError: see `engine`.
-    """
-    return _postgres().vault_database(url, spool=spool, listeners=listeners)
-
-
-def _postgres() -> Any:
-    """The module that knows PostgreSQL; its drivers are loaded only where they are needed."""
-    try:
-        from hardpoint.store.postgres import opening
-    except ImportError as error:
-        raise ConfigurationError("store.url", NO_DRIVERS, fix=INSTALL) from error
-    return opening

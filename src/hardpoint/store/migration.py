@@ -6,7 +6,7 @@ from pathlib import Path
 from time import sleep
 from typing import Final, NamedTuple
 
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 from hardpoint.store.statements import schema_names
 
 TRIES: Final = 30

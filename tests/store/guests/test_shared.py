@@ -10,13 +10,13 @@ import pytest
 
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Refusals, Stored
-from hardpoint.store.engine import engine
 from hardpoint.store.events import OwnershipTaken
 from hardpoint.store.guests import asks, frames, keeper
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.guests.lines import address_of
 from hardpoint.store.guests.outbox import Outbox
 from hardpoint.store.guests.visitor import visit
+from hardpoint.store.opening import engine
 
 from .conftest import Peer, ids, made, new_event, owner_by_hand, until
 

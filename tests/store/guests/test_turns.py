@@ -86,7 +86,7 @@ def test_a_script_has_turns_without_a_server(path):
 
 
 def sqlite_store(path):
-    from hardpoint.store.engine import engine
+    from hardpoint.store.opening import engine
 
     return engine(f"sqlite:{path}")
 
