@@ -10,7 +10,7 @@ from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.hub.stores import StoreSettings
 from hardpoint.store.guests import Rank
-from hardpoint.store.guests.frames import Presence, StoreMember
+from hardpoint.store.guests.requests import Presence, StoreMember
 from hardpoint.store.opening import engine
 
 ProcessVerdict = tuple[str, Literal["ok", "warn", "fail"], str, str | None]

@@ -22,7 +22,7 @@ from hardpoint.store.views import StoreReader
 
 if TYPE_CHECKING:
     from hardpoint.store.guests.crew import Crew
-    from hardpoint.store.guests.frames import Presence, WantedHandlers
+    from hardpoint.store.guests.requests import Presence, WantedHandlers
     from hardpoint.store.guests.turns import StoreTurn
 
 

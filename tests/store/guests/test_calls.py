@@ -8,7 +8,7 @@ import pytest
 
 from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.store.events import ResultNotRecorded
-from hardpoint.store.guests import asks, frames, ranks
+from hardpoint.store.guests import asks, ranks, requests
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.guests.posts import POSTS_MAX, Posts
 from hardpoint.store.journal import (
@@ -86,19 +86,19 @@ def test_an_end_that_was_not_heard_is_said_to_the_next_owner(play, path):
             journal = StoreJournal(member.shared)
             beginning = asyncio.create_task(journal.begin(CALL))
             asked = await peer.hear()
-            begun = frames.asked_in(asked.payload)
+            begun = requests.asked_in(asked.payload)
             assert isinstance(begun, BeginCall)
-            await peer.say(FrameKind.ANSWER, asked.number, frames.told(NEW))
+            await peer.say(FrameKind.ANSWER, asked.number, requests.told(NEW))
             assert (await beginning) == NEW
             ending = asyncio.create_task(journal.end(CALL, b"1", None))
-            assert isinstance(frames.asked_in((await peer.hear()).payload), EndCall)
+            assert isinstance(requests.asked_in((await peer.hear()).payload), EndCall)
             other = Intent(scope="texts:send", key="k2", fingerprint=b"hello")
             beginning = asyncio.create_task(journal.begin(other))
             await peer.hear()
             beginning.cancel()
             await asyncio.wait({beginning})
             posted = await peer.hear()
-            assert isinstance(frames.asked_in(posted.payload), AbandonCall)
+            assert isinstance(requests.asked_in(posted.payload), AbandonCall)
             assert posted.number >= 1 << 63
         await ending
         assert await standing(member, other) is Standing.NEW
@@ -117,12 +117,12 @@ def test_what_was_posted_is_not_sent_again_once_it_is_answered(play, path):
             member.shared.post_call(LeaveCall(CALL, 1))
             asked = await peer.hear()
             assert keeping.asks.posts.owing
-            await peer.say(FrameKind.ANSWER, asked.number, frames.told(None))
+            await peer.say(FrameKind.ANSWER, asked.number, requests.told(None))
             await until(lambda: not keeping.asks.posts.owing)
             # An answer that is none.
             asking = asyncio.create_task(standing(member))
             asked = await peer.hear()
-            await peer.say(FrameKind.ANSWER, asked.number, frames.Told(None, 5))
+            await peer.say(FrameKind.ANSWER, asked.number, requests.Told(None, 5))
             with pytest.raises(StoreUnavailableError, match="not what its kind says"):
                 await asking
 

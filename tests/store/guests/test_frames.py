@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from hardpoint.store.driver import NewEvent
-from hardpoint.store.guests import frames
+from hardpoint.store.guests import frames, requests
 from hardpoint.store.guests.frames import Frame, FrameError, FrameKind, FrameReader, pack
 
 HELLO = frames.Hello((1, 2), "guest", 7)
@@ -89,21 +89,21 @@ def test_an_accept_carries_so_many_events(count):
 
 def test_what_is_asked_says_what_it_is():
     for asked in (
-        frames.CountAsked((("billing", "too_large", 5, 2),)),
-        frames.RetryAsked("e", None, "anna", "why"),
-        frames.ReplayAsked("e", ("a", "b"), force=True, actor="anna", reason=""),
-        frames.ResolveAsked("e", "a", "note", "anna"),
+        requests.CountAsked((("billing", "too_large", 5, 2),)),
+        requests.RetryAsked("e", None, "anna", "why"),
+        requests.ReplayAsked("e", ("a", "b"), force=True, actor="anna", reason=""),
+        requests.ResolveAsked("e", "a", "note", "anna"),
     ):
-        assert frames.asked_in(msgspec.msgpack.encode(asked)) == asked
+        assert requests.asked_in(msgspec.msgpack.encode(asked)) == asked
     with pytest.raises(FrameError, match="not what its kind says"):
-        frames.asked_in(msgspec.msgpack.encode(["dance", 1]))
+        requests.asked_in(msgspec.msgpack.encode(["dance", 1]))
 
 
 def test_nothing_that_may_come_raises_anything_else():
     chance = random.Random(5)
     readers = (
         *(frames.hello_in, frames.welcome_in, frames.events_in, frames.items_in),
-        *(frames.asked_in, frames.told_in, frames.text_in),
+        *(requests.asked_in, requests.told_in, frames.text_in),
     )
     whole = [
         msgspec.msgpack.encode(one)

@@ -9,7 +9,7 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, Stored
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
-from hardpoint.store.guests import frames, keeper, ranks
+from hardpoint.store.guests import frames, keeper, ranks, requests
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.files import LockFile
@@ -293,7 +293,7 @@ def test_an_answer_to_nobody_is_no_harm(play, path):
             starting = asyncio.create_task(member.start())
             peer = await owner.guest()
             await starting
-            await peer.say(FrameKind.ANSWER, 99, frames.Told(None, 1))
+            await peer.say(FrameKind.ANSWER, 99, requests.Told(None, 1))
             answer = member.submit(1)
             frame = await peer.hear()
             await peer.say(FrameKind.ACCEPTED, frame.number, [None])

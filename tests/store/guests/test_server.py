@@ -11,7 +11,7 @@ import pytest
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Refusals, Stored
-from hardpoint.store.guests import frames, server
+from hardpoint.store.guests import frames, requests, server
 from hardpoint.store.guests.frames import FrameKind, pack
 from hardpoint.store.guests.lines import connect
 from hardpoint.store.guests.server import GuestServer
@@ -148,16 +148,16 @@ def test_what_is_asked_is_done_and_answered(play, store):
     async def story(hall):
         peer = await hall.guest()
         asked = [
-            frames.CountAsked((("billing", "too_large", 5, 2),)),
-            frames.RetryAsked("e", None, "anna", "why"),
-            frames.ReplayAsked("e", ("a",), force=True, actor="anna", reason=""),
-            frames.ResolveAsked("e", "a", "note", "anna"),
+            requests.CountAsked((("billing", "too_large", 5, 2),)),
+            requests.RetryAsked("e", None, "anna", "why"),
+            requests.ReplayAsked("e", ("a",), force=True, actor="anna", reason=""),
+            requests.ResolveAsked("e", "a", "note", "anna"),
         ]
         for number, one in enumerate(asked):
             await peer.say(FrameKind.ASK, number, one)
             frame = await peer.hear()
             assert (frame.kind, frame.number) == (FrameKind.ANSWER, number)
-            assert frames.told_in(frame.payload) == frames.Told(None, int(number > 0))
+            assert requests.told_in(frame.payload) == requests.Told(None, int(number > 0))
         assert store.asked == [
             ("refuse", [Refusals("billing", "too_large", 5, 2)]),
             ("retry", "e", None, "anna", "why"),
@@ -174,13 +174,13 @@ def test_what_cannot_be_done_is_answered_too(play, store):
     async def story(hall):
         peer = await hall.guest()
         await peer.say(FrameKind.ASK, 1, ["dance"])
-        told = frames.told_in((await peer.hear()).payload)
+        told = requests.told_in((await peer.hear()).payload)
         assert "does not understand it" in told.error
         store.error = ZeroDivisionError("a defect")
-        await peer.say(FrameKind.ASK, 2, frames.RetryAsked("e", None, "", ""))
-        assert frames.told_in((await peer.hear()).payload).error == "a defect"
+        await peer.say(FrameKind.ASK, 2, requests.RetryAsked("e", None, "", ""))
+        assert requests.told_in((await peer.hear()).payload).error == "a defect"
         store.is_open = False
-        await peer.say(FrameKind.ASK, 3, frames.RetryAsked("e", None, "", ""))
+        await peer.say(FrameKind.ASK, 3, requests.RetryAsked("e", None, "", ""))
         assert await peer.hear() is None
 
     play(story)
@@ -196,7 +196,7 @@ def test_whoever_leaves_or_is_left_takes_what_was_asked_along(play, store):
             await asyncio.Event().wait()
 
         store.retry = never
-        await asking.say(FrameKind.ASK, 1, frames.RetryAsked("e", None, "", ""))
+        await asking.say(FrameKind.ASK, 1, requests.RetryAsked("e", None, "", ""))
         await until(lambda: hall.server._tasks)
         hall.server.hang_up()
         assert (await asking.hear()).kind is FrameKind.BYE

@@ -11,7 +11,7 @@ import pytest
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Refusals, Stored
 from hardpoint.store.events import OwnershipTaken
-from hardpoint.store.guests import asks, frames, keeper
+from hardpoint.store.guests import asks, frames, keeper, requests
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.guests.lines import address_of
 from hardpoint.store.guests.outbox import Outbox
@@ -44,7 +44,7 @@ def test_operators_and_counters_reach_the_owner(play, path):
         assert await shared.replay(half, [half], reason=half, plan=half) == 0
         assert await shared.resolve("0192-1", note=half) == 0
         with pytest.raises(StoreUnavailableError, match="does not understand it"):
-            await shared._keeper.asks.ask(frames.RetryAsked(b"no text", None, "", ""))
+            await shared._keeper.asks.ask(requests.RetryAsked(b"no text", None, "", ""))
 
     play(story)
     with closing(sqlite3.connect(path)) as connection:
@@ -84,10 +84,10 @@ def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
                 await member.shared.retry("e")
             monkeypatch.setattr(asks, "ASK_SECONDS", 20)
             asked = await peer.hear()
-            await peer.say(FrameKind.ANSWER, asked.number, frames.Told(None, 1))
+            await peer.say(FrameKind.ANSWER, asked.number, requests.Told(None, 1))
             asking = asyncio.create_task(member.shared.retry("e"))
             asked = await peer.hear()
-            await peer.say(FrameKind.ANSWER, asked.number, frames.Told("no, never"))
+            await peer.say(FrameKind.ANSWER, asked.number, requests.Told("no, never"))
             with pytest.raises(StoreUnavailableError, match="no, never"):
                 await asking
 
@@ -137,7 +137,7 @@ def test_all_are_told_to_read_their_configuration_again(play, path):
         await earlier.greet()
         assert await asyncio.to_thread(second.shared.broadcast_reload) == 2
         await until(lambda: "reload" in first.heard and "reload" in second.heard)
-        await earlier.say(FrameKind.ASK, 1, frames.RetryAsked("e", None, "", ""))
+        await earlier.say(FrameKind.ASK, 1, requests.RetryAsked("e", None, "", ""))
         assert (await earlier.hear()).kind is FrameKind.ANSWER  # it would not know what RELOAD is
         earlier.close()
 
@@ -161,7 +161,7 @@ def test_an_owner_of_a_moment_ago_answers_no_questions_about_itself(play, path):
     async def story(member):
         await member.start()
         with pytest.raises(StoreUnavailableError, match="just passed to this process"):
-            await member.shared._keeper.asks.ask(frames.WantedAsked("billing", "paid"))
+            await member.shared._keeper.asks.ask(requests.WantedAsked("billing", "paid"))
 
     play(story, count=1)
 
@@ -171,7 +171,7 @@ async def visited(path, *, says=None, hang_up=False, listens=False):
     async with owner_by_hand(path) as owner:
         visiting = asyncio.create_task(
             asyncio.to_thread(
-                visit, path, frames.PresenceAsked(), seconds=20 if says or hang_up else 0.05
+                visit, path, requests.PresenceAsked(), seconds=20 if says or hang_up else 0.05
             )
         )
         sock, _ = await asyncio.get_running_loop().sock_accept(owner._listening)
@@ -194,7 +194,7 @@ async def visited(path, *, says=None, hang_up=False, listens=False):
         (None, False, "does not answer"),
         (None, True, "ended just now|does not answer"),
         (frames.pack(FrameKind.REFUSED, 0, "never"), False, "never"),
-        (frames.pack(FrameKind.ANSWER, 1, frames.Told("what is that?")), False, "what is that"),
+        (frames.pack(FrameKind.ANSWER, 1, requests.Told("what is that?")), False, "what is that"),
         (b"GET / HTTP/1.1\r\n\r\n", False, "what nobody understands"),
         (frames.pack(FrameKind.ANSWER, 1, 7), False, "what nobody understands"),
     ],
@@ -286,7 +286,7 @@ def test_what_is_asked_of_one_that_stops_is_answered(play, path, monkeypatch):
                 await asyncio.wait_for(asking, 20)
             assert gone.cancelled()
             with pytest.raises(StoreUnavailableError, match="was closed"):
-                await keeping.asks.ask(frames.RetryAsked("e", None, "", ""))
+                await keeping.asks.ask(requests.RetryAsked("e", None, "", ""))
 
     play(story, count=1)
 
@@ -295,9 +295,9 @@ def test_what_is_asked_of_one_that_stops_is_answered(play, path, monkeypatch):
         monkeypatch.setattr(asks, "END_SECONDS", 0.01)
         idle = keeper.StoreKeeper(member.store, member)
         with pytest.raises(StoreUnavailableError, match="was closed"):
-            await idle.asks.ask(frames.RetryAsked("e", None, "", ""))
+            await idle.asks.ask(requests.RetryAsked("e", None, "", ""))
         with pytest.raises(StoreUnavailableError, match="was closed"):
-            await asyncio.to_thread(idle.asks.ask_blocking, frames.RetryAsked("e", None, "", ""))
+            await asyncio.to_thread(idle.asks.ask_blocking, requests.RetryAsked("e", None, "", ""))
         await asyncio.to_thread(idle._loop.run_until_complete, asyncio.sleep(0.01))
         idle._loop.close()
 

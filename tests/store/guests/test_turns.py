@@ -11,7 +11,7 @@ import pytest
 from hardpoint.core.errors import StoreMisuseError, StoreUnavailableError
 from hardpoint.store.driver import Stored
 from hardpoint.store.events import TurnHeldLong
-from hardpoint.store.guests import Rank, asks, frames, turns
+from hardpoint.store.guests import Rank, asks, requests, turns
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.sqlite import lending
 from hardpoint.store.sqlite.connections import connect
@@ -136,7 +136,7 @@ async def turn_of_one_that_dies(path, holder, *others):
             if member is holder:
                 entering = elsewhere(enter(holder.shared.turn()))
                 asked = await peer.hear()
-                await peer.say(FrameKind.ANSWER, asked.number, frames.Told(None))
+                await peer.say(FrameKind.ANSWER, asked.number, requests.Told(None))
         return await entering
 
 
@@ -280,9 +280,9 @@ def test_an_owner_before_turns_says_that_it_has_none(play, path):
             await starting
             entering = asyncio.create_task(enter(member.shared.turn()))
             asked = await peer.hear()
-            await peer.say(FrameKind.ANSWER, asked.number, frames.Told("what is a turn?"))
+            await peer.say(FrameKind.ANSWER, asked.number, requests.Told("what is a turn?"))
             with pytest.raises(StoreUnavailableError, match="what is a turn"):
                 await entering
-            assert frames.asked_in((await peer.hear()).payload) == frames.TurnEnded(1)
+            assert requests.asked_in((await peer.hear()).payload) == requests.TurnEnded(1)
 
     play(story, count=1)

@@ -13,23 +13,20 @@ from contextlib import suppress
 from typing import Any, Final, Protocol, final
 
 from hardpoint.core.errors import MisuseError, StoreUnavailableError
-from hardpoint.store.guests.frames import (
+from hardpoint.store.guests.frames import Frame, FrameError, FrameKind, pack
+from hardpoint.store.guests.lines import FrameLine
+from hardpoint.store.guests.orders import GuestStore, carry_out
+from hardpoint.store.guests.posts import Posts
+from hardpoint.store.guests.requests import (
     AskedOfServer,
     CountAsked,
-    Frame,
-    FrameError,
-    FrameKind,
     GuestRequest,
     Told,
     TurnAsked,
     TurnEnded,
-    pack,
     result_in,
     told_in,
 )
-from hardpoint.store.guests.lines import FrameLine
-from hardpoint.store.guests.orders import GuestStore, carry_out
-from hardpoint.store.guests.posts import Posts
 from hardpoint.store.journal import AnyCallStep, CallStep
 from hardpoint.store.sqlite.gate import refuse_inside_block
 from hardpoint.store.sqlite.lending import TURN_SECONDS

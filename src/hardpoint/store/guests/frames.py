@@ -1,4 +1,4 @@
-"""What the processes of one store say to each other: frames, and the values in them.
+"""What the processes of one store say to each other: frames, and who greets whom.
 
 A frame is its length, its kind, a number, and a payload in MessagePack. The first frame of a guest
 is HELLO, with the versions that it speaks, and nothing else is taken before. The owner answers
@@ -6,9 +6,10 @@ WELCOME, with the highest version that both speak, or REFUSED.
 
 Accepts are a queue: a guest numbers its events one after the other, an ACCEPT carries some, under
 the number of its first, and ACCEPTED answers each frame, in their order. ASK and ANSWER carry the
-rest, in any order. RELOAD tells a guest to read its configuration again. Whoever leaves says BYE.
-An owner that closes, or whose store broke, answers no more: it hangs up, and what was not answered
-is for the next owner. If it is to be one of a higher rank, YIELD has said so before.
+rest, in any order: see `requests`. RELOAD tells a guest to read its configuration again. Whoever
+leaves says BYE. An owner that closes, or whose store broke, answers no more: it hangs up, and what
+was not answered is for the next owner. If it is to be one of a higher rank, YIELD has said so
+before.
 
 Values are written as arrays: fields are only ever added, at the end and with a default. Who does
 not know a field leaves it out, so a newer process and an older one understand each other.
@@ -18,12 +19,11 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from hardpoint.store.driver import NewEvent, Refusals
-from hardpoint.store.journal import AdoptCall, AnyCallStep, BeginCall, Found, JournalEntry, Unfound
+from hardpoint.store.driver import NewEvent
 
 _T = TypeVar("_T")
 
@@ -111,165 +111,6 @@ under which id. A text is why it cannot be stored now, and `FAULTY` with one why
 FAULTY: Final = "faulty"
 
 
-class CountAsked(msgspec.Struct, frozen=True, array_like=True, tag="count"):
-    """Add to the counters of refused requests."""
-
-    counts: tuple[tuple[str, str, int, int], ...]
-
-    @property
-    def refusals(self) -> list[Refusals]:
-        """The same, as a store takes it."""
-        return [Refusals(*one) for one in self.counts]
-
-
-class RetryAsked(msgspec.Struct, frozen=True, array_like=True, tag="retry"):
-    """See `InboxStore.retry`."""
-
-    event: str
-    handler: str | None
-    actor: str
-    reason: str
-
-
-class ReplayAsked(msgspec.Struct, frozen=True, array_like=True, tag="replay"):
-    """See `InboxStore.replay`."""
-
-    event: str
-    handlers: tuple[str, ...]
-    force: bool
-    actor: str
-    reason: str
-    plan: str = ""
-
-
-class ResolveAsked(msgspec.Struct, frozen=True, array_like=True, tag="resolve"):
-    """See `InboxStore.resolve`."""
-
-    event: str
-    handler: str | None
-    note: str
-    actor: str
-
-
-class WantedAsked(msgspec.Struct, frozen=True, array_like=True, tag="wanted"):
-    """Who handles an event of this source and type at the owner; answered by `WantedHandlers`."""
-
-    source: str
-    event_type: str
-
-
-class PresenceAsked(msgspec.Struct, frozen=True, array_like=True, tag="presence"):
-    """Who has the store, and who is there; answered by `Presence`."""
-
-
-class ReloadAsked(msgspec.Struct, frozen=True, array_like=True, tag="reload"):
-    """All processes are to read their configuration again; answered by how many were told."""
-
-
-class TurnAsked(msgspec.Struct, frozen=True, array_like=True, tag="turn"):
-    """A turn at writing to the file by hand; answered when it has come, ended by `TurnEnded`.
-
-    It ends with the line as well, and when its time is up.
-    """
-
-    number: int
-
-
-class TurnEnded(msgspec.Struct, frozen=True, array_like=True, tag="turned"):
-    """That turn is over, or is wanted no more."""
-
-    number: int
-
-
-AskedOfServer: TypeAlias = WantedAsked | PresenceAsked | ReloadAsked
-"""What a server answers by itself."""
-
-AskedOfStore: TypeAlias = (
-    CountAsked | RetryAsked | ReplayAsked | ResolveAsked | TurnAsked | TurnEnded | AnyCallStep
-)
-
-GuestRequest: TypeAlias = AskedOfServer | AskedOfStore
-
-
-class WantedHandlers(msgspec.Struct, frozen=True, array_like=True):
-    """Handlers of the owner.
-
-    Attributes:
-        matching: those that handle such an event.
-        known: all of them.
-    """
-
-    matching: tuple[str, ...]
-    known: tuple[str, ...]
-
-
-class StoreMember(msgspec.Struct, frozen=True, array_like=True):
-    """A process that has the store, or is connected to the one that has.
-
-    Attributes:
-        pid: its number.
-        rank: see `Rank`.
-        since: Unix seconds.
-        release: of hardpoint; empty where it is one that does not say.
-        public: where it takes webhooks, `unix:` and a path where that is a socket.
-    """
-
-    pid: int
-    rank: int
-    since: float
-    release: str = ""
-    public: str = ""
-
-
-class TurnedAway(msgspec.Struct, frozen=True, array_like=True):
-    """A process that wanted to be a guest, and could not.
-
-    Attributes:
-        pid: its number.
-        at: Unix seconds.
-        reason: why.
-    """
-
-    pid: int
-    at: float
-    reason: str
-
-
-class Presence(msgspec.Struct, frozen=True, array_like=True):
-    """Who shares a store.
-
-    Attributes:
-        owner: who has it.
-        boot: the number of its opening.
-        guests: who is connected.
-        turned_away: who could not be, of late.
-    """
-
-    owner: StoreMember
-    boot: int
-    guests: tuple[StoreMember, ...]
-    turned_away: tuple[TurnedAway, ...] = ()
-
-
-class Told(msgspec.Struct, frozen=True, array_like=True):
-    """What became of what was asked: its result, or why it cannot be had now.
-
-    Attributes:
-        value: the result where it is no number, packed.
-    """
-
-    error: str | None
-    result: int = 0
-    value: bytes = b""
-
-
-class _Adopted(msgspec.Struct, frozen=True, array_like=True):
-    """The two kinds of answer to `AdoptCall`."""
-
-    found: Found | None
-    unfound: Unfound | None
-
-
 @cache
 def release() -> str:
     """This version of hardpoint; empty where it was not installed."""
@@ -279,24 +120,19 @@ def release() -> str:
     return found[0] if found else ""
 
 
-_encode: Final = msgspec.msgpack.Encoder().encode
+encode: Final = msgspec.msgpack.Encoder().encode
+"""As all values are packed."""
 _hello: Final = msgspec.msgpack.Decoder(Hello)
 _welcome: Final = msgspec.msgpack.Decoder(Welcome)
 _events: Final = msgspec.msgpack.Decoder(list[NewEvent])
 _items: Final = msgspec.msgpack.Decoder(list[AcceptItem])
-_asked: Final = msgspec.msgpack.Decoder(GuestRequest)
 _rank: Final = msgspec.msgpack.Decoder(int)
-_told: Final = msgspec.msgpack.Decoder(Told)
-_wanted: Final = msgspec.msgpack.Decoder(WantedHandlers)
-_presence: Final = msgspec.msgpack.Decoder(Presence)
 _text: Final = msgspec.msgpack.Decoder(str)
-_entry: Final = msgspec.msgpack.Decoder(JournalEntry)
-_adopted: Final = msgspec.msgpack.Decoder(_Adopted)
 
 
 def pack(kind: FrameKind, number: int, value: object) -> bytes:
     """A frame as it is sent."""
-    payload = _encode(value)
+    payload = encode(value)
     return _HEADER.pack(len(payload), kind, number) + payload
 
 
@@ -306,22 +142,22 @@ def packed_event(event: NewEvent) -> msgspec.Raw:
     Raises:
         UnicodeEncodeError: a text of it is none.
     """
-    return msgspec.Raw(_encode(event))
+    return msgspec.Raw(encode(event))
 
 
 def hello_in(payload: bytes) -> Hello:
     """Read a HELLO; like all that read here, it raises `FrameError` for what is none."""
-    return _read(_hello, payload)
+    return decoded(_hello, payload)
 
 
 def welcome_in(payload: bytes) -> Welcome:
     """Read a WELCOME."""
-    return _read(_welcome, payload)
+    return decoded(_welcome, payload)
 
 
 def events_in(payload: bytes) -> Sequence[NewEvent]:
     """Read an ACCEPT."""
-    events = _read(_events, payload)
+    events = decoded(_events, payload)
     if not 0 < len(events) <= EVENTS_MAX:
         raise FrameError(f"{len(events)} events in one frame")
     return events
@@ -329,55 +165,25 @@ def events_in(payload: bytes) -> Sequence[NewEvent]:
 
 def items_in(payload: bytes) -> Sequence[AcceptItem]:
     """Read an ACCEPTED."""
-    return _read(_items, payload)
-
-
-def asked_in(payload: bytes) -> GuestRequest:
-    """Read an ASK."""
-    return _read(_asked, payload)
-
-
-def told_in(payload: bytes) -> Told:
-    """Read an ANSWER."""
-    return _read(_told, payload)
+    return decoded(_items, payload)
 
 
 def rank_in(payload: bytes) -> int:
     """Read a YIELD."""
-    return _read(_rank, payload)
-
-
-def told(result: object) -> Told:
-    """What became of it, as an ANSWER carries it."""
-    if isinstance(result, int):
-        return Told(None, result)
-    if isinstance(result, Found):
-        result = _Adopted(result, None)
-    elif isinstance(result, Unfound):
-        result = _Adopted(None, result)
-    return Told(None, 0, b"" if result is None else _encode(result))
-
-
-def result_in(asked: GuestRequest, answer: Told) -> Any:
-    """What became of what was asked, as `told` has packed it."""
-    if isinstance(asked, BeginCall):
-        return _read(_entry, answer.value)
-    if isinstance(asked, AdoptCall):
-        adopted = _read(_adopted, answer.value)
-        return adopted.found or adopted.unfound
-    if isinstance(asked, WantedAsked):
-        return _read(_wanted, answer.value)
-    if isinstance(asked, PresenceAsked):
-        return _read(_presence, answer.value)
-    return answer.result
+    return decoded(_rank, payload)
 
 
 def text_in(payload: bytes) -> str:
     """Read a REFUSED."""
-    return _read(_text, payload)
+    return decoded(_text, payload)
 
 
-def _read(decoder: "msgspec.msgpack.Decoder[_T]", payload: bytes) -> _T:
+def decoded(decoder: "msgspec.msgpack.Decoder[_T]", payload: bytes) -> _T:
+    """What a payload holds.
+
+    Raises:
+        FrameError: it is not what its kind says.
+    """
     try:
         return decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

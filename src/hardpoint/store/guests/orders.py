@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from hardpoint.store.driver import Accepted, NewEvent
 from hardpoint.store.engine import InboxStore
-from hardpoint.store.guests.frames import (
+from hardpoint.store.guests.requests import (
     AskedOfStore,
     CountAsked,
     ReplayAsked,

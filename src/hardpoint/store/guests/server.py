@@ -26,12 +26,20 @@ from hardpoint.store.guests.frames import (
     FAULTY,
     VERSIONS,
     AcceptItem,
-    AskedOfServer,
     Frame,
     FrameError,
     FrameKind,
-    GuestRequest,
     Hello,
+    Welcome,
+    events_in,
+    hello_in,
+    pack,
+)
+from hardpoint.store.guests.lines import FrameLine, listen, peer_user
+from hardpoint.store.guests.orders import GuestStore, carry_out
+from hardpoint.store.guests.requests import (
+    AskedOfServer,
+    GuestRequest,
     Presence,
     PresenceAsked,
     StoreMember,
@@ -39,15 +47,9 @@ from hardpoint.store.guests.frames import (
     TurnedAway,
     WantedAsked,
     WantedHandlers,
-    Welcome,
     asked_in,
-    events_in,
-    hello_in,
-    pack,
     told,
 )
-from hardpoint.store.guests.lines import FrameLine, listen, peer_user
-from hardpoint.store.guests.orders import GuestStore, carry_out
 from hardpoint.store.sqlite.files import inode_of
 
 HALF_SECONDS: Final = 10.0

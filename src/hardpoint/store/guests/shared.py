@@ -12,7 +12,10 @@ from hardpoint.core.forks import forget_in_child
 from hardpoint.store.driver import Accepted, NewEvent, Refusals
 from hardpoint.store.engine import Role
 from hardpoint.store.guests.crew import Crew, CrewSeat
-from hardpoint.store.guests.frames import (
+from hardpoint.store.guests.keeper import PATIENCE_SECONDS, StoreKeeper
+from hardpoint.store.guests.orders import carry_out
+from hardpoint.store.guests.owned import OwnedStore
+from hardpoint.store.guests.requests import (
     AskedOfStore,
     CountAsked,
     Presence,
@@ -25,9 +28,6 @@ from hardpoint.store.guests.frames import (
     WantedAsked,
     WantedHandlers,
 )
-from hardpoint.store.guests.keeper import PATIENCE_SECONDS, StoreKeeper
-from hardpoint.store.guests.orders import carry_out
-from hardpoint.store.guests.owned import OwnedStore
 from hardpoint.store.guests.turns import StoreTurn
 from hardpoint.store.guests.visitor import visit
 from hardpoint.store.journal import AnyCallStep

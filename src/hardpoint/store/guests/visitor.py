@@ -10,7 +10,6 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.guests.crew import Rank
 from hardpoint.store.guests.frames import (
     VERSIONS,
-    AskedOfServer,
     Frame,
     FrameError,
     FrameKind,
@@ -18,11 +17,10 @@ from hardpoint.store.guests.frames import (
     Hello,
     pack,
     release,
-    result_in,
     text_in,
-    told_in,
 )
 from hardpoint.store.guests.lines import address_of, connect
+from hardpoint.store.guests.requests import AskedOfServer, result_in, told_in
 
 VISIT_SECONDS: Final = 2.0
 _CHUNK: Final = 64 * 1024

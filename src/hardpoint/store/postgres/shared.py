@@ -9,7 +9,7 @@ from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.blocking import run
 from hardpoint.store.driver import Accepted, NewEvent, Refusals
 from hardpoint.store.engine import Role
-from hardpoint.store.guests.frames import WantedHandlers
+from hardpoint.store.guests.requests import WantedHandlers
 from hardpoint.store.guests.turns import StoreTurn
 from hardpoint.store.postgres.processes import ask_to_reload
 from hardpoint.store.postgres.store import PostgresStore
