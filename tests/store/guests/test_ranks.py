@@ -9,7 +9,7 @@ import pytest
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.store.driver import Stored
 from hardpoint.store.events import OwnerMissing
-from hardpoint.store.guests import Rank, frames, keeper, ranks, server
+from hardpoint.store.guests import Rank, frames, keeper, ranks, session
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.guests.lines import address_of
 
@@ -232,7 +232,7 @@ def test_what_counts_on_handlers_waits_for_an_owner_that_has_some(play, path):
 
 
 def test_an_owner_that_stays_without_handlers_is_named(play, path, monkeypatch):
-    monkeypatch.setattr(server, "LONE_SECONDS", 0.0)
+    monkeypatch.setattr(session, "LONE_SECONDS", 0.0)
 
     async def story(script, front):
         script.rank, front.rank = Rank.SCRIPT, Rank.FRONT
