@@ -9,7 +9,7 @@ import pytest
 from hardpoint.core.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, Stored
 from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
-from hardpoint.store.guests import frames, keeper, ranks, requests
+from hardpoint.store.guests import frames, keeper, ranks, requests, server
 from hardpoint.store.guests.frames import FrameKind
 from hardpoint.store.sqlite import SqliteStore
 from hardpoint.store.sqlite.files import LockFile
@@ -407,16 +407,16 @@ def test_an_owner_that_nobody_can_reach_says_so_and_works(play, path):
 
 
 def test_an_owner_that_could_not_listen_tries_again_and_tells_it_once(play, monkeypatch):
-    real, tries = keeper.GuestServer, []
+    real, tries = server.GuestServer, []
 
-    def server(*arguments, **named):
+    def made(*arguments, **named):
         tries.append(arguments)
         if len(tries) < 4:
             raise OSError("too many open files")
         return real(*arguments, **named)
 
     monkeypatch.setattr(keeper, "AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(keeper, "GuestServer", server)
+    monkeypatch.setattr(server, "GuestServer", made)
 
     async def story(member, other):
         await member.start()

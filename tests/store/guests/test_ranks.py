@@ -129,7 +129,7 @@ def test_a_process_that_stops_pushes_nobody_out(play, path):
             answer = member.submit(1)
             assert (await peer.hear()).kind is FrameKind.ACCEPT
             stopping = asyncio.create_task(member.stop())
-            await until(lambda: member.shared._keeper._stop_at)
+            await until(lambda: member.shared._keeper.here.stop_at)
             await peer.say(FrameKind.BYE)
             again = await owner.guest(rank=Rank.FRONT)
             frame = await again.hear()

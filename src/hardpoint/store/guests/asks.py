@@ -10,7 +10,7 @@ from asyncio import _get_running_loop
 from collections.abc import Callable
 from concurrent.futures import CancelledError as LoopEndedError
 from contextlib import suppress
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, final
 
 from hardpoint.core.errors import MisuseError, StoreUnavailableError
 from hardpoint.store.guests.frames import Frame, FrameError, FrameKind, pack
@@ -27,6 +27,7 @@ from hardpoint.store.guests.requests import (
     result_in,
     told_in,
 )
+from hardpoint.store.guests.standing import Standing
 from hardpoint.store.journal import AnyCallStep, CallStep
 from hardpoint.store.sqlite.gate import refuse_inside_block
 from hardpoint.store.sqlite.lending import TURN_SECONDS
@@ -37,26 +38,6 @@ END_SECONDS: Final = 2.0
 CLOSED: Final = "the store was closed"
 _SILENT: Final = "the process that owns the store did not answer in time"
 _LOOK_SECONDS: Final = 0.01
-
-
-class Standpoint(Protocol):
-    """What a process is to the store right now.
-
-    Attributes:
-        owner: it has the store open.
-        problem: why it is neither owner nor guest, where that may last.
-        line: to the owner, once that has said welcome.
-        stopping: it is about to take leave.
-    """
-
-    owner: bool
-    problem: str | None
-    line: FrameLine | None
-
-    @property
-    def stopping(self) -> bool:
-        """It is about to take leave."""
-        ...
 
 
 @final
@@ -72,7 +53,7 @@ class Asks:
 
     def __init__(
         self,
-        here: Standpoint,
+        here: Standing,
         store: GuestStore,
         loop: asyncio.AbstractEventLoop,
         nudge: Callable[[], object],

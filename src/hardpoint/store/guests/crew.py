@@ -1,10 +1,13 @@
 """Whoever handles events in the process that owns the store, as its keeper sees them."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import Final, Protocol, final
+
+from hardpoint.store.guests.frames import VERSIONS, Hello, release
 
 _CREW_SECONDS: Final = 15.0
 
@@ -125,6 +128,12 @@ class CrewSeat:
         """See `Crew`."""
         if self.crew is not None:
             self.crew.reload()
+
+
+def introduction(crew: Crew, session: str, rank: int | None = None) -> Hello:
+    """What this process says of itself; of its crew's rank, unless it is another."""
+    rank = crew.rank if rank is None else rank
+    return Hello(VERSIONS, session, os.getpid(), rank, release(), crew.public)
 
 
 def call_home(crew: Crew, function: Callable[[], object]) -> None:

@@ -16,16 +16,15 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Final, final
 
 from hardpoint.core.errors import StoreError, StoreUnavailableError
 from hardpoint.store.driver import Accepted, NewEvent
-from hardpoint.store.events import OwnerFound, OwnerMissing, OwnershipTaken
+from hardpoint.store.events import OwnerMissing
 from hardpoint.store.guests.asks import CLOSED, Asks
-from hardpoint.store.guests.crew import Crew, Rank, call_home, send_home
+from hardpoint.store.guests.crew import Crew, Rank, call_home, introduction, send_home
 from hardpoint.store.guests.frames import (
     Frame,
     FrameError,
@@ -40,8 +39,9 @@ from hardpoint.store.guests.frames import (
 from hardpoint.store.guests.lines import FrameLine, address_of, connect
 from hardpoint.store.guests.outbox import Outbox
 from hardpoint.store.guests.owned import OwnedStore
-from hardpoint.store.guests.ranks import NOBODY, Succession, introduction
-from hardpoint.store.guests.server import GuestServer
+from hardpoint.store.guests.ranks import NOBODY, Succession
+from hardpoint.store.guests.server import GuestServer, serve
+from hardpoint.store.guests.standing import Standing
 from hardpoint.store.sqlite.files import LockFile
 
 PATIENCE_SECONDS: Final = 2.5
@@ -71,22 +71,16 @@ class StoreKeeper:
         patience: seconds for which an accept may wait.
 
     Attributes:
-        owner: this process has the store open.
+        here: what this process is to the store right now.
         succession: whether it is about to give way to another.
-        problem: why it is neither owner nor guest; None while it is or may soon be.
-        owner_pid: whose guest it is.
-        line: to that owner, which has said welcome.
         asks: asks whoever owns the store.
     """
 
     def __init__(
         self, store: OwnedStore, crew: Crew, *, patience: float = PATIENCE_SECONDS
     ) -> None:
-        self.owner = False
+        self.here = Standing(crew, store.listeners)
         self.succession = Succession(crew)
-        self.problem: str | None = None
-        self.owner_pid: int | None = None
-        self.first: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._store = store
         self._crew = crew
@@ -103,32 +97,30 @@ class StoreKeeper:
         self._let_go = ""
         self._server: GuestServer | None = None
         self._visit: FrameLine | None = None
-        self.line: FrameLine | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._stop_at: float | None = None
         self._clean = True
         self._loop = asyncio.SelectorEventLoop()
-        self.asks = Asks(self, store, self._loop, lambda: self._post(self._flush))
+        self.asks = Asks(self.here, store, self._loop, lambda: self._post(self._flush))
         self._changed = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="hardpoint-keeper", daemon=True)
 
     # For any thread
 
     def start(self) -> None:
-        """Begin to look for an owner; `first` has the first outcome."""
+        """Begin to look for an owner; `here.first` has the first outcome."""
         atexit.register(self._at_exit)
         self._thread.start()
 
     def stop(self, *, clean: bool) -> None:
         """Let the store go, or take leave of its owner; `ended` is set when that is done."""
         self._clean = clean
-        self._stop_at = time.monotonic() + STOP_SECONDS
+        self.here.stop_at = time.monotonic() + STOP_SECONDS
         self._post(self._changed.set)
 
     def accept(self, event: NewEvent, done: Callable[[Accepted | Exception], None]) -> None:
         """See `InboxStore`; it waits for a takeover, within its patience."""
         store = self._store
-        if self.owner:
+        if self.here.owner:
             try:
                 store.accept(event, done)
             except StoreUnavailableError:
@@ -138,8 +130,8 @@ class StoreKeeper:
                     raise
             else:
                 return
-        elif event.lease or self.problem is not None:
-            raise StoreUnavailableError(self.problem or "the store has just passed to another")
+        elif event.lease or self.here.problem is not None:
+            raise StoreUnavailableError(self.here.problem or "the store has just passed to another")
         self._outbox.add(event, done)
 
     def enlist(self) -> None:
@@ -151,7 +143,7 @@ class StoreKeeper:
 
         Without another this process takes it up anew after a while, as one that broke.
         """
-        if self.owner:
+        if self.here.owner:
             self._let_go = reason
             self._post(self._changed.set)
 
@@ -163,14 +155,6 @@ class StoreKeeper:
             self._server.forget()
         if self._visit is not None:
             self._visit.forget()
-
-    def tell(self, event: object) -> None:
-        """Tell the listeners where they are to hear it; any thread may."""
-        emit = partial(self._store.listeners.emit, event)
-        if self._crew.home is None:
-            emit()
-        else:
-            call_home(self._crew, emit)
 
     def _at_exit(self) -> None:
         """Nobody has stopped it: say what is to be said, and do not take the store up anew."""
@@ -201,7 +185,7 @@ class StoreKeeper:
             try:
                 pause = await self._turn()
             except Exception as error:  # noqa: BLE001 - whatever it is, there is no other keeper
-                self._missing(error)
+                self.here.miss(error)
                 pause = AGAIN_SECONDS
             await self._sleep(pause)
         if self._expiry is not None:
@@ -216,18 +200,13 @@ class StoreKeeper:
         self._loop.call_later(_TEND_SECONDS, self._tend)
         self._store.session.check()
 
-    @property
-    def stopping(self) -> bool:
-        """Whether this process is about to take leave of the store."""
-        return self._stop_at is not None
-
     def _over(self) -> bool:
-        stop_at = self._stop_at
+        stop_at = self.here.stop_at
         if stop_at is None:
             return False
         # What was accepted and not answered is worth a moment, and even an opening.
         owing = self._outbox.owing or self.asks.posts.owing
-        return self.problem is not None or time.monotonic() >= stop_at or not owing
+        return self.here.problem is not None or time.monotonic() >= stop_at or not owing
 
     async def _sleep(self, seconds: float) -> None:
         waking = self._loop.call_later(seconds, self._changed.set)
@@ -248,7 +227,7 @@ class StoreKeeper:
             return self._wait_for(lock)
         if sock is not None:
             await self._be_guest(sock)
-            return 0.0 if self.problem is None else AGAIN_SECONDS
+            return 0.0 if self.here.problem is None else AGAIN_SECONDS
         if self.succession.leaves_the_lock or not lock.take():
             return self._wait_for(lock)
         await self._own(lock)
@@ -260,9 +239,9 @@ class StoreKeeper:
         if not self.succession.is_front:
             if waited > FIRST_SECONDS:
                 held = self._let_go or f"{lock.refusal()}. It does not answer now"
-                self._missing(StoreUnavailableError(held))
+                self.here.miss(StoreUnavailableError(held))
         elif waited > self._patience:
-            self._missing(StoreUnavailableError(NOBODY.format(self._store.path)))
+            self.here.miss(StoreUnavailableError(NOBODY.format(self._store.path)))
             return _LOOK_SECONDS
         return random.uniform(0.005, 0.015)  # noqa: S311 - so that not all try at a time
 
@@ -273,17 +252,19 @@ class StoreKeeper:
         line = FrameLine(self._loop, sock, heard=self._heard, ended=lambda _: self._changed.set())
         self._visit = line
         # A process that stops pushes nobody out.
-        rank = self._crew.rank if self._stop_at is None else Rank.FRONT
+        rank = self._crew.rank if self.here.stop_at is None else Rank.FRONT
         line.send(
             pack(FrameKind.HELLO, 0, introduction(self._crew, self._store.session.name, rank))
         )
         while line.open and not self._over():
-            await self._sleep(_LOOK_SECONDS if self.line is None or self._stop_at else 60.0)
-            if self.line is None and time.monotonic() - began > FIRST_SECONDS:
-                self._missing(StoreUnavailableError("the process that owns it does not answer"))
+            waiting = self.here.line is None or self.here.stopping
+            await self._sleep(_LOOK_SECONDS if waiting else 60.0)
+            if self.here.line is None and time.monotonic() - began > FIRST_SECONDS:
+                self.here.miss(StoreUnavailableError("the process that owns it does not answer"))
         line.send(pack(FrameKind.BYE, 0, None))
         line.close()
-        self._visit = self.line = self.owner_pid = None
+        self._visit = None
+        self.here.leave()
         self._since = time.monotonic()
         self._outbox.begin_line()
         self.asks.end_line()
@@ -299,7 +280,7 @@ class StoreKeeper:
         elif frame.kind is FrameKind.ANSWER:
             self.asks.answered(frame)
         elif frame.kind is FrameKind.REFUSED:
-            self._missing(StoreUnavailableError(text_in(frame.payload)))
+            self.here.miss(StoreUnavailableError(text_in(frame.payload)))
         elif frame.kind is FrameKind.YIELD:
             self.succession.yield_to(rank_in(frame.payload))
         elif frame.kind is FrameKind.RELOAD:
@@ -308,16 +289,15 @@ class StoreKeeper:
             raise FrameError(f"an owner does not say {frame.kind.name}")
         if frame.kind in _LAST and self._visit is not None:
             self._visit.close()
-        if self._stop_at is not None or frame.kind in _LAST:
+        if self.here.stop_at is not None or frame.kind in _LAST:
             self._changed.set()
 
     def _welcomed(self, frame: Frame) -> None:
         welcome = welcome_in(frame.payload)
-        self._known, self.line = welcome.file, self._visit
-        self.owner_pid, self.problem, self._let_go = welcome.pid, None, ""
-        self._outbox.begin_line(self.line)
+        self._known, self._let_go = welcome.file, ""
+        self._outbox.begin_line(self._visit)
+        self.here.join(self._visit, welcome.pid)
         self.asks.renew_turns()
-        self.tell(OwnerFound(pid=welcome.pid))
         self._found()
 
     # The owner
@@ -332,10 +312,10 @@ class StoreKeeper:
         await self.asks.keep_turns()
         await self.asks.posts.hand_in(store)  # before anything that is asked here from now on
         self._server = self._serve()
-        self.owner, self.problem, self._let_go = True, None, ""
+        self._let_go = ""
         began = listened = time.monotonic()
-        self.tell(OwnershipTaken(boot=store.engine.boot))
-        if self._stop_at is None:  # a process that stops begins nothing
+        self.here.own(store.engine.boot)
+        if self.here.stop_at is None:  # a process that stops begins nothing
             call_home(self._crew, self._crew.take_up)
         self._found()
         while not self._over() and self._store.is_whole and not self._let_go:
@@ -348,13 +328,14 @@ class StoreKeeper:
 
     async def _leave(self, lived: float) -> None:
         """Let the store go: it broke, another is to have it, or this process stops."""
-        store, self.owner = self._store, False
+        store = self._store
+        self.here.leave()
         if store.is_open and store.broken is not None:
             self._let_go = store.broken
         if self._server is not None:
             self._server.stop_listening()
         whole = not self._let_go
-        laying_down = self._stop_at is None and not self.succession.leaving
+        laying_down = self.here.stop_at is None and not self.succession.leaving
         if laying_down and whole:
             await send_home(self._crew, clean=True)
         try:
@@ -370,35 +351,19 @@ class StoreKeeper:
             self.succession.retreat(lived)
 
     def _enlisted(self) -> None:
-        if self.owner and self._stop_at is None:
+        if self.here.owner and self.here.stop_at is None:
             call_home(self._crew, self._crew.take_up)
         elif self._visit is not None:
             self._visit.close()
         self._changed.set()
 
     def _serve(self, *, again: bool = False) -> GuestServer | None:
-        store, engine = self._store, self._store.engine
         try:
-            address = address_of(store.path)
-            return GuestServer(
-                *(self._loop, address, store),
-                boot=engine.boot,
-                file=engine.inode or (0, 0),
-                arrived=self._arrived,
-                greeted=self._greeted,
-                matching=self._crew.matching,
-                known=self._crew.known,
-                reload=partial(call_home, self._crew, self._crew.reload),
-                myself=partial(introduction, self._crew, store.session.name),
-                now=store.clock.now,
-            )
+            return serve(self._loop, self._store, self._crew, self._greeted)
         except (OSError, StoreError) as error:
             if not again:  # told once
-                self.tell(OwnerMissing(reason=f"no other process can join: {error}"))
+                self.here.tell(OwnerMissing(reason=f"no other process can join: {error}"))
             return None
-
-    def _arrived(self, handlers: Sequence[str], source: str) -> None:
-        call_home(self._crew, partial(self._crew.arrived, handlers, source))
 
     def _greeted(self, hello: Hello) -> None:
         if self.succession.greeted(hello):
@@ -408,30 +373,17 @@ class StoreKeeper:
 
     def _found(self) -> None:
         """There is an owner: this process or another. Nobody needs to wait any more."""
-        if not self.first.done():
-            self.first.set_result(None)
+        self.here.settle()
         self._flush()
         self._changed.set()
 
-    def _missing(self, error: Exception) -> None:
-        """There is none, and that will not pass in a moment."""
-        if not isinstance(error, StoreError):
-            error = StoreUnavailableError(f"{type(error).__name__}: {error}")
-        known, self.problem = self.problem, str(error)
-        if not self.first.done() and not self.succession.is_front:
-            self.first.set_exception(error)  # whoever starts it tells
-        elif known != self.problem:
-            self.tell(OwnerMissing(reason=self.problem))
-        if not self.first.done():  # it waits for an owner for as long as that takes
-            self.first.set_result(None)
-
     def _flush(self) -> None:
-        if self.owner and self._store.is_whole:
+        if self.here.owner and self._store.is_whole:
             self._outbox.hand_in(self._store)
             self.asks.flush()
-        elif self.owner:
+        elif self.here.owner:
             self._changed.set()
-        elif self.line is not None:
+        elif self.here.line is not None:
             self.asks.flush()
             self._outbox.send()
         if self._expiry is None:

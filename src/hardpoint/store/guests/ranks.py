@@ -6,12 +6,11 @@ and hangs up. For a moment all below the rank of the next owner leave the lock a
 store does not go by chance to one more of them in between.
 """
 
-import os
 import time
 from typing import Final, final
 
 from hardpoint.store.guests.crew import Crew, Rank, call_home, send_home
-from hardpoint.store.guests.frames import VERSIONS, Hello, release
+from hardpoint.store.guests.frames import Hello
 from hardpoint.store.guests.server import GuestServer
 
 YIELD_SECONDS: Final = 1.0
@@ -24,12 +23,6 @@ NOBODY: Final = (
     "nobody owns {}, and this process only hands over what it receives: run `hardpoint work "
     "MODULE:HUB` beside it"
 )
-
-
-def introduction(crew: Crew, session: str, rank: int | None = None) -> Hello:
-    """What this process says of itself; of its crew's rank, unless it is another."""
-    rank = crew.rank if rank is None else rank
-    return Hello(VERSIONS, session, os.getpid(), rank, release(), crew.public)
 
 
 @final

@@ -11,17 +11,20 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, final
 
+from hardpoint.store.guests.crew import Crew, call_home, introduction
 from hardpoint.store.guests.frames import (
     VERSIONS,
     FrameKind,
     Hello,
     pack,
 )
-from hardpoint.store.guests.lines import listen, peer_user
+from hardpoint.store.guests.lines import address_of, listen, peer_user
 from hardpoint.store.guests.orders import GuestStore, carry_out
+from hardpoint.store.guests.owned import OwnedStore
 from hardpoint.store.guests.requests import (
     AskedOfServer,
     GuestRequest,
@@ -239,6 +242,29 @@ class GuestServer:
         """Hang up on one when too much is held over all."""
         if sum(one.line.held for one in self._sessions) > HELD_BYTES_MAX:
             session.refuse("too many bytes of unfinished messages")
+
+
+def serve(
+    loop: asyncio.AbstractEventLoop, store: OwnedStore, crew: Crew, greeted: Greeted
+) -> GuestServer:
+    """A server for a store that is open here, on behalf of its crew.
+
+    Raises:
+        OSError, StoreUnavailableError: it cannot listen, or there is no room for its socket.
+    """
+    engine = store.engine
+    return GuestServer(
+        *(loop, address_of(store.path), store),
+        boot=engine.boot,
+        file=engine.inode or (0, 0),
+        arrived=lambda handlers, source: call_home(crew, partial(crew.arrived, handlers, source)),
+        greeted=greeted,
+        matching=crew.matching,
+        known=crew.known,
+        reload=partial(call_home, crew, crew.reload),
+        myself=partial(introduction, crew, store.session.name),
+        now=store.clock.now,
+    )
 
 
 def _member(hello: Hello, since: float) -> StoreMember:

@@ -71,7 +71,7 @@ class SharedStore:
     @property
     def owner(self) -> bool:
         """Whether this process has the store."""
-        return self._keeper is None or self._keeper.owner
+        return self._keeper is None or self._keeper.here.owner
 
     @property
     def leaving(self) -> bool:
@@ -81,12 +81,12 @@ class SharedStore:
     @property
     def owner_pid(self) -> int | None:
         """Whose guest this process is; None where it is none."""
-        return None if self._keeper is None else self._keeper.owner_pid
+        return None if self._keeper is None else self._keeper.here.owner_pid
 
     @property
     def problem(self) -> str | None:
         """Why nothing can be stored, where that will not pass in a moment."""
-        return None if self._keeper is None else self._keeper.problem
+        return None if self._keeper is None else self._keeper.here.problem
 
     async def start(self, crew: Crew) -> None:
         """Become the owner, or a guest of whoever is; from here on what can be, until `stop`.
@@ -164,7 +164,7 @@ class SharedStore:
         keeper, _ = self._join(None)
         if not self._started:
             try:
-                keeper.first.result()
+                keeper.here.first.result()
             except StoreError:
                 self.stop_blocking()
                 raise
@@ -186,7 +186,7 @@ class SharedStore:
 
     @staticmethod
     async def _joined(keeper: StoreKeeper) -> None:
-        await asyncio.shield(asyncio.wrap_future(keeper.first))
+        await asyncio.shield(asyncio.wrap_future(keeper.here.first))
 
     def _left(self, keeper: StoreKeeper) -> None:
         with self._mutex:
@@ -258,7 +258,7 @@ class SharedStore:
 
     async def _ask(self, asked: AskedOfStore) -> int:
         keeper = self._keeper
-        if keeper is None or keeper.owner:
+        if keeper is None or keeper.here.owner:
             return await carry_out(self._store, asked)
         return await keeper.asks.ask(asked)
 
@@ -267,7 +267,7 @@ class SharedStore:
     async def wanted(self, source: str, event_type: str) -> WantedHandlers:
         """Who handles such an event in the process that has the store."""
         keeper = self._keeper
-        if keeper is None or keeper.owner:
+        if keeper is None or keeper.here.owner:
             return WantedHandlers(self._seat.matching(source, event_type), self._seat.known())
         return await keeper.asks.ask(WantedAsked(source, event_type))
 
@@ -375,9 +375,9 @@ class SharedStore:
         if keeper is None:
             self._store.tell(event)
         else:
-            keeper.tell(event)
+            keeper.here.tell(event)
 
     @staticmethod
     def _has_it(keeper: StoreKeeper) -> bool:
         """Whether to write here: what was posted before comes first."""
-        return keeper.owner and not keeper.asks.posts.owing
+        return keeper.here.owner and not keeper.asks.posts.owing
