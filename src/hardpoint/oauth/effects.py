@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -24,18 +24,45 @@ from hardpoint.store.vault import VaultTables
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthEffects:
-    """A file and its keys, clients and the way to their providers, time and randomness."""
+    """A file and its keys, clients and the way to their providers, time and randomness.
+
+    Attributes:
+        clients: our registrations by name. Not a copy: those that describe themselves are added
+            once they were asked.
+        unmet: those of issuers that were not asked yet what they are.
+    """
 
     file: VaultTables
     envelope: Envelope
     spool: Spool
     clients: Mapping[str, Client]
+    unmet: Collection[str]
     transport: Transport
     clock: Timekeeper
     random: Random
     ids: Ids
     listeners: Listeners
     timing: Timing
+
+    def client(self, name: str) -> Client:
+        """A registration.
+
+        Raises:
+            ConfigurationError: there is none of that name, or not yet.
+        """
+        found = self.clients.get(name)
+        if found is None and name in self.unmet:
+            raise ConfigurationError(
+                f"oauth.{name}",
+                "is an issuer that has not been reached yet",
+                fix="Start the hub (`async with hub`), which asks it; the log says if it is silent",
+            )
+        if found is None:
+            known = ", ".join(sorted(self.clients)) or "none"
+            raise ConfigurationError(
+                f"oauth.{name}", "is not configured", fix=f"Configured clients: {known}"
+            )
+        return found
 
     def endpoint(self, client: str | None) -> TokenEndpoint:
         """A client's token endpoint.

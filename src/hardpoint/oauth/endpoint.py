@@ -18,10 +18,12 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.core.secrets import Secret
+from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.client import USER_AGENT
 from hardpoint.http.forms import FORM
+from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Request, Response, Transport
-from hardpoint.oauth.answers import accepted, tokens_from
+from hardpoint.oauth.answers import ANSWER_BYTES_MAX, accepted, tokens_from
 from hardpoint.oauth.assertions import assertion
 from hardpoint.oauth.catalogue import BodyEncoding, Client, ClientAuth, Revocation
 from hardpoint.oauth.tokens import Tokens
@@ -29,6 +31,19 @@ from hardpoint.oauth.tokens import Tokens
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 FormFields = Mapping[str, str | Secret]
+
+
+def endpoint_transport(exchange: float) -> BlockingTransport:
+    """A way to token endpoints that never suspends, for a vault of its own.
+
+    The deadline is a refresh's own: whoever asked for it may be gone before it ends. It keeps no
+    connection, so that none is carried over a fork.
+
+    Args:
+        exchange: seconds for one answer.
+    """
+    limits = Limits(exchange=exchange, body_bytes_max=ANSWER_BYTES_MAX, idle_connections=0)
+    return BlockingTransport(limits, remaining=lambda: None)
 
 
 @final

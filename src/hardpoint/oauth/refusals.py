@@ -10,6 +10,7 @@ from hardpoint.core.errors import (
     ReauthorizationRequiredError,
     TokenRefreshError,
 )
+from hardpoint.oauth.refresh import serving
 from hardpoint.oauth.sealing import HeldCredential
 from hardpoint.oauth.states import ConnectionState
 from hardpoint.store.vault import SlotKey
@@ -36,6 +37,28 @@ def unknown(key: SlotKey) -> ReauthorizationRequiredError:
     return ReauthorizationRequiredError(
         f"{key.name} is not connected", connection=key.name, reason="not_connected"
     )
+
+
+def present(key: SlotKey, current: HeldCredential | None) -> HeldCredential:
+    """What was found under a key.
+
+    Raises:
+        ReauthorizationRequiredError: nothing, or what was disconnected.
+    """
+    if current is None or current.row.state == ConnectionState.DISCONNECTED.value:
+        raise unknown(key)
+    return current
+
+
+def granted(current: HeldCredential, now: float) -> HeldCredential:
+    """A credential whose token can be used now.
+
+    Raises:
+        ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: it cannot.
+    """
+    if not serving(current, now):
+        raise refusal(current, now)
+    return current
 
 
 def refusal(current: HeldCredential, now: float) -> OAuthError:

@@ -15,28 +15,24 @@ from types import TracebackType
 from typing import Self, final
 
 from hardpoint.core.effects import Ids, Random
-from hardpoint.core.errors import (
-    ConfigurationError,
-    StoreError,
-    TokenEndpointError,
-)
+from hardpoint.core.errors import StoreError, TokenEndpointError
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization
 from hardpoint.http.blocking import BlockingTransport
-from hardpoint.http.limits import Limits
 from hardpoint.http.messages import Transport
 from hardpoint.oauth.bearer import ConnectionAuthorization
 from hardpoint.oauth.catalogue import Client
 from hardpoint.oauth.effects import OAuthEffects
+from hardpoint.oauth.endpoint import endpoint_transport
 from hardpoint.oauth.keeping import Keeper
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.refresh import Commits, Refresher, serving
-from hardpoint.oauth.refusals import checked, refusal, unknown
+from hardpoint.oauth.refusals import checked, granted, present, refusal, unknown
 from hardpoint.oauth.sealing import Envelope, HeldCredential, Rotated, check_keys, rotate
 from hardpoint.oauth.spool import Spool
-from hardpoint.oauth.states import ConnectionState, ConnectionStatus
+from hardpoint.oauth.states import ConnectionStatus
 from hardpoint.oauth.token_cache import TokenCache
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
@@ -46,7 +42,6 @@ from hardpoint.store.vault import SlotKey, VaultFile, VaultTables
 
 TENANT = "default"
 SLOT = "main"
-_ANSWER_BYTES_MAX = 256 * 1024
 _DEFAULT = Timing()
 
 
@@ -93,9 +88,6 @@ class Vault:
         file: VaultTables | None = None,
     ) -> None:
         self.listeners = Listeners() if listeners is None else listeners
-        # Not a copy: those that describe themselves are added once they were asked.
-        self._clients: Mapping[str, Client] = {} if clients is None else clients
-        self._unmet = unmet
         self._work = work or ThreadWork()
         random = random or randomness.random
         self._file = file or VaultFile(path, busy=timing.busy, listeners=self.listeners)
@@ -103,17 +95,13 @@ class Vault:
         self._envelope = Envelope(keyring)
         self._own: BlockingTransport | None = None
         if transport is None:
-            # The deadline is a refresh's own: whoever asked for it may be gone before it ends.
-            # It keeps no connection, so that none is carried over a fork.
-            limits = Limits(
-                exchange=timing.exchange, body_bytes_max=_ANSWER_BYTES_MAX, idle_connections=0
-            )
-            transport = self._own = BlockingTransport(limits, remaining=lambda: None)
-        effects = OAuthEffects(
+            transport = self._own = endpoint_transport(timing.exchange)
+        effects = self._effects = OAuthEffects(
             file=self._file,
             envelope=self._envelope,
             spool=Spool(self._file.path),
-            clients=self._clients,
+            clients={} if clients is None else clients,
+            unmet=unmet,
             transport=transport,
             clock=self._clock,
             random=random,
@@ -184,7 +172,7 @@ class Vault:
         """
         key = SlotKey(tenant, connection, slot)
         known = self._cache.known(key)
-        return known or self._granted(await self._current(checked(key)))
+        return known or granted(await self._current(checked(key)), self._clock.now())
 
     async def refresh(
         self,
@@ -211,7 +199,7 @@ class Vault:
         before = await self._looked(key)
         seen = before.row.version
         job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
-        after = self._found(key, await self._work.join(key, job))
+        after = present(key, await self._work.join(key, job))
         self._cache.forget(key)
         if before.row.refreshable and after.row.version == seen:
             raise refusal(after, self._clock.now())
@@ -273,8 +261,8 @@ class Vault:
         Raises:
             ConfigurationError: there is no such client.
         """
-        met = client if hosts is not None or client not in self._unmet else None
-        known = frozenset[str]() if met is None else self._client(met).entry.api_hosts
+        met = client if hosts is not None or client not in self._effects.unmet else None
+        known = frozenset[str]() if met is None else self._effects.client(met).entry.api_hosts
         return ConnectionAuthorization(
             self,
             connection,
@@ -313,7 +301,7 @@ class Vault:
                 name.
             ConfigurationError: there is no such client.
         """
-        self._client(client)
+        self._effects.client(client)
         for slot, found in {SLOT: tokens, **tokens.slots}.items():
             key = checked(SlotKey(tenant, connection, slot))
             await self._put(key, found, kind="oauth", client=client, account=account)
@@ -398,21 +386,6 @@ class Vault:
         check_keys(self._file, self._envelope.keyring)
         self._commits.adopt_all()
 
-    def _client(self, name: str) -> Client:
-        found = self._clients.get(name)
-        if found is None and name in self._unmet:
-            raise ConfigurationError(
-                f"oauth.{name}",
-                "is an issuer that has not been reached yet",
-                fix="Start the hub (`async with hub`), which asks it; the log says if it is silent",
-            )
-        if found is None:
-            known = ", ".join(sorted(self._clients)) or "none"
-            raise ConfigurationError(
-                f"oauth.{name}", "is not configured", fix=f"Configured clients: {known}"
-            )
-        return found
-
     async def _put(
         self, key: SlotKey, tokens: Tokens, *, kind: str, client: str | None, account: str | None
     ) -> None:
@@ -429,7 +402,7 @@ class Vault:
             return looked  # it lasts a while yet, and somebody is at it
         try:
             job = partial(self._refresher.renew, key, looked.row.version)
-            current = self._found(key, await self._work.join(key, job))
+            current = present(key, await self._work.join(key, job))
         except StoreError:
             if serving(looked, self._clock.now()):
                 return looked
@@ -439,20 +412,9 @@ class Vault:
     async def _looked(self, key: SlotKey) -> HeldCredential:
         """The credential as it stands; begun where a client gets tokens for itself."""
         look = partial(self._commits.look, key)
-        found, client = await self._work.do(look), self._clients.get(key.name)
+        found, client = await self._work.do(look), self._effects.clients.get(key.name)
         own = client is not None and client.for_itself and key == SlotKey(TENANT, key.name)
         if own and (found is None or found.row.state == ConnectionState.DISCONNECTED.value):
             await self._work.do(partial(self._keeper.begin_own, key, key.name))
             found = await self._work.do(look)
-        return self._found(key, found)
-
-    def _granted(self, current: HeldCredential) -> HeldCredential:
-        now = self._clock.now()
-        if not serving(current, now):
-            raise refusal(current, now)
-        return current
-
-    def _found(self, key: SlotKey, current: HeldCredential | None) -> HeldCredential:
-        if current is None or current.row.state == ConnectionState.DISCONNECTED.value:
-            raise unknown(key)
-        return current
+        return present(key, found)
