@@ -8,29 +8,23 @@ def test_a_paid_order_is_marked(hardpoint_hub):
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Mapping
 from importlib import import_module
-from typing import Any, TypeVar, cast, final
-
-import msgspec
+from typing import Any, TypeVar, final
 
 from hardpoint.core.errors import ConfigurationError, MisuseError
-from hardpoint.core.identifiers import Uuid7
 from hardpoint.fakes.emitter import Emission
 from hardpoint.fakes.server import FakeServer
-from hardpoint.fakes.vendors import emitter_of
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
-from hardpoint.hub.sources import prepare
 from hardpoint.store.driver import Outcome
 from hardpoint.store.views import JobView, State
 from hardpoint.sync import Hub as BlockingHub
+from hardpoint.testing.deliveries import emitted, posted, proof_of, sampled
 from hardpoint.testing.fakes import account_of
 from hardpoint.testing.sandbox import Sandbox
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.inbox import EventReceived
-from hardpoint.webhooks.samples import described_sample, samples
-from hardpoint.webhooks.schemes import OneEventScheme
 
 _Result = TypeVar("_Result")
 
@@ -120,10 +114,10 @@ class HubUnderTest:
                 f"webhooks.{source}", "is not configured", fix=f"Configured sources: {known}"
             )
         if event is None:
-            requests = list(self._emitted(source))
+            requests = list(emitted(hub.settings, self.fakes, source))
         else:
-            emission = self._emission(source, event, values or {}, body)
-            requests = [(emission, self._signed(source, emission))]
+            emission = sampled(hub.settings, source, event, values or {}, body)
+            requests = [(emission, proof_of(hub.settings, self._sandbox, source, emission))]
         return [
             found
             for emission, headers in requests
@@ -243,58 +237,11 @@ class HubUnderTest:
             raise MisuseError(f"{doing} is for tests: a handler would wait for itself")
         return self.hub
 
-    def _emitted(self, source: str) -> Iterable[tuple[Emission, list[tuple[str, str]]]]:
-        owner = self.hub.settings.webhooks[source].provider
-        # Where the vendor signs the address, it is the one that the source was configured with.
-        url = getattr(prepare(self.hub.settings)[0][source].scheme, "url", None)
-        for name, server in self.fakes.items():
-            emitter = emitter_of(server.app)
-            if emitter is not None and self.hub.settings.connections[name].provider == owner:
-                yield from ((one, emitter.headers(one, url=url)) for one in emitter.pending())
-
-    def _emission(
-        self,
-        source: str,
-        event: str,
-        values: Mapping[str, Any],
-        body: bytes | Mapping[str, Any] | None,
-    ) -> Emission:
-        if body is not None:
-            content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-            return Emission(event_id=Uuid7()(), event_type=event, body=content)
-        scheme = prepare(self.hub.settings)[0][source].scheme
-        if isinstance(scheme, OneEventScheme):
-            sample = described_sample(scheme, event, now=time.time(), ids=Uuid7(), overrides=values)
-        else:
-            owner = self.hub.settings.webhooks[source].provider
-            sample = samples(owner).sample(event, now=time.time(), ids=Uuid7(), overrides=values)
-        return Emission(
-            event_id=sample.id,
-            event_type=sample.type,
-            body=sample.body,
-            content_type=sample.content_type,
-        )
-
-    def _signed(self, source: str, emission: Emission) -> list[tuple[str, str]]:
-        settings = self.hub.settings
-        owner = settings.webhooks[source].provider
-        scheme: Any = prepare(settings)[0][source].scheme
-        facts = {"event_id": emission.event_id, "event_type": emission.event_type}
-        try:
-            proof = scheme.sign(emission.body, now=time.time(), **facts)
-        except ConfigurationError:
-            signer = self._sandbox.signer(settings, owner)
-            emitter = None if signer is None else emitter_of(signer)
-            if emitter is None:  # only the vendor has the key, and nobody stands in for it
-                raise
-            return emitter.headers(emission)
-        return [("content-type", emission.content_type), *proof]
-
     def _post(self, source: str, emission: Emission, headers: list[tuple[str, str]]) -> list[str]:
         __tracebackhide__ = True
         with self._changed:
             before = set(self._received)
-        status = self.run(_posted(self._receiving("deliver"), source, headers, emission.body))
+        status = self.run(posted(self._receiving("deliver"), source, headers, emission.body))
         if not 200 <= status < 300:
             raise AssertionError(
                 f"the hub answered {status} to {emission.event_type or 'a webhook'} of {source}"
@@ -347,31 +294,6 @@ def application(reference: str, sandbox: Sandbox) -> Hub | BlockingHub:
             fix="Load them from a file, with Hub.load, and in no plugin of pytest",
         )
     return found
-
-
-async def _posted(hub: Hub, source: str, headers: list[tuple[str, str]], body: bytes) -> int:
-    """The status that its door answers; the hub is started again if the application stopped it."""
-    await hub.start()
-    encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": f"/webhooks/{source}",
-        "root_path": "",
-        "query_string": b"",
-        "headers": [*encoded, (b"content-length", b"%d" % len(body))],
-    }
-    statuses: list[int] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-
-    await hub.asgi()(scope, receive, cast("Any", send))
-    return statuses[0]
 
 
 async def _ended(hub: Hub) -> None:
