@@ -7,9 +7,9 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.clients.rest.answers import RestAnswer as RestAnswer
     from hardpoint.clients.rest.api import RestClient as RestClient
-    from hardpoint.clients.rest.api import RestPages as RestPages
-    from hardpoint.clients.rest.api import RestStream as RestStream
     from hardpoint.clients.rest.driver import RestDriver as RestDriver
+    from hardpoint.clients.rest.iterating import RestPages as RestPages
+    from hardpoint.clients.rest.iterating import RestStream as RestStream
     from hardpoint.clients.rest.paging import Paging as Paging
     from hardpoint.clients.rest.paging import RestPage as RestPage
     from hardpoint.clients.rest.paging import by as by
@@ -25,8 +25,9 @@ else:
         __name__,
         {
             "hardpoint.clients.rest.answers": ("RestAnswer",),
-            "hardpoint.clients.rest.api": ("RestClient", "RestPages", "RestStream"),
+            "hardpoint.clients.rest.api": ("RestClient",),
             "hardpoint.clients.rest.driver": ("RestDriver",),
+            "hardpoint.clients.rest.iterating": ("RestPages", "RestStream"),
             "hardpoint.clients.rest.paging": (
                 "Paging",
                 "RestPage",

@@ -1,19 +1,18 @@
 """Any API over HTTP: what users hold. Checked before any I/O, run under the connection's policy."""
 
-from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
-from typing import Any, Final, Generic, Literal, Self, final
+from collections.abc import Mapping
+from typing import Any, Final, Literal, final
 
 from hardpoint.calls.connection import Connection
 from hardpoint.clients.rest.answers import Into, RestAnswer
 from hardpoint.clients.rest.calling import RestCalls, RestOptions
 from hardpoint.clients.rest.curl import curl_of
 from hardpoint.clients.rest.driver import RestDriver
+from hardpoint.clients.rest.iterating import RestPages, RestStream
 from hardpoint.clients.rest.paging import PAGES_MAX, Paging
 from hardpoint.clients.rest.requests import Content, Query
 from hardpoint.clients.rest.streaming import StreamOpening
 from hardpoint.clients.rest.walking import PageWalk
-from hardpoint.http.messages import Headers
 
 ANSWER: Final[Any] = RestAnswer
 """What is given where the caller says no other type."""
@@ -291,7 +290,7 @@ class RestClient:
         pages_max: int = PAGES_MAX,
         start: str | None = None,
         **params: object,
-    ) -> "RestPages[Into]":
+    ) -> RestPages[Into]:
         """The items of a list, page by page; each page is a call of its own.
 
         Args:
@@ -337,7 +336,7 @@ class RestClient:
         compressed: bool = False,
         bytes_max: int | None = None,
         **params: object,
-    ) -> "RestStream":
+    ) -> RestStream:
         """A large answer, in pieces as they come: `async with crm.stream("GET", "/x.csv") as body`.
 
         The opening is a call under the policy, and repeated as one; what follows never is. The API
@@ -382,58 +381,3 @@ class RestClient:
         options = RestOptions(query=query, headers=headers, json=json, form=form)
         call, _ = self._calls.prepared(method.upper(), path, options, params)
         return curl_of(call, self.driver.url(call.target), self.driver.settings)
-
-
-@final
-class RestPages(Generic[Into]):
-    """The items of a list, one after another."""
-
-    def __init__(self, walk: PageWalk[Into]) -> None:
-        self._walk = walk
-
-    @property
-    def cursor(self) -> str | None:
-        """Where to go on, for `pages(start=...)`: at the page whose items are being given.
-
-        None before the first page and at the end.
-        """
-        return self._walk.cursor
-
-    def __aiter__(self) -> AsyncIterator[Into]:
-        return self
-
-    async def __anext__(self) -> Into:
-        return await self._walk.next()
-
-
-@final
-class RestStream:
-    """A large answer: within its block, an iterator over its pieces."""
-
-    def __init__(self, opening: StreamOpening) -> None:
-        self._opening = opening
-
-    @property
-    def status(self) -> int:
-        """Of its head."""
-        return self._opening.reply.status
-
-    @property
-    def headers(self) -> Headers:
-        """Of its head."""
-        return self._opening.reply.headers
-
-    async def __aenter__(self) -> Self:
-        await self._opening.enter()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._opening.leave(kind, error, trace)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._opening.pieces()
