@@ -4,33 +4,37 @@ import re
 import threading
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
-from typing import Any, Final, cast, final
+from functools import partial
+from typing import Any, cast, final
 from uuid import UUID
 
-import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.core.traces import Place
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.driver import Outcome
 from hardpoint.store.keys import storable
 from hardpoint.store.postgres.checks import findings
 from hardpoint.store.postgres.schema import FACTS, TABLES, refuse_unfinished, version_of
 from hardpoint.store.retention import Retention
+from hardpoint.store.rows import (
+    counts_of,
+    dead_letter,
+    event_of,
+    failing_job,
+    refusals_of,
+    refused_run,
+    short_id,
+    summary_of,
+)
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
-    AttemptView,
     Before,
-    CallView,
     DeadLetter,
     EventSummary,
     EventView,
     FailingJob,
-    JobView,
     NoStoreYetError,
     RefusedRun,
     State,
@@ -39,9 +43,6 @@ from hardpoint.store.views import (
 )
 
 _SQL = statements("reader", "hardpoint.store.postgres")
-SHORT_MIN: Final = 8
-"""Characters of an id: the time, to the minute."""
-_headers = msgspec.json.Decoder(dict[str, str])
 
 
 @final
@@ -122,14 +123,18 @@ class PostgresReader:
             "before": before,
             "limit": limit,
         }
-        return [_summary(row) for row in self._rows("listing", wanted)]
+        return [summary_of(row) for row in self._rows("listing", wanted)]
 
     def event(self, identifier: str) -> Sequence[EventView]:
         """The events with this id of ours, or this vendor's id (which several may share)."""
         wanted = {"id": _uuid_or_none(identifier), "vendor_id": storable(identifier)}
         with self._look() as connection:
             found = {row["id"] for row in connection.execute(_SQL["find"], wanted)}
-            return [_view(connection, each) for each in sorted(found, reverse=True)]
+            return [
+                event_of(row, partial(_about, connection, each))
+                for each in sorted(found, reverse=True)
+                for row in _about(connection, each, "event")
+            ]
 
     def beginning(self, prefix: str, *, limit: int) -> Sequence[str]:
         """Our ids that begin so, the oldest first."""
@@ -144,9 +149,7 @@ class PostgresReader:
         short: dict[str, str] = {}
         for one in ids:
             (row,) = self._rows("neighbours", {"id": one})
-            shared = max(_shared(one, str(each or "")) for each in row.values())
-            enough = max(SHORT_MIN, shared + 1)
-            short[one] = one[: enough + one[:enough].endswith("-")]
+            short[one] = short_id(one, row)
         return short
 
     def dead_letters(
@@ -166,43 +169,27 @@ class PostgresReader:
             **place_of(before),
             "limit": limit,
         }
-        return [_dead(row) for row in self._rows("dead_letters", wanted)]
+        return [dead_letter(row) for row in self._rows("dead_letters", wanted)]
 
     def failing(
         self, *, before: Before | None = None, limit: int = 50, each: bool = True
     ) -> Sequence[FailingJob]:
         """Jobs that fail and are tried again, the last to fail first; see `StoreReader`."""
         wanted = {"each": each, "limit": limit, **place_of(before)}
-        return [FailingJob(**_placed(row)) for row in self._rows("failing", wanted)]
+        return [failing_job(row) for row in self._rows("failing", wanted)]
 
     def counts(self) -> dict[str, int]:
         """How many events there are in each `State`, and `total`."""
         (row,) = self._rows("counts")
-        gone = row.pop("gone")
-        row["needs_reconcile"] = row.pop("parked")
-        row["dead"] = gone - row["needs_reconcile"]
-        others = row["pending"] + gone + row["quarantined"] + row["skipped"] + row["resolved"]
-        return {**row, "done": row["total"] - others}
+        return counts_of(row)
 
     def refusals(self) -> dict[str, dict[str, int]]:
         """Requests refused, by source and reason."""
-        found: dict[str, dict[str, int]] = {}
-        for row in self._rows("refusals"):
-            found.setdefault(row["source"], {})[row["reason"]] = row["count"]
-        return found
+        return refusals_of(self._rows("refusals"))
 
     def refused(self, *, since: float = 0.0) -> Sequence[RefusedRun]:
         """Requests refused since then, in runs, the latest first; repeats were acknowledged."""
-        return [
-            RefusedRun(
-                source=row["source"],
-                reason=row["reason"],
-                count=row["count"],
-                first_at=row["first"] * 60.0,
-                last_at=row["last"] * 60.0,
-            )
-            for row in self._rows("refused", {"minute": int(since) // 60})
-        ]
+        return [refused_run(row) for row in self._rows("refused", {"minute": int(since) // 60})]
 
     def findings(self) -> Sequence[StoreFinding]:
         """What is well with the database, and what is not; see `checks`."""
@@ -266,58 +253,5 @@ def _uuid_or_none(text: str) -> UUID | None:
         return None
 
 
-def _shared(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
-    pairs = zip(one, other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _summary(row: Mapping[str, Any]) -> EventSummary:
-    return EventSummary(
-        id=str(row["id"]),
-        source=row["source"],
-        vendor_id=row["vendor_id"],
-        type=row["type"],
-        account=row["account"],
-        received_at=row["received_at"],
-        correlation_id=row["correlation_id"],
-        state=State(row["state"]),
-        attempts=row["attempts"],
-        quarantine=row["quarantine"],
-    )
-
-
-def _view(connection: Any, identifier: UUID) -> EventView:
-    def rows(name: str) -> list[dict[str, Any]]:
-        return connection.execute(_SQL[name], {"id": identifier}).fetchall()
-
-    (row,) = rows("event")
-    return EventView(
-        summary=_summary(row),
-        headers={} if row["headers"] is None else _headers.decode(row["headers"]),
-        body=row["body"],
-        body_bytes=row["body_bytes"],
-        body_sha256=row["body_sha256"].hex(),
-        signed_at=row["signed_at"],
-        jobs=tuple(JobView(**job) for job in rows("jobs")),
-        attempts=tuple(_attempt(attempt) for attempt in rows("attempts")),
-        dead=tuple(_dead(letter) for letter in rows("dead_letters_of")),
-        calls=tuple(CallView(**call) for call in rows("calls")),
-    )
-
-
-def _attempt(row: dict[str, Any]) -> AttemptView:
-    known: dict[str, Any] = {
-        **row,
-        "outcome": Outcome(row["outcome"]),
-        "place": Place.read(row["place"]),
-    }
-    return AttemptView(**known)
-
-
-def _dead(row: dict[str, Any]) -> DeadLetter:
-    return DeadLetter(**_placed(row))
-
-
-def _placed(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "event": str(row["event"]), "place": Place.read(row["place"])}
+def _about(connection: Any, event: UUID, name: str) -> list[dict[str, Any]]:
+    return connection.execute(_SQL[name], {"id": event}).fetchall()

@@ -3,33 +3,37 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
-
-import msgspec
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.core.traces import Place
 from hardpoint.runtime.clocks import SystemClock
-from hardpoint.store.driver import Outcome
 from hardpoint.store.keys import key_prefix, storable
+from hardpoint.store.rows import (
+    Row,
+    counts_of,
+    dead_letter,
+    event_of,
+    failing_job,
+    refusals_of,
+    refused_run,
+    short_id,
+    summary_of,
+)
 from hardpoint.store.sqlite.files import interrupted, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
-    AttemptView,
     Before,
-    CallView,
     DeadLetter,
     EventSummary,
     EventView,
     FailingJob,
-    JobView,
     RefusedRun,
     State,
     StoreFinding,
@@ -37,16 +41,14 @@ from hardpoint.store.views import (
 )
 
 _SQL = statements("reader")
-SHORT_MIN: Final = 8
-"""Characters of an id: the time, to the minute."""
 _STEPS = 1_000
 _CALLS_SINCE = 2
 """The schema that has calls; a server of a version before may have the file still."""
 _PLACES_SINCE = 3
 _PLACELESS = {
-    name: text.replace("a.place", "null").replace("d.place", "null") for name, text in _SQL.items()
+    name: text.replace("a.place", "null as place").replace("d.place", "null as place")
+    for name, text in _SQL.items()
 }
-_headers = msgspec.json.Decoder(dict[str, str])
 
 
 class SqliteReader:
@@ -83,7 +85,7 @@ class SqliteReader:
             self._connection.close()
             raise
         self._sql = _SQL if self.version >= _PLACES_SINCE else _PLACELESS
-        self._connection.row_factory = sqlite3.Row
+        self._connection.row_factory = _named
         self._connection.set_progress_handler(self._overdue, _STEPS)
 
     def _connected(self) -> sqlite3.Connection:
@@ -126,8 +128,7 @@ class SqliteReader:
             "before": before,
             "limit": limit,
         }
-        with self._look() as connection:
-            return [_summary(row) for row in connection.execute(self._sql["listing"], wanted)]
+        return [summary_of(row) for row in self._rows("listing", wanted)]
 
     def event(self, identifier: str) -> Sequence[EventView]:
         """The events with this id of ours, or this vendor's id (which several may share)."""
@@ -139,27 +140,29 @@ class SqliteReader:
         }
         with self._look() as connection:
             found = {row["id"] for row in connection.execute(self._sql["find"], wanted)}
-            views = (
-                _views(connection, each, self._sql, calls=self.version >= _CALLS_SINCE)
+            return [
+                event_of(row, partial(self._about, connection, each))
                 for each in sorted(found, reverse=True)
-            )
-            return [view for some in views for view in some]
+                for row in self._about(connection, each, "event")
+            ]
+
+    def _about(self, connection: sqlite3.Connection, event: str, name: str) -> list[Row]:
+        if name == "calls" and self.version < _CALLS_SINCE:
+            return []
+        return connection.execute(self._sql[name], (event,)).fetchall()
 
     def beginning(self, prefix: str, *, limit: int) -> Sequence[str]:
         """Our ids that begin so, the oldest first."""
-        with self._look() as connection:
-            rows = connection.execute(self._sql["beginning"], {"prefix": prefix, "limit": limit})
-            return [row["id"] for row in rows]
+        rows = self._rows("beginning", {"prefix": prefix, "limit": limit})
+        return [row["id"] for row in rows]
 
     def short_ids(self, ids: Iterable[str]) -> Mapping[str, str]:
         """For each id of ours the shortest beginning that no other event's id has now."""
         short: dict[str, str] = {}
         with self._look() as connection:
             for one in ids:
-                neighbours = connection.execute(self._sql["neighbours"], {"id": one}).fetchone()
-                shared = max(_shared(one, each or "") for each in neighbours)
-                enough = max(SHORT_MIN, shared + 1)
-                short[one] = one[: enough + one[:enough].endswith("-")]
+                row = connection.execute(self._sql["neighbours"], {"id": one}).fetchone()
+                short[one] = short_id(one, row)
         return short
 
     def dead_letters(
@@ -179,55 +182,27 @@ class SqliteReader:
             **place_of(before),
             "limit": limit,
         }
-        with self._look() as connection:
-            return [_dead(row) for row in connection.execute(self._sql["dead_letters"], wanted)]
+        return [dead_letter(row) for row in self._rows("dead_letters", wanted)]
 
     def failing(
         self, *, before: Before | None = None, limit: int = 50, each: bool = True
     ) -> Sequence[FailingJob]:
         """Jobs that fail and are tried again, the last to fail first; see `StoreReader`."""
         wanted = {"each": each, "limit": limit, **place_of(before)}
-        with self._look() as connection:
-            return [_failing(row) for row in connection.execute(self._sql["failing"], wanted)]
+        return [failing_job(row) for row in self._rows("failing", wanted)]
 
     def counts(self) -> dict[str, int]:
         """How many events there are in each `State`, and `total`."""
-        with self._look() as connection:
-            row = connection.execute(self._sql["counts"]).fetchone()
-        total, pending, gone, parked, quarantined, skipped, resolved = row
-        return {
-            "pending": pending,
-            "done": total - pending - gone - quarantined - skipped - resolved,
-            "resolved": resolved,
-            "skipped": skipped,
-            "dead": gone - parked,
-            "needs_reconcile": parked,
-            "quarantined": quarantined,
-            "total": total,
-        }
+        (row,) = self._rows("counts")
+        return counts_of(row)
 
     def refusals(self) -> dict[str, dict[str, int]]:
         """Requests refused, by source and reason."""
-        found: dict[str, dict[str, int]] = {}
-        with self._look() as connection:
-            for source, reason, count in connection.execute(self._sql["refusals"]):
-                found.setdefault(source, {})[reason] = count
-        return found
+        return refusals_of(self._rows("refusals"))
 
     def refused(self, *, since: float = 0.0) -> Sequence[RefusedRun]:
         """Requests refused since then, in runs, the latest first; repeats were acknowledged."""
-        with self._look() as connection:
-            rows = connection.execute(self._sql["refused"], (int(since) // 60,)).fetchall()
-        return [
-            RefusedRun(
-                source=source,
-                reason=reason,
-                count=count,
-                first_at=first * 60.0,
-                last_at=last * 60.0,
-            )
-            for source, reason, count, first, last in rows
-        ]
+        return [refused_run(row) for row in self._rows("refused", (int(since) // 60,))]
 
     def findings(self) -> Sequence[StoreFinding]:
         """See `StoreReader`: a file has nothing of its own to tell."""
@@ -237,6 +212,10 @@ class SqliteReader:
         """Let the file go."""
         with self._lock:
             self._connection.close()
+
+    def _rows(self, name: str, wanted: Mapping[str, Any] | tuple[Any, ...] = ()) -> list[Row]:
+        with self._look() as connection:
+            return connection.execute(self._sql[name], wanted).fetchall()
 
     @contextmanager
     def _look(self) -> Generator[sqlite3.Connection]:
@@ -260,109 +239,6 @@ class SqliteReader:
         return self._clock.monotonic() > self._until
 
 
-def _shared(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
-    pairs = zip(one, other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _summary(row: Any) -> EventSummary:
-    return EventSummary(
-        id=row["id"],
-        source=row["source"],
-        vendor_id=row["vendor_id"],
-        type=row["type"],
-        account=row["account"],
-        received_at=row["received_at"],
-        correlation_id=row["correlation_id"],
-        state=State(row["state"]),
-        attempts=row["attempts"],
-        quarantine=row["quarantine"],
-    )
-
-
-def _views(
-    connection: sqlite3.Connection, identifier: str, sql: Mapping[str, str], *, calls: bool
-) -> Iterator[EventView]:
-    def rows(name: str) -> list[Any]:
-        return connection.execute(sql[name], (identifier,)).fetchall()
-
-    for row in rows("event"):
-        yield EventView(
-            summary=_summary(row),
-            headers={} if row["headers"] is None else _headers.decode(row["headers"]),
-            body=row["body"],
-            body_bytes=row["body_bytes"],
-            body_sha256=row["body_sha256"].hex(),
-            signed_at=row["signed_at"],
-            jobs=tuple(_job(job) for job in rows("jobs")),
-            attempts=tuple(_attempt(attempt) for attempt in rows("attempts")),
-            dead=tuple(_dead(letter) for letter in rows("dead_letters_of")),
-            calls=tuple(_call(call) for call in rows("calls")) if calls else (),
-        )
-
-
-def _job(row: Any) -> JobView:
-    handler, run_at, running, failures, crashes = row
-    return JobView(
-        handler=handler, run_at=run_at, running=bool(running), failures=failures, crashes=crashes
-    )
-
-
-def _attempt(row: Any) -> AttemptView:
-    handler, number, started_at, ended_at, outcome, error, place = row
-    return AttemptView(
-        handler=handler,
-        number=number,
-        started_at=started_at,
-        ended_at=ended_at,
-        outcome=Outcome(outcome),
-        error=error,
-        place=Place.read(place),
-    )
-
-
-def _call(row: Any) -> CallView:
-    handler, scope, key, started_at, ended_at, subject = row
-    return CallView(
-        handler=handler,
-        scope=scope,
-        key=key,
-        started_at=started_at,
-        ended_at=ended_at,
-        subject=subject,
-    )
-
-
-def _failing(row: Any) -> FailingJob:
-    event, source, vendor_id, type_, handler, failures, failed_at, next_at, *rest, place = row
-    error, jobs = rest
-    return FailingJob(
-        event=event,
-        source=source,
-        vendor_id=vendor_id,
-        type=type_,
-        handler=handler,
-        failures=failures,
-        failed_at=failed_at,
-        next_at=next_at,
-        error=error,
-        place=Place.read(place),
-        jobs=jobs,
-    )
-
-
-def _dead(row: Any) -> DeadLetter:
-    event, source, vendor_id, type_, handler, at, reason, failures, error, place = row
-    return DeadLetter(
-        event=event,
-        source=source,
-        vendor_id=vendor_id,
-        type=type_,
-        handler=handler,
-        at=at,
-        reason=reason,
-        failures=failures,
-        error=error,
-        place=Place.read(place),
-    )
+def _named(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+    names = (column[0] for column in cursor.description)
+    return dict(zip(names, row, strict=True))

@@ -70,8 +70,8 @@ select id from hardpoint.event where id between %(first)s and %(last)s order by 
 
 -- name: neighbours
 select
-    (select id from hardpoint.event where id < %(id)s order by id desc limit 1),
-    (select id from hardpoint.event where id > %(id)s order by id limit 1)
+    (select id from hardpoint.event where id < %(id)s order by id desc limit 1) as before,
+    (select id from hardpoint.event where id > %(id)s order by id limit 1) as after
 
 -- name: event
 select

@@ -78,8 +78,8 @@ order by id limit :limit
 
 -- name: neighbours
 select
-    (select max(id) from hardpoint_event where id < :id),
-    (select min(id) from hardpoint_event where id > :id)
+    (select max(id) from hardpoint_event where id < :id) as before,
+    (select min(id) from hardpoint_event where id > :id) as after
 
 -- name: event
 select
@@ -113,7 +113,7 @@ left join hardpoint_content c on c.seq = e.content and c.event = e.id
 where e.id = ?
 
 -- name: jobs
-select handler, run_at, boot is not null, failures, crashes
+select handler, run_at, boot is not null as running, failures, crashes
 from hardpoint_job where event = ? order by handler
 
 -- name: attempts
@@ -148,7 +148,7 @@ with failing as (
     select
         j.event, j.handler, j.failures, a.ended_at as failed_at,
         case when j.boot is null then j.run_at end as next_at,
-        a.error, a.place as place,
+        a.error, a.place,
         count(*) over (partition by j.handler) as jobs,
         row_number() over (partition by j.handler order by a.ended_at desc, j.event desc) as turn
     from hardpoint_job j
@@ -190,19 +190,19 @@ with
         )
     )
 select
-    (select count(*) from hardpoint_event),
-    (select count(*) from busy),
-    (select count(*) from gone),
+    (select count(*) from hardpoint_event) as total,
+    (select count(*) from busy) as pending,
+    (select count(*) from gone) as gone,
     (
         select count(distinct event) from hardpoint_dead
         where reason = 'needs_reconcile' and event in gone
-    ),
-    (select count(*) from idle where quarantine is not null),
-    (select count(*) from idle where quarantine is null) + (select count(*) from left),
-    (select count(*) from closed)
+    ) as parked,
+    (select count(*) from idle where quarantine is not null) as quarantined,
+    (select count(*) from idle where quarantine is null) + (select count(*) from left) as skipped,
+    (select count(*) from closed) as resolved
 
 -- name: refusals
-select source, reason, sum(count) from hardpoint_refused group by source, reason
+select source, reason, sum(count) as count from hardpoint_refused group by source, reason
 
 -- name: refused
 -- A run ends where an hour goes by without a refusal. Repeats are counted too, but acknowledged.
@@ -220,6 +220,6 @@ with
             ) as run
         from gaps
     )
-select source, reason, sum(count), min(minute), max(minute) as last
+select source, reason, sum(count) as count, min(minute) as first, max(minute) as last
 from numbered group by source, reason, run
 order by last desc, source, reason
