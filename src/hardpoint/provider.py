@@ -10,6 +10,7 @@ from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
     from hardpoint.calls.connection import Connection as Connection
+    from hardpoint.chat.credentials import chat_credential as chat_credential
     from hardpoint.core.capabilities import Capabilities as Capabilities
     from hardpoint.core.capabilities import Idempotency as Idempotency
     from hardpoint.core.decoding import UNREADABLE as UNREADABLE
@@ -69,7 +70,9 @@ if TYPE_CHECKING:
     from hardpoint.http.extras import merged as merged
     from hardpoint.http.extras import text_pairs as text_pairs
     from hardpoint.http.forms import FORM as FORM
+    from hardpoint.http.forms import FormPart as FormPart
     from hardpoint.http.forms import encode as encode
+    from hardpoint.http.forms import multipart as multipart
     from hardpoint.http.forms import pairs as pairs
     from hardpoint.http.json_api import JsonApi as JsonApi
     from hardpoint.http.json_api import RefusalBody as RefusalBody
@@ -199,6 +202,7 @@ else:
         __name__,
         {
             "hardpoint.calls.connection": ("Connection",),
+            "hardpoint.chat.credentials": ("chat_credential",),
             "hardpoint.core.capabilities": ("Capabilities", "Idempotency"),
             "hardpoint.core.decoding": ("UNREADABLE",),
             "hardpoint.core.effects": ("Clock", "Ids", "Random"),
@@ -238,7 +242,7 @@ else:
                 "table_rows",
             ),
             "hardpoint.http.extras": ("merged", "text_pairs"),
-            "hardpoint.http.forms": ("FORM", "encode", "pairs"),
+            "hardpoint.http.forms": ("FORM", "FormPart", "encode", "multipart", "pairs"),
             "hardpoint.http.json_api": ("JsonApi", "RefusalBody"),
             "hardpoint.http.limits": ("Limits", "checked_base_url", "checked_url", "on_loopback"),
             "hardpoint.http.messages": (

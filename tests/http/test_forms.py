@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.fakes.fields import nested
-from hardpoint.http.forms import encode, pairs
+from hardpoint.fakes.messages import Received
+from hardpoint.http.forms import FormPart, encode, multipart, pairs
 
 NAMES = st.text("abcä1", min_size=1, max_size=4)
 TEXTS = st.text(max_size=6)
@@ -44,3 +45,25 @@ def test_names_and_values_are_quoted_as_forms_are(name, value):
 def test_lists_may_repeat_their_name():
     form = {"To": "+1", "MediaUrl": ["a", "b"], "deep": {"x": [1, 2]}, "none": None}
     assert encode(form, repeat=True) == b"To=%2B1&MediaUrl=a&MediaUrl=b&deep[x]=1&deep[x]=2"
+
+
+def received(parts):
+    kind, body = multipart(parts)
+    return Received(method="POST", target="/", headers={"content-type": kind}, body=body)
+
+
+@given(st.lists(st.binary(max_size=20), min_size=1, max_size=3))
+def test_parts_of_a_form_arrive_as_they_were_sent(contents):
+    parts = [FormPart(name=f"p{place}", content=one) for place, one in enumerate(contents)]
+    assert [content for _, content in received(parts).parts()] == contents
+
+
+def test_a_part_says_what_it_is_called_and_of_what_kind_it_is():
+    said = FormPart(name="said", content=b"{}", kind="application/json")
+    file = FormPart(name="file", content=b"a\r\n--b", filename='o"dd\r\nX-Evil: 1.txt')
+    (first, _), (second, _) = received([said, file]).parts()
+    assert first == (
+        'content-disposition: form-data; name="said"\r\ncontent-type: application/json'
+    )
+    assert 'name="file"; filename="o%22dd%0D%0AX-Evil: 1.txt"' in second
+    assert received([said, file]).upload() == ({"said": "{}"}, b"a\r\n--b")

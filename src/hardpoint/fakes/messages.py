@@ -43,18 +43,26 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: it is no `multipart/form-data`.
         """
-        found = _BOUNDARY(self.headers.get("content-type", ""))
-        if found is None:
-            raise ValueError("no multipart/form-data")
         fields: dict[str, str] = {}
-        for part in self.body.split(b"--" + found[1].encode())[1:-1]:
-            head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
-            name = "".join(_PART_NAME(head.decode()))
-            content = content.removesuffix(b"\r\n")
+        for head, content in self.parts():
+            name = "".join(_PART_NAME(head))
             if name == "file":
                 return fields, content
             fields[name.lower()] = content.decode()
         return fields, None
+
+    def parts(self) -> list[tuple[str, bytes]]:
+        """Head and content of each part of a form.
+
+        Raises:
+            ValueError: it is no `multipart/form-data`.
+        """
+        found = _BOUNDARY(self.headers.get("content-type", ""))
+        if found is None:
+            raise ValueError("no multipart/form-data")
+        pieces = (b"\r\n" + self.body).split(b"\r\n--" + found[1].encode())[1:-1]
+        split = [piece.removeprefix(b"\r\n").partition(b"\r\n\r\n") for piece in pieces]
+        return [(head.decode(), content) for head, _, content in split]
 
     def json(self) -> Any:
         """The body as JSON.

@@ -1,7 +1,10 @@
-"""Forms: nested values as `application/x-www-form-urlencoded` with bracket keys."""
+"""Forms: nested values with bracket keys, and parts with files among them."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
 from urllib.parse import quote_plus
 
 from hardpoint.core.errors import InvalidRequestError
@@ -37,6 +40,44 @@ def pairs(form: Mapping[str, Value], *, repeat: bool = False) -> Iterator[tuple[
     for name, value in form.items():
         _flatten(name, value, repeat, found)
     return iter(found)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormPart:
+    """One part of `multipart/form-data`.
+
+    Attributes:
+        name: of the field.
+        content: what it holds.
+        kind: its content type.
+        filename: of a file.
+    """
+
+    name: str
+    content: bytes
+    kind: str = "application/octet-stream"
+    filename: str | None = None
+
+
+def multipart(parts: Sequence[FormPart]) -> tuple[str, bytes]:
+    """The content type of such a form, and its body (RFC 7578)."""
+    # A hash of all that is between them: nothing in there can be the boundary.
+    boundary = hashlib.sha256(b"".join([part.content for part in parts])).hexdigest().encode()
+    pieces: list[bytes] = []
+    for part in parts:
+        named = f'name="{_quoted(part.name)}"'
+        if part.filename is not None:
+            named += f'; filename="{_quoted(part.filename)}"'
+        head = f"content-disposition: form-data; {named}\r\ncontent-type: {part.kind}"
+        pieces.append(b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary, head.encode(), part.content))
+    body = b"".join([*pieces, b"--%b--\r\n" % boundary])
+    return f"multipart/form-data; boundary={boundary.decode()}", body
+
+
+def _quoted(name: str) -> str:
+    """A name within quotes, as browsers write it."""
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _name(name: str) -> str:

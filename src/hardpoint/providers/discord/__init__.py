@@ -1,11 +1,9 @@
-"""Discord: messages by a bot or a webhook, interactions and webhook events.
-
-Unit cost: adapter, since it posts with two kinds of credentials, in a markup that is escaped.
-"""
+"""Discord: messages by a bot or a webhook, interactions and webhook events."""
 
 import re
 from dataclasses import dataclass
 
+from hardpoint.chat.credentials import chat_credential
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
@@ -54,10 +52,6 @@ class Discord:
     def __post_init__(self) -> None:
         checked_base_url(self.base_url, HOSTS)
         credential = self.credential()
-        if isinstance(credential, SecretAddress) and self.channel is not None:
-            raise ConfigurationError(
-                "channel", "is the webhook's own", fix="Remove it, or use bot_token"
-            )
         if self.channel is not None and not SNOWFLAKE.fullmatch(self.channel):
             raise ConfigurationError(
                 "channel", "is not the id of a channel", fix="Copy the channel's id, a number"
@@ -69,19 +63,5 @@ class Discord:
 
     def credential(self) -> Secret | SecretAddress:
         """The one of the two that is given."""
-        if self.bot_token is not None and self.webhook_url is None:
-            return self.bot_token
-        if self.webhook_url is not None and self.bot_token is None:
-            return incoming(self.webhook_url)
-        raise ConfigurationError(
-            "bot_token", "or webhook_url is needed, and only one of them", fix="Give one"
-        )
-
-
-def incoming(address: Secret) -> SecretAddress:
-    """The address of a channel's webhook.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    return SecretAddress(address, hosts=HOSTS, form=_WEBHOOK, key="webhook_url")
+        given = self.bot_token, self.webhook_url, self.channel
+        return chat_credential(*given, hosts=HOSTS, form=_WEBHOOK)

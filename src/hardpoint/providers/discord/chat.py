@@ -6,7 +6,6 @@ A bot's message carries a nonce. For "the past few minutes" Discord gives the me
 the same one, in place of a second; we take that for two minutes. A webhook has nothing of the kind.
 """
 
-import hashlib
 from typing import Any, final
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from hardpoint.core.errors import InvalidRequestError, NotFoundError, Unsupporte
 from hardpoint.http.auth import Authorization, Bearer, SecretAddress
 from hardpoint.http.client import ApiClient
 from hardpoint.http.extras import merged
+from hardpoint.http.forms import FormPart, multipart
 from hardpoint.http.json_api import JsonApi
 from hardpoint.http.messages import Response, Transport
 from hardpoint.providers.discord import HOSTS, SNOWFLAKE, Discord, wire
@@ -94,7 +94,13 @@ class DiscordChat:
         """Post a file: one request of several parts."""
         document = self._document(new, idempotency_key)
         document["attachments"] = [{"id": 0, "filename": new.name}]
-        kind, body = _in_parts(document, new)
+        said = msgspec.json.encode(document)
+        kind, body = multipart(
+            [
+                FormPart(name="payload_json", content=said, kind="application/json"),
+                FormPart(name="files[0]", content=new.content, filename=new.name),
+            ]
+        )
         reply = await self._api.send(
             "POST", self._messages(new.channel), body=body, headers=(("content-type", kind),)
         )
@@ -173,26 +179,3 @@ def _snowflake(text: str, field: str) -> str:
     if not SNOWFLAKE.fullmatch(text):
         raise InvalidRequestError("is not an id of Discord's, a number", field=field)
     return text
-
-
-def _in_parts(document: dict[str, Any], new: NewFile) -> tuple[str, bytes]:
-    """A message and its file as `multipart/form-data` (RFC 7578); the port has checked the name."""
-    said = msgspec.json.encode(document)
-    # A hash of all that is between them: nothing in there can be the boundary.
-    boundary = hashlib.sha256(said + new.content).hexdigest()
-    parts = [
-        (b'name="payload_json"', "application/json", said),
-        (
-            b'name="files[0]"; filename="' + new.name.encode() + b'"',
-            "application/octet-stream",
-            new.content,
-        ),
-    ]
-    body = b"".join(
-        [
-            b"--%b\r\ncontent-disposition: form-data; %b\r\ncontent-type: %b\r\n\r\n%b\r\n"
-            % (boundary.encode(), names, kind.encode(), content)
-            for names, kind, content in parts
-        ]
-    )
-    return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()

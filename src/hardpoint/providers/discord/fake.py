@@ -163,23 +163,16 @@ class FakeDiscord:
 
 def _document(request: Received) -> tuple[Any, tuple[str, ...]]:
     """The JSON, and the names of the files beside it."""
-    kind, _, options = request.headers.get("content-type", "").partition(";")
+    kind = request.headers.get("content-type", "").partition(";")[0]
     try:
         if kind == "application/json":
             return request.json(), ()
         if kind != "multipart/form-data":
             raise DiscordRefusedError(400, 50035, "Invalid Content-Type")
-        parts = _parts(request.body, options.strip().removeprefix("boundary=").encode())
+        parts = request.parts()
         names = [re.findall(r'filename="([^"]*)"', head) for head, _ in parts]
         files = tuple([one for found in names for one in found])
         said = [body for head, body in parts if 'name="payload_json"' in head]
         return msgspec.json.decode(said[0]), files
     except (IndexError, *UNREADABLE):
         raise DiscordRefusedError(400, 50109, "The request body contains invalid JSON.") from None
-
-
-def _parts(body: bytes, boundary: bytes) -> list[tuple[str, bytes]]:
-    """Head and body of each part of a form."""
-    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)[1:-1]
-    split = [piece.removeprefix(b"\r\n").partition(b"\r\n\r\n") for piece in pieces]
-    return [(head.decode(), content) for head, _, content in split]

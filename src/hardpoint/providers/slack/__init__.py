@@ -7,6 +7,7 @@ of credentials; fake, since a message is a structure, of which it checks every p
 import re
 from dataclasses import dataclass
 
+from hardpoint.chat.credentials import chat_credential
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
@@ -66,26 +67,8 @@ class Slack:
                 "is not a bot's token",
                 fix="Copy the Bot User OAuth Token, which starts with xoxb-",
             )
-        if isinstance(credential, SecretAddress) and self.channel is not None:
-            raise ConfigurationError(
-                "channel", "is the webhook's own", fix="Remove it, or use bot_token"
-            )
 
     def credential(self) -> Secret | Authorization | SecretAddress:
         """The one of the two that is given."""
-        if self.bot_token is not None and self.webhook_url is None:
-            return self.bot_token
-        if self.webhook_url is not None and self.bot_token is None:
-            return incoming(self.webhook_url)
-        raise ConfigurationError(
-            "bot_token", "or webhook_url is needed, and only one of them", fix="Give one"
-        )
-
-
-def incoming(address: Secret) -> SecretAddress:
-    """The address of an incoming webhook.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    return SecretAddress(address, hosts=_WEBHOOK_HOSTS, form=_WEBHOOK, key="webhook_url")
+        given = self.bot_token, self.webhook_url, self.channel
+        return chat_credential(*given, hosts=_WEBHOOK_HOSTS, form=_WEBHOOK)
