@@ -4,14 +4,16 @@ import gc
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hardpoint
 from hardpoint.core.errors import (
     ConfigurationError,
     MalformedRequestError,
@@ -19,14 +21,16 @@ from hardpoint.core.errors import (
     SignatureMismatchError,
     StaleTimestampError,
 )
-from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
+from hardpoint.core.providers import provider, provider_names
 from hardpoint.webhooks import Verified, WebhookError, WebhookRequest, scheme
 
+DATA = Path(__file__).parents[1] / "providers"
+BUILT_IN = Path(hardpoint.__file__).parent / "providers"
 NOW = 1_700_000_000
 BODY = b'{"id":"evt_1","type":"invoice.paid","data":{"amount":1250,"name":"caf\xc3\xa9"}}'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attacked:
     """One scheme under attack, with two secrets of different owners."""
 
@@ -39,16 +43,24 @@ class Attacked:
     """The header that holds the signed time, where one is signed."""
     signed: tuple[bytes, ...] = ()
     """Other headers that the signature covers."""
-    settings: tuple[tuple[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     spell: Callable[[bytes], bytes] = bytes
     """How the vendor writes an event whose id and type we call `id` and `type`."""
+    names: Collection[str] = ()
+    """Which of the two the body itself says, in this spelling."""
+    curve: bool = False
+    """Whether a library compares its signatures."""
+    forms: bool = False
+    """Whether what is not in JSON is a form, which any text can be."""
+    floods: Sequence[bytes] = ()
+    """Signature headers that hold too much."""
 
     @property
     def body(self) -> bytes:
         return self.spell(BODY)
 
     def scheme(self, *secrets: str) -> Any:
-        return scheme(self.name, secrets=secrets or [self.secret], **dict(self.settings))
+        return scheme(self.name, secrets=secrets or [self.secret], **self.settings)
 
     def sent(
         self, body: bytes | None = None, *, by: Sequence[str] = (), at: int = NOW
@@ -61,20 +73,11 @@ class Attacked:
         return self.scheme(*secrets).verify(request, now=now)
 
 
-def in_a_list(event: bytes) -> bytes:
-    """As SendGrid does."""
-    renamed = event.replace(b'"id"', b'"sg_event_id"').replace(b'"type"', b'"event"')
-    return b"[%b]" % renamed
-
-
-STRIPE = Attacked(
-    "stripe",
-    "whsec_ours_canary",
-    "whsec_theirs",
-    b"stripe-signature",
-    time=b"stripe-signature",
+STANDARD_FLOODS = (
+    b" ".join([b"v1," + b"A" * 43 + b"="] * 1000),
+    b" ".join([b"v1a," + b"A" * 86 + b"=="] * 90),
+    b"v2,x " * 1600 + b"v3,x",
 )
-GITHUB = Attacked("github", "ours_canary", "theirs", b"x-hub-signature-256")
 STANDARD = Attacked(
     "standard",
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -82,6 +85,7 @@ STANDARD = Attacked(
     b"webhook-signature",
     time=b"webhook-timestamp",
     signed=(b"webhook-id", b"webhook-timestamp"),
+    floods=STANDARD_FLOODS,
 )
 ED25519 = Attacked(
     "standard",
@@ -90,36 +94,41 @@ ED25519 = Attacked(
     b"webhook-signature",
     time=b"webhook-timestamp",
     signed=(b"webhook-id", b"webhook-timestamp"),
+    curve=True,
+    floods=STANDARD_FLOODS,
 )
-SENDGRID = Attacked(
-    "sendgrid",
-    PRIVATE_KEY,
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgvRqDgOQt91JLclHeCy7lC7ZE9VBF8ck1baA1Xxkq002h"
-    "RANCAASjODS5Fnbi+S07bzN2HC/A+jn9SZJHOZGAhbGvMxDFWUC+JRnOf/4ZWxsxLza9p7VJ4SvJ1vxdOqSJsPmKtmU3",
-    b"x-twilio-email-event-webhook-signature",
-    time=b"x-twilio-email-event-webhook-timestamp",
-    signed=(b"x-twilio-email-event-webhook-timestamp",),
-    settings=(("tolerance", 300),),
-    spell=in_a_list,
-)
-SQUARE = Attacked(
-    "square",
-    "ours_canary",
-    "theirs",
-    b"x-square-hmacsha256-signature",
-    settings=(("url", "https://shop.example/webhooks/square"),),
-    spell=lambda event: event.replace(b'"id"', b'"event_id"'),
-)
-SCHEMES = {
-    "stripe": STRIPE,
-    "square": SQUARE,
-    "github": GITHUB,
-    "v1": STANDARD,
-    "v1a": ED25519,
-    "sendgrid": SENDGRID,
+
+
+def attacked(name: str) -> Attacked:
+    """A vendor's scheme, by the facts beside its tests."""
+    known = json.loads((DATA / name / "attacked.json").read_text())
+    time = known.pop("time", None)
+    renamed, within = known.pop("renamed", {}), known.pop("within", "%").encode()
+
+    def spell(event: bytes) -> bytes:
+        for ours, theirs in renamed.items():
+            event = event.replace(f'"{ours}"'.encode(), f'"{theirs}"'.encode())
+        return within.replace(b"%", event)
+
+    return Attacked(
+        name,
+        signature=known.pop("signature").encode(),
+        time=None if time is None else time.encode(),
+        signed=tuple(one.encode() for one in known.pop("signed", ())),
+        floods=[(head + each * times).encode() for head, each, times in known.pop("floods")],
+        spell=spell,
+        **known,
+    )
+
+
+VENDORS = {
+    name: attacked(name)
+    for name in provider_names()
+    if provider(name).webhooks and (BUILT_IN / name).is_dir()
 }
-CURVES = (ED25519, SENDGRID)
-"""Whose signatures a library compares."""
+"""Every vendor whose manifest names a scheme; what is to be known of it is beside its tests."""
+SCHEMES = {**VENDORS, "v1": STANDARD, "v1a": ED25519}
+STRIPE, GITHUB = VENDORS["stripe"], VENDORS["github"]
 
 
 def every(schemes: dict[str, Attacked]) -> Any:
@@ -315,26 +324,11 @@ def calls_during(action: Callable[[], object]) -> list[str]:
     return names
 
 
-FLOODS = {
-    "stripe": [
-        b"t=1700000000" + b",v1=" + b",v1=".join([b"0" * 64] * 1000),
-        b"t=1700000000" + b"," * 8000,
-    ],
-    "github": [b"sha256=" + b"0" * 64 * 1000],
-    "square": [b"A" * 44 * 1000],
-    "standard": [
-        b" ".join([b"v1," + b"A" * 43 + b"="] * 1000),
-        b" ".join([b"v1a," + b"A" * 86 + b"=="] * 90),
-        b"v2,x " * 1600 + b"v3,x",
-    ],
-    "sendgrid": [b"MEUC" * 2000, b"MEUC" * 24],
-}
-
-
 @every_scheme
 def test_the_work_on_a_flood_of_signatures_is_bounded(under: Attacked) -> None:
     genuine = under.sent()
-    for flood in FLOODS[under.name]:
+    assert under.floods
+    for flood in under.floods:
         request = replaced(genuine, under.signature, flood)
         names = calls_during(lambda request=request: under.verify(request))
         assert names.count("compare_digest") <= 16
@@ -356,7 +350,7 @@ def test_the_same_work_is_done_wherever_a_forgery_first_differs(under: Attacked)
             calls_during(lambda forged=forged: under.verify(forged, under.foreign, under.secret))
         )
     assert works[0] == works[1]
-    if under not in CURVES:
+    if not under.curve:
         assert works[0].count("compare_digest") == 2, "every live secret is tried"
 
 
@@ -426,7 +420,7 @@ def test_an_odd_body_that_is_json_is_read_as_every_parser_reads_it(
     under: Attacked, kind: str
 ) -> None:
     (event,) = under.verify(under.sent(under.spell(HARMLESS[kind]))).events
-    if under in {STRIPE, SENDGRID}:
+    if "id" in under.names:
         assert event.id == "evt_1"
 
 
@@ -437,7 +431,7 @@ def test_a_nasty_body_under_a_bad_signature_is_never_looked_at(under: Attacked, 
         under.verify(under.sent(NASTY[kind], by=[under.foreign]))
 
 
-@every({"stripe": STRIPE, "v1": STANDARD, "sendgrid": SENDGRID})
+@every({name: one for name, one in SCHEMES.items() if "type" in one.names or one is STANDARD})
 @pytest.mark.parametrize("name", ["x" * 257, "", "a\x00b", "a\x1b[31m", "\u202e", "a\r\nb"])
 def test_a_name_that_would_harm_index_log_or_terminal_is_malformed(
     under: Attacked, name: str
@@ -466,9 +460,9 @@ def test_secrets_are_rotated_without_a_gap(under: Attacked) -> None:
 @pytest.mark.parametrize("secrets", [[], ["", ""], [""], [" "], ["\n"], ["\t \n"]])
 def test_without_a_live_secret_nothing_starts(under: Attacked, secrets: list[str]) -> None:
     with pytest.raises(ConfigurationError, match="secrets"):
-        scheme(under.name, secrets=secrets, **dict(under.settings))
+        scheme(under.name, secrets=secrets, **under.settings)
     with pytest.raises(ConfigurationError):
-        under.scheme(*[under.secret] * 5)
+        scheme(under.name, secrets=[under.secret] * 5, **under.settings)
 
 
 @every_scheme
