@@ -1,6 +1,7 @@
 """Keeping, listing and ending connections; what is where, and for whom."""
 
 import asyncio
+import dataclasses
 import io
 import sqlite3
 import stat
@@ -422,13 +423,15 @@ def test_a_refreshable_row_without_a_refresh_token_is_damage(world):
 def test_a_connection_whose_credential_is_gone_has_to_be_connected_again(world):
     there = world()
     there.connect()
+    known = there.vault._commits.look(SlotKey("default", "c"))
     execute(there.path, "delete from hardpoint_credential")
     with pytest.raises(ReauthorizationRequiredError):
         there.token()
     assert not there.do(there.vault.report_rejected("c", Secret.value("x")))
     refresher = there.vault._refresher
-    assert refresher.renew(SlotKey("default", "c"), 1) is None
-    assert refresher.renew(SlotKey("default", "none"), 1) is None
+    assert refresher.renew(known) is None
+    nobody = replace(known.row, name="none")
+    assert refresher.renew(dataclasses.replace(known, row=nobody)) is None
     assert there.do(there.vault.disconnect("c")) is False
     assert there.status().state.value == "disconnected"
 

@@ -208,13 +208,12 @@ class Refresher:
         self._commits = commits
 
     def renew(
-        self, key: SlotKey, seen: int, *, asked: bool = False, resend: bool = False
+        self, known: HeldCredential, *, asked: bool = False, resend: bool = False
     ) -> HeldCredential | None:
-        """The credential after version `seen`, or as it stands where it cannot be had now.
+        """The credential after the one known, or as it stands where it cannot be had now.
 
         Args:
-            key: which.
-            seen: the version that has to be renewed.
+            known: what has to be renewed.
             asked: by somebody, so that a back-off is no reason to wait.
             resend: somebody takes it upon himself to send a token that may have been used up.
 
@@ -229,7 +228,7 @@ class Refresher:
             self._effects.clock.monotonic() + self._effects.timing.lease + 1.0
         )  # it ends meanwhile
         while True:
-            claim = self._claim(key, seen, asked=asked, resend=resend)
+            claim = self._claim(known, asked=asked, resend=resend)
             if claim is None:
                 return None
             match claim.step:
@@ -237,34 +236,34 @@ class Refresher:
                     return self._sent(claim)
                 case Next.ASK:
                     if not self._unused(claim):
-                        return self._commits.look(key)
+                        return self._commits.look(known.row.key)
                     asked = True
                 case Next.WAIT:
                     serves = not asked and serving(claim.held, self._effects.clock.now())
-                    if serves or not self._free(key, seen, until):
+                    if serves or not self._free(known.row, until):
                         return claim.held
                 case _:
                     return claim.held
 
-    def _free(self, key: SlotKey, seen: int, until: float) -> bool:
+    def _free(self, seen: ConnectionRow, until: float) -> bool:
         """Wait for whoever renews it; whether that is over. It only reads: the other writes."""
         effects = self._effects
         while effects.clock.monotonic() < until:
             effects.clock.pause(_POLL_SECONDS * (1 + 2 * effects.random()))
             with effects.file.reading() as rows:
-                row = rows.connection(key)
+                row = rows.connection(seen.key)
             if (
                 row is None
-                or row.version != seen
+                or row.version != seen.version
                 or not leased(row, effects.clock.now(), effects.timing.lease)
             ):
                 return True
         return False
 
-    def _claim(self, key: SlotKey, seen: int, *, asked: bool, resend: bool) -> _Claim | None:
+    def _claim(self, known: HeldCredential, *, asked: bool, resend: bool) -> _Claim | None:
         effects = self._effects
         with effects.file.transaction() as rows:
-            stored = rows.connection(key)
+            stored = rows.connection(known.row.key)
             row = self._commits.adopt(rows, stored)
             if row is None:
                 return None
@@ -278,13 +277,14 @@ class Refresher:
                     row,
                     entry,
                     now,
-                    seen=seen,
+                    seen=known.row.version,
                     lease=effects.timing.lease,
                     asked=asked,
                     resend=resend,
                 )
             )
-            current = held(effects.envelope, rows, row)  # opened before anything is journalled
+            # It can be opened: that is seen before anything is journalled.
+            current = held(effects.envelope, rows, row, known)
             if current is None:
                 return None
             owner, lease = effects.ids(), effects.timing.lease

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, final
 
 import msgspec
@@ -141,11 +141,13 @@ class HeldCredential:
 
     Attributes:
         refused: the client that could not refresh it, where the provider refuses that.
+        sealed: what its tokens were opened from; no other credential has the same.
     """
 
     row: ConnectionRow
     tokens: Tokens
     refused: ClientRow | None = None
+    sealed: bytes = field(default=b"", repr=False, compare=False)
 
 
 def sealed(envelope: Envelope, row: ConnectionRow, tokens: Tokens, now: float) -> CredentialRow:
@@ -160,14 +162,29 @@ def sealed(envelope: Envelope, row: ConnectionRow, tokens: Tokens, now: float) -
     )
 
 
-def held(envelope: Envelope, rows: VaultRows, row: ConnectionRow) -> HeldCredential | None:
+def held(
+    envelope: Envelope,
+    rows: VaultRows,
+    row: ConnectionRow,
+    known: HeldCredential | None = None,
+) -> HeldCredential | None:
     """The row with its tokens; None when they were erased.
+
+    Args:
+        envelope: opens them.
+        rows: of the file.
+        row: whose.
+        known: what a look before has opened; if that is what stands there, it is not opened again.
 
     Raises:
         StoreCorruptError, ConfigurationError: see `Envelope.open`.
     """
     found = rows.credential(row.key, row.version)
-    return None if found is None else HeldCredential(row=row, tokens=opened(envelope, row, found))
+    if found is None:
+        return None
+    if known is not None and known.sealed == found.sealed:
+        return replace(known, row=row)
+    return HeldCredential(row=row, tokens=opened(envelope, row, found), sealed=found.sealed)
 
 
 def opened(envelope: Envelope, row: ConnectionRow, found: CredentialRow) -> Tokens:

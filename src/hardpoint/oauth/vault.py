@@ -32,7 +32,7 @@ from hardpoint.oauth.refresh import Commits, Refresher, serving
 from hardpoint.oauth.refusals import checked, granted, present, refusal, unknown
 from hardpoint.oauth.sealing import Envelope, HeldCredential, Rotated, check_keys, rotate
 from hardpoint.oauth.spool import Spool
-from hardpoint.oauth.states import ConnectionStatus
+from hardpoint.oauth.states import ConnectionState, ConnectionStatus
 from hardpoint.oauth.token_cache import TokenCache
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
@@ -197,11 +197,10 @@ class Vault:
         """
         key = checked(SlotKey(tenant, connection, slot))
         before = await self._looked(key)
-        seen = before.row.version
-        job = partial(self._refresher.renew, key, seen, asked=True, resend=resend)
+        job = partial(self._refresher.renew, before, asked=True, resend=resend)
         after = present(key, await self._work.join(key, job))
         self._cache.forget(key)
-        if before.row.refreshable and after.row.version == seen:
+        if before.row.refreshable and after.row.version == before.row.version:
             raise refusal(after, self._clock.now())
         return await self.status(connection, tenant=tenant, slot=slot)
 
@@ -401,7 +400,7 @@ class Vault:
         if serving(looked, self._clock.now()) and self._work.in_flight(key):
             return looked  # it lasts a while yet, and somebody is at it
         try:
-            job = partial(self._refresher.renew, key, looked.row.version)
+            job = partial(self._refresher.renew, looked)
             current = present(key, await self._work.join(key, job))
         except StoreError:
             if serving(looked, self._clock.now()):
