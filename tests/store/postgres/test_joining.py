@@ -12,8 +12,9 @@ from django.db import connections
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from tests.store.django_orders import ALIAS, on_postgresql, on_sqlite
+from tests.store.joining_suite import JoiningConformance
 
-from hardpoint.core.errors import LeaseLostError, StoreError, StoreMisuseError, UnsupportedError
+from hardpoint.core.errors import StoreError, StoreMisuseError, UnsupportedError
 from hardpoint.store.driver import Completed
 from hardpoint.store.engine import StoreEngine
 from hardpoint.store.journal import Intent, Standing
@@ -179,41 +180,14 @@ def orders(desk):
     return desk.stage.database.beside.execute("select count(*) from orders").fetchone()[0]
 
 
-def test_the_writes_and_the_completion_are_one(pg, side):
-    async def story(desk):
-        lease = await with_orders(desk)
-        assert await side.run(desk, lease)
-        assert orders(desk) == 1
-        assert await desk.complete(lease) is Completed.REFUSED
-        (attempt,) = desk.query("select outcome, number from hardpoint_attempt")
-        assert attempt == ("done", 1)
-
-    pg.play(story)
+@pytest.fixture
+def stage(pg):
+    return pg
 
 
-def test_an_exception_undoes_both_and_comes_out(pg, side):
-    def fail():
-        raise KeyError("mine")
-
-    async def story(desk):
-        lease = await with_orders(desk)
-        with pytest.raises(KeyError, match="mine"):
-            await side.run(desk, lease, fail)
-        assert orders(desk) == 0
-        assert await desk.complete(lease) is Completed.RECORDED
-
-    pg.play(story)
-
-
-def test_a_lost_lease_undoes_everything(pg, side):
-    async def story(desk):
-        lease = await with_orders(desk)
-        await desk.store.release_all()
-        with pytest.raises(LeaseLostError):
-            await side.run(desk, lease)
-        assert orders(desk) == 0
-
-    pg.play(story)
+class TestEverySide(JoiningConformance):
+    with_orders = staticmethod(with_orders)
+    orders = staticmethod(orders)
 
 
 def test_the_database_of_another_store_is_refused(pg, side):
