@@ -373,7 +373,7 @@ class StoreKeeper:
 
     def _found(self) -> None:
         """There is an owner: this process or another. Nobody needs to wait any more."""
-        self.here.settle()
+        self.here.end_waiting()
         self._flush()
         self._changed.set()
 

@@ -66,9 +66,9 @@ class Standing:
             self.first.set_exception(error)  # whoever starts it tells
         elif known != self.problem:
             self.tell(OwnerMissing(reason=self.problem))
-        self.settle()  # a front waits for an owner for as long as that takes
+        self.end_waiting()  # a front waits for an owner for as long as that takes
 
-    def settle(self) -> None:
+    def end_waiting(self) -> None:
         """Nobody needs to wait for the first outcome any more."""
         if not self.first.done():
             self.first.set_result(None)
