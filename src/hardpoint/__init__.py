@@ -89,7 +89,6 @@ if TYPE_CHECKING:
     from hardpoint.resilience.breaker import Breaker as Breaker
     from hardpoint.resilience.budget import Budget as Budget
     from hardpoint.resilience.bulkhead import Bulkhead as Bulkhead
-    from hardpoint.resilience.call import Degraded as Degraded
     from hardpoint.resilience.circuit import Circuit as Circuit
     from hardpoint.resilience.circuit import CircuitState as CircuitState
     from hardpoint.resilience.events import AttemptFinished as AttemptFinished
@@ -105,6 +104,7 @@ if TYPE_CHECKING:
     from hardpoint.resilience.events import PolicyEvent as PolicyEvent
     from hardpoint.resilience.events import RetryScheduled as RetryScheduled
     from hardpoint.resilience.hedge import Hedge as Hedge
+    from hardpoint.resilience.options import Degraded as Degraded
     from hardpoint.resilience.policy import Policy as Policy
     from hardpoint.resilience.ratelimit import RateLimit as RateLimit
     from hardpoint.resilience.recognition import Quota as Quota
@@ -232,7 +232,6 @@ else:
             "hardpoint.resilience.breaker": ("Breaker",),
             "hardpoint.resilience.budget": ("Budget",),
             "hardpoint.resilience.bulkhead": ("Bulkhead",),
-            "hardpoint.resilience.call": ("Degraded",),
             "hardpoint.resilience.circuit": ("Circuit", "CircuitState"),
             "hardpoint.resilience.events": (
                 "AttemptFinished",
@@ -249,6 +248,7 @@ else:
                 "RetryScheduled",
             ),
             "hardpoint.resilience.hedge": ("Hedge",),
+            "hardpoint.resilience.options": ("Degraded",),
             "hardpoint.resilience.policy": ("Policy",),
             "hardpoint.resilience.ratelimit": ("RateLimit",),
             "hardpoint.resilience.recognition": ("Quota", "Verdict"),

@@ -1,4 +1,4 @@
-from hardpoint.resilience.call import Degraded, fallback_of
+from hardpoint.resilience.options import Degraded, fallback_of
 
 
 def test_a_critical_policy_without_a_fallback_has_none():

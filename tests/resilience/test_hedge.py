@@ -128,7 +128,7 @@ def test_a_quantile_is_that_of_the_latest():
 
 
 def test_fresh_arguments_are_made_for_the_second(hedged, script, run):
-    crm = hedged(Hedge(after=1, fresh=lambda body: ((io.BytesIO(b"new"),), {})))
+    crm = hedged(Hedge(after=1, arguments=lambda body: ((io.BytesIO(b"new"),), {})))
     remote = script((30, "first"), (1, "second"))
     body = io.BytesIO(b"old")
     assert run(crm, remote, body) == "second"
@@ -138,12 +138,12 @@ def test_fresh_arguments_are_made_for_the_second(hedged, script, run):
 
 
 def test_fresh_arguments_that_cannot_be_made_leave_the_first_alone(hedged, script, run, heard):
-    crm = hedged(Hedge(after=1, fresh=lambda: 1 / 0))
+    crm = hedged(Hedge(after=1, arguments=lambda: 1 / 0))
     remote = script((3, "first"))
     assert run(crm, remote) == "first"
     assert len(remote.at) == 1
-    assert OptionFailed("crm", None, "Hedge.fresh", "ZeroDivisionError") in heard
-    quiet = hedged(Hedge(after=1, fresh=lambda: 1 / 0), listeners=None)
+    assert OptionFailed("crm", None, "Hedge.arguments", "ZeroDivisionError") in heard
+    quiet = hedged(Hedge(after=1, arguments=lambda: 1 / 0), listeners=None)
     assert run(quiet, script((3, "first"))) == "first"
 
 
@@ -158,7 +158,7 @@ def test_what_can_be_read_once_is_not_sent_twice(hedged, script, run, body):
 
 def test_both_legs_carry_the_same_idempotency_key(hedged, script, run):
     ids = iter("abc").__next__
-    for hedge in (AFTER, Hedge(after=1, fresh=lambda **_: ((), {}))):
+    for hedge in (AFTER, Hedge(after=1, arguments=lambda **_: ((), {}))):
         crm = hedged(hedge, idempotent=False, idempotency_key="key", ids=ids)
         remote = script((30, "first"), (1, "second"))
         run(crm, remote)

@@ -23,7 +23,7 @@ from hardpoint.core.errors import (
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.call import Degraded
+from hardpoint.resilience.options import Degraded
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.retry import Retry
 from hardpoint.resilience.runner import build

@@ -10,7 +10,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.call import Degraded
+from hardpoint.resilience.options import Degraded
 from hardpoint.resilience.retry import Retry
 from hardpoint.resilience.settlement import PLAIN
 

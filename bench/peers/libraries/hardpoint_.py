@@ -143,7 +143,7 @@ class Hardpoint(Library):
     async def hedged_bodies(self) -> list[object]:
         bodies: list[object] = []
         slow = asyncio.Event()
-        hedge = Hedge(after=1, fresh=lambda _: ((iter(b"body"),), {}))
+        hedge = Hedge(after=1, arguments=lambda _: ((iter(b"body"),), {}))
 
         @self._policy(timeout=10, idempotent=True, hedge=hedge)
         async def send(body: object) -> None:

@@ -3,21 +3,23 @@
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.options import Run, seconds, share
-from hardpoint.resilience.state import PolicyState
 from hardpoint.runtime.effects import Effects
+
+if TYPE_CHECKING:
+    from hardpoint.resilience.state import PolicyState
 
 _SAMPLES = 128  # how many latencies the quantile is taken from
 _ENOUGH = 32  # and how many it takes to be worth something
 _EVERY = 16  # it is taken anew after so many
 
-FreshArguments = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
-StateOf = Callable[[tuple[Any, ...], dict[str, Any]], PolicyState]
+SecondArguments = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
+StateOf = Callable[[tuple[Any, ...], dict[str, Any]], "PolicyState"]
 
 
 @final
@@ -33,14 +35,14 @@ class Hedge:
             of the latest successes took, once there are enough of them.
         quantile: 0.95 hedges the slowest twentieth.
         budget: what bounds all hedges together; a budget of the policy's retries takes its place.
-        fresh: makes the arguments of the second attempt from those of the first, `(args, kwargs)`.
+        arguments: makes those of the second attempt from those of the first, `(args, kwargs)`.
             Without it both get the same ones, and what can be read only once is refused.
     """
 
     after: float | None = None
     quantile: float = 0.95
     budget: Budget = Budget(ratio=0.05, floor=1.0)  # noqa: RUF009 - a frozen value
-    fresh: FreshArguments | None = None
+    arguments: SecondArguments | None = None
 
     def __post_init__(self) -> None:
         if self.after is not None:
@@ -112,7 +114,7 @@ class Racer:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Call the function once, or a second time beside that."""
-        if self._hedge.fresh is None:
+        if self._hedge.arguments is None:
             self._check_repeatable(args, kwargs)
         state = self._state_of(args, kwargs)
         delay = self._hedge.after or self._latencies.slow
@@ -137,25 +139,25 @@ class Racer:
 
     def _second(
         self,
-        state: PolicyState,
+        state: "PolicyState",
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Coroutine[Any, Any, Any] | None:
         """The second attempt, unless there is no budget for it, or no arguments."""
-        fresh_args, fresh_kwargs = args, dict(kwargs)
-        if self._hedge.fresh is not None:
+        second_args, second_kwargs = args, dict(kwargs)
+        if self._hedge.arguments is not None:
             try:
-                fresh_args, fresh_kwargs = self._hedge.fresh(*args, **kwargs)
+                second_args, second_kwargs = self._hedge.arguments(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - it must not harm the first attempt
                 from hardpoint.resilience.events import OptionFailed
 
                 kind = type(error).__name__
-                failed = OptionFailed(self._name, state.key, "Hedge.fresh", kind, error)
+                failed = OptionFailed(self._name, state.key, "Hedge.arguments", kind, error)
                 self._listeners.emit(failed)
                 return None
             if self._key_name is not None:
-                fresh_kwargs[self._key_name] = kwargs[self._key_name]
+                second_kwargs[self._key_name] = kwargs[self._key_name]
         now = self._effects.monotonic()
         if not state.account.spend(now):
             return None
@@ -164,7 +166,7 @@ class Racer:
             from hardpoint.resilience.events import Hedged
 
             self._listeners.emit(Hedged(self._name, state.key))
-        return self._leg(function, *fresh_args, **fresh_kwargs)
+        return self._leg(function, *second_args, **second_kwargs)
 
     def _check_repeatable(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         for value in (*args, *kwargs.values()):
@@ -172,5 +174,5 @@ class Racer:
                 raise ConfigurationError(
                     f"{self._name}.hedge",
                     f"a {type(value).__name__} can be read once, but there may be two attempts",
-                    fix="Give Hedge(fresh=...), which makes new arguments",
+                    fix="Give Hedge(arguments=...), which makes new arguments",
                 )

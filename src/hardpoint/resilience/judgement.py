@@ -7,7 +7,7 @@ hints, deadline and budget decide.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Any, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
 from hardpoint.core.errors import (
     CircuitOpenError,
@@ -21,7 +21,6 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
-from hardpoint.resilience.call import CallRecord
 from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.hints import NOTHING, status_of
 from hardpoint.resilience.recognition import NOT_RECOGNISED, Verdict, by_status, recognise
@@ -30,6 +29,9 @@ from hardpoint.resilience.retry import Backoff, Curve, Retry
 from hardpoint.resilience.selection import On, Predicate, predicate_of, transient
 from hardpoint.resilience.timeout import LIMIT, outer_limit
 from hardpoint.runtime.effects import Effects
+
+if TYPE_CHECKING:
+    from hardpoint.resilience.state import CallRecord
 
 A = TypeVar("A")
 
@@ -281,7 +283,7 @@ class NextAttempt:
         self._effects = effects
         self._listeners = listeners
 
-    def after_refusal(self, call: CallRecord, refusal: RejectedError) -> str | None:
+    def after_refusal(self, call: "CallRecord", refusal: RejectedError) -> str | None:
         """A refusal is waited for only when it names a time, and that fits the deadline.
 
         That of a circuit never is: it is there to fail at once, and when it may be asked again,
@@ -296,7 +298,7 @@ class NextAttempt:
         return None
 
     def after(  # noqa: PLR0911 - each return is a reason
-        self, call: CallRecord, outcome: object
+        self, call: "CallRecord", outcome: object
     ) -> str | None:
         """An error or a result that may be repeated."""
         if call.tries >= self._attempts:
@@ -329,7 +331,7 @@ class NextAttempt:
             self._tell(call, "throttled" if throttled else kind)
         return None
 
-    def _delay(self, call: CallRecord, curve: Backoff) -> float | None:
+    def _delay(self, call: "CallRecord", curve: Backoff) -> float | None:
         try:
             own = curve(call.sent, call.delay, self._effects.random)
             if not (isfinite(own) and own >= 0):
@@ -344,7 +346,7 @@ class NextAttempt:
         exact = isinstance(curve, Curve) and curve.jitter == "none"
         return max(hint, own) if exact else hint + own
 
-    def _tell(self, call: CallRecord, why: str) -> None:
+    def _tell(self, call: "CallRecord", why: str) -> None:
         from hardpoint.resilience.events import RetryScheduled
 
         event = RetryScheduled(self._name, call.state.key, call.sent, call.delay, why)

@@ -8,8 +8,8 @@ from hardpoint.core.events import Listeners
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.call import fallback_of
 from hardpoint.resilience.judgement import CallFacts, Judgement, NextAttempt
+from hardpoint.resilience.options import fallback_of
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.settings import PolicySettings
 from hardpoint.resilience.settlement import Settlement

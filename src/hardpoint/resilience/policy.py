@@ -8,9 +8,8 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listener
 from hardpoint.resilience.assembly import Assembly
 from hardpoint.resilience.blocks import Attempts, Guard
-from hardpoint.resilience.call import Degraded
 from hardpoint.resilience.circuit import Circuit
-from hardpoint.resilience.options import is_asynchronous
+from hardpoint.resilience.options import Degraded, is_asynchronous
 from hardpoint.resilience.recognition import Quota
 from hardpoint.resilience.settings import (
     MARK,

@@ -17,14 +17,14 @@ from hardpoint.core.errors import (
     TimedOutError,
 )
 from hardpoint.core.events import Listeners
-from hardpoint.resilience.call import CallRecord, Fallback, Opened
 from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.hints import NOTHING, hints_of
 from hardpoint.resilience.judgement import CallFacts, Judgement, NextAttempt
+from hardpoint.resilience.options import Fallback
 from hardpoint.resilience.ratelimit import RateMeter
 from hardpoint.resilience.recognition import NOT_RECOGNISED, Quota, Verdict
 from hardpoint.resilience.repetition import Effect, in_doubt, outcome_unknown
-from hardpoint.resilience.state import PolicyState
+from hardpoint.resilience.state import CallRecord, Opened, PolicyState
 from hardpoint.runtime.effects import Effects
 
 PLAIN: set[type] = {type(None)}

@@ -1,9 +1,9 @@
-"""What a policy remembers: the states of its parts and its counts, one set for each key."""
+"""What a policy remembers: the states of its parts and its counts, and what a failing call was."""
 
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import final
+from typing import Any, final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
@@ -12,6 +12,7 @@ from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget, BudgetAccount
 from hardpoint.resilience.bulkhead import Bulkhead, BulkheadRoom
 from hardpoint.resilience.circuit import Circuit
+from hardpoint.resilience.hints import NOTHING, Hints
 from hardpoint.resilience.options import count, seconds
 from hardpoint.resilience.ratelimit import RateLimit, RateMeter
 from hardpoint.runtime.effects import Effects
@@ -262,3 +263,48 @@ class PolicyStates:
             if stays or not state.idle:
                 state.queued = now
                 self._states[key] = state
+
+
+@final
+class CallRecord:
+    """One logical call, from its first failure on.
+
+    Attributes:
+        state: the key's state.
+        started: when the call began; not a number if nobody needed to know.
+        until: when it has to be over.
+        now: when its last attempt ended.
+        hints: what the other side asked for then.
+        tries: attempts and refusals so far.
+        sent: attempts that reached the function.
+        delay: seconds until the next attempt.
+        failure: what is to be raised, when no further attempt follows. The runner clears it, as
+            it pins frames.
+        last: the last real error, as a refusal may come after it; cleared likewise.
+        in_doubt: an attempt may have acted, and no later one has told.
+    """
+
+    hints: Hints = NOTHING
+    tries = 0
+    sent = 0
+    delay = 0.0
+    failure: BaseException | None = None
+    last: Exception | None = None
+    in_doubt = False
+
+    def __init__(self, state: PolicyState, started: float, until: float, now: float) -> None:
+        self.state = state
+        self.started = started
+        self.until = until
+        self.now = now
+
+
+@final
+class Opened:
+    """A stream that was opened, and the breaker's permit that it holds; 0 for none."""
+
+    __slots__ = ("permit", "stream")
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.permit = 0

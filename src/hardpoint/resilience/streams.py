@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 from weakref import proxy
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.resilience.call import Opened
 from hardpoint.resilience.circuit import CircuitOutcome
 from hardpoint.resilience.options import seconds
-from hardpoint.resilience.state import PolicyState
+from hardpoint.resilience.state import Opened, PolicyState
 from hardpoint.resilience.timeout import outer_limit
 
 if TYPE_CHECKING:
