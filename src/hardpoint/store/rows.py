@@ -122,11 +122,16 @@ def _shared(one: str, other: str) -> int:
 
 
 def _job(row: Row) -> JobView:
-    return JobView(**{**row, "running": bool(row["running"])})
+    known: dict[str, Any] = {**row, "running": bool(row["running"])}
+    return JobView(**known)
 
 
 def _attempt(row: Row) -> AttemptView:
-    known = {**row, "outcome": Outcome(row["outcome"]), "place": Place.read(row["place"])}
+    known: dict[str, Any] = {
+        **row,
+        "outcome": Outcome(row["outcome"]),
+        "place": Place.read(row["place"]),
+    }
     return AttemptView(**known)
 
 
