@@ -95,4 +95,4 @@ class StoreTurn:
         self._keeper.end_turn(self._number)
         seconds = time.monotonic() - self._since
         if seconds > _HELD_LONG:
-            self._keeper.here.tell(TurnHeldLong(seconds=seconds))
+            self._keeper.tell(TurnHeldLong(seconds=seconds))
