@@ -533,9 +533,10 @@ def test_a_failure_after_the_lease_leaves_the_next_ones_claim_alone(world, bends
     there.connect()
     there.near()
     refresher = there.vault._refresher
-    first = refresher._claim(SlotKey("default", "c"), 1, asked=True, resend=False)
+    known = there.vault._commits.look(SlotKey("default", "c"))
+    first = refresher._claim(known, asked=True, resend=False)
     there.clock.advance(2)
-    second = refresher._claim(SlotKey("default", "c"), 1, asked=True, resend=False)
+    second = refresher._claim(known, asked=True, resend=False)
     assert (first.step, second.step) == (Next.SEND, Next.SEND)
     refresher._refused(first, TokenEndpointError("late"))
     status = there.status()
