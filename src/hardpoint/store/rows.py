@@ -23,11 +23,11 @@ from hardpoint.store.views import (
 SHORT_MIN: Final = 8
 """Characters of an id: the time, to the minute."""
 
-Row = Mapping[str, Any]
+ReaderRow = Mapping[str, Any]
 _headers: Final = msgspec.json.Decoder(dict[str, str])
 
 
-def summary_of(row: Row) -> EventSummary:
+def summary_of(row: ReaderRow) -> EventSummary:
     """Of `listing` or `event`."""
     return EventSummary(
         id=str(row["id"]),
@@ -43,7 +43,7 @@ def summary_of(row: Row) -> EventSummary:
     )
 
 
-def event_of(row: Row, rows: Callable[[str], Iterable[Row]]) -> EventView:
+def event_of(row: ReaderRow, rows: Callable[[str], Iterable[ReaderRow]]) -> EventView:
     """Of `event`.
 
     Args:
@@ -64,17 +64,17 @@ def event_of(row: Row, rows: Callable[[str], Iterable[Row]]) -> EventView:
     )
 
 
-def dead_letter(row: Row) -> DeadLetter:
+def dead_letter(row: ReaderRow) -> DeadLetter:
     """Of `dead_letters`, or `dead_letters_of` an event."""
     return DeadLetter(**_placed(row))
 
 
-def failing_job(row: Row) -> FailingJob:
+def failing_job(row: ReaderRow) -> FailingJob:
     """Of `failing`."""
     return FailingJob(**_placed(row))
 
 
-def counts_of(row: Row) -> dict[str, int]:
+def counts_of(row: ReaderRow) -> dict[str, int]:
     """Of `counts`: each `State`, and `total`."""
     counted = ("pending", "gone", "quarantined", "skipped", "resolved")
     return {
@@ -89,7 +89,7 @@ def counts_of(row: Row) -> dict[str, int]:
     }
 
 
-def refusals_of(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+def refusals_of(rows: Iterable[ReaderRow]) -> dict[str, dict[str, int]]:
     """Of `refusals`: by source and reason."""
     found: dict[str, dict[str, int]] = {}
     for row in rows:
@@ -97,7 +97,7 @@ def refusals_of(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
     return found
 
 
-def refused_run(row: Row) -> RefusedRun:
+def refused_run(row: ReaderRow) -> RefusedRun:
     """Of `refused`."""
     return RefusedRun(
         source=row["source"],
@@ -108,7 +108,7 @@ def refused_run(row: Row) -> RefusedRun:
     )
 
 
-def short_id(identifier: str, row: Row) -> str:
+def short_id(identifier: str, row: ReaderRow) -> str:
     """The beginning of an id that neither of its `neighbours` has."""
     shared = max(_shared(identifier, str(row[one] or "")) for one in ("before", "after"))
     enough = max(SHORT_MIN, shared + 1)
@@ -121,12 +121,12 @@ def _shared(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _job(row: Row) -> JobView:
+def _job(row: ReaderRow) -> JobView:
     known: dict[str, Any] = {**row, "running": bool(row["running"])}
     return JobView(**known)
 
 
-def _attempt(row: Row) -> AttemptView:
+def _attempt(row: ReaderRow) -> AttemptView:
     known: dict[str, Any] = {
         **row,
         "outcome": Outcome(row["outcome"]),
@@ -135,5 +135,5 @@ def _attempt(row: Row) -> AttemptView:
     return AttemptView(**known)
 
 
-def _placed(row: Row) -> dict[str, Any]:
+def _placed(row: ReaderRow) -> dict[str, Any]:
     return {**row, "event": str(row["event"]), "place": Place.read(row["place"])}

@@ -27,7 +27,7 @@ from hardpoint.store.guests.requests import (
     result_in,
     told_in,
 )
-from hardpoint.store.guests.standing import Standing
+from hardpoint.store.guests.standing import StoreStanding
 from hardpoint.store.journal import AnyCallStep, CallStep
 from hardpoint.store.sqlite.gate import refuse_inside_block
 from hardpoint.store.sqlite.lending import TURN_SECONDS
@@ -53,7 +53,7 @@ class Asks:
 
     def __init__(
         self,
-        here: Standing,
+        here: StoreStanding,
         store: GuestStore,
         loop: asyncio.AbstractEventLoop,
         nudge: Callable[[], object],

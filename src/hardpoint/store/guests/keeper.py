@@ -41,7 +41,7 @@ from hardpoint.store.guests.outbox import Outbox
 from hardpoint.store.guests.owned import OwnedStore
 from hardpoint.store.guests.ranks import NOBODY, Succession
 from hardpoint.store.guests.server import GuestServer, serve
-from hardpoint.store.guests.standing import Standing
+from hardpoint.store.guests.standing import StoreStanding
 from hardpoint.store.sqlite.files import LockFile
 
 PATIENCE_SECONDS: Final = 2.5
@@ -79,7 +79,7 @@ class StoreKeeper:
     def __init__(
         self, store: OwnedStore, crew: Crew, *, patience: float = PATIENCE_SECONDS
     ) -> None:
-        self.here = Standing(crew, store.listeners)
+        self.here = StoreStanding(crew, store.listeners)
         self.succession = Succession(crew)
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._store = store

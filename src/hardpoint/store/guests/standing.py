@@ -12,7 +12,7 @@ from hardpoint.store.guests.lines import FrameLine
 
 
 @final
-class Standing:
+class StoreStanding:
     """The owner of the store, a guest of its owner, or neither for now.
 
     Args:

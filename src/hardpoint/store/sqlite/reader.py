@@ -15,7 +15,7 @@ from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.keys import key_prefix, storable
 from hardpoint.store.rows import (
-    Row,
+    ReaderRow,
     counts_of,
     dead_letter,
     event_of,
@@ -146,7 +146,7 @@ class SqliteReader:
                 for row in self._about(connection, each, "event")
             ]
 
-    def _about(self, connection: sqlite3.Connection, event: str, name: str) -> list[Row]:
+    def _about(self, connection: sqlite3.Connection, event: str, name: str) -> list[ReaderRow]:
         if name == "calls" and self.version < _CALLS_SINCE:
             return []
         return connection.execute(self._sql[name], (event,)).fetchall()
@@ -213,7 +213,7 @@ class SqliteReader:
         with self._lock:
             self._connection.close()
 
-    def _rows(self, name: str, wanted: Mapping[str, Any] | tuple[Any, ...] = ()) -> list[Row]:
+    def _rows(self, name: str, wanted: Mapping[str, Any] | tuple[Any, ...] = ()) -> list[ReaderRow]:
         with self._look() as connection:
             return connection.execute(self._sql[name], wanted).fetchall()
 
@@ -239,6 +239,6 @@ class SqliteReader:
         return self._clock.monotonic() > self._until
 
 
-def _named(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+def _named(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> ReaderRow:
     names = (column[0] for column in cursor.description)
     return dict(zip(names, row, strict=True))
