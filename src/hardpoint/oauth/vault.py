@@ -212,8 +212,10 @@ class Vault:
         """
         renewed = 0
         for row in await self._work.do(self._keeper.idle):
-            again = partial(self._refresher.renew, row.key, row.version)
-            after = await self._work.join(row.key, again)
+            looked = await self._work.do(partial(self._commits.look, row.key))
+            if looked is None:  # it has gone meanwhile
+                continue
+            after = await self._work.join(row.key, partial(self._refresher.renew, looked))
             self._cache.forget(row.key)
             renewed += after is not None and after.row.version > row.version
         return renewed

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 import hardpoint.sync
-from hardpoint.calls.call import AttemptEnded, CallEnded
+from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.calls.connection import Connection
 from hardpoint.clients import RestClient, RestDriver, RestSettings
 from hardpoint.clients.rest.driver import STREAM_SECONDS_MAX

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import final
 
-from hardpoint.calls.call import AttemptEnded, CallEnded
+from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.clients.rest.calling import RestCalls, RestOptions
 from hardpoint.clients.rest.requests import RestRequest, operation_of
 from hardpoint.core.correlation import correlation_id
