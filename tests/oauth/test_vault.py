@@ -1,7 +1,6 @@
 """Keeping, listing and ending connections; what is where, and for whom."""
 
 import asyncio
-import dataclasses
 import io
 import sqlite3
 import stat
@@ -429,9 +428,9 @@ def test_a_connection_whose_credential_is_gone_has_to_be_connected_again(world):
         there.token()
     assert not there.do(there.vault.report_rejected("c", Secret.value("x")))
     refresher = there.vault._refresher
-    assert refresher.renew(known) is None
+    assert refresher.renew(known.row) is None
     nobody = replace(known.row, name="none")
-    assert refresher.renew(dataclasses.replace(known, row=nobody)) is None
+    assert refresher.renew(nobody) is None
     assert there.do(there.vault.disconnect("c")) is False
     assert there.status().state.value == "disconnected"
 

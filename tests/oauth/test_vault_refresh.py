@@ -534,9 +534,9 @@ def test_a_failure_after_the_lease_leaves_the_next_ones_claim_alone(world, bends
     there.near()
     refresher = there.vault._refresher
     known = there.vault._commits.look(SlotKey("default", "c"))
-    first = refresher._claim(known, asked=True, resend=False)
+    first = refresher._claim(known.row, known, asked=True, resend=False)
     there.clock.advance(2)
-    second = refresher._claim(known, asked=True, resend=False)
+    second = refresher._claim(known.row, known, asked=True, resend=False)
     assert (first.step, second.step) == (Next.SEND, Next.SEND)
     refresher._refused(first, TokenEndpointError("late"))
     status = there.status()

@@ -208,12 +208,18 @@ class Refresher:
         self._commits = commits
 
     def renew(
-        self, known: HeldCredential, *, asked: bool = False, resend: bool = False
+        self,
+        seen: ConnectionRow,
+        known: HeldCredential | None = None,
+        *,
+        asked: bool = False,
+        resend: bool = False,
     ) -> HeldCredential | None:
         """The credential after the one known, or as it stands where it cannot be had now.
 
         Args:
-            known: what has to be renewed.
+            seen: what has to be renewed.
+            known: its tokens, where they are known.
             asked: by somebody, so that a back-off is no reason to wait.
             resend: somebody takes it upon himself to send a token that may have been used up.
 
@@ -228,7 +234,7 @@ class Refresher:
             self._effects.clock.monotonic() + self._effects.timing.lease + 1.0
         )  # it ends meanwhile
         while True:
-            claim = self._claim(known, asked=asked, resend=resend)
+            claim = self._claim(seen, known, asked=asked, resend=resend)
             if claim is None:
                 return None
             match claim.step:
@@ -236,11 +242,11 @@ class Refresher:
                     return self._sent(claim)
                 case Next.ASK:
                     if not self._unused(claim):
-                        return self._commits.look(known.row.key)
+                        return self._commits.look(seen.key)
                     asked = True
                 case Next.WAIT:
                     serves = not asked and serving(claim.held, self._effects.clock.now())
-                    if serves or not self._free(known.row, until):
+                    if serves or not self._free(seen, until):
                         return claim.held
                 case _:
                     return claim.held
@@ -260,10 +266,12 @@ class Refresher:
                 return True
         return False
 
-    def _claim(self, known: HeldCredential, *, asked: bool, resend: bool) -> _Claim | None:
+    def _claim(
+        self, seen: ConnectionRow, known: HeldCredential | None, *, asked: bool, resend: bool
+    ) -> _Claim | None:
         effects = self._effects
         with effects.file.transaction() as rows:
-            stored = rows.connection(known.row.key)
+            stored = rows.connection(seen.key)
             row = self._commits.adopt(rows, stored)
             if row is None:
                 return None
@@ -277,7 +285,7 @@ class Refresher:
                     row,
                     entry,
                     now,
-                    seen=known.row.version,
+                    seen=seen.version,
                     lease=effects.timing.lease,
                     asked=asked,
                     resend=resend,

@@ -197,7 +197,7 @@ class Vault:
         """
         key = checked(SlotKey(tenant, connection, slot))
         before = await self._looked(key)
-        job = partial(self._refresher.renew, before, asked=True, resend=resend)
+        job = partial(self._refresher.renew, before.row, before, asked=True, resend=resend)
         after = present(key, await self._work.join(key, job))
         self._cache.forget(key)
         if before.row.refreshable and after.row.version == before.row.version:
@@ -212,10 +212,7 @@ class Vault:
         """
         renewed = 0
         for row in await self._work.do(self._keeper.idle):
-            looked = await self._work.do(partial(self._commits.look, row.key))
-            if looked is None:  # it has gone meanwhile
-                continue
-            after = await self._work.join(row.key, partial(self._refresher.renew, looked))
+            after = await self._work.join(row.key, partial(self._refresher.renew, row))
             self._cache.forget(row.key)
             renewed += after is not None and after.row.version > row.version
         return renewed
@@ -402,7 +399,7 @@ class Vault:
         if serving(looked, self._clock.now()) and self._work.in_flight(key):
             return looked  # it lasts a while yet, and somebody is at it
         try:
-            job = partial(self._refresher.renew, looked)
+            job = partial(self._refresher.renew, looked.row, looked)
             current = present(key, await self._work.join(key, job))
         except StoreError:
             if serving(looked, self._clock.now()):
