@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 import hardpoint.sync
-from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.calls.connection import Connection
+from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.clients import RestClient, RestDriver, RestSettings
 from hardpoint.clients.rest.driver import STREAM_SECONDS_MAX
 from hardpoint.core.errors import (

@@ -11,8 +11,8 @@ from tests.store.postgres.test_copying import busy
 
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError, StoreUnavailableError
 from hardpoint.store.driver import Completed
-from hardpoint.store.opening import vault_database
 from hardpoint.store.migration import TRIES, migrate_store, migration_plan
+from hardpoint.store.opening import vault_database
 from hardpoint.store.postgres.schema import VERSION
 from hardpoint.store.statements import schema_scripts
 from hardpoint.store.vault.file import VaultFile
