@@ -41,7 +41,9 @@ $(PEER): tests/acceptance/oidc/package-lock.json
 	@npm ci --prefix $(dir $<) --silent --no-audit --no-fund --ignore-scripts --prefer-offline
 	@touch $@
 
+# Compiled first: with PYTHONDONTWRITEBYTECODE each of a thousand processes would do it for itself.
 test: $(VENV)/dev.stamp $(PEER) ## run every test, with line and branch coverage
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m coverage run --source=hardpoint -m hardpoint --version >/dev/null
 	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) $(ARGS)

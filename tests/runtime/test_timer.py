@@ -178,7 +178,7 @@ def history(timeout, steps, cancellations, make):
 
 
 @pytest.mark.parametrize("maker", [one_each, shared, timers_of_their_own])
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(timeout=TIMEOUTS, steps=STEPS, cancellations=CANCELLATIONS)
 def test_it_does_what_asyncio_timeout_does(maker, timeout, steps, cancellations):
     expected = history(timeout, steps, cancellations, lambda _clock: by_asyncio)
