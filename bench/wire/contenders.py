@@ -21,6 +21,8 @@ Make = Callable[[str, Path], "Post | Awaitable[Post]"]
 Mode = Literal["async", "blocking"]
 
 ROOM = 128
+PATIENCE = 60
+"""Seconds: a machine that is busy with other things lets nobody give up."""
 BODY = b"amount=1999&currency=eur&payment_method=pm_card_visa&confirm=true"
 HEADERS = {
     "authorization": "Bearer sk_test_bench",
@@ -67,7 +69,9 @@ def our_async(base: str, folder: Path) -> Post:
 
     headers = tuple(HEADERS.items())
     transport = AsyncTransport(
-        Limits(connections=ROOM, idle_connections=ROOM), tls=trusting(folder), remaining=lambda: 30
+        Limits(connections=ROOM, idle_connections=ROOM),
+        tls=trusting(folder),
+        remaining=lambda: PATIENCE,
     )
 
     async def post(path: str) -> bytes:
@@ -86,7 +90,9 @@ def our_blocking(base: str, folder: Path) -> Post:
 
     headers = tuple(HEADERS.items())
     transport = BlockingTransport(
-        Limits(connections=ROOM, idle_connections=ROOM), tls=trusting(folder), remaining=lambda: 30
+        Limits(connections=ROOM, idle_connections=ROOM),
+        tls=trusting(folder),
+        remaining=lambda: PATIENCE,
     )
 
     def post(path: str) -> bytes:
@@ -103,7 +109,7 @@ def httpx2_async(base: str, folder: Path) -> Post:
     limits = httpx2.Limits(
         max_connections=ROOM, max_keepalive_connections=ROOM, keepalive_expiry=60
     )
-    client = httpx2.AsyncClient(verify=trusting(folder), limits=limits, timeout=10)
+    client = httpx2.AsyncClient(verify=trusting(folder), limits=limits, timeout=PATIENCE)
 
     async def post(path: str) -> bytes:
         return (await client.post(base + path, headers=HEADERS, content=BODY)).content
@@ -118,7 +124,7 @@ def httpx2_blocking(base: str, folder: Path) -> Post:
     limits = httpx2.Limits(
         max_connections=ROOM, max_keepalive_connections=ROOM, keepalive_expiry=60
     )
-    client = httpx2.Client(verify=trusting(folder), limits=limits, timeout=10)
+    client = httpx2.Client(verify=trusting(folder), limits=limits, timeout=PATIENCE)
     return lambda path: client.post(base + path, headers=HEADERS, content=BODY).content
 
 
@@ -127,7 +133,7 @@ async def aiohttp_async(base: str, folder: Path) -> Post:
     import aiohttp
 
     connector = aiohttp.TCPConnector(limit=ROOM, ssl=trusting(folder))
-    timeout = aiohttp.ClientTimeout(total=30, sock_read=10)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE, sock_read=PATIENCE)
     session = aiohttp.ClientSession(connector=connector, timeout=timeout)
 
     async def post(path: str) -> bytes:
@@ -178,7 +184,9 @@ def requests_blocking(base: str, folder: Path) -> Post:
     adapter = HTTPAdapter(pool_connections=ROOM, pool_maxsize=ROOM)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
-    return lambda path: session.post(base + path, headers=HEADERS, data=BODY, timeout=10).content
+    return lambda path: (
+        session.post(base + path, headers=HEADERS, data=BODY, timeout=PATIENCE).content
+    )
 
 
 class Parsed(asyncio.Protocol):
@@ -254,7 +262,7 @@ def floor_blocking(base: str, folder: Path) -> Post:
         try:
             line = idle.get_nowait()
         except queue.Empty:
-            line = socket.create_connection((parts.hostname, parts.port), timeout=10)
+            line = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls:
                 line = tls.wrap_socket(line, server_hostname=parts.hostname)

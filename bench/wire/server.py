@@ -31,6 +31,8 @@ def answer(size: int) -> bytes:
     return head.encode() + b"x" * size
 
 
+PATIENCE = 600
+"""Seconds for a handshake: a machine that is busy with other things breaks none off."""
 SMALL, LARGE = answer(200), answer(100_000)
 
 
@@ -105,7 +107,12 @@ async def serve(folder: Path) -> None:
     loop = asyncio.get_running_loop()
     plain = await loop.create_server(Connection, "127.0.0.1", 0, backlog=256)
     secure = await loop.create_server(
-        Connection, "127.0.0.1", 0, ssl=certificate(folder), backlog=256
+        Connection,
+        "127.0.0.1",
+        0,
+        ssl=certificate(folder),
+        backlog=256,
+        ssl_handshake_timeout=PATIENCE,
     )
     tell([server.sockets[0].getsockname()[1] for server in (plain, secure)])
     await asyncio.to_thread(sys.stdin.read)  # until whoever started it is gone
