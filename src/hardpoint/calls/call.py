@@ -242,7 +242,7 @@ class _Call(Generic[_Result]):
         self._window = window
         self._began = 0.0 if window is None else connection.clock.monotonic()
         self._attempts = 0
-        self._watched = bool(connection.listeners)
+        self._watched = connection.listeners.active
         self.in_doubt = False
         """An attempt may have acted, and no later answer has told."""
         self.acted = False
@@ -347,8 +347,6 @@ class _Call(Generic[_Result]):
         return failure
 
     def _tell_attempt(self, ended: str | None, facts: ProviderError | None, seconds: float) -> None:
-        if not self._connection.listeners.active:
-            return
         self._connection.listeners.emit(
             AttemptEnded(
                 connection=self._connection.name,
@@ -364,8 +362,6 @@ class _Call(Generic[_Result]):
         )
 
     def _tell_call(self, ended: str | None, seconds: float) -> None:
-        if not self._connection.listeners.active:
-            return
         self._connection.listeners.emit(
             CallEnded(
                 connection=self._connection.name,
