@@ -79,8 +79,15 @@ conformance: test-servers $(PEER) ## independent suites: servers, OpenID provide
 # Kills, and megabytes of a transfer; `test` does the same with fewer.
 KILLS     ?= 300
 MEGABYTES ?= 1024
-durability: $(VENV)/dev.stamp ## long kills and big transfers (KILLS=300 MEGABYTES=1024; about an hour)
-	HARDPOINT_KILLS=$(KILLS) HARDPOINT_MEGABYTES=$(MEGABYTES) PYTEST_TIMEOUT=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7500 tests/durability tests/acceptance/test_large_files.py tests/store/postgres tests/postgres -n $(WORKERS) $(ARGS)
+# SQLite's source, as a package of npm's brings it; the tests build it.
+WALRESET := tests/walreset/better-sqlite3-11.8.1.tgz
+$(WALRESET):
+	@command -v npm >/dev/null || { echo "SQLite's source comes by npm. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 1; }
+	@cd $(dir $@) && npm pack --silent better-sqlite3@11.8.1 >/dev/null
+	@cd $(dir $@) && sha256sum --check --quiet source.sha256 || { rm $(notdir $@); exit 1; }
+
+durability: $(VENV)/dev.stamp $(WALRESET) ## long kills and big transfers (KILLS=300 MEGABYTES=1024; about an hour; needs a C compiler)
+	HARDPOINT_KILLS=$(KILLS) HARDPOINT_MEGABYTES=$(MEGABYTES) PYTEST_TIMEOUT=7200 $(BIN)/python -m pytest -o faulthandler_timeout=7500 tests/durability tests/walreset tests/acceptance/test_large_files.py tests/store/postgres tests/postgres -n $(WORKERS) $(ARGS)
 
 # EVENTS in the larger of two stores; and accepts on a disk that takes three milliseconds to be sure.
 EVENTS ?= 1000000
@@ -139,4 +146,4 @@ lock: $(VENV)/dev.stamp ## resolve the locked requirements anew (names, versions
 	scripts/lock $(BIN)/pip-compile
 
 clean: ## remove what the targets created
-	rm -rf $(VENV) .venvs .coverage* dist $(dir $(PEER)) $(addprefix $(STRIPE_MOCK)/,stripe-mock build.mod build.sum)
+	rm -rf $(VENV) .venvs .coverage* dist $(WALRESET) $(dir $(PEER)) $(addprefix $(STRIPE_MOCK)/,stripe-mock build.mod build.sum)
