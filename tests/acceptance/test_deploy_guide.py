@@ -92,7 +92,7 @@ class Site:
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
         self.folder = folder
-        self._stack = stack
+        self._started: list[subprocess.Popen] = []
         for name, code in MODULES.items():
             (folder / name).write_text(code)
         self.vendor = FakeSendGrid()
@@ -103,6 +103,7 @@ class Site:
             "CELERY_BROKER_URL": f"sqla+sqlite:///{folder}/broker.db",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
+        stack.callback(self.end)
 
     def start(
         self, words: list[str], environment: dict[str, str] | None = None
@@ -115,8 +116,17 @@ class Site:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._stack.callback(ended, process)
+        self._started.append(process)
         return process
+
+    def end(self) -> None:
+        """All are told before the first is waited for: some take seconds to end."""
+        for process in self._started:
+            process.send_signal(signal.SIGTERM)
+        for process in self._started:
+            process.stdout.read()
+            assert process.wait(60) is not None
+            process.stdout.close()
 
     def run(self, module: str) -> None:
         command = [sys.executable, module]
@@ -136,13 +146,6 @@ def site(tmp_path, monkeypatch):
     monkeypatch.setenv("HP_MAIL", API_KEY)
     with contextlib.ExitStack() as stack:
         yield Site(tmp_path, stack)
-
-
-def ended(process: subprocess.Popen) -> None:
-    process.send_signal(signal.SIGTERM)
-    process.stdout.read()
-    assert process.wait(60) is not None
-    process.stdout.close()
 
 
 def webhook(url: str, number: int) -> int:

@@ -141,14 +141,11 @@ class Outbox:
         """Send what was not sent yet, some in a frame."""
         with self._sending:
             line = self._line
-            while line is not None:
-                number, some = self._next()
-                if not some:
-                    return
-                line.send(pack(FrameKind.ACCEPT, number, some))
+            while line is not None and (frame := self._next()):
+                line.send(frame)
 
-    def _next(self) -> tuple[int, list[msgspec.Raw]]:
-        """What the next frame carries, and the number of its first."""
+    def _next(self) -> bytes | None:
+        """The next frame; None when all was sent."""
         with self._mutex:
             some: list[msgspec.Raw] = []
             size, number = 0, self._first + self._sent
@@ -158,7 +155,7 @@ class Outbox:
                     break
                 some.append(owed.packed)
             self._sent += len(some)
-        return number, some
+        return pack(FrameKind.ACCEPT, number, some) if some else None
 
     def answered(self, number: int, items: Sequence[AcceptItem]) -> None:
         """The owner's word on the first of what was sent.
