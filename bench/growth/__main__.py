@@ -64,6 +64,7 @@ select id, %(handler)s, 1, received_at, received_at, 'done' from e
 def fill_postgres(url: str, count: int) -> None:
     """So many events that were handled long ago."""
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("set synchronous_commit = off")
         for left, size in chunks("PostgreSQL", count):
             values = {"left": left, "count": size, "headers": HEADERS, "handler": HANDLER}
             connection.execute(_POSTGRES_ROWS, values)
@@ -75,6 +76,7 @@ def fill_sqlite(path: Path, count: int) -> None:
     """The same in a file."""
     now = time.time()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("pragma synchronous = off")  # until it is measured
         for left, size in chunks("SQLite", count):
             events, contents, attempts = [], [], []
             for number in range(left, left - size, -1):

@@ -1,7 +1,8 @@
 -- An event's state is derived in these statements, and stored nowhere.
 
 -- name: listing
--- `handled` narrows a search for one state to few rows before the state is derived.
+-- `exists` would have each table read as a whole for a page: the planner takes it to be asked of all
+-- events. `handled` narrows a search for one state to few rows before the state is derived.
 with e as (
     select * from hardpoint.event
     where (%(before)s::uuid is null or id < %(before)s)
@@ -31,26 +32,28 @@ select * from (
         e.quarantine,
         (select count(*) from hardpoint.attempt where event = e.id) as attempts,
         case
-            when exists (select 1 from hardpoint.job where event = e.id) then 'pending'
-            when exists (
-                select 1 from hardpoint.dead where event = e.id and reason = 'needs_reconcile'
+            when (select true from hardpoint.job where event = e.id limit 1) then 'pending'
+            when (
+                select true from hardpoint.dead where event = e.id and reason = 'needs_reconcile'
+                limit 1
             ) then 'needs_reconcile'
-            when exists (select 1 from hardpoint.dead where event = e.id) then 'dead'
+            when (select true from hardpoint.dead where event = e.id limit 1) then 'dead'
             when e.handlers = 0 and e.quarantine is not null then 'quarantined'
             when e.handlers = 0 then 'skipped'
-            when exists (
-                select 1 from hardpoint.attempt a
+            when (
+                select true from hardpoint.attempt a
                 where a.event = e.id and a.outcome = 'done' and substr(a.error, 1, 10) = 'resolved: '
                 and not exists (
                     select 1 from hardpoint.attempt
                     where event = a.event and handler = a.handler and number > a.number
                 )
+                limit 1
             ) then 'resolved'
-            when exists (
-                select 1 from hardpoint.attempt where event = e.id and outcome = 'done'
+            when (
+                select true from hardpoint.attempt where event = e.id and outcome = 'done' limit 1
             ) then 'done'
-            when exists (
-                select 1 from hardpoint.attempt where event = e.id and outcome = 'skipped'
+            when (
+                select true from hardpoint.attempt where event = e.id and outcome = 'skipped' limit 1
             ) then 'skipped'
             else 'done'
         end as state
