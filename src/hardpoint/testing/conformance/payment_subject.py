@@ -167,7 +167,7 @@ class PaymentSubject(PortSubject):
         customer: a customer's id.
         pay_on_page: a customer pays with the good method on a page, by the provider's id; needed
             with `CHECKOUT`.
-        expire_page: nobody did; where the provider's pages end.
+        expire_page: nobody did, and the page has ended; needed with `CHECKOUT`.
     """
 
     def __init__(
