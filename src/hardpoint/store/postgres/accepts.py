@@ -5,7 +5,7 @@ is settled by doing the same batch again: a row under our own id proves that the
 committed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 from hardpoint.core.errors import StoreError
@@ -138,14 +138,27 @@ class AcceptStatements:
     async def _insert(self, connection: Any, rows: Sequence[_Row]) -> set[str]:
         """The ids of those that were not new."""
         jobs = [
-            (row.event.id, handler, lane_of(handler, row.event.source), int(row.event.lease))
+            (row.event.id, handler, _lane(handler, row.event.source), int(row.event.lease))
             for row in rows
             for handler in row.handlers
         ]
-        columns = [*zip(*map(_event_row, rows), strict=True)]
-        jobs_columns: list[Sequence[Any]] = [*zip(*jobs, strict=True)] if jobs else [()] * 4
+        columns = columns_of(map(_event_row, rows))
+        jobs_columns = columns_of(jobs) if jobs else [()] * 4
         stale = await connection.fetch(_SQL["store"], *columns, *jobs_columns, self._owner)
         return {str(row[0]) for row in stale}
+
+
+def columns_of(rows: Iterable[Sequence[Any]]) -> list[Sequence[Any]]:
+    """The columns of these rows; one that is all None is empty, which `unnest` takes alike."""
+    return [
+        () if column.count(None) == len(column) else column for column in zip(*rows, strict=True)
+    ]
+
+
+def _lane(handler: str, source: str) -> str | None:
+    """The lane, where it is not called after the handler."""
+    lane = lane_of(handler, source)
+    return None if lane == handler else lane
 
 
 def _asserted(event: NewEvent) -> bool:
@@ -171,10 +184,10 @@ def _event_row(row: _Row) -> tuple[Any, ...]:
         storable_or_none(event.vendor_id),
         storable(event.type),
         storable_or_none(event.account),
-        event.asserted,
+        event.asserted or None,
         event.received_at,
         event.signed_at,
-        storable(event.correlation_id),
+        None if event.correlation_id == event.id else storable(event.correlation_id),
         event.body_sha256,
         len(event.body),
         row.quarantine,

@@ -5,6 +5,7 @@ from typing import Any, final
 
 from hardpoint.store.driver import Completed, Completion, LeaseName, Outcome
 from hardpoint.store.keys import storable, storable_or_none
+from hardpoint.store.postgres.accepts import columns_of
 from hardpoint.store.statements import statements
 
 _SQL = statements("completions", "hardpoint.store.postgres")
@@ -46,7 +47,7 @@ class CompletionStatements:
     async def ended(self, connection: Any, completions: Sequence[Completion]) -> set[LeaseName]:
         """End these; gives those that it has ended."""
         rows = sorted(map(_row, completions), key=lambda row: row[:3])
-        ended = await connection.fetch(_SQL["end"], *zip(*rows, strict=True), self._owner)
+        ended = await connection.fetch(_SQL["end"], *columns_of(rows), self._owner)
         return {_name(row) for row in ended}
 
     async def recorded(self, connection: Any, leases: Sequence[LeaseName]) -> set[LeaseName]:
@@ -70,10 +71,10 @@ def _row(completion: Completion) -> tuple[Any, ...]:
         *lease_of(completion),
         completion.started_at,
         completion.ended_at,
-        outcome.value,
+        None if outcome is Outcome.DONE else outcome.value,
         storable_or_none(completion.error),
         None if completion.place is None else storable(completion.place.stored()),
-        outcome in _AGAIN,
-        completion.retry_in,
+        outcome in _AGAIN or None,
+        completion.retry_in or None,
         completion.reason or _BURIED[outcome] if outcome in _BURIED else None,
     )

@@ -1,16 +1,25 @@
 -- name: store
 -- The rows come sorted by `dedupe`: two processes that store the same keys never wait in a circle.
--- Given back are those that were there before, as nearly none is.
+-- Given back are those that were there before, as nearly none is. A column that would hold nothing
+-- but nulls comes empty, and the rest as a null where it follows from the others: what the driver
+-- does for each value of an array costs more than all else here.
 with
     fresh as (
         insert into hardpoint.event (
             id, dedupe, claim, source, vendor_id, type, account, asserted, received_at, signed_at,
             correlation_id, body_sha256, body_bytes, quarantine, handlers
         )
-        select * from unnest(
+        select
+            id, dedupe, claim, source, vendor_id, type, account, coalesce(asserted, false),
+            received_at, signed_at, coalesce(correlation_id, id::text), body_sha256, body_bytes,
+            quarantine, handlers
+        from unnest(
             $1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[],
             $8::boolean[], $9::float8[], $10::bigint[], $11::text[], $12::bytea[], $13::integer[],
             $14::text[], $15::integer[]
+        ) given (
+            id, dedupe, claim, source, vendor_id, type, account, asserted, received_at, signed_at,
+            correlation_id, body_sha256, body_bytes, quarantine, handlers
         )
         on conflict do nothing
         returning id
@@ -22,7 +31,7 @@ with
     ),
     jobs as (
         insert into hardpoint.job (event, handler, lane, run_at, owner, fence)
-        select j.event, j.handler, j.lane, hardpoint.now(), case j.leased when 1 then $22::uuid end,
+        select j.event, j.handler, coalesce(j.lane, j.handler), hardpoint.now(), case j.leased when 1 then $22::uuid end,
             j.leased
         from unnest($18::uuid[], $19::text[], $20::text[], $21::integer[])
             j (event, handler, lane, leased)

@@ -1,9 +1,11 @@
 -- name: end
 -- One row for each attempt that ends: `again` gives its job back, else the job is gone; `reason`
--- leaves a dead letter. Rows whose lease has passed to others do nothing, and are not returned.
+-- leaves a dead letter. What is null of these is done, and not again. Rows whose lease has passed to others do nothing, and are not returned.
 with
     c as (
-        select * from unnest(
+        select event, handler, fence, started_at, ended_at, coalesce(outcome, 'done') as outcome,
+            error, place, coalesce(again, false) as again, coalesce(retry_in, 0) as retry_in, reason
+        from unnest(
             $1::uuid[], $2::text[], $3::integer[], $4::float8[], $5::float8[], $6::text[],
             $7::text[], $8::text[], $9::boolean[], $10::float8[], $11::text[]
         ) c (
