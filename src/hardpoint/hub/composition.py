@@ -17,6 +17,7 @@ from hardpoint.resilience.policy import Policy
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.engine import Role, StoreEngine
 from hardpoint.store.guests.turns import StoreTurn
+from hardpoint.store.journal import Journal
 from hardpoint.store.opening import engine
 
 
@@ -56,7 +57,9 @@ class BaseHub(ABC):
             retention=settings.store.retention,
             write_role=settings.store.write_role,
         )
-        self.journal = OpeningJournal(self.store.journal(blocking=shell.blocking), self._open)
+        journal = self.store.journal(blocking=shell.blocking)
+        # Whoever has lent a store opens it.
+        self.journal: Journal = journal if self._borrowed else OpeningJournal(journal, self._open)
         self._ports = Ports(
             shell,
             clock=self._clock,
@@ -72,8 +75,7 @@ class BaseHub(ABC):
         """What stands for a key in the vault, by its name there."""
 
     async def _open(self) -> None:
-        if not self._borrowed:
-            await self.store.shared.ensure_open(Role.OPERATE)
+        await self.store.shared.ensure_open(Role.OPERATE)
 
     def policy(self, connection: str) -> Policy:
         """What a connection's calls run under: its statistics, and its breaker to steer."""
