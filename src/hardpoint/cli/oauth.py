@@ -252,8 +252,8 @@ def _invite(terminal: Terminal, url: str, back: str, wait: float) -> None:
 def _show_code(terminal: Terminal, code: DeviceCode) -> None:
     terminal.say("Open this address in any browser, and enter the code:")
     terminal.stream({"open": code.url, "code": code.user_code}, f"{code.url}  {code.user_code}")
-    if code.url_complete is not None:
-        terminal.say(f"Or open {code.url_complete}")
+    whole = code.url_complete
+    terminal.say(f"Or open {whole}" if whole else "Enter no code that somebody else has sent.")
 
 
 async def _alone(config: Path, work: Callable[[Vault], Coroutine[Any, Any, _Result]]) -> _Result:
