@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 from bench.accept.database import PostgresServer
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 
 SECRET = "whsec_bench0123456789abcdef01234567"
 START_SECONDS = 30

@@ -33,7 +33,7 @@ from bench.accept.database import PostgresServer
 from bench.accept.load import requests
 from bench.accept.servers import IN_DATABASE, SECRET, TICKS, free_port
 from bench.results import results
-from hardpoint.store.engine import engine
+from hardpoint.store.opening import engine
 
 WORKERS = 4
 TARGETS = {16: 1.35, 64: 1.2}
