@@ -220,8 +220,14 @@ def test_a_thread_whose_owner_breaks_just_then_is_answered_by_the_next(play, mon
 
     async def story(member):
         await member.start()
-        broken, begin = threading.Event(), member.store.call_blocking
-        member.shared._keeper._loop.call_soon_threadsafe(broken.wait, 20)  # it does not see it yet
+        blocked, broken, begin = threading.Event(), threading.Event(), member.store.call_blocking
+
+        def stand_still():
+            blocked.set()
+            broken.wait(20)
+
+        member.shared._keeper._loop.call_soon_threadsafe(stand_still)  # it does not see it yet
+        await asyncio.to_thread(blocked.wait, 20)
 
         async def told(step):
             try:
