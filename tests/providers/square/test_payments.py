@@ -13,7 +13,9 @@ from hardpoint.core.errors import (
     UnsupportedError,
 )
 from hardpoint.core.money import Money
+from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import FakeReply
+from hardpoint.http.auth import bearer
 from hardpoint.payments.types import (
     Capture,
     CheckoutStatus,
@@ -112,6 +114,13 @@ def test_nothing_stays_open_to_be_confirmed(scripted):
     with pytest.raises(UnsupportedError):
         scripted.do(confirm)
     assert not scripted.vendor.received
+
+
+def test_another_sellers_token_may_come_from_elsewhere(scripted):
+    scripted.vendor.reply = FakeReply.json({"payment": PAYMENT})
+    driver = scripted.driver(access_token=bearer(Secret.value("theirs")))
+    scripted.do(driver.get_payment("p1"))
+    assert scripted.vendor.received[0].headers["authorization"] == "Bearer theirs"
 
 
 def payment(**more):
