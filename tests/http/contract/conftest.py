@@ -1,9 +1,11 @@
 """A raw server that does what a script says, and the asynchronous shell on two event loops."""
 
 import contextlib
+import fcntl
 import socket
 import ssl
 import struct
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -100,6 +102,13 @@ class Line:
 
     def send(self, data):
         self.end.sendall(data)
+
+    def delivered(self):
+        """Wait until the client's system has taken all that was sent: a busy one does so later."""
+        until = time.monotonic() + PATIENCE
+        while struct.unpack("i", fcntl.ioctl(self.end.fileno(), termios.TIOCOUTQ, bytes(4)))[0]:
+            assert time.monotonic() < until
+            time.sleep(0.001)
 
     def answer(self, body=b"", status=b"200 OK", headers=b""):
         length = b"content-length: %d\r\n" % len(body)

@@ -74,6 +74,7 @@ def test_bytes_on_an_idle_connection_reach_nobody(shell, serve, surplus):
         line.send(ANSWERS["with a length"])
         line.peer.go.wait(10)
         line.send(surplus)
+        line.delivered()
         line.peer.done.set()
 
     peer = serve(first(late))

@@ -317,6 +317,7 @@ def test_what_follows_while_the_last_piece_is_held_reaches_nobody(shell, serve):
             line.send(OK + b"content-length: 4\r\n\r\nbody")
             line.peer.go.wait(10)
             line.send(b"surplus")
+            line.delivered()
             line.peer.done.set()
         while True:
             line.answer(line.request().target)
