@@ -20,7 +20,7 @@ class Between:
 
     Args:
         connection: to the database.
-        sql: what the look begins with.
+        sql: what the look says among other things.
         happens: with the connection, once.
         skip: so many looks before that.
     """
@@ -33,7 +33,7 @@ class Between:
 
     async def fetchrow(self, sql, *values):
         found = await self._connection.fetchrow(sql, *values)
-        if sql.lstrip().startswith(self._sql) and self._happens is not None:
+        if self._sql in sql and self._happens is not None:
             if not self._skip:
                 happens, self._happens = self._happens, None
                 await happens(self._connection)
@@ -50,12 +50,17 @@ def test_a_repeat_that_retention_takes_just_then_is_stored_again(pg):
     async def story(desk):
         await desk.accept("evt_1", asserted=True)
         other = desk.make("evt_2", asserted=True)
+        swept_away = []
 
         async def swept(connection):
-            for table, column in (("content", "event"), ("event", "id")):
+            gone = [
                 await connection.execute(
                     f"delete from hardpoint.{table} where {column} = $1", other.id
                 )
+                for table, column in (("content", "event"), ("event", "id"))
+            ]
+            assert gone == ["DELETE 1", "DELETE 1"]
+            swept_away.append(other.id)
 
         async def accepted(session):
             async def store(connection):
@@ -66,6 +71,7 @@ def test_a_repeat_that_retention_takes_just_then_is_stored_again(pg):
 
         (answer,) = await on_the_thread(desk.store, accepted)
         assert (answer.stored, answer.id) == (Stored.QUARANTINED, other.id)
+        assert swept_away == [other.id]
 
     pg.play(story)
 

@@ -306,9 +306,10 @@ class PostgresSession:
     async def live(self) -> None:
         """Begin to give signs of life, unless that has begun."""
         async with self._waking:
-            if self._life is None:
-                await self.beat()
-                self._life = asyncio.create_task(self._live())
+            if self._life is not None:
+                return
+            await self.beat()
+            self._life = asyncio.create_task(self._live())
 
     async def beat(self) -> None:
         """Give a sign of life, and do what is done now and then."""
