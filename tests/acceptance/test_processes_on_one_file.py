@@ -96,9 +96,9 @@ while running:
 print(failed)
 """
 EARLIER = """
-from hardpoint.store.guests import ranks
+from hardpoint.store.guests import crew
 
-ranks.VERSIONS = (99,)
+crew.VERSIONS = (99,)
 
 from hardpoint.sync import Hub
 

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import pytest
 from bench.accept import load
 from bench.accept.__main__ import table
 from bench.accept.servers import ACCEPT, BARE, TODAY
@@ -13,10 +15,18 @@ from bench.accept.turns import Round
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_short_run_prints_its_rows(tmp_path):
-    report = tmp_path / "report.json"
+@pytest.fixture
+def folder():
+    """Where root's PostgreSQL, which runs as nobody, comes to."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def test_a_short_run_prints_its_rows(folder):
+    report = folder / "report.json"
     options = ["--rounds", "1", "--events", "100", "--rows", "by job.execute"]
-    options += ["--folder", str(tmp_path), "--json", str(report)]
+    options += ["--folder", str(folder), "--json", str(report)]
     command = [sys.executable, "-m", "bench.accept", *options]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
@@ -24,7 +34,7 @@ def test_a_short_run_prints_its_rows(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "hardpoint serve on PostgreSQL: accept, handler writes an order by" in done.stdout
     assert len(json.loads(report.read_text())["rows"]) == 3
-    assert list(tmp_path.iterdir()) == [report]
+    assert list(folder.iterdir()) == [report]
 
 
 def test_events_are_of_one_size_and_each_has_its_own_id():

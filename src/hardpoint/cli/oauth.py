@@ -212,7 +212,7 @@ def providers(
     ] = None,
     json: Json = False,
 ) -> int:
-    """List providers whose lines are ready to copy into a configuration."""
+    """List providers whose lines are ready to be copied."""
     terminal = terminal_of(context, json=json)
     known = ready_providers()
     if show is not None:
