@@ -443,6 +443,15 @@ def test_a_provider_that_is_away_refuses_nobody(flows, provider):
     assert caught.value.retryable
 
 
+def test_what_an_answer_says_beside_its_code_is_kept_where_that_is_wanted(flows, provider):
+    made = flows(callback_fields=("realmId",))
+    begun = begin(made)
+    query = [*provider.visit(begun.url), ("realmId", "7"), ("other", "8")]
+    done = run(finish(made, query, begun.held))
+    assert done.tokens.details["realmId"] == "7"
+    assert "other" not in done.tokens.details
+
+
 def test_an_answer_without_an_id_token_signs_nobody_in(flows, provider):
     made = flows()
     begun = begin(made)

@@ -1,12 +1,14 @@
 """A transaction of Django's that we begin and end: what becomes of it where Django refuses."""
 
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
 from django.db import IntegrityError
 from tests.store.django_orders import on_sqlite
 
+from hardpoint.store.django import django_connection
 from hardpoint.store.fence import FENCE_TABLE, write_fenced
 
 
@@ -31,3 +33,10 @@ def test_what_the_commit_refuses_is_raised_and_nothing_is_written(tmp_path):
     with closing(sqlite3.connect(path)) as connection:
         counted = "select (select count(*) from lines), (select count(*) from hardpoint_done)"
         assert connection.execute(counted).fetchone() == (0, 0)
+
+
+def test_where_django_is_not_loaded_nothing_is_of_it(tmp_path, monkeypatch):
+    with closing(on_sqlite(tmp_path / "business.db")) as target:
+        assert django_connection(target) is not None
+        monkeypatch.delitem(sys.modules, "django.utils.connection")
+        assert django_connection(target) is None

@@ -117,8 +117,7 @@ class Hub(BaseHub, CallsOut):
         return self.vault.asynchronous.authorization(name, client=client, hosts=None)
 
     async def _open(self) -> None:
-        if not self._borrowed:
-            self.store.shared.ensure_open_blocking()
+        self.store.shared.ensure_open_blocking()
 
     def close(self) -> None:
         """Close every connection and the store, unless it is another's; it can be used anew."""
