@@ -234,6 +234,18 @@ def test_a_false_alarm_is_no_end():
     play(story)
 
 
+def test_an_end_that_is_met_in_writing_is_told():
+    async def story(ends):
+        for _ in range(50):
+            ends.line.send(b"x" * 100_000)
+        ends.theirs.close()
+        ends.line._writable()
+        assert len(ends.ended) == 1
+        assert not ends.line.open
+
+    play(story)
+
+
 def test_a_forked_childs_copy_is_closed_without_the_loop():
     async def story(ends):
         ends.line.forget()

@@ -117,7 +117,7 @@ class OpenedPostgres:
         with self._mutex:
             hints = [*self._hints]
         for hint in hints:
-            posted(hint.get_loop(), _resolve, hint)
+            posted(hint.get_loop(), settle, hint, None)
 
     def tell(self, news: object) -> None:
         """In the loop that opened it, while it runs; else here."""
@@ -133,6 +133,7 @@ def _reload(crew: "Crew | None") -> None:
         call_home(crew, crew.reload)
 
 
-def _resolve(hint: "asyncio.Future[None]") -> None:
-    if not hint.done():
-        hint.set_result(None)
+def settle(waiting: "asyncio.Future[Any]", result: object) -> None:
+    """Give whoever waits a result, unless they have one or went away."""
+    if not waiting.done():
+        waiting.set_result(result)

@@ -35,7 +35,7 @@ from hardpoint.store.postgres.address import checked_address
 from hardpoint.store.postgres.calls import SignOfLife
 from hardpoint.store.postgres.lending import LentTarget
 from hardpoint.store.postgres.limits import PostgresLimits
-from hardpoint.store.postgres.opened import OpenedPostgres
+from hardpoint.store.postgres.opened import OpenedPostgres, settle
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.thread import answered, silent
 from hardpoint.store.retention import Retention
@@ -218,7 +218,7 @@ class PostgresStore:
                 raise silent(seconds) from None
         else:
             waiting: asyncio.Future[Any] = loop.create_future()
-            waiting_line.put(completion, partial(_settle, waiting), at=0.0)
+            waiting_line.put(completion, partial(settle, waiting), at=0.0)
             timer = loop.call_later(seconds, _give_up, waiting, seconds)
             try:
                 result = await waiting
@@ -376,13 +376,8 @@ class PostgresStore:
         return opened
 
 
-def _settle(waiting: "asyncio.Future[Any]", result: object) -> None:
-    if not waiting.done():
-        waiting.set_result(result)
-
-
 def _give_up(waiting: "asyncio.Future[Any]", seconds: float) -> None:
-    _settle(waiting, silent(seconds))
+    settle(waiting, silent(seconds))
 
 
 def _is_id(event: str) -> bool:
