@@ -1,4 +1,4 @@
-"""The blocking hub's store: one that cannot be opened, and a script that ends without closing it."""
+"""The blocking hub's store: one that cannot be opened, and a script that never closes it."""
 
 import subprocess
 import sys
