@@ -12,7 +12,7 @@ import pytest
 from hardpoint.store.driver import Outcome, Stored
 from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED
-from hardpoint.webhooks.inbox import EventReceived
+from hardpoint.webhooks.reception import EventReceived
 
 
 def marks_paid(shop, **options):

@@ -23,7 +23,7 @@ from hardpoint.store.events import OwnershipTaken, StoreBroken
 from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
 from hardpoint.webhooks.attempts import HandlerFinished
-from hardpoint.webhooks.inbox import RequestsRefused
+from hardpoint.webhooks.reception import RequestsRefused
 from hardpoint.webhooks.verification import scheme
 
 SIGNING = "whsec_" + base64.b64encode(b"f" * 32).decode()

@@ -37,7 +37,7 @@ from hardpoint.service.server import (
 )
 from hardpoint.store.events import OwnerMissing
 from hardpoint.store.guests import Rank
-from hardpoint.webhooks.inbox import RequestsRefused
+from hardpoint.webhooks.reception import RequestsRefused
 
 SOON = Patience(soft_seconds=0.05, drain_seconds=10, handler_seconds=10, store_seconds=10)
 

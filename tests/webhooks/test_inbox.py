@@ -19,7 +19,7 @@ from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, TOO_LARGE, UNAUTHORIZED, UNAVAILABLE
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.delivery import EVENTS_AT_ONCE
-from hardpoint.webhooks.inbox import EventReceived, ReceptionFault, RequestsRefused
+from hardpoint.webhooks.reception import EventReceived, ReceptionFault, RequestsRefused
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
 from hardpoint.webhooks.verification import (
     BODY_BYTES_MAX,

@@ -24,7 +24,7 @@ from hardpoint.testing.deliveries import emitted, posted, proof_of, sampled
 from hardpoint.testing.fakes import account_of
 from hardpoint.testing.sandbox import Sandbox
 from hardpoint.webhooks.attempts import HandlerFinished
-from hardpoint.webhooks.inbox import EventReceived
+from hardpoint.webhooks.reception import EventReceived
 
 _Result = TypeVar("_Result")
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.answers import Answer as Answer
     from hardpoint.webhooks.attempts import HandlerFinished as HandlerFinished
     from hardpoint.webhooks.attempts import StoreInTheWay as StoreInTheWay
-    from hardpoint.webhooks.inbox import EventReceived as EventReceived
-    from hardpoint.webhooks.inbox import ReceptionFault as ReceptionFault
-    from hardpoint.webhooks.inbox import RequestsRefused as RequestsRefused
+    from hardpoint.webhooks.reception import EventReceived as EventReceived
+    from hardpoint.webhooks.reception import ReceptionFault as ReceptionFault
+    from hardpoint.webhooks.reception import RequestsRefused as RequestsRefused
     from hardpoint.webhooks.verification import Arrival as Arrival
     from hardpoint.webhooks.verification import Notification as Notification
     from hardpoint.webhooks.verification import Scheme as Scheme
@@ -45,7 +45,7 @@ else:
             "hardpoint.store.fence": ("FENCE_TABLE",),
             "hardpoint.webhooks.answers": ("Answer",),
             "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
-            "hardpoint.webhooks.inbox": ("EventReceived", "ReceptionFault", "RequestsRefused"),
+            "hardpoint.webhooks.reception": ("EventReceived", "ReceptionFault", "RequestsRefused"),
             "hardpoint.webhooks.verification": (
                 "Arrival",
                 "Notification",

@@ -1,17 +1,14 @@
 """The inbox: verify on raw bytes, store, then answer; never the other way round."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol, final
-
-import msgspec
+from typing import Protocol, final
 
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import StoreUnavailableError, WebhookError
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import routed
-from hardpoint.core.traces import Place, place_of_defect, summary_of
+from hardpoint.core.traces import place_of_defect, summary_of
 from hardpoint.store.driver import (
     Accepted,
     Event,
@@ -34,6 +31,13 @@ from hardpoint.webhooks.delivery import VerifiedDelivery
 from hardpoint.webhooks.fetched_keys import KeyFetch, KeyNeededError, KeyUnavailableError
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.key_fetching import KeyFetching
+from hardpoint.webhooks.reception import (
+    REPEATS,
+    TO_LOOK_AT,
+    ReceptionFault,
+    RefusalCounts,
+    received,
+)
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
 from hardpoint.webhooks.verification import (
     Arrival,
@@ -43,47 +47,6 @@ from hardpoint.webhooks.verification import (
     WebhookRequest,
 )
 from hardpoint.webhooks.worker import Worker
-
-
-class EventReceived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A verified event was committed, or found to be there already."""
-
-    event_id: str
-    source: str
-    type: str
-    vendor_id: str | None
-    correlation_id: str
-    stored: Stored
-    body_bytes: int
-    secret: int
-    """Which of the source's secrets matched, counted from 0."""
-    quarantine: str | None = None
-
-    @property
-    def severity(self) -> str:
-        """For the log."""
-        return "warning" if self.stored in _TO_LOOK_AT else "info"
-
-
-class RequestsRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """Requests were refused since the counters were last written."""
-
-    severity: ClassVar[str] = "warning"
-    source: str
-    reason: str
-    count: int
-
-
-class ReceptionFault(msgspec.Struct, frozen=True, kw_only=True):
-    """A scheme or the store raised what it never may: a defect. The vendor is to come again."""
-
-    severity: ClassVar[str] = "error"
-    source: str
-    doing: str
-    """`verify` or `store`."""
-    error: str
-    place: Place | None = None
-    """Where in the code; the message of the error may hold what it was about."""
 
 
 class AcceptingStore(Protocol):
@@ -131,7 +94,7 @@ class Inbox:
         self._listeners = listeners
         self._keys = KeyFetching(fetch, clock)
         self._sources = Sources({})
-        self._refusals: Counter[tuple[str, str, int]] = Counter()
+        self._refusals = RefusalCounts()
 
     def configure(self, sources: Mapping[str, Source]) -> None:
         """Replace all sources at once."""
@@ -145,7 +108,7 @@ class Inbox:
     def refused(self, source: str, reason: str) -> None:
         """See `Receiver`."""
         name = source if source in self._sources else UNKNOWN_SOURCE
-        self._refusals[name, reason, int(self._clock.now()) // 60] += 1
+        self._refusals.add(name, reason, self._clock.now())
 
     def greeting(
         self, source: str, headers: Sequence[tuple[bytes, bytes]], arrival: Arrival
@@ -299,10 +262,10 @@ class Inbox:
         elif event.handlers and new:
             self._worker.notify(event.handlers, event.source)
         if isinstance(result, Accepted):
-            if result.stored in _REPEATS:
+            if result.stored in REPEATS:
                 self.refused(event.source, result.stored.value)
-            if self._listeners.active or result.stored in _TO_LOOK_AT:
-                self._listeners.emit(_received(event, result, admission.secret))
+            if self._listeners.active or result.stored in TO_LOOK_AT:
+                self._listeners.emit(received(event, result, admission.secret))
             admission.done(STORED)
         else:
             self.refused(event.source, "unavailable")
@@ -315,28 +278,12 @@ class Inbox:
         self._listeners.emit(ReceptionFault(source=source, doing=doing, error=told, place=place))
 
     async def flush(self) -> None:
-        """Write the counters of refused and repeated requests: a row a source, reason and minute.
+        """Write the counters of refused and repeated requests.
 
         Raises:
             StoreUnavailableError: the counts are kept for the next time.
         """
-        counts, self._refusals = self._refusals, Counter()
-        if not counts:
-            return
-        rows = [
-            Refusals(source, reason, minute, count)
-            for (source, reason, minute), count in counts.items()
-        ]
-        try:
-            await self._store.refuse(rows)
-        except StoreUnavailableError:
-            self._refusals.update(counts)
-            raise
-        for row in rows:
-            if row.reason not in _REPEATS:
-                self._listeners.emit(
-                    RequestsRefused(source=row.source, reason=row.reason, count=row.count)
-                )
+        await self._refusals.flush(self._store.refuse, self._listeners)
 
 
 @final
@@ -361,10 +308,6 @@ class _Admission:
 
     def __call__(self, result: Accepted | Exception) -> None:
         self._inbox._settle(self, result)
-
-
-_TO_LOOK_AT = frozenset({Stored.CONFLICT, Stored.QUARANTINED})
-_REPEATS = frozenset({Stored.DUPLICATE, Stored.CONFLICT})
 
 
 def _answer(reply: Reply) -> Answer:
@@ -392,17 +335,3 @@ def _leases(event: NewEvent, headers: dict[str, str]) -> list[Lease]:
         Lease(event=stored, handler=name, lane=lane_of(name, event.source), fence=1)
         for name in event.handlers
     ]
-
-
-def _received(event: NewEvent, result: Accepted, secret: int) -> EventReceived:
-    return EventReceived(
-        event_id=result.id,
-        source=event.source,
-        type=event.type,
-        vendor_id=event.vendor_id,
-        correlation_id=event.correlation_id,
-        stored=result.stored,
-        body_bytes=len(event.body),
-        secret=secret,
-        quarantine=event.malformed,
-    )

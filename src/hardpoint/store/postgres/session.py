@@ -30,7 +30,8 @@ from hardpoint.store.postgres.completions import CompletionStatements
 from hardpoint.store.postgres.connections import Link, LinkWork
 from hardpoint.store.postgres.jobs import JobStatements
 from hardpoint.store.postgres.limits import PostgresLimits
-from hardpoint.store.postgres.processes import CHANNEL, RELOAD, Duties, Heartbeat
+from hardpoint.store.postgres.notices import Notices
+from hardpoint.store.postgres.processes import Duties, Heartbeat
 from hardpoint.store.postgres.schema import migrate
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.writing import PostgresWriting
@@ -89,7 +90,6 @@ class PostgresSession:
         self._tell = tell
         self._listens = listens
         self._complaints = Complaints(clock)
-        self._noticed = noticed
         self._duties = duties
         self._reload = reload
         self._accepts = AcceptStatements(owner, limits.repeats)
@@ -99,7 +99,8 @@ class PostgresSession:
         self._accepting = Link(url, seconds=seconds, answer=answer)
         self._working = Link(url, seconds=seconds, answer=answer)
         self._journalling = Link(url, seconds=seconds, answer=answer)
-        self._living = Link(url, seconds=seconds, answer=answer, made=self._listen)
+        self._notices = Notices(url, self._heartbeat, limits, noticed, reload)
+        self._living = self._notices.link
         self._sweeping = Link(url, seconds=seconds, answer=answer)
         self._writing = PostgresWriting(
             url, self._completions, limits, clock, tell, role=write_role
@@ -108,8 +109,6 @@ class PostgresSession:
         """Jobs that are leased to this process, or may be."""
         self._strays: float | None = None
         """From when on what is leased to this process, and it does not hold, is given back."""
-        self._notice: asyncio.Task[None] | None = None
-        self._looking: set[asyncio.Task[None]] = set()
         self._life: asyncio.Task[None] | None = None
         self._waking = asyncio.Lock()
         self._unsaid: list[tuple[AnyCallStep, float]] = []
@@ -134,10 +133,7 @@ class PostgresSession:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
-        ending = [*self._looking, *filter(None, [self._notice])]  # others look by themselves too
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        await self._notices.close()
         if clean and self._life is not None:
             with suppress(StoreUnavailableError):  # they expire
                 await self._say()
@@ -158,7 +154,7 @@ class PostgresSession:
     async def announce(self, work: LinkWork[T]) -> T:
         """The same for what makes jobs due: other processes hear of it."""
         result = await self.do(work)
-        self._announce()
+        self._notices.announce()
         return result
 
     # Calls
@@ -215,7 +211,7 @@ class PostgresSession:
                     self._stray()
             left = left or (new and not event.lease)
         if left:
-            self._announce()
+            self._notices.announce()
         return [_storable(result) for result in results]
 
     # Completing
@@ -341,34 +337,6 @@ class PostgresSession:
             except Exception as error:  # noqa: BLE001 - whatever it is, it may not end the beats
                 reason = str(error) or type(error).__name__
                 self._tell(self._complaints.failed("upkeep", 0, reason))
-
-    async def _listen(self, connection: Any) -> None:
-        await connection.add_listener(CHANNEL, self._heard)
-        self._noticed()  # what was said while nobody listened
-
-    def _heard(self, _connection: object, _pid: int, _channel: str, said: str) -> None:
-        if said != RELOAD:
-            self._noticed()
-        else:
-            look = asyncio.create_task(self._look())
-            self._looking.add(look)
-            look.add_done_callback(self._looking.discard)
-
-    async def _look(self) -> None:
-        """Somebody may have asked for something; else the next sign of life finds it."""
-        with suppress(StoreUnavailableError):
-            if await self._living.run(self._heartbeat.asked):
-                self._reload()
-
-    def _announce(self) -> None:
-        if self._notice is None or self._notice.done():
-            self._notice = asyncio.create_task(self._notify())
-
-    async def _notify(self) -> None:
-        """One notice for all that was stored within a while; after its commit."""
-        await asyncio.sleep(self._limits.notify)
-        with suppress(StoreUnavailableError):  # they look by themselves too
-            await self._living.run(lambda connection: connection.execute(f"notify {CHANNEL}"))
 
     # Groups
 
