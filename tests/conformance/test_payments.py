@@ -3,7 +3,8 @@
 import pytest
 
 from hardpoint.payments.driver import PaymentCapability
-from hardpoint.payments.memory import CHALLENGED, DECLINED, GOOD, MemoryPayments
+from hardpoint.payments.memory import MemoryPayments
+from hardpoint.payments.memory_ledger import CHALLENGED, DECLINED, GOOD
 from hardpoint.testing.conformance.modes import MODES
 from hardpoint.testing.conformance.payments import PaymentConformance, PaymentSubject
 

@@ -19,7 +19,8 @@ from hardpoint.core.errors import (
 from hardpoint.core.money import Money
 from hardpoint.payments import PaymentGateway
 from hardpoint.payments.finding import PAGES_MAX
-from hardpoint.payments.memory import GOOD, MemoryPayments
+from hardpoint.payments.memory import MemoryPayments
+from hardpoint.payments.memory_ledger import GOOD
 from hardpoint.payments.types import CheckoutStatus, PaymentPage, Refunded, RefundFailed
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.store.journalling import StoreJournal

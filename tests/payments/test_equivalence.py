@@ -16,7 +16,8 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import Received
 from hardpoint.http.messages import Response
 from hardpoint.payments import Capture, PaymentGateway
-from hardpoint.payments.memory import CHALLENGED, DECLINED, GOOD, MemoryPayments
+from hardpoint.payments.memory import MemoryPayments
+from hardpoint.payments.memory_ledger import CHALLENGED, DECLINED, GOOD
 from hardpoint.providers.stripe import Stripe
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
 from hardpoint.providers.stripe.fake_account import CHALLENGED as STRIPE_CHALLENGED
@@ -160,7 +161,7 @@ class Twins(RuleBasedStateMachine):
 
     @invariant()
     def never_more_goes_back_than_was_taken(self):
-        for one in self.memory._payments.values():
+        for one in self.memory._ledger.since(0):
             assert one.refunded <= one.captured <= one.amount
 
 

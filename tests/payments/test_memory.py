@@ -2,7 +2,8 @@ import pytest
 
 from hardpoint.core.errors import InvalidRequestError, NotFoundError
 from hardpoint.core.money import Money
-from hardpoint.payments.memory import GOOD, MemoryPayments
+from hardpoint.payments.memory import MemoryPayments
+from hardpoint.payments.memory_ledger import GOOD
 from hardpoint.payments.types import NewCustomer, NewPayment
 from hardpoint.runtime.blocking import run
 

@@ -6,17 +6,16 @@ from typing import Any, final
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
-from hardpoint.core.arguments import NUMBER, TEXT, expect, extras_of
-from hardpoint.core.errors import InvalidRequestError
+from hardpoint.core.arguments import extras_of
 from hardpoint.core.money import Money
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.payments.checks import (
-    EMAIL_CHARACTERS_MAX,
-    NAME_CHARACTERS_MAX,
-    check_amount,
-    check_label,
-    check_pairs,
-    check_there,
+    check_can,
+    check_new_customer,
+    check_new_payment,
+    check_part,
+    check_saving,
+    check_search,
     check_token,
     check_url,
     check_whose,
@@ -119,20 +118,6 @@ class PaymentGateway:
             DeclinedError: with `reason` and `soft`; with `AUTHENTICATION_REQUIRED`, have the
                 customer pay in person.
         """
-        check_amount(self.driver.money, amount)
-        check_token("payment_method", payment_method)
-        check_url("return_url", return_url)
-        check_whose(self.driver, customer, reference, description, metadata)
-        if capture is Capture.MANUAL:
-            self._require(PaymentCapability.MANUAL_CAPTURE)
-        if return_url is not None:
-            self._require(PaymentCapability.REDIRECT)
-        if off_session:
-            self._require(PaymentCapability.SAVED_METHODS)
-            check_there("payment_method", payment_method)
-            check_there("customer", customer)
-        elif payment_method is None:
-            self._require(PaymentCapability.UNCONFIRMED)
         new = NewPayment(
             amount=amount,
             capture=capture,
@@ -145,6 +130,7 @@ class PaymentGateway:
             off_session=off_session,
             extra=extras_of(extra, self.driver.provider),
         )
+        check_new_payment(self.driver, new)
         payment = await self._calls.run_keyed(
             _CREATE,
             lambda key: self.driver.create_payment(new, idempotency_key=key),
@@ -171,7 +157,7 @@ class PaymentGateway:
         local = self.connection.local(payment_id, field="payment_id")
         check_token("payment_method", payment_method)
         check_url("return_url", return_url)
-        self._require(PaymentCapability.UNCONFIRMED)
+        check_can(self.driver, PaymentCapability.UNCONFIRMED)
         extras = extras_of(extra, self.driver.provider)
         payment = await self._calls.run_keyed(
             _CONFIRM,
@@ -200,9 +186,7 @@ class PaymentGateway:
             ConflictError: the payment's status does not allow it.
         """
         local = self.connection.local(payment_id, field="payment_id")
-        if amount is not None:
-            check_amount(self.driver.money, amount)
-            self._require(PaymentCapability.PARTIAL_CAPTURE)
+        check_part(self.driver, amount, PaymentCapability.PARTIAL_CAPTURE)
         payment = await self._calls.run_keyed(
             _CAPTURE,
             lambda key: self.driver.capture(local, amount, idempotency_key=key),
@@ -240,9 +224,7 @@ class PaymentGateway:
             ConflictError: nothing is left, or nothing was taken.
         """
         local = self.connection.local(payment_id, field="payment_id")
-        if amount is not None:
-            check_amount(self.driver.money, amount)
-            self._require(PaymentCapability.PARTIAL_REFUND)
+        check_part(self.driver, amount, PaymentCapability.PARTIAL_REFUND)
         refund = await self._calls.run_keyed(
             _REFUND,
             lambda key: self.driver.refund(local, amount, reason=reason, idempotency_key=key),
@@ -308,7 +290,7 @@ class PaymentGateway:
         check_whose(self.driver, customer, reference, description, metadata)
         name = description or reference or "Payment"
         lines, total = checked_items(self.driver.money, amount, items, name)
-        self._require(PaymentCapability.CHECKOUT)
+        check_can(self.driver, PaymentCapability.CHECKOUT)
         new = NewCheckout(
             items=lines,
             amount=total,
@@ -335,7 +317,7 @@ class PaymentGateway:
             NotFoundError: the provider knows none of that id.
         """
         local = self.connection.local(checkout_id, field="checkout_id")
-        self._require(PaymentCapability.CHECKOUT)
+        check_can(self.driver, PaymentCapability.CHECKOUT)
         page = await self._calls.run(_GET_CHECKOUT, lambda: self.driver.get_checkout(local))
         return our_checkout(self.connection, page)
 
@@ -349,15 +331,9 @@ class PaymentGateway:
         extra: Mapping[str, Mapping[str, object]] = _EMPTY,
     ) -> PaymentCustomer:
         """Make a customer, with whom means can be kept; one of the three has to be given."""
-        most = self.driver.capabilities.limits["reference_characters"]
-        check_label("reference", reference, most)
-        check_label("email", email, EMAIL_CHARACTERS_MAX)
-        check_label("name", name, NAME_CHARACTERS_MAX)
-        if not (email or name or reference):
-            raise InvalidRequestError("or name or reference must be given", field="email")
-        self._require(PaymentCapability.SAVED_METHODS)
         extras = extras_of(extra, self.driver.provider)
         new = NewCustomer(email=email, name=name, reference=reference, extra=extras)
+        check_new_customer(self.driver, new)
         return await self._calls.run_keyed(
             _CUSTOMER,
             lambda key: self.driver.create_customer(new, idempotency_key=key),
@@ -380,11 +356,7 @@ class PaymentGateway:
                 customer's browser save them.
             NotFoundError: there is no such customer, or no such token.
         """
-        check_there("customer", customer)
-        check_there("payment_method", payment_method)
-        check_token("customer", customer)
-        check_token("payment_method", payment_method)
-        self._require(PaymentCapability.SAVED_METHODS)
+        check_saving(self.driver, customer, payment_method)
         return await self._calls.run_keyed(
             _SAVE,
             lambda key: self.driver.save_method(customer, payment_method, idempotency_key=key),
@@ -413,14 +385,7 @@ class PaymentGateway:
         Raises:
             InvalidRequestError: nothing to look for, or more than a hundred pages.
         """
-        self._require(PaymentCapability.FIND)
-        expect(since, (int, float), "since", NUMBER)
-        check_pairs(metadata)
-        expect(reference or "", str, "reference", TEXT)
-        if metadata:
-            self._require(PaymentCapability.METADATA)
-        if reference is None and not metadata:
-            raise InvalidRequestError("or metadata must be given", field="reference")
+        check_search(self.driver, since, reference, metadata)
         found = await self._listing.carrying(since, reference, metadata)
         return tuple([ours(self.connection, one) for one in found])
 
@@ -431,8 +396,3 @@ class PaymentGateway:
             UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
         """
         return told(self.driver, self.connection, body)
-
-    # Checks, all before any I/O
-
-    def _require(self, capability: PaymentCapability) -> None:
-        self.driver.capabilities.require(capability, self.driver.provider)

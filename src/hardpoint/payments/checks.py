@@ -4,25 +4,89 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from hardpoint.core.arguments import PAIRS, TEXT, expect
+from hardpoint.core.arguments import NUMBER, PAIRS, TEXT, expect
 from hardpoint.core.capabilities import Capabilities
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import MinorUnits, Money
 from hardpoint.http.extras import text_pairs
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
-from hardpoint.payments.types import CheckoutItem
+from hardpoint.payments.types import Capture, CheckoutItem, NewCustomer, NewPayment
 
 ITEMS_MAX = 100
 """How many lines a hosted page may have."""
 QUANTITY_MAX = 10_000
 ITEM_NAME_CHARACTERS_MAX = 250
-EMAIL_CHARACTERS_MAX = 254
-NAME_CHARACTERS_MAX = 256
+_EMAIL_CHARACTERS_MAX = 254
+_NAME_CHARACTERS_MAX = 256
 _URL_CHARACTERS_MAX = 2048
 _TOKEN = re.compile(r"[!-~]{1,255}", re.ASCII)
 _ANY_URL = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+", re.ASCII)
 _WEB_URL = re.compile(r"https?://[!-~]+", re.ASCII)
 _MONEY = 'Money("19.99", "EUR")'
+
+
+def check_new_payment(driver: PaymentDriver, new: NewPayment) -> None:
+    """Refuse a payment that this provider cannot take."""
+    check_amount(driver.money, new.amount)
+    check_token("payment_method", new.payment_method)
+    check_url("return_url", new.return_url)
+    check_whose(driver, new.customer, new.reference, new.description, new.metadata)
+    if new.capture is Capture.MANUAL:
+        check_can(driver, PaymentCapability.MANUAL_CAPTURE)
+    if new.return_url is not None:
+        check_can(driver, PaymentCapability.REDIRECT)
+    if new.off_session:
+        check_can(driver, PaymentCapability.SAVED_METHODS)
+        check_there("payment_method", new.payment_method)
+        check_there("customer", new.customer)
+    elif new.payment_method is None:
+        check_can(driver, PaymentCapability.UNCONFIRMED)
+
+
+def check_new_customer(driver: PaymentDriver, new: NewCustomer) -> None:
+    """Refuse a customer whom nobody could find again."""
+    most = driver.capabilities.limits["reference_characters"]
+    check_label("reference", new.reference, most)
+    check_label("email", new.email, _EMAIL_CHARACTERS_MAX)
+    check_label("name", new.name, _NAME_CHARACTERS_MAX)
+    if not (new.email or new.name or new.reference):
+        raise InvalidRequestError("or name or reference must be given", field="email")
+    check_can(driver, PaymentCapability.SAVED_METHODS)
+
+
+def check_saving(driver: PaymentDriver, customer: str, payment_method: str) -> None:
+    """Refuse to keep means that are none, or of nobody."""
+    check_there("customer", customer)
+    check_there("payment_method", payment_method)
+    check_token("customer", customer)
+    check_token("payment_method", payment_method)
+    check_can(driver, PaymentCapability.SAVED_METHODS)
+
+
+def check_part(driver: PaymentDriver, amount: Money | None, capability: PaymentCapability) -> None:
+    """Refuse a part of a payment that is none, or where the provider knows no parts."""
+    if amount is not None:
+        check_amount(driver.money, amount)
+        check_can(driver, capability)
+
+
+def check_search(
+    driver: PaymentDriver, since: float, reference: str | None, metadata: Mapping[str, str]
+) -> None:
+    """Refuse to look for anything and everything."""
+    check_can(driver, PaymentCapability.FIND)
+    expect(since, (int, float), "since", NUMBER)
+    check_pairs(metadata)
+    expect(reference or "", str, "reference", TEXT)
+    if metadata:
+        check_can(driver, PaymentCapability.METADATA)
+    if reference is None and not metadata:
+        raise InvalidRequestError("or metadata must be given", field="reference")
+
+
+def check_can(driver: PaymentDriver, capability: PaymentCapability) -> None:
+    """Refuse what the provider cannot do."""
+    driver.capabilities.require(capability, driver.provider)
 
 
 def check_amount(money: MinorUnits, amount: Money, field: str = "amount") -> int:
@@ -91,10 +155,10 @@ def check_whose(
     check_label("description", description, capabilities.limits["description_characters"])
     check_pairs(metadata)
     if metadata:
-        capabilities.require(PaymentCapability.METADATA, driver.provider)
+        check_can(driver, PaymentCapability.METADATA)
         check_metadata(metadata, capabilities)
     if customer is not None:
-        capabilities.require(PaymentCapability.CUSTOMER, driver.provider)
+        check_can(driver, PaymentCapability.CUSTOMER)
 
 
 def check_pairs(metadata: Mapping[str, str]) -> None:

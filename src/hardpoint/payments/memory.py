@@ -1,6 +1,6 @@
 """Payments in memory: the reference that says what every driver has to mean.
 
-It keeps what it did in `ledger`-like lists that tests read, honours idempotency keys as strictly as
+It keeps what it did in lists that tests read, honours idempotency keys as strictly as
 the strictest provider, and is told by the name of the payment method how a try ends.
 """
 
@@ -19,19 +19,18 @@ from hardpoint.core.errors import (
     NotFoundError,
 )
 from hardpoint.core.money import MinorUnits, Money
-from hardpoint.core.secrets import Secret
 from hardpoint.fakes.answers import Answers
 from hardpoint.fakes.memory import MemoryAccount
 from hardpoint.payments.driver import PaymentCapability
-from hardpoint.payments.memory_methods import (
-    CHALLENGED,
+from hardpoint.payments.memory_ledger import (
     DECLINED,
     GOOD,
+    OPEN,
+    MemoryLedger,
     check_method,
     declined_by,
 )
 from hardpoint.payments.types import (
-    Capture,
     Checkout,
     CheckoutStatus,
     DeclineReason,
@@ -40,15 +39,11 @@ from hardpoint.payments.types import (
     NewCheckout,
     NewCustomer,
     NewPayment,
-    NextAction,
     Payment,
-    PaymentActionRequired,
     PaymentCustomer,
     PaymentEvent,
-    PaymentFailed,
     PaymentPage,
     PaymentStatus,
-    PaymentSucceeded,
     Refund,
     Refunded,
     RefundFailed,
@@ -65,13 +60,6 @@ _LIMITS = {
     "reference_characters": 500,
     "description_characters": 1000,
 }
-_OPEN = frozenset(
-    {
-        PaymentStatus.REQUIRES_PAYMENT_METHOD,
-        PaymentStatus.REQUIRES_CONFIRMATION,
-        PaymentStatus.REQUIRES_ACTION,
-    }
-)
 
 
 @final
@@ -92,9 +80,9 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         capabilities: AbstractSet[PaymentCapability] = frozenset(PaymentCapability),
     ) -> None:
         super().__init__(capabilities, Idempotency.NATIVE, _LIMITS, now)
-        self._payments: dict[str, Payment] = {}
-        self._methods: dict[str, str | None] = {}
-        self._captures: dict[str, Capture] = {}
+        self._ledger = MemoryLedger(
+            redirects=PaymentCapability.REDIRECT in capabilities, now=now, tell=self.events.append
+        )
         self._refunds: dict[str, Refund] = {}
         self._checkouts: dict[str, Checkout] = {}
         self._pages: dict[str, NewPayment] = {}
@@ -106,13 +94,15 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """Create it; with a method, confirm it at once."""
 
         def act() -> Payment:
-            identifier = self._opened(new)
+            if new.payment_method not in self._saved:
+                check_method(new.payment_method)
+            identifier = self._ledger.open(new)
             saved = self._saved.get(new.payment_method or "")
             if saved is None:
-                return self._paid(identifier, new.payment_method)
+                return self._ledger.pay(identifier, new.payment_method)
             if saved.customer != new.customer:
                 raise InvalidRequestError("is of another", field="customer", status=400)
-            return self._paid(identifier, saved.kind, away=new.off_session)
+            return self._ledger.pay(identifier, saved.kind, away=new.off_session)
 
         return self._once(idempotency_key, msgspec.structs.astuple(new), act)
 
@@ -128,12 +118,12 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """Try to pay."""
 
         def act() -> Payment:
-            self._expect(payment_id, *_OPEN)
+            self._ledger.expect(payment_id, *OPEN)
             check_method(payment_method)
-            method = payment_method or self._methods.get(payment_id)
+            method = payment_method or self._ledger.method_of(payment_id)
             if method is None:
                 raise InvalidRequestError("is missing", field="payment_method", status=400)
-            return self._paid(payment_id, method)
+            return self._ledger.pay(payment_id, method)
 
         asked = (payment_id, payment_method, return_url)
         return self._once(idempotency_key, asked, act)
@@ -144,10 +134,10 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """Take what is reserved, or a part of it and let go of the rest."""
 
         def act() -> Payment:
-            payment = self._expect(payment_id, PaymentStatus.AUTHORIZED)
+            payment = self._ledger.expect(payment_id, PaymentStatus.AUTHORIZED)
             if amount is not None and payment.amount < amount:
                 raise InvalidRequestError("is more than is reserved", field="amount", status=400)
-            return self._taken(payment_id, amount or payment.amount)
+            return self._ledger.take(payment_id, amount or payment.amount)
 
         return self._once(idempotency_key, (payment_id, amount), act)
 
@@ -155,8 +145,8 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """Let go of it before it is taken."""
 
         def act() -> Payment:
-            self._expect(payment_id, *_OPEN, PaymentStatus.AUTHORIZED)
-            return self._set(payment_id, PaymentStatus.VOIDED)
+            self._ledger.expect(payment_id, *OPEN, PaymentStatus.AUTHORIZED)
+            return self._ledger.move(payment_id, PaymentStatus.VOIDED)
 
         return self._once(idempotency_key, (payment_id,), act)
 
@@ -171,7 +161,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """Give back all that is left, or a part."""
 
         def act() -> Refund:
-            payment = self._expect(payment_id, PaymentStatus.SUCCEEDED)
+            payment = self._ledger.expect(payment_id, PaymentStatus.SUCCEEDED)
             left = payment.captured - payment.refunded
             if not left:
                 raise ConflictError("all of it was refunded before", status=400)
@@ -180,10 +170,10 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
                 raise InvalidRequestError("is more than is left", field="amount", status=400)
             refunded = payment.refunded + given
             identifier = f"ref_{len(self._answers) + 1:06d}"
-            self._payments[payment_id] = msgspec.structs.replace(payment, refunded=refunded)
+            self._ledger.refunded(payment_id, refunded)
             whole = refunded == payment.captured
             facts = {"amount": given, "refunded": refunded, "refund_id": identifier}
-            self._tell(Refunded, payment, whole=whole, **facts)
+            self._ledger.tell(Refunded, payment, whole=whole, **facts)
             refund = Refund(
                 id=identifier,
                 payment_id=payment_id,
@@ -199,7 +189,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
     async def get_payment(self, payment_id: str) -> Payment:
         """Read it."""
         self.requests += 1
-        return self._known(payment_id)
+        return self._ledger.get(payment_id)
 
     async def get_refund(self, refund_id: str) -> Refund:
         """Read it."""
@@ -272,7 +262,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """A page, oldest first."""
         self.requests += 1
         start = int(cursor or 0)
-        found = [one for one in self._payments.values() if one.created >= since]
+        found = self._ledger.since(since)
         page = found[start : start + _PAGE]
         more = len(found) > start + _PAGE
         return PaymentPage(payments=tuple(page), cursor=str(start + _PAGE) if more else None)
@@ -282,9 +272,9 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         page = self._checkout(checkout_id)
         if page.status is not CheckoutStatus.OPEN:
             raise ConflictError(f"the page is {page.vendor_status}", status=400)
-        payment_id = page.payment_id or self._opened(self._pages[checkout_id])
+        payment_id = page.payment_id or self._ledger.open(self._pages[checkout_id])
         self._close(page, CheckoutStatus.OPEN, payment_id)
-        self._paid(payment_id, method)
+        self._ledger.pay(payment_id, method)
         self._close(page, CheckoutStatus.COMPLETED, payment_id)
 
     def expire_page(self, checkout_id: str) -> None:
@@ -294,19 +284,18 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
 
     def authenticate(self, payment_id: str, *, succeeds: bool = True) -> None:
         """The customer answers the bank's challenge."""
-        self._expect(payment_id, PaymentStatus.REQUIRES_ACTION)
-        self._set(payment_id, PaymentStatus.REQUIRES_CONFIRMATION, next_action=None)
+        self._ledger.expect(payment_id, PaymentStatus.REQUIRES_ACTION)
+        self._ledger.move(payment_id, PaymentStatus.REQUIRES_CONFIRMATION, next_action=None)
         if succeeds:
-            self._charge(payment_id)
+            self._ledger.charge(payment_id)
         else:
-            self._fail(payment_id, DeclineReason.AUTHENTICATION_REQUIRED, soft=True)
+            self._ledger.fail(payment_id, DeclineReason.AUTHENTICATION_REQUIRED, soft=True)
 
     def fail_refund(self, refund_id: str) -> None:
         """The customer's bank sends a refund back."""
         refund = self._refunds[refund_id]
-        payment = self._payments[refund.payment_id]
-        refunded = payment.refunded - refund.amount
-        self._payments[payment.id] = msgspec.structs.replace(payment, refunded=refunded)
+        payment = self._ledger.get(refund.payment_id)
+        self._ledger.refunded(payment.id, payment.refunded - refund.amount)
         self._refunds[refund_id] = msgspec.structs.replace(
             refund, status=RefundStatus.FAILED, vendor_status="failed"
         )
@@ -321,7 +310,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
 
     def dispute(self, payment_id: str, status: DisputeStatus) -> None:
         """The customer's bank questions a payment, or has got so far with it."""
-        payment = self._expect(payment_id, PaymentStatus.SUCCEEDED)
+        payment = self._ledger.expect(payment_id, PaymentStatus.SUCCEEDED)
         self.events.append(
             DisputeChanged(
                 payment_id=payment_id,
@@ -334,33 +323,10 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
             )
         )
 
-    # How it comes about
-
     def _once(self, key: str, asked: Hashable, act: Callable[[], Any]) -> Any:
         """The first answer under a key; a decline or conflict is one, bad arguments are none."""
         self.requests += 1
         return self._answers.under(key, repr(asked), act)
-
-    def _opened(self, new: NewPayment) -> str:
-        if new.payment_method not in self._saved:
-            check_method(new.payment_method)
-        identifier = f"pay_{len(self._payments) + 1:06d}"
-        nothing = Money("0", new.amount.currency)
-        self._payments[identifier] = Payment(
-            id=identifier,
-            status=PaymentStatus.REQUIRES_PAYMENT_METHOD,
-            vendor_status="open",
-            amount=new.amount,
-            captured=nothing,
-            refunded=nothing,
-            created=self._now(),
-            reference=new.reference,
-            metadata=dict(new.metadata),
-            customer=new.customer,
-            client_secret=Secret.value(f"{identifier}_secret"),
-        )
-        self._captures[identifier] = new.capture
-        return identifier
 
     def _checkout(self, identifier: str) -> Checkout:
         page = self._checkouts.get(identifier)
@@ -376,65 +342,3 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
             url=page.url if status is CheckoutStatus.OPEN else None,
             payment_id=payment_id,
         )
-
-    def _paid(self, identifier: str, method: str | None, *, away: bool = False) -> Payment:
-        self._methods[identifier] = method
-        if method is None:
-            return self._known(identifier)
-        if method in DECLINED:
-            reason, soft = DECLINED[method]
-            self._fail(identifier, reason, soft=soft)
-            raise declined_by(method)
-        if method == CHALLENGED:
-            return self._challenge(identifier, away=away)
-        return self._charge(identifier)
-
-    def _challenge(self, identifier: str, *, away: bool) -> Payment:
-        if away or PaymentCapability.REDIRECT not in self.capabilities.flags:
-            self._fail(identifier, DeclineReason.AUTHENTICATION_REQUIRED, soft=True)
-            raise declined_by(CHALLENGED)
-        action = NextAction(kind="redirect", url="https://bank.example/challenge")
-        payment = self._set(identifier, PaymentStatus.REQUIRES_ACTION, next_action=action)
-        self._tell(PaymentActionRequired, payment, amount=payment.amount, action=action)
-        return payment
-
-    def _charge(self, identifier: str) -> Payment:
-        if self._captures[identifier] is Capture.MANUAL:
-            return self._set(identifier, PaymentStatus.AUTHORIZED, decline=None)
-        return self._taken(identifier, self._known(identifier).amount)
-
-    def _taken(self, identifier: str, amount: Money) -> Payment:
-        payment = self._set(identifier, PaymentStatus.SUCCEEDED, captured=amount, decline=None)
-        self._tell(PaymentSucceeded, payment, amount=amount)
-        return payment
-
-    def _fail(self, identifier: str, reason: DeclineReason, *, soft: bool) -> None:
-        self._methods[identifier] = None
-        status = PaymentStatus.REQUIRES_PAYMENT_METHOD
-        payment = self._set(identifier, status, decline=reason)
-        facts = {"reason": reason, "soft": soft, "advice": reason.advice}
-        self._tell(PaymentFailed, payment, amount=payment.amount, **facts)
-
-    def _tell(self, kind: type[Any], payment: Payment, **facts: Any) -> None:
-        own = {"reference": payment.reference, "metadata": payment.metadata}
-        self.events.append(kind(payment_id=payment.id, **own, **facts))
-
-    def _set(self, identifier: str, status: PaymentStatus, **facts: Any) -> Payment:
-        payment = self._payments[identifier]
-        changed = msgspec.structs.replace(
-            payment, status=status, vendor_status=status.value, **facts
-        )
-        self._payments[identifier] = changed
-        return changed
-
-    def _known(self, identifier: str) -> Payment:
-        payment = self._payments.get(identifier)
-        if payment is None:
-            raise NotFoundError(status=404)
-        return payment
-
-    def _expect(self, identifier: str, *statuses: PaymentStatus) -> Payment:
-        payment = self._known(identifier)
-        if payment.status not in statuses:
-            raise ConflictError(f"the payment is {payment.status.value}", status=400)
-        return payment
