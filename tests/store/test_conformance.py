@@ -422,30 +422,37 @@ def test_a_mark_that_was_taken_away_counts_no_crash(any_stage):
     any_stage.play(after)
 
 
-def test_crashes_are_counted_for_marked_jobs_only(any_stage):
+def test_deaths_are_counted_for_marked_jobs_only_and_the_first_of_all_with_the_next(any_stage):
     async def first(desk):
         await desk.accept("evt_1")
         await desk.claim()
         any_stage.crash()
 
-    async def marked(desk):
+    async def second(desk):
         lease = await desk.suspect()
+        assert (lease.crashes, lease.suspect) == (0, True)
         assert await desk.store.mark_started(lease)
         any_stage.crash()
 
     async def unmarked(desk):
         lease = await desk.suspect()
-        assert (lease.crashes, lease.suspect) == (1, True)
+        assert (lease.crashes, lease.suspect) == (2, True)
+        any_stage.crash()
+
+    async def third(desk):
+        lease = await desk.suspect()
+        assert (lease.crashes, lease.suspect) == (2, True)
+        assert await desk.store.mark_started(lease)
         any_stage.crash()
 
     async def last(desk):
         lease = await desk.suspect()
-        assert (lease.crashes, lease.suspect) == (1, True)
+        assert (lease.crashes, lease.suspect) == (3, True)
         late = desk.lease_of(desk.make("evt_1", id=lease.event.id))
         assert not await desk.store.mark_started(late)
         await desk.complete(lease, Outcome.DEAD, reason="crash", error="died 3 times")
 
-    for story in (first, marked, unmarked, last):
+    for story in (first, second, unmarked, third, last):
         any_stage.play(story)
 
 

@@ -149,8 +149,8 @@ class Model:
             if job.leased:
                 job.run_at, job.leased = now, False
                 if crash:
+                    job.crashes += 2 if job.started and job.suspect and not job.crashes else job.started
                     job.suspect = True
-                    job.crashes += job.started
                 job.started = False
 
     def retry(self, event: str, now: float) -> int:

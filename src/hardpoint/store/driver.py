@@ -144,7 +144,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         lane: what it is fair to, see `lane_of`.
         fence: fences the completion; also the attempt's number in the record.
         failures: attempts that failed before this one, in this series.
-        crashes: how often the process died while the start of this job stood marked.
+        crashes: how often the process died while the start of this job stood marked, and once more
+            for the death before those, which made a suspect of it.
         suspect: it was in flight when the process died; mark its start first.
     """
 

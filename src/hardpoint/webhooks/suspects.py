@@ -1,10 +1,12 @@
 """Suspects: jobs that were in flight when the process died. One of them may have ended it.
 
 They start one after another, each marked durably before the handler is called, while everything
-else goes on. A death under that mark is counted against the job. One that has been counted against
-runs in a *hush*: nothing else starts. After 5 s at most a suspect is an attempt like any other: it
-takes a place of its lane, the next one begins, others start, and a death is no longer its own. So
-suspects of a lane that has no place wait. The third counted death makes a dead letter.
+else goes on. A death under that mark is counted against the job; the first one together with the
+death that made a suspect of it, which until then is held against nobody. One that has been counted
+against runs in a *hush*: nothing else starts. After 5 s at most a suspect is an attempt like any
+other: it takes a place of its lane, the next one begins, others start, and a death is no longer its
+own. So suspects of a lane that has no place wait. The third counted death makes a dead letter:
+whatever ends every process that runs it does so three times, however many processes there are.
 """
 
 import math

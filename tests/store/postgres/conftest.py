@@ -177,8 +177,10 @@ class PostgresStage(Stage):
     async def opened(self) -> PostgresStore:
         store = self.build()
         await store.open()
-        for _ in range(3 * bool(self.crashes)):  # then it may judge who has died
-            await store.beat()
+        if self.crashes:
+            self.database.grow_old(1.1 * self.limits["expires"])
+            for _ in range(3):  # then it may judge who has died
+                await store.beat()
         return store
 
     def silence(self) -> None:

@@ -20,7 +20,8 @@ where (receives or works) and beat_at > (select hardpoint.now()) - %(expires)s
 
 -- name: reap
 -- Whoever has not beaten for so long fences itself by now. A forward runs no code of the user's, so
--- none can have ended the process. Nobody is judged while the database itself has just come back.
+-- none can have ended the process. The first death under a mark counts with the one before it, which
+-- has made a suspect of the job. Nobody is judged while the database itself has just come back.
 with
     gone as materialized (
         select j.event, j.handler from hardpoint.job j
@@ -34,7 +35,8 @@ with
     )
 update hardpoint.job j
 set run_at = (select hardpoint.now()), owner = null, suspect = j.handler <> 'forward',
-    crashes = j.crashes + j.started::integer, started = false
+    crashes = j.crashes + j.started::integer * (1 + (j.suspect and j.crashes = 0)::integer),
+    started = false
 from gone where j.event = gone.event and j.handler = gone.handler
 
 -- name: reap_calls

@@ -35,9 +35,11 @@ update hardpoint_job set run_at = ?, boot = null, started = 0
 where boot is not null
 
 -- name: take_over
--- A forward runs no code of the user's, so none can have ended the process.
+-- A forward runs no code of the user's, so none can have ended the process. The first death under a
+-- mark counts with the one before it, which has made a suspect of the job.
 update hardpoint_job
-set run_at = ?, boot = null, suspect = handler <> 'forward', crashes = crashes + started, started = 0
+set run_at = ?, boot = null, suspect = handler <> 'forward',
+    crashes = crashes + started * (1 + (suspect and crashes = 0)), started = 0
 where boot is not null
 
 -- name: next_of_lane
