@@ -133,6 +133,7 @@ if TYPE_CHECKING:
     from hardpoint.store.driver import Transaction as Transaction
     from hardpoint.store.engine import Role as Role
     from hardpoint.store.events import BatchFailed as BatchFailed
+    from hardpoint.store.events import BatchStalled as BatchStalled
     from hardpoint.store.events import Checkpointed as Checkpointed
     from hardpoint.store.events import GateHeldLong as GateHeldLong
     from hardpoint.store.events import HandlersDiffer as HandlersDiffer
@@ -272,6 +273,7 @@ else:
             "hardpoint.store.engine": ("Role",),
             "hardpoint.store.events": (
                 "BatchFailed",
+                "BatchStalled",
                 "Checkpointed",
                 "GateHeldLong",
                 "HandlersDiffer",

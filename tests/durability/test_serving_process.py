@@ -200,9 +200,9 @@ async def last_life(shop, vendor):
 
     An attempt of `sleeps` takes longer than the lives before this one, and on a busy machine others
     may, too. So one may have been under way, marked, at three deaths in a row. Nobody could tell it
-    from one that had caused them, so it is a dead letter then. Each death under a mark counts against
-    one job at most, the first of the three is none, and nothing is given up for another reason. An
-    operator has it tried again.
+    from one that had caused them, so it is a dead letter then. Each death under a mark counts
+    against one job at most, the first of the three is none, and nothing is given up for another
+    reason. An operator has it tried again.
     """
     process = shop.serve()
     line = await asyncio.to_thread(process.stdout.readline)

@@ -15,7 +15,13 @@ from hardpoint.service.readiness import (
 )
 from hardpoint.service.reload import Reloader
 from hardpoint.store.driver import Refusals
-from hardpoint.store.events import BatchCommitted, BatchFailed, VaultAvailable, VaultUnavailable
+from hardpoint.store.events import (
+    BatchCommitted,
+    BatchFailed,
+    BatchStalled,
+    VaultAvailable,
+    VaultUnavailable,
+)
 from hardpoint.testing import ManualClock
 
 Look = Callable[[], Awaitable[ReadinessState]]
@@ -113,6 +119,22 @@ def test_a_batch_that_failed_counts_until_another_is_committed(judged):
         tell(BatchCommitted(kind="accept", rows=1, seconds=0.1))
         assert (await judged.look()).ready
         tell(BatchFailed(kind="job", rows=3, reason="database or disk is full"))
+        assert (await judged.look()).ready
+
+    judged(scenario)
+
+
+def test_a_batch_that_waits_for_the_database_counts_until_it_is_committed(judged):
+    async def scenario(judged):
+        tell = judged.hub.listeners.emit
+        tell(BatchStalled(kind="job", rows=3, seconds=2.0, reason="the server is busy with it"))
+        assert (await judged.look()).ready
+        tell(BatchStalled(kind="accept", rows=3, seconds=2.0, reason="the server is busy with it"))
+        state = await judged.look()
+        assert (state.ready, state.store_writable) == (False, False)
+        told = "store: 3 event(s) wait to be stored: the server is busy with it"
+        assert state.reasons == (told,)
+        tell(BatchCommitted(kind="accept", rows=3, seconds=2.5))
         assert (await judged.look()).ready
 
     judged(scenario)

@@ -149,7 +149,9 @@ class Model:
             if job.leased:
                 job.run_at, job.leased = now, False
                 if crash:
-                    job.crashes += 2 if job.started and job.suspect and not job.crashes else job.started
+                    job.crashes += (
+                        2 if job.started and job.suspect and not job.crashes else job.started
+                    )
                     job.suspect = True
                 job.started = False
 

@@ -22,6 +22,7 @@ from hardpoint.service.reload import Reloader
 from hardpoint.store.events import (
     BatchCommitted,
     BatchFailed,
+    BatchStalled,
     VaultAvailable,
     VaultUnavailable,
 )
@@ -193,6 +194,9 @@ class Readiness:
             self._failed = self._clock.monotonic(), event.reason
         elif isinstance(event, BatchCommitted) and event.kind == "accept":
             self._failed = None
+        elif isinstance(event, BatchStalled) and event.kind == "accept":  # told again and again
+            reason = f"{event.rows} event(s) wait to be stored: {event.reason}"
+            self._failed = self._clock.monotonic(), reason
         elif isinstance(event, VaultUnavailable):
             self._vault_failed = self._clock.monotonic(), event.reason
         elif isinstance(event, VaultAvailable):

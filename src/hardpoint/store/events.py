@@ -44,6 +44,32 @@ class BatchFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return "warning" if self.failures else "debug"
 
 
+class BatchStalled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A group waits for the database (PostgreSQL), whose answer does not come; so do its callers.
+
+    Told every few seconds while it lasts. It may be committed yet, or fail, which is told then.
+    Warnings come as those of `BatchFailed` do.
+
+    Attributes:
+        kind: `accept` or `job`.
+        rows: how many callers wait.
+        seconds: for how long by now.
+        reason: what the database waits for, as far as it says so.
+        stalls: how many there were since the last warning, with this one; 0 where it is none.
+    """
+
+    kind: str
+    rows: int
+    seconds: float
+    reason: str
+    stalls: int = 1
+
+    @property
+    def severity(self) -> str:
+        """What was told within the last minute is no news."""
+        return "warning" if self.stalls else "debug"
+
+
 class StoreBroken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The store cannot be used until it is opened anew, as a hub that receives does by itself."""
 

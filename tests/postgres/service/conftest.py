@@ -24,6 +24,7 @@ OF_THE_STORE = (
     "a_hub_that_runs_is_ready",
     "a_store_that_is_closed_is_not_writable",
     "a_batch_that_failed_counts_until_another",
+    "a_batch_that_waits_for_the_database",
     "refusals_that_go_on_are_told",
 )
 

@@ -26,7 +26,7 @@ WELL = {
     "abandoned": [{"jobs": 0}],
     "clock": [{"now": ManualClock().now()}],
     "durable": [{"synced": True, "whole": True, "standby": False}],
-    "standbys": [{"standbys": 0, "named": ""}],
+    "standbys": [{"standbys": 0, "named": "", "waiting": 0}],
     "snapshot": [],
     "bloat": [],
     "role": [{"name": "shop", "super": False, "more": False}],
@@ -118,8 +118,12 @@ def test_where_all_is_well_it_is_said_of_each():
             *("durability", "fail", "takes no writes"),
         ),
         (
-            {"standbys": [{"standbys": 2, "named": ""}]},
+            {"standbys": [{"standbys": 2, "named": "", "waiting": 0}]},
             *("standbys", "warn", "2 of them follow, and no commit waits for any"),
+        ),
+        (
+            {"standbys": [{"standbys": 1, "named": "b", "waiting": 3, "seconds": 12.4}]},
+            *("standbys", "fail", "3 commit(s) wait for a standby (b) that does not answer"),
         ),
         (
             {"snapshot": [{"pid": 9, "name": "report", "seconds": 601.0}]},
@@ -151,7 +155,7 @@ def test_leases_that_nobody_takes_over_want_a_server():
 
 
 def test_a_standby_that_is_waited_for_is_named():
-    one = found(standbys=[{"standbys": 2, "named": "any 1 (b, c)"}])["standbys"]
+    one = found(standbys=[{"standbys": 2, "named": "any 1 (b, c)", "waiting": 0}])["standbys"]
     assert (one.result, one.detail) == ("ok", "a commit waits for a standby (any 1 (b, c))")
 
 

@@ -19,8 +19,10 @@ from tests.store.postgres.own_server import PATIENCE, OwnServer
 from tests.store.postgres.test_kills import Crowd, drain
 
 from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.core.events import Listeners
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.driver import Stored
+from hardpoint.store.events import BatchStalled
 from hardpoint.store.postgres.checks import findings
 from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.store import PostgresStore
@@ -29,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 LONG = "HARDPOINT_KILLS" in os.environ
 STALLS = 20 if LONG else 1
 PROCESSES = 4 if LONG else 1
+WAITS = "its commit waits for a standby (synchronous_standby_names), which does not answer"
 LIMITS = PostgresLimits(pending_seconds=0.2, expires=60.0)
 
 
@@ -140,6 +143,44 @@ def test_nobody_is_told_of_what_the_standby_has_not(pair):
 
     asyncio.run(before())
     asyncio.run(after())
+
+
+def test_while_the_standby_is_silent_it_is_told_who_waits_for_it(pair):
+    """A stalled accept fails after half a minute; nobody need wait so long to know of it."""
+    make, told, limits = EventMaker(SystemClock()), [], PostgresLimits(stalled=0.2, expires=60.0)
+    pair.wait_for_it()
+
+    async def scene():
+        listeners = Listeners(told.append)
+        store = PostgresStore(pair.primary.url, limits=limits, retention=None, listeners=listeners)
+        await store.open()
+        pair.stall()
+        answer = asyncio.ensure_future(accepted(store, make("evt_1")))
+        until = asyncio.get_running_loop().time() + PATIENCE
+        while "fail" not in doctors_word(pair):
+            assert asyncio.get_running_loop().time() < until, "doctor says nothing"
+            await asyncio.sleep(0.1)
+        assert not answer.done()
+        pair.go_on()
+        assert (await answer).stored is Stored.NEW
+        before = len(told)
+        await asyncio.sleep(2 * limits.stalled)
+        assert not [one for one in told[before:] if isinstance(one, BatchStalled)]
+        await store.close()
+
+    asyncio.run(scene())
+    stalls = [one for one in told if isinstance(one, BatchStalled)]
+    assert {(one.kind, one.rows, one.reason) for one in stalls} == {("accept", 1, WAITS)}
+    assert (stalls[0].seconds, stalls[0].severity) == (limits.stalled, "warning")
+    assert {one.severity for one in stalls[1:]} == {"debug"}
+
+
+def doctors_word(pair):
+    with psycopg.connect(pair.primary.url, row_factory=psycopg.rows.dict_row) as connection:
+        (standbys,) = (
+            one for one in findings(connection, SystemClock()) if one.check == "standbys"
+        )
+        return f"{standbys.result}: {standbys.detail}"
 
 
 def test_under_load_what_was_acknowledged_is_there_after_the_fail_over(pair, tmp_path):

@@ -148,7 +148,15 @@ _DURABLE: Final = {"fsync": "synced", "full_page_writes": "whole"}
 
 def _standbys(found: _Row) -> Iterator[StoreFinding]:
     """Nothing is said where there are none: who has a backup alone knows what it is for."""
-    if found["named"]:
+    if found["waiting"]:
+        yield StoreFinding(
+            check="standbys",
+            result="fail",
+            detail=f"{found['waiting']} commit(s) wait for a standby ({found['named']}) that does "
+            f"not answer, the first for {found['seconds']:.0f} s: nothing can be received",
+            fix="bring it back, or name another one in synchronous_standby_names",
+        )
+    elif found["named"]:
         detail = f"a commit waits for a standby ({found['named']})"
         yield StoreFinding(check="standbys", detail=detail)
     elif found["standbys"]:

@@ -146,6 +146,12 @@ class Link:
                     raise
             await asyncio.sleep(RETRY_SECONDS)
 
+    @property
+    def process(self) -> int | None:
+        """What serves it, as the server calls it; None: nothing does."""
+        known = self._connection
+        return None if known is None or known.is_closed() else known.get_server_pid()
+
     async def connected(self) -> Any:
         """The connection; made, if there is none.
 

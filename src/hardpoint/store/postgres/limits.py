@@ -14,6 +14,7 @@ class PostgresLimits(msgspec.Struct, frozen=True, kw_only=True):
         pending_seconds: how long the oldest of them may have waited, and how long a lost connection
             is made anew before they are refused.
         answer: seconds that a statement may take, and who asks waits.
+        stalled: seconds after which a batch that is under way is told of.
         connect: seconds that making a connection may take.
         expires: seconds without a sign of life after which a process's leases are others' to take.
         poll: seconds between two looks for work that others have stored.
@@ -31,6 +32,7 @@ class PostgresLimits(msgspec.Struct, frozen=True, kw_only=True):
     pending_bytes: int = 64 << 20
     pending_seconds: float = 5.0
     answer: float = 30.0
+    stalled: float = 2.0
     connect: float = 5.0
     expires: float = 15.0
     poll: float = 1.0

@@ -33,6 +33,7 @@ from hardpoint.store.postgres.limits import PostgresLimits
 from hardpoint.store.postgres.notices import Notices
 from hardpoint.store.postgres.processes import Duties, Heartbeat
 from hardpoint.store.postgres.schema import migrate
+from hardpoint.store.postgres.stalls import Stalls
 from hardpoint.store.postgres.sweep import PostgresSweep
 from hardpoint.store.postgres.writing import PostgresWriting
 
@@ -90,6 +91,7 @@ class PostgresSession:
         self._tell = tell
         self._listens = listens
         self._complaints = Complaints(clock)
+        self._stalls = Stalls(url, limits, self._complaints, tell)
         self._duties = duties
         self._reload = reload
         self._accepts = AcceptStatements(owner, limits.repeats)
@@ -134,6 +136,7 @@ class PostgresSession:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
         await self._notices.close()
+        await self._stalls.close()
         if clean and self._life is not None:
             with suppress(StoreUnavailableError):  # they expire
                 await self._say()
@@ -343,8 +346,10 @@ class PostgresSession:
     async def _grouped(self, kind: str, items: list[T], run: Callable[[list[T]], Any]) -> list[Any]:
         """Do a group at once; when one of it is at fault, each on its own."""
         began = self._clock.monotonic()
+        link = self._accepting if kind == "accept" else self._working
         try:
-            results = await run(items)
+            with self._stalls.watch(kind, len(items), link):
+                results = await run(items)
         except StoreUnavailableError as error:
             self._tell(self._complaints.failed(kind, len(items), str(error)))
             return [StoreUnavailableError(str(error)) for _ in items]

@@ -8,11 +8,20 @@ select
     pg_is_in_recovery() as standby
 
 -- name: standbys
--- Without pg_monitor they are only counted.
-select
-    count(*) filter (where state is distinct from 'backup') as standbys,
-    current_setting('synchronous_standby_names') as named
-from pg_catalog.pg_stat_replication
+-- Without pg_monitor they are only counted, and others' waits are not seen.
+select r.standbys, current_setting('synchronous_standby_names') as named, w.waiting, w.seconds
+from
+    (
+        select count(*) filter (where state is distinct from 'backup') as standbys
+        from pg_catalog.pg_stat_replication
+    ) r,
+    (
+        select
+            count(*) as waiting,
+            max(extract(epoch from clock_timestamp() - state_change))::float8 as seconds
+        from pg_catalog.pg_stat_activity
+        where wait_event = 'SyncRep' and state_change < clock_timestamp() - interval '2 seconds'
+    ) w
 
 -- name: processes
 select id, host, pid, receives, works, handlers from hardpoint.process
