@@ -24,7 +24,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.http.client import ApiClient
 from hardpoint.http.messages import Response
-from hardpoint.oauth import token_cache
+from hardpoint.oauth import access
 from hardpoint.oauth.catalogue import Revocation
 from hardpoint.oauth.keyring import Keyring
 from hardpoint.oauth.spool import Spool, Spooled
@@ -523,7 +523,7 @@ def test_keys_are_rotated_while_everything_is_used(world):
 
 
 def test_a_process_remembers_so_many_and_no_more(world, monkeypatch):
-    monkeypatch.setattr(token_cache, "KNOWN_MOST", 2)
+    monkeypatch.setattr(access, "KNOWN_MOST", 2)
     there = world()
     for name in ("a", "b", "c"):
         there.do(there.vault.put_key(name, Secret.value("canary-key")))

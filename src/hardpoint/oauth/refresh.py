@@ -16,8 +16,7 @@ from typing import final
 
 from msgspec.structs import replace
 
-from hardpoint.core.errors import StoreCorruptError, StoreError, TokenEndpointError
-from hardpoint.core.secrets import Secret
+from hardpoint.core.errors import StoreError, TokenEndpointError
 from hardpoint.oauth.effects import OAuthEffects
 from hardpoint.oauth.sealing import HeldCredential, held, sealed
 from hardpoint.oauth.spool import Spooled
@@ -245,7 +244,7 @@ class Refresher:
                         return self._commits.look(seen.key)
                     asked = True
                 case Next.WAIT:
-                    serves = not asked and serving(claim.held, self._effects.clock.now())
+                    serves = not asked and claim.held.serving_at(self._effects.clock.now())
                     if serves or not self._free(seen, until):
                         return claim.held
                 case _:
@@ -330,7 +329,7 @@ class Refresher:
             if row.kind == OWN:
                 tokens = step(endpoint.client_credentials(endpoint.client.scopes))
             else:
-                tokens = step(endpoint.refresh(_refresh_token(old)))
+                tokens = step(endpoint.refresh(claim.held.refresh_token))
         except TokenEndpointError as error:
             return self._refused(claim, error)
         return self._commits.keep(row, old.succeeded_by(tokens), started)
@@ -367,7 +366,7 @@ class Refresher:
     def _unused(self, claim: _Claim) -> bool:
         """Whether the provider says that the refresh token was not used up; notes what it says."""
         effects = self._effects
-        row, token = claim.held.row, _refresh_token(claim.held.tokens)
+        row, token = claim.held.row, claim.held.refresh_token
         try:
             active = step(self._effects.endpoint(row.client).introspect(token))
         except TokenEndpointError as error:
@@ -392,20 +391,3 @@ class Refresher:
 def _ours(current: ConnectionRow, row: ConnectionRow) -> bool:
     """Whether a failure is still news: nobody has renewed it since, or is about to."""
     return takes(current, row.version) and current.lease_owner in {row.lease_owner, None}
-
-
-def serving(credential: HeldCredential, now: float) -> bool:
-    """Whether its access token can be used now."""
-    row = credential.row
-    usable = row.state not in {
-        ConnectionState.NEEDS_REAUTH.value,
-        ConnectionState.DISCONNECTED.value,
-    }
-    return usable and row.rejected != row.version and credential.tokens.fresh_at(now)
-
-
-def _refresh_token(tokens: Tokens) -> Secret:
-    """Of a row that says it is refreshable."""
-    if tokens.refresh is None:
-        raise StoreCorruptError("a credential has lost its refresh token")
-    return tokens.refresh

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hardpoint.core.errors import ConfigurationError, StoreCorruptError
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.keyring import Keyring, WrappingKey
+from hardpoint.oauth.states import ConnectionState
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.store.vault import (
     ClientRow,
@@ -148,6 +149,26 @@ class HeldCredential:
     tokens: Tokens
     refused: ClientRow | None = None
     sealed: bytes = field(default=b"", repr=False, compare=False)
+
+    def serving_at(self, now: float) -> bool:
+        """Whether its access token can be used then."""
+        row = self.row
+        usable = row.state not in {
+            ConnectionState.NEEDS_REAUTH.value,
+            ConnectionState.DISCONNECTED.value,
+        }
+        return usable and row.rejected != row.version and self.tokens.fresh_at(now)
+
+    @property
+    def refresh_token(self) -> Secret:
+        """Of a row that says it is refreshable.
+
+        Raises:
+            StoreCorruptError: there is none.
+        """
+        if self.tokens.refresh is None:
+            raise StoreCorruptError("a credential has lost its refresh token")
+        return self.tokens.refresh
 
 
 def sealed(envelope: Envelope, row: ConnectionRow, tokens: Tokens, now: float) -> CredentialRow:

@@ -15,33 +15,30 @@ from types import TracebackType
 from typing import Self, final
 
 from hardpoint.core.effects import Ids, Random
-from hardpoint.core.errors import StoreError, TokenEndpointError
+from hardpoint.core.errors import TokenEndpointError
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import Transport
+from hardpoint.oauth.access import SLOT, TENANT, Access, TokenCache, checked, granted, unknown
 from hardpoint.oauth.bearer import ConnectionAuthorization
 from hardpoint.oauth.catalogue import Client
 from hardpoint.oauth.effects import OAuthEffects
 from hardpoint.oauth.endpoint import endpoint_transport
 from hardpoint.oauth.keeping import Keeper
 from hardpoint.oauth.keyring import Keyring
-from hardpoint.oauth.refresh import Commits, Refresher, serving
-from hardpoint.oauth.refusals import checked, granted, present, refusal, unknown
+from hardpoint.oauth.refresh import Commits, Refresher
 from hardpoint.oauth.sealing import Envelope, HeldCredential, Rotated, check_keys, rotate
 from hardpoint.oauth.spool import Spool
-from hardpoint.oauth.states import ConnectionState, ConnectionStatus
-from hardpoint.oauth.token_cache import TokenCache
+from hardpoint.oauth.states import ConnectionStatus
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 from hardpoint.runtime.work import ThreadWork, Work
 from hardpoint.store.vault import SlotKey, VaultFile, VaultTables
 
-TENANT = "default"
-SLOT = "main"
 _DEFAULT = Timing()
 
 
@@ -113,6 +110,14 @@ class Vault:
         self._refresher = Refresher(effects, self._commits)
         self._keeper = Keeper(effects, self._commits)
         self._cache = TokenCache(timing, self._clock, random)
+        self._access = Access(
+            effects,
+            self._cache,
+            self._work,
+            commits=self._commits,
+            refresher=self._refresher,
+            keeper=self._keeper,
+        )
 
     # Its life
 
@@ -172,7 +177,7 @@ class Vault:
         """
         key = SlotKey(tenant, connection, slot)
         known = self._cache.known(key)
-        return known or granted(await self._current(checked(key)), self._clock.now())
+        return known or granted(await self._access.current(checked(key)), self._clock.now())
 
     async def refresh(
         self,
@@ -196,12 +201,7 @@ class Vault:
             ReauthorizationRequiredError, TokenRefreshError, ClientRefusedError: see `access_token`.
         """
         key = checked(SlotKey(tenant, connection, slot))
-        before = await self._looked(key)
-        job = partial(self._refresher.renew, before.row, before, asked=True, resend=resend)
-        after = present(key, await self._work.join(key, job))
-        self._cache.forget(key)
-        if before.row.refreshable and after.row.version == before.row.version:
-            raise refusal(after, self._clock.now())
+        await self._access.refreshed(key, resend=resend)
         return await self.status(connection, tenant=tenant, slot=slot)
 
     async def keep_alive(self) -> int:
@@ -390,29 +390,3 @@ class Vault:
         job = partial(self._keeper.put, key, tokens, kind=kind, client=client, account=account)
         await self._work.do(job)
         self._cache.forget(key)
-
-    async def _current(self, key: SlotKey) -> HeldCredential:
-        """The credential, renewed where that is due and somebody can."""
-        looked = await self._looked(key)
-        if not self._cache.due(looked.row):
-            return self._cache.remember(key, looked)
-        if serving(looked, self._clock.now()) and self._work.in_flight(key):
-            return looked  # it lasts a while yet, and somebody is at it
-        try:
-            job = partial(self._refresher.renew, looked.row, looked)
-            current = present(key, await self._work.join(key, job))
-        except StoreError:
-            if serving(looked, self._clock.now()):
-                return looked
-            raise
-        return self._cache.remember(key, current)
-
-    async def _looked(self, key: SlotKey) -> HeldCredential:
-        """The credential as it stands; begun where a client gets tokens for itself."""
-        look = partial(self._commits.look, key)
-        found, client = await self._work.do(look), self._effects.clients.get(key.name)
-        own = client is not None and client.for_itself and key == SlotKey(TENANT, key.name)
-        if own and (found is None or found.row.state == ConnectionState.DISCONNECTED.value):
-            await self._work.do(partial(self._keeper.begin_own, key, key.name))
-            found = await self._work.do(look)
-        return present(key, found)

@@ -3,8 +3,8 @@
 import msgspec
 
 from hardpoint.core.secrets import Secret
+from hardpoint.oauth.access import TokenCache
 from hardpoint.oauth.sealing import HeldCredential
-from hardpoint.oauth.token_cache import TokenCache
 from hardpoint.oauth.tokens import Tokens
 from hardpoint.oauth.transitions import Timing
 from hardpoint.store.vault import ConnectionRow, SlotKey
