@@ -26,8 +26,7 @@ from hardpoint.store.guests.server import GuestServer
 from hardpoint.store.journal import Intent, JobName
 from hardpoint.store.journalling import StoreJournal
 from hardpoint.store.sqlite import SqliteStore
-from hardpoint.store.sqlite.gate import Gate
-from hardpoint.store.sqlite.lending import LentTurns
+from hardpoint.store.sqlite.gate import Gate, LentTurns
 from hardpoint.testing import ManualClock
 
 NOW = 1_700_000_000.0

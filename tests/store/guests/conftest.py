@@ -15,8 +15,7 @@ from hardpoint.store.guests.frames import FrameKind, FrameReader, pack
 from hardpoint.store.guests.lines import listen
 from hardpoint.store.sqlite import SqliteStore, StatementLimits
 from hardpoint.store.sqlite.files import LockFile, inode_of
-from hardpoint.store.sqlite.gate import Gate
-from hardpoint.store.sqlite.lending import LentTurns
+from hardpoint.store.sqlite.gate import Gate, LentTurns
 
 
 def new_event(number=1, **changes):

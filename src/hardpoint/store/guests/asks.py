@@ -29,8 +29,7 @@ from hardpoint.store.guests.requests import (
 )
 from hardpoint.store.guests.standing import StoreStanding
 from hardpoint.store.journal import AnyCallStep, CallStep
-from hardpoint.store.sqlite.gate import refuse_inside_block
-from hardpoint.store.sqlite.lending import TURN_SECONDS
+from hardpoint.store.sqlite.gate import TURN_SECONDS, refuse_inside_block
 
 ASK_SECONDS: Final = 10.0
 END_SECONDS: Final = 2.0

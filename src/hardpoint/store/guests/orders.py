@@ -14,7 +14,7 @@ from hardpoint.store.guests.requests import (
     TurnAsked,
 )
 from hardpoint.store.journal import AnyCallStep, CallStep
-from hardpoint.store.sqlite.lending import LentTurns
+from hardpoint.store.sqlite.gate import LentTurns
 
 
 class GuestStore(InboxStore, Protocol):

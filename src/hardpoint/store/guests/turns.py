@@ -8,8 +8,7 @@ from typing import Final, Protocol, final
 
 from hardpoint.core.errors import StoreMisuseError
 from hardpoint.store.events import TurnHeldLong
-from hardpoint.store.sqlite.gate import Pass, refuse_inside_block
-from hardpoint.store.sqlite.lending import TURN_SECONDS
+from hardpoint.store.sqlite.gate import TURN_SECONDS, Pass, refuse_inside_block
 
 _HELD_LONG: Final = 1.0
 

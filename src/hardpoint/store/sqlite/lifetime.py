@@ -18,8 +18,8 @@ from hardpoint.store.journalling import CallsInFlight
 from hardpoint.store.retention import Retention
 from hardpoint.store.sqlite.engine import Engine
 from hardpoint.store.sqlite.files import LockFile
+from hardpoint.store.sqlite.gate import lending_gate
 from hardpoint.store.sqlite.guard import refuse_inherited
-from hardpoint.store.sqlite.lending import lending_gate
 from hardpoint.store.sqlite.limits import StatementLimits
 from hardpoint.store.sqlite.sessions import LiveSession
 from hardpoint.store.sqlite.writer import Writer
