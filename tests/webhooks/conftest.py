@@ -1,5 +1,6 @@
 import asyncio
 import inspect
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,7 +20,9 @@ from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.sources import Source
-from hardpoint.webhooks.verification import scheme
+from hardpoint.webhooks.verification import (
+    scheme,
+)
 from hardpoint.webhooks.worker import Worker
 
 
@@ -247,3 +250,64 @@ def rig(tmp_path: Path) -> Callable[..., Rig]:
         return Rig(tmp_path / "hardpoint.db", **options)
 
     return make
+
+
+def told(rig, kind):
+    return [event for event in rig.told if isinstance(event, kind)]
+
+
+def signed(rig, body, source="billing"):
+    headers = rig.schemes[source].sign(
+        body, now=rig.clock.now(), event_id="delivery-1", event_type="push"
+    )
+    return source, headers, body
+
+
+def handle_one(rig, function, *, attempts=1, **options):
+    """Delivers one event to a handler and gives the attempts that ended."""
+    rig.on(**({"name": "handler"} | options))(function)
+
+    async def scenario():
+        assert (await rig.deliver()).status == 200
+        await rig.until(lambda: len(rig.attempts()) >= attempts)
+
+    rig.play(scenario)
+    return rig.attempts()
+
+
+def rows(rig):
+    connection = sqlite3.connect(rig.store.path)
+    try:
+        return connection.execute("select * from paid").fetchall()
+    finally:
+        connection.close()
+
+
+class Scripted:
+    """A scheme that finds what a test tells it to."""
+
+    stored_headers = frozenset({b"content-type"})
+    refusal_us = 1.0
+
+    def __init__(self, found):
+        self.found = found
+
+    def decoy(self, *, now):
+        return []
+
+    def verify(self, request, *, now):
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+def scripted(rig, found):
+    one = rig()
+    source = Source(name="custom", scheme=Scripted(found), body_bytes_max=100)
+    one.inbox.configure({"custom": source})
+    return one
+
+
+def state(rig):
+    (event,) = rig.read(lambda reader: reader.events())
+    return event.state

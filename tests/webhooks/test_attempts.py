@@ -1,15 +1,13 @@
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import itertools
 import math
-import signal
 import sqlite3
 import threading
-import types
 
 import pytest
+from tests.webhooks.conftest import handle_one, rows, state
 
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (
@@ -26,27 +24,7 @@ from hardpoint.core.events import Listeners
 from hardpoint.store.driver import Outcome
 from hardpoint.store.views import State
 from hardpoint.webhooks.attempts import StoreInTheWay
-from hardpoint.webhooks.calling import asked_to_stop, call
-from hardpoint.webhooks.handlers import Handlers, Permanent, RetryAfter, Schedule, Skip
-from hardpoint.webhooks.threads import Threads
-
-
-def handle_one(rig, function, *, attempts=1, **options):
-    """Delivers one event to a handler and gives the attempts that ended."""
-    rig.on(**({"name": "handler"} | options))(function)
-
-    async def scenario():
-        assert (await rig.deliver()).status == 200
-        await rig.until(lambda: len(rig.attempts()) >= attempts)
-
-    rig.play(scenario)
-    return rig.attempts()
-
-
-def state(rig):
-    (event,) = rig.read(lambda reader: reader.events())
-    return event.state
-
+from hardpoint.webhooks.handlers import Permanent, RetryAfter, Schedule, Skip
 
 ran = []
 
@@ -264,73 +242,6 @@ def test_who_has_something_retried_ends_what_lanes_wait_for(rig):
     assert seen == ["evt_1", "evt_2"]
 
 
-@pytest.mark.parametrize("by", ["a signal", "Python's own handler"])
-def test_only_what_a_signal_raised_is_a_request_to_stop(by):
-    def leave(number, frame):
-        raise KeyboardInterrupt
-
-    def interrupt():
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        if by == "a signal":
-            signal.signal(signal.SIGINT, functools.partial(leave))
-        with pytest.raises(KeyboardInterrupt) as caught:
-            interrupt()
-        assert asked_to_stop(caught.value)
-        if by == "a signal":
-            assert not asked_to_stop(KeyboardInterrupt())
-        assert not asked_to_stop(SystemExit())
-        assert not asked_to_stop(ValueError())
-        in_thread = []
-        thread = threading.Thread(target=lambda: in_thread.append(asked_to_stop(caught.value)))
-        thread.start()
-        thread.join()
-        assert in_thread == [False]
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_a_request_to_stop_leaves_the_attempt_unrecorded_should_the_loop_go_on():
-    def leave(number, frame):
-        raise SystemExit
-
-    def interrupted(event, job):
-        async def interrupt():
-            signal.raise_signal(signal.SIGTERM)
-
-        return interrupt()
-
-    handlers = Handlers()
-    handlers.add("billing", "*", interrupted, name="handler")
-    handler = dataclasses.replace(handlers["handler"], asynchronous=True)
-    job = types.SimpleNamespace(lease=types.SimpleNamespace(event=None))
-    before = signal.signal(signal.SIGTERM, leave)
-    loop = asyncio.new_event_loop()
-    try:
-        attempt = loop.create_task(call(handler, job, Threads(), abandoned=print))
-        with pytest.raises(SystemExit):
-            loop.run_until_complete(attempt)
-        with pytest.raises(asyncio.CancelledError):
-            loop.run_until_complete(attempt)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        loop.close()
-
-
-def test_a_write_that_loses_the_transaction_is_a_failed_attempt(rig):
-    async def mark(event, job):
-        job.write(lambda tx: tx.execute("create table paid (id integer primary key)"))
-        job.write(lambda tx: tx.execute("insert into paid values (1)"))
-        job.write(lambda tx: tx.execute("insert or rollback into paid values (1)"))
-
-    (attempt,) = handle_one(rig(), mark)
-
-    assert attempt.outcome is Outcome.FAILED
-    assert "TransactionLostError" in attempt.error
-
-
 def test_an_event_that_has_waited_for_days_waits_at_the_cost_of_attempts(rig):
     one = rig()
 
@@ -384,14 +295,6 @@ def test_retry_after_does_not_add_attempts(rig):
     assert attempts[-1].outcome is Outcome.DEAD
 
 
-def rows(rig):
-    connection = sqlite3.connect(rig.store.path)
-    try:
-        return connection.execute("select * from paid").fetchall()
-    finally:
-        connection.close()
-
-
 def test_writes_are_made_with_the_completion_once(rig):
     def mark(event, job):
         job.write(lambda tx: tx.execute("create table if not exists paid (id text)"))
@@ -421,56 +324,6 @@ def test_a_write_that_raises_undoes_them_all_and_the_attempt_has_failed(rig):
     assert first.error == "ValueError: no stock"
     assert second.outcome is Outcome.DONE
     assert rows(one) == [("2",)]
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        *(SystemExit(1), KeyboardInterrupt(), GeneratorExit(), BaseException("odd")),
-        *(asyncio.CancelledError(), StopIteration()),
-    ],
-)
-@pytest.mark.parametrize("threaded", [False, True])
-def test_whatever_a_handler_raises_is_a_failed_attempt_and_ends_nothing_else(rig, error, threaded):
-    async def awaited(event, job):
-        if job.failures == 0:
-            raise error
-
-    def in_thread(event, job):
-        if job.failures == 0:
-            raise error
-
-    first, second = handle_one(rig(), in_thread if threaded else awaited, retry=[0], attempts=2)
-
-    assert first.outcome is Outcome.FAILED
-    assert type(error).__name__ in first.error
-    assert first.severity == "warning"
-    assert second.outcome is Outcome.DONE
-
-
-def test_a_signal_that_asks_to_stop_is_no_failure_of_the_handler_it_interrupts(rig):
-    one = rig()
-
-    def leave(number, frame):
-        raise SystemExit(7)
-
-    @one.on(name="handler")
-    async def interrupted(event, job):
-        signal.raise_signal(signal.SIGTERM)
-
-    async def scenario():
-        await one.deliver()
-        await asyncio.sleep(5)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        with pytest.raises(SystemExit):
-            one.play(scenario, grace=0)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-    assert one.attempts() == []
-    assert state(one) is State.PENDING
 
 
 def test_an_attempt_that_takes_too_long_is_cancelled_and_has_failed(rig):
@@ -506,125 +359,6 @@ def test_a_handler_that_finishes_in_spite_of_its_cancellation_is_done(rig):
     (attempt,) = handle_one(rig(), stubborn, timeout=0.02)
 
     assert attempt.outcome is Outcome.DONE
-
-
-class UnspeakableError(Exception):
-    def __str__(self):
-        raise ValueError("cannot even say so")
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (UnspeakableError(), "UnspeakableError"),
-        (ValueError("half \ud800 pair"), "ValueError: half ? pair"),
-        (ValueError("x" * 10_000), "ValueError: " + "x" * 4084),
-        (ValueError(), "ValueError"),
-    ],
-)
-def test_any_error_can_be_recorded(rig, error, text):
-    async def fail(event, job):
-        raise error
-
-    one = rig()
-    (attempt,) = handle_one(one, fail, retry=[])
-
-    assert attempt.error == text
-    (dead,) = one.read(lambda reader: reader.dead_letters())
-    assert dead.error == text
-
-
-def exits_when_printed():
-    class ExitingError(Exception):
-        def __str__(self):
-            raise SystemExit
-
-    return ExitingError()
-
-
-def has_an_attribute_that_raises():
-    class SecretDelayError(RateLimitedError):
-        retry_after = property(lambda self: 1 / 0, lambda self, value: None)
-
-    return SecretDelayError()
-
-
-def interrupts_when_classified():
-    class SecretiveError(Exception):
-        @property
-        def __class__(self):
-            raise KeyboardInterrupt
-
-    return SecretiveError("x")
-
-
-def has_an_odd_class():
-    class Meta(type):
-        def __getattribute__(cls, name):
-            raise SystemExit
-
-    class OddlyMadeError(Exception, metaclass=Meta):
-        pass
-
-    return OddlyMadeError("x")
-
-
-@pytest.mark.parametrize(
-    ("made", "text"),
-    [
-        (exits_when_printed, "ExitingError"),
-        (interrupts_when_classified, "SecretiveError: x"),
-        (has_an_odd_class, "OddlyMadeError: x"),
-        (has_an_attribute_that_raises, "SecretDelayError"),
-    ],
-)
-def test_an_error_that_cannot_be_looked_at_is_tried_again_like_any_other(rig, made, text):
-    async def fail(event, job):
-        if job.failures:
-            job.write(write)
-        else:
-            raise made()
-
-    def write(tx):
-        raise made()
-
-    first, second = handle_one(rig(), fail, retry=[0], attempts=2)
-
-    assert (first.outcome, second.outcome) == (Outcome.FAILED, Outcome.DEAD)
-    assert text in first.error
-
-
-@pytest.mark.parametrize("waits", [True, False])
-def test_a_handler_that_cancels_its_own_task_has_failed(rig, waits):
-    async def cancels(event, job):
-        if job.failures == 0:
-            asyncio.current_task().cancel()
-            if waits:
-                await asyncio.sleep(0)
-
-    first, second = handle_one(rig(), cancels, retry=[0], attempts=2)
-
-    assert first.outcome is Outcome.FAILED
-    assert first.error.startswith("CancelledError")
-    assert second.outcome is Outcome.DONE
-
-
-@pytest.mark.parametrize(
-    "error", [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), StoreUnavailableError("mine")]
-)
-def test_whatever_a_write_raises_is_a_failed_attempt_and_ends_nothing_else(rig, error):
-    def fail(tx):
-        raise error
-
-    async def mark(event, job):
-        job.write(fail)
-
-    one = rig()
-    (attempt,) = handle_one(one, mark)
-
-    assert attempt.outcome is Outcome.FAILED
-    assert type(error).__name__ in attempt.error
-    assert not [told for told in one.told if isinstance(told, StoreInTheWay)]
 
 
 def test_a_completion_waits_for_the_store_as_long_as_it_takes_and_is_told_of_once(rig):

@@ -3,6 +3,7 @@
 import pytest
 from tests.store.test_conformance import *  # noqa: F403 - the tests
 from tests.store.test_journal import *  # noqa: F403 - the tests
+from tests.store.test_operators import *  # noqa: F403 - the tests
 
 from .handed_over import GuestStage
 

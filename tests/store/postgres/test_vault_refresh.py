@@ -41,12 +41,6 @@ def world(pg, tmp_path, entry, clock):
         each.close()
 
 
-# Of a clock that jumps, a clock of their own, and a file in which a reader keeps writers waiting.
+# Of a clock that jumps, and of a clock of their own.
 del test_a_token_from_a_clock_that_was_ahead_is_replaced_when_the_api_refuses_it  # noqa: F821
-del test_a_vault_that_cannot_be_claimed_serves_what_lives  # noqa: F821
 del test_nobody_waits_for_ever  # noqa: F821
-del test_tokens_that_cannot_be_committed_are_spooled_and_taken_in_later  # noqa: F821
-del test_tokens_that_fit_nowhere_are_tried_again_while_the_lease_lasts  # noqa: F821
-del test_tokens_that_fit_nowhere_for_as_long_as_the_lease_are_told  # noqa: F821
-del test_what_waits_for_a_connection_that_was_connected_anew_is_thrown_away  # noqa: F821
-del test_what_waits_in_the_spool_is_taken_in_by_whoever_would_refresh  # noqa: F821
