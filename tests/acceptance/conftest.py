@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -134,3 +135,42 @@ def shop(tmp_path: Path) -> Shop:
 def reopened(tmp_path: Path) -> Callable[[], Shop]:
     """The same shop in what could be another process: another hub on the same folder."""
     return lambda: Shop(tmp_path)
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "by-hand.md"
+
+
+class Instant:
+    """An `asyncio` whose sleeps take no time, and are written down."""
+
+    def __init__(self):
+        self.waits = []
+
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+
+
+class Snippet:
+    """What a section's snippet defines; setting an attribute changes what the snippet sees.
+
+    Args:
+        title: the section's.
+        language: `py` for what is written by hand, `python` for ours.
+        names: what the snippet takes for granted.
+    """
+
+    def __init__(self, title, language, **names):
+        section = PAGE.read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        (source,) = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+        exec(compile(source, f"{title}, {language}", "exec"), names)
+        self.__dict__ = names
+
+
+def by_hand(title, **names):
+    code = Snippet(title, "py", **names)
+    code.asyncio = Instant()
+    return code
+
+
+def ours(title, **names):
+    return Snippet(title, "python", **names)

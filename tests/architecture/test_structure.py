@@ -19,7 +19,8 @@ SECTIONS = [path for path in SOURCE.rglob("*.py") if "sync" not in path.relative
 
 
 def lines_of(path: Path) -> int:
-    return sum(1 for line in path.read_text().splitlines() if line.strip())
+    """All of them: blank lines, comments and docstrings too."""
+    return len(path.read_text().splitlines())
 
 
 def test_no_module_is_too_long_to_be_read_in_one_sitting() -> None:

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from tests.hub.loaded import folder as folder  # noqa: PLC0414 - a fixture, for the tests here
 
 from hardpoint.hub.hub import Hub
 from hardpoint.webhooks.verification import scheme

@@ -2,12 +2,11 @@ import asyncio
 import base64
 import contextlib
 import sqlite3
-import threading
 import time
 
-import msgspec
 import pytest
 from starlette.testclient import TestClient
+from tests.hub.loaded import CONFIGURATION, deliver, keep, load, read, states, until
 
 from hardpoint.core.errors import (
     ConfigurationError,
@@ -19,82 +18,17 @@ from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.events import CircuitChanged
 from hardpoint.store.driver import FORWARD
-from hardpoint.store.events import OwnershipTaken, StoreBroken
 from hardpoint.store.views import State
 from hardpoint.webhooks.answers import STORED, UNAUTHORIZED
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.reception import RequestsRefused
 from hardpoint.webhooks.verification import scheme
 
-SIGNING = "whsec_" + base64.b64encode(b"f" * 32).decode()
-CONFIGURATION = """
-[store]
-url = "sqlite:events.db"
-[webhooks.billing]
-provider = "stripe"
-secrets = ["file:stripe"]
-"""
 FORWARDING = """
 [webhooks.billing.forward]
 url = "{url}"
 secret = "file:signing"
 """
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for name, secret in [("stripe", "whsec_one"), ("signing", SIGNING), ("hook", "hook secret")]:
-        keep(tmp_path / name, secret)
-    (tmp_path / "hardpoint.toml").write_text(CONFIGURATION)
-    return tmp_path
-
-
-def keep(path, secret):
-    path.write_text(secret)
-    path.chmod(0o600)
-
-
-class Told(list):
-    def of(self, kind):
-        return [event for event in self if isinstance(event, kind)]
-
-    def __call__(self, event):
-        self.append(event)
-
-
-def load(folder, configuration=None, **effects):
-    if configuration is not None:
-        (folder / "hardpoint.toml").write_text(configuration)
-    told = Told()
-    hub = Hub.load(folder / "hardpoint.toml", listeners=[told], **effects)
-    return hub, told
-
-
-def deliver(hub, vendor_id="evt_1", event_type="paid", secret="whsec_one"):
-    body = msgspec.json.encode({"id": vendor_id, "type": event_type})
-    headers = scheme("stripe", secrets=[secret]).sign(
-        body, now=time.time(), event_id=vendor_id, event_type=event_type
-    )
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers]
-    answered = asyncio.get_running_loop().create_future()
-    hub.receiver.submit("billing", raw, body, answered.set_result)
-    return answered
-
-
-async def until(holds, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.002)
-
-
-def read(hub, question):
-    with contextlib.closing(hub.reader()) as reader:
-        return question(reader)
-
-
-def states(hub):
-    return {event.vendor_id: event.state for event in read(hub, lambda reader: reader.events())}
 
 
 # Handlers
@@ -231,163 +165,7 @@ def test_counters_are_written_while_it_runs_and_once_more_when_it_stops(folder):
 # Failure
 
 
-def with_a_defect(folder):
-    hub, told = load(folder)
-
-    @hub.on("billing")
-    async def mark_paid(event, job):
-        pass
-
-    async def complete(completion):
-        raise ZeroDivisionError("a defect")
-
-    hub.store.complete = complete
-    return hub, told
-
-
-def test_a_defect_in_the_background_makes_the_hub_unhealthy_and_is_told(folder):
-    hub, told = with_a_defect(folder)
-
-    async def scenario():
-        async with hub:
-            assert hub.failure is None
-            await deliver(hub)
-            await until(lambda: hub.failure)
-
-    asyncio.run(scenario())
-    (failed,) = told.of(HubFailed)
-    assert failed.error == "ZeroDivisionError: a defect"
-    assert isinstance(failed.exception, ZeroDivisionError)
-
-
-def test_a_store_that_breaks_is_opened_anew_and_its_events_are_handled(folder):
-    hub, told = load(folder)
-    slow = asyncio.Event()
-
-    @hub.on("billing")
-    async def handle(event, job):
-        if job.attempt == 1:
-            await slow.wait()
-
-    async def scenario():
-        async with hub:
-            await deliver(hub)
-            await until(lambda: hub.worker.running)
-            hub.store.break_down("the disk lies")
-            await until(lambda: len(told.of(OwnershipTaken)) == 2)
-            assert await deliver(hub, "evt_2") is STORED
-            slow.set()
-            await until(lambda: set(states(hub).values()) == {State.DONE})
-
-    asyncio.run(scenario())
-    assert hub.failure is None
-    assert "the disk lies" in told.of(StoreBroken)[0].reason
-    assert told.of(HubFailed) == []
-
-
-def test_a_store_that_only_calls_use_and_that_breaks_is_opened_anew(folder):
-    hub, told = load(folder, "[store]\nurl = 'sqlite:events.db'\n")
-
-    async def scenario():
-        async with hub:
-            await hub.open()
-            hub.store.break_down("the disk lies")
-            await until(lambda: hub.store.broken is None and hub.shared.owner)
-            assert await hub.once("key", str, 7, returns=str) == "7"
-
-    asyncio.run(scenario())
-    assert hub.failure is None
-    assert told.of(HubFailed) == []
-
-
-def test_the_first_failure_is_the_one_that_is_told_and_a_new_start_forgets_it(folder):
-    hub, told = with_a_defect(folder)
-
-    async def scenario():
-        async with hub:
-            await deliver(hub)
-            await until(lambda: hub.failure)
-            hub.store.break_down("second")
-            first = hub.failure
-        del hub.store.complete
-        async with hub:
-            return first, hub.failure
-
-    first, then = asyncio.run(scenario())
-    assert str(first) == "a defect"
-    assert then is None
-    assert len(told.of(HubFailed)) == 1
-
-
 # Operator
-
-
-def failing(folder):
-    hub, told = load(folder)
-    fixed = threading.Event()
-
-    @hub.on("billing", retry=[])
-    async def mark_paid(event, job):
-        if not fixed.is_set():
-            raise ValueError("no stock")
-
-    return hub, told, fixed
-
-
-def test_a_dead_letter_can_be_retried_and_a_done_event_replayed(folder):
-    hub, told, fixed = failing(folder)
-
-    async def scenario():
-        async with hub:
-            await deliver(hub)
-            await until(lambda: len(told.of(HandlerFinished)) == 1)
-            fixed.set()
-            event = told.of(HandlerFinished)[0].event_id
-            assert await hub.retry(event, actor="anna", reason="fixed") == 1
-            await until(lambda: len(told.of(HandlerFinished)) == 2)
-            await until(lambda: states(hub)["evt_1"] is State.DONE)
-            assert await hub.replay(event) == 0
-            assert await hub.replay(event, force=True, actor="anna") == 1
-            await until(lambda: len(told.of(HandlerFinished)) == 3)
-            assert await hub.replay(event, "mark_paid", force=True) == 1
-            await until(lambda: len(told.of(HandlerFinished)) == 4)
-            assert await hub.retry("nothing") == await hub.replay("nothing") == 0
-
-    asyncio.run(scenario())
-    assert [attempt.attempt for attempt in told.of(HandlerFinished)] == [1, 2, 3, 4]
-
-
-def test_a_handler_that_is_not_there_cannot_replay(folder):
-    hub, _, _ = failing(folder)
-
-    with pytest.raises(ConfigurationError, match="Known: forward, mark_paid"):
-        asyncio.run(hub.replay("event", "mark_piad"))
-
-
-def test_a_store_opened_alone_takes_orders_which_the_next_start_carries_out(folder):
-    hub, told, fixed = failing(folder)
-
-    async def before():
-        async with hub:
-            await deliver(hub)
-            await until(lambda: told.of(HandlerFinished))
-
-    async def order():
-        await hub.open()
-        try:
-            return await hub.retry(told.of(HandlerFinished)[0].event_id)
-        finally:
-            await hub.stop()
-
-    async def after():
-        async with hub:
-            await until(lambda: len(told.of(HandlerFinished)) == 2)
-
-    asyncio.run(before())
-    fixed.set()
-    assert asyncio.run(order()) == 1
-    asyncio.run(after())
-    assert states(hub) == {"evt_1": State.DONE}
 
 
 # Configuration

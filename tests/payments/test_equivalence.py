@@ -20,7 +20,7 @@ from hardpoint.payments.memory import MemoryPayments
 from hardpoint.payments.memory_ledger import CHALLENGED, DECLINED, GOOD
 from hardpoint.providers.stripe import Stripe
 from hardpoint.providers.stripe.fake import SECRET_KEY, FakeStripe
-from hardpoint.providers.stripe.fake_account import CHALLENGED as STRIPE_CHALLENGED
+from hardpoint.providers.stripe.fake_cards import CHALLENGED as STRIPE_CHALLENGED
 from hardpoint.providers.stripe.payments import StripePayments
 from hardpoint.runtime.blocking import BlockingRuntime
 from hardpoint.sync.payments import PaymentGateway as BlockingGateway

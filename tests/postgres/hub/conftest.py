@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub import test_hub
+from tests.hub import loaded, test_hub
 from tests.postgres.conftest import Site
 
 ABOUT_FILES = (
@@ -24,10 +24,10 @@ ABOUT_FILES = (
 @pytest.fixture
 def folder(site: Site, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same configuration, but for the store's URL."""
-    written = test_hub.CONFIGURATION.replace("sqlite:events.db", "env:SHOP_DATABASE")
+    written = loaded.CONFIGURATION.replace("sqlite:events.db", "env:SHOP_DATABASE")
     monkeypatch.setattr(test_hub, "CONFIGURATION", written)
-    for name, secret in [("stripe", "whsec_one"), ("signing", test_hub.SIGNING)]:
-        test_hub.keep(site.folder / name, secret)
+    for name, secret in [("stripe", "whsec_one"), ("signing", loaded.SIGNING)]:
+        loaded.keep(site.folder / name, secret)
     site.config.write_text(written)
     return site.folder
 

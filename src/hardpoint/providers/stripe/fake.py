@@ -19,7 +19,8 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.stripe import API_VERSION
-from hardpoint.providers.stripe.fake_account import TRIGGERS, Account
+from hardpoint.providers.stripe.fake_account import Account
+from hardpoint.providers.stripe.fake_cards import TRIGGERS
 from hardpoint.providers.stripe.fake_checkout import Pages
 from hardpoint.providers.stripe.fake_customers import Customers
 from hardpoint.providers.stripe.fake_objects import ObjectRefusedError

@@ -1,6 +1,6 @@
 """A Stripe account that behaves as documented: payments, charges and refunds, without HTTP.
 
-Test payment methods as in https://docs.stripe.com/testing, read 2026-11-23.
+Test payment methods: see `fake_cards`.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,7 +8,14 @@ from typing import Any, final
 
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.vendors import Trigger
+from hardpoint.providers.stripe.fake_cards import (
+    CHALLENGED,
+    DECLINED,
+    DECLINES,
+    challenge,
+    check_card,
+    declined_card,
+)
 from hardpoint.providers.stripe.fake_objects import (
     Charge,
     FakeIntent,
@@ -30,32 +37,6 @@ _WITHOUT_EFFECT = (
     "receipt_email",
     "setup_future_usage",
     "statement_descriptor_suffix",
-)
-DECLINES: dict[str, tuple[str, str | None] | None] = {
-    "pm_card_visa": None,
-    "pm_card_mastercard": None,
-    "pm_card_amex": None,
-    "pm_card_visa_chargeDeclined": ("card_declined", "generic_decline"),
-    "pm_card_visa_chargeDeclinedInsufficientFunds": ("card_declined", "insufficient_funds"),
-    "pm_card_visa_chargeDeclinedLostCard": ("card_declined", "lost_card"),
-    "pm_card_visa_chargeDeclinedStolenCard": ("card_declined", "stolen_card"),
-    "pm_card_chargeDeclinedExpiredCard": ("expired_card", None),
-    "pm_card_chargeDeclinedIncorrectCvc": ("incorrect_cvc", None),
-    "pm_card_chargeDeclinedProcessingError": ("processing_error", None),
-}
-CHALLENGED = "pm_card_authenticationRequired"
-"""The bank wants the customer to authenticate: see `Account.authenticate`."""
-
-TRIGGERS = (
-    *(
-        Trigger(
-            field="payment_method",
-            value=method,
-            answer=f"402 {' / '.join(filter(None, declined))}" if declined else "succeeds",
-        )
-        for method, declined in DECLINES.items()
-    ),
-    Trigger(field="payment_method", value=CHALLENGED, answer="requires_action"),
 )
 
 
@@ -301,10 +282,7 @@ class Account:
         if method is None:
             return
         name, customer = self.saved.get(method, (method, intent.customer))
-        if (name not in DECLINES and name != CHALLENGED) or customer != intent.customer:
-            raise ObjectRefusedError(
-                "resource_missing", "No such PaymentMethod.", status=404, param="payment_method"
-            )
+        check_card(name if customer == intent.customer else "")
         intent.payment_method = method
         intent.status = "requires_confirmation"
 
@@ -325,24 +303,15 @@ class Account:
         method = self.saved.get(method, (method, ""))[0]
         if method == CHALLENGED and not away:
             intent.status = "requires_action"
-            intent.next_action = _challenge(return_url)
+            intent.next_action = challenge(return_url)
             self._say("payment_intent.requires_action", intent)
             return
         declined = DECLINES.get(method, ("authentication_required", None))
         if declined is None:
             self._charge(intent)
             return
-        code, decline_code = declined
-        message = "Your card was declined."
-        self._fail(intent, code, decline_code, message)
-        raise ObjectRefusedError(
-            code,
-            message,
-            status=402,
-            kind="card_error",
-            decline_code=decline_code,
-            payment_intent=self._shown(intent, set()),
-        )
+        self._fail(intent, *declined, DECLINED)
+        raise declined_card(declined, self._shown(intent, set()))
 
     def _charge(self, intent: FakeIntent) -> None:
         charge = Charge(
@@ -405,10 +374,3 @@ class Account:
     def _id(self, prefix: str) -> str:
         self._count += 1
         return f"{prefix}_fake{self._count:06d}"
-
-
-def _challenge(return_url: str | None) -> dict[str, Any]:
-    if return_url is None:
-        return {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
-    redirect = {"url": "https://hooks.stripe.example/3d_secure", "return_url": return_url}
-    return {"type": "redirect_to_url", "redirect_to_url": redirect}

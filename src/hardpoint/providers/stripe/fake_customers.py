@@ -6,7 +6,8 @@ https://docs.stripe.com/api/setup_intents/create, read 2026-12-01.
 from typing import Any, final
 
 from hardpoint.fakes.fields import Fields
-from hardpoint.providers.stripe.fake_account import CHALLENGED, DECLINES, Account, Tell
+from hardpoint.providers.stripe.fake_account import Account, Tell
+from hardpoint.providers.stripe.fake_cards import DECLINES, check_card, declined_card
 from hardpoint.providers.stripe.fake_objects import ObjectRefusedError, expanded, finish
 
 
@@ -51,21 +52,11 @@ class Customers:
             raise ObjectRefusedError(
                 "resource_missing", "No such customer.", status=404, param="customer"
             )
-        if method not in DECLINES and method != CHALLENGED:
-            raise ObjectRefusedError(
-                "resource_missing", "No such PaymentMethod.", status=404, param="payment_method"
-            )
+        check_card(method)
         if not confirmed:
             raise ObjectRefusedError(None, "This fake confirms at once.", param="confirm")
         if declined := DECLINES.get(method):
-            code, decline_code = declined
-            raise ObjectRefusedError(
-                code,
-                "Your card was declined.",
-                status=402,
-                kind="card_error",
-                decline_code=decline_code,
-            )
+            raise declined_card(declined)
         count = len(self._account.saved) + 1
         identifier = f"pm_fake{count:06d}"
         self._account.saved[identifier] = (method, customer)
