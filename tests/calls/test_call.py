@@ -241,6 +241,7 @@ def test_listeners_hear_of_every_attempt_and_of_the_call():
     finally:
         correlation_id.reset(token)
     facts = {"connection": "shop", "provider": "vendor", "operation": "set"}
+    facts["call_id"] = told[0].call_id
     facts["correlation_id"] = "c-1"
     good = {"error": None, "status": None, "request_id": None, "seconds": 0.5}
     bad = {"error": "rate_limited", "status": 429, "request_id": "r1", "seconds": 0.5}

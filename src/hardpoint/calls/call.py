@@ -18,11 +18,10 @@ from typing import Any, Generic, Protocol, TypeVar, final
 import msgspec
 
 from hardpoint.calls.connection import Connection
-from hardpoint.calls.events import AttemptEnded, CallEnded
 from hardpoint.calls.journalled import CallSpec, Journalled
 from hardpoint.calls.key import fingerprint, occasion
+from hardpoint.calls.watching import CallWatch
 from hardpoint.core.capabilities import Capabilities, Idempotency
-from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (
     HardpointError,
     MisuseError,
@@ -206,7 +205,6 @@ class _Call(Generic[_Result]):
 
     __slots__ = (
         "_attempt",
-        "_attempts",
         "_began",
         "_connection",
         "_driver",
@@ -214,7 +212,7 @@ class _Call(Generic[_Result]):
         "_operation",
         "_policy",
         "_repeatable",
-        "_watched",
+        "_watch",
         "_window",
         "acted",
         "in_doubt",
@@ -241,8 +239,7 @@ class _Call(Generic[_Result]):
         self._repeatable = repeatable
         self._window = window
         self._began = 0.0 if window is None else connection.clock.monotonic()
-        self._attempts = 0
-        self._watched = connection.listeners.active
+        self._watch: CallWatch | None = None
         self.in_doubt = False
         """An attempt may have acted, and no later answer has told."""
         self.acted = False
@@ -251,8 +248,7 @@ class _Call(Generic[_Result]):
     async def finish(self) -> _Result:
         """Make the call."""
         connection = self._connection
-        watched = self._watched
-        started = connection.clock.monotonic() if watched else 0.0
+        watch = self._watch = self._watched() if connection.listeners.active else None
         ended: str | None = _CANCELLED
         try:
             result = await connection.runtime.call(self._policy, self._once)
@@ -266,16 +262,27 @@ class _Call(Generic[_Result]):
             ended = None
             return result
         finally:
-            if watched:
-                self._tell_call(ended, connection.clock.monotonic() - started)
+            if watch is not None:
+                watch.end(ended)
+
+    def _watched(self) -> CallWatch:
+        connection = self._connection
+        return CallWatch(
+            connection.name,
+            self._driver.provider,
+            self._operation.name,
+            clock=connection.clock,
+            ids=connection.ids,
+            listeners=connection.listeners,
+            key=self._key,
+        )
 
     async def _once(self) -> _Result:
         """One attempt, as the policy runs it; its errors say whether a repeat is harmless."""
         if self._window is not None and self.in_doubt:
             self._check_window(self._window)
-        watched = self._watched
-        started = self._connection.clock.monotonic() if watched else 0.0
-        self._attempts += 1
+        if (watch := self._watch) is not None:
+            watch.begin_attempt()
         doubt, self.in_doubt = self.in_doubt, self._operation.repeat is not _SAFE
         ended: str | None = _CANCELLED
         facts: ProviderError | None = None
@@ -286,7 +293,7 @@ class _Call(Generic[_Result]):
             effect = recognise(failure).effect or Effect.UNKNOWN
             self.in_doubt = self._operation.repeat is not _SAFE and in_doubt(doubt, effect)
             ended = _code(failure)
-            if watched and isinstance(failure, ProviderError):
+            if watch is not None and isinstance(failure, ProviderError):
                 facts = failure
             if failure is error:
                 raise
@@ -296,8 +303,9 @@ class _Call(Generic[_Result]):
             ended = None
             return result
         finally:
-            if watched:
-                self._tell_attempt(ended, facts, self._connection.clock.monotonic() - started)
+            if watch is not None:
+                status = facts.status if facts else None
+                watch.end_attempt(ended, status=status, request_id=facts and facts.request_id)
                 facts = None  # a frame that holds its own error would live until collected
 
     def _check_window(self, window: float) -> None:
@@ -345,34 +353,6 @@ class _Call(Generic[_Result]):
         failure.repeatable = self._repeatable or self._operation.repeat is Repeat.IDEMPOTENT
         failure.key_seconds = self._driver.capabilities.key_seconds
         return failure
-
-    def _tell_attempt(self, ended: str | None, facts: ProviderError | None, seconds: float) -> None:
-        self._connection.listeners.emit(
-            AttemptEnded(
-                connection=self._connection.name,
-                provider=self._driver.provider,
-                operation=self._operation.name,
-                attempt=self._attempts,
-                seconds=seconds,
-                error=ended,
-                status=facts.status if facts else None,
-                request_id=facts.request_id if facts else None,
-                correlation_id=correlation_id.get(),
-            )
-        )
-
-    def _tell_call(self, ended: str | None, seconds: float) -> None:
-        self._connection.listeners.emit(
-            CallEnded(
-                connection=self._connection.name,
-                provider=self._driver.provider,
-                operation=self._operation.name,
-                attempts=self._attempts,
-                seconds=seconds,
-                error=ended,
-                correlation_id=correlation_id.get(),
-            )
-        )
 
 
 def _code(failure: HardpointError) -> str:

@@ -9,25 +9,24 @@
 The integrations say what a request is, how it is sent once, and how an answer is let go of.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final, final
 
 from hardpoint.calls.client_errors import ClientKind
-from hardpoint.calls.events import AttemptEnded, CallEnded, RetriesBeneath
+from hardpoint.calls.events import RetriesBeneath
 from hardpoint.calls.guarded_answer import BAD, BadAnswer, classified, name_of, status_name
 from hardpoint.calls.guarded_connection import GuardedConnection, check_usable
 from hardpoint.calls.guarded_request import GuardedRequest, key_of, repeat_of
 from hardpoint.calls.pace import ClientPace
-from hardpoint.core.correlation import correlation_id
+from hardpoint.calls.watching import CallWatch, request_id_in
 from hardpoint.core.errors import HardpointError, OutcomeUnknownError
+from hardpoint.http.exchanges import SeenExchange
 from hardpoint.http.quotas import RateHeaders
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.repetition import Effect, RepeatClass
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
-_REQUEST_ID: Final = ("request-id", "requestid")
-"""How the headers end that hold the vendor's id of a request."""
 
 
 @final
@@ -141,8 +140,6 @@ class GuardedCall:
     """One call of a client: its attempts, and what comes of them."""
 
     __slots__ = (
-        "_attempts",
-        "_began",
         "_connection",
         "_discard",
         "_form",
@@ -154,7 +151,7 @@ class GuardedCall:
         "_repeatable",
         "_request",
         "_send",
-        "_started",
+        "_watch",
     )
 
     def __init__(
@@ -176,10 +173,9 @@ class GuardedCall:
         self._kind = kind
         watched = connection is not None and connection.listeners.active
         self._connection = connection if watched else None
+        self._watch: CallWatch | None = None
         self._key = key
         self._repeatable = repeatable
-        self._attempts = 0
-        self._started = self._began = self._now()
         self._last: Any = None
         self._send: Callable[[], Any] = _nothing
         self._discard: Callable[[Any], Any] = _nothing
@@ -197,6 +193,7 @@ class GuardedCall:
             Exception: the client's own, or one of ours that is the client's too.
         """
         self._send, self._discard = send, discard
+        self._begin()
         try:
             try:
                 response = await self._policy.call(self._attempt, self._request.native)
@@ -214,6 +211,7 @@ class GuardedCall:
     def finish_blocking(self, send: Callable[[], Any], discard: Callable[[Any], None]) -> Any:
         """The same for a client that blocks."""
         self._send, self._discard = send, discard
+        self._begin()
         try:
             try:
                 response = self._policy.call(self._attempt_blocking, self._request.native)
@@ -271,48 +269,40 @@ class GuardedCall:
 
     # Telemetry
 
+    def _begin(self) -> None:
+        """The call begins."""
+        if (connection := self._connection) is not None:
+            self._watch = CallWatch(
+                connection.name,
+                connection.provider,
+                self._operation,
+                clock=connection.clock,
+                ids=connection.ids,
+                listeners=connection.listeners,
+                key=self._key,
+            )
+
     def __enter__(self) -> None:
-        self._attempts += 1
-        self._began = self._now()
+        if (watch := self._watch) is not None:
+            request = self._request
+            watch.begin_attempt(SeenExchange(request.method, host=request.host))
 
     def __exit__(
         self, _kind: object, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        connection = self._connection
-        if connection is None:
+        if (watch := self._watch) is None:
             return
-        headers: Mapping[str, Any] = {} if self._last is None else self._last.headers
-        named = (headers[name] for name in headers if name.lower().endswith(_REQUEST_ID))
-        connection.listeners.emit(
-            AttemptEnded(
-                connection=connection.name,
-                provider=connection.provider,
-                operation=self._operation,
-                attempt=self._attempts,
-                seconds=self._now() - self._began,
-                error=name_of(error),
-                status=error.status if isinstance(error, BadAnswer) else None,
-                request_id=next(map(str, named), None),
-                correlation_id=correlation_id.get(),
-            )
+        pairs = () if self._last is None else self._last.headers.items()
+        status: int | None = getattr(self._last, self._kind.status, None)
+        request_id = request_id_in(
+            (str(name).encode(), str(value).encode()) for name, value in pairs
         )
+        watch.end_attempt(name_of(error), status=status, request_id=request_id)
 
     def _tell_call(self, failure: BaseException | None, response: Any = None) -> None:
-        connection = self._connection
-        if connection is None:
-            return
-        status: int = getattr(response, self._kind.status, 0)
-        connection.listeners.emit(
-            CallEnded(
-                connection=connection.name,
-                provider=connection.provider,
-                operation=self._operation,
-                attempts=self._attempts,
-                seconds=self._now() - self._started,
-                error=status_name(status) if status >= BAD else name_of(failure),
-                correlation_id=correlation_id.get(),
-            )
-        )
+        if (watch := self._watch) is not None:
+            status: int = getattr(response, self._kind.status, 0)
+            watch.end(status_name(status) if status >= BAD else name_of(failure))
 
     @property
     def _operation(self) -> str:
@@ -322,9 +312,6 @@ class GuardedCall:
         """What is asked for, without its query: a limit among several may be for it alone."""
         url: object = next(iter(self._request.content()), "")
         return f"{self._request.method} {str(url).partition('?')[0] or self._operation}"
-
-    def _now(self) -> float:
-        return 0.0 if self._connection is None else self._connection.clock.monotonic()
 
 
 def _nothing(*_: object) -> None:

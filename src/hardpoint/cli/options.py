@@ -73,6 +73,10 @@ Identifiers = Annotated[
         help="Our ids, the starts of them, or the vendor's ids. Without any, say which by options.",
     ),
 ]
+OtelOption = Annotated[
+    bool,
+    typer.Option("--otel", help="Send traces and metrics where the OTEL_... variables say."),
+]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="The most to list.")]
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +12,7 @@ import typer
 
 from hardpoint.cli.apps import hub_of
 from hardpoint.cli.failures import Exit, usage
-from hardpoint.cli.options import CONFIG, Json, commands, terminal_of
+from hardpoint.cli.options import CONFIG, Json, OtelOption, commands, terminal_of
 from hardpoint.cli.terminal import Terminal
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.hub import Hub
@@ -69,6 +71,7 @@ def serve(
             "--no-worker", help="Only receive: `hardpoint work` runs the handlers, beside it."
         ),
     ] = False,
+    otel: OtelOption = False,
     json: Json = False,
 ) -> int:
     """Receive webhooks and run their handlers.
@@ -97,8 +100,26 @@ def serve(
         hangup_stops=on_a_terminal(),
         ready=partial(_tell, terminal, hub, uds),
     )
-    run(server)
+    with telemetry(hub, otel=otel):
+        run(server)
     return Exit.OK
+
+
+@contextmanager
+def telemetry(hub: Hub, *, otel: bool) -> Generator[None]:
+    """Send spans and metrics away while the block runs, where that is asked for."""
+    if not otel:
+        yield
+        return
+    from hardpoint.telemetry.otlp import exporting
+
+    database = "sqlite" if hub.settings.store.file else "postgresql"
+    listener, end = exporting(database=database)
+    hub.listeners.add(listener)
+    try:
+        yield
+    finally:
+        end()
 
 
 def _tell(terminal: Terminal, hub: Hub, uds: Path | None, told: Ready) -> None:

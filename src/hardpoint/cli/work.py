@@ -6,8 +6,8 @@ import typer
 
 from hardpoint.cli.apps import hub_of
 from hardpoint.cli.failures import Exit, usage
-from hardpoint.cli.options import Json, commands, terminal_of
-from hardpoint.cli.serve import on_a_terminal
+from hardpoint.cli.options import Json, OtelOption, commands, terminal_of
+from hardpoint.cli.serve import on_a_terminal, telemetry
 from hardpoint.service.server import Ready, Server
 from hardpoint.service.server import serve as run
 from hardpoint.telemetry.logs import configure
@@ -37,6 +37,7 @@ def work(
         bool,
         typer.Option(help="Let other machines reach the admin listener; it speaks plain HTTP."),
     ] = False,
+    otel: OtelOption = False,
     json: Json = False,
 ) -> int:
     """Run the handlers of what web workers receive; nothing is received here.
@@ -74,5 +75,6 @@ def work(
         hangup_stops=on_a_terminal(),
         ready=ready,
     )
-    run(server)
+    with telemetry(hub, otel=otel):
+        run(server)
     return Exit.OK

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, final
 
+from hardpoint.core.tracing import Tracer
+
 Listener = Callable[[object], None]
 """Takes one event. It must be quick; what it raises is counted and swallowed.
 
 One with a true attribute `writes_log` writes warnings and errors to a log of its own: then the
-standard logger is not told as well.
+standard logger is not told as well. One with an attribute `tracer` begins
+spans; see `core/tracing.py`.
 """
 
 LOUD: Final = frozenset({"warning", "error"})
@@ -33,9 +36,10 @@ class Listeners:
     Attributes:
         active: somebody listens, so that events below a warning are worth building.
         failures: how often a listener, or the log, raised.
+        tracer: of the first listener that has one; None where nobody wants spans.
     """
 
-    __slots__ = ("_all", "_logged", "active", "failures")
+    __slots__ = ("_all", "_logged", "active", "failures", "tracer")
 
     def __init__(self, *listeners: Listener) -> None:
         self.failures = 0
@@ -64,10 +68,10 @@ class Listeners:
     def _set(self, listeners: tuple[Listener, ...]) -> None:
         self._all = listeners
         self.active = bool(listeners)
-        self._logged = any(
-            getattr(one.func if isinstance(one, partial) else one, "writes_log", False)
-            for one in listeners
-        )
+        known = [one.func if isinstance(one, partial) else one for one in listeners]
+        self._logged = any(getattr(one, "writes_log", False) for one in known)
+        tracers = (getattr(one, "tracer", None) for one in known)
+        self.tracer: Tracer | None = next(filter(None, tracers), None)
 
     def _log(self, event: object) -> None:
         from hardpoint.core.logger import write  # loaded when there is something to write

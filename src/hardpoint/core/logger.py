@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.traces import Place, trace_of
+from hardpoint.core.tracing import trace_id_of, traceparent
 
 LOGGER: Final = "hardpoint"
 LEVELS: Final = {
@@ -43,6 +44,8 @@ def write(event: object) -> None:
     current = correlation_id.get()
     if current is not None:
         facts.setdefault("correlation_id", current)
+    if (parent := traceparent.get()) is not None:
+        facts.setdefault("trace_id", trace_id_of(parent))
     told = " ".join(
         f"{key}={_quoted(place_in(value))}" for key, value in facts.items() if value is not None
     )

@@ -9,8 +9,10 @@ from urllib.parse import quote, urlsplit
 
 from msgspec.structs import replace
 
+from hardpoint.core.correlation import carried
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 from hardpoint.http.auth import Authorization
+from hardpoint.http.exchanges import exchange
 from hardpoint.http.limits import checked_base_url, on_loopback
 from hardpoint.http.messages import BodyStream, Request, Response, Transport
 from hardpoint.http.signing.signer import RequestProof
@@ -89,14 +91,21 @@ class ApiClient:
         """
         url, beside = self.url(target), (*self._headers, *headers)
         own = await self._authorization.headers()
-        response = await self._transport.send(
-            self._made(method, url, (*own, *beside), body, timeout)
-        )
+        response = await self._sent(self._made(method, url, (*own, *beside), body, timeout))
         if response.status == 401:
             await self._authorization.rejected(own)
             if again and (renewed := await self._authorization.headers()) != own:
-                made = self._made(method, url, (*renewed, *beside), body, timeout)
-                return await self._transport.send(made)
+                return await self._sent(self._made(method, url, (*renewed, *beside), body, timeout))
+        return response
+
+    async def _sent(self, request: Request) -> Response:
+        """Send it, in the sight of whoever watches the attempt."""
+        seen = exchange.get()
+        if seen is None:
+            return await self._transport.send(request)
+        seen.sent(request)
+        response = await self._transport.send(request)
+        seen.answered(response)
         return response
 
     async def prepared(
@@ -145,6 +154,9 @@ class ApiClient:
         body: bytes | BodyStream,
         timeout: float | None,
     ) -> Request:
+        if told := carried():
+            named = {name.lower() for name, _ in headers}
+            headers = (*headers, *(one for one in told if one[0] not in named))
         request = Request(
             method=method,
             url=url,

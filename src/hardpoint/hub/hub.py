@@ -115,6 +115,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
             ids=self._ids,
             listeners=self.listeners,
             fetch=Untrusted(self._key_transport, resolve_async),
+            engine="postgresql" if settings.store.file is None else "sqlite",
         )
         effects = (self._clock, random or randomness.random, self.listeners)
         self._forwarder = Forwarder(self._transport, self._targets.get, *effects)

@@ -28,6 +28,7 @@ from hardpoint.core.logger import (
     shown,
 )
 from hardpoint.core.traces import trace_of
+from hardpoint.core.tracing import trace_id_of, traceparent
 
 _FIRST = ("timestamp", "level", "event")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -114,6 +115,8 @@ class Logs:
         if self._lines is not None and hasattr(event, "correlation_id"):
             text = _encode(event).decode()
             if text.isprintable():
+                if (parent := traceparent.get()) is not None:
+                    text = f'{{"trace_id":"{trace_id_of(parent)}",{text[1:]}'
                 time = datetime.now(UTC).isoformat(timespec="microseconds")[:-6]
                 self._lines.write(
                     f'{{"timestamp":"{time}Z","level":"{severity}","event":"{name}",{text[1:]}\n'
@@ -148,6 +151,8 @@ def _correlate(
     current = correlation_id.get()
     if current is not None:
         record.setdefault("correlation_id", current)
+    if (parent := traceparent.get()) is not None:
+        record.setdefault("trace_id", trace_id_of(parent))
     return record
 
 

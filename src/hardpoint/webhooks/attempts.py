@@ -37,6 +37,7 @@ from hardpoint.webhooks.handlers import Handler, Handlers, Permanent, RetryAfter
 from hardpoint.webhooks.job import CompleteIn, Job
 from hardpoint.webhooks.lanes import Seat
 from hardpoint.webhooks.threads import Threads
+from hardpoint.webhooks.tracing import AttemptSpans
 
 STORE_RETRY_SECONDS = 0.5
 
@@ -163,6 +164,7 @@ class AttemptRunner:
         self._random = random
         self._listeners = listeners
         self._leaving = leaving
+        self._spans = AttemptSpans()
 
     async def run(self, lease: Lease, seat: Seat, threads: Threads) -> float | None:
         """Run a leased job once, and record how it ended.
@@ -179,6 +181,13 @@ class AttemptRunner:
             asyncio.CancelledError: the run or the loop ends; nothing is recorded.
         """
         correlation_id.set(lease.event.correlation_id)
+        if (tracer := self._listeners.tracer) is None:
+            return await self._run(lease, seat, threads)
+        with self._spans.attempt(tracer, lease):
+            return await self._run(lease, seat, threads)
+
+    async def _run(self, lease: Lease, seat: Seat, threads: Threads) -> float | None:
+        """One attempt, whether or not there is a span of it."""
         name = JobName(lease.event.id, lease.handler, lease.fence)
         occasion.set(Occasion(f"hp:{lease.event.id}:{lease.handler}", name))
         started = self._clock.now()
@@ -293,6 +302,7 @@ class AttemptRunner:
         self, lease: Lease, verdict: AttemptVerdict, started: float, completed: Completed
     ) -> None:
         refused = completed is Completed.REFUSED
+        self._spans.ended(lease, verdict.outcome, verdict.exception)
         if not (self._listeners.active or verdict.error or refused):
             return
         event = lease.event

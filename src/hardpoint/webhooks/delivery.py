@@ -6,6 +6,7 @@ from typing import final
 import msgspec
 
 from hardpoint.core import correlation
+from hardpoint.core.tracing import traceparent_in
 from hardpoint.webhooks.answers import STORED, Answer
 from hardpoint.webhooks.sources import Source, Verifier
 from hardpoint.webhooks.verification import Notification, Verified, WebhookRequest
@@ -25,9 +26,21 @@ class VerifiedDelivery:
         headers: the same as they are stored.
         given: the correlation id that came with them.
         done: takes the answer, once.
+        trace: the span of the request, where there is one; it is stored with the events.
     """
 
-    __slots__ = ("_left", "body", "done", "given", "headers", "kept", "now", "source", "verified")
+    __slots__ = (
+        "_left",
+        "body",
+        "done",
+        "given",
+        "headers",
+        "kept",
+        "now",
+        "source",
+        "trace",
+        "verified",
+    )
 
     def __init__(
         self,
@@ -36,11 +49,16 @@ class VerifiedDelivery:
         verified: Verified,
         now: float,
         done: Callable[[Answer], None],
+        *,
+        trace: str | None = None,
     ) -> None:
         self.source = source
         self.body = request.body
         self.verified = verified
+        self.trace = trace
         self.kept, self.given = _headers(source.scheme, request.headers)
+        if trace is not None:
+            self.kept["traceparent"] = trace
         self.headers = msgspec.json.encode(self.kept)
         self.now = now
         self.done = done
@@ -101,4 +119,8 @@ def _headers(
             kept[name.decode("latin-1")] = value.decode("latin-1")
         elif name == b"x-request-id":
             given = correlation.accepted(value)
+        elif name == b"x-correlation-id":
+            given = given or correlation.accepted(value)
+        elif name == b"traceparent" and (trace := traceparent_in(value)) is not None:
+            kept["traceparent"] = trace
     return kept, given

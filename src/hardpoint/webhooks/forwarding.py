@@ -14,6 +14,7 @@ from typing import Final, final
 
 import msgspec
 
+from hardpoint.core.correlation import carried
 from hardpoint.core.effects import Clock, Random
 from hardpoint.core.errors import CircuitOpenError, HardpointError
 from hardpoint.core.events import Listeners
@@ -167,6 +168,7 @@ class Forwarder:
         now = self._clock.now()
         ours = {
             "x-hardpoint-source": event.source,
+            **dict(carried()),
             "x-request-id": event.correlation_id,
             **dict(
                 target.signing.sign(

@@ -39,6 +39,7 @@ from hardpoint.webhooks.reception import (
     received,
 )
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
+from hardpoint.webhooks.tracing import CommitSpan, begin_reception, given_trace
 from hardpoint.webhooks.verification import (
     Arrival,
     Notification,
@@ -73,6 +74,7 @@ class Inbox:
         ids: for events.
         listeners: told `EventReceived`, `RequestsRefused` and `ReceptionFault`.
         fetch: gets the keys that vendors publish; an `Untrusted`.
+        engine: what spans call the store.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Inbox:
         ids: Ids,
         listeners: Listeners,
         fetch: KeyFetch | None = None,
+        engine: str = "sqlite",
     ) -> None:
         self._store = store
+        self._engine = engine
         self._handlers = handlers
         self._worker = worker
         self._clock = clock
@@ -204,7 +208,11 @@ class Inbox:
         else:
             if verified.heard is not None:
                 done = _hearing(_answer(verified.heard), done)
-            delivery = VerifiedDelivery(source, request, verified, now, done)
+            trace = None
+            if (tracer := self._listeners.tracer) is not None:
+                parent = given_trace(request.headers)
+                trace, done = begin_reception(tracer, source.name, parent, now, done)
+            delivery = VerifiedDelivery(source, request, verified, now, done, trace=trace)
             delivery.store(lambda event, answer: self._store_one(delivery, event, answer))
 
     def _store_one(
@@ -215,6 +223,8 @@ class Inbox:
     ) -> None:
         event = self._event(delivery, notification)
         admission = _Admission(self, event, delivery.kept, delivery.verified.key, answer)
+        if (tracer := self._listeners.tracer) is not None and delivery.trace is not None:
+            admission.span = CommitSpan(tracer, self._engine, delivery.trace)
         try:
             self._store.accept(event, admission)
         except Exception as error:  # noqa: BLE001 - it is judged where all results are
@@ -265,7 +275,8 @@ class Inbox:
             if result.stored in REPEATS:
                 self.refused(event.source, result.stored.value)
             if self._listeners.active or result.stored in TO_LOOK_AT:
-                self._listeners.emit(received(event, result, admission.secret))
+                seconds = max(0.0, self._clock.now() - event.received_at)
+                self._listeners.emit(received(event, result, admission.secret, seconds))
             admission.done(STORED)
         else:
             self.refused(event.source, "unavailable")
@@ -290,7 +301,7 @@ class Inbox:
 class _Admission:
     """One event between its verification and the answer; called with the store's result."""
 
-    __slots__ = ("_inbox", "done", "event", "headers", "secret")
+    __slots__ = ("_inbox", "done", "event", "headers", "secret", "span")
 
     def __init__(
         self,
@@ -305,8 +316,11 @@ class _Admission:
         self.headers = headers
         self.secret = secret
         self.done = done
+        self.span: CommitSpan | None = None
 
     def __call__(self, result: Accepted | Exception) -> None:
+        if self.span is not None:
+            self.span.settled(result)
         self._inbox._settle(self, result)
 
 

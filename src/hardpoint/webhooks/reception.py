@@ -27,6 +27,8 @@ class EventReceived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     correlation_id: str
     stored: Stored
     body_bytes: int
+    seconds: float = 0.0
+    """From its verification until it was durable."""
     secret: int
     """Which of the source's secrets matched, counted from 0."""
     quarantine: str | None = None
@@ -58,7 +60,7 @@ class ReceptionFault(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the code; the message of the error may hold what it was about."""
 
 
-def received(event: NewEvent, result: Accepted, secret: int) -> EventReceived:
+def received(event: NewEvent, result: Accepted, secret: int, seconds: float) -> EventReceived:
     """What is told of an event that the store has taken."""
     return EventReceived(
         event_id=result.id,
@@ -68,6 +70,7 @@ def received(event: NewEvent, result: Accepted, secret: int) -> EventReceived:
         correlation_id=event.correlation_id,
         stored=result.stored,
         body_bytes=len(event.body),
+        seconds=seconds,
         secret=secret,
         quarantine=event.malformed,
     )

@@ -26,6 +26,7 @@ from hardpoint.core.errors import (
 from hardpoint.http.client import USER_AGENT, ApiClient
 from hardpoint.http.coding import accepted, unfolded
 from hardpoint.http.errors import ErrorTable, Problem
+from hardpoint.http.exchanges import exchange
 from hardpoint.http.limits import checked_url
 from hardpoint.http.messages import Request, Response, StreamedResponse, StreamingTransport
 from hardpoint.http.quotas import QuotaNews, RateHeaders, quota_in
@@ -121,9 +122,13 @@ class RestDriver:
             body=call.content(),
         )
         most = None if bytes_max is None else max(bytes_max, _ERROR_BYTES)
+        if (seen := exchange.get()) is not None:
+            seen.sent(request)
         async with self._transport.stream(
             request, bytes_max=most, whole=STREAM_SECONDS_MAX
         ) as reply:
+            if seen is not None:
+                seen.answered(reply)
             if 200 <= reply.status < 300:
                 yield reply
                 return

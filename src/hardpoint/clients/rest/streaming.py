@@ -5,10 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import final
 
-from hardpoint.calls.events import AttemptEnded, CallEnded
+from hardpoint.calls.watching import CallWatch
 from hardpoint.clients.rest.calling import RestCalls, RestOptions
 from hardpoint.clients.rest.requests import RestRequest, operation_of
-from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (
     MisuseError,
     OutcomeUnknownError,
@@ -44,8 +43,7 @@ class StreamOpening:
         self._bytes_max = bytes_max
         self._reply: StreamedResponse | None = None
         self._broken: Exception | None = None
-        self._attempts = 0
-        self._entered = 0.0
+        self._watch: CallWatch | None = None
         connection = calls.connection
         self._manager = connection.runtime.open(
             connection.policy.with_(repeat=self._operation.repeat.value),
@@ -65,7 +63,17 @@ class StreamOpening:
 
     async def enter(self) -> None:
         """Open it."""
-        self._entered = self._calls.connection.clock.monotonic()
+        connection = self._calls.connection
+        if connection.listeners.active:
+            self._watch = CallWatch(
+                connection.name,
+                self._calls.provider,
+                self._operation.name,
+                clock=connection.clock,
+                ids=connection.ids,
+                listeners=connection.listeners,
+                entered=False,
+            )
         try:
             self._reply = await self._manager.__aenter__()
         except BaseException as error:
@@ -114,10 +122,10 @@ class StreamOpening:
             yield await self._attempted(call, stack)
 
     async def _attempted(self, call: RestRequest, stack: AsyncExitStack) -> StreamedResponse:
-        calls, clock = self._calls, self._calls.connection.clock
+        calls = self._calls
         calls.check(self._operation)
-        self._attempts += 1
-        began = clock.monotonic()
+        if self._watch is not None:
+            self._watch.begin_attempt()
         opening = calls.driver.stream(call, bytes_max=self._bytes_max)
         try:
             reply = await stack.enter_async_context(opening)
@@ -125,47 +133,25 @@ class StreamOpening:
             failure: BaseException = error
             if isinstance(error, OutcomeUnknownError) and self._operation.repeat is Repeat.SAFE:
                 failure = self._failure(error, str(error))
-            self._tell_attempt(failure, clock.monotonic() - began)
+            self._tell_attempt(failure)
             if failure is error:
                 raise
             raise failure from error
-        self._tell_attempt(None, clock.monotonic() - began)
+        self._tell_attempt(None)
         return reply
 
-    def _tell_attempt(self, failure: BaseException | None, seconds: float) -> None:
-        connection = self._calls.connection
-        if not connection.listeners.active:
-            return
-        facts = failure if isinstance(failure, ProviderError) else None
-        connection.listeners.emit(
-            AttemptEnded(
-                connection=connection.name,
-                provider=self._calls.provider,
-                operation=self._operation.name,
-                attempt=self._attempts,
-                seconds=seconds,
-                error=_code_of(failure),
+    def _tell_attempt(self, failure: BaseException | None) -> None:
+        if self._watch is not None:
+            facts = failure if isinstance(failure, ProviderError) else None
+            self._watch.end_attempt(
+                _code_of(failure),
                 status=facts.status if facts else None,
                 request_id=facts.request_id if facts else None,
-                correlation_id=correlation_id.get(),
             )
-        )
 
     def _tell_call(self, failure: BaseException | None) -> None:
-        connection = self._calls.connection
-        if not connection.listeners.active:
-            return
-        connection.listeners.emit(
-            CallEnded(
-                connection=connection.name,
-                provider=self._calls.provider,
-                operation=self._operation.name,
-                attempts=self._attempts,
-                seconds=connection.clock.monotonic() - self._entered,
-                error=_code_of(failure),
-                correlation_id=correlation_id.get(),
-            )
-        )
+        if self._watch is not None:
+            self._watch.end(_code_of(failure))
 
     def _failure(self, error: OutcomeUnknownError, words: str) -> UnavailableError:
         return UnavailableError(
