@@ -241,8 +241,11 @@ def _killed(site: Site, crowd: Crowd, vendor: Vendor) -> None:
     for sender in senders:
         sender.start()
     for _ in range(KILLS):
+        known = len(vendor.acknowledged)
         time.sleep(choose.uniform(0.4, 1.2))
         crowd.kill_one(choose)
+        # Else those that have just begun to start would be killed for ever on a busy machine.
+        until(lambda known=known: len(vendor.acknowledged) > known)
     over.set()
     for sender in senders:
         sender.join()

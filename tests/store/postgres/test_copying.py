@@ -165,6 +165,17 @@ def test_a_second_run_says_that_it_was_copied_and_a_use_in_between_is_noticed(so
         moved(source, pg)
 
 
+def test_a_source_that_was_opened_since_and_holds_the_same_was_copied_all_the_same(source, pg):
+    """A second run may have been killed before it could say so."""
+    moved(source, pg)
+
+    async def nothing(desk):
+        """It is opened."""
+
+    source.play(nothing)
+    assert moved(source, pg).finished
+
+
 def test_a_source_that_is_used_is_refused_unless_it_is_a_rehearsal(source, pg):
     async def story(desk):
         await desk.accept("evt_in_flight", lease=True)

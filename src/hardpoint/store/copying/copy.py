@@ -96,7 +96,19 @@ def copy_store(
 
 def _copied(store: CopySource, connection: Any, progress: CopyProgress | None) -> CopyReport:
     into = CopyTarget(connection)
-    mark = into.begin(*store.origin)
+
+    def counted(connection: Any) -> tuple[list[StoreCount], list[StoreCount]]:
+        """What is here, and there."""
+        here = _counted(store.connection.execute, _OF_SOURCE)
+        if store.vault is not None:
+            here = sorted([*here, *_counted(store.vault.execute, _OF_VAULT)])
+        return here, _counted(connection.execute, _there(vault=store.vault is not None))
+
+    def alike(connection: Any) -> bool:
+        here, there = counted(connection)
+        return here == there
+
+    mark = into.begin(*store.origin, alike)
     if mark is None:
         return CopyReport(_counted(connection.execute, _there(vault=True)), False, True)
     for number, table in enumerate(TABLES[mark.table :], mark.table):
@@ -111,10 +123,7 @@ def _copied(store: CopySource, connection: Any, progress: CopyProgress | None) -
     counts: list[StoreCount] = []
 
     def check(connection: Any) -> None:
-        here = _counted(store.connection.execute, _OF_SOURCE)
-        if store.vault is not None:
-            here = sorted([*here, *_counted(store.vault.execute, _OF_VAULT)])
-        there = _counted(connection.execute, _there(vault=store.vault is not None))
+        here, there = counted(connection)
         if here != there:
             wrong = sorted({one.kind for one in set(here).symmetric_difference(there)})
             raise StoreError(f"the copy is not what was copied: {', '.join(wrong)} differ")

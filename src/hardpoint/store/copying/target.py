@@ -75,8 +75,14 @@ class CopyTarget:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def begin(self, file: str, boot: int | None) -> CopyMark | None:
+    def begin(self, file: str, boot: int | None, alike: Callable[[Any], bool]) -> CopyMark | None:
         """Begin, or go on; gives how far it has come. None: it has ended.
+
+        Args:
+            file: where it comes from.
+            boot: how often that had been opened.
+            alike: whether both sides hold the same. It is asked where a copy has ended and the
+                source was opened since: that may have been a run of this that was killed.
 
         Raises:
             CopyRefusedError: the database holds what did not come from there, or as it was before.
@@ -90,7 +96,8 @@ class CopyTarget:
         copied, begun = self._mark(COPIED), self._mark(COPYING)
         now = CopyMark(file=file, boot=boot)
         if copied is not None and copied.file == file:
-            if not _next(copied, boot):
+            known = boot is not None and copied.boot is not None
+            if not _next(copied, boot) and not (known and alike(self._connection)):
                 raise CopyRefusedError(
                     "the source has been in use since it was copied, and what came is not here",
                     hint="drop schema hardpoint cascade, and copy anew",

@@ -212,7 +212,7 @@ class PostgresSession:
                 self._held.difference_update(_jobs([event]))
                 if isinstance(result, StoreUnavailableError):
                     self._stray()
-            left = left or (new and not event.lease)
+            left = left or (new and bool(event.handlers) and not event.lease)
         if left:
             self._notices.announce()
         return [_storable(result) for result in results]
