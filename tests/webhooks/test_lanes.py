@@ -218,13 +218,41 @@ def test_the_last_place_is_for_a_lane_that_waits_and_holds_less():
     assert world.shares.may_start(world.lane("busy"), world.now)
 
 
-def test_what_waits_in_the_store_goes_before_what_comes_in():
-    world = World(4, {"busy": 1})
+@pytest.mark.parametrize(("room", "at_once"), [(1, 0), (4, 3), (16, 12), (128, 96)])
+def test_where_room_is_short_what_waits_in_the_store_goes_before_what_comes_in(room, at_once):
+    world = World(room, {"busy": 1})
     world.prove("busy")
-    world.queue("busy", 1)
-    assert not world.shares.may_start(world.lane("busy"), world.now)
-    world.shares.lane("busy").due = world.now + 1
-    assert world.shares.may_start(world.lane("busy"), world.now)
+    lane = world.lane("busy")
+    world.shares.expect(lane, world.now)
+    for _ in range(at_once):
+        assert world.arrive("busy")
+    assert not world.shares.may_start(lane, world.now)
+
+
+def test_what_waits_in_the_store_for_later_is_in_nobodys_way():
+    world = World(2, {"busy": 1})
+    world.prove("busy")
+    world.shares.expect(world.lane("busy"), world.now + 1)
+    assert world.arrive("busy")
+
+
+def test_an_attempt_that_is_only_being_recorded_holds_no_place_and_of_such_there_is_a_bound():
+    world = World(2, {"busy": 1})
+    world.prove("busy")
+    lane, shares = world.lane("busy"), world.shares
+    recorded = []
+    for number in range(5):
+        if not shares.may_start(lane, world.now):
+            break
+        shares.take(lane)
+        seat = shares.begin(lane, world.now)
+        assert (lane.held, shares.recording) == (max(1, number - 1), min(number, 2))
+        seat.handled(world.now)
+        recorded.append(seat)
+    assert (len(recorded), shares.recording, lane.held) == (4, 2, 2)
+    for seat in recorded:
+        seat.leave()
+    assert (shares.recording, shares.held, lane.held) == (0, 0, 0)
 
 
 def test_with_one_place_each_lane_has_one_attempt_at_a_time():

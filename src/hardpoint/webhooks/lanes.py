@@ -11,6 +11,8 @@ over counts and the time that is passed in; nothing here waits or runs anything.
   under way has taken so long, or while one that was given up has not returned. Slow lanes together
   get at most half the room, and each of them at most half of what the others leave of that. What
   they hold beyond it, one attempt each, takes no room from the others.
+- An attempt whose handler is through, and that is still to be recorded, holds no place: the next
+  one may begin. Of such there are at most as many as places; beyond that each keeps its own.
 - A lane that is *new*, with no attempt ended yet, holds one place, until that is done or found to
   be slow. After a pause it is new again: it asks whether the trouble is over with one attempt.
 """
@@ -30,6 +32,9 @@ REMEMBERED = 4
 
 SPARE = 8
 """One of so many places is left to others."""
+
+KEPT = 4
+"""One of so many places is kept for what waits in the store, while a lane has something there."""
 
 
 @final
@@ -88,18 +93,23 @@ class Seat:
         reserved: whether a place of the lane was taken for it; else it is beside all others.
     """
 
-    __slots__ = ("_lane", "_reserved", "_shares")
+    __slots__ = ("_lane", "_recording", "_reserved", "_shares")
 
     def __init__(self, shares: "Shares", lane: JobLane, *, reserved: bool) -> None:
         self._shares = shares
         self._lane = lane
         self._reserved = reserved
+        self._recording = False
 
     def handled(self, now: float, *, timed_out: bool = False) -> None:
         """The handler has ended, or was given up; that is still to be recorded."""
         since = self._lane.running.pop(self)
         if now >= self._lane.until:  # else it tells nothing of what comes after the pause
             self._lane.past.append(timed_out or now - since >= SLOW_SECONDS)
+        if self._reserved and self._shares.recording < self._shares.limit:
+            self._reserved, self._recording = False, True
+            self._shares.recording += 1
+            self._shares.give_back(self._lane)
 
     def abandoned(self, change: int) -> None:
         """1: what was given up goes on all the same, and holds a place; -1: it has returned."""
@@ -121,7 +131,9 @@ class Seat:
     def leave(self) -> None:
         """Give the place back."""
         self._lane.running.pop(self, None)
-        if self._reserved:
+        if self._recording:
+            self._shares.recording -= 1
+        elif self._reserved:
             self._shares.give_back(self._lane)
 
 
@@ -136,12 +148,13 @@ class Shares:
     Attributes:
         held: places that are taken.
         stuck: of these, by attempts that were given up and have not returned.
+        recording: attempts that hold none any more, and are still to be recorded.
     """
 
     def __init__(self, limit: int, changed: "Callable[[Shares, int], object]") -> None:
         self.limit = limit
         self.changed = changed
-        self.held = self.stuck = 0
+        self.held = self.stuck = self.recording = 0
         self._lanes: dict[str, JobLane] = {}
         self._waiting: dict[str, JobLane] = {}
         self._turns = count(1)
@@ -176,12 +189,18 @@ class Shares:
             lane.until = -math.inf
 
     def may_start(self, lane: JobLane, now: float) -> bool:
-        """Whether this lane may begin what has just come in, before what waits in the store."""
-        if lane.due <= now or lane.until > now:
+        """Whether this lane may begin what has just come in.
+
+        What waits in the store for the same lane goes first when room is short. Else both have
+        room: what is at hand need not be asked for, and the store would never be caught up with.
+        """
+        if lane.until > now:
+            return False
+        free = self._free(now)
+        if lane.due <= now and free <= max(1, self.limit // KEPT):
             return False
         if not lane.held:
             return True
-        free = self._free(now)
         if not self._within_share(lane, now, free):
             return False
         if free > len(self._waiting):
