@@ -5,10 +5,11 @@
 
 Every row posts unique signed events of 2 KB over connections kept alive, from a process of its
 own. The rows take turns, round by round, in one run; the table has the CPU time (user and system)
-of the server's process for an event, and with it that of PostgreSQL where a row stores there; the
-best round's, since that stands still when other work shares the machine and requests a second do
-not. Afterwards every acknowledged event must be in the database, and handled. The database lies on
-a real disk: `--folder` says where. Linux only. `--check` exits with 1 when a target is missed.
+of the server's process for an event, and with it that of PostgreSQL where a row stores there: it
+has a server of its own, and what other rows have stored costs it nothing. It is the best round's,
+since that stands still when other work shares the machine and requests a second do not. Afterwards
+every acknowledged event must be in the database, and handled. The database lies on a real disk:
+`--folder` says where. Linux only. `--check` exits with 1 when a target is missed.
 """
 
 import argparse
@@ -98,11 +99,13 @@ def main() -> int:
     cores = sorted(os.sched_getaffinity(0))
     serving = cores[0] if len(cores) > 1 else None
     with scratch(given) as folder, ExitStack() as ending:
-        database = None
-        if any(row.postgres for row in chosen):
-            database = PostgresServer(folder / "postgres")
-            ending.callback(database.stop)
-        servers = [Server(row, folder / str(number), database) for number, row in enumerate(chosen)]
+        servers: list[Server] = []
+        for number, row in enumerate(chosen):
+            database = None
+            if row.postgres:
+                database = PostgresServer(folder / f"postgres{number}")
+                ending.callback(database.stop)
+            servers.append(Server(row, folder / str(number), database))
         disk = sync_ms(folder)
         with running(servers, serving):
             if serving is not None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests, from the wheel: `python server.py FOLDER PID`.
+"""A PostgreSQL server for the tests, from the wheel: `server.py FOLDER PID [SETTING=VALUE ...]`.
 
 It runs until the process PID is gone, however that ends, and leaves nothing behind. FOLDER/address
 says where it listens once it does. PostgreSQL refuses to run as root: then it runs as `nobody`, who
@@ -36,7 +36,7 @@ def programs(folder: Path, *, reachable: bool) -> Path:
     return installed / "bin"
 
 
-def main(folder: Path, parent: int) -> None:
+def main(folder: Path, parent: int, *changed: str) -> None:
     root = os.getuid() == 0
     user = (
         {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
@@ -59,7 +59,8 @@ def main(folder: Path, parent: int) -> None:
         **user,
         **quiet,
     )
-    options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    settings = [f"{name}={value}" for name, value in SETTINGS.items()]
+    options = [part for setting in (*settings, *changed) for part in ("-c", setting)]
     server = subprocess.Popen(
         [str(binaries / "postgres"), "-D", str(data), "-k", str(data), *options], **user, **quiet
     )
@@ -94,4 +95,4 @@ def _lives(process: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
