@@ -478,7 +478,7 @@ def test_forms_that_share_one_signature_are_handled_once(rig):
         await one.until(one.attempts)
         return answers
 
-    assert set(one.play(scenario)) == {STORED}
+    assert {answer.status for answer in one.play(scenario)} == {200}
     assert len(one.attempts()) == 1
     (handled,) = [event for event in events(one) if event.state is State.DONE]
     assert (handled.vendor_id, handled.type) == ("SM1:sent", "message.sent")

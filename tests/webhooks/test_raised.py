@@ -63,11 +63,10 @@ def test_a_request_to_stop_leaves_the_attempt_unrecorded_should_the_loop_go_on()
     handlers = Handlers()
     handlers.add("billing", "*", interrupted, name="handler")
     handler = dataclasses.replace(handlers["handler"], asynchronous=True)
-    job = types.SimpleNamespace(lease=types.SimpleNamespace(event=None))
     before = signal.signal(signal.SIGTERM, leave)
     loop = asyncio.new_event_loop()
     try:
-        attempt = loop.create_task(call(handler, job, Threads(), abandoned=print))
+        attempt = loop.create_task(call(handler, None, None, threads=Threads(), abandoned=print))
         with pytest.raises(SystemExit):
             loop.run_until_complete(attempt)
         with pytest.raises(asyncio.CancelledError):

@@ -2,8 +2,8 @@
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from hardpoint.calls.guarded_connection import GuardedConnection
 from hardpoint.core.effects import Clock, Ids
@@ -19,6 +19,9 @@ from hardpoint.store.engine import Role, StoreEngine
 from hardpoint.store.guests.turns import StoreTurn
 from hardpoint.store.journal import Journal
 from hardpoint.store.opening import engine
+from hardpoint.webhooks.replies import ReplyFunction, ReplyFunctions
+
+_ReplyFunction = TypeVar("_ReplyFunction", bound=ReplyFunction)
 
 
 class BaseHub(ABC):
@@ -57,6 +60,7 @@ class BaseHub(ABC):
             retention=settings.store.retention,
             write_role=settings.store.write_role,
         )
+        self.replies = ReplyFunctions()
         journal = self.store.journal(blocking=shell.blocking)
         # Whoever has lent a store opens it.
         self.journal: Journal = journal if self._borrowed else OpeningJournal(journal, self._open)
@@ -69,6 +73,32 @@ class BaseHub(ABC):
             policies=policies or {},
             vault=self._authorization,
         )
+
+    def reply(self, source: str, event_type: str) -> Callable[[_ReplyFunction], _ReplyFunction]:
+        """Have a function say what a vendor hears in the very answer to its request.
+
+            @hub.reply("slack", "command.deploy")
+            async def deploy(event: Event) -> str:
+                return "It is on its way."
+
+        It runs in the process that took the request, after the event was stored, at most once, and
+        has two seconds; it is no job. Where it is late, fails, or gives None, the vendor hears its
+        default. Handlers of the same event run besides, whatever it does.
+
+        Args:
+            source: a source in the configuration.
+            event_type: an exact type, or a glob such as `command.*`; an exact one comes first.
+
+        Raises:
+            ConfigurationError: no such source, or another function replies to this type already.
+        """
+        self.settings.check_source(source)
+
+        def register(function: _ReplyFunction) -> _ReplyFunction:
+            self.replies.add(source, event_type, function)
+            return function
+
+        return register
 
     @abstractmethod
     def _authorization(self, name: str) -> Authorization:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from hardpoint.calls.once import Once
 from hardpoint.core.effects import Clock, Ids, Random
-from hardpoint.core.errors import ConfigurationError, StoreUnavailableError
+from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listener
 from hardpoint.core.forks import MadeOnce
 from hardpoint.http.asynchronous import AsyncTransport
@@ -116,6 +116,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
             listeners=self.listeners,
             fetch=Untrusted(self._key_transport, resolve_async),
             engine="postgresql" if settings.store.file is None else "sqlite",
+            replies=self.replies,
         )
         effects = (self._clock, random or randomness.random, self.listeners)
         self._forwarder = Forwarder(self._transport, self._targets.get, *effects)
@@ -157,11 +158,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         Raises:
             ConfigurationError: no such source, the name is taken, or an option is senseless.
         """
-        if source not in self.settings.webhooks:
-            known = ", ".join(sorted(self.settings.webhooks)) or "none"
-            raise ConfigurationError(
-                f"webhooks.{source}", "is not configured", fix=f"Configured sources: {known}"
-            )
+        self.settings.check_source(source)
 
         def register(function: _Function) -> _Function:
             self.handlers.add(source, event_type, function, name=name, retry=retry, timeout=timeout)
@@ -255,6 +252,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
 
     async def close(self) -> None:
         """Close what is open, of a hub that was never started."""
+        self.receiver.close()
         try:
             for transport in (self._transport, self._key_transport, *self._ports.take_transports()):
                 await transport.close()
@@ -296,7 +294,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         async with self._reloading:
             settings, prepared = await asyncio.to_thread(load_prepared, path)
             self.settings.check_change(settings)
-            refuse_loss(self.handlers, settings)
+            refuse_loss(self.handlers, self.replies, settings)
             self._put_in_force(settings, prepared)
             await self.life.receive()
             self.worker.resume()

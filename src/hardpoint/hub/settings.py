@@ -81,6 +81,18 @@ class Settings:
         own = self.webhooks[source].url
         return own or (self.public_url and f"{self.public_url}/webhooks/{source}")
 
+    def check_source(self, name: str) -> None:
+        """See that there is a source of this name.
+
+        Raises:
+            ConfigurationError: there is none; it names those that are.
+        """
+        if name not in self.webhooks:
+            known = ", ".join(sorted(self.webhooks)) or "none"
+            raise ConfigurationError(
+                f"webhooks.{name}", "is not configured", fix=f"Configured sources: {known}"
+            )
+
     def check_change(self, new: Self) -> None:
         """See that a hub that runs can take other settings.
 

@@ -8,6 +8,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.settings import ForwardSettings, Settings, SourceSettings
 from hardpoint.webhooks.forwarding import Target
 from hardpoint.webhooks.handlers import Handlers
+from hardpoint.webhooks.replies import ReplyFunctions
 from hardpoint.webhooks.sources import Source
 from hardpoint.webhooks.verification import Scheme, scheme, settings_of
 
@@ -45,13 +46,14 @@ def load_prepared(path: Path) -> tuple[Settings, Prepared]:
     return settings, prepare(settings)
 
 
-def refuse_loss(handlers: Handlers, settings: Settings) -> None:
-    """See that each source that has handlers is there: without it its vendor would hear 401.
+def refuse_loss(handlers: Handlers, replies: ReplyFunctions, settings: Settings) -> None:
+    """See that each source that somebody wants is there: without it its vendor would hear 401.
 
     Raises:
         ConfigurationError: one is missing.
     """
-    for source, names in handlers.by_source().items():
+    wanted = dict.fromkeys(replies.sources(), ("a reply",)) | handlers.by_source()
+    for source, names in wanted.items():
         if source not in settings.webhooks:
             raise ConfigurationError(
                 f"webhooks.{source}",

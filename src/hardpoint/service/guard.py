@@ -13,6 +13,9 @@ from hardpoint.hub.asgi import HEADER_BYTES_MAX, HEADERS_MAX, complete_headers
 from hardpoint.hub.bodies import BODIES_BYTES_MAX, BodyBudget
 from hardpoint.webhooks.answers import Answer
 
+_WIRES_MAX = 64
+"""Answers that are kept as they go over the wire."""
+
 
 class IngressLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What one connection, and all of them, may ask for.
@@ -105,6 +108,8 @@ class IngressGuard:
         wires = self._wires[last]
         found = wires.get(answer)
         if found is None:
+            if len(wires) >= _WIRES_MAX:  # replies differ; the usual answers are back at once
+                wires.clear()
             found = wires[answer] = _encode(answer, self.state.default_headers, last=last)
         return found
 

@@ -104,13 +104,16 @@ class Hub(BaseHub, CallsOut):
     def wsgi(self) -> "WsgiInbox":
         """The WSGI application that receives webhooks: `POST /webhooks/<source>`; mount it.
 
-        It hands them over to `hardpoint work`, whose hub has the handlers.
+        It hands them over to `hardpoint work`, whose hub has the handlers; what `reply` has
+        registered runs here.
         """
         from hardpoint.hub.hub import Hub as ReceivingHub
 
-        return ReceivingHub(
+        receiving = ReceivingHub(
             self.settings, clock=self._clock, ids=self._ids, listeners=[self.listeners.emit]
-        ).wsgi()
+        )
+        receiving.receiver.replies = self.replies
+        return receiving.wsgi()
 
     def _authorization(self, name: str) -> Authorization:
         client = name if name in self.settings.identity.oauth else None

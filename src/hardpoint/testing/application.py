@@ -23,6 +23,7 @@ from hardpoint.sync import Hub as BlockingHub
 from hardpoint.testing.deliveries import emitted, posted, proof_of, sampled
 from hardpoint.testing.fakes import account_of
 from hardpoint.testing.sandbox import Sandbox
+from hardpoint.webhooks.answers import Answer
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.reception import EventReceived
 
@@ -49,12 +50,15 @@ class HubUnderTest:
         hub: the application's own, started; also a `hardpoint.sync.Hub`, which receives nothing.
         fakes: the fake of each connection, by the connection's name.
         finished: every attempt of a handler that has ended, in order.
+        answers: what the hub answered to each request that was delivered, in order; with
+            `hub.reply` it has a word to say.
     """
 
     def __init__(self, sandbox: Sandbox, hub: Hub | BlockingHub) -> None:
         self.hub = hub
         self.fakes = sandbox.fakes(hub.settings)
         self.finished: list[HandlerFinished] = []
+        self.answers: list[Answer] = []
         self._sandbox = sandbox
         self._received: dict[str | None, EventReceived] = {}
         self._hub_failed: HubFailed | None = None
@@ -108,11 +112,7 @@ class HubUnderTest:
         """
         __tracebackhide__ = True
         hub = self._receiving("deliver")
-        if source not in hub.settings.webhooks:
-            known = ", ".join(hub.settings.webhooks) or "none"
-            raise ConfigurationError(
-                f"webhooks.{source}", "is not configured", fix=f"Configured sources: {known}"
-            )
+        hub.settings.check_source(source)
         if event is None:
             requests = list(emitted(hub.settings, self.fakes, source))
         else:
@@ -241,10 +241,11 @@ class HubUnderTest:
         __tracebackhide__ = True
         with self._changed:
             before = set(self._received)
-        status = self.run(posted(self._receiving("deliver"), source, headers, emission.body))
-        if not 200 <= status < 300:
+        answer = self.run(posted(self._receiving("deliver"), source, headers, emission.body))
+        self.answers.append(answer)
+        if not 200 <= answer.status < 300:
             raise AssertionError(
-                f"the hub answered {status} to {emission.event_type or 'a webhook'} of {source}"
+                f"the hub answered {answer.status} to {emission.event_type or 'a webhook'} of {source}"
             )
         with self._changed:
             return [one for one in self._received if one is not None and one not in before]

@@ -15,6 +15,7 @@ from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import prepare
 from hardpoint.testing.sandbox import Sandbox
+from hardpoint.webhooks.answers import Answer
 from hardpoint.webhooks.samples import described_sample, samples
 from hardpoint.webhooks.schemes import OneEventScheme
 
@@ -81,8 +82,8 @@ def proof_of(
     return [("content-type", emission.content_type), *proof]
 
 
-async def posted(hub: Hub, source: str, headers: SignedHeaders, body: bytes) -> int:
-    """The status that its door answers; the hub is started again if the application stopped it."""
+async def posted(hub: Hub, source: str, headers: SignedHeaders, body: bytes) -> Answer:
+    """What its door answers; the hub is started again if the application stopped it."""
     await hub.start()
     encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     scope = {
@@ -93,14 +94,14 @@ async def posted(hub: Hub, source: str, headers: SignedHeaders, body: bytes) -> 
         "query_string": b"",
         "headers": [*encoded, (b"content-length", b"%d" % len(body))],
     }
-    statuses: list[int] = []
+    said: list[Any] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body}
 
     async def send(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
+        said.append(message)
 
     await hub.asgi()(scope, receive, cast("Any", send))
-    return statuses[0]
+    start, end = said
+    return Answer(status=start["status"], headers=tuple(start["headers"]), body=end["body"])

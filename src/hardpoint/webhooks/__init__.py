@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.reception import EventReceived as EventReceived
     from hardpoint.webhooks.reception import ReceptionFault as ReceptionFault
     from hardpoint.webhooks.reception import RequestsRefused as RequestsRefused
+    from hardpoint.webhooks.replies import ReplyFailed as ReplyFailed
+    from hardpoint.webhooks.replies import ReplyFunction as ReplyFunction
     from hardpoint.webhooks.verification import Arrival as Arrival
     from hardpoint.webhooks.verification import Notification as Notification
+    from hardpoint.webhooks.verification import Reply as Reply
     from hardpoint.webhooks.verification import Scheme as Scheme
     from hardpoint.webhooks.verification import Verified as Verified
     from hardpoint.webhooks.verification import WebhookRequest as WebhookRequest
@@ -46,9 +49,11 @@ else:
             "hardpoint.webhooks.answers": ("Answer",),
             "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
             "hardpoint.webhooks.reception": ("EventReceived", "ReceptionFault", "RequestsRefused"),
+            "hardpoint.webhooks.replies": ("ReplyFailed", "ReplyFunction"),
             "hardpoint.webhooks.verification": (
                 "Arrival",
                 "Notification",
+                "Reply",
                 "Scheme",
                 "Verified",
                 "WebhookRequest",

@@ -194,7 +194,9 @@ class AttemptRunner:
         handler = self._handlers[lease.handler]
         job = Job(lease, self._complete_in, started_at=started)
         try:
-            error, timed_out = await call(handler, job, threads, abandoned=seat.abandoned)
+            error, timed_out = await call(
+                handler, lease.event, job, threads=threads, abandoned=seat.abandoned
+            )
         except asyncio.CancelledError as cancelled:
             if self._leaving() or not _forgive_cancellation():
                 raise

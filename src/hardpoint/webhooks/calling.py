@@ -18,9 +18,7 @@ from typing import Any, TypeAlias, cast
 
 from hardpoint.core.forks import end_if_child
 from hardpoint.core.traces import tamed
-from hardpoint.store.driver import Event
 from hardpoint.webhooks.handlers import Handler
-from hardpoint.webhooks.job import Job
 from hardpoint.webhooks.threads import Threads
 
 CANCEL_SECONDS = 1.0
@@ -29,18 +27,19 @@ CANCEL_SECONDS = 1.0
 in_handler: ContextVar[bool] = ContextVar("hardpoint_in_handler", default=False)
 """Whether this runs in a handler, or in what one has started."""
 
-_OwnFunction: TypeAlias = Callable[[Event, Job], Awaitable[None]]
+_AnyFunction: TypeAlias = Callable[..., Any]
+_OwnFunction: TypeAlias = Callable[..., Awaitable[None]]
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def call(
-    handler: Handler, job: Job, threads: Threads, *, abandoned: Callable[[int], None]
+    handler: Handler, *arguments: object, threads: Threads, abandoned: Callable[[int], None]
 ) -> tuple[BaseException | None, bool]:
     """Call a handler once, for no longer than its time limit.
 
     Args:
         handler: whom.
-        job: with what.
+        arguments: with what: the event and the job.
         threads: for plain `def` handlers.
         abandoned: told 1 when the handler is given up and goes on all the same, -1 when it ends.
 
@@ -51,8 +50,8 @@ async def call(
         asyncio.CancelledError: from outside, or because the process was asked to stop.
     """
     if handler.ours:
-        return await _called_here(handler, job)
-    task = asyncio.create_task(_guarded(handler, job, threads, abandoned))
+        return await _called_here(handler, arguments)
+    task = asyncio.create_task(_guarded(handler, arguments, threads, abandoned))
     timed_out = False
     try:
         await asyncio.sleep(0)  # most are through after their first step, and need no timer
@@ -84,12 +83,14 @@ async def call(
     return error, timed_out
 
 
-async def _called_here(handler: Handler, job: Job) -> tuple[BaseException | None, bool]:
+async def _called_here(
+    handler: Handler, arguments: tuple[object, ...]
+) -> tuple[BaseException | None, bool]:
     """The same in this very task, for a handler that swallows nothing."""
     limit, function = asyncio.timeout(handler.timeout), cast(_OwnFunction, handler.function)
     try:
         async with limit:
-            await function(job.lease.event, job)
+            await function(*arguments)
     except Exception as error:  # noqa: BLE001 - it is judged
         if not limit.expired():
             return tamed(error), False
@@ -100,16 +101,19 @@ async def _called_here(handler: Handler, job: Job) -> tuple[BaseException | None
 
 
 async def _guarded(
-    handler: Handler, job: Job, threads: Threads, abandoned: Callable[[int], None]
+    handler: Handler,
+    arguments: tuple[object, ...],
+    threads: Threads,
+    abandoned: Callable[[int], None],
 ) -> BaseException | None:
     """What the handler raised, whatever it is."""
     in_handler.set(True)
-    event, process = job.lease.event, os.getpid()
+    function, process = cast(_AnyFunction, handler.function), os.getpid()
     try:
         if handler.asynchronous:
-            result: Any = handler.function(event, job)
+            result: Any = function(*arguments)
         else:
-            result = await threads.call(handler.function, event, job, abandoned=abandoned)
+            result = await threads.call(function, *arguments, abandoned=abandoned)
         if hasattr(result, "__await__"):  # a plain function may return a coroutine
             await result
     except BaseException as error:

@@ -25,12 +25,14 @@ class VerifiedDelivery:
         kept: the headers that may be stored.
         headers: the same as they are stored.
         given: the correlation id that came with them.
+        began: when it was verified, by the clock's `monotonic`.
         done: takes the answer, once.
         trace: the span of the request, where there is one; it is stored with the events.
     """
 
     __slots__ = (
         "_left",
+        "began",
         "body",
         "done",
         "given",
@@ -51,6 +53,7 @@ class VerifiedDelivery:
         done: Callable[[Answer], None],
         *,
         trace: str | None = None,
+        began: float,
     ) -> None:
         self.source = source
         self.body = request.body
@@ -61,6 +64,7 @@ class VerifiedDelivery:
             self.kept["traceparent"] = trace
         self.headers = msgspec.json.encode(self.kept)
         self.now = now
+        self.began = began
         self.done = done
         self._left = verified.events or (_MALFORMED,)
 

@@ -154,12 +154,14 @@ class Handlers:
             raise ConfigurationError(
                 "handler", "has no name", fix="Give one: hub.on(..., name='mark_paid')"
             )
-        _check(label, function, timeout)
+        if not (isinstance(timeout, int | float) and math.isfinite(timeout) and timeout > 0):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
+            raise ConfigurationError(f"handler {label}", "timeout must be positive seconds")
+        check_function(f"handler {label}", function, takes=("event", "job"))
         schedule = DEFAULT_SCHEDULE if retry is None else retry
         handler = Handler(
             name=label,
             function=function,
-            asynchronous=_is_async(function),
+            asynchronous=is_async(function),
             retry=schedule if isinstance(schedule, Schedule) else Schedule(tuple(schedule)),
             timeout=timeout,
             ours=ours,
@@ -225,22 +227,29 @@ class Handlers:
 _MATCHES_MAX = 4096
 
 
-def _check(label: str, function: Function, timeout: float) -> None:
-    """Refuse now what every attempt would fail of."""
-    key = f"handler {label}"
-    if not (isinstance(timeout, int | float) and math.isfinite(timeout) and timeout > 0):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may err
-        raise ConfigurationError(key, "timeout must be positive seconds")
+def check_function(key: str, function: Any, *, takes: Sequence[str]) -> None:
+    """Refuse now what every call would fail of.
+
+    Args:
+        key: what to call it in the error.
+        function: the user's.
+        takes: the names of its arguments.
+
+    Raises:
+        ConfigurationError: it does not take these, or is a generator.
+    """
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(key, "is a generator, which nobody would run", fix="Remove yield")
     try:
-        inspect.signature(function).bind(None, None)
+        inspect.signature(function).bind(*takes)
     except TypeError:
-        raise ConfigurationError(key, "does not take (event, job)") from None
+        raise ConfigurationError(key, f"does not take ({', '.join(takes)})") from None
     except ValueError:  # a function of C may not tell what it takes
         pass
 
 
-def _is_async(function: Function) -> bool:
+def is_async(function: Any) -> bool:
+    """Whether calling it gives a coroutine at once, rather than blocking."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - whether its __call__ is async
     )

@@ -38,6 +38,7 @@ from hardpoint.webhooks.reception import (
     RefusalCounts,
     received,
 )
+from hardpoint.webhooks.replies import REPLY_SECONDS, ReplyFunctions, Replying
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
 from hardpoint.webhooks.tracing import CommitSpan, begin_reception, given_trace
 from hardpoint.webhooks.verification import (
@@ -72,9 +73,10 @@ class Inbox:
         worker: runs them.
         clock: for signatures' windows and records.
         ids: for events.
-        listeners: told `EventReceived`, `RequestsRefused` and `ReceptionFault`.
+        listeners: told `EventReceived`, `RequestsRefused`, `ReceptionFault` and `ReplyFailed`.
         fetch: gets the keys that vendors publish; an `Untrusted`.
         engine: what spans call the store.
+        replies: who says something in the answer itself.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Inbox:
         listeners: Listeners,
         fetch: KeyFetch | None = None,
         engine: str = "sqlite",
+        replies: ReplyFunctions | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -97,6 +100,8 @@ class Inbox:
         self._ids = ids
         self._listeners = listeners
         self._keys = KeyFetching(fetch, clock)
+        self.replies = ReplyFunctions() if replies is None else replies
+        self._replying = Replying(clock, listeners)
         self._sources = Sources({})
         self._refusals = RefusalCounts()
 
@@ -212,7 +217,10 @@ class Inbox:
             if (tracer := self._listeners.tracer) is not None:
                 parent = given_trace(request.headers)
                 trace, done = begin_reception(tracer, source.name, parent, now, done)
-            delivery = VerifiedDelivery(source, request, verified, now, done, trace=trace)
+            began = self._clock.monotonic()
+            delivery = VerifiedDelivery(
+                source, request, verified, now, done, began=began, trace=trace
+            )
             delivery.store(lambda event, answer: self._store_one(delivery, event, answer))
 
     def _store_one(
@@ -222,7 +230,7 @@ class Inbox:
         answer: Callable[[Answer], None],
     ) -> None:
         event = self._event(delivery, notification)
-        admission = _Admission(self, event, delivery.kept, delivery.verified.key, answer)
+        admission = _Admission(self, event, delivery, answer)
         if (tracer := self._listeners.tracer) is not None and delivery.trace is not None:
             admission.span = CommitSpan(tracer, self._engine, delivery.trace)
         try:
@@ -266,7 +274,7 @@ class Inbox:
         event = admission.event
         new = isinstance(result, Accepted) and result.stored is Stored.NEW
         if event.lease and new:
-            self._worker.start(_leases(event, admission.headers))
+            self._worker.start(_leases(admission.stored, event.handlers))
         elif event.lease:
             self._worker.unreserve(event.handlers, event.source)
         elif event.handlers and new:
@@ -277,12 +285,31 @@ class Inbox:
             if self._listeners.active or result.stored in TO_LOOK_AT:
                 seconds = max(0.0, self._clock.now() - event.received_at)
                 self._listeners.emit(received(event, result, admission.secret, seconds))
-            admission.done(STORED)
+            self._acknowledge(admission, new=new)
         else:
             self.refused(event.source, "unavailable")
             if not isinstance(result, StoreUnavailableError):
                 self._fault(event.source, "store", summary_of(result), result)
             admission.done(UNAVAILABLE)
+
+    def _acknowledge(self, admission: "_Admission", *, new: bool) -> None:
+        """Say that it is stored, or what somebody replies to a new one that came alone."""
+        event, delivery = admission.event, admission.delivery
+        function = self.replies.matching(event.source, event.type) if new else None
+        if function is None or len(delivery.verified.events) != 1:
+            admission.done(STORED)
+            return
+        self._replying.begin(
+            function,
+            admission.stored,
+            until=delivery.began + REPLY_SECONDS,
+            scheme=delivery.source.scheme,
+            done=lambda answer: admission.done(STORED if answer is None else answer),
+        )
+
+    def close(self) -> None:
+        """End the replies that are under way, with the vendors' defaults."""
+        self._replying.close()
 
     def _fault(self, source: str, doing: str, told: str, error: Exception) -> None:
         place = place_of_defect(error)
@@ -301,22 +328,37 @@ class Inbox:
 class _Admission:
     """One event between its verification and the answer; called with the store's result."""
 
-    __slots__ = ("_inbox", "done", "event", "headers", "secret", "span")
+    __slots__ = ("_inbox", "delivery", "done", "event", "secret", "span")
 
     def __init__(
         self,
         inbox: Inbox,
         event: NewEvent,
-        headers: dict[str, str],
-        secret: int,
+        delivery: VerifiedDelivery,
         done: Callable[[Answer], None],
     ) -> None:
         self._inbox = inbox
         self.event = event
-        self.headers = headers
-        self.secret = secret
+        self.delivery = delivery
+        self.secret = delivery.verified.key
         self.done = done
         self.span: CommitSpan | None = None
+
+    @property
+    def stored(self) -> Event:
+        """The event as handlers see it."""
+        event = self.event
+        return Event(
+            id=event.id,
+            source=event.source,
+            vendor_id=event.vendor_id,
+            type=event.type,
+            account=event.account,
+            received_at=event.received_at,
+            correlation_id=event.correlation_id,
+            headers=self.delivery.kept,
+            body=event.body,
+        )
 
     def __call__(self, result: Accepted | Exception) -> None:
         if self.span is not None:
@@ -333,19 +375,8 @@ def _hearing(stored: Answer, done: Callable[[Answer], None]) -> Callable[[Answer
     return lambda answer: done(stored if answer is STORED else answer)
 
 
-def _leases(event: NewEvent, headers: dict[str, str]) -> list[Lease]:
-    stored = Event(
-        id=event.id,
-        source=event.source,
-        vendor_id=event.vendor_id,
-        type=event.type,
-        account=event.account,
-        received_at=event.received_at,
-        correlation_id=event.correlation_id,
-        headers=headers,
-        body=event.body,
-    )
+def _leases(stored: Event, handlers: Sequence[str]) -> list[Lease]:
     return [
-        Lease(event=stored, handler=name, lane=lane_of(name, event.source), fence=1)
-        for name in event.handlers
+        Lease(event=stored, handler=name, lane=lane_of(name, stored.source), fence=1)
+        for name in handlers
     ]

@@ -58,6 +58,20 @@ def test_an_event_is_known_by_its_bytes():
     assert dict(answer.headers)[b"content-type"]
 
 
+def test_a_reply_of_text_is_a_message_that_mentions_nobody():
+    bound = scheme("discord", secrets=[PUBLIC_KEY])
+    message = {"content": "@everyone", "allowed_mentions": {"parse": []}}
+    assert json.loads(bound.reply("@everyone").body) == {"type": 4, "data": message}
+    choices = {"type": 8, "data": {"choices": []}}
+    assert json.loads(bound.reply(choices).body) == choices
+
+
+@pytest.mark.parametrize("value", ["", "x" * 2001, {"content": "no type"}, ["a"], 7])
+def test_a_reply_that_discord_would_refuse_is_refused(value):
+    with pytest.raises((TypeError, ValueError), match="a message has|a reply is"):
+        scheme("discord", secrets=[PUBLIC_KEY]).reply(value)
+
+
 def test_a_ping_is_answered_and_not_stored():
     interactions = verified({"type": 1, "id": "1", "application_id": "1", "version": 1})
     assert interactions.events == ()

@@ -7,7 +7,7 @@ endpoint away that does not answer them 401.
 """
 
 import re
-from typing import Any, final
+from typing import Any, cast, final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hardpoint.webhooks.envelopes import Name, OptionalName, Unreadable, named, open_envelope
 from hardpoint.webhooks.grammar import OneSignature, in_hex
 from hardpoint.webhooks.public_keys import Ed25519Key, PublicKeyScheme
+from hardpoint.webhooks.replies import json_reply
 from hardpoint.webhooks.schemes import CONTENT_HEADERS
 from hardpoint.webhooks.signatures import Unfit
 from hardpoint.webhooks.verification import Notification, Reply, Verified, WebhookRequest
@@ -27,6 +28,7 @@ _JSON = ((b"content-type", b"application/json"),)
 _PONG = Reply(headers=_JSON, body=b'{"type":1}')
 _HEARD = Reply(status=204, headers=_JSON)
 _PING = 1
+_TEXT_CHARACTERS_MAX = 2000
 _INTERACTIONS = {2: "command", 3: "component", 4: "autocomplete", 5: "modal"}
 _DEFERRED = {
     2: Reply(headers=_JSON, body=b'{"type":5}'),  # "is thinking", until a message follows
@@ -100,6 +102,20 @@ class DiscordWebhooks(PublicKeyScheme):
     def events(self, request: WebhookRequest, found: Any) -> tuple[Notification, ...]:
         """The one event, of an envelope that `verify` has read."""
         return (_told(found),)
+
+    def reply(self, value: object) -> Reply:
+        """Text as a message that mentions nobody; or an interaction response as Discord has it.
+
+        https://docs.discord.com/developers/interactions/receiving-and-responding, read 2026-12-01.
+        """
+        if isinstance(value, str):
+            if not 0 < len(value) <= _TEXT_CHARACTERS_MAX:
+                raise ValueError(f"a message has 1 to {_TEXT_CHARACTERS_MAX} characters")
+            nobody: dict[str, list[str]] = {"parse": []}
+            value = {"type": 4, "data": {"content": value, "allowed_mentions": nobody}}
+        if not isinstance(value, dict) or "type" not in value:
+            raise TypeError('a reply is text, or an interaction response: {"type": 4, "data": ...}')
+        return json_reply(cast(object, value))
 
     def clue(self, request: WebhookRequest) -> str | None:
         """What is mistaken most often, and what is no mistake."""

@@ -28,7 +28,7 @@ from hardpoint.webhooks.forms import FormField, form_fields, form_texts
 from hardpoint.webhooks.grammar import OneSignature, in_base64
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, HmacScheme
 from hardpoint.webhooks.signatures import HmacKey, Unfit, matching_key
-from hardpoint.webhooks.verification import Coverage, Notification, Verified, WebhookRequest
+from hardpoint.webhooks.verification import Coverage, Notification, Reply, Verified, WebhookRequest
 
 _SETTINGS = b"x-twilio-webhooks-signature-settings"
 _TOKEN = b"i-twilio-idempotency-token"
@@ -48,6 +48,8 @@ _NAMING = frozenset(
         b"SmsStatus",
     }
 )
+_NOTHING = Reply(headers=((b"content-type", b"text/xml"),), body=b"<Response/>")
+"""What a form hears: a message is not answered, and a call ends."""
 _PLAIN = re.compile(rb"[\w.-]{1,256}", re.ASCII)
 
 
@@ -102,7 +104,8 @@ class TwilioWebhooks(HmacScheme):
             events = self.events(request, found)
         except Unreadable as problem:
             return Verified(malformed=str(problem), key=key, covered=found[1])
-        return Verified(events=events, key=key, covered=found[1])
+        heard = None if is_json(request.body) else _NOTHING
+        return Verified(events=events, key=key, covered=found[1], heard=heard)
 
     def events(self, request: WebhookRequest, found: _Signed) -> tuple[Notification, ...]:
         """What a form tells, or each event of a stream."""
@@ -120,7 +123,9 @@ class TwilioWebhooks(HmacScheme):
         json = is_json(request.body)
         fields = [] if json else form_fields(request.body)
         signed = parameters(fields)
-        addresses = self._address.signed(request.url, request.body)
+        query = request.arrival.query
+        received = request.url or (f"?{query.decode('latin-1')}" if query else "")
+        addresses = self._address.signed(received, request.body)
         for address in addresses:
             key = matching_key(self._keys, address, signed, candidates, self._spell)
             if key is not None:
