@@ -244,9 +244,8 @@ class HubUnderTest:
         answer = self.run(posted(self._receiving("deliver"), source, headers, emission.body))
         self.answers.append(answer)
         if not 200 <= answer.status < 300:
-            raise AssertionError(
-                f"the hub answered {answer.status} to {emission.event_type or 'a webhook'} of {source}"
-            )
+            what = f"{emission.event_type or 'a webhook'} of {source}"
+            raise AssertionError(f"the hub answered {answer.status} to {what}")
         with self._changed:
             return [one for one in self._received if one is not None and one not in before]
 
