@@ -169,6 +169,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.public_keys import EcdsaKey as EcdsaKey
     from hardpoint.webhooks.public_keys import Ed25519Key as Ed25519Key
     from hardpoint.webhooks.public_keys import PublicKeyScheme as PublicKeyScheme
+    from hardpoint.webhooks.replies import json_reply as json_reply
     from hardpoint.webhooks.samples import Sample as Sample
     from hardpoint.webhooks.samples import Samples as Samples
     from hardpoint.webhooks.samples import SamplesFile as SamplesFile
@@ -341,6 +342,7 @@ else:
                 "Ed25519Key",
                 "PublicKeyScheme",
             ),
+            "hardpoint.webhooks.replies": ("json_reply",),
             "hardpoint.webhooks.samples": ("Sample", "Samples", "SamplesFile"),
             "hardpoint.webhooks.schemes": (
                 "BodyScheme",

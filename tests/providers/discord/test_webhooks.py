@@ -68,7 +68,7 @@ def test_a_reply_of_text_is_a_message_that_mentions_nobody():
 
 @pytest.mark.parametrize("value", ["", "x" * 2001, {"content": "no type"}, ["a"], 7])
 def test_a_reply_that_discord_would_refuse_is_refused(value):
-    with pytest.raises((TypeError, ValueError), match=r"a message has|a reply is"):
+    with pytest.raises(TypeError, match="a reply is"):
         scheme("discord", secrets=[PUBLIC_KEY]).reply(value)
 
 

@@ -104,17 +104,11 @@ class DiscordWebhooks(PublicKeyScheme):
         return (_told(found),)
 
     def reply(self, value: object) -> Reply:
-        """Text as a message that mentions nobody; or an interaction response as Discord has it.
-
-        https://docs.discord.com/developers/interactions/receiving-and-responding, read 2026-12-01.
-        """
-        if isinstance(value, str):
-            if not 0 < len(value) <= _TEXT_CHARACTERS_MAX:
-                raise ValueError(f"a message has 1 to {_TEXT_CHARACTERS_MAX} characters")
-            nobody: dict[str, list[str]] = {"parse": []}
-            value = {"type": 4, "data": {"content": value, "allowed_mentions": nobody}}
+        """Text as a message that mentions nobody, or an interaction response as Discord has it."""
+        if isinstance(value, str) and 0 < len(value) <= _TEXT_CHARACTERS_MAX:
+            value = {"type": 4, "data": {"content": value, "allowed_mentions": {"parse": ()}}}
         if not isinstance(value, dict) or "type" not in value:
-            raise TypeError('a reply is text, or an interaction response: {"type": 4, "data": ...}')
+            raise TypeError('a reply is up to 2000 characters, or {"type": 4, "data": ...}')
         return json_reply(cast(object, value))
 
     def clue(self, request: WebhookRequest) -> str | None:
