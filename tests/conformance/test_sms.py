@@ -9,7 +9,7 @@ from hardpoint.testing.conformance.modes import MODES
 from hardpoint.testing.conformance.sms import SmsConformance, SmsSubject
 
 
-def memory(mode, driver):
+def memory(mode, driver, **options):
     told = iter(range(1_000_000))
 
     def carry(sid, statuses):
@@ -24,13 +24,20 @@ def memory(mode, driver):
         opted_out=OPTED_OUT,
         carry=carry,
         events=lambda: [str(next(told)).encode() for _ in driver.events],
+        **options,
     )
 
 
 class TestMemory(SmsConformance):
+    language: str | None = None
+
     @pytest.fixture
     def subject(self, mode):
-        return memory(mode, MemorySms())
+        return memory(mode, MemorySms(), language=self.language)
+
+
+class TestMemoryWithTemplatesInLanguages(TestMemory):
+    language = "pt_BR"
 
 
 class TestMemoryThatCanDoLittle(SmsConformance):

@@ -224,3 +224,37 @@ def test_what_may_have_been_sent_is_looked_for_before_it_is_sent_again(
 
     asyncio.run(scenario())
     assert len(driver.messages) == 1
+
+
+def test_the_parts_of_a_text_that_is_too_long_are_told():
+    with pytest.raises(
+        InvalidRequestError, match=r"1601 characters.* 1600.* 11 segments \(gsm_7\)"
+    ):
+        asyncio.run(sender().send(to=TO, body="x" * 1601))
+    with pytest.raises(InvalidRequestError, match=r"more than 239 segments \(ucs_2\)"):
+        asyncio.run(sender().send(to=TO, body="ü€я" * 100_000))
+
+
+def test_a_service_that_a_call_names_is_whom_an_opt_out_is_tied_to():
+    known = MemorySuppressions()
+
+    async def scenario():
+        port = sender(MemorySms(), suppressions=known)
+        with pytest.raises(OptedOutError):
+            await port.send(to=OPTED_OUT, body="hello", service="MG1")
+        assert await known.holds("MG1", OPTED_OUT)
+        with pytest.raises(OptedOutError):
+            await port.send(to=OPTED_OUT, body="hello", from_=SENDER)
+
+    asyncio.run(scenario())
+
+
+def test_what_came_in_is_read_by_itself():
+    driver = MemorySms()
+    driver.events += [
+        msgspec.structs.replace(received(None), message_id="m"),
+        changed(message_id="m"),
+    ]
+    port = sender(driver)
+    assert port.parse_inbound(b"0").message_id == "texts:m"
+    assert port.parse_inbound(b"1") is None

@@ -4,7 +4,7 @@ import pytest
 
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.sms.memory import INVALID, MemorySms
-from hardpoint.sms.types import MessageStatus, NewMessage, SmsFailure
+from hardpoint.sms.types import MessageStatus, MessageTemplate, NewMessage, SmsFailure
 
 NEW = NewMessage(to="+4917012345678", body="hello")
 
@@ -16,6 +16,12 @@ def test_what_was_sent_can_be_read_by_a_test():
     assert driver.messages[message.id].failure is SmsFailure.FILTERED
     (event,) = driver.events
     assert event.failure is SmsFailure.FILTERED
+
+
+def test_a_template_that_is_not_there_is_refused():
+    new = NewMessage(to="+4917012345678", body="", template=MessageTemplate("other"))
+    with pytest.raises(InvalidRequestError, match="unknown"):
+        asyncio.run(MemorySms().send(new, idempotency_key="k"))
 
 
 def test_a_refusal_is_repeated_under_its_key():

@@ -43,4 +43,6 @@ def test_any_text_is_a_number_or_refused(text):
 
 def test_a_number_is_shown_in_part_and_other_senders_whole():
     assert masked("+14155550123") == "+14****23"
+    assert masked("whatsapp:+14155550123") == "whatsapp:+14****23"
     assert masked("Shop") == "Shop"
+    assert masked("A+B") == "A+B"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
+    from hardpoint.sms.addresses import MessageChannel as MessageChannel
     from hardpoint.sms.api import SmsSender as SmsSender
     from hardpoint.sms.driver import SmsCapability as SmsCapability
     from hardpoint.sms.driver import SmsDriver as SmsDriver
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hardpoint.sms.types import MessagePage as MessagePage
     from hardpoint.sms.types import MessageReceived as MessageReceived
     from hardpoint.sms.types import MessageStatus as MessageStatus
+    from hardpoint.sms.types import MessageTemplate as MessageTemplate
     from hardpoint.sms.types import NewMessage as NewMessage
     from hardpoint.sms.types import SmsConsent as SmsConsent
     from hardpoint.sms.types import SmsEvent as SmsEvent
@@ -29,6 +31,7 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
+            "hardpoint.sms.addresses": ("MessageChannel",),
             "hardpoint.sms.api": ("SmsSender",),
             "hardpoint.sms.driver": ("SmsCapability", "SmsDriver"),
             "hardpoint.sms.memory": ("MemorySms",),
@@ -40,6 +43,7 @@ else:
                 "MessagePage",
                 "MessageReceived",
                 "MessageStatus",
+                "MessageTemplate",
                 "NewMessage",
                 "SmsConsent",
                 "SmsEvent",

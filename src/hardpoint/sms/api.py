@@ -1,27 +1,40 @@
 """The SMS port: what users hold. Checked before any I/O, run under the connection's policy."""
 
-import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
-from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, NUMBER, TEXT, expect, extras_of
+from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, NUMBER, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
+from hardpoint.sms.addresses import (
+    MessageChannel,
+    checked_recipient,
+    checked_sender,
+    parted,
+)
+from hardpoint.sms.checks import (
+    check_body,
+    check_media,
+    checked_moment,
+    checked_service,
+    checked_template,
+    checked_validity,
+)
 from hardpoint.sms.driver import SmsCapability, SmsDriver
-from hardpoint.sms.numbers import checked_number
 from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
 from hardpoint.sms.types import (
     Message,
     MessageChanged,
     MessagePage,
     MessageReceived,
+    MessageTemplate,
     NewMessage,
     SmsConsent,
     SmsEvent,
@@ -35,11 +48,6 @@ _SEND = Operation("send", Repeat.NEEDS_KEY)
 _GET = Operation("get_message", Repeat.SAFE)
 _LIST = Operation("find", Repeat.SAFE)
 
-_SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
-_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", re.ASCII)
-_HTTPS = re.compile(r"https://[!-~]+", re.ASCII)
-_URL_CHARACTERS_MAX = 2048
-_CONTROLS = frozenset(map(chr, range(32))) - set("\n\r\t\f")
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -78,20 +86,28 @@ class SmsSender:
         self,
         *,
         to: str,
-        body: str,
+        body: str = "",
         from_: str | None = None,
         media: Sequence[str] = (),
+        template: MessageTemplate | None = None,
+        service: str | None = None,
+        send_at: datetime | None = None,
+        validity: float | None = None,
         idempotency_key: str | None = None,
         extra: Mapping[str, Mapping[str, object]] = _EMPTY,
     ) -> Message:
         """Hand a message to the provider; that it was accepted does not mean that it arrives.
 
         Args:
-            to: with its country, `+14155550100`.
-            body: the text; `segments` counts what it costs. Empty only beside media.
-            from_: a number, a short code, or a name of up to 11 characters with a letter in it;
-                else the connection's own sender.
+            to: with its country, `+14155550100`; or `whatsapp:+14155550100`, `rcs:+14155550100`.
+            body: the text; `segments` counts what it costs. Empty only beside media or a template.
+            from_: a number, a short code, or a name of up to 11 characters with a letter in it, on
+                the channel of `to`; else the connection's own sender.
             media: https URLs that the provider fetches.
+            template: a text that the provider keeps, with its variables.
+            service: a messaging service of the provider's, which chooses a sender.
+            send_at: when it is to be sent, with its time zone; else at once.
+            validity: seconds after which it is dropped if it has not gone out.
             idempotency_key: names this call; the same key sends once, by the provider's word or by
                 the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"twilio": {...}}`, passed on to that provider only.
@@ -99,21 +115,22 @@ class SmsSender:
         Raises:
             OptedOutError: the recipient does not want it; without `status` nothing was sent.
         """
-        number = checked_number(to, field="to")
+        number, sender, chosen = self._addressed(to, from_, service)
         expect(media, Sequence, "media", "a list of URLs")
-        self._check_body(body, media)
-        sender = self.driver.sender if from_ is None else self._sender(from_)
-        if sender is None:
-            raise InvalidRequestError("is missing, and the connection has no sender", field="from_")
-        self._check_media(media)
+        check_body(self.driver, body, alone=not media and template is None)
+        check_media(self.driver, media)
         new = NewMessage(
             to=number,
             body=body,
-            from_=None if from_ is None else sender,
+            from_=sender,
             media=tuple(media),
             extra=extras_of(extra, self.driver.provider),
+            template=checked_template(self.driver, template, body),
+            service=service,
+            send_at=checked_moment(self.driver, send_at, self.connection.clock.now()),
+            validity=checked_validity(self.driver, validity),
         )
-        if await self.suppressions.holds(sender, number):
+        if await self.suppressions.holds(chosen, number):
             raise OptedOutError("has opted out of this sender", field="to")
         try:
             message = await self._calls.run_keyed(
@@ -123,7 +140,7 @@ class SmsSender:
                 CallSpec(arguments=new, returns=Message, search=self._search(new)),
             )
         except OptedOutError:
-            await self.suppressions.add(sender, number)
+            await self.suppressions.add(chosen, number)
             raise
         return self._ours(message)
 
@@ -145,7 +162,7 @@ class SmsSender:
         it may have changed the text (shortened a link, trimmed a blank).
 
         Args:
-            to: with its country.
+            to: with its country, and its channel if that is not SMS.
             body: the whole text.
             since: Unix seconds.
 
@@ -154,7 +171,8 @@ class SmsSender:
         """
         self.driver.capabilities.require(SmsCapability.FIND, self.driver.provider)
         expect(since, (int, float), "since", NUMBER)
-        number = checked_number(to, field="to")
+        number = checked_recipient(to, field="to")
+        self._require(parted(number)[0])
         listed = await self._listed(number, since)
         return tuple([self._ours(one) for one in listed if one.body == body])
 
@@ -177,6 +195,18 @@ class SmsSender:
             event, message_id=self.connection.qualified(event.message_id)
         )
 
+    def parse_inbound(self, body: bytes) -> MessageReceived | None:
+        """What somebody has texted you, of a verified webhook's body; None when it is not that.
+
+        `consent` says whether it is a word such as STOP: by the provider's own word for it, else by
+        the words that the provider acts on unless it is told otherwise. Give it to `heed`.
+
+        Raises:
+            UnexpectedResponseError: see `parse_event`.
+        """
+        event = self.parse_event(body)
+        return event if isinstance(event, MessageReceived) else None
+
     async def heed(self, event: SmsEvent) -> None:
         """Take what an event says about consent into the suppressions; do it in your handler."""
         expect(event, (MessageChanged, MessageReceived), "event", "what parse_event has given")
@@ -191,12 +221,14 @@ class SmsSender:
                 await self.suppressions.remove(sender, event.from_)
 
     def _search(self, new: NewMessage) -> Search[Message] | None:
-        """How to look for a message that may have been sent; a listing does not show its media.
+        """How to look for a message that may have been sent.
 
-        A provider may change the text (shorten its links, trim it), and choose who sends it; to
-        whom it goes stays.
+        A listing shows neither media nor which template was used. A provider may change the text
+        (shorten its links, trim it), and choose who sends it; to whom it goes stays.
         """
-        if SmsCapability.FIND not in self.driver.capabilities.flags or new.media:
+        if SmsCapability.FIND not in self.driver.capabilities.flags:
+            return None
+        if new.media or new.template is not None:
             return None
 
         async def find(since: float) -> list[Message]:
@@ -236,49 +268,26 @@ class SmsSender:
 
     # Checks, all before any I/O
 
-    def _sender(self, from_: str) -> str:
-        expect(from_, str, "from_", TEXT)
-        if from_.startswith("+"):
-            return checked_number(from_, field="from_")
-        if _SHORT_CODE.fullmatch(from_):
-            return from_
-        if not _NAME.fullmatch(from_) or from_ != from_.strip():
-            raise InvalidRequestError(
-                "is not a number, a short code or the name of a sender", field="from_"
-            )
-        self.driver.capabilities.require(SmsCapability.SENDER_NAME, self.driver.provider)
-        return from_
+    def _addressed(
+        self, to: str, from_: str | None, service: str | None
+    ) -> tuple[str, str | None, str]:
+        """The recipient, the sender if the call says one, and whom an opt-out is tied to."""
+        recipient = checked_recipient(to, field="to")
+        channel, _ = parted(recipient)
+        self._require(channel)
+        capabilities, provider = self.driver.capabilities, self.driver.provider
+        sender = None
+        if from_ is not None:
+            sender, is_name = checked_sender(from_, field="from_")
+            if is_name:
+                capabilities.require(SmsCapability.SENDER_NAME, provider)
+            if parted(sender)[0] is not channel:
+                raise InvalidRequestError(f"is no sender on {channel}, as `to` is", field="from_")
+        chosen = checked_service(self.driver, service) or sender or self.driver.sender
+        if chosen is None:
+            raise InvalidRequestError("is missing, and the connection has no sender", field="from_")
+        return recipient, sender, chosen
 
-    def _check_body(self, body: str, media: Sequence[str]) -> None:
-        expect(body, str, "body", TEXT)
-        most = self.driver.capabilities.limits["text_characters"]
-        if len(body) > most:
-            raise InvalidRequestError(f"has more than {most} characters", field="body")
-        if not body.strip() and not media:
-            raise InvalidRequestError("is empty", field="body")
-        if not _CONTROLS.isdisjoint(body) or any("\ud800" <= one <= "\udfff" for one in body):
-            raise InvalidRequestError("holds a character that cannot be sent", field="body")
-
-    def _check_media(self, media: Sequence[str]) -> None:
-        if not media:
-            return
-        self.driver.capabilities.require(SmsCapability.MEDIA, self.driver.provider)
-        most = self.driver.capabilities.limits["media_items"]
-        if len(media) > most:
-            raise InvalidRequestError(f"has more than {most} items", field="media")
-        for index, url in enumerate(media):
-            expect(url, str, f"media[{index}]", TEXT)
-            if len(url) > _URL_CHARACTERS_MAX or not _fetchable(url):
-                raise InvalidRequestError("is not an https URL", field=f"media[{index}]")
-
-
-def _fetchable(url: str) -> bool:
-    """Whether a provider may fetch it: https, a host, no credentials."""
-    if not _HTTPS.fullmatch(url):
-        return False
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return bool(parts.hostname) and "@" not in parts.netloc
+    def _require(self, channel: MessageChannel) -> None:
+        if channel is not MessageChannel.SMS:
+            self.driver.capabilities.require(SmsCapability(channel), self.driver.provider)

@@ -16,6 +16,18 @@ class SmsCapability(StrEnum):
     """A name stands in the place of the sender's number, where the country allows it."""
     FIND = "find"
     """Messages can be listed by recipient, newest first."""
+    WHATSAPP = "whatsapp"
+    """Addresses such as `whatsapp:+14155550100`."""
+    RCS = "rcs"
+    """Addresses such as `rcs:+14155550100`."""
+    TEMPLATES = "templates"
+    """A text that the provider keeps, with variables."""
+    SERVICE = "service"
+    """A messaging service chooses the sender of a message."""
+    SCHEDULE = "schedule"
+    """A message is kept for later."""
+    VALIDITY = "validity"
+    """A message that has not gone out in time is dropped."""
 
 
 class SmsDriver(Driver, Protocol):
@@ -24,7 +36,8 @@ class SmsDriver(Driver, Protocol):
     The port has checked every argument against the capabilities, and asked the suppressions. Times
     are Unix seconds.
 
-    Limits read by the port: `text_characters`, `media_items`.
+    Limits read by the port: `text_characters`, `media_items`, `schedule_seconds_min` and `_max`,
+    `validity_seconds_min` and `_max`.
 
     Raises (every verb):
         ProviderError: what the provider's table of errors has for a refusal. Where the answer is

@@ -38,7 +38,16 @@ OPTED_OUT = "+15005550004"
 """The recipient that has opted out."""
 
 _PAGE = 50
-_LIMITS = {"text_characters": 1600, "media_items": 10}
+_LIMITS = {
+    "text_characters": 1600,
+    "media_items": 10,
+    "schedule_seconds_min": 60,
+    "schedule_seconds_max": 30 * 24 * 3600,
+    "validity_seconds_min": 1,
+    "validity_seconds_max": 24 * 3600,
+}
+TEMPLATE = "greeting"
+"""The template that there is: `Hello {1}`."""
 
 
 @final
@@ -122,16 +131,22 @@ class MemorySms(MemoryAccount[SmsEvent]):
             raise InvalidRequestError("is not a number", field="to", status=400)
         if new.to == OPTED_OUT:
             raise OptedOutError("has opted out", field="to", status=400)
+        body = new.body
+        if new.template is not None:
+            if new.template.id != TEMPLATE:
+                raise InvalidRequestError("is unknown", field="template", status=400)
+            body = f"Hello {new.template.variables.get('1', '')}"
+        scheduled = new.send_at is not None
         identifier = f"msg_{len(self._messages) + 1:06d}"
         message = Message(
             id=identifier,
-            status=MessageStatus.QUEUED,
-            vendor_status="queued",
+            status=MessageStatus.SCHEDULED if scheduled else MessageStatus.QUEUED,
+            vendor_status="scheduled" if scheduled else "queued",
             to=new.to,
-            body=new.body,
+            body=body,
             created=self._now(),
             from_=new.from_ or self.sender,
-            segments=segments(new.body).count,
+            segments=segments(body).count,
         )
         self._messages[identifier] = message
         return message

@@ -33,7 +33,8 @@ def checked_number(text: str, *, field: str) -> str:
 
 
 def masked(number: str) -> str:
-    """A number as logs may hold it, `+14****00`; other senders as they are."""
-    if not number.startswith("+"):
+    """A number as logs may hold it, `+14****00`, `rcs:+14****00`; other senders as they are."""
+    before, sign, digits = number.partition("+")
+    if not sign or (before and not before.endswith(":")):
         return number
-    return f"{number[:_SHOWN_FIRST]}****{number[-_SHOWN_LAST:]}"
+    return f"{before}+{digits[: _SHOWN_FIRST - 1]}****{digits[-_SHOWN_LAST:]}"

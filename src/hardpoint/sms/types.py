@@ -98,14 +98,42 @@ class _Discreet(Discreet, frozen=True, kw_only=True):
     }
 
 
+class MessageTemplate(Discreet, frozen=True):
+    """A text that the provider keeps and, for WhatsApp, has had approved.
+
+    Attributes:
+        id: the provider's name of it.
+        variables: what stands in its places, `{"1": "Ann"}`.
+        language: of the text, `en` or `pt_BR`, where the provider keeps it in several.
+    """
+
+    masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {
+        "variables": lambda variables: f"<{len(variables)} variables>"
+    }
+    id: str
+    variables: Mapping[str, str] = {}
+    language: str | None = None
+
+
 class NewMessage(_Discreet, frozen=True, kw_only=True):
-    """What a driver is asked to send; checked by the port. `from_` None is the driver's sender."""
+    """What a driver is asked to send; checked by the port. `from_` None is the driver's sender.
+
+    Attributes:
+        template: in place of a text.
+        service: a messaging service, which chooses a sender, in place of the driver's own.
+        send_at: Unix seconds; None for now.
+        validity: seconds after which it need not be sent any more.
+    """
 
     to: str
     body: str
     from_: str | None = None
     media: tuple[str, ...] = ()
     extra: Mapping[str, object] = {}
+    template: MessageTemplate | None = None
+    service: str | None = None
+    send_at: float | None = None
+    validity: int | None = None
 
 
 class Message(_Discreet, frozen=True, kw_only=True):

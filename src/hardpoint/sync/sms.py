@@ -1,9 +1,10 @@
 """The blocking facade of `hardpoint.sms`; written by scripts/generate_sync."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from hardpoint.runtime.blocking import run
 from hardpoint.sms.api import _EMPTY
-from hardpoint.sms.types import Message, SmsEvent
+from hardpoint.sms.types import Message, MessageReceived, MessageTemplate, SmsEvent
 import hardpoint.sms.api as asynchronous
 
 class SmsSender:
@@ -26,15 +27,19 @@ class SmsSender:
     def __init__(self, wrapped: asynchronous.SmsSender) -> None:
         self.asynchronous = wrapped
 
-    def send(self, *, to: str, body: str, from_: str | None=None, media: Sequence[str]=(), idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Message:
+    def send(self, *, to: str, body: str='', from_: str | None=None, media: Sequence[str]=(), template: MessageTemplate | None=None, service: str | None=None, send_at: datetime | None=None, validity: float | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Message:
         """Hand a message to the provider; that it was accepted does not mean that it arrives.
 
         Args:
-            to: with its country, `+14155550100`.
-            body: the text; `segments` counts what it costs. Empty only beside media.
-            from_: a number, a short code, or a name of up to 11 characters with a letter in it;
-                else the connection's own sender.
+            to: with its country, `+14155550100`; or `whatsapp:+14155550100`, `rcs:+14155550100`.
+            body: the text; `segments` counts what it costs. Empty only beside media or a template.
+            from_: a number, a short code, or a name of up to 11 characters with a letter in it, on
+                the channel of `to`; else the connection's own sender.
             media: https URLs that the provider fetches.
+            template: a text that the provider keeps, with its variables.
+            service: a messaging service of the provider's, which chooses a sender.
+            send_at: when it is to be sent, with its time zone; else at once.
+            validity: seconds after which it is dropped if it has not gone out.
             idempotency_key: names this call; the same key sends once, by the provider's word or by
                 the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"twilio": {...}}`, passed on to that provider only.
@@ -42,7 +47,7 @@ class SmsSender:
         Raises:
             OptedOutError: the recipient does not want it; without `status` nothing was sent.
         """
-        return run(self.asynchronous.send(to=to, body=body, from_=from_, media=media, idempotency_key=idempotency_key, extra=extra))
+        return run(self.asynchronous.send(to=to, body=body, from_=from_, media=media, template=template, service=service, send_at=send_at, validity=validity, idempotency_key=idempotency_key, extra=extra))
 
     def get_message(self, message_id: str) -> Message:
         """Read a message.
@@ -60,7 +65,7 @@ class SmsSender:
         it may have changed the text (shortened a link, trimmed a blank).
 
         Args:
-            to: with its country.
+            to: with its country, and its channel if that is not SMS.
             body: the whole text.
             since: Unix seconds.
 
@@ -76,6 +81,17 @@ class SmsSender:
             UnexpectedResponseError: it is an event of ours to read, but not in a shape we know.
         """
         return self.asynchronous.parse_event(body)
+
+    def parse_inbound(self, body: bytes) -> MessageReceived | None:
+        """What somebody has texted you, of a verified webhook's body; None when it is not that.
+
+        `consent` says whether it is a word such as STOP: by the provider's own word for it, else by
+        the words that the provider acts on unless it is told otherwise. Give it to `heed`.
+
+        Raises:
+            UnexpectedResponseError: see `parse_event`.
+        """
+        return self.asynchronous.parse_inbound(body)
 
     def heed(self, event: SmsEvent) -> None:
         """Take what an event says about consent into the suppressions; do it in your handler."""

@@ -6,6 +6,7 @@ It has no keys: what may have been sent is looked for, and never sent again.
 import pytest
 
 from hardpoint.providers.twilio.fake import SENDER, SERVICE_SID, FakeTwilio
+from hardpoint.providers.twilio.fake_messages import CONTENT_SID
 from hardpoint.sms import OptedOutError, SmsSender
 from hardpoint.sync.sms import SmsSender as BlockingSender
 from hardpoint.testing.conformance.faults import Adapter, FaultConformance
@@ -32,6 +33,8 @@ class TestTwilio(SmsConformance):
             opted_out="+15005550004",
             carry=lambda sid, statuses: vendor.carry(sid, *statuses),
             events=imitated.events,
+            template=CONTENT_SID,
+            service=SERVICE_SID,
         )
 
 

@@ -8,7 +8,7 @@ from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.messages import FakeReply
 from hardpoint.providers.twilio.fake import ACCOUNT_SID, AUTH_TOKEN, SENDER, SERVICE_SID
-from hardpoint.sms.types import MessageStatus, NewMessage
+from hardpoint.sms.types import MessageStatus, MessageTemplate, NewMessage
 
 TO = "+4917012345678"
 SHOWN = {
@@ -34,7 +34,8 @@ def test_the_request_is_the_one_that_twilio_documents(scripted):
         to=TO,
         body="a&b ü",
         media=("https://a.example/1", "https://a.example/2"),
-        extra={"ValidityPeriod": 60, "SmartEncoded": True},
+        extra={"SmartEncoded": True},
+        validity=60,
     )
     message = send(scripted, new, status_url="https://shop.example/w?x=1")
     (request,) = scripted.vendor.received
@@ -52,11 +53,45 @@ def test_the_request_is_the_one_that_twilio_documents(scripted):
         ("Body", "a&b ü"),
         ("MediaUrl", "https://a.example/1"),
         ("MediaUrl", "https://a.example/2"),
-        ("StatusCallback", "https://shop.example/w?x=1"),
         ("ValidityPeriod", "60"),
+        ("StatusCallback", "https://shop.example/w?x=1"),
         ("SmartEncoded", "true"),
     ]
     assert (message.id, message.created, message.segments) == ("SM1", 1281930301.0, 1)
+
+
+def test_a_template_a_service_and_a_time_are_parameters(scripted):
+    scripted.vendor.reply = FakeReply.json(SHOWN, 201)
+    template = MessageTemplate("HX" + "a" * 32, {"1": "Ann ü"})
+    new = NewMessage(to=TO, body="", template=template, service="MG1", send_at=1_790_000_000.0)
+    send(scripted, new)
+    send(scripted, NewMessage(to=f"whatsapp:{TO}", body="", template=MessageTemplate("HX1")))
+    send(scripted, NewMessage(to=f"rcs:{TO}", body="a", from_="rcs:agent"))
+    fields = [dict(one.form()) for one in scripted.vendor.received]
+    assert fields[0] == {
+        "To": TO,
+        "MessagingServiceSid": "MG1",
+        "ContentSid": template.id,
+        "ContentVariables": '{"1":"Ann ü"}',
+        "SendAt": "2026-09-21T14:13:20Z",
+        "ScheduleType": "fixed",
+    }
+    assert fields[1] == {"To": f"whatsapp:{TO}", "From": f"whatsapp:{SENDER}", "ContentSid": "HX1"}
+    assert fields[2] == {"To": f"rcs:{TO}", "From": "rcs:agent", "Body": "a"}
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"body": "a", "send_at": 1_790_000_000.0}, "service"),
+        ({"body": "a", "to": f"rcs:{TO}"}, "from_"),
+        ({"body": "", "template": MessageTemplate("HX1", language="en")}, "template.language"),
+    ],
+)
+def test_what_twilio_wants_beside_is_said_before_any_request(scripted, options, field):
+    with pytest.raises(InvalidRequestError) as caught:
+        send(scripted, NewMessage(**{"to": TO} | options))
+    assert (caught.value.field, scripted.vendor.received) == (field, [])
 
 
 def test_an_api_key_stands_in_the_place_of_the_account(scripted):

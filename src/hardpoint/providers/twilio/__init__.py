@@ -2,7 +2,8 @@
 
 Unit cost: adapter, since it signs addresses with whatever proxies make of them, and forms without
 saying where names end; tests, since that can be cut in many ways, and texts that it stored in other
-words are looked for without a key.
+words are looked for without a key; fake, since it keeps templates, services, consent and what is
+for later.
 """
 
 import re

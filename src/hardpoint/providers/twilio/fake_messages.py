@@ -4,9 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import formatdate
 from typing import Any, final
 from urllib.parse import urlencode, urlsplit
+
+import msgspec
 
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.vendors import Trigger
@@ -14,7 +17,7 @@ from hardpoint.providers.twilio.reading import WORDS
 from hardpoint.sms.segmentation import segments
 from hardpoint.sms.types import SmsConsent
 
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_NUMBER = re.compile(r"(?:whatsapp:|rcs:)?\+[1-9][0-9]{6,14}", re.ASCII)
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", re.ASCII)
 _FROM = {
     "+15005550001": (21212, "The 'From' number +15005550001 is not a valid phone number."),
@@ -33,7 +36,11 @@ TRIGGERS = tuple(
     for field, magic in (("To", _TO), ("From", _FROM))
     for number, (code, _) in magic.items()
 )
-_WITHOUT_EFFECT = ("ProvideFeedback", "RiskCheck", "SmartEncoded", "ValidityPeriod")
+CONTENT_SID = "HX" + "f" * 32
+"""The one template of the account, `Hello {{1}}`."""
+_WITHOUT_EFFECT = ("ProvideFeedback", "RiskCheck", "SmartEncoded")
+_SCHEDULE_SECONDS = (300, 35 * 24 * 3600)
+_VALIDITY_SECONDS = range(1, 36_001)
 _CHARACTERS_MAX = 1600
 _MEDIA_MAX = 10
 _PAGE_SIZE_MAX = 1000
@@ -140,11 +147,19 @@ class Mailbox:
         to, body = fields.take("To"), fields.take("Body") or ""
         service, from_ = fields.take("MessagingServiceSid"), fields.take("From")
         callback: str | None = fields.take("StatusCallback")
+        content = _content(fields.take("ContentSid"), fields.take("ContentVariables"))
+        later = self._later(fields.take("SendAt"), fields.take("ScheduleType"), service)
+        validity = fields.take("ValidityPeriod")
         for name in _WITHOUT_EFFECT:
             fields.take(name)
         _finish(fields)
         sender = self._sender(service, from_)
         self._check_recipient(to)
+        if validity is not None and int(validity) not in _VALIDITY_SECONDS:
+            raise MessageRefusedError(21640, "The ValidityPeriod is out of range.")
+        if service is None and _channel(to) != _channel(sender):
+            raise MessageRefusedError(21910, "'From' and 'To' are not of the same channel.")
+        body = body if content is None else content
         _check_content(body, media)
         if callback is not None and not urlsplit(callback).hostname:
             raise MessageRefusedError(
@@ -154,7 +169,7 @@ class Mailbox:
             to=to,
             from_=sender,
             body=self.rewrites(body),
-            status="accepted" if service else "queued",
+            status="scheduled" if later else "accepted" if service else "queued",
             media=len(media),
             service_sid=service,
             status_callback=callback,
@@ -224,19 +239,53 @@ class Mailbox:
             raise MessageRefusedError(21603, "A 'From' phone number is required.")
         if from_ in _FROM:
             raise MessageRefusedError(*_FROM[from_], status=429 if from_.endswith("8") else 400)
-        if from_ not in self._numbers and not _NAME.fullmatch(from_):
+        if from_.startswith("rcs:") and not from_.startswith("rcs:+"):
+            return from_
+        if from_.rpartition(":")[2] not in self._numbers and not _NAME.fullmatch(from_):
             raise MessageRefusedError(21606, f"The 'From' phone number {from_} is not yours.")
         return from_
+
+    def _later(self, send_at: str | None, kind: str | None, service: str | None) -> bool:
+        if send_at is None and kind is None:
+            return False
+        if send_at is None or kind != "fixed":
+            raise MessageRefusedError(35111, "'SendAt' and 'ScheduleType' go together.")
+        if service is None:
+            raise MessageRefusedError(35118, "MessagingServiceSid is required to schedule.")
+        least, most = _SCHEDULE_SECONDS
+        if not least - 5 <= datetime.fromisoformat(send_at).timestamp() - self._now() <= most + 5:
+            raise MessageRefusedError(35114, "SendAt must be between 300 seconds and 35 days.")
+        return True
 
     def _check_recipient(self, to: str | None) -> None:
         if not to:
             raise MessageRefusedError(21604, "A 'To' phone number is required.")
+        number = to.rpartition(":")[2]
         if to in self._opted_out:
             raise MessageRefusedError(*_TO["+15005550004"])
-        if to in _TO:
-            raise MessageRefusedError(*_TO[to])
+        if number in _TO:
+            raise MessageRefusedError(*_TO[number])
         if not _NUMBER.fullmatch(to):
             raise MessageRefusedError(21211, f"The 'To' number {to} is not a valid phone number.")
+
+
+def _channel(address: str | None) -> str:
+    return (address or "").rpartition(":")[0]
+
+
+def _content(sid: str | None, variables: str | None) -> str | None:
+    """The text that a template makes; None where there is none."""
+    if sid is None:
+        if variables is not None:
+            raise MessageRefusedError(21655, "ContentVariables without a ContentSid.")
+        return None
+    if sid != CONTENT_SID:
+        raise MessageRefusedError(21655, f"The ContentSid {sid} is invalid.")
+    try:
+        given = msgspec.json.decode(variables or "{}", type=dict[str, str])
+    except msgspec.DecodeError:
+        raise MessageRefusedError(21656, "The ContentVariables parameter is invalid.") from None
+    return f"Hello {given.get('1', '')}"
 
 
 def _single(pairs: list[tuple[str, str]]) -> Fields:

@@ -13,6 +13,7 @@ Nothing here knows a provider; where they differ, the capabilities say so.
 """
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -20,8 +21,9 @@ from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import IdempotencyConflictError, InvalidRequestError, NotFoundError
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.suppressions import OptedOutError
-from hardpoint.sms.types import MessageChanged, MessageStatus, merge
+from hardpoint.sms.types import MessageChanged, MessageStatus, MessageTemplate, merge
 from hardpoint.testing.conformance.modes import exercises
+from hardpoint.testing.conformance.refusals import refused
 from hardpoint.testing.conformance.sms_subject import TO, SmsRefusals, SmsSubject
 
 __all__ = ["SmsConformance", "SmsSubject"]
@@ -60,6 +62,49 @@ class SmsConformance(SmsRefusals):
     def test_media_go_without_text(self, subject: SmsSubject) -> None:
         message = subject.send("", media=["https://shop.example/cat.png?size=1&crop=2"])
         assert message.body == ""
+
+    @exercises(SmsCapability.WHATSAPP)
+    def test_whatsapp_is_an_address(self, subject: SmsSubject) -> None:
+        message = subject.do(subject.port.send(to="whatsapp:+49 170 12345678", body="hello"))
+        assert message.to == f"whatsapp:{TO}"
+        assert TO not in repr(message)
+        read = subject.do(subject.port.get_message(message.id))
+        assert (read.to, read.body) == (message.to, "hello")
+        refused(
+            subject, "from_", lambda port: port.send(to=f"whatsapp:{TO}", body="a", from_="12345")
+        )
+
+    @exercises(SmsCapability.RCS)
+    def test_rcs_is_an_address(self, subject: SmsSubject) -> None:
+        message = subject.do(
+            subject.port.send(to=f"rcs:{TO}", body="hello", from_="rcs:shop_agent")
+        )
+        assert message.to == f"rcs:{TO}"
+
+    @exercises(SmsCapability.TEMPLATES)
+    def test_a_template_stands_for_the_text(self, subject: SmsSubject) -> None:
+        template = MessageTemplate(subject.template, {"1": "Ann"}, subject.language)
+        message = subject.do(subject.port.send(to=subject.template_to, body="", template=template))
+        assert not message.status.arrived
+        assert message.body in {"", "Hello Ann"}
+
+    @exercises(SmsCapability.SERVICE)
+    def test_a_service_chooses_the_sender(self, subject: SmsSubject) -> None:
+        message = subject.send(service=subject.service)
+        assert message.status is not MessageStatus.UNKNOWN
+
+    @exercises(SmsCapability.SCHEDULE)
+    def test_a_message_is_kept_for_later(self, subject: SmsSubject) -> None:
+        message = subject.send(
+            send_at=datetime.now(UTC) + timedelta(hours=1), service=subject.service
+        )
+        assert message.status is MessageStatus.SCHEDULED
+
+    @exercises(SmsCapability.VALIDITY)
+    def test_a_message_is_valid_for_a_time(self, subject: SmsSubject) -> None:
+        limits = subject.driver.capabilities.limits
+        for validity in (limits["validity_seconds_min"], limits["validity_seconds_max"]):
+            assert not subject.send(validity=validity).status.ended
 
     def test_calls_without_a_key_are_messages_of_their_own(self, subject: SmsSubject) -> None:
         assert subject.send().id != subject.send().id

@@ -1,6 +1,7 @@
 """A driver of SMS under test, and what it must refuse before any request is sent."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.sms.api import SmsSender
 from hardpoint.sms.driver import SmsCapability, SmsDriver
-from hardpoint.sms.types import MessageStatus
+from hardpoint.sms.types import MessageStatus, MessageTemplate
 from hardpoint.sync.sms import SmsSender as BlockingSender
 from hardpoint.testing.conformance.modes import Mode, exercises
 from hardpoint.testing.conformance.refusals import (
@@ -31,6 +32,12 @@ _REFUSED: dict[SmsCapability, PortVerb] = {
     SmsCapability.MEDIA: _send(media=["https://shop.example/cat.png"]),
     SmsCapability.SENDER_NAME: _send(from_="Shop"),
     SmsCapability.FIND: lambda port: port.find(to=TO, body="any", since=0),
+    SmsCapability.WHATSAPP: _send(to=f"whatsapp:{TO}"),
+    SmsCapability.RCS: _send(to=f"rcs:{TO}"),
+    SmsCapability.TEMPLATES: _send(body="", template=MessageTemplate("greeting")),
+    SmsCapability.SERVICE: _send(service="MG1"),
+    SmsCapability.SCHEDULE: _send(send_at=datetime.now(UTC) + timedelta(hours=1)),
+    SmsCapability.VALIDITY: _send(validity=60),
 }
 _BAD: list[tuple[str, PortVerb]] = [
     *(
@@ -48,6 +55,11 @@ _BAD: list[tuple[str, PortVerb]] = [
             "tel:+4917012345678",
             "+4917012345678\n",
             "someone@shop.example",
+            "whatsapp:",
+            "whatsapp:017012345678",
+            "whatsapp:whatsapp:+4917012345678",
+            "rcs:someone",
+            "telegram:+4917012345678",
         )
     ),
     *(
@@ -62,6 +74,11 @@ _BAD: list[tuple[str, PortVerb]] = [
             " Shop",
             "Shöp",
             "--",
+            "whatsapp:Shop",
+            "whatsapp:12345",
+            "rcs:a b",
+            "whatsapp:+14155550100",
+            "rcs:shop_agent",
         )
     ),
     *(("body", _send(body=body)) for body in ("", " \n", "a\0", "a\x1b[31m", "\ud800")),
@@ -70,6 +87,17 @@ _BAD: list[tuple[str, PortVerb]] = [
     ("message_id", lambda port: port.get_message("SM1")),
     ("message_id", lambda port: port.get_message("other:SM1")),
     ("message_id", lambda port: port.get_message("texts:../Calls")),
+]
+_BAD_TEMPLATES: list[tuple[str, MessageTemplate]] = [
+    ("template.id", MessageTemplate("")),
+    ("template.id", MessageTemplate("a b")),
+    ("template.id", MessageTemplate("x" * 257)),
+    ("template.language", MessageTemplate("greeting", language="English!")),
+    ("template.variables", MessageTemplate("greeting", {"a-b": "c"})),
+    ("template.variables", MessageTemplate("greeting", {f"v{one}": "x" for one in range(101)})),
+    ("template.variables.1", MessageTemplate("greeting", {"1": ""})),
+    ("template.variables.1", MessageTemplate("greeting", {"1": "a\0b"})),
+    ("template.variables.1", MessageTemplate("greeting", {"1": "x" * 1601})),
 ]
 _BAD_MEDIA: dict[str, str] = {
     "http": "http://shop.example/cat.png",
@@ -96,6 +124,10 @@ class SmsSubject(PortSubject):
         opted_out: the number of someone who has opted out.
         carry: the carrier reports a message, by the provider's id, in these statuses.
         events: the webhook bodies since the last call, in order.
+        template: one that the provider has: with `1` set to Ann, its text is `Hello Ann`.
+        language: of the template, where it has to be said.
+        template_to: whom it may go to.
+        service: a messaging service of the account, where the provider has any.
     """
 
     def __init__(
@@ -108,12 +140,20 @@ class SmsSubject(PortSubject):
         opted_out: str,
         carry: Callable[[str, Sequence[MessageStatus]], None],
         events: Callable[[], Sequence[bytes]],
+        template: str = "greeting",
+        language: str | None = None,
+        template_to: str = TO,
+        service: str = "MG1",
     ) -> None:
         super().__init__(mode, driver, SmsSender, BlockingSender, name="texts", requests=requests)
         self.invalid = invalid
         self.opted_out = opted_out
         self.carry = carry
         self.events = events
+        self.template = template
+        self.language = language
+        self.template_to = template_to
+        self.service = service
 
     def send(self, body: str = "hello", **options: Any) -> Any:
         """A message to someone who takes it."""
@@ -139,7 +179,7 @@ class SmsRefusals(PortRefusals):
         self, subject: SmsSubject
     ) -> None:
         most = subject.driver.capabilities.limits["text_characters"]
-        with pytest.raises(InvalidRequestError, match=str(most)):
+        with pytest.raises(InvalidRequestError, match=rf"{most}: it would take \d+ segments"):
             subject.send("x" * (most + 1))
         assert subject.requests() == 0
         subject.send("x" * most)
@@ -162,3 +202,35 @@ class SmsRefusals(PortRefusals):
         assert caught.value.field == "media"
         assert subject.requests() == 0
         subject.send(media=media[:-1])
+
+    @exercises(SmsCapability.TEMPLATES)
+    @pytest.mark.parametrize(("field", "template"), _BAD_TEMPLATES)
+    def test_bad_templates_are_refused_before_any_request(
+        self, subject: SmsSubject, field: str, template: MessageTemplate
+    ) -> None:
+        refused(subject, field, _send(body="", template=template))
+        refused(subject, "body", _send(body="x", template=MessageTemplate(subject.template)))
+
+    @exercises(SmsCapability.SERVICE)
+    @pytest.mark.parametrize("service", ["", "a b", "MG1\n"])
+    def test_bad_services_are_refused_before_any_request(
+        self, subject: SmsSubject, service: str
+    ) -> None:
+        refused(subject, "service", _send(service=service))
+
+    @exercises(SmsCapability.SCHEDULE)
+    def test_bad_times_are_refused_before_any_request(self, subject: SmsSubject) -> None:
+        limits, now = subject.driver.capabilities.limits, datetime.now(UTC)
+        for moment in (
+            now.replace(tzinfo=None),
+            now + timedelta(seconds=limits["schedule_seconds_min"] - 30),
+            now + timedelta(seconds=limits["schedule_seconds_max"] + 30),
+        ):
+            refused(subject, "send_at", _send(send_at=moment, service=subject.service))
+
+    @exercises(SmsCapability.VALIDITY)
+    def test_bad_validities_are_refused_before_any_request(self, subject: SmsSubject) -> None:
+        limits = subject.driver.capabilities.limits
+        least, most = limits["validity_seconds_min"], limits["validity_seconds_max"]
+        for validity in (least - 1, most + 1, least + 0.5, float("nan"), float("inf")):
+            refused(subject, "validity", _send(validity=validity))
