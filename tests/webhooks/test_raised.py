@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import signal
 import threading
-import types
 
 import pytest
 from tests.webhooks.conftest import handle_one, state
