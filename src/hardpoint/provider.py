@@ -113,6 +113,8 @@ if TYPE_CHECKING:
     from hardpoint.runtime.clocks import SystemClock as SystemClock
     from hardpoint.runtime.effects import Caller as Caller
     from hardpoint.runtime.effects import Runtime as Runtime
+    from hardpoint.sms.addresses import joined as joined
+    from hardpoint.sms.addresses import parted as parted
     from hardpoint.storage.keys import checked_content_type as checked_content_type
     from hardpoint.storage.keys import checked_key as checked_key
     from hardpoint.testing.conformance.chat import ChatConformance as ChatConformance
@@ -280,6 +282,7 @@ else:
             "hardpoint.runtime.blocking": ("BlockingRuntime",),
             "hardpoint.runtime.clocks": ("SystemClock",),
             "hardpoint.runtime.effects": ("Caller", "Runtime"),
+            "hardpoint.sms.addresses": ("joined", "parted"),
             "hardpoint.storage.keys": ("checked_content_type", "checked_key"),
             "hardpoint.testing.conformance.chat": ("ChatConformance",),
             "hardpoint.testing.conformance.chat_subject": (
