@@ -190,6 +190,7 @@ class Rig:
                 await asyncio.sleep(0)
                 return await scenario()
             finally:
+                self.inbox.close()
                 await self.worker.stop(grace)
                 await asyncio.wait([running])
                 await self.store.close()

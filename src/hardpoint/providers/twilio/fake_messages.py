@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.fakes.fields import Fields
 from hardpoint.fakes.vendors import Trigger
 from hardpoint.providers.twilio.reading import WORDS
@@ -283,7 +284,7 @@ def _content(sid: str | None, variables: str | None) -> str | None:
         raise MessageRefusedError(21655, f"The ContentSid {sid} is invalid.")
     try:
         given = msgspec.json.decode(variables or "{}", type=dict[str, str])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise MessageRefusedError(21656, "The ContentVariables parameter is invalid.") from None
     return f"Hello {given.get('1', '')}"
 
