@@ -19,7 +19,7 @@ from hardpoint.core.errors import (
 from hardpoint.http.messages import Response
 from hardpoint.webhooks import WebhookRequest, scheme
 from hardpoint.webhooks.fetched_keys import KeyNeededError, UnknownKeyError
-from hardpoint.webhooks.verification import Coverage
+from hardpoint.webhooks.verification import Arrival, Coverage
 
 NOW = 1_700_000_000
 BODY = b'{"id":"evt_1","type":"paid"}'
@@ -186,3 +186,51 @@ def test_settings_that_prove_nothing_are_refused_at_start(settings, key):
     with pytest.raises(ConfigurationError) as refused:
         bound(**settings)
     assert refused.value.key == key
+
+
+# Lists, and what is asked first
+
+
+def test_each_event_of_a_list_stands_alone_and_is_asserted_without_the_bodys_hash():
+    body = b'{"events":[{"id":"1","type":"a"},{"id":"2","type":"b"}]}'
+    found = verify(bound(items="/events", id_from="/id"), token(), body=body)
+    first, second = found.events
+    assert [(one.id, one.type, one.asserted) for one in (first, second)] == [
+        ("1", "a", True),
+        ("2", "b", True),
+    ]
+    assert second.body == b'{"id":"2","type":"b"}'
+    hashed = bound(items="/events", id_from="/id", body_hash="sum")
+    text = token({**CLAIMS, "sum": hashlib.sha256(body).hexdigest()})
+    assert not verify(hashed, text, body=body).events[0].asserted
+
+
+def test_an_empty_list_under_a_good_token_is_answered_and_a_missing_one_is_odd():
+    one = bound(items="/events")
+    assert verify(one, token(), body=b'{"events":[]}').reply.status == 200
+    assert verify(one, token(), body=b"{}").malformed == "there is no list of events at /events"
+
+
+def test_the_id_of_a_claim_is_no_id_for_a_whole_list():
+    with pytest.raises(ConfigurationError, match="whole list") as refused:
+        bound(items="/events", id_from="claim:jti")
+    assert refused.value.key == "id_from"
+
+
+def test_what_is_asked_first_is_answered_without_a_token_and_without_a_key():
+    one = bound(handshake={"query": "challenge"})
+    arrival = Arrival(method="GET", query=b"challenge=abc")
+    asked = WebhookRequest(method="GET", headers=[], body=b"", arrival=arrival)
+    assert one.verify(asked, now=NOW).reply.body == b"abc"
+    with pytest.raises(MissingSignatureError):
+        one.verify(WebhookRequest(headers=[], body=BODY), now=NOW)
+
+
+def test_a_question_in_the_body_is_answered_under_a_good_token_alone():
+    one = bound(handshake={"body": "/challenge"})
+    body = b'{"challenge":"abc"}'
+    assert verify(one, token(), body=body).reply.body == b"abc"
+    with pytest.raises(SignatureMismatchError):
+        verify(one, token({**CLAIMS, "aud": "another"}), body=body)
+    with pytest.raises(ConfigurationError, match="wants an HMAC"):
+        bound(handshake={"body": "/challenge", "answer": "{hmac}"})

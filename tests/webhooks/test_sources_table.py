@@ -105,6 +105,19 @@ def test_a_vector_of_the_vendor_is_verified(source, name):
         verified(scheme, headers, vector["body"] + " ", vector["now"])
 
 
+def test_zooms_question_is_answered_as_its_own_package_answers_it(source):
+    """What @zoom/rivet 0.4.0 made of this question."""
+    body = b'{"event":"endpoint.url_validation","payload":{"plainToken":"q9ibPhGeRZ6ayx5WTrXjRw"},"event_ts":1764540000000}'
+    signed = "v0=cd4ac901948c9b80910c1b74c5cb2b3b58a14bfd5f3fae1359c8637a4eef5446"
+    headers = [("x-zm-signature", signed), ("x-zm-request-timestamp", str(NOW))]
+    result = source("zoom").verify(WebhookRequest(headers=headers, body=body), now=NOW)
+    assert result.events == ()
+    assert json.loads(result.reply.body) == {
+        "encryptedToken": "386a32b51f4d21fe7a57cda5f10502ff4dae0ab6c688333e13c8a3efb7482e21",
+        "plainToken": "q9ibPhGeRZ6ayx5WTrXjRw",
+    }
+
+
 def test_what_the_package_of_adyen_signs(source):
     made = generate_payload_sig(BODY.encode(), SECRETS["adyen"]).decode()
     assert verified(source("adyen"), [("hmacsignature", made)]).type == "paid"

@@ -35,6 +35,7 @@ from hardpoint.oauth.jwt import (
 from hardpoint.webhooks.event_facts import DEFAULT_TYPE, HEADER_NAME, EventFacts
 from hardpoint.webhooks.fetched_keys import KeySource
 from hardpoint.webhooks.grammar import base64, base64url
+from hardpoint.webhooks.handshakes import Handshake
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, OneEventScheme
 from hardpoint.webhooks.signatures import check_tolerance, signature_in
 from hardpoint.webhooks.verification import Coverage, Notification, Replay, WebhookRequest
@@ -70,9 +71,13 @@ class JwtWebhooks(OneEventScheme):
         tolerance: how many seconds ago it may have been issued; else its `exp` alone counts.
         id_from: where the event's id stands: `claim:jti`, a pointer or `header:NAME`.
         type_from: where its type stands: a pointer or `header:NAME`.
+        items: a pointer to the list of events, where a request tells of several: id and type then
+            stand in each. Empty where the body is that list.
+        handshake: what the vendor asks at first; see `Handshake`.
 
     Raises:
-        ConfigurationError: a setting out of range, or the extra `oauth` is not installed.
+        ConfigurationError: a setting out of range, two that do not go together, or the extra
+            `oauth` is not installed.
 
     Attributes:
         keys: the issuer's, fetched when a token names one that is not known.
@@ -96,6 +101,8 @@ class JwtWebhooks(OneEventScheme):
         tolerance: float | None = None,
         id_from: str | None = None,
         type_from: str = DEFAULT_TYPE,
+        items: str | None = None,
+        handshake: object = None,
     ) -> None:
         require_joserfc()
         self._url = checked_url(_text("jwks_url", jwks_url), key="jwks_url")
@@ -117,7 +124,12 @@ class JwtWebhooks(OneEventScheme):
         covered = body_hash is not None
         claim = id_from.removeprefix("claim:") if isinstance(id_from, str) else ""
         self._claim = _matching("id_from", claim, _CLAIM) if claim != (id_from or "") else None
-        self.facts = EventFacts(None if self._claim else id_from, type_from, body_signed=covered)
+        if self._claim and items is not None:
+            raise ConfigurationError("id_from", "is a claim, and has one id for a whole list")
+        id_in_request = None if self._claim else id_from
+        self.facts = EventFacts(id_in_request, type_from, items=items, body_signed=covered)
+        if handshake is not None:
+            self.handshake = Handshake(handshake, signs=False)
         self.covers = Coverage.FULL_BODY if covered else Coverage.NONE
         self.keys: KeySource[KeySet] = KeySource(lambda _: self._url, _by_name)
         self.signature_headers = frozenset({self._header})
@@ -172,10 +184,10 @@ class JwtWebhooks(OneEventScheme):
         return issued
 
     def events(self, request: WebhookRequest, found: _Claims) -> tuple[Notification, ...]:
-        """The one event, as the settings say."""
-        event = self.facts.of(request)
+        """What the settings make of it: one event, or those of a list."""
         if self._claim is None:
-            return (event,)
+            return self.facts.all_of(request)
+        event = self.facts.of(request)
         try:
             identifier = text(found, self._claim) or ""
         except InvalidTokenError as problem:
