@@ -84,9 +84,13 @@ def registration(name, issuer, client="shop", **facts):
 class Site:
     """The application behind a proxy that speaks plain http to it."""
 
-    def __init__(self, folder, registrations):
+    def __init__(self, folder, registrations, file=None):
         self.accounts = Accounts(
-            folder / "vault.db", Keyring(Secret.value(KEYRING)), registrations, public_url=SHOP
+            folder / "vault.db",
+            Keyring(Secret.value(KEYRING)),
+            registrations,
+            public_url=SHOP,
+            file=file,
         )
         self.people = {}
         self.signin = SignIn(self.accounts, on_login=self.get_or_create)
@@ -164,12 +168,16 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, issuers):
+def make_site():
+    """The vault is a file in the folder."""
+    return Site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, issuers, make_site):
     """For all tests: each has browsers of its own."""
-    site = Site(
-        tmp_path_factory.mktemp("site"), [registration(name, at) for name, at in issuers.items()]
-    )
-    with site:
+    registrations = [registration(name, at) for name, at in issuers.items()]
+    with make_site(tmp_path_factory.mktemp("site"), registrations) as site:
         yield site
 
 
@@ -418,8 +426,10 @@ CLIENTS = {
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_each_way_of_proving_a_client_signs_in_refreshes_and_gives_back(tmp_path, issuers, name):
-    site = Site(
+def test_each_way_of_proving_a_client_signs_in_refreshes_and_gives_back(
+    tmp_path, issuers, name, make_site
+):
+    site = make_site(
         tmp_path,
         [
             registration(
@@ -443,7 +453,7 @@ def test_each_way_of_proving_a_client_signs_in_refreshes_and_gives_back(tmp_path
             assert site.vault("disconnect", own, tenant=user), auth
 
 
-def test_a_client_that_proves_nothing_or_something_else_is_refused(tmp_path, issuers):
+def test_a_client_that_proves_nothing_or_something_else_is_refused(tmp_path, issuers, make_site):
     other = RSAKey.generate_key(2048).as_pem(private=True).decode()
     wrong = {
         "certified-basic": {"client_secret": Secret.value("guess")},
@@ -452,28 +462,69 @@ def test_a_client_that_proves_nothing_or_something_else_is_refused(tmp_path, iss
         "certified-key": {**CLIENTS["key"], "client_key": Secret.value(other)},
     }
     facts = [registration(name, issuers["certified"], **one) for name, one in wrong.items()]
-    site = Site(tmp_path, facts)
+    site = make_site(tmp_path, facts)
     with site:
         for name in wrong:
             refused = site.browser().sign_in(name)
             assert (refused.status_code, "refuses this site" in refused.text) == (502, True), name
 
 
-def test_an_answer_that_the_certified_provider_posts_signs_in_and_works_once(tmp_path, issuers):
-    posting = {"traits": {"response_mode": "form_post"}, "connect": False}
-    with Site(tmp_path, [registration("certified-basic", issuers["certified"], **posting)]) as site:
+def test_an_answer_that_the_certified_provider_posts_signs_in_and_works_once(
+    tmp_path, issuers, make_site
+):
+    posting = {"traits": {"response_mode": "form_post"}}
+    with make_site(
+        tmp_path, [registration("certified-basic", issuers["certified"], **posting)]
+    ) as site:
         victim, attacker = site.browser(), site.browser()
-        at = victim.begin("certified-basic")
-        while (page := victim.there.get(at)).is_redirect:
-            at = at.join(page.headers["location"])
-        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
-        path = urlsplit(re.search(r'action="([^"]+)"', page.text)[1]).path
+        path, fields = posted_by(victim, victim.begin("certified-basic"))
         assert victim.cookies.keys() == {"__Host-hp_posted"}, "the one that comes with a form"
         assert attacker.ask("POST", path, data=fields).status_code == 400
         assert victim.back(path, fields).status_code == 400, "it is not taken from an address"
         assert victim.ask("POST", path, data=fields).status_code == 303
         assert victim.ask("POST", path, data=fields).status_code == 400
         assert victim.user() == "user-1"
+        # The same for an account: the form comes without the session's cookie, and names it.
+        path, fields = posted_by(victim, victim.begin("certified-basic", "connect"))
+        alone = {"cookie": f"__Host-hp_posted={victim.cookies['__Host-hp_posted']}"}
+        assert attacker.ask("POST", path, data=fields).status_code == 400
+        assert victim.ask("POST", path, headers=alone, data=fields).status_code == 303
+        assert site.vault("status", "certified-basic", tenant="user-1").state.value == "active"
+
+
+def posted_by(browser, at):
+    """What the provider's page would post: where to, and its fields."""
+    while (page := browser.there.get(at)).is_redirect:
+        at = at.join(page.headers["location"])
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    return urlsplit(re.search(r'action="([^"]+)"', page.text)[1]).path, fields
+
+
+def test_the_certified_provider_takes_the_hint_of_who_signs_out(tmp_path, issuers, make_site):
+    facts = {"logout": True, "id_token_hint": True}
+    with make_site(
+        tmp_path, [registration("certified-basic", issuers["certified"], **facts)]
+    ) as site:
+        person = site.browser()
+        person.sign_in("certified-basic")
+        assert set(person.cookies) == {
+            "__Host-hp_flow",
+            "__Host-hp_session",
+            "__Secure-hp_hint",
+        }
+        left = person.ask("POST", "/logout", headers={"sec-fetch-site": "same-origin"})
+        there = httpx2.URL(left.headers["location"])
+        assert there.params["id_token_hint"].count(".") == 2
+        page = person.there.get(there)
+        assert page.status_code == 200
+        forged = there.copy_set_param("id_token_hint", "e30.e30.e30")
+        assert person.there.get(forged).status_code == 400, "it does look at it"
+        secret = re.search(r'name="xsrf" value="([0-9a-f]+)"', page.text)[1]
+        done = person.there.post(
+            f"{issuers['certified']}/session/end/confirm", data={"xsrf": secret, "logout": "yes"}
+        )
+        assert done.headers["location"] == f"{SHOP}/"
+        assert "__Secure-hp_hint" not in person.cookies
 
 
 class Hasty:

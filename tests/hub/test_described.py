@@ -108,7 +108,7 @@ scopes = ["data"]
     login = one.client("login", one.entry("login"), SHOP)
     connect = one.client("connect", one.entry("connect"), SHOP)
     assert (login.scopes, connect.scopes) == (("who",), ("data",))
-    assert (login.entry.form_post, connect.entry.form_post) == (True, False)
+    assert (login.entry.form_post, connect.entry.form_post) == (True, True)
     entry = connect.entry
     assert entry.refresh_url == "https://acme.example/refresh"
     assert entry.revocation_url == "https://eu.acme.example/revoke"

@@ -58,7 +58,9 @@ def provider(issuer):
 class Shop:
     """The application, and what it was told."""
 
-    def __init__(self, provider, transport, clock, *, facts=None, logout=False, **options):
+    def __init__(
+        self, provider, transport, clock, *, facts=None, logout=False, hint=False, **options
+    ):
         self.people = {}
         self.connected = []
         self.store = MemoryIdentityStore()
@@ -71,7 +73,7 @@ class Shop:
             client_secret=Secret.value("client-secret"),
             redirect_uri=f"{SHOP}{CALLBACK}acme",
         )
-        made = {"acme": authorities.make(client, logout=logout)}
+        made = {"acme": authorities.make(client, logout=logout, id_token_hint=hint)}
         self.public_url = SHOP
         self.flows = Flows(self.store, clock, login=made, connect=made)
         self.sessions = Sessions(self.store, clock)

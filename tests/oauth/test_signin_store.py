@@ -54,7 +54,7 @@ def flow(key, browser="b-1", expires_at=NOW + 600, **facts):
 
 def session(key, user="ada", idle_until=NOW + 60, **facts):
     times = {"created_at": NOW, "seen_at": NOW, "absolute_until": NOW + 600}
-    return Session(key=key, user=user, idle_until=idle_until, **times, **facts)
+    return Session(key=key, user=user, idle_until=idle_until, **{**times, **facts})
 
 
 def put(store, *flows, most=20, now=NOW):
@@ -113,6 +113,31 @@ def test_sessions_end_by_user_and_by_the_issuers_session(store):
     assert run(store.end_issuer_session("https://other.example", "sid")) == 0
     assert run(store.end_issuer_session("https://id.example", "sid")) == 1
     assert run(store.find_session("s-4")) is not None
+
+
+def test_the_sessions_of_a_person_at_an_issuer_end_that_began_by_then(store):
+    ada = {"issuer": "https://id.example", "subject": "x"}
+    for key, facts in {
+        "before": ada,
+        "same": {**ada, "created_at": NOW + 10},
+        "after": {**ada, "created_at": NOW + 10.5},
+        "other": {**ada, "subject": "y"},
+        "elsewhere": {**ada, "issuer": "https://other.example"},
+        "local": {},
+    }.items():
+        run(store.put_session(session(key, **facts)))
+    assert run(store.end_issuer_subject("https://id.example", "x", NOW + 10)) == 2
+    assert run(store.end_issuer_subject("https://id.example", "x", NOW + 10)) == 0
+    left = {
+        key
+        for key in ("before", "same", "after", "other", "elsewhere", "local")
+        if there(store, key)
+    }
+    assert left == {"after", "other", "elsewhere", "local"}
+
+
+def there(store, key):
+    return run(store.find_session(key)) is not None
 
 
 def test_flows_and_sessions_outlive_a_restart_and_are_shared(another):

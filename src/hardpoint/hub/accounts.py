@@ -215,7 +215,11 @@ class Accounts:
         if one.login and not one.for_itself:
             client = one.client("login", entry("login"), self.public_url)
             self._login[one.name] = network.authorities.make(
-                client, tenants=one.tenants, provider=one.provider, logout=one.logout
+                client,
+                tenants=one.tenants,
+                provider=one.provider,
+                logout=one.logout,
+                id_token_hint=one.id_token_hint,
             )
         if one.connect:
             client = one.client("connect", entry("connect"), self.public_url)

@@ -62,7 +62,7 @@ class ProviderTraits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         api_hosts: where its tokens may be sent with `vault.authorization`.
         pkce: false where it refuses or ignores it.
         token_body: `form` or `json`.
-        response_mode: `query`, or `form_post` for signing in.
+        response_mode: `query`, or `form_post`.
         statuses: what a refusal means by its status, `{ 403 = "grant" }`.
     """
 
@@ -85,6 +85,7 @@ class ProviderTraits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     assertion_audience: WrittenText | None = None
     code_parameter: MemberPath = "code"
     callback_fields: tuple[MemberPath, ...] = ()
+    callback_hmac: MemberPath | None = None
     response_mode: Literal["query", "form_post"] = "query"
     rotation: RefreshRotation = RefreshRotation.STRICT
     reuse_grace: Lifetime | None = None

@@ -51,6 +51,7 @@ _KEYS = {
     "grant",
     "login_scopes",
     "logout",
+    "id_token_hint",
     *TRAITS,
 }
 
@@ -282,6 +283,7 @@ def _oauth(name: str, tables: TomlTable, folder: Path) -> OAuthSettings:
         authorize_params=_texts_by_name(table, "authorize_params"),
         client_auth=_optional(table, "client_auth"),
         logout=_flag(table, "logout", default=False),
+        id_token_hint=_flag(table, "id_token_hint", default=False),
     )
 
 

@@ -47,6 +47,7 @@ class OAuthSettings:
         client_auth: how we prove who we are, `client_secret_basic`, `client_secret_post` or
             `private_key_jwt`; else as the provider's entry has it, or the issuer says.
         logout: whether signing out here leads to the provider, to sign out there too.
+        id_token_hint: whether the provider's page then wants the person's ID token.
 
     Raises:
         ConfigurationError: not exactly one of provider, issuer and addresses, a name that fits no
@@ -72,6 +73,7 @@ class OAuthSettings:
     authorize_params: Mapping[str, str] = field(default_factory=dict[str, str])
     client_auth: str | None = None
     logout: bool = False
+    id_token_hint: bool = False
 
     def __post_init__(self) -> None:
         key = f"oauth.{self.name}"
@@ -81,6 +83,10 @@ class OAuthSettings:
             )
         self._check_which(key)
         self._check_proof(key)
+        if "callback_hmac" in self.traits and self.client_secret is None:
+            raise ConfigurationError(
+                f"{key}.client_secret", "is missing: callbacks are signed with it (callback_hmac)"
+            )
         if self.for_itself:
             return
         if not (self.login or self.connect):
@@ -143,8 +149,6 @@ class OAuthSettings:
             entry = replace(entry, client_auth=ClientAuth.NONE)
         elif self.client_auth is not None:
             entry = replace(entry, client_auth=ClientAuth(self.client_auth))
-        if purpose == "connect":  # the session's cookie comes with no form that another site posts
-            entry = replace(entry, form_post=False)
         return Client(
             entry=entry,
             client_id=self.client_id,

@@ -18,6 +18,7 @@ Nothing here is taken from `Host` or `X-Forwarded-*`: who we are is what is conf
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final, Protocol, final
 from urllib.parse import parse_qsl
@@ -37,6 +38,7 @@ from hardpoint.core.errors import (
     ProviderError,
     StoreUnavailableError,
 )
+from hardpoint.core.secrets import Secret
 from hardpoint.http.forms import FORM
 from hardpoint.http.limits import checked_url
 from hardpoint.oauth.cookies import Cookie
@@ -50,6 +52,9 @@ __all__ = ["OnConnect", "OnLogin", "OnRefused", "RequestParts", "SignIn"]
 _PRIVATE: Final = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 _FORM_BYTES_MAX: Final = 64 * 1024
 _FIELDS_MAX: Final = 50
+_LOGOUT: Final = "/logout"
+_HINT_CHARACTERS_MAX: Final = 3800
+"""Browsers keep no cookie over 4096 bytes; without the hint the provider asks the person."""
 _STATUSES: Final = {
     "unknown_provider": 404,
     "not_signed_in": 401,
@@ -117,6 +122,9 @@ class SignIn:
         self._flow_cookie = Cookie(name="hp_flow", secure=secure)
         self._posted_cookie = Cookie(name="hp_posted", secure=secure, posted=True)
         self._session_cookie = Cookie(name="hp_session", secure=secure)
+        self._hint_cookie = partial(
+            Cookie, name="hp_hint", secure=secure, characters_max=_HINT_CHARACTERS_MAX
+        )
 
     def routes(self) -> list[Route]:
         """To be added to the application's."""
@@ -124,7 +132,7 @@ class SignIn:
             Route("/login/{provider}", self._login, methods=["GET"]),
             Route(f"{CALLBACK}{{provider}}", self._callback, methods=["GET", "POST"]),
             Route("/connect/{provider}", self._connect, methods=["GET"]),
-            Route("/logout", self._logout, methods=["POST"]),
+            Route(_LOGOUT, self._logout, methods=["POST"]),
             Route(f"{SIGNED_OUT}{{provider}}", self._signed_out, methods=["POST"]),
         ]
 
@@ -197,8 +205,11 @@ class SignIn:
                 age_max=age_max,
             )
             answer = RedirectResponse(begun.url, 303, _PRIVATE)
-            cookie = self._posted_cookie if begun.form_post else self._flow_cookie
-            answer.headers.append("set-cookie", cookie.set(begun.held, seconds=FLOW_SECONDS))
+            cookie, value = self._flow_cookie, begun.held
+            if begun.form_post:  # it comes without the session's cookie, and names the session
+                cookie = self._posted_cookie
+                value = value if session is None else f"{value}.{session.key}"
+            answer.headers.append("set-cookie", cookie.set(value, seconds=FLOW_SECONDS))
             return answer
 
         return await self._guarded(request, begun)
@@ -225,15 +236,21 @@ class SignIn:
 
         async def finished() -> Response:
             held = self._held(request, self._session_cookie)
-            session = await self._sessions.find(held)
-            posted = request.method == "POST"
-            # What a provider's page posts comes without our other cookies, and the query of such
-            # an address is nobody's answer.
-            query = await _form(request) if posted else request.query_params.multi_items()
+            if request.method == "POST":
+                # What a provider's page posts comes without our other cookies, and the query of
+                # such an address is nobody's answer.
+                query = await _form(request)
+                value = self._held(request, self._posted_cookie)
+                began, _, key = (value or "").partition(".")
+                session = await self._sessions.named(key) if key else None
+            else:
+                query = request.query_params.multi_items()
+                began = self._held(request, self._flow_cookie)
+                session = await self._sessions.find(held)
             done = await self._flows.finish(
                 request.path_params["provider"],
                 query,
-                held=self._held(request, self._posted_cookie if posted else self._flow_cookie),
+                held=began or None,
                 user=session and session.user,
             )
             answer = RedirectResponse(done.return_to, 303, _PRIVATE)
@@ -242,6 +259,7 @@ class SignIn:
                 started = await self._sessions.start(user, identity=done.identity, instead_of=held)
                 cookie = self._session_cookie.set(started.held, seconds=self._sessions.absolute)
                 answer.headers.append("set-cookie", cookie)
+                self._give_hint(request, answer, done.id_token_hint)
             else:
                 await _called(self._on_connect, done)
             return answer
@@ -254,9 +272,16 @@ class SignIn:
         held = self._held(request, self._session_cookie)
         session = await self._sessions.find(held)
         await self._sessions.end(held)
-        there = self._flows.logout_url(session.issuer, self._back) if session else None
+        hint = self._hint(request)
+        there = session and self._flows.logout_url(
+            session.issuer,
+            self._back,
+            subject=session.subject,
+            id_token=self._held(request, hint),
+        )
         answer = RedirectResponse(there or "/", 303, _PRIVATE)
-        answer.headers.append("set-cookie", self._session_cookie.clear())
+        for cookie in (self._session_cookie, hint):
+            answer.headers.append("set-cookie", cookie.clear())
         return answer
 
     async def _signed_out(self, request: Request) -> Response:
@@ -277,6 +302,15 @@ class SignIn:
             answer = self._on_refused(request, error, _status(error))
         answer.headers.update(_PRIVATE)
         return answer
+
+    def _hint(self, request: Request) -> Cookie:
+        """Holds an ID token until its person signs out, and goes nowhere else."""
+        return self._hint_cookie(path=f"{request.scope.get('root_path', '')}{_LOGOUT}")
+
+    def _give_hint(self, request: Request, answer: Response, hint: Secret | None) -> None:
+        if hint is not None and len(hint.reveal()) <= _HINT_CHARACTERS_MAX:
+            cookie = self._hint(request).set(hint.reveal(), seconds=self._sessions.absolute)
+            answer.headers.append("set-cookie", cookie)
 
     def _held(self, request: Request, cookie: Cookie) -> str | None:
         return cookie.read(request.headers.getlist("cookie"))

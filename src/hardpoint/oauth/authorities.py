@@ -54,6 +54,7 @@ class Authorities:
         tenants: Collection[str] = (),
         provider: str | None = None,
         logout: bool = False,
+        id_token_hint: bool = False,
     ) -> Authority:
         """What a client can do.
 
@@ -62,6 +63,7 @@ class Authorities:
             tenants: whose people are taken, where the issuer serves many; `any` for everyone's.
             provider: whose folder may know how to tell whose tokens are.
             logout: send people who sign out here there too.
+            id_token_hint: with their ID token, which they keep until then.
 
         Raises:
             ConfigurationError: an issuer of many tenants, and nobody said whose people are taken;
@@ -73,11 +75,18 @@ class Authorities:
             raise ConfigurationError(
                 f"oauth.{entry.name}.logout", "is true, and no address to sign out at is known"
             )
+        if id_token_hint and not (logout and entry.jwks_url is not None):
+            raise ConfigurationError(
+                f"oauth.{entry.name}.id_token_hint",
+                "is true, and nobody is sent to an OpenID provider to sign out",
+                fix="Add logout = true; a provider without ID tokens wants none",
+            )
         return Authority(
             endpoint=TokenEndpoint(self._transport, client, self._clock),
             identify=self._identify(client, tenants, provider),
             notices=self._notices(client, tenants),
             logout=logout,
+            id_token_hint=id_token_hint,
         )
 
     def _notices(self, client: Client, tenants: Collection[str]) -> LogoutNotices | None:

@@ -1,6 +1,7 @@
 """The authorization request and its answer (RFC 6749 4.1, 7636, 9207): texts in, texts out."""
 
 import hashlib
+import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 from hardpoint.core.errors import FlowError
 from hardpoint.core.secrets import Secret
 from hardpoint.oauth.catalogue import Client, Pkce, ProviderEntry
+from hardpoint.oauth.effects import equal
 
 CHARACTERS_MAX = 8192
 """The longest value that we take; codes of some providers have some thousands."""
@@ -102,6 +104,25 @@ def check_issuer(entry: ProviderEntry, said: str | None) -> None:
     if said in ours or (said is not None and _of_template(entry.issuer, said)):
         return
     raise FlowError("The answer comes from another provider", reason="issuer")
+
+
+def check_hmac(client: Client, said: Mapping[str, str]) -> None:
+    """See that the provider has signed the answer, if it is one that does.
+
+    Signed is what the others say, by name and written as a form (WHATWG URL), under the client's
+    secret; Shopify's rule.
+
+    Raises:
+        FlowError: it has not, or something was changed.
+    """
+    name, key = client.entry.callback_hmac, client.client_secret
+    if name is None or key is None:
+        return
+    others = sorted((one, value) for one, value in said.items() if one != name)
+    signed = urlencode(others, safe="*").replace("~", "%7E").encode()
+    expected = hmac.digest(key.reveal().encode(), signed, "sha256").hex()
+    if not equal(said.get(name, ""), expected):
+        raise FlowError("The answer is not signed by the provider", reason="callback_hmac")
 
 
 def code_of(entry: ProviderEntry, said: Mapping[str, str]) -> Secret:

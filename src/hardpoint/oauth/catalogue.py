@@ -111,10 +111,12 @@ class ProviderEntry:
         scope_separator, granted_separator: in our request, and in its answer.
         pkce, client_auth, encoding: how it is spoken to.
         assertion_audience: whom a statement of `private_key_jwt` is for; else the token endpoint.
-        form_post: an answer to a sign-in comes as a form that the browser posts.
+        form_post: an answer comes as a form that the browser posts.
         authorize_params, token_params, token_headers: sent along.
         code_parameter: the callback's name for the code.
         callback_fields: what else of the callback is kept among the tokens' details.
+        callback_hmac: the callback's name for the HMAC-SHA256 of all that it says besides, by the
+            client's secret, where the provider signs callbacks so.
         rotation, reuse_grace: see `RefreshRotation`; the grace in seconds.
         expiry: see `Expiry`.
         access_seconds: an access token's life where an answer does not say; None when it has no
@@ -168,6 +170,7 @@ class ProviderEntry:
     token_headers: Mapping[str, str] = field(default_factory=dict[str, str])
     code_parameter: str = "code"
     callback_fields: tuple[str, ...] = ()
+    callback_hmac: str | None = None
     rotation: RefreshRotation = RefreshRotation.STRICT
     reuse_grace: float = 0.0
     expiry: Expiry = Expiry.SECONDS

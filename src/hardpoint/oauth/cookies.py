@@ -1,7 +1,8 @@
 """Cookies that belong to one host alone (RFC 6265bis): `__Host-`, Secure, HttpOnly, SameSite=Lax.
 
-No sibling subdomain can set one with that prefix, and none is sent where it could be read. On plain
-http, which is loopback alone, browsers take no such cookie, and the name is bare.
+No sibling subdomain can set one with that prefix, and none is sent where it could be read. One that
+goes to a single path is `__Secure-` instead, and whoever reads it asks whose it is. On plain http,
+which is loopback alone, browsers take neither, and the name is bare.
 """
 
 import re
@@ -23,6 +24,8 @@ class Cookie:
     Attributes:
         name: without its prefix, `hp_session`.
         secure: whether we are reached by https.
+        path: where it is sent; `/` is everywhere.
+        characters_max: a longer value is neither set nor read.
         posted: it comes with a form that another site posts, too: `SameSite=None`, which browsers
             take by https alone. On loopback they send a fresh one without the word.
     """
@@ -30,11 +33,14 @@ class Cookie:
     name: str
     secure: bool = True
     posted: bool = False
+    path: str = "/"
+    characters_max: int = VALUE_CHARACTERS_MAX
 
     @property
     def wire_name(self) -> str:
         """Its name as it is sent."""
-        return f"__Host-{self.name}" if self.secure else self.name
+        prefix = "__Host-" if self.path == "/" else "__Secure-"
+        return f"{prefix}{self.name}" if self.secure else self.name
 
     def set(self, value: str, *, seconds: float) -> str:
         """A `Set-Cookie` header that gives it to a browser for so long."""
@@ -42,7 +48,8 @@ class Cookie:
         site = "; SameSite=Lax"
         if self.posted:
             site = "; SameSite=None" if self.secure else ""
-        return f"{self.wire_name}={value}; Path=/; Max-Age={int(seconds)}{secure}; HttpOnly{site}"
+        kept = f"Path={self.path}; Max-Age={int(seconds)}"
+        return f"{self.wire_name}={value}; {kept}{secure}; HttpOnly{site}"
 
     def clear(self) -> str:
         """A `Set-Cookie` header that takes it away."""
@@ -59,7 +66,7 @@ class Cookie:
             for name, _, value in (pair.strip().partition("=") for pair in header.split(";"))
             if name == self.wire_name
         ]
-        if len(found) != 1 or not 0 < len(found[0]) <= VALUE_CHARACTERS_MAX:
+        if len(found) != 1 or not 0 < len(found[0]) <= self.characters_max:
             return None
         return found[0]
 

@@ -7,6 +7,7 @@ from typing import Protocol, final
 import msgspec
 
 from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.secrets import Secret
 from hardpoint.oauth.effects import derived
 from hardpoint.oauth.endpoint import TokenEndpoint
 from hardpoint.oauth.identity import Identify, Identity
@@ -95,6 +96,7 @@ class Authority:
         identify: finds out whose tokens they are. Signing in needs it.
         notices: reads its notices of people who signed out there, where it can send such.
         logout: whether people who sign out here are sent there, to sign out there too.
+        id_token_hint: whether its sign-out page wants the ID token of whoever comes.
 
     Raises:
         ConfigurationError: there is no redirect URI.
@@ -104,6 +106,7 @@ class Authority:
     identify: Identify | None = None
     notices: LogoutNotices | None = None
     logout: bool = False
+    id_token_hint: bool = False
 
     def __post_init__(self) -> None:
         if self.endpoint.client.redirect_uri is None:
@@ -137,6 +140,7 @@ class FlowDone(msgspec.Struct, frozen=True, kw_only=True):
         user: who connects it.
         connection: which connection it renews.
         missing: scopes that were asked for and not granted; users may untick some.
+        id_token_hint: the ID token that a sign-out at the provider will want.
     """
 
     kind: FlowKind
@@ -148,6 +152,7 @@ class FlowDone(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None
     connection: str | None
     missing: tuple[str, ...]
+    id_token_hint: Secret | None = None
 
     def __repr__(self) -> str:
         return f"Done({self.kind.value}, {self.provider!r}, ****)"

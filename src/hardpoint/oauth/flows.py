@@ -29,7 +29,13 @@ from hardpoint.core.events import Listeners
 from hardpoint.core.secrets import Secret
 from hardpoint.core.traces import summary_of
 from hardpoint.oauth.answers import member
-from hardpoint.oauth.authorization import authorize_url, check_issuer, code_of, parameters
+from hardpoint.oauth.authorization import (
+    authorize_url,
+    check_hmac,
+    check_issuer,
+    code_of,
+    parameters,
+)
 from hardpoint.oauth.catalogue import Pkce, ProviderEntry
 from hardpoint.oauth.cookies import checked_return
 from hardpoint.oauth.effects import ENTROPY, Entropy, digest, equal, secret
@@ -44,7 +50,7 @@ from hardpoint.oauth.flow import (
     FlowStore,
 )
 from hardpoint.oauth.identity import Asked, Identity
-from hardpoint.oauth.logout import LogoutNotice
+from hardpoint.oauth.logout import LogoutNotice, is_of
 from hardpoint.oauth.tokens import Tokens
 
 FLOW_SECONDS = 600.0
@@ -215,12 +221,21 @@ class Flows:
             self._refused(provider, error)
             raise
 
-    def logout_url(self, issuer: str | None, back: str) -> str | None:
+    def logout_url(
+        self,
+        issuer: str | None,
+        back: str,
+        *,
+        subject: str | None = None,
+        id_token: str | None = None,
+    ) -> str | None:
         """Where to send somebody who has signed out here, to sign out there (RP-Initiated Logout).
 
         Args:
             issuer: how they had signed in.
             back: where the provider sends them afterwards; it has to be registered there.
+            subject: who they are there.
+            id_token: what their browser held of `FlowDone.id_token_hint`; another's is left out.
 
         Returns:
             None where that is not wanted, or the provider has no such address.
@@ -230,6 +245,8 @@ class Flows:
             url = client.entry.end_session_url
             if authority.logout and url is not None and issuer == client.entry.issuer:
                 said = {"client_id": client.client_id, "post_logout_redirect_uri": back}
+                if authority.id_token_hint and id_token and is_of(id_token, issuer, subject):
+                    said["id_token_hint"] = id_token
                 return f"{url}{'&' if '?' in url else '?'}{urlencode(said)}"
         return None
 
@@ -263,6 +280,7 @@ class Flows:
         authority = self._authority(flow.kind, provider)
         entry = authority.endpoint.client.entry
         check_issuer(entry, said.get("iss"))
+        check_hmac(authority.endpoint.client, said)
         if not await self._store.take_flow(flow.key):
             raise FlowError("This sign-in has ended or expired", reason="unknown_state")
         kept = {name: said[name] for name in entry.callback_fields if name in said}
@@ -309,6 +327,7 @@ class Flows:
             user=flow.user,
             connection=flow.connection,
             missing=_missing(flow, tokens),
+            id_token_hint=tokens.id_token if authority.id_token_hint else None,
         )
 
     def _authority(self, kind: FlowKind, provider: str) -> Authority:

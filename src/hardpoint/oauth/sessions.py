@@ -163,9 +163,11 @@ class Sessions:
 
     async def find(self, held: str | None) -> Session | None:
         """The live session of a browser; being seen keeps it alive."""
-        if held is None:
-            return None
-        session = await self._store.find_session(digest(held))
+        return None if held is None else await self.named(digest(held))
+
+    async def named(self, key: str) -> Session | None:
+        """The live session of that `Session.key`, which opens nothing by itself; likewise."""
+        session = await self._store.find_session(key)
         now = self._clock.now()
         if session is None:
             return None
