@@ -111,6 +111,12 @@ def by_aiohttp(url: str) -> Call:
     return call
 
 
+@contender("call any API", "blocking", "peer", "hardpoint.sync: PaymentGateway, policy, Stripe")
+def payment_blocking(url: str) -> Call:
+    port = BlockingGateway(gateway(url, BlockingTransport(), BlockingRuntime()))
+    return lambda: port.get_payment(f"shop:{INTENT}").id
+
+
 @contender("call any API", "blocking", "peer", "httpx2.Client")
 def by_httpx2_blocking(url: str) -> Call:
     client = httpx2.Client(base_url=url, headers=HEADERS)

@@ -5,6 +5,7 @@ of it is; a call that changes something and got no answer is in doubt.
 """
 
 import asyncio
+import contextlib
 import socket
 import threading
 
@@ -15,19 +16,23 @@ import pytest
 import requests
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
+from tests.http.conftest import authority as authority  # noqa: PLC0414 - a fixture
 
 from hardpoint import Breaker, OutcomeUnknownError, Policy, Retry
 
 SILENCE = 0.1
+CONNECT = 20.0
+"""A busy machine may take its time; that is none of the troubles here."""
 
 
 class Peer:
     """A server that reads a request and answers nothing, or as it is told."""
 
-    def __init__(self, answer=None, *, reset=False):
-        self.answer, self.reset, self.requests = answer, reset, 0
+    def __init__(self, answer=None, *, reset=False, tls=None):
+        self.answer, self.reset, self.tls, self.requests = answer, reset, tls, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}/"
         self.open = []
         threading.Thread(target=self.serve, daemon=True).start()
 
@@ -37,6 +42,10 @@ class Peer:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            if self.tls:
+                with contextlib.suppress(OSError):  # its certificate is believed by nobody
+                    self.tls.wrap_socket(connection, server_side=True)
+                continue
             connection.recv(65536)
             self.requests += 1
             if self.answer is not None:
@@ -58,27 +67,27 @@ def closed_url():
 
 
 def by_httpx2(method, url):
-    with httpx2.Client(timeout=SILENCE, trust_env=False) as client:
+    with httpx2.Client(timeout=httpx2.Timeout(CONNECT, read=SILENCE), trust_env=False) as client:
         client.request(method, url).raise_for_status()
 
 
 def by_httpx(method, url):
-    with httpx.Client(timeout=SILENCE, trust_env=False) as client:
+    with httpx.Client(timeout=httpx.Timeout(CONNECT, read=SILENCE), trust_env=False) as client:
         client.request(method, url).raise_for_status()
 
 
 def by_requests(method, url):
     with requests.Session() as session:
         session.trust_env = False
-        session.request(method, url, timeout=SILENCE).raise_for_status()
+        session.request(method, url, timeout=(CONNECT, SILENCE)).raise_for_status()
 
 
 def by_botocore(method, url):
-    URLLib3Session(timeout=SILENCE).send(AWSRequest(method, url).prepare())
+    URLLib3Session(timeout=(CONNECT, SILENCE)).send(AWSRequest(method, url).prepare())
 
 
 async def by_aiohttp(method, url):
-    timeout = aiohttp.ClientTimeout(sock_connect=SILENCE, sock_read=SILENCE)
+    timeout = aiohttp.ClientTimeout(sock_connect=CONNECT, sock_read=SILENCE)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
         session.request(method, url) as answer,
@@ -87,7 +96,9 @@ async def by_aiohttp(method, url):
 
 
 async def by_async_httpx2(method, url):
-    async with httpx2.AsyncClient(timeout=SILENCE, trust_env=False) as client:
+    async with httpx2.AsyncClient(
+        timeout=httpx2.Timeout(CONNECT, read=SILENCE), trust_env=False
+    ) as client:
         (await client.request(method, url)).raise_for_status()
 
 
@@ -130,13 +141,20 @@ def ask(request):
     return one
 
 
-@pytest.fixture(params=["refused", "reset", "silent"])
-def trouble(request):
+UNSENT = ("refused", "distrusted")
+"""What is met before anything is sent."""
+TROUBLES = (*UNSENT, "reset", "silent", "nonsense")
+
+
+@pytest.fixture(params=TROUBLES)
+def trouble(request, authority):
     """(its name, where it is met)"""
     if request.param == "refused":
         yield request.param, closed_url()
         return
-    peer = Peer(reset=request.param == "reset")
+    tls = authority.serving() if request.param == "distrusted" else None
+    answer = b"nonsense\r\n\r\n" if request.param == "nonsense" else None
+    peer = Peer(answer, reset=request.param == "reset", tls=tls)
     yield request.param, peer.url
     peer.close()
 
@@ -145,10 +163,10 @@ def policy(**options):
     return Policy("crm", retry=Retry(3, backoff=0), deadline=30, **options)
 
 
-def test_by_default_only_a_refused_connection_is_tried_again(ask, trouble):
+def test_by_default_only_what_was_never_sent_is_tried_again(ask, trouble):
     name, url = trouble
     attempts, error = ask(policy(), "GET", url)
-    assert attempts == (3 if name == "refused" else 1)
+    assert attempts == (3 if name in UNSENT else 1)
     assert error is not None
 
 
@@ -166,8 +184,8 @@ def test_what_is_transient_is_tried_again(ask, trouble):
 def test_a_change_without_an_answer_is_in_doubt_and_one_that_was_not_sent_is_none(ask, trouble):
     name, url = trouble
     attempts, error = ask(policy(repeat="needs_key"), "POST", url)
-    assert isinstance(error, OutcomeUnknownError) is (name != "refused")
-    assert attempts == (3 if name == "refused" else 1)
+    assert isinstance(error, OutcomeUnknownError) is (name not in UNSENT)
+    assert attempts == (3 if name in UNSENT else 1)
 
 
 def test_answers_never_open_a_breaker(ask):
@@ -176,6 +194,15 @@ def test_answers_never_open_a_breaker(ask):
     for _ in range(5):
         assert ask(crm, "GET", peer.url)[0] == 1
     assert crm.breaker.state.value == "closed"
+    peer.close()
+
+
+def test_what_is_no_answer_opens_a_breaker(ask):
+    peer = Peer(b"nonsense\r\n\r\n")
+    crm = Policy("crm", breaker=Breaker(failures=3), deadline=30)
+    for _ in range(3):
+        ask(crm, "GET", peer.url)
+    assert crm.breaker.state.value == "open"
     peer.close()
 
 

@@ -243,7 +243,7 @@ def _read(response: Any, library: Any, most: int) -> None:
             response.stream.close()
             raise library.ReadTimeout("the answer took longer than its attempt may")
     response.stream.close()
-    response.stream = library.ByteStream(b"".join(chunks))
+    response.stream = _whole(library, chunks)
 
 
 async def _aread(response: Any, library: Any, most: int) -> None:
@@ -258,7 +258,32 @@ async def _aread(response: Any, library: Any, most: int) -> None:
             response.stream = _rest_of(library)(chunks, source, response.stream.aclose)
             return
     await response.stream.aclose()
-    response.stream = library.ByteStream(b"".join(chunks))
+    response.stream = _whole(library, chunks)
+
+
+def _whole(library: Any, chunks: list[bytes]) -> Any:
+    """A body that was read, in the pieces that it came in: joined, a bomb would unfold at once."""
+    if len(chunks) == 1:
+        return library.ByteStream(chunks[0])
+    return _pieces_of(library)(chunks)
+
+
+@cache
+def _pieces_of(library: Any) -> Any:
+    """The class of a body that was read whole."""
+
+    class Pieces(library.SyncByteStream, library.AsyncByteStream):
+        def __init__(self, chunks: list[bytes]) -> None:
+            self._chunks = chunks
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter(self._chunks)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for chunk in self._chunks:
+                yield chunk
+
+    return Pieces
 
 
 @cache

@@ -245,7 +245,7 @@ class Flows:
             url = client.entry.end_session_url
             if authority.logout and url is not None and issuer == client.entry.issuer:
                 said = {"client_id": client.client_id, "post_logout_redirect_uri": back}
-                if authority.id_token_hint and id_token and is_of(id_token, issuer, subject):
+                if authority.id_token_hint and id_token and is_of(id_token, issuer or "", subject):
                     said["id_token_hint"] = id_token
                 return f"{url}{'&' if '?' in url else '?'}{urlencode(said)}"
         return None

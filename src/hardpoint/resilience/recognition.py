@@ -74,6 +74,8 @@ INVALID = Verdict(effect=Effect.UNSENT, counts=False, retry=False)
 """The client itself refused it, and would refuse it again."""
 NOT_ADMITTED = Verdict(effect=Effect.NOTHING, counts=False, retry=False)
 """Wrong credentials: it did not look at the request, so it tells nothing of an earlier one."""
+_NO_ANSWER = Verdict(effect=Effect.UNKNOWN, counts=True)
+"""What came was no HTTP, whatever status the client gave it."""
 _FINAL_DOUBT = Verdict(effect=Effect.UNKNOWN, counts=False, retry=False)
 
 _PASSING = frozenset({425, 429})
@@ -129,6 +131,12 @@ def _of_answer(error: Any) -> Verdict:
     return by_status(status_of(error))
 
 
+def _of_read_answer(error: Any) -> Verdict:
+    """What is no HTTP has a status of aiohttp's own making; its parser's error is the cause."""
+    read = type(error.__cause__).__module__ != "aiohttp.http_exceptions"
+    return _of_answer(error) if read else _NO_ANSWER
+
+
 def _of_code(error: Any) -> Verdict:
     return by_status(error.code)
 
@@ -146,9 +154,13 @@ def _of_reason(error: Any) -> Verdict:
 
 
 def _is_distrust(error: object) -> bool:
-    """Whether a certificate was not believed; where `ssl` is not loaded there is no such error."""
-    ssl = sys.modules.get("ssl")
-    return ssl is not None and isinstance(error, ssl.SSLCertVerificationError)
+    """Whether a certificate was not believed; where `ssl` is not loaded there is no such error.
+
+    urllib3 compares names itself for whoever has `ssl` not do it, as botocore has.
+    """
+    ssl, kind = sys.modules.get("ssl"), type(error)
+    by_name = (kind.__module__.partition(".")[0], kind.__name__) == ("urllib3", "CertificateError")
+    return by_name or (ssl is not None and isinstance(error, ssl.SSLCertVerificationError))
 
 
 def _of_certificate(error: Any) -> Verdict:
@@ -345,7 +357,7 @@ RECOGNISED: dict[tuple[str, str], Meaning] = {
     ("aiohttp", "ServerFingerprintMismatch"): UNSENT,
     ("aiohttp", "InvalidURL"): INVALID,
     ("aiohttp", "TooManyRedirects"): ANSWERED,
-    ("aiohttp", "ClientResponseError"): _of_answer,
+    ("aiohttp", "ClientResponseError"): _of_read_answer,
     ("aiohttp", "WSMessageTypeError"): ANSWERED,
     ("aiohttp", "ClientError"): UNKNOWN,
     ("botocore", "EndpointConnectionError"): UNSENT,

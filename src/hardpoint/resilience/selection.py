@@ -26,9 +26,15 @@ def transient(error: Exception) -> bool:
     if isinstance(error, HardpointError):
         return error.retryable
     status = status_of(error)
-    if status is not None and status >= 400:
+    if status is not None and status >= 400 and not _is_made_up(error, status):
         return status in _PASSING
     return any(_lost(cause) for cause in _causes(error, implied=True))
+
+
+def _is_made_up(error: Exception, status: int) -> bool:
+    """Whether a client has given that status to what was no answer; see `recognition`."""
+    verdict = recognise(error)
+    return status < 500 and verdict is not LOCAL and verdict.effect is Effect.UNKNOWN
 
 
 def refused(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from contextlib import suppress
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.http.conftest import authority as authority  # noqa: PLC0414 - a fixture
 
 from hardpoint import Breaker, Policy, Retry
 
@@ -50,11 +52,13 @@ class Peer:
         asked: the requests that came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.script: list[bytes] = [OK]
         self.asked: list[Asked] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = self._listener.getsockname()[1]
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -91,6 +95,12 @@ class Peer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:  # who comes does not believe the certificate
+                connection.close()
+                return
         with suppress(OSError), connection, connection.makefile("rb") as stream:
             while (asked := _request(stream, connection)) is not None:
                 self.asked.append(asked)
