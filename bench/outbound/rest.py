@@ -25,6 +25,7 @@ from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.runtime.effects import Runtime
 from hardpoint.sync import RestClient as BlockingRest
+from hardpoint.sync.payments import PaymentGateway as BlockingGateway
 
 TARGET = f"{PAYMENTS}/{INTENT}"
 
