@@ -154,10 +154,7 @@ def _of_reason(error: Any) -> Verdict:
 
 
 def _is_distrust(error: object) -> bool:
-    """Whether a certificate was not believed; where `ssl` is not loaded there is no such error.
-
-    urllib3 compares names itself for whoever has `ssl` not do it, as botocore has.
-    """
+    """Whether a certificate was not believed, by `ssl` or by urllib3's own comparison of names."""
     ssl, kind = sys.modules.get("ssl"), type(error)
     by_name = (kind.__module__.partition(".")[0], kind.__name__) == ("urllib3", "CertificateError")
     return by_name or (ssl is not None and isinstance(error, ssl.SSLCertVerificationError))
