@@ -1,4 +1,4 @@
-"""Measure what accepting a webhook costs, beside a bare answer and what a user writes today.
+"""Measure what accepting a webhook costs, beside a bare answer, what users write today, and queues.
 
     python -m bench.accept [--rounds 3] [--events 20000] [--connections 8,16,64]
                            [--rows WORD,WORD] [--folder DIR] [--json FILE] [--check]
@@ -8,7 +8,8 @@ own. The rows take turns, round by round, in one run; the table has the CPU time
 of the server's process for an event, and with it that of PostgreSQL where a row stores there: it
 has a server of its own, and what other rows have stored costs it nothing. It is the best round's,
 since that stands still when other work shares the machine and requests a second do not. Afterwards
-every acknowledged event must be in the database, and handled. The database lies on a real disk:
+every acknowledged event must be in the database, and handled. A queue's turn lasts until it has
+handled all it took, and one that cannot fails by its name. The database lies on a real disk:
 `--folder` says where. Linux only. `--check` exits with 1 when a target is missed.
 """
 
@@ -22,7 +23,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.accept.database import PostgresServer
-from bench.accept.servers import ACCEPT, BARE, ROWS, TODAY, TODAY_POSTGRES, Server
+from bench.accept.servers import (
+    ACCEPT,
+    BARE,
+    ROWS,
+    TODAY,
+    TODAY_POSTGRES,
+    Server,
+    forwarding,
+)
 from bench.accept.turns import (
     Round,
     add_options,
@@ -33,6 +42,7 @@ from bench.accept.turns import (
     spread_of,
     told,
 )
+from bench.wire.measure import server as endpoint
 
 BASELINE_FACTOR = 30
 FEW, MANY, FEW_FACTOR = 16, 64, 1.3
@@ -95,10 +105,11 @@ def main() -> int:
     add_options(parser)
     given = parser.parse_args()
     words = given.rows.split(",") if given.rows else [""]
-    chosen = [row for row in ROWS if row.name == BARE or any(word in row.name for word in words)]
     cores = sorted(os.sched_getaffinity(0))
     serving = cores[0] if len(cores) > 1 else None
-    with scratch(given) as folder, ExitStack() as ending:
+    with endpoint() as (url, _, _), scratch(given) as folder, ExitStack() as ending:
+        rows = [*ROWS, *(forwarding(f"{url}/s", postgres=postgres) for postgres in (False, True))]
+        chosen = [row for row in rows if row.name == BARE or any(one in row.name for one in words)]
         servers: list[Server] = []
         for number, row in enumerate(chosen):
             database = None

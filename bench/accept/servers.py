@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from bench.accept.database import PostgresServer
 from hardpoint.store.opening import engine
 
 SECRET = "whsec_bench0123456789abcdef01234567"
-START_SECONDS = 30
+START_SECONDS = 60
+DRAIN_SECONDS = 300
+"""For a queue to handle what it has taken; one that cannot fails by its name."""
 IDLE_SECONDS = 0.01
 """CPU time between two looks that is no work: signs of life, a database's own upkeep."""
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -31,6 +34,12 @@ url = "sqlite:inbox.db"
 provider = "stripe"
 secrets = ["env:BENCH_SECRET"]
 """
+ONWARD = """
+[webhooks.billing.forward]
+url = "{url}"
+secret = "env:BENCH_FORWARD_SECRET"
+"""
+FORWARD_SECRET = "whsec_" + b64encode(b"k" * 32).decode()
 IN_DATABASE = CONFIGURATION.replace("sqlite:inbox.db", "env:BENCH_STORE")
 
 
@@ -40,7 +49,8 @@ class Row:
 
     `weight` is its share of the events: a slow one would take minutes otherwise. `target` is the
     CPU it may take, in multiples of the bare row's. `stored` counts what a store's URL leads to.
-    `postgres`: it stores in a database of its own, whose CPU time is added.
+    `postgres`: it stores in a database of its own, whose CPU time is added. `queue`: it is a peer
+    that handles later, and writes an order; its turn lasts until all of them are there.
     """
 
     name: str
@@ -50,6 +60,7 @@ class Row:
     weight: float = 1.0
     target: float | None = None
     postgres: bool = False
+    queue: bool = False
 
 
 def uvicorn(app: str) -> Callable[[Path, int, int], list[str]]:
@@ -90,9 +101,13 @@ def events_of(store: str) -> int:
 
 
 def orders_of(store: str) -> int:
-    with closing(opened(store)) as connection:
-        paid = connection.execute("select count(*) from orders where paid = 1").fetchone()[0]
+    paid = paid_in(store)
     return paid if paid == events_of(store) else -1
+
+
+def paid_in(store: str) -> int:
+    with closing(opened(store)) as connection:
+        return connection.execute("select count(*) from orders where paid = 1").fetchone()[0]
 
 
 def opened(store: str) -> "sqlite3.Connection | psycopg.Connection":
@@ -107,6 +122,14 @@ BARE_US = 28.5
 BARE = "bare ASGI answer, nothing verified or stored"
 ACCEPT = "hardpoint serve: accept"
 TODAY = "FastAPI + stripe SDK + SQLAlchemy: accept"
+QUEUED = "FastAPI + stripe SDK + {} on PostgreSQL: accept, handler writes an order"
+QUEUES = {
+    "pgqueuer": "PgQueuer",
+    "procrastinate": "Procrastinate",
+    "dbos": "DBOS",
+    "celery": "Celery",
+}
+EMPTY = {"starlette": "Starlette", "fastapi": "FastAPI"}
 TODAY_POSTGRES = "FastAPI + stripe SDK + SQLAlchemy on PostgreSQL: accept"
 SHOP = "bench.accept.shop:hub"
 WRITES = {
@@ -136,12 +159,35 @@ def served(where: str, *, postgres: bool, targets: dict[str, float]) -> list[Row
     return rows
 
 
+def forwarding(url: str, *, postgres: bool) -> Row:
+    """Ours, which hands each event on to an address."""
+    configuration = IN_DATABASE if postgres else CONFIGURATION
+    serve = hardpoint(configuration=configuration + ONWARD.format(url=url))
+    where = " on PostgreSQL" if postgres else ""
+    return Row(f"hardpoint serve{where}: accept, forward", serve, events_of, postgres=postgres)
+
+
 ROWS = [
     Row(BARE, uvicorn("bench.accept.bare:app"), nothing, weight=2),
+    *(
+        Row(f"{name}: an empty 200", uvicorn(f"bench.accept.empty:{app}"), nothing)
+        for app, name in EMPTY.items()
+    ),
     *served("", postgres=False, targets={"": 60, "write": 90}),
     *served(" on PostgreSQL", postgres=True, targets={"": 75, "execute": 110}),
     Row(TODAY, uvicorn("bench.accept.today:app"), rows_of, weight=0.08),
     Row(TODAY_POSTGRES, uvicorn("bench.accept.today:app"), rows_of, weight=0.08, postgres=True),
+    *(
+        Row(
+            QUEUED.format(name),
+            uvicorn(f"bench.accept.queues.{module}_:app"),
+            paid_in,
+            weight=0.04,
+            postgres=True,
+            queue=True,
+        )
+        for module, name in QUEUES.items()
+    ),
 ]
 
 
@@ -165,7 +211,7 @@ class Server:
         if self.row.postgres:
             assert self.database is not None
             self.store = self.database.create(f"bench_{self.folder.name}")
-        if self.row.handler in WRITES:
+        if self.row.queue or self.row.handler in WRITES:
             with closing(opened(self.store)) as connection:
                 connection.execute("create table orders (id text primary key, paid integer)")
         self.port = free_port()
@@ -173,6 +219,7 @@ class Server:
         environment = {
             **os.environ,
             "BENCH_SECRET": SECRET,
+            "BENCH_FORWARD_SECRET": FORWARD_SECRET,
             "BENCH_CONFIG": str(self.folder / "hardpoint.toml"),
             "BENCH_HANDLER": self.row.handler,
             "BENCH_STORE": self.store,
@@ -206,9 +253,11 @@ class Server:
         return f"http://127.0.0.1:{self.port}/webhooks/billing"
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its threads so far, and of its database."""
-        status = Path(f"/proc/{self.alive.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(status[11]) + int(status[12])) / TICKS + self.database_seconds()
+        """User and system time of it and its children so far, and of its database."""
+        pids = [self.alive.pid]
+        for pid in pids:
+            pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return sum(map(_seconds, pids)) + self.database_seconds()
 
     def database_seconds(self) -> float:
         """The database's part of it."""
@@ -216,6 +265,11 @@ class Server:
 
     def settle(self) -> None:
         """Wait until it has no work left: two looks without CPU time between them."""
+        until = time.monotonic() + DRAIN_SECONDS
+        while self.row.queue and (paid := self.row.stored(self.store)) != self.answered:
+            if time.monotonic() > until:
+                sys.exit(f"{self.row.name} has handled {paid} of {self.answered} events")
+            time.sleep(0.1)
         before = -1.0
         while (now := self.cpu_seconds()) > before + IDLE_SECONDS:
             before = now
@@ -228,6 +282,11 @@ class Server:
         stored = self.row.stored(self.store)
         if stored not in {None, self.answered}:
             sys.exit(f"{self.row.name} acknowledged {self.answered} events and holds {stored}")
+
+
+def _seconds(pid: int) -> float:
+    status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(status[11]) + int(status[12])) / TICKS
 
 
 def free_port() -> int:

@@ -1,20 +1,17 @@
 """Run the bench: a bare answer, accepting alone and accepting with forwarding, in turns."""
 
 import argparse
-import os
 import platform
 import sys
-from base64 import b64encode
-from pathlib import Path
 
 from bench.accept.servers import (
     BARE,
     BARE_US,
-    CONFIGURATION,
     ROWS,
     Row,
     Server,
     events_of,
+    forwarding,
     hardpoint,
 )
 from bench.accept.turns import (
@@ -33,22 +30,6 @@ FORWARD_TARGET = 350 / BARE_US
 """CPU of the server for one event, in multiples of the bare row's: 350 us on a machine where a
 gateway in Go takes 858 (WebhookX, the same load)."""
 ACCEPT, FORWARD = "hardpoint serve: accept", "hardpoint serve: accept, forward"
-ONWARD = """
-[webhooks.billing.forward]
-url = "{url}"
-secret = "env:BENCH_FORWARD_SECRET"
-"""
-
-
-def forwarding(url: str) -> Row:
-    serve = hardpoint()
-
-    def command(folder: Path, port: int, admin_port: int) -> list[str]:
-        made = serve(folder, port, admin_port)
-        (folder / "hardpoint.toml").write_text(CONFIGURATION + ONWARD.format(url=url))
-        return made
-
-    return Row(FORWARD, command, events_of)
 
 
 def table(results: dict[str, list[Round]]) -> tuple[str, list[str]]:
@@ -76,13 +57,12 @@ def main() -> int:
     given = parser.parse_args()
     given.rounds = given.rounds or (1 if given.quick else 3)
     given.events = given.events or (2000 if given.quick else 6000)
-    os.environ["BENCH_FORWARD_SECRET"] = "whsec_" + b64encode(b"k" * 32).decode()
     with endpoint() as (url, _, _), scratch(given) as folder:
         (bare,) = (row for row in ROWS if row.name == BARE)
         servers = [
             Server(bare, folder / "bare"),
             Server(Row(ACCEPT, hardpoint(), events_of), folder / "accept"),
-            Server(forwarding(f"{url}/s"), folder / "forward"),
+            Server(forwarding(f"{url}/s", postgres=False), folder / "forward"),
         ]
         with running(servers):
             results = measure(servers, given)
