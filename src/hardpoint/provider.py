@@ -99,12 +99,15 @@ if TYPE_CHECKING:
     from hardpoint.http.xml_api import XmlDocument as XmlDocument
     from hardpoint.http.xml_api import XmlUnreadableError as XmlUnreadableError
     from hardpoint.oauth.catalogue import BodyEncoding as BodyEncoding
+    from hardpoint.oauth.catalogue import Client as Client
     from hardpoint.oauth.catalogue import ClientAuth as ClientAuth
     from hardpoint.oauth.catalogue import Expiry as Expiry
     from hardpoint.oauth.catalogue import Pkce as Pkce
     from hardpoint.oauth.catalogue import ProviderEntry as ProviderEntry
     from hardpoint.oauth.catalogue import RefreshRotation as RefreshRotation
     from hardpoint.oauth.catalogue import Revocation as Revocation
+    from hardpoint.oauth.client_tokens import ClientTokens as ClientTokens
+    from hardpoint.oauth.endpoint import TokenEndpoint as TokenEndpoint
     from hardpoint.oauth.identity import Asked as Asked
     from hardpoint.oauth.identity import Identity as Identity
     from hardpoint.oauth.tokens import Tokens as Tokens
@@ -143,6 +146,9 @@ if TYPE_CHECKING:
     from hardpoint.testing.conformance.storage import StorageConformance as StorageConformance
     from hardpoint.testing.conformance.storage_subject import StorageRefusals as StorageRefusals
     from hardpoint.testing.conformance.storage_subject import StorageSubject as StorageSubject
+    from hardpoint.webhooks.certificates import RSA_US as RSA_US
+    from hardpoint.webhooks.certificates import RsaKey as RsaKey
+    from hardpoint.webhooks.certificates import believed as believed
     from hardpoint.webhooks.envelopes import Name as Name
     from hardpoint.webhooks.envelopes import OptionalName as OptionalName
     from hardpoint.webhooks.envelopes import Unreadable as Unreadable
@@ -165,6 +171,8 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.grammar import Grammar as Grammar
     from hardpoint.webhooks.grammar import OneSignature as OneSignature
     from hardpoint.webhooks.grammar import Pairs as Pairs
+    from hardpoint.webhooks.grammar import base64 as base64
+    from hardpoint.webhooks.grammar import from_base64 as from_base64
     from hardpoint.webhooks.grammar import in_base64 as in_base64
     from hardpoint.webhooks.grammar import in_hex as in_hex
     from hardpoint.webhooks.public_keys import AsymmetricKey as AsymmetricKey
@@ -269,6 +277,7 @@ else:
             ),
             "hardpoint.oauth.catalogue": (
                 "BodyEncoding",
+                "Client",
                 "ClientAuth",
                 "Expiry",
                 "Pkce",
@@ -276,6 +285,8 @@ else:
                 "RefreshRotation",
                 "Revocation",
             ),
+            "hardpoint.oauth.client_tokens": ("ClientTokens",),
+            "hardpoint.oauth.endpoint": ("TokenEndpoint",),
             "hardpoint.oauth.identity": ("Asked", "Identity"),
             "hardpoint.oauth.tokens": ("Tokens",),
             "hardpoint.runtime.asynchronous": ("AsyncRuntime",),
@@ -307,6 +318,7 @@ else:
             "hardpoint.testing.conformance.sms_subject": ("SmsRefusals", "SmsSubject"),
             "hardpoint.testing.conformance.storage": ("StorageConformance",),
             "hardpoint.testing.conformance.storage_subject": ("StorageRefusals", "StorageSubject"),
+            "hardpoint.webhooks.certificates": ("RSA_US", "RsaKey", "believed"),
             "hardpoint.webhooks.envelopes": (
                 "Name",
                 "OptionalName",
@@ -336,6 +348,8 @@ else:
                 "Grammar",
                 "OneSignature",
                 "Pairs",
+                "base64",
+                "from_base64",
                 "in_base64",
                 "in_hex",
             ),

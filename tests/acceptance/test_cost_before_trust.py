@@ -14,6 +14,7 @@ from hardpoint.core.errors import WebhookError
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.providers import provider, provider_names
+from hardpoint.providers.paypal.fake import WEBHOOK_SECRET
 from hardpoint.providers.sendgrid.fake import PRIVATE_KEY
 from hardpoint.testing import ManualClock
 from hardpoint.webhooks import WebhookRequest, scheme
@@ -27,7 +28,12 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SIGNING_KEY = (
     "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
 )
-SECRETS = {"sendgrid": PRIVATE_KEY, "standard": SIGNING_KEY, "discord": f"private:{'5a' * 32}"}
+SECRETS = {
+    "sendgrid": PRIVATE_KEY,
+    "standard": SIGNING_KEY,
+    "discord": f"private:{'5a' * 32}",
+    "paypal": WEBHOOK_SECRET,
+}
 SETTINGS = {
     "twilio": {"url": "https://shop.example/webhooks/texts"},
     "square": {"url": "https://shop.example/webhooks/square"},
@@ -54,7 +60,7 @@ def body_of(name, size):
         start = b"MessageSid=SM1&MessageStatus=sent&Body="
         return start + b"%C3%BC" * ((size - len(start)) // 6)
     event = {"id": "evt_1", "type": "paid", "sg_event_id": "e", "event": "open", "pad": ""}
-    event["event_id"] = "e"
+    event["event_id"] = event["event_type"] = "e"
     if name == "slack":
         event |= {"type": "event_callback", "event_id": "Ev1", "event": {"type": "message"}}
     if name == "discord":

@@ -27,7 +27,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import App, FakeReply, Received
 from hardpoint.fakes.server import FakeServer
-from hardpoint.fakes.vendors import emitter_of, fake
+from hardpoint.fakes.vendors import emitter_of, facts_of, fake
 from hardpoint.testing.conformance.modes import Mode
 from hardpoint.testing.conformance.served import ScriptedVendor, ServedAccount, driver_of
 from hardpoint.webhooks import WebhookError, WebhookRequest
@@ -127,7 +127,9 @@ def scripted(
     served: Serve, script: ScriptedVendor, request: pytest.FixtureRequest
 ) -> ServedAccount:
     """The folder's driver on a vendor that gives one reply, and keeps what it received."""
-    return served(script, partial(driver_of, fake(request.path.parent.name)))
+    vendor = fake(request.path.parent.name)
+    script.token_path = facts_of(vendor).token_path
+    return served(script, partial(driver_of, vendor))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.email import Address
 from hardpoint.email.types import NewEmail
 from hardpoint.fakes.messages import FakeReply
-from hardpoint.fakes.vendors import fake
+from hardpoint.fakes.vendors import facts_of, fake
 from hardpoint.sms.types import NewMessage
 from hardpoint.testing.conformance.served import driver_of, settings_of
 
@@ -52,7 +52,9 @@ def answered(served, script):
 
     def ask(vendor: str, reply: FakeReply) -> Any:
         script.reply = reply
-        account = served(script, partial(driver_of, fake(vendor)))
+        imitated = fake(vendor)
+        script.token_path = facts_of(imitated).token_path
+        account = served(script, partial(driver_of, imitated))
         (port,) = provider(vendor).ports
         return account.do(CALLS[port](account.driver()))
 

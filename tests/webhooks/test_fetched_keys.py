@@ -58,7 +58,7 @@ def document(*names: str) -> bytes:
     ).encode()
 
 
-def read(body: bytes) -> dict[str, Ed25519Key]:
+def read(body: bytes, name: str = "", now: float = 0.0) -> dict[str, Ed25519Key]:
     return {
         name: Ed25519Key(Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)))
         for name, text in json.loads(body).items()
@@ -298,7 +298,7 @@ def test_each_key_may_have_an_address_of_its_own(inbox, server):
 
 
 def test_too_many_forgeries_stop_being_checked_and_good_ones_cost_nothing():
-    keys = KeySource(lambda _: "", dict)
+    keys = KeySource(lambda _: "", lambda *_: {})
     for _ in range(5000):
         assert keys.check(lambda: True, now=NOW)
     for _ in range(int(CHECKS_BURST)):
@@ -320,7 +320,7 @@ def test_an_allowance_grows_with_time_alone():
 @pytest.mark.parametrize("name", ["", "x" * 1025, "a\nb"])
 def test_a_name_that_is_none_is_never_looked_for(name):
     with pytest.raises(MalformedRequestError):
-        KeySource(lambda _: "", dict).find(name, now=NOW)
+        KeySource(lambda _: "", lambda *_: {}).find(name, now=NOW)
 
 
 class Vendor:
@@ -335,7 +335,7 @@ class Vendor:
 
 
 def test_what_is_kept_is_bounded_and_good_addresses_outlive_empty_ones():
-    keys = KeySource(lambda name: f"https://keys.example/{name}", json.loads)
+    keys = KeySource(lambda name: f"https://keys.example/{name}", lambda body, *_: json.loads(body))
     vendor, time = Vendor("good"), NOW
 
     async def fetch(name):
@@ -355,7 +355,7 @@ def test_what_is_kept_is_bounded_and_good_addresses_outlive_empty_ones():
 
 
 def test_a_fetch_that_is_cancelled_counts_as_one_that_failed():
-    keys = KeySource(lambda _: "https://keys.example", json.loads)
+    keys = KeySource(lambda _: "https://keys.example", lambda body, *_: json.loads(body))
     vendor = Vendor()
     vendor.failing = asyncio.CancelledError()
     with pytest.raises(asyncio.CancelledError):
@@ -389,7 +389,7 @@ def test_what_waited_in_a_loop_that_is_gone_holds_nobody_up():
             return await super().get(url)
 
     fetching = KeyFetching(HangsAtFirst(), ManualClock())
-    keys = KeySource(lambda _: "https://keys.example", json.loads)
+    keys = KeySource(lambda _: "https://keys.example", lambda body, *_: json.loads(body))
     heard = []
 
     async def abandoned():

@@ -41,6 +41,7 @@ class VendorFacts(msgspec.Struct, frozen=True, kw_only=True):
         instead: settings that name another account, and go together with none of these.
         webhook_secret: the secret of a source that takes its webhooks.
         triggers: the values that make it answer in a certain way.
+        token_path: where a driver gets a token first, by client credentials.
     """
 
     settings: Mapping[str, str] = {}
@@ -48,6 +49,7 @@ class VendorFacts(msgspec.Struct, frozen=True, kw_only=True):
     instead: tuple[str, ...] = ()
     webhook_secret: str | None = None
     triggers: tuple[Trigger, ...] = ()
+    token_path: str | None = None
 
 
 _NOTHING = VendorFacts()

@@ -110,7 +110,7 @@ class JsonApi:
             headers, body = (("content-type", FORM), *headers), form
         elif document is not None:
             headers, body = (("content-type", JSON), *headers), self._encoded(document)
-        reply = await self._client.send(method, target, headers=headers, body=body)
+        reply = await self._client.send(method, target, headers=headers, body=body, again=True)
         if reply.status in self._success:
             return reply
         raise self._refused(reply)

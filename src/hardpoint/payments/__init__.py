@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hardpoint.payments.types import NextAction as NextAction
     from hardpoint.payments.types import Payment as Payment
     from hardpoint.payments.types import PaymentActionRequired as PaymentActionRequired
+    from hardpoint.payments.types import PaymentApproved as PaymentApproved
     from hardpoint.payments.types import PaymentCustomer as PaymentCustomer
     from hardpoint.payments.types import PaymentEvent as PaymentEvent
     from hardpoint.payments.types import PaymentFailed as PaymentFailed
@@ -55,6 +56,7 @@ else:
                 "NextAction",
                 "Payment",
                 "PaymentActionRequired",
+                "PaymentApproved",
                 "PaymentCustomer",
                 "PaymentEvent",
                 "PaymentFailed",

@@ -11,12 +11,12 @@ from hardpoint.core.money import Money
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.payments.checks import (
     check_can,
+    check_confirming,
     check_new_customer,
     check_new_payment,
     check_part,
     check_saving,
     check_search,
-    check_token,
     check_url,
     check_whose,
     checked_items,
@@ -148,16 +148,14 @@ class PaymentGateway:
         idempotency_key: str | None = None,
         extra: Mapping[str, Mapping[str, object]] = _EMPTY,
     ) -> Payment:
-        """Try to pay an open payment, with other means than before if given.
+        """Try to pay an open payment, perhaps with other means; or take what was approved.
 
         Raises:
             DeclinedError: with `reason` and `soft`; the payment stays open for other means.
             ConflictError: the payment's status does not allow it.
         """
         local = self.connection.local(payment_id, field="payment_id")
-        check_token("payment_method", payment_method)
-        check_url("return_url", return_url)
-        check_can(self.driver, PaymentCapability.UNCONFIRMED)
+        check_confirming(self.driver, payment_method, return_url)
         extras = extras_of(extra, self.driver.provider)
         payment = await self._calls.run_keyed(
             _CONFIRM,
@@ -270,7 +268,7 @@ class PaymentGateway:
         """Make a page of the provider's where a customer pays; send the browser to its `url`.
 
         That somebody comes back to `success_url` proves nothing: the webhook tells, or
-        `get_checkout` names the payment for `get_payment`.
+        `get_checkout` names the payment for `get_payment`. Where it is `APPROVED`, confirm it.
 
         Args:
             amount: what is to be paid in one sum, under the name of `description`.

@@ -43,6 +43,15 @@ def check_new_payment(driver: PaymentDriver, new: NewPayment) -> None:
         check_can(driver, PaymentCapability.UNCONFIRMED)
 
 
+def check_confirming(driver: PaymentDriver, method: str | None, return_url: str | None) -> None:
+    """Refuse to confirm where nothing can wait for it, or the customer has chosen the means."""
+    check_token("payment_method", method)
+    check_url("return_url", return_url)
+    given = method is not None or return_url is not None
+    if given or PaymentCapability.APPROVAL not in driver.capabilities.flags:
+        check_can(driver, PaymentCapability.UNCONFIRMED)
+
+
 def check_new_customer(driver: PaymentDriver, new: NewCustomer) -> None:
     """Refuse a customer whom nobody could find again."""
     most = driver.capabilities.limits["reference_characters"]

@@ -37,6 +37,8 @@ class PaymentCapability(StrEnum):
     """Payments can be listed, completely; a new one at the latest after `settle_seconds`."""
     CHECKOUT = "checkout"
     """The provider has a page of its own, where the customer pays."""
+    APPROVAL = "approval"
+    """The page takes no money: the customer approves there, and `confirm_payment` takes it."""
     SAVED_METHODS = "saved_methods"
     """Means are kept with a customer, and charged while the customer is away."""
 
@@ -80,6 +82,9 @@ class PaymentDriver(Driver, Protocol):
         idempotency_key: str,
     ) -> Payment:
         """Try to pay; with a method, by that one in place of the payment's own.
+
+        With `APPROVAL` it takes what a customer has approved on a page; what was taken of it
+        before is given again.
 
         Raises:
             DeclinedError: the payment stays open.

@@ -62,13 +62,17 @@ _LIMITS = {
 }
 
 
+DIRECT = frozenset(PaymentCapability) - {PaymentCapability.APPROVAL}
+
+
 @final
 class MemoryPayments(MemoryAccount[PaymentEvent]):
     """An account that lives as long as this object.
 
     Args:
         now: Unix seconds.
-        capabilities: what it can do; all, unless a test wants less.
+        capabilities: what it can do; all, unless a test wants less, but for `APPROVAL`: with that
+            its pages take no money.
     """
 
     money = MinorUnits(exponents={"EUR": 2, "USD": 2, "JPY": 0}, steps={}, most=99_999_999)
@@ -77,7 +81,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self,
         *,
         now: Callable[[], float] = time.time,
-        capabilities: AbstractSet[PaymentCapability] = frozenset(PaymentCapability),
+        capabilities: AbstractSet[PaymentCapability] = DIRECT,
     ) -> None:
         super().__init__(capabilities, Idempotency.NATIVE, _LIMITS, now)
         self._ledger = MemoryLedger(
@@ -118,12 +122,20 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         """Try to pay."""
 
         def act() -> Payment:
+            page = next(
+                (one for one in self._checkouts.values() if one.payment_id == payment_id), None
+            )
+            if page is not None and page.status is CheckoutStatus.COMPLETED:
+                return self._ledger.get(payment_id)
             self._ledger.expect(payment_id, *OPEN)
             check_method(payment_method)
             method = payment_method or self._ledger.method_of(payment_id)
             if method is None:
                 raise InvalidRequestError("is missing", field="payment_method", status=400)
-            return self._ledger.pay(payment_id, method)
+            paid = self._ledger.pay(payment_id, method)
+            if page is not None:
+                self._close(page, CheckoutStatus.COMPLETED, payment_id)
+            return paid
 
         asked = (payment_id, payment_method, return_url)
         return self._once(idempotency_key, asked, act)
@@ -274,6 +286,10 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
             raise ConflictError(f"the page is {page.vendor_status}", status=400)
         payment_id = page.payment_id or self._ledger.open(self._pages[checkout_id])
         self._close(page, CheckoutStatus.OPEN, payment_id)
+        if PaymentCapability.APPROVAL in self.capabilities.flags:
+            self._ledger.approve(payment_id, method)
+            self._close(page, CheckoutStatus.APPROVED, payment_id)
+            return
         self._ledger.pay(payment_id, method)
         self._close(page, CheckoutStatus.COMPLETED, payment_id)
 

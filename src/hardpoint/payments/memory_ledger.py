@@ -15,6 +15,7 @@ from hardpoint.payments.types import (
     NextAction,
     Payment,
     PaymentActionRequired,
+    PaymentApproved,
     PaymentEvent,
     PaymentFailed,
     PaymentStatus,
@@ -133,6 +134,12 @@ class MemoryLedger:
         if method == CHALLENGED:
             return self._challenge(identifier, away=away)
         return self.charge(identifier)
+
+    def approve(self, identifier: str, method: str) -> None:
+        """The customer agrees to pay by these means, once it is confirmed."""
+        self._methods[identifier] = method
+        payment = self.move(identifier, PaymentStatus.REQUIRES_CONFIRMATION)
+        self.tell(PaymentApproved, payment, amount=payment.amount)
 
     def charge(self, identifier: str) -> Payment:
         """Reserve the amount or take it, whichever was asked for."""

@@ -24,6 +24,7 @@ class PaymentStatus(StrEnum):
     REQUIRES_PAYMENT_METHOD = "requires_payment_method"
     """It waits for means of payment: the first ones, or others after a decline."""
     REQUIRES_CONFIRMATION = "requires_confirmation"
+    """The customer has agreed; `confirm_payment` takes it."""
     REQUIRES_ACTION = "requires_action"
     """The customer has to do something, see `next_action`."""
     PROCESSING = "processing"
@@ -184,6 +185,8 @@ class CheckoutStatus(StrEnum):
     """How far a hosted page is. Whether money was taken, only its payment says."""
 
     OPEN = "open"
+    APPROVED = "approved"
+    """The customer has agreed, and nothing is taken before `confirm_payment(payment_id)`."""
     COMPLETED = "completed"
     """The customer went through with it; `payment_id` names the payment."""
     EXPIRED = "expired"
@@ -248,6 +251,15 @@ class SavedMethod(msgspec.Struct, frozen=True, kw_only=True):
 
 class PaymentSucceeded(msgspec.Struct, frozen=True, kw_only=True):
     """Money was taken. Some providers say it more than once: go by `payment_id`."""
+
+    payment_id: str
+    amount: Money
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+class PaymentApproved(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer has agreed on the provider's page; `confirm_payment(payment_id)` takes it."""
 
     payment_id: str
     amount: Money
@@ -355,6 +367,7 @@ class DisputeChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 PaymentEvent = (
     PaymentSucceeded
+    | PaymentApproved
     | PaymentFailed
     | PaymentActionRequired
     | Refunded

@@ -55,7 +55,7 @@ class PaymentGateway:
         return run(self.asynchronous.create_payment(amount, payment_method=payment_method, capture=capture, customer=customer, reference=reference, description=description, metadata=metadata, return_url=return_url, off_session=off_session, idempotency_key=idempotency_key, extra=extra))
 
     def confirm_payment(self, payment_id: str, *, payment_method: str | None=None, return_url: str | None=None, idempotency_key: str | None=None, extra: Mapping[str, Mapping[str, object]]=_EMPTY) -> Payment:
-        """Try to pay an open payment, with other means than before if given.
+        """Try to pay an open payment, perhaps with other means; or take what was approved.
 
         Raises:
             DeclinedError: with `reason` and `soft`; the payment stays open for other means.
@@ -107,7 +107,7 @@ class PaymentGateway:
         """Make a page of the provider's where a customer pays; send the browser to its `url`.
 
         That somebody comes back to `success_url` proves nothing: the webhook tells, or
-        `get_checkout` names the payment for `get_payment`.
+        `get_checkout` names the payment for `get_payment`. Where it is `APPROVED`, confirm it.
 
         Args:
             amount: what is to be paid in one sum, under the name of `description`.

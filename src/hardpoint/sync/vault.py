@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization
+from hardpoint.oauth.access import SLOT, TENANT
 from hardpoint.oauth.sealing import HeldCredential, Rotated
 from hardpoint.oauth.states import ConnectionStatus
 from hardpoint.oauth.tokens import Tokens
-from hardpoint.oauth.vault import SLOT, TENANT
 from hardpoint.runtime.blocking import run
 from types import TracebackType
 from typing import Self

@@ -209,8 +209,9 @@ class JwtWebhooks(OneEventScheme):
         return [(self._header, self._prefix + b"e30.e30.e30")]
 
 
-def _by_name(document: bytes) -> Mapping[str, KeySet]:
+def _by_name(document: bytes, name: str, now: float) -> Mapping[str, KeySet]:
     """The keys of a document, by their names; all of them for tokens that name none."""
+    del name, now
     keys = key_set(document).keys
     names = {key.kid for key in keys if key.kid is not None}
     named = {name: KeySet([key for key in keys if key.kid == name]) for name in names}

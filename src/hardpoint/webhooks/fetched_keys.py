@@ -41,6 +41,8 @@ CHECKS_BURST, CHECKS_PER_SECOND = 1000.0, 500.0
 """Of signatures that did not hold: a twentieth of a core, at 100 us each."""
 
 _Key = TypeVar("_Key")
+KeyReader = Callable[[bytes, str, float], Mapping[str, _Key]]
+"""Reads a document of keys: a certificate does not say by which address it is known."""
 
 
 class KeyNeededError(WebhookError):
@@ -124,12 +126,11 @@ class KeySource(Generic[_Key]):
     Args:
         address: where the key of that name is: the same for all, or made of the name. It raises
             `MalformedRequestError` for a name that leads anywhere but to the vendor.
-        read: the keys of a document, by name; raises what it likes where there are none.
+        read: the keys of a document, by name, from its bytes, the name that was looked for and the
+            time in Unix seconds; raises what it likes where there are none.
     """
 
-    def __init__(
-        self, address: Callable[[str], str], read: Callable[[bytes], Mapping[str, _Key]]
-    ) -> None:
+    def __init__(self, address: Callable[[str], str], read: "KeyReader[_Key]") -> None:
         self._address = address
         self._read = read
         self._documents: OrderedDict[str, _Document[_Key]] = OrderedDict()
@@ -221,7 +222,7 @@ class KeySource(Generic[_Key]):
             del self._documents[next(empty, next(iter(self._documents)))]
         try:
             answer = await fetch.get(address)
-            keys = self._keys(answer)
+            keys = self._keys(answer, name, now())
         except HardpointError:
             document.failed_at = now()
             return
@@ -233,13 +234,13 @@ class KeySource(Generic[_Key]):
         if name not in document.keys:
             self.missing(name, now=now())
 
-    def _keys(self, answer: Response) -> Mapping[str, _Key]:
+    def _keys(self, answer: Response, name: str, now: float) -> Mapping[str, _Key]:
         if answer.status in {404, 410}:
             return {}
         if answer.status != 200:
             raise UnexpectedResponseError(f"the keys: status {answer.status}")
         try:
-            keys = self._read(answer.body)
+            keys = self._read(answer.body, name, now)
         except Exception as error:  # whatever the document makes of its reader
             raise UnexpectedResponseError("the document of keys cannot be read") from error
         if len(keys) > KEYS_MAX:

@@ -1,14 +1,18 @@
 """What every driver with a hosted page must do."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from hardpoint.core.errors import IdempotencyConflictError, NotFoundError
+from hardpoint.core.errors import ConflictError, IdempotencyConflictError, NotFoundError
 from hardpoint.core.money import Money
 from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import (
     Checkout,
     CheckoutItem,
     CheckoutStatus,
+    Payment,
+    PaymentApproved,
     PaymentStatus,
     PaymentSucceeded,
 )
@@ -45,7 +49,7 @@ class PaymentCheckouts:
         subject.events()
         assert subject.pay_on_page
         subject.pay_on_page(page.id.partition(":")[2])
-        after: Checkout = subject.do(subject.port.get_checkout(page.id))
+        after = confirmed(subject, page, reference="order-20")
         assert (after.id, after.status) == (page.id, CheckoutStatus.COMPLETED)
         payment = subject.do(subject.port.get_payment(after.payment_id))
         assert (payment.status, payment.captured) == (PaymentStatus.SUCCEEDED, TEN)
@@ -64,7 +68,7 @@ class PaymentCheckouts:
         )
         assert subject.pay_on_page
         subject.pay_on_page(page.id.partition(":")[2])
-        paid = subject.do(subject.port.get_checkout(page.id)).payment_id
+        paid = confirmed(subject, page, metadata={"plan": "yearly"}).payment_id
         payment = subject.do(subject.port.get_payment(paid))
         assert (payment.reference, payment.metadata) == (None, {"plan": "yearly"})
 
@@ -91,3 +95,50 @@ class PaymentCheckouts:
         subject.expire_page(page.id.partition(":")[2])
         after = subject.do(subject.port.get_checkout(page.id))
         assert (after.status, after.payment_id) == (CheckoutStatus.EXPIRED, None)
+
+    @exercises(PaymentCapability.CHECKOUT, PaymentCapability.APPROVAL)
+    def test_what_is_approved_is_taken_once_whoever_confirms_it(
+        self, subject: PaymentSubject
+    ) -> None:
+        page = subject.do(subject.port.create_checkout(TEN, success_url=BACK))
+        assert subject.pay_on_page
+        subject.pay_on_page(page.id.partition(":")[2])
+        approved = subject.do(subject.port.get_checkout(page.id)).payment_id
+        confirm = subject.port.confirm_payment
+        paid = [
+            subject.do(confirm(approved, idempotency_key=key))
+            for key in ("browser", "webhook", "webhook")
+        ]
+        assert {one.id for one in paid} == {paid[0].id}
+        assert [one.captured for one in paid] == [TEN] * 3
+        subject.events()
+        assert subject.do(subject.port.refund(paid[0].id)).amount == TEN
+        with pytest.raises(ConflictError):
+            subject.do(subject.port.refund(approved))
+
+
+def confirmed(
+    subject: PaymentSubject,
+    page: Checkout,
+    *,
+    reference: str | None = None,
+    metadata: Mapping[str, str] = {},
+) -> Checkout:
+    """The page once its payment is taken: by the page, or by us when it was approved there."""
+    after: Checkout = subject.do(subject.port.get_checkout(page.id))
+    if PaymentCapability.APPROVAL not in subject.driver.capabilities.flags:
+        return after
+    assert (after.status, after.url) == (CheckoutStatus.APPROVED, None)
+    payment_id = after.payment_id or ""
+    payment: Payment = subject.do(subject.port.get_payment(payment_id))
+    assert payment.status is PaymentStatus.REQUIRES_CONFIRMATION
+    assert not payment.captured
+    told = [subject.port.parse_event(body) for body in subject.events()]
+    assert [one for one in told if one is not None] == [
+        PaymentApproved(
+            payment_id=payment_id, amount=page.amount, reference=reference, metadata=metadata
+        )
+    ]
+    taken: Payment = subject.do(subject.port.confirm_payment(payment_id))
+    assert (taken.status, taken.captured) == (PaymentStatus.SUCCEEDED, page.amount)
+    return subject.do(subject.port.get_checkout(page.id))

@@ -44,9 +44,12 @@ _REFUSED: dict[PaymentCapability, PortVerb] = {
     PaymentCapability.CHECKOUT: lambda port: port.create_checkout(TEN, success_url=BACK),
     PaymentCapability.SAVED_METHODS: lambda port: port.save_method("any", "any"),
 }
-"""What needs a capability."""
+"""What needs a capability. What `APPROVAL` needs, `UNCONFIRMED` has as well."""
 _ALSO_REFUSED: list[tuple[PaymentCapability, PortVerb]] = [
-    (PaymentCapability.UNCONFIRMED, lambda port: port.confirm_payment("shop:any")),
+    (
+        PaymentCapability.UNCONFIRMED,
+        lambda port: port.confirm_payment("shop:any", payment_method="any"),
+    ),
     (PaymentCapability.METADATA, lambda port: port.find(since=0, metadata={"plan": "a"})),
     (
         PaymentCapability.METADATA,
@@ -209,11 +212,16 @@ class PaymentSubject(PortSubject):
 class PaymentRefusals(PortRefusals):
     """What is refused before any request. A subclass gives the fixture `subject`."""
 
-    @pytest.mark.parametrize("capability", list(PaymentCapability))
+    @pytest.mark.parametrize("capability", list(_REFUSED))
     def test_what_is_not_declared_is_refused_before_any_request(
         self, subject: PaymentSubject, capability: PaymentCapability
     ) -> None:
         unsupported(subject, capability, _REFUSED[capability])
+
+    def test_nothing_is_confirmed_where_nothing_waits_for_it(self, subject: PaymentSubject) -> None:
+        if PaymentCapability.APPROVAL not in subject.driver.capabilities.flags:
+            confirm: PortVerb = lambda port: port.confirm_payment("shop:any")  # noqa: E731
+            unsupported(subject, PaymentCapability.UNCONFIRMED, confirm)
 
     def test_what_needs_it_too_is_refused_likewise(self, subject: PaymentSubject) -> None:
         for capability, call in _ALSO_REFUSED:

@@ -89,7 +89,11 @@ class ServedAccount:
 
 @final
 class ScriptedVendor:
-    """A vendor that gives one reply, and keeps what it received."""
+    """A vendor that gives one reply, and keeps what it received.
+
+    Attributes:
+        token_path: where it gives a token in place of the reply, and keeps nothing.
+    """
 
     name = "scripted"
 
@@ -97,9 +101,12 @@ class ScriptedVendor:
         self.ledger = Ledger()
         self.reply = FakeReply()
         self.received: list[Received] = []
+        self.token_path: str | None = None
 
     def answer(self, request: Received) -> FakeReply:
         """The reply."""
+        if request.path == self.token_path:
+            return FakeReply.json({"access_token": "scripted", "expires_in": 3600})
         self.received.append(request)
         return self.reply
 
