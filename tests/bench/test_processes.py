@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 
-from bench.processes.__main__ import cpu_of, family, p99, table
+from bench.accept.database import cpu_of
+from bench.processes.__main__ import IN_DATABASE_LOADS, ON_A_FILE, family, p99, table
 
-GOOD = {16: (100.0, 130.0), 64: (100.0, 119.0)}
+FEW, MANY = ON_A_FILE
+GOOD = {FEW: (100.0, 130.0), MANY: (100.0, 119.0)}
 
 
 def test_what_misses_its_target_is_named():
@@ -15,7 +17,7 @@ def test_what_misses_its_target_is_named():
     assert "c=16: one process 100 us, 4 workers 130 us by event: 1.30 x" in text
     assert "receipt to handler at 200/s: p50 2.0 ms, p99 9.0 ms of 3" in text
     assert "a guest that does nothing: 0.020 % of a CPU" in text
-    _, missed = table({16: (100.0, 140.0), 64: (100.0, 130.0)}, [1.0, 11.0], [300.0], 0.5)
+    _, missed = table({FEW: (100.0, 140.0), MANY: (100.0, 130.0)}, [1.0, 11.0], [300.0], 0.5)
     assert missed == [
         "c=16: 1.40 x one process, not 1.35",
         "c=64: 1.30 x one process, not 1.20",
@@ -23,6 +25,13 @@ def test_what_misses_its_target_is_named():
         "takeover after SIGKILL: p99 300.0 ms, not 250",
         "a guest that does nothing: 0.500 %, not 0.1",
     ]
+
+
+def test_in_a_database_only_the_same_load_for_each_process_has_a_target():
+    each, together = IN_DATABASE_LOADS
+    text, missed = table({each: (100.0, 121.0), together: (100.0, 150.0)}, [], [], None)
+    assert missed == ["c=64 in each: 1.21 x one process, not 1.20"]
+    assert "c=64 in all: one process 100 us, 4 workers 150 us by event: 1.50 x" in text
 
 
 def test_of_a_hundred_values_one_may_be_as_late_as_it_likes():
