@@ -29,9 +29,11 @@ HANDED_ON = {
     "CircuitOutcome",  # from a runner to the circuit
     "CompleteIn",  # from the worker to a job, with its lease
     "FlowStore",  # from the hub to its flows: the vault's file is the only one
+    "GraphQLDriver",  # from the hub to its client
     "HeldCredential",  # from the vault to its flows; it holds tokens in the clear
     "Journal",  # from the hub to a connection: the store's is the only one
     "Lease",  # from the worker to a job
+    "NodeWalk",  # from a client to the nodes that it gives
     "PageWalk",  # from a client to the pages that it gives
     "Receiver",  # from the hub to what it mounts
     "Sandbox",  # from the plugin to the hub it starts

@@ -1,10 +1,16 @@
-"""Clients of any third party, by configuration alone: `hub.rest("crm")` and what goes with it."""
+"""Clients of any third party, by configuration alone: `hub.rest("crm")`, `hub.graphql("shop")`."""
 
 from typing import TYPE_CHECKING
 
 from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
+    from hardpoint.clients.graphql.answers import PartialData as PartialData
+    from hardpoint.clients.graphql.api import GraphQLClient as GraphQLClient
+    from hardpoint.clients.graphql.errors import GraphQLError as GraphQLError
+    from hardpoint.clients.graphql.errors import ReportedError as ReportedError
+    from hardpoint.clients.graphql.iterating import GraphQLNodes as GraphQLNodes
+    from hardpoint.clients.graphql.settings import GraphQLSettings as GraphQLSettings
     from hardpoint.clients.rest.answers import RestAnswer as RestAnswer
     from hardpoint.clients.rest.api import RestClient as RestClient
     from hardpoint.clients.rest.driver import RestDriver as RestDriver
@@ -24,6 +30,11 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
+            "hardpoint.clients.graphql.answers": ("PartialData",),
+            "hardpoint.clients.graphql.api": ("GraphQLClient",),
+            "hardpoint.clients.graphql.errors": ("GraphQLError", "ReportedError"),
+            "hardpoint.clients.graphql.iterating": ("GraphQLNodes",),
+            "hardpoint.clients.graphql.settings": ("GraphQLSettings",),
             "hardpoint.clients.rest.answers": ("RestAnswer",),
             "hardpoint.clients.rest.api": ("RestClient",),
             "hardpoint.clients.rest.driver": ("RestDriver",),

@@ -20,6 +20,7 @@ CONTRACT_CHANGES: Mapping[int, str] = {}
 """By version, what a provider that was written for the one before has to change."""
 
 PROTOCOLS: Mapping[str, str] = {
+    "graphql": "hardpoint.clients.graphql",
     "rest": "hardpoint.clients.rest",
     "sdk": "hardpoint.calls.guarded_connection",
 }

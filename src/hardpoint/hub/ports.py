@@ -24,6 +24,7 @@ from hardpoint.store.journal import Journal
 
 if TYPE_CHECKING:
     from hardpoint.chat.api import ChatNotifier
+    from hardpoint.clients.graphql.api import GraphQLClient
     from hardpoint.clients.rest.api import RestClient
     from hardpoint.email.api import EmailSender
     from hardpoint.payments.api import PaymentGateway
@@ -37,6 +38,7 @@ PORTS: Final = {
     "storage": "hardpoint.storage.api:ObjectStore",
     "chat": "hardpoint.chat.api:ChatNotifier",
     "rest": "hardpoint.clients.rest.api:RestClient",
+    "graphql": "hardpoint.clients.graphql.api:GraphQLClient",
 }
 """Each port, and the portable type that users hold; `CallsOut` has a method for it."""
 
@@ -302,6 +304,10 @@ class CallsOut:
     def rest(self, connection: str) -> "RestClient":
         """Calls any API through a connection with `provider = "rest"`."""
         return self._ports.get("rest", connection)
+
+    def graphql(self, connection: str) -> "GraphQLClient":
+        """Asks any GraphQL API through a connection with `provider = "graphql"`."""
+        return self._ports.get("graphql", connection)
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:

@@ -11,6 +11,8 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.sync.chat import ChatNotifier as ChatNotifier
     from hardpoint.sync.email import EmailSender as EmailSender
+    from hardpoint.sync.graphql import GraphQLClient as GraphQLClient
+    from hardpoint.sync.graphql import GraphQLNodes as GraphQLNodes
     from hardpoint.sync.hub import Hub as Hub
     from hardpoint.sync.payments import PaymentGateway as PaymentGateway
     from hardpoint.sync.rest import RestClient as RestClient
@@ -25,6 +27,7 @@ else:
         {
             "hardpoint.sync.chat": ("ChatNotifier",),
             "hardpoint.sync.email": ("EmailSender",),
+            "hardpoint.sync.graphql": ("GraphQLClient", "GraphQLNodes"),
             "hardpoint.sync.hub": ("Hub",),
             "hardpoint.sync.payments": ("PaymentGateway",),
             "hardpoint.sync.rest": ("RestClient", "RestPages", "RestStream"),

@@ -5,6 +5,7 @@ from hardpoint.hub.ports import Ports
 
 if TYPE_CHECKING:
     from hardpoint.sync.chat import ChatNotifier
+    from hardpoint.sync.graphql import GraphQLClient
     from hardpoint.sync.rest import RestClient
     from hardpoint.sync.email import EmailSender
     from hardpoint.sync.payments import PaymentGateway
@@ -53,3 +54,8 @@ class CallsOut:
         """Calls any API through a connection with `provider = "rest"`."""
         from hardpoint.sync.rest import RestClient
         return RestClient(self._ports.get('rest', connection))
+
+    def graphql(self, connection: str) -> 'GraphQLClient':
+        """Asks any GraphQL API through a connection with `provider = "graphql"`."""
+        from hardpoint.sync.graphql import GraphQLClient
+        return GraphQLClient(self._ports.get('graphql', connection))

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from hardpoint.clients.rest.answers import Into, RestAnswer
-from hardpoint.clients.rest.api import ANSWER, RepeatWord
+from hardpoint.clients.rest.api import ANSWER
 from hardpoint.clients.rest.paging import PAGES_MAX, Paging
-from hardpoint.clients.rest.requests import Content, Query
+from hardpoint.clients.rest.requests import Content, Query, RepeatWord
 from hardpoint.http.messages import Headers
 from hardpoint.runtime.blocking import iterate, run
 from types import TracebackType

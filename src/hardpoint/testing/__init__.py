@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
+    from hardpoint.clients.graphql.fake import FakeGraphQL as FakeGraphQL
     from hardpoint.clients.rest.fake import FakeRest as FakeRest
     from hardpoint.fakes.authorization import FakeAuthorization as FakeAuthorization
     from hardpoint.fakes.emitter import Chaos as Chaos
@@ -45,6 +46,7 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
+            "hardpoint.clients.graphql.fake": ("FakeGraphQL",),
             "hardpoint.clients.rest.fake": ("FakeRest",),
             "hardpoint.fakes.authorization": ("FakeAuthorization",),
             "hardpoint.fakes.emitter": ("Chaos", "Delivered"),

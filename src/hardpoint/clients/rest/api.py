@@ -1,7 +1,7 @@
 """Any API over HTTP: what users hold. Checked before any I/O, run under the connection's policy."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, final
+from typing import Any, Final, final
 
 from hardpoint.calls.connection import Connection
 from hardpoint.clients.rest.answers import Into, RestAnswer
@@ -10,13 +10,12 @@ from hardpoint.clients.rest.curl import curl_of
 from hardpoint.clients.rest.driver import RestDriver
 from hardpoint.clients.rest.iterating import RestPages, RestStream
 from hardpoint.clients.rest.paging import PAGES_MAX, Paging
-from hardpoint.clients.rest.requests import Content, Query
+from hardpoint.clients.rest.requests import Content, Query, RepeatWord
 from hardpoint.clients.rest.streaming import StreamOpening
 from hardpoint.clients.rest.walking import PageWalk
 
 ANSWER: Final[Any] = RestAnswer
 """What is given where the caller says no other type."""
-RepeatWord = Literal["safe", "idempotent", "needs_key", "never"]
 
 
 @final

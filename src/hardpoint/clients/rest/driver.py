@@ -94,6 +94,17 @@ class RestDriver:
         Raises:
             ProviderError: what its refusal means.
         """
+        reply = await self.exchange(call, key)
+        if 200 <= reply.status < 300 or reply.status == NOT_MODIFIED:
+            return reply
+        raise self.refusal(reply)
+
+    async def exchange(self, call: RestRequest, key: str | None = None) -> Response:
+        """Send it once; its answer, of whatever status.
+
+        Raises:
+            ProviderError: there is none, or a redirect leads elsewhere.
+        """
         headers = self._headers(call, key)
         reply = await self._client.send(
             call.method, call.target, headers=headers, body=call.content(), again=_replayable(call)
@@ -102,9 +113,7 @@ class RestDriver:
             reply = await self._followed(call, headers, reply)
         if call.compressed and reply.body:
             reply = self._unfolded(reply)
-        if 200 <= reply.status < 300 or reply.status == NOT_MODIFIED:
-            return reply
-        raise self.refusal(reply)
+        return reply
 
     @asynccontextmanager
     async def stream(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, cast, final
+from typing import Any, Final, Literal, cast, final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from hardpoint.runtime.effects import Runtime
 Content = bytes | str | PathLike[str] | BodyStream
 """A body that is sent as it is: bytes, text, a file by its path, or pieces of a known size."""
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
+RepeatWord = Literal["safe", "idempotent", "needs_key", "never"]
+"""What a repeat of a call does; see `Repeat`."""
 PIECE_BYTES: Final = 256 * 1024
 """Of a file at a time: each is one way to a thread and back."""
 
