@@ -22,6 +22,8 @@ from hardpoint.webhooks.threads import Threads
 
 SUSPECT_SECONDS = 5.0
 """How long a death is held against one that has begun, and the next one waits for it."""
+CRASHES_MAX = 3
+"""A job that took the process down so often is a dead letter."""
 
 
 @final

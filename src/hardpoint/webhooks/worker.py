@@ -21,7 +21,7 @@ from hardpoint.webhooks.calling import CANCEL_SECONDS, cut
 from hardpoint.webhooks.handlers import Handlers
 from hardpoint.webhooks.job import CompleteIn
 from hardpoint.webhooks.lanes import JobLane, Shares
-from hardpoint.webhooks.suspects import Suspects
+from hardpoint.webhooks.suspects import CRASHES_MAX, Suspects
 from hardpoint.webhooks.threads import Threads
 
 SPIN_SECONDS = 0.05
@@ -78,7 +78,7 @@ class Worker:
         listeners: Listeners,
         concurrency: int = 128,
         threads: int = 16,
-        crash_limit: int = 3,
+        crash_limit: int = CRASHES_MAX,
     ) -> None:
         self._store = store
         self._handlers = handlers

@@ -13,7 +13,7 @@ from hardpoint.store.driver import Stored
 from hardpoint.store.events import TurnHeldLong
 from hardpoint.store.guests import Rank, asks, requests, turns
 from hardpoint.store.guests.frames import FrameKind
-from hardpoint.store.sqlite import lending
+from hardpoint.store.sqlite import gate
 from hardpoint.store.sqlite.connections import connect
 
 from .conftest import made, owner_by_hand, until
@@ -119,7 +119,7 @@ def test_a_guest_that_is_cut_off_asks_again_and_one_that_goes_loses_its_turn(pla
             await until(lambda: first.store.turns._wanted - before)
         await waiting  # it has asked again, on its next line
         await third.stop()
-        async with asyncio.timeout(lending.TURN_SECONDS), first.shared.turn():
+        async with asyncio.timeout(gate.TURN_SECONDS), first.shared.turn():
             pass
 
     play(story)
@@ -194,7 +194,7 @@ def hang_up_on_all(owner):
 
 
 def test_who_waits_no_more_keeps_nobody_waiting(play, path, monkeypatch):
-    monkeypatch.setattr(lending, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(gate, "WAIT_SECONDS", 0.05)
 
     async def story(first, second):
         await first.start()
@@ -205,7 +205,7 @@ def test_who_waits_no_more_keeps_nobody_waiting(play, path, monkeypatch):
                 await elsewhere(enter(member.shared.turn()))
         with pytest.raises(StoreUnavailableError, match="held the store's file"):
             await asyncio.to_thread(second.shared.turn().__enter__)
-        monkeypatch.setattr(lending, "WAIT_SECONDS", 20)
+        monkeypatch.setattr(gate, "WAIT_SECONDS", 20)
         for member in (first, second):
             waiting = elsewhere(enter(member.shared.turn()))
             await until(lambda: first.store.turns._wanted)
@@ -220,7 +220,7 @@ def test_who_waits_no_more_keeps_nobody_waiting(play, path, monkeypatch):
 
 
 def test_a_turn_that_lasts_too_long_is_taken_back_and_told(play, path, monkeypatch):
-    monkeypatch.setattr(lending, "TURN_SECONDS", -0.9)
+    monkeypatch.setattr(gate, "TURN_SECONDS", -0.9)
     monkeypatch.setattr(turns, "_HELD_LONG", 0.0)
 
     async def story(first, second):
