@@ -10,8 +10,6 @@ from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
     from hardpoint.calls.client_errors import reason_of as reason_of
-    from hardpoint.calls.events import AttemptEnded as AttemptEnded
-    from hardpoint.calls.events import CallEnded as CallEnded
     from hardpoint.calls.events import RetriesBeneath as RetriesBeneath
     from hardpoint.calls.guarded_connection import GuardedConnection as GuardedConnection
     from hardpoint.calls.guarded_connection import SdkSettings as SdkSettings
@@ -91,13 +89,13 @@ if TYPE_CHECKING:
     from hardpoint.resilience.bulkhead import Bulkhead as Bulkhead
     from hardpoint.resilience.circuit import Circuit as Circuit
     from hardpoint.resilience.circuit import CircuitState as CircuitState
-    from hardpoint.resilience.events import AttemptFinished as AttemptFinished
+    from hardpoint.resilience.events import AttemptEnded as AttemptEnded
+    from hardpoint.resilience.events import CallEnded as CallEnded
     from hardpoint.resilience.events import CallQueued as CallQueued
     from hardpoint.resilience.events import CallRejected as CallRejected
     from hardpoint.resilience.events import CircuitChanged as CircuitChanged
     from hardpoint.resilience.events import ErrorNotJudged as ErrorNotJudged
     from hardpoint.resilience.events import FellBack as FellBack
-    from hardpoint.resilience.events import GaveUp as GaveUp
     from hardpoint.resilience.events import Hedged as Hedged
     from hardpoint.resilience.events import HedgeWon as HedgeWon
     from hardpoint.resilience.events import OptionFailed as OptionFailed
@@ -160,7 +158,7 @@ else:
         __name__,
         {
             "hardpoint.calls.client_errors": ("reason_of",),
-            "hardpoint.calls.events": ("AttemptEnded", "CallEnded", "RetriesBeneath"),
+            "hardpoint.calls.events": ("RetriesBeneath",),
             "hardpoint.calls.guarded_connection": ("GuardedConnection", "SdkSettings"),
             "hardpoint.calls.once": ("Once",),
             "hardpoint.core.errors": (
@@ -235,13 +233,13 @@ else:
             "hardpoint.resilience.bulkhead": ("Bulkhead",),
             "hardpoint.resilience.circuit": ("Circuit", "CircuitState"),
             "hardpoint.resilience.events": (
-                "AttemptFinished",
+                "AttemptEnded",
+                "CallEnded",
                 "CallQueued",
                 "CallRejected",
                 "CircuitChanged",
                 "ErrorNotJudged",
                 "FellBack",
-                "GaveUp",
                 "HedgeWon",
                 "Hedged",
                 "OptionFailed",

@@ -62,7 +62,7 @@ class Persistent:
         self.classes = []
         self.operation = None
 
-    def with_(self, *, repeat):
+    def with_(self, *, repeat, tells_calls=True):
         self.classes.append(repeat)
         return self
 

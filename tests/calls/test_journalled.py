@@ -180,7 +180,7 @@ def test_a_refusal_frees_the_key_for_the_next_call(stage, refusal):
 class Shut:
     """A policy that lets nothing through."""
 
-    def with_(self, *, repeat):
+    def with_(self, *, repeat, tells_calls=True):
         return self
 
     def call(self, function):

@@ -7,7 +7,7 @@ import pytest
 from hardpoint.core.errors import RateLimitedError
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.budget import Budget
-from hardpoint.resilience.events import GaveUp, OptionFailed, RetryScheduled
+from hardpoint.resilience.events import CallEnded, OptionFailed, RetryScheduled
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.resilience.retry import Retry, exponential
 
@@ -180,11 +180,18 @@ def test_retries_and_the_end_are_told_with_their_reasons(policy, script, call, h
     crm = policy(retry=Retry(3, on=BusyError, backoff=1, throttled=EXACT), listeners=listeners)
     with pytest.raises(BusyError):
         call(crm, script(BusyError(), BusyError("3"), BusyError()))
-    told = [event for event in heard if isinstance(event, RetryScheduled | GaveUp)]
+    told = [event for event in heard if isinstance(event, RetryScheduled | CallEnded)]
     assert told == [
         RetryScheduled("crm", None, 1, 1, "BusyError"),
         RetryScheduled("crm", None, 2, 3, "throttled"),
-        GaveUp("crm", None, 3, 4, "attempts"),
+        CallEnded(
+            connection="crm",
+            attempts=3,
+            seconds=4,
+            error="BusyError",
+            stopped="attempts",
+            correlation_id=None,
+        ),
     ]
 
 

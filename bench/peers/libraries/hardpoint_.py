@@ -11,7 +11,7 @@ from bench.peers.trial import until
 from hardpoint.core.errors import AttemptTimeoutError, CircuitOpenError, ConfigurationError
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.bulkhead import Bulkhead
-from hardpoint.resilience.events import AttemptFinished, RetryScheduled
+from hardpoint.resilience.events import AttemptEnded, RetryScheduled
 from hardpoint.resilience.hedge import Hedge
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.retry import Retry, exponential
@@ -100,7 +100,7 @@ class Hardpoint(Library):
 
         def hear(event: object) -> None:
             nonlocal last
-            if isinstance(event, AttemptFinished):
+            if isinstance(event, AttemptEnded):
                 last = event.attempt
 
         policy.listen(hear)

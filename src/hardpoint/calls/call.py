@@ -13,6 +13,7 @@ call is decided here, once for every port:
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar, final
 
 import msgspec
@@ -32,7 +33,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.outcome import Operation, Repeat, checked_key, derived_key
 from hardpoint.resilience.recognition import recognise
-from hardpoint.resilience.repetition import Effect, in_doubt, outcome_unknown
+from hardpoint.resilience.repetition import Effect, RepeatClass, in_doubt, outcome_unknown
 from hardpoint.runtime.effects import Caller
 from hardpoint.store.journal import Intent, JournalEntry
 
@@ -81,14 +82,14 @@ class Calls:
         self._honoured = capabilities.idempotency is not Idempotency.NONE
         windowed = capabilities.idempotency is Idempotency.WINDOWED
         self._window = (capabilities.key_seconds or 0.0) if windowed else None
+        # Under a key that the provider honours, twice is as good as once.
+        keyed: RepeatClass = "idempotent" if self._honoured else "needs_key"
+        under = partial(connection.policy.with_, tells_calls=False)  # `_Call` tells of them
         self._policies = {
-            Repeat.SAFE: connection.policy.with_(repeat="safe"),
-            Repeat.IDEMPOTENT: connection.policy.with_(repeat="idempotent"),
-            # Under a key that the provider honours, twice is as good as once.
-            Repeat.NEEDS_KEY: connection.policy.with_(
-                repeat="idempotent" if self._honoured else "needs_key"
-            ),
-            Repeat.NEVER: connection.policy.with_(repeat="never"),
+            Repeat.SAFE: under(repeat="safe"),
+            Repeat.IDEMPOTENT: under(repeat="idempotent"),
+            Repeat.NEEDS_KEY: under(repeat=keyed),
+            Repeat.NEVER: under(repeat="never"),
         }
 
     def run(

@@ -29,7 +29,7 @@ class Unguarded:
         """Call it once."""
         return function()
 
-    def with_(self, *, repeat: str) -> Self:
+    def with_(self, *, repeat: str, tells_calls: bool = True) -> Self:
         """The same for every class of operation."""
         return self
 

@@ -132,6 +132,7 @@ class GuardedClient:
             idempotency_key=None,
             deadline=deadline,
             classify=classified(settings.classify),
+            tells_calls=self._connection is None,
         )
 
 

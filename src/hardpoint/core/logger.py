@@ -82,7 +82,7 @@ def severity_of(event: object) -> str:
 
 @cache
 def name_of(kind: type) -> str:
-    """What a record of this class of events is called: `attempt_finished`."""
+    """What a record of this class of events is called: `attempt_ended`."""
     return _WORD.sub("_", kind.__name__).lower()
 
 

@@ -1,10 +1,106 @@
-"""What policies tell their listeners: one event for every decision, none of them with user data.
+"""What is told of calls: their attempts and their ends, and every decision of a policy.
+
+None of it holds what was sent or received.
 
 Imported when there is first something to tell: others do not pay for it.
 """
 
 from dataclasses import dataclass, field
 from typing import ClassVar, final
+
+import msgspec
+
+from hardpoint.core.correlation import correlation_id
+
+
+class AttemptEnded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One attempt of a call ended. Who knows most of the call tells it, and nobody else.
+
+    For the calls of a hub's connections that is the hub; for a policy of your own, the policy: its
+    name stands for the connection, and what it does not know is empty.
+
+    Attributes:
+        call_id: ours, the same for every attempt of a call, and for the call.
+        connection, provider, operation: what was called.
+        attempt: counted from 1.
+        error: None for success, else the error's `code` or the name of its class, or `cancelled`.
+        method, url: as they went over the wire, without query and what else is secret.
+        status, request_id: of the answer, the latter as the vendor names the request.
+        state_key: which of a policy's states it was under, if the policy keeps several.
+    """
+
+    call_id: str = ""
+    connection: str
+    provider: str = ""
+    operation: str = ""
+    attempt: int
+    seconds: float
+    error: str | None
+    method: str | None = None
+    url: str | None = None
+    status: int | None = None
+    request_id: str | None = None
+    correlation_id: str | None
+    state_key: object = None
+
+
+class CallEnded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call ended, after so many attempts; see `AttemptEnded` for who tells it.
+
+    Attributes:
+        key: its idempotency key, where it has one.
+        stopped: of a policy of your own, why no further attempt followed: `attempts`, `deadline`,
+            `budget`, `backoff`, `retry_after`, `circuit open`, `no retry`, `not repeatable`, or the
+            name of the refusal that ended it.
+        state_key: as in `AttemptEnded`.
+    """
+
+    call_id: str = ""
+    connection: str
+    provider: str = ""
+    operation: str = ""
+    attempts: int
+    seconds: float
+    error: str | None
+    key: str | None = None
+    stopped: str | None = None
+    correlation_id: str | None
+    state_key: object = None
+
+
+def own_attempt(
+    policy: str, key: object, attempt: int, seconds: float, error: str | None
+) -> AttemptEnded:
+    """An attempt under a policy of one's own."""
+    return AttemptEnded(
+        connection=policy,
+        attempt=attempt,
+        seconds=seconds,
+        error=error,
+        correlation_id=correlation_id.get(),
+        state_key=key,
+    )
+
+
+def own_call(
+    policy: str,
+    key: object,
+    attempts: int,
+    seconds: float,
+    error: str | None,
+    *,
+    stopped: str | None,
+) -> CallEnded:
+    """A call under a policy of one's own."""
+    return CallEnded(
+        connection=policy,
+        attempts=attempts,
+        seconds=seconds,
+        error=error,
+        stopped=stopped,
+        correlation_id=correlation_id.get(),
+        state_key=key,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +118,11 @@ class PolicyEvent:
 
 @final
 @dataclass(frozen=True, slots=True)
-class AttemptFinished(PolicyEvent):
-    """An attempt is over; `error` is the name of what it raised, None when it succeeded."""
-
-    attempt: int
-    elapsed: float
-    error: str | None
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class RetryScheduled(PolicyEvent):
     """Another attempt follows after `delay` seconds; `attempt` is the one that failed."""
 
     attempt: int
     delay: float
-    reason: str
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class GaveUp(PolicyEvent):
-    """The call has failed for good."""
-
-    attempts: int
-    elapsed: float
     reason: str
 
 

@@ -213,6 +213,7 @@ def _settlement(settings: PolicySettings, effects: Effects, listeners: Listeners
         timeout=settings.timeout,
         barring=None if settings.rate is None else barring,
         fallback=fallback_of(settings.fallback, critical=settings.critical, policy=name),
+        tells_calls=settings.tells_calls,
     )
 
 

@@ -154,7 +154,7 @@ def build(plan: Plan, function: Callable[..., Any] | None=None) -> Run:
                     if again is None:
                         here.succeeded += 1
                         if listeners.active:
-                            settlement.succeeded(call, here, began)
+                            settlement.succeeded(call, here, started, began)
                         return result
                     call = again
                 if call.failure is not None:

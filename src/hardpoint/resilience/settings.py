@@ -73,6 +73,7 @@ class PolicyOptions(TypedDict, total=False):
     idempotency_key: str | None
     key: Callable[..., Hashable] | Keyed | None
     listeners: Listeners | None
+    tells_calls: bool
     clock: Timekeeper | None
     random: Random | None
     ids: Ids | None
@@ -104,6 +105,8 @@ class PolicySettings:
             once per call where the caller gives none.
         key: state per key of the call's arguments.
         listeners: who is told what happens.
+        tells_calls: whether they hear of attempts and calls too; False where whoever makes the
+            calls tells of them.
         clock: time and waiting.
         random: chance.
         ids: where idempotency keys come from.
@@ -125,6 +128,7 @@ class PolicySettings:
     idempotency_key: str | None = None
     key: Callable[..., Hashable] | Keyed | None = None
     listeners: Listeners | None = None
+    tells_calls: bool = True
     clock: Timekeeper | None = None
     random: Random | None = None
     ids: Ids | None = None
@@ -209,6 +213,7 @@ _KINDS: dict[str, type] = {
     "bulkhead": Bulkhead,
     "hedge": Hedge,
     "idempotent": bool,
+    "tells_calls": bool,
     "critical": bool,
     "idempotency_key": str,
     "listeners": Listeners,

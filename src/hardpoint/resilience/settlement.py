@@ -50,6 +50,7 @@ class Settlement:
         "_mutating",
         "_name",
         "_next",
+        "_tells_calls",
         "_timeout",
     )
 
@@ -66,6 +67,7 @@ class Settlement:
         timeout: float | None,
         barring: float | None,
         fallback: Fallback | None,
+        tells_calls: bool,
     ) -> None:
         """Settle by these.
 
@@ -80,6 +82,7 @@ class Settlement:
             timeout: seconds for an attempt.
             barring: the longest that a Retry-After bars the rate limit; None without a limit.
             fallback: in place of an error.
+            tells_calls: whether attempts and calls are told; not where somebody above does.
         """
         self._name = name
         self._effects = effects
@@ -91,6 +94,7 @@ class Settlement:
         self._timeout = timeout
         self._barring = barring
         self._fallback = fallback
+        self._tells_calls = tells_calls
 
     def failed(  # noqa: C901, PLR0912, PLR0917 - on the path of every failure: calls cost
         self,
@@ -159,8 +163,7 @@ class Settlement:
             state.attempts_failed += 1
             if not plain and isinstance(failure, TimedOutError):
                 state.timed_out += 1
-            if self._listeners.active:
-                self._tell_attempt(state, call.sent, now - began, type(failure).__name__)
+            self._tell_attempt(state, call.sent, now - began, type(failure).__name__)
         if plain and types is not None and self._next is not None:
             reason = self._next.after(call, failure) if isinstance(failure, types) else _FINAL
         else:
@@ -211,18 +214,22 @@ class Settlement:
         self._bar(call)
         reason = self._next.after(call, result)
         if reason is not None:
-            self._tell_end(call, reason)
             call.sent -= 1  # the result stands: `succeeded` tells of this attempt
+            call.stopped = reason
             return None
         state.attempts_failed += 1
-        if self._listeners.active:
-            self._tell_attempt(state, call.sent, now - began, "result")
+        self._tell_attempt(state, call.sent, now - began, "result")
         return call
 
-    def succeeded(self, call: CallRecord | None, state: PolicyState, began: float) -> None:
+    def succeeded(
+        self, call: CallRecord | None, state: PolicyState, started: float, began: float
+    ) -> None:
         """Tell the listeners of a success."""
-        sent = 1 if call is None else call.sent + 1
-        self._tell_attempt(state, sent, self._effects.monotonic() - began, None)
+        if self._tells_calls:
+            sent, stopped = (1, None) if call is None else (call.sent + 1, call.stopped)
+            now = self._effects.monotonic()
+            self._tell_attempt(state, sent, now - began, None)
+            self._tell_end(state, sent, now - started, None, stopped)
 
     def conclude(
         self, call: CallRecord, state: PolicyState, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -335,7 +342,8 @@ class Settlement:
         state = call.state
         if call.sent:
             state.failed += 1
-            self._tell_end(call, reason)
+            name = type(failure).__name__
+            self._tell_end(state, call.sent, call.now - call.started, name, reason)
         else:
             state.refused += 1
             if self._listeners.active:
@@ -357,16 +365,18 @@ class Settlement:
     def _tell_attempt(
         self, state: PolicyState, attempt: int, elapsed: float, error: str | None
     ) -> None:
-        from hardpoint.resilience.events import AttemptFinished
+        if self._tells_calls and self._listeners.active:
+            from hardpoint.resilience.events import own_attempt
 
-        self._listeners.emit(AttemptFinished(self._name, state.key, attempt, elapsed, error))
+            self._listeners.emit(own_attempt(self._name, state.key, attempt, elapsed, error))
 
-    def _tell_end(self, call: CallRecord, reason: str) -> None:
-        if self._listeners.active:
-            from hardpoint.resilience.events import GaveUp
+    def _tell_end(
+        self, state: PolicyState, attempts: int, elapsed: float, error: str | None, why: str | None
+    ) -> None:
+        if self._tells_calls and self._listeners.active:
+            from hardpoint.resilience.events import own_call
 
-            elapsed = call.now - call.started
-            event = GaveUp(self._name, call.state.key, call.sent, elapsed, reason)
+            event = own_call(self._name, state.key, attempts, elapsed, error, stopped=why)
             self._listeners.emit(event)
 
 

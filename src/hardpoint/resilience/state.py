@@ -282,6 +282,7 @@ class CallRecord:
             it pins frames.
         last: the last real error, as a refusal may come after it; cleared likewise.
         in_doubt: an attempt may have acted, and no later one has told.
+        stopped: why a result was not asked for again.
     """
 
     hints: Hints = NOTHING
@@ -291,6 +292,7 @@ class CallRecord:
     failure: BaseException | None = None
     last: Exception | None = None
     in_doubt = False
+    stopped: str | None = None
 
     def __init__(self, state: PolicyState, started: float, until: float, now: float) -> None:
         self.state = state

@@ -21,8 +21,18 @@ class Caller(Protocol):
         """Call the function, perhaps several times, perhaps not at all."""
         ...
 
-    def with_(self, *, repeat: Literal["safe", "idempotent", "needs_key", "never"]) -> "Caller":
-        """The same, sharing all state, for calls of which a repeat does what the class says."""
+    def with_(
+        self,
+        *,
+        repeat: Literal["safe", "idempotent", "needs_key", "never"],
+        tells_calls: bool = True,
+    ) -> "Caller":
+        """The same, sharing all state, for calls of which a repeat does what the class says.
+
+        Args:
+            repeat: the class.
+            tells_calls: whether it tells of them; False where whoever makes them does.
+        """
         ...
 
 

@@ -46,7 +46,7 @@ class StreamOpening:
         self._watch: CallWatch | None = None
         connection = calls.connection
         self._manager = connection.runtime.open(
-            connection.policy.with_(repeat=self._operation.repeat.value),
+            connection.policy.with_(repeat=self._operation.repeat.value, tells_calls=False),
             lambda: self._opened(call),
         )
 
