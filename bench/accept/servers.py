@@ -19,7 +19,7 @@ from bench.accept.database import PostgresServer
 from hardpoint.store.opening import engine
 
 SECRET = "whsec_bench0123456789abcdef01234567"
-START_SECONDS = 60
+START_SECONDS = 300
 DRAIN_SECONDS = 300
 """For a queue to handle what it has taken; one that cannot fails by its name."""
 IDLE_SECONDS = 0.01

@@ -132,7 +132,7 @@ def the_hub(folder: Path, urls: dict[str, str], fate: Fate) -> Hub:
     hub = Hub(
         Settings(store=StoreSettings(path=folder / "shop.db"), webhooks={source.name: source})
     )
-    hub.worker._crash_limit = 10**6  # the same job may well be the victim each time
+    hub.worker._suspects._crash_limit = 10**6  # the same job may well be the victim each time
     transport = AsyncTransport()
     stripe = StripePayments(
         transport, Stripe(secret_key=Secret.value(SECRET_KEY), base_url=urls["stripe"])

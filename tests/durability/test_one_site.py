@@ -45,7 +45,7 @@ from hardpoint import Hub
 
 ADD = "insert into paid values (?, 1) on conflict (id) do update set times = times + 1"
 hub = Hub.load("hardpoint.toml")
-hub.worker._crash_limit = 10**6  # the same job may well be the victim each time
+hub.worker._suspects._crash_limit = 10**6  # the same job may well be the victim each time
 app = FastAPI()
 app.mount("/webhooks", hub.asgi())
 
