@@ -569,3 +569,14 @@ def test_others_hear_that_there_is_work(pg):
         await acceptor.close()
 
     asyncio.run(scene())
+
+
+def test_nobody_hears_of_an_event_that_nobody_handles(pg):
+    async def story(desk):
+        notices = desk.store._opened.session._notices
+        await desk.accept("evt_1", handlers=())
+        assert notices._notice is None
+        await desk.accept("evt_2")
+        assert notices._notice is not None
+
+    pg.play(story)
