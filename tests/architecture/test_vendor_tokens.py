@@ -38,11 +38,13 @@ def code_of(source: str) -> dict[int, str]:
         and isinstance(node.value.value, str)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
-    lines: dict[int, str] = {}
+    lines = dict(enumerate(source.lower().splitlines(), 1))
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        line = token.start[0]
-        if token.type != tokenize.COMMENT and line not in prose:
-            lines[line] = f"{lines.get(line, '')} {token.string.lower()}"
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            lines[line] = lines[line][:column]
+    for line in prose:
+        del lines[line]
     return lines
 
 

@@ -97,6 +97,33 @@ def test_where_no_refund_is_named_the_whole_is_asked_for_again(scripted):
     assert refund.status is RefundStatus.UNKNOWN
 
 
+@pytest.mark.parametrize("ours", [400, 600])
+def test_the_refund_of_a_key_is_found_by_its_amount_whichever_came_last(scripted, ours):
+    amounts = {"r1": 400, "r2": 600}
+    asked = []
+
+    def refund_of(name):
+        money = {"amount": amounts[name], "currency": "EUR"}
+        return {"refund": {"id": name, "payment_id": "p1", "amount_money": money}}
+
+    def answer(request):
+        if request.method == "GET" and "refunds" in request.path:
+            return FakeReply.json(refund_of(request.path[-2:]))
+        if request.method == "GET":
+            gone = {"amount": 1000, "currency": "EUR"}
+            payment = PAYMENT | {"refunded_money": gone, "refund_ids": ["r1", "r2"]}
+            return FakeReply.json({"payment": payment})
+        asked.append(request.json()["amount_money"]["amount"])
+        if asked[-1] != ours:
+            return FakeReply.json({"errors": [{"code": "IDEMPOTENCY_KEY_REUSED"}]}, 400)
+        return FakeReply.json(refund_of("r1" if ours == 400 else "r2"))
+
+    scripted.vendor.answer = answer
+    refund = scripted.do(scripted.driver().refund("p1", None, reason=None, idempotency_key="k"))
+    assert refund.amount == Money(str(ours // 100), "EUR")
+    assert asked[-1] == ours
+
+
 def test_what_a_browser_has_verified_is_paid(account):
     new = NewPayment(
         amount=TEN,

@@ -1,7 +1,8 @@
 """Square: payments, refunds and payment links; webhooks and sample events beside them.
 
 Unit cost: adapter, since three kinds of objects and thirty codes of declines are read; fake, since
-payments, refunds, orders and links live through their states.
+payments, refunds, orders and links live through their states; tests, since what a lost answer has
+done is told by those states.
 """
 
 import re

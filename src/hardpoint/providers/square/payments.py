@@ -4,13 +4,19 @@ Read 2026-12-01, with the published specification. What is captured and let go o
 where Square refuses it, the payment's own state decides.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, final
 from urllib.parse import urlencode
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
-from hardpoint.core.errors import ConflictError, InvalidRequestError, UnsupportedError
+from hardpoint.core.errors import (
+    ConflictError,
+    IdempotencyConflictError,
+    InvalidRequestError,
+    UnsupportedError,
+)
 from hardpoint.core.money import Money
 from hardpoint.http.auth import bearer
 from hardpoint.http.client import ApiClient, segment
@@ -123,17 +129,15 @@ class SquarePayments:
         """Give back a part, or all that is left, which Square wants to be told in numbers."""
         document = {
             "idempotency_key": idempotency_key,
-            "amount_money": _amount(amount) if amount else await self._rest(payment_id),
             "payment_id": payment_id,
             "reason": reason and reason.replace("_", " "),
         }
+        if amount is not None:
+            return await self._refund({**document, "amount_money": _amount(amount)})
         try:
-            found = await self._api.post("/v2/refunds", wire.OneRefund, document=_given(document))
+            return await self._refund_rest(document, await self._rests(payment_id))
         except InvalidRequestError as refused:
-            if amount is not None:
-                raise
             raise ConflictError("nothing is left of it", status=refused.status) from refused
-        return reading.refund(found.refund)
 
     async def get_payment(self, payment_id: str) -> Payment:
         """Read it."""
@@ -252,22 +256,42 @@ class SquarePayments:
         order = await self._api.get(f"/v2/orders/{segment(link.order_id)}", wire.OneOrder)
         return reading.checkout(link, order.order)
 
-    async def _rest(self, payment_id: str) -> dict[str, Any]:
-        """What is left to give back; where nothing is, what the last refund gave.
+    async def _refund(self, document: Mapping[str, Any]) -> Refund:
+        found = await self._api.post("/v2/refunds", wire.OneRefund, document=_given(document))
+        return reading.refund(found.refund)
 
-        That one may be this very call's, whose answer was lost: under its key Square gives it
-        again, and to any other key it refuses more than there is.
+    async def _refund_rest(
+        self, document: Mapping[str, Any], rests: Sequence[wire.Amount]
+    ) -> Refund:
+        """Give back what is left; or find the refund that this key has made, by its amount.
+
+        Under a key that is known Square gives the same refund again, and refuses another amount:
+        so no second one can come of it.
+        """
+        *others, last = rests
+        for rest in others:
+            with contextlib.suppress(IdempotencyConflictError):
+                return await self._refund({**document, "amount_money": _money(rest)})
+        return await self._refund({**document, "amount_money": _money(last)})
+
+    async def _rests(self, payment_id: str) -> Sequence[wire.Amount]:
+        """What is left to give back; where nothing is, what its refunds gave, the latest first.
+
+        One of those may be this very call's, whose answer was lost.
         """
         found = await self._read(payment_id)
         if found.status != "COMPLETED":
             raise ConflictError(f"the payment is {found.status}")
         gone = found.refunded_money.amount if found.refunded_money else 0
-        left = wire.Amount(found.whole.amount - gone, found.whole.currency)
-        if left.amount <= 0:
-            refunds = [await self._read_refund(one) for one in found.refund_ids or ()]
-            last = max(refunds, key=lambda one: one.created_at or "", default=None)
-            left = last.amount_money if last else found.whole
-        return {"amount": left.amount, "currency": left.currency}
+        if gone < found.whole.amount:
+            return [wire.Amount(found.whole.amount - gone, found.whole.currency)]
+        refunds = [await self._read_refund(one) for one in found.refund_ids or ()]
+        refunds.sort(key=lambda one: one.created_at or "", reverse=True)
+        return [one.amount_money for one in refunds] or [found.whole]
+
+
+def _money(amount: wire.Amount) -> dict[str, Any]:
+    return {"amount": amount.amount, "currency": amount.currency}
 
 
 def _amount(amount: Money) -> dict[str, Any]:

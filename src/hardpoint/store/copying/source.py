@@ -4,13 +4,14 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple, final
 from urllib.parse import quote
 
 from hardpoint.core.errors import StoreUnavailableError
-from hardpoint.store.copying.tables import SELECT, CopiedTable, Row
+from hardpoint.store.copying.tables import PLACE, SELECT, CopiedTable, Row
 from hardpoint.store.copying.target import CopyRefusedError
 from hardpoint.store.sqlite.files import inode_of
 from hardpoint.store.sqlite.schema import VERSION, version_of
@@ -53,7 +54,8 @@ class CopySource:
 
     def rows(self, table: CopiedTable, after: Row | None) -> Iterator[Row]:
         """All that stand behind a place, in order."""
-        return self.connection.execute(SELECT[table.name], after or (None,) * table.keys)
+        place = zip_longest(PLACE, after or ())
+        return self.connection.execute(SELECT[table.name], dict(place))
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from hardpoint.store.statements import statements
 
 PACKAGE: Final = "hardpoint.store.copying"
 SELECT: Final = statements("copy", PACKAGE)
+PLACE: Final = ("first", "second", "third")
+"""What statements call the keys of the row behind which they begin; all are null at first."""
 
 Row = tuple[Any, ...]
 

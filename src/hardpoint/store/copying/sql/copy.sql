@@ -3,13 +3,13 @@ select
     id, source, key, vendor_id, type, account, asserted, received_at, signed_at, correlation_id,
     body_sha256, body_bytes, quarantine, handlers
 from hardpoint_event
-where ?1 is null or id > ?1
+where :first is null or id > :first
 order by id
 
 -- name: content
 select e.id, c.headers, c.body
 from hardpoint_event e join hardpoint_content c on c.seq = e.content and c.event = e.id
-where ?1 is null or e.id > ?1
+where :first is null or e.id > :first
 order by e.id
 
 -- name: job
@@ -18,19 +18,19 @@ select
     event, handler, lane, run_at, fence, failures, crashes,
     suspect or (boot is not null and handler <> 'forward')
 from hardpoint_job
-where ?1 is null or (event, handler) > (?1, ?2)
+where :first is null or (event, handler) > (:first, :second)
 order by event, handler
 
 -- name: attempt
 select event, handler, number, started_at, ended_at, outcome, error, place
 from hardpoint_attempt
-where ?1 is null or (event, handler, number) > (?1, ?2, ?3)
+where :first is null or (event, handler, number) > (:first, :second, :third)
 order by event, handler, number
 
 -- name: dead
 select event, handler, fence, at, reason, failures, crashes, error, place
 from hardpoint_dead
-where ?1 is null or (event, handler) > (?1, ?2)
+where :first is null or (event, handler) > (:first, :second)
 order by event, handler
 
 -- name: call
@@ -38,19 +38,19 @@ select
     scope, key, fingerprint, likeness, event, handler, attempt, started_at, doubted_at, cleared,
     ended_at, subject, result
 from hardpoint_call
-where ?1 is null or (scope, key) > (?1, ?2)
+where :first is null or (scope, key) > (:first, :second)
 order by scope, key
 
 -- name: refused
 select source, reason, minute, count
 from hardpoint_refused
-where ?1 is null or (source, reason, minute) > (?1, ?2, ?3)
+where :first is null or (source, reason, minute) > (:first, :second, :third)
 order by source, reason, minute
 
 -- name: audit
 select id, at, actor, action, target, reason
 from hardpoint_audit
-where ?1 is null or id > ?1
+where :first is null or id > :first
 order by id
 
 -- name: jobs
