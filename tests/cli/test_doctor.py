@@ -91,6 +91,21 @@ def test_a_missing_secret_is_found_and_the_rest_is_looked_at_too(
     assert cli("doctor", "--json").error["message"].startswith("2 of 6 checks failed: source")
 
 
+def test_a_key_that_only_the_first_call_would_read_is_found_missing(
+    examine: Any, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(
+        '[connections.crm]\nprovider = "rest"\nbase_url = "https://api.crm.example"\n'
+        'key = "env:CRM_KEY"\n'
+    )
+    code, found = examine()
+    assert code == 1
+    assert "env:CRM_KEY" in found["connection crm"]["detail"]
+    assert found["connection crm"]["fix"] == "export CRM_KEY=... and start again"
+    monkeypatch.setenv("CRM_KEY", "key-1")
+    assert examine()[1]["connection crm"]["result"] == "ok"
+
+
 def test_without_webhooks_no_store_and_no_server_are_missed(examine: Any, config: Path) -> None:
     config.write_text('[connections.files]\nprovider = "filesystem"\npath = "."\n')
     code, found = examine()

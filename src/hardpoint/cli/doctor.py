@@ -18,6 +18,7 @@ from hardpoint.cli.tables import Table
 from hardpoint.cli.views import moment
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import ConfigurationError, HardpointError
+from hardpoint.core.secrets import Secret
 from hardpoint.hub.identity import IdentitySettings
 from hardpoint.hub.oauth import Purpose
 from hardpoint.hub.settings import Settings
@@ -134,6 +135,9 @@ def _connection(settings: Settings, name: str) -> _Verdict:
     """Whether a connection's secrets can be read and suit its provider; nothing is sent."""
     connection = settings.connections[name]
     connection.check(vault=settings.identity.vault is not None)
+    for secret in connection.options.values():
+        if isinstance(secret, Secret):  # some are read at the first call only
+            secret.reveal()
     return "ok", f"{connection.provider}, {connection.policy.preset}", None
 
 
