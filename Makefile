@@ -33,16 +33,16 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp ## play the story of a shop: forged, repeated, crashed, nothing lost (ARGS=--once)
 	@$(BIN)/hardpoint demo $(ARGS)
 
-# A certified OpenID provider as a peer; the tests start it, and need node and npm for it.
-PEER := tests/acceptance/oidc/node_modules/stamp
-$(PEER): tests/acceptance/oidc/package-lock.json
+# A certified OpenID provider as a peer, and GitHub's own packages; the tests need node and npm for them.
+PEERS := $(patsubst %,tests/acceptance/%/node_modules/stamp,oidc octokit)
+$(PEERS): %/node_modules/stamp: %/package-lock.json
 	@command -v npm >/dev/null || { echo "The tests start an OpenID provider that needs node and npm. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 1; }
-	@echo "Installing the OpenID provider for the tests (once)" >&2
-	@npm ci --prefix $(dir $<) --silent --no-audit --no-fund --ignore-scripts --prefer-offline
+	@echo "Installing what the tests need of npm in $* (once)" >&2
+	@npm ci --prefix $* --silent --no-audit --no-fund --ignore-scripts --prefer-offline
 	@touch $@
 
 # Compiled first: with PYTHONDONTWRITEBYTECODE each of a thousand processes would do it for itself.
-test: $(VENV)/dev.stamp $(PEER) ## run every test, with line and branch coverage
+test: $(VENV)/dev.stamp $(PEERS) ## run every test, with line and branch coverage
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m coverage run --source=hardpoint -m hardpoint --version >/dev/null
@@ -72,7 +72,7 @@ test-servers: $(VENV)/servers.stamp $(STRIPE_MOCK)/stripe-mock ## run the tests 
 	@PATH="$$PATH:/usr/sbin"; for program in mariadbd pgbouncer; do command -v $$program >/dev/null || { echo "The tests start $$program. On Debian and Ubuntu: apt-get install mariadb-server-core pgbouncer" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/servers -n $(WORKERS) $(ARGS)
 
-conformance: test-servers $(PEER) ## independent suites: servers, OpenID providers, official SDKs; with SPECS=DIR vendors' specifications
+conformance: test-servers $(PEERS) ## independent suites: servers, OpenID providers, official SDKs; with SPECS=DIR vendors' specifications
 	$(BIN)/python -m pytest tests/examples/test_fastapi_signin.py tests/acceptance/test_official_signers.py tests/providers -k "official or signin or localstripe or Conformance or TestS3" -n $(WORKERS) $(ARGS)
 	$(if $(SPECS),SPECS="$(abspath $(SPECS))" $(BIN)/python -m pytest tests/specifications -n 0 $(ARGS))
 
@@ -101,7 +101,7 @@ SEED  ?= 0
 fuzz: $(VENV)/dev.stamp ## mutated answers, webhooks, tokens: COUNT of each (100000, about a minute), from SEED
 	HARDPOINT_FUZZ=$(COUNT) HARDPOINT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz -n $(WORKERS) $(ARGS)
 
-test-pythons: $(PEER) ## run every test on each supported Python that is found (PYTHONS="3.13" chooses)
+test-pythons: $(PEERS) ## run every test on each supported Python that is found (PYTHONS="3.13" chooses)
 	$(PYTHON) scripts/test-pythons $(PYTHONS) -- -n $(WORKERS) $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that what is generated is so
@@ -146,4 +146,4 @@ lock: $(VENV)/dev.stamp ## resolve the locked requirements anew (names, versions
 	scripts/lock $(BIN)/pip-compile
 
 clean: ## remove what the targets created
-	rm -rf $(VENV) .venvs .coverage* dist $(WALRESET) $(dir $(PEER)) $(addprefix $(STRIPE_MOCK)/,stripe-mock build.mod build.sum)
+	rm -rf $(VENV) .venvs .coverage* dist $(WALRESET) $(dir $(PEERS)) $(addprefix $(STRIPE_MOCK)/,stripe-mock build.mod build.sum)
