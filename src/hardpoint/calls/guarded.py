@@ -19,7 +19,7 @@ from hardpoint.calls.guarded_answer import BAD, BadAnswer, classified, name_of, 
 from hardpoint.calls.guarded_connection import GuardedConnection, check_usable
 from hardpoint.calls.guarded_request import GuardedRequest, key_of, repeat_of
 from hardpoint.calls.pace import ClientPace
-from hardpoint.calls.watching import CallWatch, request_id_in
+from hardpoint.calls.watching import CallWatch, request_id_in, tell_quota
 from hardpoint.core.errors import HardpointError, OutcomeUnknownError
 from hardpoint.http.exchanges import SeenExchange
 from hardpoint.http.quotas import RateHeaders
@@ -249,7 +249,10 @@ class GuardedCall:
     def _judged(self, response: Any) -> Any:
         self._last = response
         if self._pace is not None:
-            self._pace.heed(self._form, response.headers, self._route, self._request.native)
+            native = self._request.native
+            news = self._pace.heed(self._form, response.headers, self._route, native)
+            if news is not None and (connection := self._connection) is not None:
+                tell_quota(connection.listeners, connection.name, news.quota)
         status: int = getattr(response, self._kind.status)
         if status >= BAD:
             raise BadAnswer(response, status, response.headers)

@@ -113,7 +113,7 @@ class ClientPace:
 
     def heed(
         self, form: RateHeaders, headers: Mapping[str, Any], route: Callable[[], str], native: Any
-    ) -> None:
+    ) -> QuotaNews | None:
         """Take what an answer says; see `Pace.heed`.
 
         Args:
@@ -121,14 +121,18 @@ class ClientPace:
             headers: of the answer.
             route: names what was asked for.
             native: the client's own request, which a policy's `key=` is asked with.
+
+        Returns:
+            What it said.
         """
         told = telling(headers)
         news = None if told is None else quota_in(told, form, now=self._clock.now)
         if news is None:
-            return
+            return None
         quota = self._pace.heed(_ALL if news.bucket is None else route(), news)
         if quota is not None:
             self._assembly.observe_call(quota, native)
+        return news
 
 
 def telling(headers: Mapping[str, Any]) -> Headers | None:

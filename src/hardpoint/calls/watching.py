@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from contextvars import Token
 from typing import final
 
-from hardpoint.calls.events import AttemptEnded, CallEnded
+from hardpoint.calls.events import AttemptEnded, CallEnded, QuotaHeard
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.events import Listeners
 from hardpoint.core.tracing import OpenSpan
 from hardpoint.http.exchanges import SeenExchange, exchange
+from hardpoint.resilience.recognition import Quota
 
 _REQUEST_ID = (b"request-id", b"requestid")
 """How the headers end that hold the vendor's id of a request."""
@@ -162,6 +163,19 @@ class CallWatch:
                 error=error,
                 key=self._key,
                 correlation_id=correlation_id.get(),
+            )
+        )
+
+
+def tell_quota(listeners: Listeners, connection: str, quota: Quota) -> None:
+    """Tell what an answer said of a limit."""
+    if listeners.active:
+        listeners.emit(
+            QuotaHeard(
+                connection=connection,
+                remaining=quota.remaining,
+                limit=quota.limit,
+                reset_in=quota.reset_in,
             )
         )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hardpoint.cli.exports import register
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.looking import found, shortened, store_of, whole
 from hardpoint.cli.options import (
@@ -42,7 +43,7 @@ Identifier = Annotated[
 
 @app.callback()
 def events() -> None:
-    """List, show, retry, replay and resolve events."""
+    """List, show, compare, export, retry, replay and resolve events."""
 
 
 @app.command("list")
@@ -122,6 +123,8 @@ def show(
     terminal.show({"events": [event_data(view) for view in views]}, *parts)
     return Exit.OK
 
+
+register(app)
 
 _verbs = Verbs(letters=False)
 

@@ -112,6 +112,7 @@ _EXTRAS: Final = {
     "joserfc": "oauth",
     "psycopg": "postgres",
     "python_multipart": "demo,serve",
+    "prometheus_client": "prometheus",
     "rich": "serve",
     "starlette": "serve",
     "typer": "serve",

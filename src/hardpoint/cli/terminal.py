@@ -119,9 +119,12 @@ class Terminal:
         if failure is not None:
             self._next(failure)
 
-    def stream(self, data: object, text: str) -> None:
+    def stream(self, data: object, text: str, *, colour: str | None = None) -> None:
         """One of many that come by: a line for people, or `data` as a line of JSON."""
-        self._write(self.stdout, (json.dumps(data) if self.json else plain(text)) + "\n")
+        line = json.dumps(data) if self.json else plain(text)
+        if colour is not None and not self.json:
+            line = f"\x1b[{colour}m{line}\x1b[0m"
+        self._write(self.stdout, line + "\n")
 
     def write(self, content: bytes) -> None:
         """Raw bytes on stdout, nothing added."""

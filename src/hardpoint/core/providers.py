@@ -51,6 +51,8 @@ class Provider:
             transport.
         file_server: `module:Class` of the ASGI application that serves the URLs its storage signs,
             made from the settings and `body_bytes_max=`; none where the vendor does.
+        retries_for: seconds for which it repeats a webhook that was not acknowledged; 0: never.
+            None where it does not say.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
         login: `module:NAME` of its authorization server's entry for signing in, where it has one.
@@ -72,6 +74,7 @@ class Provider:
     ports: Mapping[str, str] = field(default_factory=dict[str, str])
     effects: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     file_server: str | None = None
+    retries_for: float | None = None
     errors: str | None = None
     fake: str | None = None
     login: str | None = None

@@ -29,6 +29,7 @@ from hardpoint.http.wire.trust import Trust
 from hardpoint.hub.composition import BaseHub
 from hardpoint.hub.events import ConfigurationLoaded, SourceUnsigned
 from hardpoint.hub.life import Life
+from hardpoint.hub.operated import Operated, observed
 from hardpoint.hub.ports import CallsOut
 from hardpoint.hub.settings import Settings
 from hardpoint.hub.sources import Prepared, load_prepared, prepare, refuse_loss
@@ -53,7 +54,7 @@ _Function = TypeVar("_Function", bound=Function)
 
 
 @final
-class Hub(BaseHub, CallsOut, StoredEvents):
+class Hub(BaseHub, CallsOut, StoredEvents, Operated):
     """One deployment's integrations. Nothing is opened before `start` (or `async with`).
 
     It may be started again after it was stopped, in another event loop too.
@@ -122,6 +123,7 @@ class Hub(BaseHub, CallsOut, StoredEvents):
         self._forwarder = Forwarder(self._transport, self._targets.get, *effects)
         self.handlers.add("", "", self._forwarder, name=FORWARD, timeout=FORWARD_TIMEOUT, ours=True)
         self._accounts = MadeOnce(self._make_accounts)
+        self._observation = MadeOnce(lambda: observed(self))
         self.life = Life(self)
         self._reloading = LoopLock()
         self._put_in_force(settings, prepare(settings))

@@ -1,4 +1,4 @@
-"""The admin listener: health and readiness.
+"""The admin listener: health, readiness, and what operators see and do.
 
 No page of another origin may use it: the Host must be a loopback name (a rebound DNS name is not),
 and a request that carries an Origin is refused. Orders come over the socket beside the store.
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hardpoint.hub.asgi import Receive, Scope, Send
+from hardpoint.service.operations import AdminOperations
 from hardpoint.service.readiness import Readiness
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -22,19 +23,24 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def admin_app(
-    readiness: Readiness, *, hosts: frozenset[str] | None = LOOPBACK_NAMES
+    readiness: Readiness,
+    *,
+    hosts: frozenset[str] | None = LOOPBACK_NAMES,
+    operations: AdminOperations | None = None,
 ) -> "AdminGate":
     """The whole admin application.
 
     Args:
         readiness: of the hub.
         hosts: what the Host header may name; None: anything, for a listener that others reach.
+        operations: what there is beside health and readiness.
     """
     return AdminGate(
         Starlette(
             routes=[
                 Route("/healthz", _healthz, methods=["GET"]),
                 Route("/readyz", _readyz(readiness), methods=["GET"]),
+                *(() if operations is None else operations.routes()),
             ]
         ),
         hosts,

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from socket import socket
 from typing import final
@@ -35,6 +35,7 @@ from hardpoint.service.connection import GuardedProtocol
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
 from hardpoint.service.guard import IngressGuard, IngressLimits
 from hardpoint.service.listener import ListeningSocket, application
+from hardpoint.service.operations import AdminOperations
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
@@ -223,7 +224,10 @@ class Server:
         guard = IngressGuard(IngressLimits(connections=64), self._clock, refused=_uncounted)
         alone = is_loopback(self._admin_address[0])
         hosts = LOOPBACK_NAMES | {url_of(sock)[7:].rpartition(":")[0]} if alone else None
-        app = application(admin_app(readiness, hosts=hosts))
+        with suppress(ConfigurationError):  # `/metrics` says what to install
+            self._hub.observation.count()
+        operations = AdminOperations(self._hub, alone=alone)
+        app = application(admin_app(readiness, hosts=hosts, operations=operations))
         return ListeningSocket(sock, guard, functools.partial(GuardedProtocol, guard, app))
 
     async def _stop_hub(self) -> None:

@@ -17,6 +17,7 @@ from hardpoint.store.views import (
     FailingJob,
     JobView,
     RefusedRun,
+    SourceTraffic,
     State,
 )
 
@@ -95,6 +96,27 @@ def refusals_of(rows: Iterable[ReaderRow]) -> dict[str, dict[str, int]]:
     for row in rows:
         found.setdefault(row["source"], {})[row["reason"]] = row["count"]
     return found
+
+
+def traffic_of(
+    backlog: Iterable[ReaderRow], dead: Iterable[ReaderRow], arrivals: Iterable[ReaderRow]
+) -> list[SourceTraffic]:
+    """Of `backlog`, `dead_of_sources` and `arrivals`."""
+    came: dict[str, list[float]] = {}
+    for row in arrivals:
+        came.setdefault(row["source"], []).append(row["received_at"])
+    waits = {row["source"]: row for row in backlog}
+    given_up = {row["source"]: row["dead"] for row in dead}
+    return [
+        SourceTraffic(
+            source=source,
+            waiting=waits[source]["waiting"] if source in waits else 0,
+            due_at=waits[source]["due_at"] if source in waits else None,
+            dead=given_up.get(source, 0),
+            arrivals=tuple(came.get(source, ())),
+        )
+        for source in sorted({*came, *waits, *given_up})
+    ]
 
 
 def refused_run(row: ReaderRow) -> RefusedRun:

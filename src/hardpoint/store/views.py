@@ -104,6 +104,23 @@ class FailingJob(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int
 
 
+class SourceTraffic(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source has going on.
+
+    Attributes:
+        waiting: jobs that are not done yet.
+        due_at: when the job that is due the longest was due, Unix seconds; None where none waits.
+        dead: jobs that were given up.
+        arrivals: when its last events came, the newest first, as far as they were looked at.
+    """
+
+    source: str
+    waiting: int = 0
+    due_at: float | None = None
+    dead: int = 0
+    arrivals: tuple[float, ...] = ()
+
+
 class RefusedRun(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that a source refused for one reason, with no hour between them that had none.
 
@@ -233,6 +250,10 @@ class StoreReader(Protocol):
 
     def counts(self) -> dict[str, int]:
         """How many events there are in each `State`, and `total`."""
+        ...
+
+    def traffic(self, *, limit: int) -> Sequence[SourceTraffic]:
+        """What each source has going on; `limit` of the last events of all are looked at."""
         ...
 
     def refusals(self) -> dict[str, dict[str, int]]:

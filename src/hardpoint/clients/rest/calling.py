@@ -10,6 +10,7 @@ from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
 from hardpoint.calls.pace import Pace
+from hardpoint.calls.watching import tell_quota
 from hardpoint.clients.rest.answers import (
     Into,
     RestAnswer,
@@ -176,6 +177,7 @@ class RestCalls:
         self.check(operation)
         reply = await self.driver.send(call, key)
         if self._watching and (news := self.driver.news(reply)) is not None:
+            tell_quota(self.connection.listeners, self.connection.name, news.quota)
             quota = self._pace.heed(operation.name, news)
             if quota is not None:
                 policy: Any = self.connection.policy

@@ -8,6 +8,7 @@ PROVIDER = Provider(
     tokens=("github",),
     docs="https://docs.github.com/webhooks",
     webhooks="hardpoint.providers.github.webhooks:GitHubWebhooks",
+    retries_for=0,  # somebody has to redeliver it
     samples="hardpoint.providers.github:samples.json",
     login="hardpoint.providers.github.oauth:LOGIN",
     connect="hardpoint.providers.github.oauth:CONNECT",

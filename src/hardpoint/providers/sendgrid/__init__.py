@@ -15,6 +15,7 @@ PROVIDER = Provider(
     tokens=("sendgrid", "x-twilio-email-event-webhook", "x-sg-"),
     docs="https://docs.sendgrid.com/for-developers/tracking-events/event",
     webhooks="hardpoint.providers.sendgrid.webhooks:SendGridWebhooks",
+    retries_for=24 * 3600,
     samples="hardpoint.providers.sendgrid:samples.json",
     settings="hardpoint.providers.sendgrid:SendGrid",
     ports={"email": "hardpoint.providers.sendgrid.email:SendGridEmail"},

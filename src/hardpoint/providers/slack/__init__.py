@@ -20,6 +20,7 @@ PROVIDER = Provider(
     tokens=("slack", "xoxb-", "xoxp-"),
     docs="https://docs.slack.dev/authentication/installing-with-oauth",
     webhooks="hardpoint.providers.slack.webhooks:SlackWebhooks",
+    retries_for=6 * 60,  # at once, after one and after five minutes
     samples="hardpoint.providers.slack:samples.json",
     settings="hardpoint.providers.slack:Slack",
     ports={"chat": "hardpoint.providers.slack.chat:SlackChat"},

@@ -20,6 +20,7 @@ PROVIDER = Provider(
     tokens=("square", "sq0idp-", "sq0csp-"),
     docs="https://developer.squareup.com/docs/webhooks/step3validate",
     webhooks="hardpoint.providers.square.webhooks:SquareWebhooks",
+    retries_for=24 * 3600,
     samples="hardpoint.providers.square:samples.json",
     settings="hardpoint.providers.square:Square",
     ports={"payments": "hardpoint.providers.square.payments:SquarePayments"},

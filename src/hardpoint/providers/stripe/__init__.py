@@ -19,6 +19,7 @@ PROVIDER = Provider(
     tokens=("stripe", "v2.core.event"),
     docs="https://docs.stripe.com/webhooks",
     webhooks="hardpoint.providers.stripe.webhooks:StripeWebhooks",
+    retries_for=3 * 24 * 3600,  # live mode: up to three days
     samples="hardpoint.providers.stripe:samples.json",
     settings="hardpoint.providers.stripe:Stripe",
     ports={"payments": "hardpoint.providers.stripe.payments:StripePayments"},

@@ -27,6 +27,7 @@ from hardpoint.store.rows import (
     refused_run,
     short_id,
     summary_of,
+    traffic_of,
 )
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
@@ -37,6 +38,7 @@ from hardpoint.store.views import (
     FailingJob,
     NoStoreYetError,
     RefusedRun,
+    SourceTraffic,
     State,
     StoreFinding,
     place_of,
@@ -182,6 +184,15 @@ class PostgresReader:
         """How many events there are in each `State`, and `total`."""
         (row,) = self._rows("counts")
         return counts_of(row)
+
+    def traffic(self, *, limit: int) -> Sequence[SourceTraffic]:
+        """What each source has going on; see `StoreReader`."""
+        with self._look() as connection:
+            backlog, dead, arrivals = (
+                connection.execute(_SQL[name], {"limit": limit}).fetchall()
+                for name in ("backlog", "dead_of_sources", "arrivals")
+            )
+        return traffic_of(backlog, dead, arrivals)
 
     def refusals(self) -> dict[str, dict[str, int]]:
         """Requests refused, by source and reason."""

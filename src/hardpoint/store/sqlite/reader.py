@@ -24,6 +24,7 @@ from hardpoint.store.rows import (
     refused_run,
     short_id,
     summary_of,
+    traffic_of,
 )
 from hardpoint.store.sqlite.files import interrupted, refuse_misfit, refuse_unlike
 from hardpoint.store.sqlite.schema import version_of
@@ -35,6 +36,7 @@ from hardpoint.store.views import (
     EventView,
     FailingJob,
     RefusedRun,
+    SourceTraffic,
     State,
     StoreFinding,
     place_of,
@@ -195,6 +197,19 @@ class SqliteReader:
         """How many events there are in each `State`, and `total`."""
         (row,) = self._rows("counts")
         return counts_of(row)
+
+    def traffic(self, *, limit: int) -> Sequence[SourceTraffic]:
+        """What each source has going on; see `StoreReader`."""
+        with self._look() as connection:
+            backlog, dead, arrivals = (
+                connection.execute(self._sql[name], wanted).fetchall()
+                for name, wanted in (
+                    ("backlog", {}),
+                    ("dead_of_sources", {}),
+                    ("arrivals", {"limit": limit}),
+                )
+            )
+        return traffic_of(backlog, dead, arrivals)
 
     def refusals(self) -> dict[str, dict[str, int]]:
         """Requests refused, by source and reason."""

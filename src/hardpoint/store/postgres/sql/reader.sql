@@ -169,6 +169,19 @@ and (
 order by f.failed_at desc, f.event desc, f.handler desc
 limit %(limit)s
 
+-- name: backlog
+select e.source, count(*) as waiting, min(case when j.owner is null then j.run_at end) as due_at
+from hardpoint.job j join hardpoint.event e on e.id = j.event
+group by e.source
+
+-- name: dead_of_sources
+select e.source, count(*) as dead
+from hardpoint.dead d join hardpoint.event e on e.id = d.event
+group by e.source
+
+-- name: arrivals
+select source, received_at from hardpoint.event order by id desc limit %(limit)s
+
 -- name: counts
 with
     busy as (select distinct event from hardpoint.job),

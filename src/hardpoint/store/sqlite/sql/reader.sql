@@ -167,6 +167,19 @@ and (:at is null or (f.failed_at, f.event, f.handler) < (:at, :event, :handler))
 order by f.failed_at desc, f.event desc, f.handler desc
 limit :limit
 
+-- name: backlog
+select e.source, count(*) as waiting, min(case when j.boot is null then j.run_at end) as due_at
+from hardpoint_job j join hardpoint_event e on e.id = j.event
+group by e.source
+
+-- name: dead_of_sources
+select e.source, count(*) as dead
+from hardpoint_dead d join hardpoint_event e on e.id = d.event
+group by e.source
+
+-- name: arrivals
+select source, received_at from hardpoint_event order by id desc limit :limit
+
 -- name: counts
 with
     busy as (select distinct event from hardpoint_job),

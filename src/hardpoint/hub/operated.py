@@ -1,0 +1,58 @@
+"""What a hub offers to operators: its health and its metrics, also where it is mounted."""
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hardpoint.core.forks import MadeOnce
+
+if TYPE_CHECKING:
+    from hardpoint.hub.asgi import AsgiApp
+    from hardpoint.hub.hub import Hub
+    from hardpoint.hub.observing import Observation
+    from hardpoint.telemetry.health import HealthReport
+
+
+class Operated:
+    """The methods of a hub that show how it is; nothing is recorded before one is used."""
+
+    _observation: "MadeOnce[Observation]"
+
+    @property
+    def observation(self) -> "Observation":
+        """What is recorded of this hub, from the first time that somebody asks for it."""
+        return self._observation.get()
+
+    async def health(self) -> "HealthReport":
+        """How every connection and every source is, as this process and the store know it."""
+        return await self.observation.report()
+
+    def health_asgi(self) -> "AsgiApp":
+        """The same as an ASGI application of one page; it answers 503 where something is down.
+
+        Mount it where your monitoring reaches it and nobody else does.
+        """
+        from hardpoint.hub.observing import answer
+
+        return partial(answer, self.observation.health_page)
+
+    def metrics(self) -> "AsgiApp":
+        """What Prometheus scrapes, as an ASGI application: `app.mount("/metrics", hub.metrics())`.
+
+        Each process counts for itself and says which it is, in the label `process`, since workers
+        share an address. Mount it where nobody else reaches it.
+
+        Raises:
+            ConfigurationError: the extra `prometheus` is not installed.
+        """
+        from hardpoint.hub.observing import answer
+
+        self.observation.count(process=str(os.getpid()))
+        return partial(answer, self.observation.metrics_page)
+
+
+def observed(hub: "Hub") -> "Observation":
+    """Begin to record what a hub tells."""
+    from hardpoint.hub.observing import Observation
+
+    return Observation(hub)
