@@ -260,6 +260,31 @@ def test_what_the_provider_does_not_have_is_sent_only_when_nothing_can_be_on_its
     assert len(vendor.made) == 1
 
 
+class OddLister(Vendor):
+    """It lists all that it has made, in words of its own."""
+
+    async def find(self, text, since):
+        return list(self.made)
+
+
+def test_what_the_provider_lists_in_strange_words_may_be_the_effect(stage):
+    """Another call under way may have made it: that takes as long again to show. Then it stays."""
+    vendor = OddLister(unknown())
+    with stage.life(vendor) as send:
+        with pytest.raises(OutcomeUnknownError):
+            send("hello", "k1")
+        vendor.made[:] = [Thing("t1", "Hello!")]
+        stage.clock.advance(130)
+        with pytest.raises(OutcomeUnknownError, match="it lists what no key has made") as caught:
+            send("hello", "k1")
+        assert (caught.value.repeatable, caught.value.retry_after) == (True, 110)
+        stage.clock.advance(110)
+        with pytest.raises(OutcomeUnknownError, match="it lists what no key has made") as caught:
+            send("hello", "k1")
+        assert (caught.value.repeatable, caught.value.retry_after) == (False, None)
+    assert len(vendor.made) == 1
+
+
 class SlowToLook(Vendor):
     """Its list is written at the beginning of a long search."""
 

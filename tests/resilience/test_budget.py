@@ -47,6 +47,8 @@ def test_the_floor_earns_with_time():
 def test_no_more_is_saved_than_the_burst():
     account = BudgetAccount(Budget(ratio=0, floor=2, burst=3), 0.0)
     assert [account.spend(1000.0) for _ in range(4)] == [True] * 3 + [False]
+    account = BudgetAccount(Budget(ratio=0, floor=2, burst=3), 0.0)
+    assert [account.spend(1.0) for _ in range(4)] == [True] * 3 + [False]  # 4 were earned
 
 
 def test_time_that_stands_still_or_runs_back_earns_nothing_twice():

@@ -49,6 +49,11 @@ def test_a_retry_after_above_the_cap_stops_at_once(policy, script, call, clock):
     assert stopped.endswith("stopped: retry_after")
 
 
+def test_a_retry_after_of_the_cap_itself_is_waited_for(policy, script, call, clock):
+    retry = Retry(2, on=BusyError, retry_after_max=60, throttled=EXACT)
+    assert waits(policy, script, call, clock, BusyError("60"), retry=retry)[0] == [60]
+
+
 def test_a_retry_after_beyond_the_deadline_stops_at_once(policy, script, call, clock):
     retry = Retry(2, on=BusyError)
     slept, stopped = waits(policy, script, call, clock, BusyError("20"), retry=retry, deadline=10)

@@ -276,3 +276,9 @@ def test_a_moment_that_was_given_back_is_none_before_the_bar_ends(effects, clock
         assert len(clock.waits) == waited
 
     clock.run(scenario())
+
+
+def test_what_the_other_side_has_left_may_go_at_once_and_no_more(effects):
+    meter = RateMeter(RateLimit(4, burst=10), effects)
+    meter.thin(1010.0, 3, 60.0)
+    assert [admitted(meter, 1010.0) for _ in range(4)] == [True, True, True, False]

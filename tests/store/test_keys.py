@@ -55,3 +55,7 @@ def test_what_may_be_the_same_event_is_routed_alike(make_event):
     captured = make_event("evt_1", b"one", asserted=True)
     assert route(captured) == route(make_event("evt_2", b"one", asserted=True))
     assert route(captured) != route(make_event("evt_1", b"two", asserted=True))
+
+
+def test_no_account_is_none_whose_name_is_empty(make_event):
+    assert dedupe_key(make_event("evt_1")) != dedupe_key(make_event("evt_1", account=""))

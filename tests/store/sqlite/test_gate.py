@@ -3,7 +3,8 @@ import threading
 
 import pytest
 
-from hardpoint.store.sqlite.gate import Gate
+from hardpoint.core.errors import StoreUnavailableError
+from hardpoint.store.sqlite.gate import Gate, lending_gate
 
 
 def test_a_free_gate_opens_at_once_and_again_after_its_release():
@@ -104,3 +105,18 @@ def test_a_wait_whose_loop_is_gone_holds_nobody_up():
     loop.close()
     gate.release()
     gate.release(gate.acquire())
+
+
+def test_a_turn_that_comes_when_its_borrower_has_gone_passes_on():
+    async def scene():
+        gate, turns = lending_gate(lambda _: None)
+        held = gate.acquire()
+        waiting = asyncio.create_task(turns.lend("guest", 1))
+        await asyncio.sleep(0)
+        turns.give_back("guest")
+        gate.release(held)
+        with pytest.raises(StoreUnavailableError, match="has gone"):
+            await waiting
+        gate.release(gate.acquire(0.1))
+
+    asyncio.run(scene())
