@@ -275,6 +275,13 @@ class ByHandOwner:
         self._lock = lock
         self._peers = []
 
+    async def joined_by(self, member, **options):
+        """The end of a member that starts, and finds this owner; see `guest`."""
+        starting = asyncio.create_task(member.start())
+        peer = await self.guest(**options)
+        await starting
+        return peer
+
     async def guest(self, *, welcome=True, file=(1, 2), rank=None):
         sock, _ = await asyncio.get_running_loop().sock_accept(self._listening)
         peer = Peer(sock)

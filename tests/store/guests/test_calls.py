@@ -80,9 +80,7 @@ def test_an_end_that_was_not_heard_is_said_to_the_next_owner(play, path):
     async def story(member):
         file = await made(path)
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest(file=file)
-            await starting
+            peer = await owner.joined_by(member, file=file)
             journal = StoreJournal(member.shared)
             beginning = asyncio.create_task(journal.begin(CALL))
             asked = await peer.hear()
@@ -110,9 +108,7 @@ def test_an_end_that_was_not_heard_is_said_to_the_next_owner(play, path):
 def test_what_was_posted_is_not_sent_again_once_it_is_answered(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             keeping = member.shared._keeper
             member.shared.post_call(LeaveCall(CALL, 1))
             asked = await peer.hear()
@@ -134,9 +130,7 @@ def test_what_cannot_be_written_down_in_time_is_told(play, path, monkeypatch):
 
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            await owner.guest()
-            await starting
+            await owner.joined_by(member)
             journal = StoreJournal(member.shared)
             with pytest.raises(StoreUnavailableError, match="did not answer in time"):
                 await journal.begin(CALL)

@@ -74,9 +74,7 @@ def test_what_a_dead_owner_had_stored_is_proven_and_the_rest_is_stored(play, pat
     async def story(member):
         file = await made(path)
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest(file=file)
-            await starting
+            peer = await owner.joined_by(member, file=file)
             answers = [member.submit(n) for n in (1, 2, 3)]
             answers.append(member.submit(4, malformed="no JSON"))
             answers.append(member.submit(5, lease=False, handlers=("mark",)))
@@ -104,9 +102,7 @@ def test_what_a_dead_owner_had_stored_is_proven_and_the_rest_is_stored(play, pat
 def test_answers_of_all_kinds_reach_those_who_asked(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             answers = [member.submit(n) for n in range(4)]
             await asyncio.sleep(0)
             numbers, events = [], []
@@ -131,9 +127,7 @@ def test_answers_of_all_kinds_reach_those_who_asked(play, path):
 def test_nobody_waits_longer_than_its_patience_and_then_nobody_waits_at_all(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             with pytest.raises(StoreUnavailableError, match="did not answer in time"):
                 await member.accept(1)
             with pytest.raises(StoreUnavailableError, match="does not answer"):
@@ -168,9 +162,7 @@ def test_a_takeover_forgets_those_who_have_given_up(play, path):
 def test_no_more_waits_than_a_store_would_let_wait(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            await owner.guest()
-            await starting
+            await owner.joined_by(member)
             for number in range(3):
                 member.submit(number)
             with pytest.raises(StoreUnavailableError, match="3 events wait"):
@@ -228,9 +220,7 @@ def test_an_owner_that_refuses_is_asked_again_later(play, path, monkeypatch):
 
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             await peer.say(FrameKind.BYE)
             peer = await owner.guest(welcome=False)
             await peer.say(FrameKind.REFUSED, 0, "process 1 speaks version 2, and not 1")
@@ -258,9 +248,7 @@ def test_an_owner_that_refuses_is_asked_again_later(play, path, monkeypatch):
 def test_an_owner_that_speaks_nonsense_is_left(play, path, kind, value):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             await peer.say(kind, 7, value)
             assert await peer.hear() is None
             await owner.guest()
@@ -271,9 +259,7 @@ def test_an_owner_that_speaks_nonsense_is_left(play, path, kind, value):
 def test_what_comes_before_an_owner_has_welcomed_its_guest_again_waits_for_that(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             peer.close()
             await until(lambda: member.shared.owner_pid is None)
             peer = await owner.guest(welcome=False)
@@ -290,9 +276,7 @@ def test_what_comes_before_an_owner_has_welcomed_its_guest_again_waits_for_that(
 def test_an_answer_to_nobody_is_no_harm(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             await peer.say(FrameKind.ANSWER, 99, requests.Told(None, 1))
             answer = member.submit(1)
             frame = await peer.hear()

@@ -123,9 +123,7 @@ def test_a_process_that_stops_pushes_nobody_out(play, path):
     async def story(member):
         member.rank = Rank.SERVER
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             answer = member.submit(1)
             assert (await peer.hear()).kind is FrameKind.ACCEPT
             stopping = asyncio.create_task(member.stop())
@@ -187,9 +185,7 @@ def test_a_front_that_meets_a_silent_owner_says_so_and_starts(play, path, monkey
     async def story(front):
         front.rank = Rank.FRONT
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(front.start())
-            await owner.guest(welcome=False)
-            await starting
+            await owner.joined_by(front, welcome=False)
             assert "does not answer" in front.shared.problem
 
     play(story, count=1)

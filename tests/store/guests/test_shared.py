@@ -56,9 +56,7 @@ def test_what_was_asked_of_an_owner_that_died_is_asked_of_the_next(play, path):
     async def story(member):
         file = await made(path)
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest(file=file)
-            await starting
+            peer = await owner.joined_by(member, file=file)
             asked = asyncio.create_task(member.shared.retry("e"))
             counted = asyncio.create_task(member.shared.refuse([Refusals("a", "b", 5, 2)]))
             await peer.hear()
@@ -77,9 +75,7 @@ def test_nobody_waits_for_ever_for_an_answer(play, path, monkeypatch):
 
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             with pytest.raises(StoreUnavailableError, match="did not answer in time"):
                 await member.shared.retry("e")
             monkeypatch.setattr(asks, "ASK_SECONDS", 20)
@@ -215,9 +211,7 @@ def test_a_visitor_hears_that_the_owner_has_ended_meanwhile(path):
 def test_a_guest_that_stops_waits_for_its_answers(play, path):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             answer = member.submit(1)
             frame = await peer.hear()
             stopping = asyncio.create_task(member.stop())
@@ -235,9 +229,7 @@ def test_a_guest_that_stops_takes_a_dead_owners_place_for_what_it_owes(play, pat
     async def story(member):
         file = await made(path)
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest(file=file)
-            await starting
+            peer = await owner.joined_by(member, file=file)
             answer = member.submit(1)
             await peer.hear()
             stopping = asyncio.create_task(member.stop())
@@ -255,9 +247,7 @@ def test_a_guest_that_stops_does_not_wait_for_ever(play, path, monkeypatch):
 
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            await owner.guest()
-            await starting
+            await owner.joined_by(member)
             answer = member.submit(1)
             keeping = member.shared._keeper
             await member.stop()
@@ -272,9 +262,7 @@ def test_a_guest_that_stops_does_not_wait_for_ever(play, path, monkeypatch):
 def test_what_is_asked_of_one_that_stops_is_answered(play, path, monkeypatch):
     async def story(member):
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest()
-            await starting
+            peer = await owner.joined_by(member)
             keeping = member.shared._keeper
             gone = asyncio.create_task(member.shared.retry("e"))
             await peer.hear()

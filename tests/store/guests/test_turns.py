@@ -130,9 +130,7 @@ async def turn_of_one_that_dies(path, holder, *others):
     file = await made(path)
     async with owner_by_hand(path) as owner:
         for member in (holder, *others):
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest(file=file)
-            await starting
+            peer = await owner.joined_by(member, file=file)
             if member is holder:
                 entering = elsewhere(enter(holder.shared.turn()))
                 asked = await peer.hear()
@@ -275,9 +273,7 @@ def test_an_owner_before_turns_says_that_it_has_none(play, path):
     async def story(member):
         file = await made(path)
         async with owner_by_hand(path) as owner:
-            starting = asyncio.create_task(member.start())
-            peer = await owner.guest(file=file)
-            await starting
+            peer = await owner.joined_by(member, file=file)
             entering = asyncio.create_task(enter(member.shared.turn()))
             asked = await peer.hear()
             await peer.say(FrameKind.ANSWER, asked.number, requests.Told("what is a turn?"))
