@@ -35,6 +35,7 @@ def tenacity_(f: Function) -> Function:
 def stamina_(f: Function) -> Function:
     import stamina
 
+    stamina.instrumentation.set_on_retry_hooks([])  # else it writes a line for each retry
     return stamina.retry(
         on=Boom, attempts=3, timeout=None, wait_initial=0, wait_max=0, wait_jitter=0
     )(f)

@@ -163,7 +163,8 @@ class Settlement:
             state.attempts_failed += 1
             if not plain and isinstance(failure, TimedOutError):
                 state.timed_out += 1
-            self._tell_attempt(state, call.sent, now - began, type(failure).__name__)
+            if self._listeners.active:
+                self._tell_attempt(state, call.sent, now - began, type(failure).__name__)
         if plain and types is not None and self._next is not None:
             reason = self._next.after(call, failure) if isinstance(failure, types) else _FINAL
         else:
@@ -218,7 +219,8 @@ class Settlement:
             call.stopped = reason
             return None
         state.attempts_failed += 1
-        self._tell_attempt(state, call.sent, now - began, "result")
+        if self._listeners.active:
+            self._tell_attempt(state, call.sent, now - began, "result")
         return call
 
     def succeeded(
@@ -342,8 +344,9 @@ class Settlement:
         state = call.state
         if call.sent:
             state.failed += 1
-            name = type(failure).__name__
-            self._tell_end(state, call.sent, call.now - call.started, name, reason)
+            if self._listeners.active:
+                name = type(failure).__name__
+                self._tell_end(state, call.sent, call.now - call.started, name, reason)
         else:
             state.refused += 1
             if self._listeners.active:
@@ -365,7 +368,7 @@ class Settlement:
     def _tell_attempt(
         self, state: PolicyState, attempt: int, elapsed: float, error: str | None
     ) -> None:
-        if self._tells_calls and self._listeners.active:
+        if self._tells_calls:
             from hardpoint.resilience.events import own_attempt
 
             self._listeners.emit(own_attempt(self._name, state.key, attempt, elapsed, error))
@@ -373,7 +376,7 @@ class Settlement:
     def _tell_end(
         self, state: PolicyState, attempts: int, elapsed: float, error: str | None, why: str | None
     ) -> None:
-        if self._tells_calls and self._listeners.active:
+        if self._tells_calls:
             from hardpoint.resilience.events import own_call
 
             event = own_call(self._name, state.key, attempts, elapsed, error, stopped=why)
