@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hardpoint.core.secrets import Secret as Secret
     from hardpoint.email.addresses import checked_address as checked_address
     from hardpoint.email.addresses import quoted as quoted
+    from hardpoint.email.headers import checked_line as checked_line
     from hardpoint.fakes.answers import Answers as Answers
     from hardpoint.fakes.emitter import AddressSigner as AddressSigner
     from hardpoint.fakes.emitter import Emission as Emission
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from hardpoint.http.sigv4 import UNSIGNED_PAYLOAD as UNSIGNED_PAYLOAD
     from hardpoint.http.sigv4 import SigV4Signer as SigV4Signer
     from hardpoint.http.wire.trust import Trust as Trust
+    from hardpoint.http.wire.trust import context_of as context_of
     from hardpoint.http.xml_api import RequestSigner as RequestSigner
     from hardpoint.http.xml_api import XmlApi as XmlApi
     from hardpoint.http.xml_api import XmlDocument as XmlDocument
@@ -223,6 +225,7 @@ else:
             "hardpoint.core.providers": ("Provider", "load", "provider", "provider_names"),
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.email.addresses": ("checked_address", "quoted"),
+            "hardpoint.email.headers": ("checked_line",),
             "hardpoint.fakes.answers": ("Answers",),
             "hardpoint.fakes.emitter": ("AddressSigner", "Emission", "Emitter", "Signer"),
             "hardpoint.fakes.fields": ("Fields", "JsonFields", "nested", "without_empty"),
@@ -268,7 +271,7 @@ else:
             "hardpoint.http.redaction": ("redacted", "redacted_url"),
             "hardpoint.http.signing.signer": ("RequestProof",),
             "hardpoint.http.sigv4": ("SIGV4", "SigV4Signer", "UNSIGNED_PAYLOAD"),
-            "hardpoint.http.wire.trust": ("Trust",),
+            "hardpoint.http.wire.trust": ("Trust", "context_of"),
             "hardpoint.http.xml_api": (
                 "RequestSigner",
                 "XmlApi",

@@ -33,9 +33,12 @@ def test_every_starter_is_a_configuration_that_loads(
 ) -> None:
     run = cli("init", "app", "--provider", name, "--json")
     for missing in run.data["environment_missing"]:
-        monkeypatch.setenv(missing, "whsec_anything_while_you_try")
+        url = "smtp://user:password@mail.example:587"
+        value = url if missing.endswith("_URL") else "whsec_anything_while_you_try"
+        monkeypatch.setenv(missing, value)
     settings = Settings.load("app/hardpoint.toml")
-    assert {one.provider for one in settings.webhooks.values()} == {name}
+    used = [*settings.webhooks.values(), *settings.connections.values()]
+    assert {one.provider for one in used} == {name}
 
 
 def test_one_starter_is_the_first_whoever_else_has_one() -> None:

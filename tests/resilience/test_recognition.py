@@ -9,6 +9,7 @@ from http.client import InvalidURL, RemoteDisconnected
 from types import SimpleNamespace
 from urllib.error import HTTPError, URLError
 
+import aiosmtplib
 import pytest
 
 from hardpoint.core.errors import (
@@ -77,6 +78,16 @@ def test_our_errors_tell_it_themselves(error, effect, retry):
         (smtplib.SMTPRecipientsRefused({"a@b.c": (450, b"later")}), NOTHING),
         (smtplib.SMTPRecipientsRefused({}), UNKNOWN),
         (smtplib.SMTPAuthenticationError(535, b"no"), NOTHING),
+        (aiosmtplib.SMTPServerDisconnected("x"), UNKNOWN),
+        (aiosmtplib.SMTPReadTimeoutError("x"), UNKNOWN),
+        (aiosmtplib.SMTPConnectTimeoutError("x"), UNSENT),
+        (aiosmtplib.SMTPDataError(451, "later"), NOTHING),
+        (aiosmtplib.SMTPDataError(554, "no"), ANSWERED),
+        (aiosmtplib.SMTPAuthenticationError(535, "no"), NOTHING),
+        (
+            aiosmtplib.SMTPRecipientsRefused([aiosmtplib.SMTPRecipientRefused(450, "x", "a@b.c")]),
+            NOTHING,
+        ),
         (ValueError(), None),
     ],
 )
@@ -273,6 +284,7 @@ def classes(module):
     [
         *("httpx2", "httpx", "httpcore2", "httpcore", "requests.exceptions", "urllib3.exceptions"),
         *("aiohttp.client_exceptions", "botocore.exceptions", "smtplib", "stripe"),
+        "aiosmtplib.errors",
         *("twilio.base.exceptions", "python_http_client.exceptions", "websockets.exceptions"),
     ],
 )

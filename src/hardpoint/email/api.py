@@ -20,7 +20,7 @@ from hardpoint.email.composing import (
     check_metadata,
     sender,
 )
-from hardpoint.email.driver import EmailDriver
+from hardpoint.email.driver import EmailCapability, EmailDriver
 from hardpoint.email.types import Attachment, Email, EmailEvent, NewEmail
 
 _SEND = Operation("send", Repeat.NEEDS_KEY)
@@ -142,9 +142,11 @@ class EmailSender:
         """All that a verified webhook's body says of emails.
 
         Raises:
+            UnsupportedError: the provider sends no webhooks.
             UnexpectedResponseError: it has an unknown form.
         """
         expect(body, (*KINDS_OF_BYTES, str), "body", BODY)
+        self.driver.capabilities.require(EmailCapability.EVENTS, self.driver.provider)
         try:
             events = self.driver.parse_events(body)
         except UNREADABLE as error:

@@ -21,6 +21,8 @@ class EmailCapability(StrEnum):
     """Names and texts that come back with events."""
     SEVERAL_REPLY_TO = "several_reply_to"
     """Replies go to more than one address."""
+    EVENTS = "events"
+    """Webhooks tell what becomes of an email."""
 
 
 class EmailDriver(Driver, Protocol):

@@ -180,36 +180,29 @@ def _of_cause(error: Any) -> Verdict:
     return UNKNOWN if meaning is NOT_RECOGNISED else meaning
 
 
-_BOTO_THROTTLED = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottledException",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)  # botocore/retries/standard.py, ThrottledRetryableChecker
+_BOTO_THROTTLED = """
+    BandwidthLimitExceeded EC2ThrottledException LimitExceededException PriorRequestNotComplete
+    ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled
+    RequestThrottledException SlowDown Throttling ThrottledException ThrottlingException
+    TooManyRequestsException TransactionInProgressException
+"""  # botocore/retries/standard.py, ThrottledRetryableChecker
 
 
 def _of_boto_answer(error: Any) -> Verdict:
     answer = error.response
-    if answer.get("Error", {}).get("Code") in _BOTO_THROTTLED:
+    if answer.get("Error", {}).get("Code") in _BOTO_THROTTLED.split():
         return NOTHING_DONE
     return by_status(answer.get("ResponseMetadata", {}).get("HTTPStatusCode"))
 
 
-_GRPC_UNKNOWN = frozenset(
-    {"UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "CANCELLED", "DATA_LOSS"}
-)
+_GRPC_UNKNOWN = {
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "INTERNAL",
+    "UNKNOWN",
+    "CANCELLED",
+    "DATA_LOSS",
+}
 _GRPC_NOTHING = frozenset({"ABORTED", "RESOURCE_EXHAUSTED"})
 
 
@@ -242,7 +235,8 @@ def _of_smtp_code(error: Any) -> Verdict:
     code = getattr(error, "smtp_code", None) or getattr(error, "code", None)
     refused: Any = getattr(error, "recipients", None)
     if code is None and refused:
-        code = max((answer[0] for answer in refused.values()), default=None)
+        dictionary = hasattr(refused, "values")  # smtplib's; aiosmtplib has a list of errors
+        code = max(one[0] for one in refused.values()) if dictionary else refused[0].code
     if not isinstance(code, int):
         return UNKNOWN
     return NOTHING_DONE if 400 <= code < 500 else ANSWERED
@@ -299,6 +293,18 @@ def _generated(module: str) -> dict[tuple[str, str], Meaning]:
         (module, "APIConnectionError"): _of_cause,
         (module, "APIStatusError"): _of_answer,
         (module, "APIResponseValidationError"): ANSWERED,
+    }
+
+
+def _smtp(module: str, unsupported: str) -> dict[tuple[str, str], Meaning]:
+    return {
+        (module, "SMTPConnectError"): UNSENT,
+        (module, "SMTPHeloError"): UNSENT,
+        (module, "SMTPResponseException"): _of_smtp_code,
+        (module, "SMTPRecipientsRefused"): _of_smtp_code,
+        (module, unsupported): INVALID,
+        (module, "SMTPAuthenticationError"): NOT_ADMITTED,
+        (module, "SMTPException"): UNKNOWN,
     }
 
 
@@ -377,13 +383,8 @@ RECOGNISED: dict[tuple[str, str], Meaning] = {
     ("websockets", "InvalidStatus"): _of_answer,
     ("websockets", "InvalidHandshake"): ANSWERED,
     ("websockets", "WebSocketException"): UNKNOWN,
-    ("smtplib", "SMTPConnectError"): UNSENT,
-    ("smtplib", "SMTPHeloError"): UNSENT,
-    ("smtplib", "SMTPNotSupportedError"): INVALID,
-    ("smtplib", "SMTPAuthenticationError"): NOT_ADMITTED,
-    ("smtplib", "SMTPResponseException"): _of_smtp_code,
-    ("smtplib", "SMTPRecipientsRefused"): _of_smtp_code,
-    ("smtplib", "SMTPException"): UNKNOWN,
+    **_smtp("smtplib", "SMTPNotSupportedError"),
+    **_smtp("aiosmtplib", "SMTPNotSupported"),
     ("stripe", "APIConnectionError"): _of_cause,
     ("stripe", "RateLimitError"): NOTHING_DONE,
     ("stripe", "SignatureVerificationError"): ANSWERED,

@@ -67,6 +67,7 @@ class EmailSender:
         """All that a verified webhook's body says of emails.
 
         Raises:
+            UnsupportedError: the provider sends no webhooks.
             UnexpectedResponseError: it has an unknown form.
         """
         return self.asynchronous.parse_events(body)

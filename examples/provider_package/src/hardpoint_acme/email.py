@@ -73,7 +73,7 @@ class AcmeEmail:
 
     provider = "acme"
     capabilities = Capabilities(
-        frozenset({EmailCapability.METADATA}),
+        frozenset({EmailCapability.METADATA, EmailCapability.EVENTS}),
         idempotency=Idempotency.NATIVE,
         key_seconds=86_400.0,
         limits={

@@ -4,7 +4,7 @@ The environment has no say. TLS 1.2 or later, names checked; none of it can be s
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from os import PathLike
@@ -14,6 +14,7 @@ from typing import final
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 
+_HTTP = ("http/1.1",)
 _BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
@@ -40,15 +41,19 @@ class Trust:
     password: Secret | None = None
 
 
-def context_of(tls: Trust | None) -> ssl.SSLContext:
+def context_of(tls: Trust | None, *, alpn: Sequence[str] = _HTTP) -> ssl.SSLContext:
     """The context that a transport's connections are made with. It takes some 30 ms.
+
+    Args:
+        tls: whom to believe; None for the system's authorities, in a context that is shared.
+        alpn: what is spoken, where not HTTP and `tls` is given.
 
     Raises:
         ConfigurationError: a file cannot be read or used.
     """
     if tls is None:
         return _system()
-    context = _context()
+    context = _context(alpn)
     if tls.authorities is None:
         _believe_system(context)
     else:
@@ -91,16 +96,17 @@ _NO_PASSWORD = "-"  # noqa: S105 - for keys without one: OpenSSL would ask a ter
 
 @cache
 def _system() -> ssl.SSLContext:
-    context = _context()
+    context = _context(_HTTP)
     _believe_system(context)
     return context
 
 
-def _context() -> ssl.SSLContext:
+def _context(alpn: Sequence[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION  # TLS 1.2 has it, and nothing here needs it
-    context.set_alpn_protocols(["http/1.1"])
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
     return context
 
 

@@ -12,7 +12,7 @@ from hardpoint.http.limits import checked_base_url
 PROVIDER = Provider(
     name="sendgrid",
     title="SendGrid",
-    tokens=("sendgrid", "x-twilio-email-event-webhook", "x-sg-"),
+    tokens=("sendgrid", "x-twilio-email-event-webhook", "x-sg-", "smtp-id", "geopod-ismtpd"),
     docs="https://docs.sendgrid.com/for-developers/tracking-events/event",
     webhooks="hardpoint.providers.sendgrid.webhooks:SendGridWebhooks",
     retries_for=24 * 3600,

@@ -36,6 +36,7 @@ _REFUSED: dict[EmailCapability, PortVerb] = {
     EmailCapability.HEADERS: _send(headers={"X-Order": "1"}),
     EmailCapability.METADATA: _send(metadata={"order": "1"}),
     EmailCapability.SEVERAL_REPLY_TO: _send(reply_to=[TO, OTHER]),
+    EmailCapability.EVENTS: lambda port: port.parse_events(b"[]"),
 }
 _NO_ADDRESS = (
     "",
