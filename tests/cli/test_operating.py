@@ -1,8 +1,15 @@
 """Looking at a running server, and steering it: health, tail, calls, breaker."""
 
 import asyncio
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
 import threading
 import time
 import urllib.request
@@ -61,6 +68,24 @@ class Site:
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self.server.stop, "the test")
             self._thread.join(30)
+
+    def stop_once_followed(self, count):
+        """Stop it when so many follow what it tells, and have what was told before."""
+        readers = self.hub.observation.recorder._readers
+
+        def wait():
+            until = time.monotonic() + 60
+            while len(readers) < count and time.monotonic() < until:
+                time.sleep(0.02)
+            self.call_soon()
+
+        threading.Thread(target=wait).start()
+
+    def call_soon(self):
+        self.loop.call_soon_threadsafe(lambda: self.loop.call_later(0.5, self.stop_now))
+
+    def stop_now(self):
+        self.server.stop("the test")
 
     def do(self, made):
         """Run something of the hub's in its loop."""
@@ -163,7 +188,7 @@ def test_without_a_server_health_is_what_the_store_says(site, run, monkeypatch):
     site.stop()
     done = run("health")
     assert done.code == 0
-    assert "the store alone: no server answers" in done.out
+    assert "the store alone: no server answers" in done.err
     named = run("health", "--admin", site.ready.admin_url)
     assert named.code == Exit.UNREACHABLE
     assert "no server answers" in named.err
@@ -256,7 +281,7 @@ def test_bad_questions_are_answered(site):
 def test_tail_follows_what_happens_and_ends_with_the_server(site, run):
     site.deliver()
     site.call()
-    threading.Timer(0.5, site.stop).start()
+    site.stop_once_followed(1)
     tailed = run("tail", "--json", "--last", "100")
     records = [json.loads(one) for one in tailed.out.splitlines()]
     names = [one["event"] for one in records]
@@ -272,7 +297,7 @@ def test_tail_shows_only_what_is_asked_for(site, run):
     with pytest.raises(HardpointError):
         site.call()
     site.do(site.hub.receiver.flush)
-    threading.Timer(0.5, site.stop).start()
+    site.stop_once_followed(4)
     one, two, three, four = (
         threading.Thread(target=lambda key=key, extra=extra: results.update({key: run(*extra)}))
         for key, extra in {
@@ -350,3 +375,61 @@ def test_a_mounted_hub_has_health_and_metrics_too(folder, monkeypatch):
 def test_health_over_plain_http_is_not_cached(site):
     with urllib.request.urlopen(f"{site.ready.admin_url}/health", timeout=20) as answer:
         assert answer.headers["cache-control"] == "no-store"
+
+
+def on_a_terminal(columns, *arguments, **environment):
+    """What a command writes on a pseudo-terminal of so many columns, and its exit code."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    plain = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hardpoint", *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        env={**plain, "TERM": "xterm", **environment},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 4096):
+            shown += part
+    except OSError:  # the other end is closed: Linux says so
+        pass
+    os.close(ours)
+    return shown.decode(), process.wait(30)
+
+
+@pytest.mark.parametrize(("columns", "command"), [(40, "health"), (200, "calls list")])
+def test_what_is_shown_fits_the_terminal(site, columns, command):
+    site.call()
+    shown, code = on_a_terminal(columns, *command.split())
+    assert "\x1b[1m" in shown
+    assert code == 0
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert bare.strip()
+    assert [line for line in bare.splitlines() if len(line.rstrip()) > columns] == []
+    colourless, _ = on_a_terminal(columns, *command.split(), NO_COLOR="1")
+    assert "\x1b[" not in colourless
+
+
+def test_tail_on_a_terminal_colours_what_is_loud_unless_told_not_to(site):
+    site.deliver(secret="whsec_wrong")
+    site.do(site.hub.receiver.flush)
+    site.stop_once_followed(2)
+    results = {}
+
+    def follow(name, **environment):
+        results[name] = on_a_terminal(120, "tail", "--loud", **environment)[0]
+
+    both = [
+        threading.Thread(target=follow, args=("colour",)),
+        threading.Thread(target=follow, args=("plain",), kwargs={"NO_COLOR": "1"}),
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(40)
+    assert "\x1b[33m" in results["colour"]
+    assert "requests_refused" in results["plain"]
+    assert "\x1b[" not in results["plain"]

@@ -36,3 +36,23 @@ def test_lists_of_jobs_go_on_where_they_ended_and_are_narrowed(any_stage):
         reader.close()
 
     any_stage.play(story)
+
+
+def test_what_each_source_has_going_on_is_told(any_stage):
+    async def story(desk):
+        for number, source in enumerate(("shop", "billing", "shop")):
+            await desk.accept(f"evt_{number}", source=source, handlers=("a", "b"))
+            (lease,) = await desk.claim(lanes=("a",))
+            await desk.complete(lease, Outcome.DEAD if number else Outcome.DONE)
+            desk.clock.advance(10)
+        reader = desk.look()
+        billing, shop = reader.traffic(limit=10)
+        assert [one.source for one in (billing, shop)] == ["billing", "shop"]
+        assert [(one.waiting, one.dead) for one in (billing, shop)] == [(1, 1), (2, 1)]
+        assert [len(one.arrivals) for one in (billing, shop)] == [1, 2]
+        assert list(shop.arrivals) == sorted(shop.arrivals, reverse=True)
+        assert shop.due_at < billing.due_at
+        assert next(one.arrivals for one in reader.traffic(limit=1)) == ()
+        reader.close()
+
+    any_stage.play(story)

@@ -16,7 +16,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from hardpoint import Hub, Listeners
 from hardpoint.core.correlation import carried, correlated
-from hardpoint.core.errors import StoreUnavailableError, UnavailableError
+from hardpoint.core.errors import (
+    ConfigurationError,
+    StoreUnavailableError,
+    UnavailableError,
+)
 from hardpoint.core.tracing import traceparent
 from hardpoint.sync import Hub as BlockingHub
 from hardpoint.telemetry import OpenTelemetry
@@ -382,3 +386,45 @@ def test_without_the_extra_the_line_that_installs_it_is_told(module):
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert "pip install 'hardpoint[otel]'" in ended.stderr
+
+
+def test_a_share_of_the_traces_that_begin_here_is_recorded(load, kept):
+    none = OpenTelemetry(share=0.0)
+    hub = load(none)
+    seen = []
+
+    @hub.on("shop")
+    async def look(event, job):
+        seen.append((traceparent.get(), trace.get_current_span().get_span_context().trace_flags))
+
+    async def main():
+        async with hub:
+            await submit(hub)
+            async with asyncio.timeout(10):
+                while not seen:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    ((parent, flags),) = seen
+    assert (parent.endswith("-00"), flags) == (True, 0)
+    assert traceparent.get() is None
+    always = kept.listener.tracer.begin("internal", "x", {}, parent=GIVEN)
+    assert always.traceparent.startswith(GIVEN[:35])
+    with pytest.raises(ConfigurationError):
+        OpenTelemetry(share=2)
+
+
+@pytest.mark.parametrize(("ratio", "count"), [("0.0", 0), ("1.0", 1)])
+def test_a_ratio_in_the_environment_is_taken(ratio, count):
+    with collecting() as collector:
+        subprocess.run(
+            [sys.executable, "-c", EXPORT],
+            env={
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+                "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+                "OTEL_TRACES_SAMPLER_ARG": ratio,
+            },
+            check=True,
+            timeout=60,
+        )
+    assert len(collector.spans) == count

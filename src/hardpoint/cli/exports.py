@@ -152,14 +152,14 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
     while left:
         change = left.pop()
         at, old, new = change
-        if type(old) is type(new) and old == new:
-            continue
         if isinstance(old, dict) and isinstance(new, dict):
             ours, theirs = cast("dict[str, Any]", old), cast("dict[str, Any]", new)
             names = dict.fromkeys((*ours, *theirs))
             pairs = [(name, ours.get(name, _ABSENT), theirs.get(name, _ABSENT)) for name in names]
         elif isinstance(old, list) and isinstance(new, list):
             pairs = _items(cast("list[Any]", old), cast("list[Any]", new))
+        elif (type(change[1]), change[1]) == (type(change[2]), change[2]):
+            continue
         else:
             yield change
             continue

@@ -108,7 +108,7 @@ def _show(
     if report["store"]:
         reasons.append(f"store: {report['store']}")
     parts += reasons
-    parts.append(f"{state}, says {where or 'the store alone: no server answers'}")
+    parts.append(f"together: {state}")
     failure = None
     if state in bad:
         failure = Failure(
@@ -121,6 +121,7 @@ def _show(
         terminal.stream(report, "")
     else:
         terminal.show(report, *parts, failure=failure)
+    terminal.say(f"of {where or 'the store alone: no server answers'}")
     return Exit.OK if failure is None else Exit.NO
 
 

@@ -24,6 +24,11 @@ class OpenSpan(Protocol):
     """A span that has begun."""
 
     @property
+    def recorded(self) -> bool:
+        """Whether anybody will see it: of another nothing need be said."""
+        ...
+
+    @property
     def traceparent(self) -> str:
         """What a process elsewhere continues it by (W3C Trace Context)."""
         ...

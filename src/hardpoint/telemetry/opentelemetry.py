@@ -9,6 +9,7 @@ spans go is said to OpenTelemetry's SDK, as always.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
+from random import getrandbits, random
 from typing import Any, Final, final
 from urllib.parse import urlsplit
 
@@ -54,6 +55,9 @@ class OpenTelemetry:
         tracer_provider: makes the spans; the global one otherwise.
         meter_provider: takes the metrics; likewise.
         database: what `db.system.name` says; `postgresql` where the store is one.
+        share: of the traces that begin here, how many are recorded: 0.01 is one in a hundred. The
+            others cost next to nothing, where a sampler of the SDK's is asked for each span. A
+            trace that came with a request is recorded if its sender says so.
 
     Attributes:
         tracer: has the layers begin spans; see `core/tracing.py`.
@@ -68,8 +72,12 @@ class OpenTelemetry:
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         database: str = "sqlite",
+        share: float = 1.0,
     ) -> None:
-        self.tracer = SpanMaker(trace.get_tracer("hardpoint", tracer_provider=tracer_provider))
+        if not 0 <= share <= 1:
+            raise ConfigurationError("share", "is not between 0 and 1")
+        tracer = trace.get_tracer("hardpoint", tracer_provider=tracer_provider)
+        self.tracer = SpanMaker(tracer, share)
         meter = metrics.get_meter("hardpoint", meter_provider=meter_provider)
         self._database = database
 
@@ -167,10 +175,12 @@ class SpanMaker:
 
     Args:
         tracer: OpenTelemetry's.
+        share: see `OpenTelemetry`.
     """
 
-    def __init__(self, tracer: trace.Tracer) -> None:
+    def __init__(self, tracer: trace.Tracer, share: float = 1.0) -> None:
         self._tracer = tracer
+        self._share = share
 
     def begin(
         self,
@@ -183,6 +193,11 @@ class SpanMaker:
         started_at: float | None = None,
     ) -> OpenSpan:
         """See `Tracer`."""
+        if parent:
+            if not int(parent[-2:], 16) & TraceFlags.SAMPLED:
+                return UnrecordedSpan(parent)
+        elif self._share < 1 and _is_root(parent) and random() >= self._share:  # noqa: S311 - chance, no secret
+            return UnrecordedSpan(f"00-{getrandbits(128) | 1:032x}-{getrandbits(64) | 1:016x}-00")
         span = self._tracer.start_span(
             name,
             context=_context_of(parent),
@@ -195,6 +210,35 @@ class SpanMaker:
 
 
 @final
+class UnrecordedSpan:
+    """An `OpenSpan` of a trace that nobody records: it is gone on with, and that is all."""
+
+    __slots__ = ("_attached", "_before", "traceparent")
+    recorded = False
+
+    def __init__(self, parent: str) -> None:
+        self.traceparent = parent
+        self._attached: Token[Context] | None = None
+        self._before: Token[str | None] | None = None
+
+    def enter(self) -> None:
+        """See `OpenSpan`; what others begin within is not recorded either."""
+        span = NonRecordingSpan(_span_context(self.traceparent))
+        self._attached = context.attach(trace.set_span_in_context(span))
+        self._before = traceparent.set(self.traceparent)
+
+    def leave(self) -> None:
+        """See `OpenSpan`."""
+        if self._before is not None and self._attached is not None:
+            traceparent.reset(self._before)
+            context.detach(self._attached)
+            self._before = self._attached = None
+
+    def end(self, facts: SpanFacts, *, error: str | None = None) -> None:
+        """See `OpenSpan`."""
+
+
+@final
 class SdkSpan:
     """An `OpenSpan` over OpenTelemetry's."""
 
@@ -204,6 +248,11 @@ class SdkSpan:
         self._span = span
         self._attached: Token[Context] | None = None
         self._before: Token[str | None] | None = None
+
+    @property
+    def recorded(self) -> bool:
+        """See `OpenSpan`."""
+        return self._span.is_recording()
 
     @property
     def traceparent(self) -> str:
@@ -232,6 +281,11 @@ class SdkSpan:
                 span.set_attribute("error.type", error)
                 span.set_status(Status(StatusCode.ERROR))
         span.end()
+
+
+def _is_root(parent: str | None) -> bool:
+    """Whether a span belongs to nothing that was there before."""
+    return parent == "" or not trace.get_current_span().get_span_context().is_valid
 
 
 def _said(facts: SpanFacts) -> Facts:

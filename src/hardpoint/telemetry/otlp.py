@@ -19,6 +19,7 @@ try:
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 except ModuleNotFoundError as error:
     raise ConfigurationError(
         "otel", "the extra is not installed", fix="pip install 'hardpoint[otel]'"
@@ -44,14 +45,33 @@ def exporting(*, database: str = "sqlite") -> tuple[OpenTelemetry, Callable[[], 
             "process.pid": os.getpid(),
         }
     ).merge(OTELResourceDetector().detect())
-    tracers = TracerProvider(resource=resource)
+    share = _share()
+    sampler = None if share is None else ParentBased(ALWAYS_ON)
+    tracers = TracerProvider(sampler, resource)
     tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     reader = PeriodicExportingMetricReader(OTLPMetricExporter())
     meters = MeterProvider([reader], resource=resource)
-    listener = OpenTelemetry(tracer_provider=tracers, meter_provider=meters, database=database)
+    listener = OpenTelemetry(
+        tracer_provider=tracers,
+        meter_provider=meters,
+        database=database,
+        share=1.0 if share is None else share,
+    )
 
     def end() -> None:
         tracers.shutdown()
         meters.shutdown()
 
     return listener, end
+
+
+def _share() -> float | None:
+    """What a ratio in the environment says: taken by us, before a span is made."""
+    if not os.environ.get("OTEL_TRACES_SAMPLER", "").endswith("traceidratio"):
+        return None
+    try:
+        return min(1.0, max(0.0, float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))))
+    except ValueError:
+        raise ConfigurationError(
+            "$OTEL_TRACES_SAMPLER_ARG", "is no number", fix="Set it to a share, such as 0.01"
+        ) from None

@@ -40,7 +40,7 @@ from hardpoint.webhooks.reception import (
 )
 from hardpoint.webhooks.replies import REPLY_SECONDS, ReplyFunctions, Replying
 from hardpoint.webhooks.sources import UNKNOWN_SOURCE, Source, Sources
-from hardpoint.webhooks.tracing import CommitSpan, begin_reception, given_trace
+from hardpoint.webhooks.tracing import CommitSpan, begin_reception, given_trace, is_recorded
 from hardpoint.webhooks.verification import (
     Arrival,
     Notification,
@@ -231,8 +231,9 @@ class Inbox:
     ) -> None:
         event = self._event(delivery, notification)
         admission = _Admission(self, event, delivery, answer)
-        if (tracer := self._listeners.tracer) is not None and delivery.trace is not None:
-            admission.span = CommitSpan(tracer, self._engine, delivery.trace)
+        tracer, trace = self._listeners.tracer, delivery.trace
+        if tracer is not None and trace is not None and is_recorded(trace):
+            admission.span = CommitSpan(tracer, self._engine, trace)
         try:
             self._store.accept(event, admission)
         except Exception as error:  # noqa: BLE001 - it is judged where all results are

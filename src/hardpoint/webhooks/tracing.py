@@ -24,6 +24,11 @@ def given_trace(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
     return traceparent_in(found[0]) if len(found) == 1 else None
 
 
+def is_recorded(parent: str) -> bool:
+    """Whether anybody will see what belongs to this trace."""
+    return bool(int(parent[-2:], 16) & 1)
+
+
 def begin_reception(
     tracer: Tracer,
     source: str,
@@ -50,6 +55,8 @@ def begin_reception(
     }
     name = "POST /webhooks/{source}"
     span = tracer.begin("server", name, facts, parent=parent or "", started_at=started_at)
+    if not span.recorded:
+        return span.traceparent, done
 
     def answered(answer: Answer) -> None:
         status = answer.status
