@@ -142,7 +142,7 @@ class Link:
                     if loop.time() >= until:
                         raise unavailable(error) from error
                 except BaseException:
-                    self.settle()
+                    self.drop_unfinished()
                     raise
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -171,7 +171,7 @@ class Link:
                 await self._made(made)
         return self._connection
 
-    def settle(self) -> None:
+    def drop_unfinished(self) -> None:
         """Give it up if it is in the middle of something, or was cut already."""
         known = self._connection
         if known is not None and (known.is_closed() or known.is_in_transaction()):

@@ -98,7 +98,7 @@ class LentConnections:
             posted(self._thread.loop, self._free_again, taken.result()[0])
 
     def _free_again(self, link: Link) -> None:
-        link.settle()
+        link.drop_unfinished()
         self._free.put_nowait(link)
 
 

@@ -51,7 +51,7 @@ class PostgresShared:
         """A forked child is on its own."""
         self.started = self.leaving = False
         self._reviving: asyncio.Task[None] | None = None
-        self._again = AGAIN_SECONDS
+        self._wait_seconds = AGAIN_SECONDS
         self._failed_at = 0.0
 
     async def start(self, crew: "Crew") -> None:
@@ -87,8 +87,8 @@ class PostgresShared:
     async def _revive(self, crew: "Crew") -> None:
         now = asyncio.get_running_loop().time()
         lived, self._failed_at = now - self._failed_at, now
-        again = AGAIN_SECONDS if lived > AGAIN_SECONDS_MAX else self._again
-        self._again = min(2 * again, AGAIN_SECONDS_MAX)
+        again = AGAIN_SECONDS if lived > AGAIN_SECONDS_MAX else self._wait_seconds
+        self._wait_seconds = min(2 * again, AGAIN_SECONDS_MAX)
         await crew.lay_down(clean=False)
         await asyncio.sleep(again)
         self.leaving = False
