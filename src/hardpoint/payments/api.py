@@ -12,6 +12,7 @@ from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.payments.checks import (
     check_can,
     check_confirming,
+    check_forgetting,
     check_new_customer,
     check_new_payment,
     check_part,
@@ -47,6 +48,7 @@ _REFUND = Operation("refund", Repeat.NEEDS_KEY)
 _CHECKOUT = Operation("create_checkout", Repeat.NEEDS_KEY)
 _CUSTOMER = Operation("create_customer", Repeat.NEEDS_KEY)
 _SAVE = Operation("save_method", Repeat.NEEDS_KEY)
+_FORGET = Operation("forget_method", Repeat.IDEMPOTENT)
 _GET = Operation("get_payment", Repeat.SAFE)
 _GET_REFUND = Operation("get_refund", Repeat.SAFE)
 _GET_CHECKOUT = Operation("get_checkout", Repeat.SAFE)
@@ -172,11 +174,7 @@ class PaymentGateway:
         return ours(self.connection, payment)
 
     async def capture(
-        self,
-        payment_id: str,
-        amount: Money | None = None,
-        *,
-        idempotency_key: str | None = None,
+        self, payment_id: str, amount: Money | None = None, *, idempotency_key: str | None = None
     ) -> Payment:
         """Take what is reserved; with an amount only that, and let go of the rest.
 
@@ -362,12 +360,17 @@ class PaymentGateway:
             CallSpec(arguments=(customer, payment_method), returns=SavedMethod),
         )
 
+    async def forget_method(self, payment_method: str) -> None:
+        """Keep means no longer: nobody can charge them after that. Once more does nothing.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        check_forgetting(self.driver, payment_method)
+        await self._calls.run(_FORGET, lambda: self.driver.forget_method(payment_method))
+
     async def find(
-        self,
-        *,
-        since: float,
-        reference: str | None = None,
-        metadata: Mapping[str, str] = _EMPTY,
+        self, *, since: float, reference: str | None = None, metadata: Mapping[str, str] = _EMPTY
     ) -> tuple[Payment, ...]:
         """Every payment created since a time that carries this reference and metadata.
 

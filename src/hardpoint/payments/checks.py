@@ -72,6 +72,13 @@ def check_saving(driver: PaymentDriver, customer: str, payment_method: str) -> N
     check_can(driver, PaymentCapability.SAVED_METHODS)
 
 
+def check_forgetting(driver: PaymentDriver, payment_method: str) -> None:
+    """Refuse to forget what cannot be means that are kept."""
+    check_there("payment_method", payment_method)
+    check_token("payment_method", payment_method)
+    check_can(driver, PaymentCapability.SAVED_METHODS)
+
+
 def check_part(driver: PaymentDriver, amount: Money | None, capability: PaymentCapability) -> None:
     """Refuse a part of a payment that is none, or where the provider knows no parts."""
     if amount is not None:

@@ -177,6 +177,14 @@ class PaymentDriver(Driver, Protocol):
         """
         ...
 
+    async def forget_method(self, payment_method: str) -> None:
+        """Keep means no longer; without `SAVED_METHODS` it is not called. Once more does nothing.
+
+        Raises:
+            NotFoundError: there are none of that id.
+        """
+        ...
+
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page of the payments created since a time, newest first.
 

@@ -91,6 +91,7 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
         self._checkouts: dict[str, Checkout] = {}
         self._pages: dict[str, NewPayment] = {}
         self._saved: dict[str, SavedMethod] = {}
+        self._forgotten = set[str]()
         self._customers: dict[str, PaymentCustomer] = {}
         self._answers = Answers[Any]((ConflictError, DeclinedError))
 
@@ -262,13 +263,21 @@ class MemoryPayments(MemoryAccount[PaymentEvent]):
                 raise NotFoundError(f"there is no customer {customer!r:.40}", status=404)
             if payment_method in DECLINED:
                 raise declined_by(payment_method)
-            identifier = f"saved_{len(self._saved) + 1:06d}"
+            identifier = f"saved_{len(self._answers) + 1:06d}"
             self._saved[identifier] = SavedMethod(
                 id=identifier, customer=customer, kind=payment_method
             )
             return self._saved[identifier]
 
         return self._once(idempotency_key, (customer, payment_method), act)
+
+    async def forget_method(self, payment_method: str) -> None:
+        """Forget it."""
+        self.requests += 1
+        if payment_method not in self._saved and payment_method not in self._forgotten:
+            raise NotFoundError(f"there is no payment method {payment_method!r:.40}", status=404)
+        self._forgotten.add(payment_method)
+        self._saved.pop(payment_method, None)
 
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page, oldest first."""

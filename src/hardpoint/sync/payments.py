@@ -151,6 +151,14 @@ class PaymentGateway:
         """
         return run(self.asynchronous.save_method(customer, payment_method, idempotency_key=idempotency_key))
 
+    def forget_method(self, payment_method: str) -> None:
+        """Keep means no longer: nobody can charge them after that. Once more does nothing.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+        """
+        return run(self.asynchronous.forget_method(payment_method))
+
     def find(self, *, since: float, reference: str | None=None, metadata: Mapping[str, str]=_EMPTY) -> tuple[Payment, ...]:
         """Every payment created since a time that carries this reference and metadata.
 

@@ -88,10 +88,7 @@ def believed(
     public = leaf.public_key()
     if not isinstance(public, RSAPublicKey):
         raise ValueError("the certificate has no RSA key")  # noqa: TRY004 - a document, no argument
-    trust = None if authorities is None else Trust(authorities=authorities)
-    known = context_of(trust).get_ca_certs(binary_form=True)
-    store = Store([x509.load_der_x509_certificate(one) for one in known])
-    policy = PolicyBuilder().store(store).time(datetime.fromtimestamp(now, UTC))
+    policy = PolicyBuilder().store(_store(authorities)).time(datetime.fromtimestamp(now, UTC))
     name = _name_below(leaf, domain)
     try:
         policy.build_server_verifier(x509.DNSName(name)).verify(leaf, chain[1:])
@@ -101,6 +98,19 @@ def believed(
         public,
         since=leaf.not_valid_before_utc.timestamp(),
         until=leaf.not_valid_after_utc.timestamp(),
+    )
+
+
+def _store(authorities: Path | None) -> Store:
+    """Whom we believe. Some systems still have one with the serial number 0, which is none."""
+    context = context_of(None if authorities is None else Trust(authorities=authorities))
+    known = zip(context.get_ca_certs(), context.get_ca_certs(binary_form=True), strict=True)
+    return Store(
+        [
+            x509.load_der_x509_certificate(document)
+            for facts, document in known
+            if int(str(facts["serialNumber"]), 16) > 0
+        ]
     )
 
 

@@ -1,7 +1,8 @@
 """PayPal: orders, captures and refunds; webhooks by certificate and sample events beside them.
 
 Unit cost: adapter, since four kinds of objects, their own token, a scheme by certificate and eighty
-codes are read; fake, since orders, authorizations, captures and refunds live through their states.
+codes are read; fake, since orders, authorizations, captures and refunds live through their states;
+tests, since each step has ids, keys and states of its own, and certificates can be forged.
 """
 
 import re

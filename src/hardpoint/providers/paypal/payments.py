@@ -266,6 +266,10 @@ class PayPalPayments:
         """The customer has to agree to it on PayPal's page."""
         _cannot(PaymentCapability.SAVED_METHODS)
 
+    async def forget_method(self, payment_method: str) -> None:
+        """Likewise."""
+        _cannot(PaymentCapability.SAVED_METHODS)
+
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """PayPal's list lags by hours."""
         _cannot(PaymentCapability.FIND)

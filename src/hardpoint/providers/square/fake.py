@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any, final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -36,6 +37,7 @@ NOTIFICATION_URL = "https://shop.example/webhooks/square"
 _PAYMENT = re.compile(r"/v2/payments/([^/]+)(?:/(complete|cancel))?")
 _LINKS = "/v2/online-checkout/payment-links"
 _READ = re.compile(rf"/v2/(refunds|orders)/([^/]+)|{_LINKS}/([^/]+)")
+_CARD = re.compile(r"/v2/cards/([^/]+)/disable")
 _KEY = re.compile(r"(?s).{1,45}")
 _LONG_KEY = re.compile(r"(?s).{1,192}")
 
@@ -112,6 +114,8 @@ class FakeSquare:
         if changed and changed[2]:
             verb = self.account.complete if changed[2] == "complete" else self.account.cancel
             return self._shown(verb(changed[1], fields))
+        if disabled := _CARD.fullmatch(request.path):
+            return self._shown(self.account.disable_card(unquote(disabled[1]), fields))
         create = {
             "/v2/payments": self.account.create,
             "/v2/refunds": self.account.refund,

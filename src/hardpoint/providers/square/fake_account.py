@@ -228,6 +228,14 @@ class SellerAccount:
         kept = {"id": identifier, "customer_id": customer, "enabled": True}
         return {"card": kept | {"card_brand": "VISA", "last_4": "1111"}}
 
+    def disable_card(self, identifier: str, fields: JsonFields) -> dict[str, Any]:
+        """`POST /v2/cards/:id/disable`: nobody can charge it any more."""
+        fields.finish()
+        source, owner = found_in(self._cards, identifier)
+        self._cards[identifier] = (source, owner if owner.startswith("-") else f"-{owner}")
+        card = {"id": identifier, "customer_id": owner.removeprefix("-"), "enabled": False}
+        return {"card": card}
+
     # What customers, sellers and banks can do
 
     def pay_on_page(self, link_id: str, source: str = GOOD) -> None:

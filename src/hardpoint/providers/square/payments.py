@@ -208,6 +208,11 @@ class SquarePayments:
         hint = f"{card.card_brand} {card.last_4}".lower().strip() or None
         return SavedMethod(id=card.id, customer=card.customer_id, kind="card", hint=hint)
 
+    async def forget_method(self, payment_method: str) -> None:
+        """Disable the card."""
+        path = f"/v2/cards/{segment(payment_method)}/disable"
+        await self._api.post(path, wire.OneCard, document={})
+
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page of the location's, newest first."""
         query = {

@@ -32,6 +32,7 @@ KEY_SECONDS = 24 * 3600
 _INTENT = re.compile(r"/v1/payment_intents/([^/]+)(?:/(confirm|capture|cancel))?")
 _PAGES = "/v1/checkout/sessions"
 _PAGE = re.compile(rf"{_PAGES}/([^/]+)")
+_METHOD = re.compile(r"/v1/payment_methods/([^/]+)(/detach)?")
 _REFUND = re.compile(r"/v1/refunds/([^/]+)")
 
 
@@ -158,6 +159,9 @@ class FakeStripe:
             return self.pages.get(page[1], fields)
         if not post and (refund := _REFUND.fullmatch(request.path)):
             return self.account.get_refund(refund[1], fields)
+        if (method := _METHOD.fullmatch(request.path)) and post is bool(method[2]):
+            customers = self.customers
+            return customers.detach(method[1], fields) if post else customers.method(method[1])
         found = _INTENT.fullmatch(request.path)
         verb = found[2] if found else None
         if found is None or post is (verb is None):

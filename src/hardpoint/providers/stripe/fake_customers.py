@@ -40,6 +40,24 @@ class Customers:
         self._tell("customer.created", customer, {})
         return customer
 
+    def method(self, identifier: str) -> dict[str, Any]:
+        """`GET /v1/payment_methods/:id`."""
+        if identifier not in self._account.saved:
+            raise ObjectRefusedError("resource_missing", "No such PaymentMethod.", status=404)
+        owner = self._account.saved[identifier][1] or None
+        kept = {"id": identifier, "object": "payment_method", "type": "card"}
+        return kept | {"card": {"brand": "visa", "last4": "4242"}, "customer": owner}
+
+    def detach(self, identifier: str, fields: Fields) -> dict[str, Any]:
+        """`POST /v1/payment_methods/:id/detach`."""
+        finish(fields)
+        if self.method(identifier)["customer"] is None:
+            raise ObjectRefusedError(None, "It is not attached, so detachment is impossible.")
+        self._account.saved[identifier] = (self._account.saved[identifier][0], "")
+        found = self.method(identifier)
+        self._tell("payment_method.detached", found, {})
+        return found
+
     def save(self, fields: Fields) -> dict[str, Any]:
         """`POST /v1/setup_intents`, confirmed at once."""
         customer, method = fields.take("customer"), fields.take("payment_method") or ""

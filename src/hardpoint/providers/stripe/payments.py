@@ -8,6 +8,7 @@ from typing import Any, TypeVar, final
 from urllib.parse import urlencode
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
+from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.money import Money
 from hardpoint.http.auth import bearer
 from hardpoint.http.client import ApiClient, segment
@@ -207,6 +208,15 @@ class StripePayments:
         }
         found = await self._post("/v1/setup_intents", wire.SetupIntent, form, idempotency_key)
         return reading.saved(found)
+
+    async def forget_method(self, payment_method: str) -> None:
+        """Take it from its customer; what belongs to nobody is refused, and is gone already."""
+        path = f"/v1/payment_methods/{segment(payment_method)}"
+        try:
+            await self._post(f"{path}/detach", wire.PaymentMethod, {}, f"detach:{payment_method}")
+        except InvalidRequestError:
+            if (await self._api.get(path, wire.PaymentMethod)).customer is not None:
+                raise
 
     async def list_payments(self, *, since: float, cursor: str | None) -> PaymentPage:
         """A page, newest first. Not Stripe's search, whose index may lag by an hour."""

@@ -90,6 +90,7 @@ class PaymentMethod(msgspec.Struct):
     id: str
     type: str
     card: Card | None = None
+    customer: str | None = None
 
 
 class SetupIntent(msgspec.Struct):

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from hardpoint.core.errors import DeclinedError, InvalidRequestError, NotFoundError
+from hardpoint.core.errors import (
+    DeclinedError,
+    InvalidRequestError,
+    NotFoundError,
+    ProviderError,
+)
 from hardpoint.payments.driver import PaymentCapability
 from hardpoint.payments.types import DeclineReason, PaymentCustomer, PaymentStatus, SavedMethod
 from hardpoint.testing.conformance.modes import exercises
@@ -58,6 +63,17 @@ class SavedMeans:
     ) -> None:
         first, again = (kept(subject, subject.good, key="key") for _ in range(2))
         assert first == again
+
+    @exercises(PaymentCapability.SAVED_METHODS)
+    def test_means_that_are_forgotten_are_charged_no_more(self, subject: PaymentSubject) -> None:
+        _, saved = kept(subject, subject.good)
+        charged(subject, saved)
+        for _ in range(2):
+            assert subject.do(subject.port.forget_method(saved.id)) is None
+        with pytest.raises(ProviderError):
+            charged(subject, saved)
+        with pytest.raises(NotFoundError):
+            subject.do(subject.port.forget_method("nothing"))
 
     @exercises(PaymentCapability.SAVED_METHODS)
     def test_means_are_kept_with_nobody_who_is_not_there(self, subject: PaymentSubject) -> None:

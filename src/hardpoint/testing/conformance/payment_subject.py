@@ -61,6 +61,7 @@ _ALSO_REFUSED: list[tuple[PaymentCapability, PortVerb]] = [
     ),
     (PaymentCapability.CHECKOUT, lambda port: port.get_checkout("shop:any")),
     (PaymentCapability.SAVED_METHODS, lambda port: port.create_customer(reference="any")),
+    (PaymentCapability.SAVED_METHODS, lambda port: port.forget_method("any")),
     (
         PaymentCapability.SAVED_METHODS,
         lambda port: port.create_payment(TEN, payment_method="any", off_session=True),
@@ -116,6 +117,8 @@ _BAD_PAGES: list[tuple[str, PortVerb]] = [
     ("customer", lambda port: port.save_method("a b", "m")),
     ("payment_method", lambda port: port.save_method("c", None)),
     ("payment_method", lambda port: port.save_method("c", "")),
+    ("payment_method", lambda port: port.forget_method(None)),
+    ("payment_method", lambda port: port.forget_method("")),
     ("amount", _page()),
     ("amount", lambda port: port.create_checkout(Money("0", "EUR"), success_url=BACK)),
     ("amount", lambda port: port.create_checkout(Money("1.001", "EUR"), success_url=BACK)),
