@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.secrets import Secret
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
+from hardpoint.hub.oauth import OAuthSettings
 from hardpoint.hub.settings import Settings
 from hardpoint.oauth.catalogue import (
     BodyEncoding,
@@ -142,6 +144,7 @@ scopes = ["data"]
         ('errors = { gone = "lost" }', "errors"),
         ('statuses = { 200 = "grant" }', "statuses"),
         ('answer_fields = { token = "a" }', "answer_fields"),
+        ('callback_hmac = "a..b"', "callback_hmac"),
         ('error_field = "a..b"', "error_field"),
         ('scope_separator = ";"', "scope_separator"),
         ('response_mode = "fragment"', "response_mode"),
@@ -251,3 +254,16 @@ def test_a_client_for_itself_sends_nobody_anywhere(read) -> None:
             lines.replace('client_secret = "env:ACME_SECRET"\n', ""), 'grant = "client_credentials"'
         )
     assert caught.value.key == "oauth.acme.client_secret"
+
+
+def test_callbacks_that_are_signed_need_the_secret_they_are_signed_with():
+    traits = {
+        "authorize_url": "https://acme.example/authorize",
+        "token_url": "https://acme.example/token",
+        "callback_hmac": "hmac",
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        OAuthSettings(name="acme", client_id="us", traits=traits, login=False)
+    assert caught.value.key == "oauth.acme.client_secret"
+    secret = Secret.value("hush")
+    OAuthSettings(name="acme", client_id="us", client_secret=secret, traits=traits, login=False)
