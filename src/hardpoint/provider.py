@@ -148,6 +148,10 @@ if TYPE_CHECKING:
     from hardpoint.testing.conformance.storage import StorageConformance as StorageConformance
     from hardpoint.testing.conformance.storage_subject import StorageRefusals as StorageRefusals
     from hardpoint.testing.conformance.storage_subject import StorageSubject as StorageSubject
+    from hardpoint.testing.conformance.voice import VoiceConformance as VoiceConformance
+    from hardpoint.testing.conformance.voice_subject import VoiceRefusals as VoiceRefusals
+    from hardpoint.testing.conformance.voice_subject import VoiceSubject as VoiceSubject
+    from hardpoint.voice.script import checked_script as checked_script
     from hardpoint.webhooks.certificates import RSA_US as RSA_US
     from hardpoint.webhooks.certificates import RsaKey as RsaKey
     from hardpoint.webhooks.certificates import believed as believed
@@ -182,6 +186,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.public_keys import Ed25519Key as Ed25519Key
     from hardpoint.webhooks.public_keys import PublicKeyScheme as PublicKeyScheme
     from hardpoint.webhooks.replies import json_reply as json_reply
+    from hardpoint.webhooks.replies import plain_reply as plain_reply
     from hardpoint.webhooks.samples import Sample as Sample
     from hardpoint.webhooks.samples import Samples as Samples
     from hardpoint.webhooks.samples import SamplesFile as SamplesFile
@@ -321,6 +326,9 @@ else:
             "hardpoint.testing.conformance.sms_subject": ("SmsRefusals", "SmsSubject"),
             "hardpoint.testing.conformance.storage": ("StorageConformance",),
             "hardpoint.testing.conformance.storage_subject": ("StorageRefusals", "StorageSubject"),
+            "hardpoint.testing.conformance.voice": ("VoiceConformance",),
+            "hardpoint.testing.conformance.voice_subject": ("VoiceRefusals", "VoiceSubject"),
+            "hardpoint.voice.script": ("checked_script",),
             "hardpoint.webhooks.certificates": ("RSA_US", "RsaKey", "believed"),
             "hardpoint.webhooks.envelopes": (
                 "Name",
@@ -362,7 +370,7 @@ else:
                 "Ed25519Key",
                 "PublicKeyScheme",
             ),
-            "hardpoint.webhooks.replies": ("json_reply",),
+            "hardpoint.webhooks.replies": ("json_reply", "plain_reply"),
             "hardpoint.webhooks.samples": ("Sample", "Samples", "SamplesFile"),
             "hardpoint.webhooks.schemes": (
                 "BodyScheme",

@@ -193,7 +193,7 @@ def test_a_call_asks_again_at_an_address_of_its_own(file):
 
     answers = asyncio.run(collect())
     said = (200, "one moment", "text/plain; charset=utf-8")
-    assert answers == [said, said, said, (200, "<Response/>", "text/xml")]
+    assert answers == [said, said, said, (200, "<Response/>", "text/xml; charset=utf-8")]
 
 
 def test_a_source_that_is_not_configured_is_refused(file):

@@ -55,7 +55,7 @@ def answered(served, script):
         imitated = fake(vendor)
         script.token_path = facts_of(imitated).token_path
         account = served(script, partial(driver_of, imitated))
-        (port,) = provider(vendor).ports
+        port = next(iter(provider(vendor).ports))
         return account.do(CALLS[port](account.driver()))
 
     return ask

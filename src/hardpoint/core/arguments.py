@@ -3,8 +3,10 @@
 Type checkers say it sooner; not everybody has one.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from hardpoint.core.errors import InvalidRequestError
 
@@ -15,6 +17,10 @@ PAIRS: Final = 'a mapping such as {"order": "1001"}'
 BODY: Final = "the bytes as they came"
 NUMBER: Final = "a number"
 KINDS_OF_BYTES: Final = (bytes, bytearray, memoryview)
+
+_HTTPS: Final = re.compile(r"https://[!-~]+", re.ASCII)
+_URL_CHARACTERS_MAX: Final = 2048
+_CONTROLS: Final = frozenset(map(chr, range(32))) - set("\n\r\t\f")
 
 
 def expect(value: object, kinds: Kinds, field: str, wanted: str) -> None:
@@ -44,3 +50,20 @@ def extras_of(extra: Mapping[str, Mapping[str, object]], provider: str) -> Mappi
     own = extra.get(provider, {})
     expect(own, Mapping, f"extra.{provider}", wanted)
     return own
+
+
+def is_sendable(text: str) -> bool:
+    """Whether a text has no control characters, and no half of a character."""
+    return _CONTROLS.isdisjoint(text) and not any("\ud800" <= one <= "\udfff" for one in text)
+
+
+def is_fetchable(url: str) -> bool:
+    """Whether a provider may fetch it: https, a host, no credentials."""
+    if len(url) > _URL_CHARACTERS_MAX or not _HTTPS.fullmatch(url):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and "@" not in parts.netloc

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.sms.api import SmsSender
     from hardpoint.storage.api import ObjectStore
+    from hardpoint.voice.api import VoiceCaller
 
 PORTS: Final = {
     "payments": "hardpoint.payments.api:PaymentGateway",
@@ -37,6 +38,7 @@ PORTS: Final = {
     "email": "hardpoint.email.api:EmailSender",
     "storage": "hardpoint.storage.api:ObjectStore",
     "chat": "hardpoint.chat.api:ChatNotifier",
+    "voice": "hardpoint.voice.api:VoiceCaller",
     "rest": "hardpoint.clients.rest.api:RestClient",
     "graphql": "hardpoint.clients.graphql.api:GraphQLClient",
 }
@@ -300,6 +302,10 @@ class CallsOut:
     def chat(self, connection: str) -> "ChatNotifier":
         """Posts to a chat through a connection; see `payments` for its name."""
         return self._ports.get("chat", connection)
+
+    def voice(self, connection: str) -> "VoiceCaller":
+        """Makes telephone calls through a connection; see `payments` for its name."""
+        return self._ports.get("voice", connection)
 
     def rest(self, connection: str) -> "RestClient":
         """Calls any API through a connection with `provider = "rest"`."""

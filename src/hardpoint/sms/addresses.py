@@ -4,9 +4,9 @@ import re
 from enum import StrEnum
 from typing import Final
 
+from hardpoint.calls.numbers import checked_number
 from hardpoint.core.arguments import TEXT, expect
 from hardpoint.core.errors import InvalidRequestError
-from hardpoint.sms.numbers import checked_number
 
 
 class MessageChannel(StrEnum):

@@ -5,17 +5,13 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
-from hardpoint.core.arguments import PAIRS, TEXT, expect
+from hardpoint.core.arguments import PAIRS, TEXT, expect, is_fetchable, is_sendable
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.sms.driver import SmsCapability, SmsDriver
 from hardpoint.sms.segmentation import segments
 from hardpoint.sms.types import MessageTemplate
 
-_HTTPS: Final = re.compile(r"https://[!-~]+", re.ASCII)
-_URL_CHARACTERS_MAX: Final = 2048
-_CONTROLS: Final = frozenset(map(chr, range(32))) - set("\n\r\t\f")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,256}", re.ASCII)
 _VARIABLE: Final = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:[_-][A-Za-z]{2,4})?", re.ASCII)
@@ -50,11 +46,6 @@ def check_body(driver: SmsDriver, body: str, *, alone: bool) -> None:
         raise InvalidRequestError("holds a character that cannot be sent", field="body")
 
 
-def is_sendable(text: str) -> bool:
-    """Whether a text has no control characters, and no half of a character."""
-    return _CONTROLS.isdisjoint(text) and not any("\ud800" <= one <= "\udfff" for one in text)
-
-
 def check_media(driver: SmsDriver, media: Sequence[str]) -> None:
     """See that a provider may fetch what goes along.
 
@@ -72,18 +63,6 @@ def check_media(driver: SmsDriver, media: Sequence[str]) -> None:
         expect(url, str, f"media[{index}]", TEXT)
         if not is_fetchable(url):
             raise InvalidRequestError("is not an https URL", field=f"media[{index}]")
-
-
-def is_fetchable(url: str) -> bool:
-    """Whether a provider may fetch it: https, a host, no credentials."""
-    if len(url) > _URL_CHARACTERS_MAX or not _HTTPS.fullmatch(url):
-        return False
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return bool(parts.hostname) and "@" not in parts.netloc
 
 
 def checked_template(

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from hardpoint.calls.numbers import masked
 from hardpoint.http.redaction import Discreet, length
-from hardpoint.sms.numbers import masked
 
 
 class MessageStatus(StrEnum):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hardpoint.sync.payments import PaymentGateway
     from hardpoint.sync.sms import SmsSender
     from hardpoint.sync.storage import ObjectStore
+    from hardpoint.sync.voice import VoiceCaller
 
 
 class CallsOut:
@@ -49,6 +50,11 @@ class CallsOut:
         """Posts to a chat through a connection; see `payments` for its name."""
         from hardpoint.sync.chat import ChatNotifier
         return ChatNotifier(self._ports.get('chat', connection))
+
+    def voice(self, connection: str) -> 'VoiceCaller':
+        """Makes telephone calls through a connection; see `payments` for its name."""
+        from hardpoint.sync.voice import VoiceCaller
+        return VoiceCaller(self._ports.get('voice', connection))
 
     def rest(self, connection: str) -> 'RestClient':
         """Calls any API through a connection with `provider = "rest"`."""

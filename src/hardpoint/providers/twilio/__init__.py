@@ -1,9 +1,9 @@
-"""Twilio: settings and manifest; messages, webhooks and sample events beside it.
+"""Twilio: settings and manifest; messages, calls, webhooks and sample events beside it.
 
 Unit cost: adapter, since it signs addresses with whatever proxies make of them, and forms without
 saying where names end; tests, since that can be cut in many ways, and texts that it stored in other
-words are looked for without a key; fake, since it keeps templates, services, consent and what is
-for later.
+words are looked for without a key; fake, since it keeps templates, services, consent, what is
+for later, and calls.
 """
 
 import re
@@ -23,7 +23,10 @@ PROVIDER = Provider(
     webhooks="hardpoint.providers.twilio.webhooks:TwilioWebhooks",
     samples="hardpoint.providers.twilio:samples.json",
     settings="hardpoint.providers.twilio:Twilio",
-    ports={"sms": "hardpoint.providers.twilio.sms:TwilioSms"},
+    ports={
+        "sms": "hardpoint.providers.twilio.sms:TwilioSms",
+        "voice": "hardpoint.providers.twilio.voice:TwilioVoice",
+    },
     errors="hardpoint.providers.twilio.errors:ERRORS",
     fake="hardpoint.providers.twilio.fake:FakeTwilio",
 )

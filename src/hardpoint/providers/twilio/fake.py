@@ -18,6 +18,7 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.http.forms import FORM
+from hardpoint.providers.twilio.fake_calls import STEPS, Call, Switchboard
 from hardpoint.providers.twilio.fake_messages import TRIGGERS, Mailbox, MessageRefusedError, Text
 from hardpoint.providers.twilio.webhooks import TwilioWebhooks
 
@@ -28,7 +29,7 @@ SENDER = "+15005550006"
 SERVICE_SID = "MG" + "f" * 32
 """Its messaging service."""
 
-_PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages(?:/([^/]+))?\.json")
+_PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/(Messages|Calls)(?:/([^/]+))?\.json")
 
 
 @final
@@ -56,7 +57,7 @@ class FakeTwilio:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.ledger = Ledger()
-        """`message` for each that was taken, `refusal` for each that was not."""
+        """`message` and `call` for each that was taken, `refusal` for each that was not."""
         self.delivers = delivers
         self._optional_fields = optional_fields
         self._callbacks: dict[str, str] = {}
@@ -67,6 +68,7 @@ class FakeTwilio:
             webhook_secret=auth_token,
             triggers=TRIGGERS,
         )
+        self.switchboard = Switchboard(ACCOUNT_SID, {SENDER}, now)
         self.mailbox = Mailbox(ACCOUNT_SID, {SENDER}, {SERVICE_SID: SENDER}, now)
         self._basic = {
             base64.b64encode(f"{user}:{secret}".encode()).decode()
@@ -117,15 +119,69 @@ class FakeTwilio:
             raise MessageRefusedError(
                 20404, f"The requested resource {request.path} was not found", 404
             )
-        if request.method == "GET":
-            if found[2] is not None:
-                return self.mailbox.text(found[2]).shown(), 200
+        what, sid = found[2], found[3]
+        if request.method == "GET" and what == "Messages":
+            if sid is not None:
+                return self.mailbox.text(sid).shown(), 200
             return self.mailbox.page(request.query()), 200
-        if request.method != "POST" or found[2] is not None:
+        if request.method == "GET" and sid is not None:
+            return self.switchboard.call(sid).shown(), 200
+        if request.method != "POST" or (sid is not None and what == "Messages"):
             raise MessageRefusedError(20004, "Method not allowed", status=405)
         if request.headers.get("content-type") != FORM:
             raise MessageRefusedError(20001, "This fake takes forms only.", status=415)
+        if what == "Calls":
+            return self._called(sid, request.form())
         return self._create(request.form()), 201
+
+    def _called(self, sid: str | None, form: list[tuple[str, str]]) -> tuple[dict[str, Any], int]:
+        if sid is not None:
+            call = self.switchboard.update(sid, form)
+            self._tell_call(call, "completed")
+            return call.shown(), 200
+        call = self.switchboard.create(form)
+        self.ledger.record("call", sid=call.sid, to=call.to, twiml=call.twiml)
+        return call.shown(), 201
+
+    def proceed(self, sid: str, *statuses: str) -> None:
+        """A call goes on: `ringing`, `in-progress`, then `completed` or another end."""
+        call = self.switchboard.call(sid)
+        for status in statuses:
+            call.status = status
+            if status in STEPS:
+                self._tell_call(call, STEPS[status])
+            else:
+                call.duration = 42 if status == "completed" else 0
+                self._tell_call(call, "completed")
+
+    def ask(self, sid: str, url: str, **fields: str) -> None:
+        """Ask at an address what to do next, as after a `Gather`: `Digits="1"`."""
+        self._emit_call(self.switchboard.call(sid), url, fields)
+
+    def _tell_call(self, call: Call, step: str) -> None:
+        if call.status_callback is None or step not in call.told:
+            return
+        call.sequence += 1
+        fields = {"CallbackSource": "call-progress-events", "SequenceNumber": str(call.sequence)}
+        if call.duration is not None:
+            fields["CallDuration"] = str(call.duration)
+        self._emit_call(call, call.status_callback, fields)
+
+    def _emit_call(self, call: Call, url: str, fields: dict[str, str]) -> None:
+        self._told += 1
+        identifier = f"told-{self._told:06d}"
+        self._callbacks[identifier] = url
+        every = {
+            "AccountSid": ACCOUNT_SID,
+            "CallSid": call.sid,
+            "CallStatus": call.status,
+            "From": call.from_,
+            "To": call.to,
+            **fields,
+        }
+        if self._optional_fields:
+            every |= {"ApiVersion": "2010-04-01", "Direction": "outbound-api"}
+        self.emitter.emit(identifier, call.status, urlencode(every).encode("ascii"), FORM)
 
     def _create(self, form: list[tuple[str, str]]) -> dict[str, Any]:
         text = self.mailbox.create(form)

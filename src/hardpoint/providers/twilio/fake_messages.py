@@ -153,7 +153,7 @@ class Mailbox:
         validity = fields.take("ValidityPeriod")
         for name in _WITHOUT_EFFECT:
             fields.take(name)
-        _finish(fields)
+        finish(fields)
         sender = self._sender(service, from_)
         self._check_recipient(to)
         if validity is not None and int(validity) not in _VALIDITY_SECONDS:
@@ -183,7 +183,7 @@ class Mailbox:
         size = min(int(fields.take("PageSize") or 50), _PAGE_SIZE_MAX)
         number = int(fields.take("Page") or 0)
         token = fields.take("PageToken")
-        _finish(fields)
+        finish(fields)
         if number and token is None:
             raise MessageRefusedError(20001, "Page number needs its PageToken.")
         found = [
@@ -296,7 +296,8 @@ def _single(pairs: list[tuple[str, str]]) -> Fields:
     return Fields(dict(pairs))
 
 
-def _finish(fields: Fields) -> None:
+def finish(fields: Fields) -> None:
+    """Refuse a parameter that nobody has taken."""
     if left := fields.left():
         raise MessageRefusedError(20001, f"This fake knows no parameter {', '.join(left)}.")
 

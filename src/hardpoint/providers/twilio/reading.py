@@ -46,7 +46,7 @@ def message(found: wire.Message) -> Message:
         vendor_status=found.status,
         to=found.to,
         body=(found.body or "").removeprefix(_TRIAL),
-        created=_seconds(found.date_created),
+        created=seconds(found.date_created),
         from_=found.from_,
         # A messaging service knows it only when it has chosen a sender, and says 0 until then.
         segments=int(segments) or None if segments.isdecimal() else None,
@@ -124,7 +124,8 @@ def _consent(found: wire.Inbound) -> SmsConsent | None:
     return WORDS.get(found.body.strip().upper())
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """A time of RFC 2822 in Unix seconds."""
     try:
         from email.utils import parsedate_to_datetime  # 10 ms of import
 

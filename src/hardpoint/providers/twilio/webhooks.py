@@ -8,13 +8,15 @@ signature: dedupe goes by what was signed, not by what it says.
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import final
+from typing import cast, final
 
 import msgspec
 
 from hardpoint.core.errors import MalformedRequestError, SignatureMismatchError
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.twilio.signing import SignedAddress, is_json, parameters
+from hardpoint.providers.twilio.twiml import twiml
+from hardpoint.voice.script import Verb, checked_script
 from hardpoint.webhooks.envelopes import (
     Name,
     OptionalName,
@@ -26,6 +28,7 @@ from hardpoint.webhooks.envelopes import (
 )
 from hardpoint.webhooks.forms import FormField, form_fields, form_texts
 from hardpoint.webhooks.grammar import OneSignature, in_base64
+from hardpoint.webhooks.replies import plain_reply
 from hardpoint.webhooks.schemes import CONTENT_HEADERS, HmacScheme
 from hardpoint.webhooks.signatures import HmacKey, Unfit, matching_key
 from hardpoint.webhooks.verification import Coverage, Notification, Reply, Verified, WebhookRequest
@@ -48,7 +51,8 @@ _NAMING = frozenset(
         b"SmsStatus",
     }
 )
-_NOTHING = Reply(headers=((b"content-type", b"text/xml"),), body=b"<Response/>")
+_XML = ((b"content-type", b"text/xml; charset=utf-8"),)
+_NOTHING = Reply(headers=_XML, body=b"<Response/>")
 """What a form hears: a message is not answered, and a call ends."""
 _PLAIN = re.compile(rb"[\w.-]{1,256}", re.ASCII)
 
@@ -132,6 +136,13 @@ class TwilioWebhooks(HmacScheme):
                 covered = None if json else hashlib.sha256(addresses[0] + signed).digest()
                 return key, None, (fields, covered)
         raise SignatureMismatchError
+
+    def reply(self, value: object) -> Reply:
+        """A call's script as TwiML; text is sent as a message, or read out to a caller."""
+        if isinstance(value, list | tuple):
+            script = checked_script(cast("list[Verb]", value), field="reply")
+            return Reply(headers=_XML, body=twiml(script).encode())
+        return plain_reply(value)
 
     def clue(self, request: WebhookRequest) -> str | None:
         """Whose it is, and what is compared."""

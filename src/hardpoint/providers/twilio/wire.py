@@ -26,6 +26,31 @@ class Messages(msgspec.Struct):
     next_page_uri: str | None = None
 
 
+class Call(msgspec.Struct):
+    """A call; counts are texts, times are of RFC 2822."""
+
+    sid: str
+    status: str
+    to: str
+    from_: str | None = msgspec.field(name="from", default=None)
+    date_created: str | None = None
+    duration: str | None = None
+
+
+class CallForm(msgspec.Struct, rename="pascal"):
+    """What a webhook's form says of a call: a step of it, or a question what to do."""
+
+    call_sid: str
+    call_status: str
+    to: str = ""
+    from_: str | None = msgspec.field(name="From", default=None)
+    call_duration: str | None = None
+    sequence_number: str | None = None
+    digits: str | None = None
+    speech_result: str | None = None
+    recording_url: str | None = None
+
+
 class Refusal(msgspec.Struct):
     """Why Twilio refuses."""
 

@@ -19,16 +19,20 @@ MakeDriver = Callable[..., Any]
 """Makes a driver from transport, base URL and options."""
 
 
-def driver_of(vendor: App, transport: Any, url: str, **options: Any) -> Any:
+def driver_of(
+    vendor: App, transport: Any, url: str, *, port: str | None = None, **options: Any
+) -> Any:
     """The driver of a fake's provider, on the fake's own account.
 
     Args:
         vendor: the fake, whose `name` is the provider's and whose `facts` name the account.
         transport: what the driver sends through.
         url: where the fake is served.
+        port: which of its drivers; its first one otherwise.
         options: settings beside these, or in their place; a text stands for a secret too.
     """
-    (driver,) = provider(vendor.name).ports.values()
+    ports = provider(vendor.name).ports
+    driver = next(iter(ports.values())) if port is None else ports[port]
     address = facts_of(vendor).address
     return load(driver)(transport, settings_of(vendor, **{address: url, **options}))
 
@@ -47,11 +51,14 @@ def settings_of(vendor: App, **options: Any) -> Any:
 
 
 def port_on(
-    vendor: Callable[[], App], portable: Callable[[Any, Connection], Any]
+    vendor: Callable[[], App],
+    portable: Callable[[Any, Connection], Any],
+    *,
+    port: str | None = None,
 ) -> Callable[[Transport, str, Connection], Any]:
     """Makes a port over the driver of a fake's provider: the `port` of an `Adapter`."""
     return lambda transport, url, connection: portable(
-        driver_of(vendor(), transport, url), connection
+        driver_of(vendor(), transport, url, port=port), connection
     )
 
 

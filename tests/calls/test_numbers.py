@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardpoint.calls.numbers import checked_number, masked
 from hardpoint.core.errors import InvalidRequestError
-from hardpoint.sms.numbers import checked_number, masked
 
 
 @pytest.mark.parametrize(
