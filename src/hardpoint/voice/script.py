@@ -138,7 +138,7 @@ def _checked(verb: Verb, at: str) -> Verb:
             return _dialled(verb, at)
         case Redirect():
             _https(verb.url, f"{at}.url")
-        case _:
+        case _:  # pyright: ignore[reportUnnecessaryComparison] - callers may err
             kind = type(cast(object, verb)).__name__
             raise InvalidRequestError(f"is no verb, but {kind}", field=at)
     return verb

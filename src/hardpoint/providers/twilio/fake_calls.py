@@ -107,7 +107,8 @@ class Switchboard:
         told = {value for name, value in form if name == "StatusCallbackEvent"}
         fields = Fields(dict(pair for pair in form if pair[0] != "StatusCallbackEvent"))
         to, from_ = fields.take("To"), fields.take("From")
-        twiml, url = fields.take("Twiml"), fields.take("Url")
+        twiml: str | None = fields.take("Twiml")
+        url: str | None = fields.take("Url")
         callback, timeout = fields.take("StatusCallback"), fields.take("Timeout")
         finish(fields)
         _check_numbers(to, from_, self._numbers)
