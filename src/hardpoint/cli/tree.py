@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "fakes": "Imitate vendors over HTTP, for programs in any language.",
     "explain": "Say what a vendor's error code means, and what to do.",
     "completion": "Print the script by which a shell completes all this.",
+    "providers": "List the vendors, and show what each can do.",
     "version": "Print the versions in use.",
 }
 """Each command, the module of its name, and what it does."""

@@ -42,6 +42,8 @@ class Provider:
         tokens: words that belong to this vendor and may stand nowhere else in our source; lower
             case, found in any case.
         docs: the vendor's own page to read first.
+        verified: the day on which the vendor's pages were last compared with the adapter, as
+            `2026-12-01`.
         webhooks: `module:Class` of its webhook scheme, where it has one.
         samples: `package:file` of its sample events, for `trigger` and tests; see `SamplesFile`.
         settings: `module:Class` of its settings, for outbound connections.
@@ -68,6 +70,7 @@ class Provider:
     contract: int | None = None
     tokens: tuple[str, ...] = field(default=())
     docs: str | None = None
+    verified: str | None = None
     webhooks: str | None = None
     samples: str | None = None
     settings: str | None = None

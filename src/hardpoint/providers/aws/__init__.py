@@ -18,6 +18,7 @@ PROVIDER = Provider(
     title="Amazon Web Services",
     tokens=("aws", "amz", "amazon"),
     docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html",
+    verified="2026-11-28",
     settings="hardpoint.providers.aws:S3",
     ports={"storage": "hardpoint.providers.aws.storage:S3Storage"},
     errors="hardpoint.providers.aws.errors:ERRORS",

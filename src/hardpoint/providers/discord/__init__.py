@@ -15,6 +15,7 @@ PROVIDER = Provider(
     title="Discord",
     tokens=("discord", "x-signature-ed25519"),
     docs="https://docs.discord.com/developers/resources/message",
+    verified="2026-12-01",
     webhooks="hardpoint.providers.discord.webhooks:DiscordWebhooks",
     samples="hardpoint.providers.discord:samples.json",
     settings="hardpoint.providers.discord:Discord",

@@ -7,6 +7,7 @@ PROVIDER = Provider(
     title="GitHub",
     tokens=("github",),
     docs="https://docs.github.com/webhooks",
+    verified="2026-11-23",
     webhooks="hardpoint.providers.github.webhooks:GitHubWebhooks",
     retries_for=0,  # somebody has to redeliver it
     samples="hardpoint.providers.github:samples.json",

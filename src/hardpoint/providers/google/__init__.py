@@ -5,6 +5,7 @@ from hardpoint.core.providers import Provider
 PROVIDER = Provider(
     name="google",
     title="Google",
+    verified="2026-11-28",
     tokens=("google",),
     docs="https://developers.google.com/identity/protocols/oauth2/web-server",
     login="hardpoint.providers.google.oauth:LOGIN",

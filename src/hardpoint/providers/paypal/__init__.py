@@ -18,6 +18,7 @@ PROVIDER = Provider(
     title="PayPal",
     tokens=("paypal",),
     docs="https://developer.paypal.com/api/rest/",
+    verified="2026-12-01",
     webhooks="hardpoint.providers.paypal.webhooks:PayPalWebhooks",
     samples="hardpoint.providers.paypal:samples.json",
     settings="hardpoint.providers.paypal:PayPal",

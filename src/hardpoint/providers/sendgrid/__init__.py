@@ -14,6 +14,7 @@ PROVIDER = Provider(
     title="SendGrid",
     tokens=("sendgrid", "x-twilio-email-event-webhook", "x-sg-", "smtp-id", "geopod-ismtpd"),
     docs="https://docs.sendgrid.com/for-developers/tracking-events/event",
+    verified="2026-11-28",
     webhooks="hardpoint.providers.sendgrid.webhooks:SendGridWebhooks",
     retries_for=24 * 3600,
     samples="hardpoint.providers.sendgrid:samples.json",

@@ -19,6 +19,7 @@ PROVIDER = Provider(
     title="Slack",
     tokens=("slack", "xoxb-", "xoxp-"),
     docs="https://docs.slack.dev/authentication/installing-with-oauth",
+    verified="2026-12-01",
     webhooks="hardpoint.providers.slack.webhooks:SlackWebhooks",
     retries_for=6 * 60,  # at once, after one and after five minutes
     samples="hardpoint.providers.slack:samples.json",

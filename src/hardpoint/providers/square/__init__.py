@@ -19,6 +19,7 @@ PROVIDER = Provider(
     title="Square",
     tokens=("square", "sq0idp-", "sq0csp-"),
     docs="https://developer.squareup.com/docs/webhooks/step3validate",
+    verified="2026-12-01",
     webhooks="hardpoint.providers.square.webhooks:SquareWebhooks",
     retries_for=24 * 3600,
     samples="hardpoint.providers.square:samples.json",

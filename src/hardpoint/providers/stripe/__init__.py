@@ -18,6 +18,7 @@ PROVIDER = Provider(
     title="Stripe",
     tokens=("stripe", "v2.core.event"),
     docs="https://docs.stripe.com/webhooks",
+    verified="2026-12-01",
     webhooks="hardpoint.providers.stripe.webhooks:StripeWebhooks",
     retries_for=3 * 24 * 3600,  # live mode: up to three days
     samples="hardpoint.providers.stripe:samples.json",

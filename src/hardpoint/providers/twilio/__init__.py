@@ -20,6 +20,7 @@ PROVIDER = Provider(
     title="Twilio",
     tokens=("twilio",),
     docs="https://www.twilio.com/docs/usage/webhooks/webhooks-security",
+    verified="2026-12-01",
     webhooks="hardpoint.providers.twilio.webhooks:TwilioWebhooks",
     samples="hardpoint.providers.twilio:samples.json",
     settings="hardpoint.providers.twilio:Twilio",
