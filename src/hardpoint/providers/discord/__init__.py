@@ -1,4 +1,8 @@
-"""Discord: messages by a bot or a webhook, interactions and webhook events."""
+"""Discord: messages by a bot or a webhook, interactions and webhook events.
+
+Unit cost: adapter, since a bot and a webhook can do different things, and interactions are
+answered by replies.
+"""
 
 import re
 from dataclasses import dataclass
