@@ -3,20 +3,25 @@
 https://www.twilio.com/docs/voice/twiml, read 2026-12-01.
 """
 
-from xml.etree.ElementTree import Element, SubElement, tostring
+from typing import TYPE_CHECKING
 
 from hardpoint.voice.script import Dial, Gather, Pause, Play, Record, Redirect, Say, Script, Verb
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 
 def twiml(script: Script) -> str:
     """The document for a checked script."""
+    from xml.etree.ElementTree import Element, tostring  # spent by those who call
+
     response = Element("Response")
     for verb in script:
         _write(response, verb)
     return tostring(response, encoding="unicode")
 
 
-def _write(parent: Element, verb: Verb) -> None:
+def _write(parent: "Element", verb: Verb) -> None:
     match verb:
         case Say():
             _add(parent, "Say", verb.text, language=verb.language, voice=verb.voice)
@@ -54,8 +59,11 @@ def _write(parent: Element, verb: Verb) -> None:
             _add(parent, "Redirect", verb.url)
 
 
-def _add(parent: Element, name: str, text: str | None = None, **attributes: str | None) -> Element:
+def _add(
+    parent: "Element", name: str, text: str | None = None, **attributes: str | None
+) -> "Element":
     given = {key: value for key, value in attributes.items() if value is not None}
-    element = SubElement(parent, name, given)
+    element = parent.makeelement(name, given)
     element.text = text
+    parent.append(element)
     return element
