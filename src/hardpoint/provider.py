@@ -118,8 +118,6 @@ if TYPE_CHECKING:
     from hardpoint.runtime.clocks import SystemClock as SystemClock
     from hardpoint.runtime.effects import Caller as Caller
     from hardpoint.runtime.effects import Runtime as Runtime
-    from hardpoint.sms.addresses import joined as joined
-    from hardpoint.sms.addresses import parted as parted
     from hardpoint.storage.keys import checked_content_type as checked_content_type
     from hardpoint.storage.keys import checked_key as checked_key
     from hardpoint.testing.conformance.chat import ChatConformance as ChatConformance
@@ -151,7 +149,6 @@ if TYPE_CHECKING:
     from hardpoint.testing.conformance.voice import VoiceConformance as VoiceConformance
     from hardpoint.testing.conformance.voice_subject import VoiceRefusals as VoiceRefusals
     from hardpoint.testing.conformance.voice_subject import VoiceSubject as VoiceSubject
-    from hardpoint.voice.script import checked_script as checked_script
     from hardpoint.webhooks.certificates import RSA_US as RSA_US
     from hardpoint.webhooks.certificates import RsaKey as RsaKey
     from hardpoint.webhooks.certificates import believed as believed
@@ -185,8 +182,6 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.public_keys import EcdsaKey as EcdsaKey
     from hardpoint.webhooks.public_keys import Ed25519Key as Ed25519Key
     from hardpoint.webhooks.public_keys import PublicKeyScheme as PublicKeyScheme
-    from hardpoint.webhooks.replies import json_reply as json_reply
-    from hardpoint.webhooks.replies import plain_reply as plain_reply
     from hardpoint.webhooks.samples import Sample as Sample
     from hardpoint.webhooks.samples import Samples as Samples
     from hardpoint.webhooks.samples import SamplesFile as SamplesFile
@@ -301,7 +296,6 @@ else:
             "hardpoint.runtime.blocking": ("BlockingRuntime",),
             "hardpoint.runtime.clocks": ("SystemClock",),
             "hardpoint.runtime.effects": ("Caller", "Runtime"),
-            "hardpoint.sms.addresses": ("joined", "parted"),
             "hardpoint.storage.keys": ("checked_content_type", "checked_key"),
             "hardpoint.testing.conformance.chat": ("ChatConformance",),
             "hardpoint.testing.conformance.chat_subject": (
@@ -328,7 +322,6 @@ else:
             "hardpoint.testing.conformance.storage_subject": ("StorageRefusals", "StorageSubject"),
             "hardpoint.testing.conformance.voice": ("VoiceConformance",),
             "hardpoint.testing.conformance.voice_subject": ("VoiceRefusals", "VoiceSubject"),
-            "hardpoint.voice.script": ("checked_script",),
             "hardpoint.webhooks.certificates": ("RSA_US", "RsaKey", "believed"),
             "hardpoint.webhooks.envelopes": (
                 "Name",
@@ -370,7 +363,6 @@ else:
                 "Ed25519Key",
                 "PublicKeyScheme",
             ),
-            "hardpoint.webhooks.replies": ("json_reply", "plain_reply"),
             "hardpoint.webhooks.samples": ("Sample", "Samples", "SamplesFile"),
             "hardpoint.webhooks.schemes": (
                 "BodyScheme",

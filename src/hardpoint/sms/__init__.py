@@ -6,6 +6,8 @@ from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
     from hardpoint.sms.addresses import MessageChannel as MessageChannel
+    from hardpoint.sms.addresses import joined as joined
+    from hardpoint.sms.addresses import parted as parted
     from hardpoint.sms.api import SmsSender as SmsSender
     from hardpoint.sms.driver import SmsCapability as SmsCapability
     from hardpoint.sms.driver import SmsDriver as SmsDriver
@@ -31,7 +33,7 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
-            "hardpoint.sms.addresses": ("MessageChannel",),
+            "hardpoint.sms.addresses": ("MessageChannel", "joined", "parted"),
             "hardpoint.sms.api": ("SmsSender",),
             "hardpoint.sms.driver": ("SmsCapability", "SmsDriver"),
             "hardpoint.sms.memory": ("MemorySms",),

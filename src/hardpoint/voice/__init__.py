@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hardpoint.voice.script import Say as Say
     from hardpoint.voice.script import Script as Script
     from hardpoint.voice.script import Verb as Verb
+    from hardpoint.voice.script import checked_script as checked_script
     from hardpoint.voice.types import CallAsked as CallAsked
     from hardpoint.voice.types import CallChanged as CallChanged
     from hardpoint.voice.types import CallStatus as CallStatus
@@ -42,6 +43,7 @@ else:
                 "Say",
                 "Script",
                 "Verb",
+                "checked_script",
             ),
             "hardpoint.voice.types": (
                 "CallAsked",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.reception import RequestsRefused as RequestsRefused
     from hardpoint.webhooks.replies import ReplyFailed as ReplyFailed
     from hardpoint.webhooks.replies import ReplyFunction as ReplyFunction
+    from hardpoint.webhooks.replies import json_reply as json_reply
+    from hardpoint.webhooks.replies import plain_reply as plain_reply
     from hardpoint.webhooks.verification import Arrival as Arrival
     from hardpoint.webhooks.verification import Notification as Notification
     from hardpoint.webhooks.verification import Reply as Reply
@@ -49,7 +51,12 @@ else:
             "hardpoint.webhooks.answers": ("Answer",),
             "hardpoint.webhooks.attempts": ("HandlerFinished", "StoreInTheWay"),
             "hardpoint.webhooks.reception": ("EventReceived", "ReceptionFault", "RequestsRefused"),
-            "hardpoint.webhooks.replies": ("ReplyFailed", "ReplyFunction"),
+            "hardpoint.webhooks.replies": (
+                "ReplyFailed",
+                "ReplyFunction",
+                "json_reply",
+                "plain_reply",
+            ),
             "hardpoint.webhooks.verification": (
                 "Arrival",
                 "Notification",
