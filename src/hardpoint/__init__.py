@@ -11,6 +11,7 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.calls.client_errors import reason_of as reason_of
     from hardpoint.calls.events import RetriesBeneath as RetriesBeneath
+    from hardpoint.calls.failover import FailedOver as FailedOver
     from hardpoint.calls.guarded_connection import GuardedConnection as GuardedConnection
     from hardpoint.calls.guarded_connection import SdkSettings as SdkSettings
     from hardpoint.calls.once import Once as Once
@@ -159,6 +160,7 @@ else:
         {
             "hardpoint.calls.client_errors": ("reason_of",),
             "hardpoint.calls.events": ("RetriesBeneath",),
+            "hardpoint.calls.failover": ("FailedOver",),
             "hardpoint.calls.guarded_connection": ("GuardedConnection", "SdkSettings"),
             "hardpoint.calls.once": ("Once",),
             "hardpoint.core.errors": (

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from hardpoint.core.capabilities import Idempotency
+from hardpoint.email import Address, ReceivedEmail
 from hardpoint.email.driver import EmailCapability
-from hardpoint.email.memory import INVALID, SUPPRESSED, MemoryEmail
+from hardpoint.email.memory import INVALID, SUPPRESSED, TEMPLATE, MemoryEmail
 from hardpoint.testing.conformance.email import EmailConformance, EmailSubject
 from hardpoint.testing.conformance.modes import MODES
 
@@ -31,7 +32,19 @@ def memory(mode, driver):
         suppressed=SUPPRESSED,
         carry=carry,
         events=events,
+        template=TEMPLATE,
+        received=msgspec.json.encode(RECEIVED),
     )
+
+
+RECEIVED = ReceivedEmail(
+    id="1",
+    message_id="a@customer.example",
+    from_=Address(email="ann.lee@customer.example", name="Ann"),
+    to=(Address(email="orders@shop.example"),),
+    subject="Re: Your order",
+    text="Thanks",
+)
 
 
 class TestMemory(EmailConformance):

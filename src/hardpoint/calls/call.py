@@ -197,7 +197,7 @@ class Calls:
             raise MisuseError(f"{self._scope(operation)} {at.closed}")
 
     def _scope(self, operation: Operation) -> str:
-        return f"{self._connection.name}:{operation.name}"
+        return f"{self._connection.scope}:{operation.name}"
 
 
 @final

@@ -47,6 +47,7 @@ class Connection:
         listeners: told `AttemptEnded` and `CallEnded`.
         journal: where calls are written down that the provider could not tell from their repeat;
             of the same kind as the runtime. Without one such a call is never repeatable.
+        group: the group whose account this is, where it is one; its keys are the group's.
 
     Raises:
         ConfigurationError: the name is unusable.
@@ -59,6 +60,12 @@ class Connection:
     ids: Ids = field(default_factory=Uuid7)
     listeners: Listeners = field(default_factory=Listeners)
     journal: Journal | None = None
+    group: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """What its keys belong to in the journal."""
+        return self.name if self.group is None else f"{self.group}@{self.name}"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -7,8 +7,13 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.email.addresses import Address as Address
     from hardpoint.email.api import EmailSender as EmailSender
+    from hardpoint.email.driver import BatchDriver as BatchDriver
     from hardpoint.email.driver import EmailCapability as EmailCapability
     from hardpoint.email.driver import EmailDriver as EmailDriver
+    from hardpoint.email.driver import ReceivingDriver as ReceivingDriver
+    from hardpoint.email.invitations import Invitation as Invitation
+    from hardpoint.email.invitations import InvitationMethod as InvitationMethod
+    from hardpoint.email.invitations import Unsubscribe as Unsubscribe
     from hardpoint.email.memory import MemoryEmail as MemoryEmail
     from hardpoint.email.types import Attachment as Attachment
     from hardpoint.email.types import ConsentChanged as ConsentChanged
@@ -20,8 +25,10 @@ if TYPE_CHECKING:
     from hardpoint.email.types import EmailEngaged as EmailEngaged
     from hardpoint.email.types import EmailEvent as EmailEvent
     from hardpoint.email.types import EmailFailure as EmailFailure
+    from hardpoint.email.types import EmailRecipient as EmailRecipient
     from hardpoint.email.types import Engagement as Engagement
     from hardpoint.email.types import NewEmail as NewEmail
+    from hardpoint.email.types import ReceivedEmail as ReceivedEmail
     from hardpoint.email.types import merge as merge
 else:
     __getattr__, __dir__, __all__ = lazily(
@@ -29,7 +36,13 @@ else:
         {
             "hardpoint.email.addresses": ("Address",),
             "hardpoint.email.api": ("EmailSender",),
-            "hardpoint.email.driver": ("EmailCapability", "EmailDriver"),
+            "hardpoint.email.driver": (
+                "BatchDriver",
+                "EmailCapability",
+                "EmailDriver",
+                "ReceivingDriver",
+            ),
+            "hardpoint.email.invitations": ("Invitation", "InvitationMethod", "Unsubscribe"),
             "hardpoint.email.memory": ("MemoryEmail",),
             "hardpoint.email.types": (
                 "Attachment",
@@ -42,8 +55,10 @@ else:
                 "EmailEngaged",
                 "EmailEvent",
                 "EmailFailure",
+                "EmailRecipient",
                 "Engagement",
                 "NewEmail",
+                "ReceivedEmail",
                 "merge",
             ),
         },

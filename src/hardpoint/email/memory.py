@@ -25,6 +25,7 @@ from hardpoint.email.types import (
     EmailEvent,
     EmailFailure,
     NewEmail,
+    ReceivedEmail,
 )
 from hardpoint.fakes.answers import Answers
 from hardpoint.fakes.memory import MemoryAccount
@@ -32,6 +33,8 @@ from hardpoint.fakes.memory import MemoryAccount
 SENDER = Address(email="orders@shop.example", name="Shop")
 INVALID = "invalid@fake.example"
 """The recipient that the whole call fails for."""
+TEMPLATE = "receipt"
+"""The only template there is."""
 SUPPRESSED = "suppressed@fake.example"
 """The recipient that nothing is sent to."""
 
@@ -40,6 +43,9 @@ _LIMITS = {
     "message_bytes": 1_000_000,
     "attachments": 10,
     "metadata_bytes": 10_000,
+    "batch_recipients": 1000,
+    "tags": 10,
+    "schedule_seconds": 86_400,
 }
 
 
@@ -79,6 +85,14 @@ class MemoryEmail(MemoryAccount[EmailEvent]):
             return self._sent(new)
         return self._answers.under(idempotency_key, new, lambda: self._sent(new))
 
+    async def send_batch(self, new: NewEmail, *, idempotency_key: str) -> Email:
+        """Hand over one for each."""
+        return await self.send(new, idempotency_key=idempotency_key)
+
+    def parse_received(self, body: bytes) -> ReceivedEmail:
+        """What `receive` made of an email."""
+        return msgspec.json.decode(body, type=ReceivedEmail)
+
     def parse_events(self, body: bytes) -> tuple[EmailEvent, ...]:
         """What the events of these numbers in `events` say."""
         numbers = msgspec.json.decode(body, type=list[int])
@@ -108,6 +122,8 @@ class MemoryEmail(MemoryAccount[EmailEvent]):
         )
 
     def _sent(self, new: NewEmail) -> Email:
+        if new.template is not None and new.template != TEMPLATE:
+            raise InvalidRequestError("is not known", field="template", status=400)
         for index, one in enumerate(new.to):
             if one.email == INVALID:
                 raise InvalidRequestError("is no address", field=f"to[{index}]", status=400)
@@ -116,16 +132,24 @@ class MemoryEmail(MemoryAccount[EmailEvent]):
         return Email(
             id=identifier,
             idempotency_key=new.key,
-            deliveries=tuple(_delivery(one.email) for one in new.recipients),
+            deliveries=tuple(
+                _delivery(one.email, f"{identifier}.{index}" if new.batch else None)
+                for index, one in enumerate(new.recipients)
+            ),
         )
 
 
-def _delivery(to: str) -> Delivery:
+def _delivery(to: str, identifier: str | None) -> Delivery:
     suppressed = to == SUPPRESSED
+    if to == INVALID:
+        status = DeliveryStatus.INVALID
+        failure = EmailFailure.INVALID_ADDRESS
+        return Delivery(to=to, status=status, vendor_status=status.value, failure=failure)
     status = DeliveryStatus.REJECTED if suppressed else DeliveryStatus.QUEUED
     return Delivery(
         to=to,
         status=status,
         vendor_status=status.value,
         failure=EmailFailure.UNSUBSCRIBED if suppressed else None,
+        id=identifier,
     )

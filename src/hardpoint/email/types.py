@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from hardpoint.email.addresses import Address, masked
+from hardpoint.email.invitations import Invitation
 from hardpoint.http.redaction import Discreet, length
 
 
@@ -105,10 +106,37 @@ class Attachment(Discreet, frozen=True, kw_only=True):
     }
 
 
+class EmailRecipient(Discreet, frozen=True, kw_only=True):
+    """One recipient of a batch: an email of their own, that nobody else is seen in.
+
+    Attributes:
+        to: the address; in a batch that goes to a driver it is checked.
+        variables: what the template shows this one, over those of all.
+        metadata: what comes back with this one's events, over those of all.
+    """
+
+    to: Address | str
+    variables: Mapping[str, Any] = {}
+    metadata: Mapping[str, str] = {}
+
+    masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {
+        "to": lambda to: repr(masked(to)) if isinstance(to, str) else repr(to),
+        "variables": _counted,
+        "metadata": _counted,
+    }
+
+    @property
+    def address(self) -> Address:
+        """`to`, of a batch that was checked."""
+        return self.to if isinstance(self.to, Address) else Address(email=self.to)
+
+
 class NewEmail(Discreet, frozen=True, kw_only=True):
     """What a driver is asked to send; checked by the port.
 
     `key` is the caller's idempotency key as it is, to be carried so that events bring it back.
+    With a `template` there are neither texts nor, unless it is given, a `subject` (it is empty).
+    `send_at` is in Unix seconds. A `batch` has no other recipients.
     """
 
     key: str
@@ -124,6 +152,12 @@ class NewEmail(Discreet, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     metadata: Mapping[str, str] = {}
     extra: Mapping[str, object] = {}
+    template: str | None = None
+    variables: Mapping[str, Any] = {}
+    tags: tuple[str, ...] = ()
+    send_at: int | None = None
+    invitation: Invitation | None = None
+    batch: tuple[EmailRecipient, ...] = ()
 
     masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {
         "subject": length,
@@ -132,21 +166,29 @@ class NewEmail(Discreet, frozen=True, kw_only=True):
         "headers": _counted,
         "metadata": _counted,
         "extra": _counted,
+        "variables": _counted,
+        "batch": _counted,
     }
 
     @property
     def recipients(self) -> tuple[Address, ...]:
         """Everyone who gets it."""
+        if self.batch:
+            return tuple(one.address for one in self.batch)
         return (*self.to, *self.cc, *self.bcc)
 
 
 class Delivery(Discreet, frozen=True, kw_only=True):
-    """One recipient's share of an email: `status` in our words, `vendor_status` in theirs."""
+    """One recipient's share of an email: `status` in our words, `vendor_status` in theirs.
+
+    `id` is that of their own email, where each recipient of a batch has one.
+    """
 
     to: str
     status: DeliveryStatus
     vendor_status: str
     failure: EmailFailure | None = None
+    id: str | None = None
 
     masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {"to": lambda to: repr(masked(to))}
 
@@ -249,6 +291,41 @@ class ConsentChanged(_Told, frozen=True, kw_only=True):
 
     consent: EmailConsent
     group: str | None = None
+
+
+class ReceivedEmail(Discreet, frozen=True, kw_only=True):
+    """An email that came in, whoever took it. Nothing in it can be trusted, least of all `from_`.
+
+    Attributes:
+        id: the provider's; empty where it gives none.
+        message_id: its `Message-ID`, without brackets.
+        from_, to, cc: as its header fields have them.
+        recipient: whom it reached, where the provider says so.
+        reply: the text without what it quotes, where the provider finds that out.
+        headers: all of them, in order; a name may come several times.
+    """
+
+    id: str
+    message_id: str | None
+    from_: Address
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...] = ()
+    recipient: str | None = None
+    subject: str = ""
+    text: str | None = None
+    html: str | None = None
+    reply: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+    masks: ClassVar[Mapping[str, Callable[[Any], str]]] = {
+        "recipient": lambda to: repr(masked(to)),
+        "subject": length,
+        "text": length,
+        "html": length,
+        "reply": length,
+        "headers": _counted,
+    }
 
 
 EmailEvent = EmailChanged | EmailEngaged | ConsentChanged

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
-from hardpoint.calls.connection import Connection
+from hardpoint.calls.connection import Connection, Unguarded
 from hardpoint.calls.guarded_connection import SDK, GuardedConnection, SdkSettings
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
@@ -17,9 +17,10 @@ from hardpoint.http.limits import Limits
 from hardpoint.http.wire.trust import Trust
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.events import ConnectionLost
+from hardpoint.hub.groups import GROUPED
 from hardpoint.hub.settings import Settings
 from hardpoint.resilience.policy import Policy
-from hardpoint.runtime.effects import Runtime
+from hardpoint.runtime.effects import Caller, Runtime
 from hardpoint.store.journal import Journal
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Ports:
         self._given = policies
         self._vault = vault
         self._settings: Mapping[str, ConnectionSettings] = {}
+        self._groups: Mapping[str, tuple[str, ...]] = {}
         self._status_urls: Mapping[str, str | None] = {}
         self._policies: dict[str, Policy] = {}
         self._built: dict[tuple[str, str], Any] = {}
@@ -138,7 +140,12 @@ class Ports:
                     self._policies.pop(name, None)
                 if kept != old or urls.get(name) != self._status_urls.get(name):
                     self._retire(name)
+            changed = {name for name, old in self._settings.items() if new.get(name) != old}
+            for name, members in self._groups.items():
+                if settings.groups.get(name) != members or changed & set(members):
+                    self._retire(name, of_group=True)
             self._settings, self._status_urls = new, urls
+            self._groups = settings.groups
             lost = {one for one in self._asked if _without(one, new)}
             self._asked -= lost
         for port, name in sorted(lost):
@@ -152,6 +159,8 @@ class Ports:
             name: the connection's name, or an id that carries it, `billing:pi_3N...`.
         """
         name = name.partition(":")[0]
+        if port in GROUPED and name in self._groups:
+            return self._group(port, name)
         with self._building:  # once, however many threads ask: each would have its own state
             found = self._built.get((port, name))
             if found is None:
@@ -214,12 +223,29 @@ class Ports:
             if policy.settings.breaker is not None and policy.settings.key is None:
                 policy.breaker.reset()
 
-    def _build(self, port: str, settings: ConnectionSettings) -> Any:
+    def _group(self, port: str, name: str) -> Any:
+        """The portable type over several connections, each under its own policy and circuit."""
+        with self._building:
+            found = self._built.get((port, name))
+            if found is None:
+                members = [
+                    self._build(port, self._connection(one), group=name)
+                    for one in self._groups[name]
+                ]
+                connection = self._account(name, Unguarded())
+                found = load(PORTS[port])(members[0].driver, connection, members)
+                self._built[port, name] = found
+            return found
+
+    def _build(self, port: str, settings: ConnectionSettings, *, group: str | None = None) -> Any:
         name = settings.name
         driver = load(_driver_reference(port, settings))
         own = settings.build(status_url=self._status_urls[name], vault=self._vault)
-        policy = self.policy(name)
-        connection = Connection(
+        connection = self._account(name, self.policy(name), group)
+        return load(PORTS[port])(driver(self._effect(port, settings, own, group), own), connection)
+
+    def _account(self, name: str, policy: Caller, group: str | None = None) -> Connection:
+        return Connection(
             name,
             self._shell.runtime,
             policy=policy,
@@ -227,8 +253,8 @@ class Ports:
             ids=self._ids,
             listeners=self._listeners,
             journal=self._journal,
+            group=group,
         )
-        return load(PORTS[port])(driver(self._effect(port, settings, own), own), connection)
 
     def _sdk(self, name: str) -> SdkSettings:
         """What is said about another library's calls; nothing beside an adapter."""
@@ -240,7 +266,7 @@ class Ports:
                 self._built[_GUARD, name] = found
             return found
 
-    def _effect(self, port: str, settings: ConnectionSettings, own: Any) -> Any:
+    def _effect(self, port: str, settings: ConnectionSettings, own: Any, group: str | None) -> Any:
         """What the driver awaits: an effect of its own, or a transport.
 
         Every port of every connection has one, so that an account that hangs takes no other's
@@ -254,7 +280,7 @@ class Ports:
         if (most := getattr(own, "body_bytes_max", None)) is not None:
             limits = replace(limits, body_bytes_max=most)
         transport = self._shell.transport(limits, getattr(own, "trust", None))
-        self._transports[port, settings.name] = transport
+        self._transports[port, f"{settings.name}@{group or ''}"] = transport
         return transport
 
     def _connection(self, name: str) -> ConnectionSettings:
@@ -263,10 +289,11 @@ class Ports:
             raise _unknown(name, self._settings)
         return settings
 
-    def _retire(self, name: str) -> None:
+    def _retire(self, name: str, *, of_group: bool = False) -> None:
         for key in [key for key in self._built if key[1] == name]:
             del self._built[key]
-        for key in [key for key in self._transports if key[1] == name]:
+        part = 2 if of_group else 0
+        for key in [key for key in self._transports if key[1].partition("@")[part] == name]:
             self._retired.append(self._transports.pop(key))
 
 
@@ -292,7 +319,7 @@ class CallsOut:
         return self._ports.get("sms", connection)
 
     def email(self, connection: str) -> "EmailSender":
-        """Sends email through a connection; see `payments` for its name."""
+        """Sends email through a connection, or a group; see `payments` for its name."""
         return self._ports.get("email", connection)
 
     def storage(self, connection: str) -> "ObjectStore":

@@ -14,6 +14,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url
 from hardpoint.hub.connections import ConnectionSettings, connection_settings
+from hardpoint.hub.groups import groups_of
 from hardpoint.hub.identity import IdentitySettings, identity_settings
 from hardpoint.hub.stores import StoreSettings, store_settings
 from hardpoint.hub.tables import TomlTable
@@ -70,6 +71,8 @@ class Settings:
     connections: Mapping[str, ConnectionSettings] = field(
         default_factory=dict[str, ConnectionSettings]
     )
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Connections that stand in for one another, in the order in which they are tried."""
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     worker: WorkerSettings = WorkerSettings()
     public_url: str | None = None
@@ -133,7 +136,16 @@ class Settings:
             raise ConfigurationError(str(where), f"cannot be read ({error.strerror})") from None
         except ValueError as error:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
-        known = {"connections", "oauth", "public_url", "store", "vault", "webhooks", "worker"}
+        known = {
+            "connections",
+            "groups",
+            "oauth",
+            "public_url",
+            "store",
+            "vault",
+            "webhooks",
+            "worker",
+        }
         table = TomlTable("", content, known)
         folder = where.parent
         store = store_settings(table, folder)
@@ -144,6 +156,7 @@ class Settings:
                 name: connection_settings(name, table.table("connections", None), folder)
                 for name in table.names("connections")
             },
+            groups=groups_of(table),
             identity=identity_settings(table, folder, store),
             public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),

@@ -37,7 +37,7 @@ class CallsOut:
         return SmsSender(self._ports.get('sms', connection))
 
     def email(self, connection: str) -> 'EmailSender':
-        """Sends email through a connection; see `payments` for its name."""
+        """Sends email through a connection, or a group; see `payments` for its name."""
         from hardpoint.sync.email import EmailSender
         return EmailSender(self._ports.get('email', connection))
 

@@ -9,7 +9,7 @@ from hardpoint.core.errors import InvalidRequestError
 from hardpoint.email import EmailSender
 from hardpoint.email.types import DeliveryStatus
 from hardpoint.providers.sendgrid.fake import SUPPRESSED, FakeSendGrid
-from hardpoint.providers.sendgrid.fake_mail import INVALID
+from hardpoint.providers.sendgrid.fake_mail import INVALID, TEMPLATE
 from hardpoint.sync.email import EmailSender as BlockingSender
 from hardpoint.testing.conformance.email import EmailConformance, EmailSubject
 from hardpoint.testing.conformance.faults import Adapter, FaultConformance
@@ -35,6 +35,7 @@ class TestSendGrid(EmailConformance):
                 identifier, to, *(WORDS[one] for one in statuses)
             ),
             events=imitated.events,
+            template=TEMPLATE,
         )
 
 

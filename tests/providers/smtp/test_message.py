@@ -1,5 +1,6 @@
 """An email as bytes, read again by Python's own parser; no value can add a line."""
 
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.utils import getaddresses
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardpoint.core.errors import InvalidRequestError
-from hardpoint.email import Address, Attachment
+from hardpoint.email import Address, Attachment, Invitation
 from hardpoint.email.headers import one_line
 from hardpoint.email.types import NewEmail
 from hardpoint.providers.smtp.fake import _flaw
@@ -101,3 +102,16 @@ def test_a_driver_that_is_called_without_the_port_adds_no_line(value):
     for facts in ({"headers": {"X-A": value}}, {"subject": value}, {"to": (Address(email=value),)}):
         with pytest.raises(InvalidRequestError):
             made(**facts)
+
+
+def test_an_invitation_stands_beside_the_texts_and_names_its_method():
+    now = datetime(2027, 3, 1, 9, tzinfo=UTC)
+    logo = Attachment(name="logo.png", content=b"PNG", content_type="image/png", content_id="logo")
+    invitation = Invitation(uid="7", starts=now, ends=now, summary="s", organizer=FROM)
+    parsed = read(made(html="<p>", attachments=(logo,), invitation=invitation, cc=(FROM,)))
+    kinds = [one.get_content_type() for one in parsed.walk()]
+    related = ["multipart/related", "text/html", "image/png"]
+    assert kinds == ["multipart/alternative", "text/plain", *related, "text/calendar"]
+    calendar = list(parsed.walk())[-1]
+    assert calendar["content-type"].params["method"] == "REQUEST"
+    assert calendar.get_content().count("ATTENDEE") == 2

@@ -44,13 +44,16 @@ class SendGridEmail:
 
     provider = "sendgrid"
     capabilities = Capabilities(
-        frozenset(EmailCapability),
+        frozenset(EmailCapability) - {EmailCapability.INVITATIONS, EmailCapability.INBOUND},
         idempotency=Idempotency.NONE,
         limits={
             "recipients": 1000,
             "message_bytes": 30_000_000,
             "attachments": 100,  # ours; SendGrid names none
             "metadata_bytes": 10_000,
+            "batch_recipients": 1000,
+            "tags": 10,
+            "schedule_seconds": 72 * 3600,
         },
     )
 
@@ -86,6 +89,12 @@ class SendGridEmail:
             deliveries=tuple(_delivery(one, document, reply) for one in new.recipients),
         )
 
+    async def send_batch(self, new: NewEmail, *, idempotency_key: str) -> Email:
+        """Hand over one for each: a personalization of its own, all under one id."""
+        for index, one in enumerate(new.batch):
+            _check_names(f"recipients[{index}].metadata", one.metadata, _OWN_ARGUMENTS)
+        return await self.send(new, idempotency_key=idempotency_key)
+
     def parse_events(self, body: bytes) -> tuple[EmailEvent, ...]:
         """What a verified webhook's body says of emails."""
         return reading.events(body)
@@ -93,10 +102,7 @@ class SendGridEmail:
     def _document(self, new: NewEmail) -> dict[str, Any]:
         """The request's body; what is empty is left out."""
         fields: dict[str, Any] = {
-            # The specification has `custom_args` as an object here, and as text for the whole.
-            "personalizations": [
-                _envelope(new) | {"custom_args": {**new.metadata, reading.KEY: new.key}}
-            ],
+            "personalizations": _personalizations(new),
             "from": _shown(new.from_),
             "subject": new.subject,
             # SendGrid wants the plainest first (RFC 1341, 7.2.3).
@@ -107,6 +113,9 @@ class SendGridEmail:
             ],
             "attachments": [_attached(one) for one in new.attachments],
             "headers": new.headers,
+            "template_id": new.template,
+            "categories": list(new.tags),
+            "send_at": new.send_at,
         }
         if len(new.reply_to) > 1:
             fields["reply_to_list"] = [_shown(one) for one in new.reply_to]
@@ -115,6 +124,29 @@ class SendGridEmail:
         if self._sandbox:
             fields["mail_settings"] = {"sandbox_mode": {"enable": True}}
         return {name: value for name, value in fields.items() if value}
+
+
+def _personalizations(new: NewEmail) -> list[dict[str, Any]]:
+    """One for all, or one for each of a batch.
+
+    The specification has `custom_args` as an object here, and as text for the whole.
+    """
+    if not new.batch:
+        return [_envelope(new) | _own(new, new.metadata, new.variables)]
+    return [
+        {"to": [_recipient(one.address)]}
+        | _own(new, {**new.metadata, **one.metadata}, {**new.variables, **one.variables})
+        for one in new.batch
+    ]
+
+
+def _own(
+    new: NewEmail, metadata: Mapping[str, str], variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    own: dict[str, Any] = {"custom_args": {**metadata, reading.KEY: new.key}}
+    if variables:
+        own["dynamic_template_data"] = dict(variables)
+    return own
 
 
 def _envelope(new: NewEmail) -> dict[str, Any]:

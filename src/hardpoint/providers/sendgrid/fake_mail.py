@@ -35,7 +35,9 @@ _RESERVED = frozenset(
         "x-sg-id",
     }
 )
-_WITHOUT_EFFECT = ("asm", "batch_id", "ip_pool_name", "send_at", "tracking_settings")
+_WITHOUT_EFFECT = ("asm", "batch_id", "ip_pool_name", "tracking_settings")
+TEMPLATE = "d-0123456789abcdef0123456789abcdef"
+"""The one dynamic template there is."""
 _SOMETHING = re.compile(r"(?s).+")
 _LINE = re.compile(r"[^\r\n]*")
 _TYPE = re.compile(r"[^;\r\n]+")
@@ -68,6 +70,10 @@ class Mail:
     """By recipient: those of all, and those of the recipient's own group over them."""
     categories: tuple[str, ...] = ()
     sandbox: bool = False
+    template: str | None = None
+    send_at: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the template shows, by recipient."""
 
 
 def mail(document: Any, domains: Collection[str]) -> Mail:
@@ -82,7 +88,8 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     """
     fields = JsonFields(document, MailRefusedError)
     arguments = _arguments(fields)
-    found = {email: {**arguments, **own} for email, own in _recipients(fields)}
+    data: dict[str, Any] = {}
+    found = {email: {**arguments, **own} for email, own in _recipients(fields, data)}
     from_ = _email(fields.inner("from"))
     if from_.partition("@")[2] not in domains:
         raise MailRefusedError(
@@ -91,14 +98,24 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     _check_replies(fields)
     for name in _WITHOUT_EFFECT:
         fields.take(name)
+    template = fields.take("template_id")
+    if template not in {None, TEMPLATE}:
+        raise fields.refusal("The template_id must be a valid GUID.", "template_id")
     taken = Mail(
         from_=from_,
         recipients=tuple(found),
-        subject=fields.text("subject", "The subject is required.", _SOMETHING),
-        content=_content(fields),
+        template=template,
+        send_at=_time(fields),
+        subject=(
+            fields.text("subject", "The subject is required.", _SOMETHING)
+            if template is None
+            else fields.text_or_none("subject", "The subject is required.", _SOMETHING) or ""
+        ),
+        content=_content(fields, templated=template is not None),
         attachments=tuple(map(_attachment, fields.each("attachments"))),
         headers=_headers(fields),
         custom_args=found,
+        data=data,
         categories=_categories(fields),
         sandbox=_sandbox(fields),
     )
@@ -106,11 +123,14 @@ def mail(document: Any, domains: Collection[str]) -> Mail:
     return taken
 
 
-def _recipients(fields: JsonFields) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _recipients(
+    fields: JsonFields, data: dict[str, Any]
+) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Each, with the custom arguments of its group."""
     seen: set[str] = set()
     for group in fields.each("personalizations"):
         arguments = _arguments(group)
+        shown = group.take("dynamic_template_data")
         found = {name: [*map(_email, group.each(name))] for name in ("to", "cc", "bcc")}
         group.finish()
         if not found["to"]:
@@ -123,6 +143,8 @@ def _recipients(fields: JsonFields) -> Iterator[tuple[str, Mapping[str, str]]]:
                     f" in the {name} field."
                 )
             seen.add(email.casefold())
+            if shown is not None:
+                data[email] = shown
             yield email, arguments
     if not seen:
         raise fields.refusal("You must have at least one personalization.", "personalizations")
@@ -148,7 +170,14 @@ def _check_replies(fields: JsonFields) -> None:
         _email(one)
 
 
-def _content(fields: JsonFields) -> dict[str, str]:
+def _time(fields: JsonFields) -> int | None:
+    at = fields.take("send_at")
+    if at is not None and not isinstance(at, int):
+        raise fields.refusal("The send_at must be an integer.", "send_at")
+    return at
+
+
+def _content(fields: JsonFields, *, templated: bool) -> dict[str, str]:
     content: dict[str, str] = {}
     for one in fields.each("content"):
         kind = one.text("type", "Cannot contain ';', or CRLF characters.", _TYPE)
@@ -157,7 +186,7 @@ def _content(fields: JsonFields) -> dict[str, str]:
         if kind == "text/plain" and content:
             raise one.refusal("text/plain needs to be first.", "value")
         content[kind] = value
-    if not content:
+    if not content and not templated:
         raise fields.refusal("The content param is required.", "content")
     return content
 

@@ -40,6 +40,7 @@ class SmtpEmail:
                 EmailCapability.INLINE,
                 EmailCapability.HEADERS,
                 EmailCapability.SEVERAL_REPLY_TO,
+                EmailCapability.INVITATIONS,
             }
         ),
         idempotency=Idempotency.NONE,

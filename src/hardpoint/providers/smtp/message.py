@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from hardpoint.email.addresses import Address, quoted
 from hardpoint.email.headers import checked_line
+from hardpoint.email.invitations import Invitation
 from hardpoint.email.types import Attachment, NewEmail
 
 _Part: TypeAlias = Iterable[bytes]
@@ -41,7 +42,7 @@ def message(new: NewEmail, identifier: str, now: float, *, eight_bit: bool) -> b
         eight_bit: whether bytes above 127 may stand in it.
     """
     head = "".join(f"{one}\r\n" for one in _head(new, identifier, now))
-    return b"".join((head.encode("ascii"), *_body(new, identifier, eight_bit=eight_bit)))
+    return b"".join((head.encode("ascii"), *_body(new, identifier, now, eight_bit=eight_bit)))
 
 
 def _head(new: NewEmail, identifier: str, now: float) -> Iterator[str]:
@@ -60,17 +61,20 @@ def _head(new: NewEmail, identifier: str, now: float) -> Iterator[str]:
         yield _field(name, value)
 
 
-def _body(new: NewEmail, identifier: str, *, eight_bit: bool) -> Iterator[bytes]:
+def _body(new: NewEmail, identifier: str, now: float, *, eight_bit: bool) -> Iterator[bytes]:
     """All from the first MIME field on, by pieces."""
     texts = [
         _text_part(kind, text, eight_bit=eight_bit)
         for kind, text in (("plain", new.text), ("html", new.html))
         if text is not None
     ]
+    if new.invitation is not None:
+        texts.append(_calendar(new, new.invitation, now))
     inline = [_file(one) for one in new.attachments if one.content_id is not None]
     attached = [_file(one) for one in new.attachments if one.content_id is None]
     if inline:
-        texts[-1] = _several("related", [texts[-1], *inline], f"{identifier}_r")
+        shown = len(texts) - (1 if new.invitation is None else 2)
+        texts[shown] = _several("related", [texts[shown], *inline], f"{identifier}_r")
     body = texts[0] if len(texts) == 1 else _several("alternative", texts, f"{identifier}_a")
     if attached:
         body = _several("mixed", [body, *attached], f"{identifier}_m")
@@ -98,6 +102,13 @@ def _text_part(kind: str, text: str, *, eight_bit: bool) -> _Part:
         yield data if data.endswith(b"\r\n") else data + b"\r\n"
     else:
         yield from _in_base64(data)
+
+
+def _calendar(new: NewEmail, invitation: Invitation, now: float) -> _Part:
+    """An invitation as RFC 6047 has it: calendars look for the method here."""
+    method = invitation.method.value
+    yield f"Content-Type: text/calendar; charset=utf-8; method={method}\r\n".encode("ascii")
+    yield from _in_base64(invitation.calendar((*new.to, *new.cc), now).encode())
 
 
 def _file(one: Attachment) -> _Part:

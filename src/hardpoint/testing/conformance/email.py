@@ -12,18 +12,25 @@ Inherit from `EmailConformance`, and say how the provider is reached and steered
 Nothing here knows a provider; where they differ, the capabilities say so.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from hardpoint.core.capabilities import Idempotency
-from hardpoint.core.errors import IdempotencyConflictError, InvalidRequestError
+from hardpoint.core.errors import (
+    IdempotencyConflictError,
+    InvalidRequestError,
+    UnexpectedResponseError,
+)
 from hardpoint.email.addresses import Address
 from hardpoint.email.driver import EmailCapability
-from hardpoint.email.types import DeliveryStatus, EmailChanged, merge
+from hardpoint.email.invitations import Unsubscribe
+from hardpoint.email.types import DeliveryStatus, EmailChanged, EmailRecipient, merge
 from hardpoint.testing.conformance.email_subject import (
     FILE,
     IMAGE,
+    INVITATION,
     OTHER,
     TO,
     EmailRefusals,
@@ -90,6 +97,65 @@ class EmailConformance(EmailRefusals):
     def test_headers_go_along(self, subject: EmailSubject) -> None:
         headers = {"List-Unsubscribe": "<https://shop.example/out?a=b>", "X-Order": "1, 2; 3"}
         assert subject.send(headers=headers).id
+
+    @exercises(EmailCapability.HEADERS)
+    def test_mailboxes_are_told_how_to_unsubscribe(self, subject: EmailSubject) -> None:
+        for way in (
+            Unsubscribe(url="https://shop.example/out?token=a,b".replace(",", "%2C")),
+            Unsubscribe(url="https://shop.example/out", email="out@shop.example"),
+            Unsubscribe(email="out@shop.example"),
+        ):
+            assert subject.send(unsubscribe=way).id
+
+    @exercises(EmailCapability.TEMPLATES)
+    def test_a_template_is_filled_in(self, subject: EmailSubject) -> None:
+        options = {"template": subject.template, "subject": None, "text": None}
+        assert subject.send(**options, variables={"name": "Ann", "items": [{"n": 1}]}).id
+        assert subject.send(**options).id
+
+    @exercises(EmailCapability.TAGS)
+    def test_tags_go_along(self, subject: EmailSubject) -> None:
+        assert subject.send(tags=["orders"]).id
+
+    @exercises(EmailCapability.SCHEDULED)
+    def test_an_email_may_be_sent_later(self, subject: EmailSubject) -> None:
+        assert subject.send(send_at=datetime.now(UTC) + timedelta(hours=1)).id
+
+    @exercises(EmailCapability.INVITATIONS)
+    def test_an_invitation_goes_along(self, subject: EmailSubject) -> None:
+        assert subject.send(invitation=INVITATION).id
+
+    @exercises(EmailCapability.BATCH)
+    def test_each_of_a_batch_has_a_delivery(self, subject: EmailSubject) -> None:
+        batch = [EmailRecipient(to=f"Ann <{TO}>"), EmailRecipient(to=OTHER)]
+        before = subject.requests()
+        email = subject.send_batch(batch, idempotency_key="batch-1")
+        assert subject.requests() == before + 1
+        assert email.idempotency_key == "batch-1"
+        assert [one.to for one in email.deliveries] == [TO, OTHER]
+        assert {one.status for one in email.deliveries} == {DeliveryStatus.QUEUED}
+        ids = [one.id or email.id for one in email.deliveries]
+        assert all(one.startswith("mail:") for one in ids)
+
+    @exercises(EmailCapability.BATCH, EmailCapability.TEMPLATES, EmailCapability.METADATA)
+    def test_each_of_a_batch_has_words_of_its_own(self, subject: EmailSubject) -> None:
+        batch = [
+            EmailRecipient(to=TO, variables={"name": "Ann"}, metadata={"order": "7"}),
+            EmailRecipient(to=OTHER, variables={"name": "Bob"}),
+        ]
+        options = {"template": subject.template, "subject": None, "text": None}
+        email = subject.send_batch(batch, **options, metadata={"order": "0"})
+        assert len(email.deliveries) == 2
+
+    @exercises(EmailCapability.INBOUND)
+    def test_an_email_that_came_in_is_read(self, subject: EmailSubject) -> None:
+        email = subject.port.parse_received(subject.received)
+        assert (email.from_.email, email.subject) == (TO, "Re: Your order")
+        assert [one.email for one in email.to] == ["orders@shop.example"]
+        assert (email.text or "").strip() == "Thanks"
+        assert email.message_id
+        with pytest.raises(UnexpectedResponseError):
+            subject.port.parse_received(b"{")
 
     @exercises(EmailCapability.SEVERAL_REPLY_TO)
     def test_replies_may_go_to_several(self, subject: EmailSubject) -> None:

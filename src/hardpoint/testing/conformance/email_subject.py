@@ -1,14 +1,17 @@
 """A driver of email under test, and what it must refuse before any request is sent."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from hardpoint.email.addresses import Address
 from hardpoint.email.api import EmailSender
 from hardpoint.email.driver import EmailCapability, EmailDriver
-from hardpoint.email.types import Attachment, DeliveryStatus
+from hardpoint.email.invitations import Invitation, Unsubscribe
+from hardpoint.email.types import Attachment, DeliveryStatus, EmailRecipient
 from hardpoint.sync.email import EmailSender as BlockingSender
 from hardpoint.testing.conformance.modes import Mode, exercises
 from hardpoint.testing.conformance.refusals import (
@@ -25,9 +28,24 @@ FILE = Attachment(name="Rechnung März.pdf", content=b"%PDF-\0", content_type="a
 IMAGE = Attachment(name="logo.png", content=b"\x89PNG", content_type="image/png", content_id="logo")
 
 
+INVITATION = Invitation(
+    uid="order-7@shop.example",
+    starts=datetime(2027, 3, 1, 9, 0, tzinfo=UTC),
+    ends=datetime(2027, 3, 1, 10, 0, tzinfo=UTC),
+    summary="Delivery; of order 7",
+    organizer=Address(email="orders@shop.example", name="Shop"),
+    location="Main St 1,\nGround floor",
+)
+
+
 def _send(**options: Any) -> PortVerb:
     asked = {"to": TO, "subject": "Your order", "text": "hello"} | options
     return lambda port: port.send(**asked)
+
+
+def _batch(recipients: Any, **options: Any) -> PortVerb:
+    asked = {"subject": "Your order", "text": "hello"} | options
+    return lambda port: port.send_batch(recipients, **asked)
 
 
 _REFUSED: dict[EmailCapability, PortVerb] = {
@@ -37,6 +55,12 @@ _REFUSED: dict[EmailCapability, PortVerb] = {
     EmailCapability.METADATA: _send(metadata={"order": "1"}),
     EmailCapability.SEVERAL_REPLY_TO: _send(reply_to=[TO, OTHER]),
     EmailCapability.EVENTS: lambda port: port.parse_events(b"[]"),
+    EmailCapability.TEMPLATES: _send(template="t", text=None),
+    EmailCapability.BATCH: _batch([EmailRecipient(to=TO)]),
+    EmailCapability.TAGS: _send(tags=["orders"]),
+    EmailCapability.SCHEDULED: _send(send_at=datetime.now(UTC) + timedelta(hours=1)),
+    EmailCapability.INVITATIONS: _send(invitation=INVITATION),
+    EmailCapability.INBOUND: lambda port: port.parse_received(b"{}"),
 }
 _NO_ADDRESS = (
     "",
@@ -113,6 +137,36 @@ _BAD_METADATA: list[dict[Any, Any]] = [
 ]
 
 
+_BAD_WORDS: list[tuple[str, PortVerb]] = [
+    ("subject", lambda port: port.send(to=TO, text="hello")),
+    ("variables", _send(variables={"name": "Ann"})),
+    ("text", _send(template="t")),
+    ("html", _send(template="t", text=None, html="<p>")),
+    ("template", _send(template="a\nb", text=None)),
+    ("variables", _send(template="t", text=None, variables={"name": object()})),
+    ("send_at", _send(send_at=datetime(2027, 3, 1))),  # noqa: DTZ001 - the mistake
+    ("tags", _send(tags="orders")),
+    *(
+        (field, _send(unsubscribe=Unsubscribe(**facts)))
+        for field, facts in (
+            ("unsubscribe", {}),
+            ("unsubscribe.url", {"url": "http://shop.example/out"}),
+            ("unsubscribe.url", {"url": "https://shop.example/a>,<https://evil.example"}),
+            ("unsubscribe.url", {"url": "https://shop.example/\r\nBcc: a@b.example"}),
+            ("unsubscribe.url", {"url": "https://[::1"}),
+            ("unsubscribe.email", {"email": "a@b.example>\r\nX: y"}),
+        )
+    ),
+    (
+        "headers['list-unsubscribe']",
+        _send(
+            headers={"list-unsubscribe": "<https://a.example>"},
+            unsubscribe=Unsubscribe(url="https://shop.example/out"),
+        ),
+    ),
+]
+
+
 class EmailSubject(PortSubject):
     """A driver under test, and the strings its provider hangs on.
 
@@ -124,6 +178,9 @@ class EmailSubject(PortSubject):
         suppressed: someone the provider does not send to.
         carry: an email, by the provider's id, gets so far on its way to a recipient.
         events: the webhook bodies since the last call, in order.
+        template: the name of a template that shows `name`, for a driver that has them.
+        received: the webhook body of an email that came in, for a driver that takes them: from
+            `ann.lee@customer.example` to `orders@shop.example`, `Re: Your order`, `Thanks`.
     """
 
     def __init__(
@@ -136,16 +193,24 @@ class EmailSubject(PortSubject):
         suppressed: str,
         carry: Callable[[str, str, Sequence[DeliveryStatus]], None],
         events: Callable[[], Sequence[bytes]],
+        template: str = "",
+        received: bytes = b"",
     ) -> None:
         super().__init__(mode, driver, EmailSender, BlockingSender, name="mail", requests=requests)
         self.invalid = invalid
         self.suppressed = suppressed
         self.carry = carry
         self.events = events
+        self.template = template
+        self.received = received
 
     def send(self, **options: Any) -> Any:
         """An email to someone who takes it."""
         return self.do(_send(**options)(self.port))
+
+    def send_batch(self, recipients: Sequence[EmailRecipient], **options: Any) -> Any:
+        """An email for each."""
+        return self.do(_batch(recipients, **options)(self.port))
 
 
 class EmailRefusals(PortRefusals):
@@ -208,6 +273,67 @@ class EmailRefusals(PortRefusals):
     ) -> None:
         (name,) = metadata
         refused(subject, f"metadata[{name!r:.50}]", _send(metadata=metadata))
+
+    @pytest.mark.parametrize(("field", "call"), _BAD_WORDS)
+    def test_bad_words_for_templates_and_batches_are_refused_before_any_request(
+        self, subject: EmailSubject, field: str, call: PortVerb
+    ) -> None:
+        refused(subject, field, call)
+
+    @exercises(EmailCapability.TAGS)
+    @pytest.mark.parametrize("tag", ["", "a b", "ü", "x" * 65, "a\n", 1])
+    def test_bad_tags_are_refused_before_any_request(self, subject: EmailSubject, tag: Any) -> None:
+        refused(subject, "tags[1]", _send(tags=["a", tag]))
+        refused(subject, "tags[1]", _send(tags=["a", "a"]))
+        most = subject.driver.capabilities.limits["tags"]
+        refused(subject, "tags", _send(tags=[f"t{n}" for n in range(most + 1)]))
+
+    @exercises(EmailCapability.SCHEDULED)
+    def test_a_time_that_is_past_or_too_far_is_refused(self, subject: EmailSubject) -> None:
+        most = subject.driver.capabilities.limits["schedule_seconds"]
+        now = datetime.now(UTC)
+        for at in (now - timedelta(seconds=60), now + timedelta(seconds=most + 60)):
+            refused(subject, "send_at", _send(send_at=at))
+
+    @exercises(EmailCapability.INVITATIONS)
+    @pytest.mark.parametrize(
+        ("field", "facts"),
+        [
+            ("uid", {"uid": ""}),
+            ("summary", {"summary": "a\nb"}),
+            ("starts", {"starts": datetime(2027, 3, 1, 9, 0)}),  # noqa: DTZ001 - the mistake
+            ("ends", {"ends": datetime(2027, 3, 1, 8, 0, tzinfo=UTC)}),
+            ("location", {"location": "a\rb"}),
+            ("description", {"description": "x" * 4001}),
+        ],
+    )
+    def test_a_bad_invitation_is_refused_before_any_request(
+        self, subject: EmailSubject, field: str, facts: dict[str, Any]
+    ) -> None:
+        bad = msgspec.structs.replace(INVITATION, **facts)
+        refused(subject, f"invitation.{field}", _send(invitation=bad))
+
+    @exercises(EmailCapability.BATCH)
+    @pytest.mark.parametrize(
+        ("field", "recipients"),
+        [
+            ("recipients", []),
+            ("recipients[0]", [TO]),
+            ("recipients[0].to", [EmailRecipient(to="ann")]),
+            ("recipients[1]", [EmailRecipient(to=TO), EmailRecipient(to=TO.upper())]),
+        ],
+    )
+    def test_a_bad_batch_is_refused_before_any_request(
+        self, subject: EmailSubject, field: str, recipients: Any
+    ) -> None:
+        refused(subject, field, _batch(recipients))
+
+    @exercises(EmailCapability.BATCH)
+    def test_too_large_a_batch_is_refused_before_any_request(self, subject: EmailSubject) -> None:
+        most = subject.driver.capabilities.limits["batch_recipients"]
+        many = [EmailRecipient(to=f"a{n}@customer.example") for n in range(most + 1)]
+        refused(subject, "recipients", _batch(many))
+        assert len(subject.send_batch(many[:-1]).deliveries) == most
 
     # Sizes, by what the driver declares
 

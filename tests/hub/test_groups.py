@@ -1,0 +1,246 @@
+"""Failover among accounts for email: who is tried when, and that nothing is sent twice."""
+
+import asyncio
+
+import pytest
+
+from hardpoint.calls.failover import FailedOver
+from hardpoint.core.errors import (
+    ConfigurationError,
+    IdempotencyConflictError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    UnavailableError,
+    UnsupportedError,
+)
+from hardpoint.fakes.faults import commit_then_drop, rate_limit, status
+from hardpoint.fakes.server import FakeServer
+from hardpoint.hub.hub import Hub
+from hardpoint.hub.settings import Settings
+from hardpoint.providers.sendgrid.fake import FakeSendGrid
+from hardpoint.providers.sendgrid.fake_mail import INVALID
+from hardpoint.providers.smtp.fake import FakeSmtp, SmtpFault
+from hardpoint.resilience.breaker import Breaker
+from hardpoint.resilience.policy import Policy
+from hardpoint.sync import Hub as BlockingHub
+
+TO = "ann@customer.example"
+TOML = """
+[store]
+url = "sqlite:store.db"
+
+[groups.mail]
+connections = ["sendgrid", "relay"]
+
+[connections.sendgrid]
+provider = "sendgrid"
+api_key = "env:KEY"
+from = "Shop <orders@shop.example>"
+base_url = "{url}"
+
+[connections.relay]
+provider = "smtp"
+url = "env:SMTP_URL"
+from = "Shop <relay@shop.example>"
+"""
+
+
+class Shop:
+    """A hub with both accounts, in one of the two ways."""
+
+    def __init__(self, path, blocking, sendgrid, relay):
+        self.sendgrid, self.relay = sendgrid, relay
+        self.told = []
+        self.policies = {name: Policy(name) for name in ("sendgrid", "relay")}
+        self._path = path
+        self._blocking = blocking
+
+    def do(self, use):
+        """What `use` makes of the group's sender, in a hub of its own."""
+        options = {"listeners": [self.told.append], "policies": self.policies}
+        settings = Settings.load(self._path)
+        if self._blocking:
+            with BlockingHub(settings, **options) as hub:
+                return use(hub.email("mail"))
+
+        async def asynchronously():
+            async with Hub(settings, **options) as hub:
+                return await use(hub.email("mail"))
+
+        return asyncio.run(asynchronously())
+
+    def send(self, **options):
+        asked = {"to": TO, "subject": "s", "text": "t", "idempotency_key": "k"} | options
+        return self.do(lambda port: port.send(**asked))
+
+    def sent(self):
+        return self.sendgrid.app.ledger.count("email"), len(self.relay.mails)
+
+    def failed_over(self):
+        return [(one.connection, one.error) for one in self.told if isinstance(one, FailedOver)]
+
+
+@pytest.fixture(params=[False, True], ids=["async", "blocking"])
+def shop(request, tmp_path, monkeypatch):
+    vendor = FakeSendGrid(delivers=False)
+    with FakeServer(vendor) as sendgrid, FakeSmtp() as relay:
+        monkeypatch.setenv("KEY", "SG.fake")
+        monkeypatch.setenv("SMTP_URL", relay.url)
+        path = tmp_path / "hardpoint.toml"
+        path.write_text(TOML.format(url=sendgrid.url))
+        yield Shop(path, request.param, sendgrid, relay)
+    vendor.emitter.close()
+
+
+def test_the_first_sends_and_a_repeat_gives_the_same(shop):
+    email = shop.send()
+    assert email.id.startswith("sendgrid:")
+    assert shop.send() == email
+    assert shop.sent() == (1, 0)
+    with pytest.raises(IdempotencyConflictError):
+        shop.send(text="other")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (status(401), "AuthenticationError"),
+        (status(403), "PermissionDeniedError"),
+        (rate_limit(), "RateLimitedError"),
+    ],
+)
+def test_the_next_sends_where_the_first_has_done_nothing(shop, fault, error):
+    shop.sendgrid.faults.next(fault, times=9)
+    email = shop.send()
+    assert email.id.startswith("relay:")
+    assert shop.sent() == (0, 1)
+    assert shop.relay.mails[0].sender == "relay@shop.example", "each account has its own sender"
+    assert shop.failed_over() == [("sendgrid", error)]
+    assert shop.send() == email
+    assert shop.sent() == (0, 1)
+
+
+def test_the_next_sends_while_the_circuit_of_the_first_is_open(shop):
+    shop.policies["sendgrid"] = Policy("sendgrid", breaker=Breaker())
+    shop.policies["sendgrid"].breaker.force_open()
+    assert shop.send().id.startswith("relay:")
+    assert shop.failed_over() == [("sendgrid", "CircuitOpenError")]
+    assert shop.sendgrid.requests == 0
+
+
+@pytest.mark.parametrize("options", [{"to": INVALID}, {"from_": "eve@shop.example", "to": INVALID}])
+def test_what_is_wrong_with_the_message_is_told_and_sent_by_nobody(shop, options):
+    with pytest.raises(InvalidRequestError):
+        shop.send(**options)
+    assert shop.relay.connections == 0
+    assert shop.failed_over() == []
+
+
+def test_what_one_of_them_cannot_do_is_asked_of_none(shop):
+    with pytest.raises(UnsupportedError, match="smtp"):
+        shop.send(metadata={"order": "7"})
+    assert (shop.sendgrid.requests, shop.relay.connections) == (0, 0)
+
+
+def test_a_doubt_goes_to_no_other_account(shop):
+    shop.sendgrid.faults.next(commit_then_drop())
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknownError):
+            shop.send()
+    assert shop.sent() == (1, 0)
+    assert (shop.sendgrid.requests, shop.relay.connections) == (1, 0)
+
+
+def test_a_doubt_at_the_second_does_not_go_back_to_the_first(shop):
+    shop.sendgrid.faults.next(status(401))
+    shop.relay.faults.append(SmtpFault(at="accepted", does="drop"))
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknownError):
+            shop.send()
+    assert shop.sent() == (0, 1)
+    assert (shop.sendgrid.requests, shop.relay.connections) == (1, 1)
+
+
+def test_where_all_have_done_nothing_the_last_error_is_told_and_the_key_is_free(shop):
+    shop.sendgrid.faults.next(rate_limit(), times=1)
+    shop.relay.faults.append(SmtpFault(at="connect", does="421 busy"))
+    with pytest.raises((RateLimitedError, UnavailableError)):
+        shop.send()
+    assert shop.send().id.startswith("sendgrid:")
+    assert shop.sent() == (1, 0)
+
+
+def test_what_died_before_anybody_was_asked_is_sent_by_a_repeat(shop):
+    """The group's row was written, and the process ended before an account had one."""
+
+    def use(port):
+        whole = getattr(port, "asynchronous", port)
+        run = whole.failover.run
+
+        async def died(operation, key, effect, attempt):
+            intent = whole.failover._intent("mail", operation, key, effect)
+            await whole.connection.journal.begin(intent)
+            whole.connection.journal.leave(intent)
+            return await run(operation, key, effect, attempt)
+
+        whole.failover.run = died
+        return port.send(to=TO, subject="s", text="t", idempotency_key="k")
+
+    assert shop.do(use).id.startswith("sendgrid:")
+    assert shop.sent() == (1, 0)
+
+
+def test_a_call_without_a_key_fails_over_too(shop):
+    shop.sendgrid.faults.next(status(401))
+    assert shop.send(idempotency_key=None).id.startswith("relay:")
+
+
+def test_what_failed_over_is_counted(shop):
+    shop.sendgrid.faults.next(status(401))
+    counts = {}
+
+    def use(port):
+        counts.update(group=getattr(port, "asynchronous", port).failover.counts)
+        return port.send(to=TO, subject="s", text="t")
+
+    shop.do(use)
+    assert counts["group"] == {"sendgrid": 1, "relay": 0}
+
+
+@pytest.mark.parametrize(
+    ("group", "key"),
+    [
+        ("[groups.Mail]\nconnections = ['sendgrid', 'relay']", "groups.Mail"),
+        ("[groups.relay]\nconnections = ['sendgrid', 'relay']", "groups.relay"),
+        ("[groups.mail]\nconnections = ['sendgrid']", "groups.mail.connections"),
+        ("[groups.mail]\nconnections = ['relay', 'relay']", "groups.mail.connections"),
+        ("[groups.mail]\nconnections = ['relay', 'other']", "groups.mail.connections"),
+        ("[groups.mail]\nconnections = ['relay', 'texts']", "groups.mail.connections"),
+        ("[groups.mail]\nconnections = ['relay', 7]", "groups.mail.connections"),
+    ],
+)
+def test_a_group_that_cannot_work_is_named(tmp_path, monkeypatch, group, key):
+    for name in ("KEY", "SMTP_URL", "TOKEN"):
+        monkeypatch.setenv(name, "x")
+    path = tmp_path / "hardpoint.toml"
+    head = TOML.partition("[groups.mail]")[0] + "[connections" + TOML.partition("[connections")[2]
+    texts = '[connections.texts]\nprovider = "slack"\nbot_token = "env:TOKEN"\n'
+    path.write_text(f"{head.format(url='http://127.0.0.1:1')}\n{texts}\n{group}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(path)
+    assert caught.value.key == key
+
+
+def test_a_group_whose_accounts_change_is_made_anew(shop):
+    settings = Settings.load(shop._path)
+    with BlockingHub(settings) as hub:
+        first = hub.email("mail")
+        assert hub.email("mail") is not None
+        hub._ports.configure(settings)
+        assert hub._ports.get("email", "mail") is hub._ports.get("email", "mail")
+        same = hub._ports.get("email", "mail")
+        shop._path.write_text(shop._path.read_text().replace("relay@shop", "other@shop"))
+        hub._ports.configure(Settings.load(shop._path))
+        assert hub._ports.get("email", "mail") is not same
+        assert first is not None
