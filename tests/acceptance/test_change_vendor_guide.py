@@ -69,8 +69,8 @@ def test_the_shop_changes_its_vendor(hardpoint_hub):
 
 def test_every_block_runs(pytester):
     text = GUIDE.read_text()
-    (toml,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    (pytester.path / "hardpoint.toml").write_text(toml)
+    tables = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (pytester.path / "hardpoint.toml").write_text("\n".join(tables))
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 3
     (pytester.path / "shop.py").write_text("\n\n".join(blocks))
