@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from hardpoint.http.forms import pairs as pairs
     from hardpoint.http.json_api import JsonApi as JsonApi
     from hardpoint.http.json_api import RefusalBody as RefusalBody
+    from hardpoint.http.json_api import RequestPace as RequestPace
     from hardpoint.http.limits import Limits as Limits
     from hardpoint.http.limits import checked_base_url as checked_base_url
     from hardpoint.http.limits import checked_url as checked_url
@@ -257,7 +258,7 @@ else:
             ),
             "hardpoint.http.extras": ("merged", "text_pairs"),
             "hardpoint.http.forms": ("FORM", "FormPart", "encode", "multipart", "pairs"),
-            "hardpoint.http.json_api": ("JsonApi", "RefusalBody"),
+            "hardpoint.http.json_api": ("JsonApi", "RefusalBody", "RequestPace"),
             "hardpoint.http.limits": ("Limits", "checked_base_url", "checked_url", "on_loopback"),
             "hardpoint.http.messages": (
                 "BodyStream",

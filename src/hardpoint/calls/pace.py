@@ -8,19 +8,25 @@ get `RateLimitedError` with the wait, without being sent, and the policy decides
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 from hardpoint.core.effects import Clock
 from hardpoint.core.errors import RateLimitedError
-from hardpoint.http.messages import Headers
-from hardpoint.http.quotas import QuotaNews, RateHeaders, quota_in
+from hardpoint.http.errors import retry_after
+from hardpoint.http.json_api import RequestPace
+from hardpoint.http.messages import Headers, Response
+from hardpoint.http.quotas import RESET_SECONDS_MAX, QuotaNews, RateHeaders, quota_in
 from hardpoint.resilience.policy import Policy
 from hardpoint.resilience.recognition import Quota
 
 SLEEP_SECONDS_MAX: Final = 60.0
 """A wait in line; a longer one is told at once."""
 BUCKETS_MAX: Final = 1024
+TOO_MANY: Final = 429
 _ALL: Final = ""
+_GLOBAL: Final = "x-ratelimit-global"
+_PARTS: Final = 6
+"""Of a path, with the empty one before it: `/api/v10/channels/7/messages`."""
 _LIMIT: Final = "limit"
 """Stands in the name of every header that tells of one."""
 
@@ -133,6 +139,53 @@ class ClientPace:
         if quota is not None:
             self._assembly.observe_call(quota, native)
         return news
+
+
+@runtime_checkable
+class PacedDriver(Protocol):
+    """A driver whose provider tells of limits, each for a part of its API."""
+
+    def heed_limits(self, pace: RequestPace) -> None:
+        """Have every request checked, and every answer heeded."""
+        ...
+
+
+@final
+class RoutePace:
+    """A `RequestPace` by route: the method and the first parts of the path, which name what it is.
+
+    Args:
+        policy: of the connection.
+        clock: an effect.
+        provider: for errors.
+    """
+
+    def __init__(self, policy: object, clock: Clock, provider: str) -> None:
+        self._clock = clock
+        self._pace = Pace(policy, clock, provider)
+
+    def check(self, method: str, target: str) -> None:
+        """See `RequestPace`."""
+        if not self._pace.quiet:
+            self._pace.check(_route(method, target))
+
+    def heed(self, method: str, target: str, reply: Response) -> None:
+        """See `RequestPace`; a refusal counts as well as what is said to be left."""
+        news = quota_in(reply.headers, "x-ratelimit", now=self._clock.now)
+        quota = None if news is None else news.quota
+        if reply.status == TOO_MANY:
+            told = retry_after(reply.headers)
+            seconds = told if told is not None else 0.0 if quota is None else quota.reset_in
+            quota = Quota(remaining=0, reset_in=min(seconds, RESET_SECONDS_MAX))
+        if quota is None:
+            return
+        route = _route(method, target)
+        everything = reply.headers.get(_GLOBAL, "").lower() == "true"
+        self._pace.heed(route, QuotaNews(quota, None if everything else route))
+
+
+def _route(method: str, target: str) -> str:
+    return f"{method} {'/'.join(target.partition('?')[0].split('/')[:_PARTS])}"
 
 
 def telling(headers: Mapping[str, Any]) -> Headers | None:

@@ -8,6 +8,7 @@ import msgspec
 from hardpoint.calls.call import CallKey, Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec, Search
+from hardpoint.calls.pace import PacedDriver, RoutePace
 from hardpoint.chat.driver import ChatCapability, ChatDriver
 from hardpoint.chat.markup import ChatText, ChatWriting, Mention, checked_text, inner
 from hardpoint.chat.types import NewFile, NewPost, NewText, Post, PostPage, Reaction
@@ -53,6 +54,9 @@ class ChatNotifier:
         """The provider's own driver: the way round the port."""
         self.connection = connection
         self._calls = Calls(connection, driver)
+        if isinstance(driver, PacedDriver):
+            # Not of the policy: one limit among several makes no call of another wait in line.
+            driver.heed_limits(RoutePace(None, connection.clock, driver.provider))
 
     async def post(
         self,

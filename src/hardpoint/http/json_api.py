@@ -33,6 +33,22 @@ class RefusalBody(Protocol):
         ...
 
 
+class RequestPace(Protocol):
+    """Holds requests back that the provider would refuse, by what its answers have said."""
+
+    def check(self, method: str, target: str) -> None:
+        """Let one pass.
+
+        Raises:
+            RateLimitedError: not now; nothing was sent.
+        """
+        ...
+
+    def heed(self, method: str, target: str, reply: Response) -> None:
+        """Take what an answer says."""
+        ...
+
+
 @final
 class JsonApi:
     """One account's API.
@@ -42,6 +58,9 @@ class JsonApi:
         errors: the provider's table.
         refusal: how the body of a refusal is read; one that does not parse goes by its status.
         success: the statuses that are one. Any other is a refusal.
+
+    Attributes:
+        pace: holds requests back; None where nobody does.
     """
 
     def __init__(
@@ -56,6 +75,7 @@ class JsonApi:
         self._errors = errors
         self._refusal = refusal
         self._success = success
+        self.pace: RequestPace | None = None
 
     async def get(self, target: str, kind: type[_Wire]) -> _Wire:
         """Read something.
@@ -110,7 +130,11 @@ class JsonApi:
             headers, body = (("content-type", FORM), *headers), form
         elif document is not None:
             headers, body = (("content-type", JSON), *headers), self._encoded(document)
+        if self.pace is not None:
+            self.pace.check(method, target)
         reply = await self._client.send(method, target, headers=headers, body=body, again=True)
+        if self.pace is not None:
+            self.pace.heed(method, target, reply)
         if reply.status in self._success:
             return reply
         raise self._refused(reply)

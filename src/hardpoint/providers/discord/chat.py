@@ -20,7 +20,7 @@ from hardpoint.http.auth import Authorization, Bearer, SecretAddress
 from hardpoint.http.client import ApiClient
 from hardpoint.http.extras import merged
 from hardpoint.http.forms import FormPart, multipart
-from hardpoint.http.json_api import JsonApi
+from hardpoint.http.json_api import JsonApi, RequestPace
 from hardpoint.http.messages import Response, Transport
 from hardpoint.providers.discord import HOSTS, SNOWFLAKE, Discord, wire
 from hardpoint.providers.discord.errors import ERRORS
@@ -78,6 +78,10 @@ class DiscordChat:
             secret_path=self._incoming is not None,
         )
         self._api = JsonApi(client, ERRORS, refusal=wire.Refusal, success={200, 204})
+
+    def heed_limits(self, pace: RequestPace) -> None:
+        """Have what a limit is used up for wait, by what answers say of each."""
+        self._api.pace = pace
 
     def characters(self, text: ChatText, *, notify: bool) -> int:
         """Those of its markdown, with all that is escaped."""

@@ -19,7 +19,7 @@ from hardpoint.http.auth import SecretAddress, bearer
 from hardpoint.http.client import ApiClient
 from hardpoint.http.extras import merged
 from hardpoint.http.forms import encode
-from hardpoint.http.json_api import JsonApi
+from hardpoint.http.json_api import JsonApi, RequestPace
 from hardpoint.http.messages import Request, Response, Transport
 from hardpoint.providers.slack import HOSTS, UPLOAD_HOST, Slack, wire
 from hardpoint.providers.slack.errors import ERRORS
@@ -83,6 +83,10 @@ class SlackChat:
             secret_path=self._incoming is not None,
         )
         self._api = JsonApi(self._client, ERRORS, refusal=wire.Refusal)
+
+    def heed_limits(self, pace: RequestPace) -> None:
+        """Have what a limit is used up for wait, by what answers say of each."""
+        self._api.pace = pace
 
     def characters(self, text: ChatText, *, notify: bool) -> int:
         """Those that are shown."""

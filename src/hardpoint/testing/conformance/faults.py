@@ -236,7 +236,11 @@ class _Trial:
             clock=self.clock,
         )
         connection = Connection(
-            "shop", mode.runtime, policy=policy, listeners=Listeners(self._heard)
+            "shop",
+            mode.runtime,
+            policy=policy,
+            clock=self.clock,
+            listeners=Listeners(self._heard),
         )
         self._port = mode.port(
             adapter.port(mode.transport(limits), url, connection), adapter.facade
