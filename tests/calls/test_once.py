@@ -406,7 +406,7 @@ def test_a_ports_verb_is_made_again_under_its_own_key_and_tells_what_became_of_i
 
     payment = stage.play(story)
     assert payment.id == "billing:pay_000001"
-    assert len(driver._payments) == 1
+    assert len(driver._ledger.since(0)) == 1
 
 
 def test_a_verb_whose_key_the_provider_may_have_forgotten_is_not_made_again(stage):
@@ -429,7 +429,7 @@ def test_a_verb_whose_key_the_provider_may_have_forgotten_is_not_made_again(stag
             await call()
 
     stage.play(story)
-    assert len(driver._payments) == 1
+    assert len(driver._ledger.since(0)) == 1
 
 
 @pytest.mark.parametrize("journalled", [True, False])
@@ -522,7 +522,7 @@ def test_the_steps_of_a_function_are_calls_of_their_own(stage):
         return await hub.once("k", checkout, "10.00")
 
     assert stage.play(story) == ["billing:pay_000001"]
-    assert len(driver._payments) == 1
+    assert len(driver._ledger.since(0)) == 1
 
 
 def test_a_partial_of_a_verb_is_that_verb(stage):
@@ -539,7 +539,7 @@ def test_a_partial_of_a_verb_is_that_verb(stage):
         return payment
 
     assert stage.play(story).reference == "7"
-    assert len(driver._payments) == 1
+    assert len(driver._ledger.since(0)) == 1
 
 
 def test_in_threads_alone_it_works_the_same(tmp_path):
@@ -558,7 +558,7 @@ def test_in_threads_alone_it_works_the_same(tmp_path):
     with pytest.raises(OutcomeUnknownError):
         buy()
     assert buy().id == buy().id == "billing:pay_000001"
-    assert len(driver._payments) == 1
+    assert len(driver._ledger.since(0)) == 1
     with pytest.raises(IdempotencyConflictError):
         once("order-7", gateway.create_payment, TEN)
     with pytest.raises(MisuseError, match="Hand over the verb itself"):
