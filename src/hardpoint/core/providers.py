@@ -57,6 +57,7 @@ class Provider:
             None where it does not say.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
+        test_secrets: what stands for a secret in tests where there is no fake, by its setting.
         login: `module:NAME` of its authorization server's entry for signing in, where it has one.
         connect: the same for connected accounts.
         identity: `module:Class` that asks whose tokens are, where there are no ID tokens.
@@ -80,6 +81,7 @@ class Provider:
     retries_for: float | None = None
     errors: str | None = None
     fake: str | None = None
+    test_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     login: str | None = None
     connect: str | None = None
     identity: str | None = None

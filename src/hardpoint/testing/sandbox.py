@@ -178,7 +178,8 @@ def _local(one: ConnectionSettings, hints: dict[str, Any], folder: Path) -> dict
     options = dict(one.options)
     for name, value in one.options.items():
         if isinstance(value, Secret):
-            options[name] = _secret(TEST_SECRET)
+            known = provider(one.provider).test_secrets
+            options[name] = _secret(known.get(name, TEST_SECRET))
         elif hints[name] is Path:
             options[name] = folder / one.name / name
             options[name].mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,10 @@ import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
+from hardpoint.hub.settings import Settings
 from hardpoint.providers.smtp import Security, Smtp
 from hardpoint.providers.smtp.calls import AsyncSmtp
+from hardpoint.testing.sandbox import Sandbox
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,16 @@ def test_what_cannot_work_is_named(options, key):
     with pytest.raises(ConfigurationError) as caught:
         Smtp(url=Secret.value("smtp://localhost"), **options)
     assert caught.value.key == key
+
+
+def test_under_the_test_kit_nothing_leaves_the_machine(tmp_path):
+    path = tmp_path / "hardpoint.toml"
+    path.write_text('[connections.mail]\nprovider = "smtp"\nurl = "env:NOBODY_SETS_THIS"\n')
+    sandbox = Sandbox()
+    try:
+        assert Settings.load(path).connections["mail"].build().server.host == "127.0.0.1"
+    finally:
+        sandbox.close()
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch):

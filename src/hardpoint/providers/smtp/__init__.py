@@ -31,6 +31,7 @@ PROVIDER = Provider(
         )
     },
     errors="hardpoint.providers.smtp.errors:ERRORS",
+    test_secrets={"url": "smtp://127.0.0.1:1"},  # where nobody listens
     starter="hardpoint.providers.smtp:starter",
 )
 
