@@ -1,7 +1,8 @@
 """PayPal's issues and its processors' codes: what they mean to us, and to whom `explain` is asked.
 
-The lists of issues in the published specification, and
-https://developer.paypal.com/api/rest/reference/orders/v2/errors/, read 2026-12-01.
+The issues are those that the published specification lists, read 2026-12-01. What the processors'
+codes mean is not in it, and was not compared with PayPal's own table:
+https://developer.paypal.com/api/rest/reference/orders/v2/errors/.
 """
 
 from pathlib import Path

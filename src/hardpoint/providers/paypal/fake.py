@@ -1,6 +1,6 @@
 """PayPal's API as a fake: strict about headers and fields; a key gives what became of its request.
 
-https://developer.paypal.com/api/rest/reference/idempotency/, read 2026-12-01: the same
+https://developer.paypal.com/api/rest/reference/idempotency/: the same
 PayPal-Request-Id gives the latest status of what was made under it, and nothing is compared. Here
 keys count for ever.
 """

@@ -1,7 +1,7 @@
 """What the fake account refuses, and the tokens that say how a payment ends.
 
-The names of declines are those of https://developer.paypal.com/tools/sandbox/card-testing/, read
-2026-12-01, where they stand for the card holder's; here they are tokens of the vault.
+The names of declines are those of https://developer.paypal.com/tools/sandbox/card-testing/, where
+they stand for the card holder's; here they are tokens of the vault.
 """
 
 import re

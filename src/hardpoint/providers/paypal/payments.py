@@ -1,4 +1,6 @@
-"""PayPal's Orders v2 and Payments v2; https://developer.paypal.com/api/rest/, read 2026-12-01.
+"""PayPal's Orders v2 and Payments v2, by the published specifications and package 2.4.0.
+
+Read 2026-12-01; the pages are below https://developer.paypal.com/api/rest/.
 
 A customer approves an order on PayPal's page, and then it is taken: `create_checkout`, then
 `confirm_payment`. Means that PayPal's vault keeps are charged in one step. Under a key that was

@@ -42,7 +42,7 @@ MONEY = MinorUnits(
     steps={},
     most=9_999_999_999,
 )
-"""https://developer.paypal.com/api/rest/reference/currency-codes/, read 2026-12-01.
+"""Not compared with https://developer.paypal.com/api/rest/reference/currency-codes/ yet.
 
 The largest amount is ours: PayPal's own limit is the account's, and refused there.
 """

@@ -1,6 +1,6 @@
 """The token for PayPal's API; https://developer.paypal.com/api/rest/authentication/.
 
-Read 2026-12-01: by client credentials, good for nine hours.
+By client credentials; how long one is good for, its answer says.
 """
 
 from datetime import date

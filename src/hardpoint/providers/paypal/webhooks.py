@@ -1,6 +1,6 @@
 """PayPal's webhooks: RSA over ids, time and a checksum of the body, by a certificate to be fetched.
 
-https://developer.paypal.com/api/rest/webhooks/rest/, read 2026-12-01. Signed are the transmission's
+https://developer.paypal.com/api/rest/webhooks/rest/. Signed are the transmission's
 id, its time, the webhook's id and the CRC-32 of the body, with bars between. A checksum is no hash:
 who has one genuine request can make another body of the same sum. So what the body says is asserted
 only, a second body under one transmission is set aside, and what costs money should be read again.

@@ -157,7 +157,7 @@ class Mailbox:
         sender = self._sender(service, from_)
         self._check_recipient(to)
         if validity is not None and int(validity) not in _VALIDITY_SECONDS:
-            raise MessageRefusedError(21640, "The ValidityPeriod is out of range.")
+            raise MessageRefusedError(21624, "The ValidityPeriod is out of range.")
         if service is None and _channel(to) != _channel(sender):
             raise MessageRefusedError(21910, "'From' and 'To' are not of the same channel.")
         body = body if content is None else content

@@ -1,6 +1,7 @@
 """Twilio Messages over REST.
 
-https://www.twilio.com/docs/messaging/api/message-resource, read 2026-12-01.
+https://www.twilio.com/docs/messaging/api/message-resource, read 2026-11-23; templates, validity and
+messages for later by the pages of their error codes, read 2026-12-01.
 
 There are no idempotency keys: what may have been sent is looked for, never sent again.
 """

@@ -1,6 +1,6 @@
 """TwiML: a call's script in Twilio's markup. Built as a tree, so that no text becomes markup.
 
-https://www.twilio.com/docs/voice/twiml, read 2026-12-01.
+https://www.twilio.com/docs/voice/twiml.
 """
 
 from typing import TYPE_CHECKING

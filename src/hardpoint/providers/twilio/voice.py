@@ -1,6 +1,6 @@
 """Twilio calls over REST.
 
-https://www.twilio.com/docs/voice/api/call-resource, read 2026-12-01.
+https://www.twilio.com/docs/voice/api/call-resource.
 
 There are no idempotency keys, and a listing shows nothing that tells two calls apart: what may have
 been begun is not looked for, and never begun again.
