@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from email.utils import getaddresses
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_name_comes_back_whole(name):
     assert [str(one.display_name) for one in parsed["to"].addresses] == [name, "Shop"]
 
 
+@pytest.mark.parametrize("name", ["ü" * 255, "00" + "\U00010000" * 11])
+def test_a_long_name_is_several_encoded_words(name):
+    """Python's newer parser puts a blank between them, against RFC 2047, 6.2."""
+    data = made(to=(Address(email=TO.email, name=name),), from_=Address(email=TO.email, name=name))
+    read(data)
+    for field in ("to", "from"):
+        ((shown, email),) = getaddresses([message_from_bytes(data)[field]])
+        assert (str(make_header(decode_header(shown))), email) == (name, TO.email)
+
+
 def test_a_long_header_is_not_broken():
     """Python's own generator makes encoded words of it, which no mailbox understands."""
     link = f"<https://shop.example/out?{'a' * 200}>"
@@ -99,7 +110,15 @@ def test_a_file_name_of_any_script_and_length_comes_back(name):
 
 @pytest.mark.parametrize("value", ["a\r\nBcc: eve@evil.example", "a\nb", "a\0b"])
 def test_a_driver_that_is_called_without_the_port_adds_no_line(value):
-    for facts in ({"headers": {"X-A": value}}, {"subject": value}, {"to": (Address(email=value),)}):
+    named = Address(email="a@b.example", name=f"ü{value}")
+    for facts in (
+        {"headers": {"X-A": value}},
+        {"subject": value},
+        {"subject": f"ü{value}"},
+        {"to": (Address(email=value),)},
+        {"to": (named,)},
+        {"from_": named},
+    ):
         with pytest.raises(InvalidRequestError):
             made(**facts)
 

@@ -44,7 +44,7 @@ REFUSED: Mapping[str, str] = {
 
 _LINE_BYTES_MAX = 512
 _SILENT_SECONDS = 30.0
-_PATH = re.compile(r"<([^<>\s]+@[^<>\s]+)>((?: [A-Z0-9]+(?:=[!-~]+)?)*)", re.ASCII)
+_PATH = re.compile(r"<([^<>\s]+@[^<>\s]+)>((?: [A-Z0-9]+(?:=[!-~]+)?)*)", re.ASCII | re.IGNORECASE)
 
 
 @final
@@ -232,6 +232,7 @@ class _Talk:
                 self.say("500 5.5.2 what is this")
                 continue
             verb, _, rest = line.decode("ascii").partition(" ")
+            verb = verb.upper()
             self.server.commands.append(verb if verb == "AUTH" else line.decode("ascii"))
             answer = _VERBS.get(verb)
             said = self.server.struck(verb)

@@ -51,11 +51,11 @@ def _head(new: NewEmail, identifier: str, now: float) -> Iterator[str]:
     domain = new.from_.email.rpartition("@")[2]
     yield _field("Date", formatdate(now))
     yield _field("Message-ID", f"<{identifier}@{domain}>")
-    yield _field("From", _shown(new.from_))
+    yield f"From: {_shown(new.from_)}"
     for name, group in (("To", new.to), ("Cc", new.cc), ("Reply-To", new.reply_to)):
         if group:
             # One to a line, as a line has 998 characters at most.
-            yield f"{name}: " + ",\r\n ".join(_checked(_shown(one)) for one in group)
+            yield f"{name}: " + ",\r\n ".join(map(_shown, group))
     yield "Subject: " + _text(new.subject, "Subject")
     for name, value in new.headers.items():
         yield _field(name, value)
@@ -144,16 +144,17 @@ def _in_base64(data: bytes) -> _Part:
 
 
 def _shown(one: Address) -> str:
+    email = _checked(one.email)
     if one.name is None:
-        return one.email
-    name = quoted(one.name, _SPECIALS) if one.name.isascii() else _text(one.name, "")
-    return f"{name} <{one.email}>"
+        return email
+    name = quoted(one.name, _SPECIALS) if one.name.isascii() else one.name
+    return f"{_text(name, '')} <{email}>"
 
 
 def _text(text: str, name: str) -> str:
     """Text of any script, in encoded words of 75 characters at most (RFC 2047)."""
-    if text.isascii():
-        return _checked(text)
+    if _checked(text).isascii():
+        return text
     from email.header import Header
 
     return Header(text, "utf-8", maxlinelen=75, header_name=name).encode(linesep="\r\n")
