@@ -37,7 +37,7 @@ elif hub.settings.store.file is None:
     @hub.on("billing")
     async def mark_paid(event, job) -> None:
         async with job.transaction() as tx:
-            await tx.execute(PAID, order_of(event))
+            await tx.execute(PAID, (order_of(event),))
 
 else:
     own = threading.local()

@@ -1,8 +1,4 @@
-"""What an author of an adapter imports: everything that providers share.
-
-A package of its own needs these names, those of its port's package and the errors of `hardpoint`,
-and nothing else; see docs/guides/add-a-provider.md. Each is imported when it is first used.
-"""
+"""What an adapter's author imports, each at its first use; see docs/guides/add-a-provider.md."""
 
 from typing import TYPE_CHECKING
 
@@ -117,6 +113,7 @@ if TYPE_CHECKING:
     from hardpoint.runtime.asynchronous import AsyncRuntime as AsyncRuntime
     from hardpoint.runtime.blocking import BlockingRuntime as BlockingRuntime
     from hardpoint.runtime.clocks import SystemClock as SystemClock
+    from hardpoint.runtime.decoding_types import prepared as prepared
     from hardpoint.runtime.effects import Caller as Caller
     from hardpoint.runtime.effects import Runtime as Runtime
     from hardpoint.storage.keys import checked_content_type as checked_content_type
@@ -296,6 +293,7 @@ else:
             "hardpoint.runtime.asynchronous": ("AsyncRuntime",),
             "hardpoint.runtime.blocking": ("BlockingRuntime",),
             "hardpoint.runtime.clocks": ("SystemClock",),
+            "hardpoint.runtime.decoding_types": ("prepared",),
             "hardpoint.runtime.effects": ("Caller", "Runtime"),
             "hardpoint.storage.keys": ("checked_content_type", "checked_key"),
             "hardpoint.testing.conformance.chat": ("ChatConformance",),

@@ -26,6 +26,7 @@ from hardpoint.core.errors import (
     UnavailableError,
 )
 from hardpoint.core.secrets import Secret
+from hardpoint.runtime.decoding_types import prepared
 from hardpoint.store.journal import (
     Found,
     Intent,
@@ -304,7 +305,7 @@ def replayed(data: bytes, kind: Any) -> Any:
         UnrecordableError: it is not of this kind (any more).
     """
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=prepared(kind))
     except UNREADABLE as error:
         raise UnrecordableError(f"it is not of the declared type: {error}") from error
 

@@ -18,6 +18,7 @@ from hardpoint.http.client import ApiClient
 from hardpoint.http.errors import ErrorTable, Problem
 from hardpoint.http.forms import FORM
 from hardpoint.http.messages import Response
+from hardpoint.runtime.decoding_types import prepared
 
 JSON = "application/json"
 _Wire = TypeVar("_Wire")
@@ -146,7 +147,7 @@ class JsonApi:
             UnexpectedResponseError: it is not of that kind.
         """
         try:
-            return msgspec.json.decode(reply.body, type=kind)
+            return msgspec.json.decode(reply.body, type=prepared(kind))
         except UNREADABLE as error:
             raise self._errors.unreadable(reply) from error
 
@@ -160,7 +161,7 @@ class JsonApi:
 
     def _refused(self, reply: Response) -> ProviderError:
         try:
-            said = msgspec.json.decode(reply.body, type=self._refusal)
+            said = msgspec.json.decode(reply.body, type=prepared(self._refusal))
         except UNREADABLE:
             said = self._refusal()
         return self._errors.refusal(reply, said.problem(reply), self._client.secrets())

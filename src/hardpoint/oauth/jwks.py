@@ -22,6 +22,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.http.messages import Response
+from hardpoint.runtime.decoding_types import prepared
 
 
 def json_object(text: bytes, *, bytes_max: int) -> dict[str, Any]:
@@ -173,7 +174,7 @@ class _Jwk(msgspec.Struct, frozen=True, kw_only=True):
 
 def _key(member: object) -> PublicKey | None:
     try:
-        jwk = msgspec.convert(member, _Jwk)
+        jwk = msgspec.convert(member, prepared(_Jwk))
     except msgspec.ValidationError:
         return None
     public = jwk.public()

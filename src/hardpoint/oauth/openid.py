@@ -19,6 +19,7 @@ from hardpoint.oauth.identity import Asked, Identity, email_verified
 from hardpoint.oauth.jwks import ALGORITHMS, Fetch, KeyCache, json_object
 from hardpoint.oauth.jwt import Expected, check_header, id_token, refused, unverified
 from hardpoint.oauth.tokens import Tokens
+from hardpoint.runtime.decoding_types import prepared
 
 BYTES_MAX = 128 * 1024
 _PATH: Final = "/.well-known/openid-configuration"
@@ -65,7 +66,7 @@ def metadata(body: bytes, issuer: str) -> Metadata:
             address we do not go to.
     """
     try:
-        said = msgspec.convert(json_object(body, bytes_max=BYTES_MAX), _Document)
+        said = msgspec.convert(json_object(body, bytes_max=BYTES_MAX), prepared(_Document))
         if said.issuer != issuer:
             raise ValueError("names another issuer")  # noqa: TRY301 - one way out for all of it
         urls = {name: _url(name, getattr(said, name)) for name in _ENDPOINTS}

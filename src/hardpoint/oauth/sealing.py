@@ -14,6 +14,7 @@ from hardpoint.core.secrets import Secret
 from hardpoint.oauth.keyring import Keyring, WrappingKey
 from hardpoint.oauth.states import ConnectionState
 from hardpoint.oauth.tokens import Tokens
+from hardpoint.runtime.decoding_types import prepared
 from hardpoint.store.vault import (
     ClientRow,
     ConnectionRow,
@@ -215,7 +216,7 @@ def opened(envelope: Envelope, row: ConnectionRow, found: CredentialRow) -> Toke
         StoreCorruptError, ConfigurationError: see `Envelope.open`.
     """
     payload = msgspec.json.decode(
-        envelope.open(box_of(found), _place(row.key, found.version)), type=_Payload
+        envelope.open(box_of(found), _place(row.key, found.version)), type=prepared(_Payload)
     )
     return Tokens(
         access=Secret.value(payload.access),

@@ -18,6 +18,7 @@ from hardpoint.oauth.flow import Flow
 from hardpoint.oauth.identity import Identity
 from hardpoint.oauth.jwt import LEEWAY
 from hardpoint.oauth.logout import LogoutNotice
+from hardpoint.runtime.decoding_types import prepared
 from hardpoint.runtime.work import Work
 from hardpoint.store.vault import VaultTables
 from hardpoint.store.vault.signin import SigninRows
@@ -272,7 +273,7 @@ class SigninStore:
         row = await self._read(lambda rows: rows.find_flow(key))
         if row is None:
             return None
-        return msgspec.convert(row | {"scopes": row["scopes"].split()}, Flow)
+        return msgspec.convert(row | {"scopes": row["scopes"].split()}, prepared(Flow))
 
     async def take_flow(self, key: str) -> bool:
         """See `FlowStore.take_flow`."""

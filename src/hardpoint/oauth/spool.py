@@ -14,6 +14,7 @@ import msgspec
 
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
+from hardpoint.runtime.decoding_types import prepared
 from hardpoint.store.vault import ConnectionRow, CredentialRow, SlotKey
 
 
@@ -79,7 +80,7 @@ class Spool:
 
     def _read(self, path: Path) -> Spooled | None:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Spooled)
+            return msgspec.json.decode(path.read_bytes(), type=prepared(Spooled))
         except FileNotFoundError:
             return None
         except (*UNREADABLE, OSError) as error:

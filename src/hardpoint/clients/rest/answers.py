@@ -10,6 +10,7 @@ from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
 from hardpoint.http.messages import Headers, Response
 from hardpoint.http.redaction import redacted
+from hardpoint.runtime.decoding_types import TYPE_MAKING
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -151,8 +152,9 @@ def is_json(content_type: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _decoder(into: Any) -> "msgspec.json.Decoder[Any]":
-    decoder = msgspec.json.Decoder(into, dec_hook=_foreign)
-    _check_known(into)
+    with TYPE_MAKING.lock:
+        decoder = msgspec.json.Decoder(into, dec_hook=_foreign)
+        _check_known(into)
     return decoder
 
 

@@ -9,6 +9,7 @@ from typing import final
 import msgspec
 
 from hardpoint.providers.filesystem.paths import opened
+from hardpoint.runtime.decoding_types import prepared
 from hardpoint.storage.types import BYTES, NewObject
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,7 +44,9 @@ class FactFiles:
     def read(self, key: str, version: str) -> FileFacts | None:
         """Those of a version, if there are any."""
         try:
-            return msgspec.json.decode((self._folder(key) / version).read_bytes(), type=FileFacts)
+            return msgspec.json.decode(
+                (self._folder(key) / version).read_bytes(), type=prepared(FileFacts)
+            )
         except FileNotFoundError:
             return None
 

@@ -12,6 +12,7 @@ from hardpoint.http.messages import Request, Transport
 from hardpoint.oauth.catalogue import ProviderEntry
 from hardpoint.oauth.identity import Asked, Identity
 from hardpoint.oauth.tokens import Tokens
+from hardpoint.runtime.decoding_types import prepared
 
 API_VERSION = "2022-11-28"
 
@@ -79,6 +80,6 @@ class GitHubIdentity:
         if answer.status != 200:
             raise UnexpectedResponseError(f"GitHub answered {answer.status} at {where}")
         try:
-            return msgspec.json.decode(answer.body, type=kind)
+            return msgspec.json.decode(answer.body, type=prepared(kind))
         except UNREADABLE:
             raise UnexpectedResponseError(f"GitHub's answer at {where} is not one") from None

@@ -30,6 +30,7 @@ from hardpoint.payments.types import (
 )
 from hardpoint.providers.paypal import wire
 from hardpoint.providers.paypal.errors import decline
+from hardpoint.runtime.decoding_types import prepared
 
 ORDER, AUTHORIZATION = "order-", "auth-"
 
@@ -168,7 +169,7 @@ def checkout(order: wire.Order) -> Checkout:
 
 def event(body: bytes) -> PaymentEvent | None:
     """What an event says about payments, if anything."""
-    envelope = msgspec.json.decode(body, type=wire.Event)
+    envelope = msgspec.json.decode(body, type=prepared(wire.Event))
     read = _READERS.get(envelope.event_type)
     return None if read is None else read(envelope.resource)
 
@@ -262,14 +263,14 @@ def _given_back(taken: wire.Part, refunds: Sequence[wire.Part]) -> Money | None:
 
 
 def _taken(resource: bytes) -> PaymentSucceeded:
-    found = msgspec.json.decode(resource, type=wire.Part)
+    found = msgspec.json.decode(resource, type=prepared(wire.Part))
     return PaymentSucceeded(
         payment_id=found.id, amount=money(found.amount), reference=found.custom_id, metadata={}
     )
 
 
 def _declined(resource: bytes) -> PaymentFailed:
-    found = msgspec.json.decode(resource, type=wire.Part)
+    found = msgspec.json.decode(resource, type=prepared(wire.Part))
     reason, soft = decline(reason_of(found))
     return PaymentFailed(
         payment_id=found.id,
@@ -283,7 +284,7 @@ def _declined(resource: bytes) -> PaymentFailed:
 
 
 def _approved(resource: bytes) -> PaymentApproved:
-    found = msgspec.json.decode(resource, type=wire.Order)
+    found = msgspec.json.decode(resource, type=prepared(wire.Order))
     unit = the_unit(found)
     return PaymentApproved(
         payment_id=f"{ORDER}{found.id}",
@@ -294,7 +295,7 @@ def _approved(resource: bytes) -> PaymentApproved:
 
 
 def _refunded(resource: bytes) -> Refunded | None:
-    found = msgspec.json.decode(resource, type=wire.Part)
+    found = msgspec.json.decode(resource, type=prepared(wire.Part))
     payment_id = linked(found, "captures")
     if payment_id is None:
         return None  # of a payment that was not made here
@@ -311,7 +312,7 @@ def _refunded(resource: bytes) -> Refunded | None:
 
 
 def _not_refunded(resource: bytes) -> RefundFailed | None:
-    found = msgspec.json.decode(resource, type=wire.Part)
+    found = msgspec.json.decode(resource, type=prepared(wire.Part))
     payment_id = linked(found, "captures")
     if payment_id is None:
         return None
@@ -322,7 +323,7 @@ def _not_refunded(resource: bytes) -> RefundFailed | None:
 
 
 def _disputed(resource: bytes) -> DisputeChanged | None:
-    found = msgspec.json.decode(resource, type=wire.Dispute)
+    found = msgspec.json.decode(resource, type=prepared(wire.Dispute))
     ids = [one.seller_transaction_id for one in found.disputed_transactions]
     if not ids or ids[0] is None:
         return None

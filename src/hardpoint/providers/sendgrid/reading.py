@@ -16,6 +16,7 @@ from hardpoint.email.types import (
 )
 from hardpoint.providers.sendgrid.errors import failure
 from hardpoint.providers.sendgrid.wire import EVENT_FIELDS, Event
+from hardpoint.runtime.decoding_types import prepared
 
 KEY = "hardpoint_key"
 """The custom argument that carries the call's idempotency key."""
@@ -46,7 +47,7 @@ def events(body: bytes) -> tuple[EmailEvent, ...]:
         ValueError: not in a shape we know.
     """
     items = _list(body) if body.startswith(b"[") else [_one(body)]
-    pairs = [(msgspec.convert(item, Event), item) for item in items]
+    pairs = [(msgspec.convert(item, prepared(Event)), item) for item in items]
     return tuple(_read(one, item, one.email) for one, item in pairs if one.email is not None)
 
 

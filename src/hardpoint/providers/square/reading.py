@@ -24,6 +24,7 @@ from hardpoint.payments.types import (
 )
 from hardpoint.providers.square import wire
 from hardpoint.providers.square.errors import decline
+from hardpoint.runtime.decoding_types import prepared
 
 MONEY = MinorUnits(
     exponents={"AUD": 2, "CAD": 2, "EUR": 2, "GBP": 2, "JPY": 0, "USD": 2},
@@ -117,11 +118,11 @@ def checkout(link: wire.PaymentLink, order: wire.Order) -> Checkout:
 
 def event(body: bytes) -> PaymentEvent | None:
     """What an event says about payments, if anything."""
-    envelope = msgspec.json.decode(body, type=wire.Event)
+    envelope = msgspec.json.decode(body, type=prepared(wire.Event))
     read = _READERS.get(envelope.type)
     if read is None:
         return None
-    return read(msgspec.json.decode(envelope.data.object, type=wire.Told))
+    return read(msgspec.json.decode(envelope.data.object, type=prepared(wire.Told)))
 
 
 def money(amount: wire.Amount) -> Money:

@@ -31,6 +31,7 @@ from hardpoint.payments.types import (
 from hardpoint.providers.stripe import wire
 from hardpoint.providers.stripe.errors import decline
 from hardpoint.providers.stripe.money import MONEY
+from hardpoint.runtime.decoding_types import prepared
 
 REFERENCE = "reference"
 """The metadata key that holds the reference; Stripe has no field for it."""
@@ -77,11 +78,11 @@ https://docs.stripe.com/api/payment_intents/object#payment_intent_object-next_ac
 
 def event(body: bytes) -> PaymentEvent | None:
     """What an event says about payments, if anything."""
-    envelope = msgspec.json.decode(body, type=wire.Event)
+    envelope = msgspec.json.decode(body, type=prepared(wire.Event))
     read = _READERS.get(envelope.type)
     if read is None:
         return None
-    return read(envelope.type, msgspec.json.decode(envelope.data, type=wire.EventData))
+    return read(envelope.type, msgspec.json.decode(envelope.data, type=prepared(wire.EventData)))
 
 
 def refund(found: wire.Refund) -> Refund:
@@ -176,7 +177,7 @@ def _own(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def _succeeded(_: str, data: wire.EventData) -> PaymentSucceeded:
-    intent = msgspec.json.decode(data.object, type=wire.PaymentIntent)
+    intent = msgspec.json.decode(data.object, type=prepared(wire.PaymentIntent))
     return PaymentSucceeded(
         payment_id=intent.id,
         amount=_money(intent.amount_received, intent.currency),
@@ -186,7 +187,7 @@ def _succeeded(_: str, data: wire.EventData) -> PaymentSucceeded:
 
 
 def _action_required(_: str, data: wire.EventData) -> PaymentActionRequired:
-    intent = msgspec.json.decode(data.object, type=wire.PaymentIntent)
+    intent = msgspec.json.decode(data.object, type=prepared(wire.PaymentIntent))
     return PaymentActionRequired(
         payment_id=intent.id,
         amount=_money(intent.amount, intent.currency),
@@ -197,7 +198,7 @@ def _action_required(_: str, data: wire.EventData) -> PaymentActionRequired:
 
 
 def _failed(_: str, data: wire.EventData) -> PaymentFailed:
-    intent = msgspec.json.decode(data.object, type=wire.PaymentIntent)
+    intent = msgspec.json.decode(data.object, type=prepared(wire.PaymentIntent))
     failure = intent.last_payment_error or wire.LastError()
     reason, soft = decline(failure.code, failure.decline_code)
     return PaymentFailed(
@@ -212,7 +213,7 @@ def _failed(_: str, data: wire.EventData) -> PaymentFailed:
 
 
 def _refunded(_: str, data: wire.EventData) -> Refunded | None:
-    charge = msgspec.json.decode(data.object, type=wire.Charge)
+    charge = msgspec.json.decode(data.object, type=prepared(wire.Charge))
     if charge.payment_intent is None:
         return None  # a charge of its own, made outside of this port
     earlier = data.previous_attributes.get("amount_refunded", 0)
@@ -228,7 +229,7 @@ def _refunded(_: str, data: wire.EventData) -> Refunded | None:
 
 
 def _refund_failed(_: str, data: wire.EventData) -> RefundFailed | None:
-    found = msgspec.json.decode(data.object, type=wire.Refund)
+    found = msgspec.json.decode(data.object, type=prepared(wire.Refund))
     if found.payment_intent is None:
         return None
     return RefundFailed(
@@ -240,7 +241,7 @@ def _refund_failed(_: str, data: wire.EventData) -> RefundFailed | None:
 
 
 def _disputed(event_type: str, data: wire.EventData) -> DisputeChanged | None:
-    found = msgspec.json.decode(data.object, type=wire.Dispute)
+    found = msgspec.json.decode(data.object, type=prepared(wire.Dispute))
     if found.payment_intent is None:
         return None
     evidence = found.evidence_details or wire.Evidence()

@@ -7,6 +7,7 @@ import msgspec
 from hardpoint.core.errors import UnexpectedResponseError
 from hardpoint.providers.twilio import wire
 from hardpoint.providers.twilio.errors import failure
+from hardpoint.runtime.decoding_types import prepared
 from hardpoint.sms.types import (
     Message,
     MessageChanged,
@@ -86,11 +87,11 @@ def event(body: bytes) -> SmsEvent | None:
     if "MessageSid" not in form:
         return None
     if "MessageStatus" in form:
-        return _changed(msgspec.convert(form, wire.StatusCallback))
+        return _changed(msgspec.convert(form, prepared(wire.StatusCallback)))
     media = [
         form[name] for number in range(FORM_FIELDS_MAX) if (name := f"MediaUrl{number}") in form
     ]
-    return _received(msgspec.convert(form, wire.Inbound), media)
+    return _received(msgspec.convert(form, prepared(wire.Inbound)), media)
 
 
 def _changed(found: wire.StatusCallback) -> MessageChanged:
