@@ -10,7 +10,7 @@ from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.providers.sendgrid.fake import FakeSendGrid
-from hardpoint.providers.smtp.fake import FakeSmtp
+from hardpoint.providers.smtp.fake_server import FakeSmtp
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "send-email.md"
 TEXT = GUIDE.read_text()

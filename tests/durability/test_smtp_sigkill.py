@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hardpoint.providers.smtp.fake import FakeSmtp, SmtpFault
+from hardpoint.providers.smtp.fake_server import FakeSmtp, SmtpFault
 
 VICTIM = Path(__file__).with_name("smtp_victim.py")
 STEPS = ["connect", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "message", "accepted"]

@@ -12,7 +12,7 @@ from hardpoint.core.providers import provider, provider_names
 from hardpoint.http.errors import RETRY_AFTER_SECONDS_MAX, retry_after
 from hardpoint.http.xml_api import XmlUnreadableError
 from hardpoint.providers.aws.wire import info as s3_info
-from hardpoint.providers.twilio.reading import _seconds as twilio_seconds
+from hardpoint.providers.twilio.reading import seconds as twilio_seconds
 from hardpoint.webhooks import Verified, WebhookRequest, scheme
 from hardpoint.webhooks.verification import PROTOCOLS
 

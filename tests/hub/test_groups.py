@@ -20,7 +20,7 @@ from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
 from hardpoint.providers.sendgrid.fake import FakeSendGrid
 from hardpoint.providers.sendgrid.fake_mail import INVALID
-from hardpoint.providers.smtp.fake import FakeSmtp, SmtpFault
+from hardpoint.providers.smtp.fake_server import FakeSmtp, SmtpFault
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.policy import Policy
 from hardpoint.sync import Hub as BlockingHub

@@ -132,10 +132,12 @@ class Worker:
         return True
 
     def unreserve(self, names: Sequence[str], source: str) -> None:
-        """The reserved attempts are not coming after all."""
+        """The reserved attempts are not coming after all: what waits in the store may have it."""
         for name in names:
             shares, lane = self._lane(name, source)
             shares.give_back(lane)
+            if shares.waited_for:
+                self._wake.set()
 
     def start(self, leases: Sequence[Lease]) -> None:
         """Start reserved attempts now; their leases are committed.

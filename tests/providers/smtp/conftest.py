@@ -8,7 +8,7 @@ from hardpoint.email import Address, NewEmail
 from hardpoint.providers.smtp import Smtp
 from hardpoint.providers.smtp.calls import AsyncSmtp, BlockingSmtp
 from hardpoint.providers.smtp.email import SmtpEmail
-from hardpoint.providers.smtp.fake import SENDER, FakeSmtp
+from hardpoint.providers.smtp.fake_server import SENDER, FakeSmtp
 from hardpoint.runtime.blocking import run
 
 TO = Address(email="ann@customer.example")

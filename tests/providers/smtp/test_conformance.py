@@ -6,7 +6,7 @@ from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.smtp import Smtp
 from hardpoint.providers.smtp.email import SmtpEmail
-from hardpoint.providers.smtp.fake import INVALID, SENDER, SUPPRESSED
+from hardpoint.providers.smtp.fake_server import INVALID, SENDER, SUPPRESSED
 from hardpoint.testing.conformance.email import EmailConformance, EmailSubject
 from hardpoint.testing.conformance.modes import MODES
 

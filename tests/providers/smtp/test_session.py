@@ -19,7 +19,7 @@ from hardpoint.email import Address, Attachment, DeliveryStatus, EmailFailure
 from hardpoint.providers.smtp import Security, Smtp
 from hardpoint.providers.smtp.calls import BlockingSmtp, dotted
 from hardpoint.providers.smtp.email import SmtpEmail
-from hardpoint.providers.smtp.fake import PASSWORD, SUPPRESSED, SmtpFault
+from hardpoint.providers.smtp.fake_server import PASSWORD, SUPPRESSED, SmtpFault
 
 TO = "ann@customer.example"
 

@@ -11,7 +11,7 @@ from hardpoint.store.driver import Completed, Stored
 from hardpoint.store.events import BatchStalled
 
 PATIENCE = 20.0
-BUSY = "for number in 1..20000000 loop null; end loop"
+BUSY = "while clock_timestamp() < now() + interval '1 second' loop null; end loop"
 
 
 async def stalled(stage):

@@ -47,7 +47,7 @@ class StripePayments:
 
     provider = "stripe"
     capabilities = Capabilities(
-        frozenset(PaymentCapability),
+        frozenset(PaymentCapability) - {PaymentCapability.APPROVAL},
         idempotency=Idempotency.NATIVE,
         key_length_max=255,
         key_seconds=24 * 3600,
