@@ -108,6 +108,19 @@ def test_a_later_call_under_the_key_repeats_within_the_window_alone(clock, journ
     assert (driver.requests, caught.value.repeatable) == (2, False)
 
 
+def test_a_later_call_that_did_nothing_does_not_settle_the_doubt_of_an_earlier_one(clock, journal):
+    driver = Forgetful(clock, unknown(), RateLimitedError("slow"))
+    chat = notifier(driver, clock, attempts=1, journal=journal)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknownError) as caught:
+            run(chat.post("late", idempotency_key="k"))
+        assert caught.value.repeatable
+    clock.advance(WINDOW)
+    with pytest.raises(OutcomeUnknownError, match="cannot be asked"):
+        run(chat.post("late", idempotency_key="k"))
+    assert driver.requests == 1
+
+
 def test_what_was_done_is_told_from_the_journal_however_late(clock, journal):
     driver = Forgetful(clock)
     chat = notifier(driver, clock, journal=journal)

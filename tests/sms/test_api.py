@@ -108,6 +108,20 @@ def test_events_about_consent_are_heeded():
     asyncio.run(scenario())
 
 
+def test_consent_concerns_the_service_that_a_number_belongs_to():
+    async def scenario():
+        port = sender()
+        holds = port.suppressions.holds
+        await port.heed(changed(from_="+14155550100", service="MG1"))
+        assert [await holds(one, TO) for one in ("+14155550100", "MG1", SENDER)] == [True] * 3
+        await port.heed(msgspec.structs.replace(received(SmsConsent.START), service="MG1"))
+        assert not await holds("MG1", TO)
+        await port.heed(msgspec.structs.replace(received(SmsConsent.STOP), service="MG2"))
+        assert await holds("MG2", TO)
+
+    asyncio.run(scenario())
+
+
 def test_consent_concerns_the_number_alone_where_no_sender_is_set():
     async def scenario():
         port = sender(MemorySms(sender=None))

@@ -301,3 +301,21 @@ def test_what_cannot_be_sent_gives_the_default(one, value):
     replies(one, lambda event: value)
     assert deliver(one) == [STORED]
     assert told(one) == [("failed", "error")]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Reply(body="text"),
+        Reply(body=bytearray(b"x")),
+        Reply(headers=[(b"a", b"b")]),
+        Reply(headers=([b"a", b"b"],)),
+        Reply(headers=(("a", "b"),)),
+        Reply(headers=((b"a", bytearray(b"b")),)),
+        Reply(status="200"),
+    ],
+    ids=str,
+)
+def test_a_reply_of_other_types_is_refused_before_anything_is_said(odd):
+    with pytest.raises((TypeError, ValueError)):
+        answer_of(odd, None)

@@ -90,10 +90,8 @@ class Doubtful(Protocol[_Result_co]):
         """Whether it has."""
         ...
 
-    @property
-    def in_doubt(self) -> bool:
-        """Whether it may have acted."""
-        ...
+    in_doubt: bool
+    """Whether it may have acted; set before it is made where an earlier one under its key may."""
 
     async def finish(self) -> _Result_co:
         """Make it."""
@@ -203,6 +201,7 @@ class Journalled(Generic[_Result]):
             found = await self._found(entry)
             if found is None:
                 await self._journal.resume(self._intent)
+                self._call.in_doubt = not entry.cleared and self._effect.search is None
         except BaseException:
             self._journal.leave(self._intent)
             raise

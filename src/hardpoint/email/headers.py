@@ -20,8 +20,10 @@ _OWN = frozenset(
     {
         "bcc",
         "cc",
+        "date",
         "dkim-signature",
         "from",
+        "message-id",
         "mime-version",
         "received",
         "reply-to",

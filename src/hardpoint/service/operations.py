@@ -7,6 +7,7 @@ unasked, and the token in `HARDPOINT_ADMIN_TOKEN` where others than this machine
 import asyncio
 import hmac
 import os
+import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final, Literal, final
 
@@ -26,6 +27,7 @@ QUEUE_MAX: Final = 1000
 BODY_BYTES_MAX: Final = 4096
 HEARTBEAT_SECONDS: Final = 10.0
 REASON_MAX: Final = 200
+_COUNT: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -76,7 +78,7 @@ class AdminOperations:
     async def _calls(self, request: Request) -> Response:
         asked = request.query_params
         limit = asked.get("limit", "50")
-        if not (limit.isascii() and limit.isdecimal() and 0 < int(limit) <= 1000):
+        if not (_COUNT.fullmatch(limit) and 0 < int(limit) <= 1000):
             return _json(400, {"error": "limit is from 1 to 1000"})
         calls = self._seen.recorder.calls(
             connection=asked.get("connection"), failed=asked.get("failed") == "1", limit=int(limit)
@@ -133,13 +135,13 @@ class AdminOperations:
         if not wanted:
             return self._alone
         given = request.headers.get("authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {wanted}".encode())
+        return hmac.compare_digest(given.encode("latin-1"), b"Bearer " + os.fsencode(wanted))
 
     async def _tail(self, request: Request) -> Response:
         if self._followers >= FOLLOWERS_MAX:
             return _json(429, {"error": "too_many_followers"})
         last = request.query_params.get("last", "0")
-        count = int(last) if last.isascii() and last.isdecimal() else 0
+        count = int(last) if _COUNT.fullmatch(last) else 0
         return StreamingResponse(self._records(count), 200, _HEADERS, "application/x-ndjson")
 
     async def _records(self, last: int) -> AsyncGenerator[bytes]:

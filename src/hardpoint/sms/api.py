@@ -211,13 +211,12 @@ class SmsSender:
         """Take what an event says about consent into the suppressions; do it in your handler."""
         expect(event, (MessageChanged, MessageReceived), "event", "what parse_event has given")
         if isinstance(event, MessageChanged):
-            sender = event.from_ or self.driver.sender
-            if event.failure is SmsFailure.OPTED_OUT and sender is not None:
-                await self._suppress({sender}, event.to)
+            if event.failure is SmsFailure.OPTED_OUT:
+                await self._suppress(self._senders(event.from_, event.service), event.to)
         elif event.consent is SmsConsent.STOP:
-            await self._suppress(self._senders(event.to), event.from_)
+            await self._suppress(self._senders(event.to, event.service), event.from_)
         elif event.consent is SmsConsent.START:
-            for sender in self._senders(event.to):
+            for sender in self._senders(event.to, event.service):
                 await self.suppressions.remove(sender, event.from_)
 
     def _search(self, new: NewMessage) -> Search[Message] | None:
@@ -259,9 +258,9 @@ class SmsSender:
         for sender in senders:
             await self.suppressions.add(sender, to)
 
-    def _senders(self, own: str) -> set[str]:
-        """Whom a word to one of our numbers concerns: it, and the service that may stand for it."""
-        return {own} if self.driver.sender is None else {own, self.driver.sender}
+    def _senders(self, own: str | None, service: str | None) -> set[str]:
+        """Whom a word to one of our numbers concerns: it, and the services that stand for it."""
+        return {one for one in (own, service, self.driver.sender) if one is not None}
 
     def _ours(self, message: Message) -> Message:
         return msgspec.structs.replace(message, id=self.connection.qualified(message.id))

@@ -180,7 +180,8 @@ class SmsConsent(StrEnum):
 class MessageChanged(_Discreet, frozen=True, kw_only=True):
     """A message that was sent is further than before, or came to nothing.
 
-    Events come in any order: keep `merge(stored, event.status)`.
+    `service` is the one that sent it, where that is known. Events come in any order: keep
+    `merge(stored, event.status)`.
     """
 
     message_id: str
@@ -190,10 +191,14 @@ class MessageChanged(_Discreet, frozen=True, kw_only=True):
     from_: str | None
     failure: SmsFailure | None = None
     vendor_code: str | None = None
+    service: str | None = None
 
 
 class MessageReceived(_Discreet, frozen=True, kw_only=True):
-    """Someone texted you. `consent` where the provider took it for a keyword such as STOP."""
+    """Someone texted you. `consent` where the provider took it for a keyword such as STOP.
+
+    `service` is the one that the number belongs to, where that is known.
+    """
 
     message_id: str
     from_: str
@@ -201,6 +206,7 @@ class MessageReceived(_Discreet, frozen=True, kw_only=True):
     body: str
     media: tuple[str, ...] = ()
     consent: SmsConsent | None = None
+    service: str | None = None
 
 
 SmsEvent = MessageChanged | MessageReceived

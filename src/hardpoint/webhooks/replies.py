@@ -347,7 +347,11 @@ def json_reply(value: object) -> Reply:
 
 
 def _check(reply: Reply) -> None:
-    """Refuse what would break the connection that it is said on."""
+    """Refuse what would break the connection that it is said on; a Struct checks no types."""
+    texts = [one for pair in reply.headers for one in pair]
+    shapes = {type(reply.headers), *map(type, reply.headers)} - {tuple}
+    if shapes or {type(reply.body), *map(type, texts)} - {bytes}:
+        raise TypeError("a reply's headers are pairs of bytes in a tuple, its body is bytes")
     status = HTTPStatus(reply.status)
     if status < 200 or (reply.body and status in _BODILESS):
         raise ValueError(f"a reply of status {reply.status} has no body, or is none")

@@ -238,13 +238,34 @@ def test_one_that_was_not_even_begun_is_no_doubt(api):
     assert isinstance(api.fails(api.client().mutate, REFUND), GraphQLError)
 
 
-def test_errors_beside_data_have_acted_in_part(api):
-    api.fake.on(
-        "Refund", {"refund": {"id": 1}, "note": None}, errors=[coded("THROTTLED", path=["note"])]
-    )
-    error = api.fails(api.client(idempotency_header="Idempotency-Key").mutate, REFUND)
-    assert isinstance(error, GraphQLError)
-    assert (error.outcome_known, error.data["refund"], api.attempts) == (True, {"id": 1}, 1)
+BOTH = "mutation Both { refund { id } note { id } }"
+
+
+@pytest.mark.parametrize(
+    ("document", "data", "path"),
+    [
+        (BOTH, {"refund": {"id": 1}, "note": None}, ["note"]),
+        (BOTH, None, ["note"]),
+        ("mutation Both { ...Fields } fragment Fields on M { refund note }", None, ["note"]),
+        ("mutation Both { refund { note { id } } }", None, ["refund", "note", "id"]),
+    ],
+)
+def test_what_has_acted_in_part_is_in_doubt_and_never_repeated(api, document, data, path):
+    api.fake.on("Both", data, errors=[coded("THROTTLED", path=path)])
+    error = api.fails(api.client(idempotency_header="Idempotency-Key").mutate, document)
+    assert isinstance(error, OutcomeUnknownError)
+    assert "has acted, in part at least" in str(error)
+    reported = error.__cause__
+    while not isinstance(reported, GraphQLError):
+        reported = reported.__cause__
+    assert (reported.data, reported.path, api.attempts) == (data, tuple(path), 1)
+
+
+@pytest.mark.parametrize("field", ["refund", "done: refund", "refund @live", "refund(a: {b: 1})"])
+def test_one_field_that_was_not_begun_may_be_tried_again(api, field):
+    api.fake.on("One", None, errors=[coded("THROTTLED", path=["refund"])])
+    error = api.fails(api.client().mutate, f"mutation One {{ {field} {{ id name }} }}")
+    assert (isinstance(error, RateLimitedError), api.attempts) == (True, 3)
 
 
 def test_what_sets_a_state_may_come_twice(api):

@@ -19,6 +19,8 @@ from hardpoint.core.errors import InvalidRequestError
         ("query ($a: In = { b: { c: 1 } }) { a }", "query", None),
         ("mutation Refund($id: ID!) { refund(id: $id) { id } }", "mutation", "Refund"),
         ("mutation{refund}", "mutation", None),
+        ("query @inContext(country: FR) { a }", "query", None),
+        ("query Q @inContext(country: FR) { a }", "query", "Q"),
         ("subscription Orders { orders { id } }", "subscription", "Orders"),
         ("fragment F on Product { title } query Q { ...F }", "query", "Q"),
         ('query Q { a(text: "} mutation M {") { b } }', "query", "Q"),

@@ -160,6 +160,21 @@ def test_a_key_that_was_used_for_another_amount_is_noticed(account, reserved):
     assert account.vendor.ledger.count("refund") == account.vendor.ledger.count("capture") == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        ("captures", lambda driver: refund(driver, "c1", TEN)),
+        ("captures", lambda driver: refund(driver, "c1", None)),
+        ("authorizations", lambda driver: driver.capture("auth-c1", None, idempotency_key="k")),
+    ],
+)
+def test_what_a_key_has_done_to_another_payment_is_not_taken_for_this_ones(scripted, kind, call):
+    link = {"rel": "up", "href": f"https://api.paypal.example/v2/payments/{kind}/other"}
+    scripted.vendor.reply = FakeReply.json(PART | {"links": [link]}, 201)
+    with pytest.raises(IdempotencyConflictError):
+        scripted.do(call(scripted.driver()))
+
+
 def test_a_token_that_ended_is_replaced_and_the_call_is_sent_once_more(account):
     driver = account.driver()
     account.do(driver.create_payment(new(), idempotency_key="k"))
@@ -403,6 +418,11 @@ def test_an_amount_that_is_none_is_an_unexpected_answer(amount):
 
 def told(event_type, resource):
     return reading.event(json.dumps({"event_type": event_type, "resource": resource}).encode())
+
+
+def test_what_is_not_taken_is_no_success_whatever_its_event_is_called():
+    assert told("PAYMENT.CAPTURE.COMPLETED", PART | {"status": "PENDING"}) is None
+    assert told("PAYMENT.CAPTURE.COMPLETED", PART | {"status": "SOMETHING_NEW"}) is None
 
 
 @pytest.mark.parametrize("event_type", ["PAYMENT.CAPTURE.PENDING", "CHECKOUT.ORDER.COMPLETED"])

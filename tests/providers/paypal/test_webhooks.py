@@ -204,3 +204,8 @@ def test_who_stands_in_for_paypal_has_to_be_configured():
 def test_nobody_is_asked_for_a_certificate_but_paypal():
     with pytest.raises(MalformedRequestError, match="not at an address"):
         believing().verify(signed(where="https://api.paypal.com.evil.example/v1/x"), now=NOW)
+
+
+def test_what_the_simulator_signs_for_is_no_secret():
+    with pytest.raises(ConfigurationError, match="is not the ID of a webhook"):
+        scheme("paypal", secrets=["WEBHOOK_ID"])

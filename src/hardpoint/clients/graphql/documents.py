@@ -19,7 +19,8 @@ CHARACTERS_MAX: Final = 256 * 1024
 _KINDS: Final = ("query", "mutation", "subscription")
 _TOKEN: Final = re.compile(  # GraphQL, October 2021, 2.1; possessive: no text is looked at twice
     r'"""(?:\\"""|[^"]|"(?!""))*+"""|"(?:[^"\\\n\r]|\\[^\n\r])*+"|#[^\n\r]*+'
-    r"|(?P<name>[_A-Za-z][_0-9A-Za-z]*+)|(?P<mark>[{}()\[\]])|(?P<open>\")|[^\"#_A-Za-z{}()\[\]]++",
+    r"|(?P<name>[_A-Za-z][_0-9A-Za-z]*+)|(?P<mark>[{}()\[\]])|(?P<sign>\.\.\.|[@:])|(?P<open>\")"
+    r"|[^\"#_A-Za-z{}()\[\]@:.]++|\.",
     re.ASCII,
 )
 _OPENS: Final = {"{": "}", "(": ")", "[": "]"}
@@ -34,12 +35,14 @@ class GraphQLDocument(msgspec.Struct, frozen=True):
         kind: what the operation does.
         name: its name; None where it has none.
         digest: SHA-256 of the text, in hexadecimal: what a persisted query is known by.
+        alone: whether it asks for one field, as far as can be told without fragments.
     """
 
     text: str
     kind: Kind
     name: str | None
     digest: str
+    alone: bool = False
 
 
 @lru_cache(maxsize=512)
@@ -62,44 +65,92 @@ def document_of(text: str, operation: str | None) -> GraphQLDocument:
         wanted = "no operation" if operation is None else f"no operation {operation!r:.80}"
         raise InvalidRequestError(f"has {wanted}", field="document")
     if len(found) > 1:
-        names = ", ".join(str(name) for _, name in found)
+        names = ", ".join(str(name) for _, name, _ in found)
         raise InvalidRequestError(f"has several: say which of {names:.200}", field="operation")
-    [(kind, name)] = found
-    return GraphQLDocument(text, kind, name, hashlib.sha256(text.encode()).hexdigest())
+    [(kind, name, fields)] = found
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return GraphQLDocument(text, kind, name, digest, alone=fields == 1)
 
 
-def _operations(text: str) -> list[tuple[Kind, str | None]]:
-    """Each operation's kind and name, in order."""
-    found: list[tuple[Kind, str | None]] = []
-    closing: list[str] = []
-    words: list[str] = []
+_SEVERAL: Final = 2
+_Operation = tuple[Kind, str | None, int]
+"""Its kind, its name, and how many fields it asks for."""
+
+
+def _operations(text: str) -> list[_Operation]:
+    """Each operation, in order."""
+    scan = _Scan()
     for token in _TOKEN.finditer(text):
         if token["open"]:
             raise InvalidRequestError("has a string that does not end", field="document")
-        if name := token["name"]:
-            if not closing:
-                words.append(name)
-        elif mark := token["mark"]:
-            if mark in _OPENS:
-                if not closing and mark == "{":
-                    found.extend(_defined(words))
-                    words = []
-                closing.append(_OPENS[mark])
-            elif not closing or closing.pop() != mark:
-                raise InvalidRequestError(f"has a {mark} that opens nowhere", field="document")
-    if closing:
-        raise InvalidRequestError(f"ends before its {closing[-1]}", field="document")
-    return found
+        if token["name"]:
+            scan.name(token["name"])
+        elif token["sign"]:
+            scan.sign(token["sign"])
+        elif token["mark"]:
+            scan.mark(token["mark"])
+    scan.end()
+    return scan.found
 
 
-def _defined(words: list[str]) -> list[tuple[Kind, str | None]]:
+@final
+class _Scan:
+    """One way through a document.
+
+    Attributes:
+        found: the operations so far.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[_Operation] = []
+        self._closing: list[str] = []
+        self._words: list[str] = []
+        self._fields = 0
+        self._directive = False
+
+    def name(self, text: str) -> None:
+        """A name: of a definition, of a field, or of something deeper."""
+        if not self._closing:
+            self._words.append(text)
+        elif self._closing == ["}"] and not self._directive:
+            self._fields += 1
+        self._directive = False
+
+    def sign(self, text: str) -> None:
+        """What makes a directive, a fragment or an alias of the name beside it."""
+        self._directive = text == "@"
+        if not self._closing:
+            self._words.append(text)
+        elif self._closing == ["}"]:
+            self._fields += {"...": _SEVERAL, ":": -1}.get(text, 0)
+
+    def mark(self, text: str) -> None:
+        """What opens something, or closes it."""
+        if text in _OPENS:
+            if not self._closing and text == "{":
+                self._fields = 0
+            self._closing.append(_OPENS[text])
+            return
+        if not self._closing or self._closing.pop() != text:
+            raise InvalidRequestError(f"has a {text} that opens nowhere", field="document")
+        if not self._closing and text == "}":
+            self.found.extend(_defined(self._words, self._fields))
+            self._words = []
+
+    def end(self) -> None:
+        """There is no more."""
+        if self._closing:
+            raise InvalidRequestError(f"ends before its {self._closing[-1]}", field="document")
+
+
+def _defined(words: list[str], fields: int) -> list[_Operation]:
     """What the words before a brace define: one operation, or none."""
     if not words:
-        return [("query", None)]
+        return [("query", None, fields)]
     first = words[0]
     if first == "fragment":
         return []
     if first not in _KINDS:
         raise InvalidRequestError(f"defines {first!r:.40}, which asks nothing", field="document")
-    name = words[1] if len(words) > 1 else None
-    return [(first, name)]
+    name = words[1] if len(words) > 1 and words[1].isidentifier() else None
+    return [(first, name, fields)]

@@ -169,9 +169,19 @@ class GraphQLDriver:
         if not answer.errors:
             return self.rest.refusal(reply)
         reported = self._reported(answer)
-        if _acted(answer):
+        if document.kind == "mutation" and _has_begun(document, answer):
+            error = OutcomeUnknownError(
+                f"{reported}; the mutation has acted, in part at least: look at the data of the "
+                "GraphQLError behind this",
+                provider=self.provider,
+                status=reply.status,
+                vendor_code=reported.vendor_code,
+            )
+            error.retryable = False
+        elif _acted(answer):
             return reported
-        error = self._meant(document, answer, reply)
+        else:
+            error = self._meant(document, answer, reply)
         if error is None:
             return reported
         error.__cause__ = reported
@@ -217,6 +227,17 @@ class GraphQLDriver:
             vendor_code=first.code,
             outcome_known=True,
         )
+
+
+def _has_begun(document: GraphQLDocument, answer: GraphQLAnswer) -> bool:
+    """Whether a mutation has acted, or a part of it may have.
+
+    A null that may not be one makes null of what holds it, up to all data; where it came from, the
+    path still says: below a field, which has run, or beside others, which may have.
+    """
+    deep = any(len(one.path) > 1 for one in answer.errors)
+    beside = not document.alone and any(one.path for one in answer.errors)
+    return deep or beside or _acted(answer)
 
 
 def _acted(answer: GraphQLAnswer) -> bool:

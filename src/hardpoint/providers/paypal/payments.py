@@ -157,6 +157,8 @@ class PayPalPayments:
         document = {"final_capture": True} | ({"amount": _amount(amount)} if amount else {})
         found = await self._post(f"{path}/capture", wire.Part, document, idempotency_key)
         self._check_same(found, amount)
+        if reading.linked(found, "authorizations") not in {None, identifier}:
+            raise IdempotencyConflictError(provider=self.provider)
         taken = reading.captured(found, None)
         if taken.status is PaymentStatus.FAILED:
             self._refuse(reading.reason_of(found))
@@ -197,6 +199,8 @@ class PayPalPayments:
             idempotency_key,
         )
         self._check_same(found, amount)
+        if reading.linked(found, "captures") not in {None, capture_id}:
+            raise IdempotencyConflictError(provider=self.provider)
         return reading.refund(found, capture_id)
 
     async def get_payment(self, payment_id: str) -> Payment:

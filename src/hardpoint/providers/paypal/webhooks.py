@@ -64,6 +64,8 @@ _MOMENT: Final = re.compile(
 _PATH: Final = re.compile(r"/v1/notifications/certs/[A-Za-z0-9_-]{1,128}", re.ASCII)
 _WEBHOOK_ID: Final = re.compile(r"[A-Za-z0-9_-]{4,64}", re.ASCII)
 _PRIVATE: Final = "private:"
+_SIMULATED: Final = "WEBHOOK_ID"
+"""What events of the simulator are signed for: anybody may send these."""
 _FIX: Final = "Copy the webhook's ID from the dashboard: the app, Webhooks"
 
 
@@ -229,7 +231,7 @@ class PayPalWebhooks(SignatureScheme):
     def key(self, text: str) -> _Subscription | Unfit:
         """A webhook's id, or what stands in for PayPal."""
         if not text.startswith(_PRIVATE):
-            if _WEBHOOK_ID.fullmatch(text):
+            if _WEBHOOK_ID.fullmatch(text) and text != _SIMULATED:
                 return _Subscription(text.encode(), None)
             return Unfit("is not the ID of a webhook", _FIX)
         name, _, encoded = text.removeprefix(_PRIVATE).partition(":")

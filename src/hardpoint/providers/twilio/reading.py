@@ -104,6 +104,7 @@ def _changed(found: wire.StatusCallback) -> MessageChanged:
         from_=found.from_,
         failure=failure(code),
         vendor_code=code,
+        service=found.messaging_service_sid,
     )
 
 
@@ -115,6 +116,7 @@ def _received(found: wire.Inbound, media: list[str]) -> MessageReceived:
         body=found.body,
         media=tuple(media),
         consent=_consent(found),
+        service=found.messaging_service_sid,
     )
 
 

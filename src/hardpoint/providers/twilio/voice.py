@@ -145,4 +145,4 @@ def _status(text: str) -> CallStatus:
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
+    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else None

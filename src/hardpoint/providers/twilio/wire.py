@@ -71,6 +71,7 @@ class StatusCallback(msgspec.Struct, rename="pascal"):
     to: str
     from_: str | None = msgspec.field(name="From", default=None)
     error_code: str | None = None
+    messaging_service_sid: str | None = None
 
 
 class Inbound(msgspec.Struct, rename="pascal"):
@@ -81,3 +82,4 @@ class Inbound(msgspec.Struct, rename="pascal"):
     from_: str = msgspec.field(name="From")
     body: str = ""
     opt_out_type: str | None = None
+    messaging_service_sid: str | None = None
