@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardpoint.core.errors import InvalidRequestError
 from hardpoint.email import Address, Invitation, InvitationMethod
+from hardpoint.email.invitations import check_invitation
 
 ANN = Address(email="ann@customer.example", name='Ann "A" Lee')
 
@@ -54,3 +56,18 @@ def test_lines_are_folded_and_none_is_added(text):
 @pytest.mark.parametrize("field", ["summary", "location", "description"])
 def test_what_is_private_is_not_shown(field):
     assert "secret" not in repr(invitation(**{field: "secret plans"}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sequence", "0\r\nATTACH:https://evil.example"),
+        ("sequence", -1),
+        ("method", "REQUEST"),
+        ("organizer", "orders@shop.example"),
+    ],
+)
+def test_values_of_other_kinds_are_refused_by_name(field, value):
+    with pytest.raises(InvalidRequestError) as caught:
+        check_invitation(invitation(**{field: value}))
+    assert caught.value.field == f"invitation.{field}"

@@ -1,5 +1,8 @@
 """What is kept in memory is bounded, and says what was; health is judged from it. No server."""
 
+import sys
+import threading
+
 import pytest
 
 from hardpoint import AttemptEnded, CallEnded
@@ -54,6 +57,27 @@ def test_rates_are_those_of_the_last_five_minutes(recorder, clock):
     assert recorder.rates("crm").calls == 0
     assert recorder.rates("crm").p95_seconds is None
     assert recorder.rates("nobody").calls == 0
+
+
+def test_calls_may_end_in_other_threads_while_somebody_looks(recorder, clock):
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def work():
+        for number in range(3000):
+            clock.advance(0.5)
+            recorder(call(str(number)))
+
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        while thread.is_alive():
+            recorder.rates("crm")
+            recorder.call("9999999")
+        thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert recorder.rates("crm").calls == pytest.approx(600, abs=20)
 
 
 def test_the_last_calls_are_kept_with_their_attempts(recorder, clock):

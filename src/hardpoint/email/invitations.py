@@ -128,7 +128,12 @@ def check_invitation(given: Invitation) -> None:
     expect(given, Invitation, "invitation", "Invitation(...)")
     checked_line(given.uid, field="invitation.uid", most=255)
     checked_line(given.summary, field="invitation.summary", most=255)
+    expect(given.organizer, Address, "invitation.organizer", "Address(...)")
     checked_address(given.organizer, field="invitation.organizer")
+    expect(given.method, InvitationMethod, "invitation.method", "an InvitationMethod")
+    expect(given.sequence, int, "invitation.sequence", "a whole number")
+    if given.sequence < 0:
+        raise InvalidRequestError("is less than 0", field="invitation.sequence")
     for field in ("starts", "ends"):
         moment = getattr(given, field)
         expect(moment, datetime, f"invitation.{field}", "a datetime with a time zone")

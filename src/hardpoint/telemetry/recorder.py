@@ -6,7 +6,8 @@ neither bodies nor headers.
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, final
 
 import msgspec
@@ -141,7 +142,9 @@ class Recorder:
         if exact is not None:
             return exact
         ends = [
-            one for name, one in self._calls.items() if identifier and name.endswith(identifier)
+            one
+            for name, one in [*self._calls.items()]  # calls end in other threads meanwhile
+            if identifier and name.endswith(identifier)
         ]
         return ends[0] if len(ends) == 1 else None
 
@@ -245,26 +248,29 @@ class _Window:
             counts[1] += error not in _NO_FAILURES
 
     def rates(self, now: float) -> CallRates:
-        self._forget(now)
+        """Of a copy: calls end in other threads meanwhile."""
+        steps = [one for one in [*self._steps] if not _is_over(one[0], now)]
         durations: dict[int, int] = {}
-        for bucket, count in self._every():
-            durations[bucket] = durations.get(bucket, 0) + count
+        for _, _, each in steps:
+            for bucket, count in [*each.items()]:
+                durations[bucket] = durations.get(bucket, 0) + count
         return CallRates(
-            calls=sum(counts[0] for _, counts, _ in self._steps),
-            failed=sum(counts[1] for _, counts, _ in self._steps),
+            calls=sum(counts[0] for _, counts, _ in steps),
+            failed=sum(counts[1] for _, counts, _ in steps),
             p95_seconds=_quantile(durations, 0.95),
             last_at=self.last_at,
             last_error=self.last_error,
             last_error_at=self.last_error_at,
         )
 
-    def _every(self) -> Iterator[tuple[int, int]]:
-        for _, _, durations in self._steps:
-            yield from durations.items()
-
     def _forget(self, now: float) -> None:
-        while self._steps and self._steps[0][0] <= now - WINDOW_SECONDS:
-            self._steps.popleft()
+        while self._steps and _is_over(self._steps[0][0], now):
+            with suppress(IndexError):  # another thread was faster
+                self._steps.popleft()
+
+
+def _is_over(begin: float, now: float) -> bool:
+    return begin <= now - WINDOW_SECONDS
 
 
 def _record(at: float, event: object) -> FeedRecord:

@@ -66,7 +66,9 @@ class Stalls:
                 look.cancel()
 
     async def close(self) -> None:
-        """Look no more."""
+        """Look no more, whatever is still under way."""
+        for look in self._looking:
+            look.cancel()
         await asyncio.gather(*self._looking, return_exceptions=True)
 
     async def _look(self, kind: str, rows: int, link: Link) -> None:
