@@ -46,6 +46,7 @@ SCHEMES = [
     *sorted(PROTOCOLS.keys() - NO_SECRET),
     *(name for name in provider_names() if provider(name).webhooks),
 ]
+FETCHED = {"paypal"}  # here by a stand-in's key; a vendor's are fetched, and few are checked at all
 FACTOR = 2.5
 """How much noise of a shared machine is let pass."""
 SLACK_SECONDS = 30e-6
@@ -135,7 +136,7 @@ def test_what_a_source_is_called_is_not_to_be_measured(size):
         ids=Uuid7(),
         listeners=Listeners(),
     )
-    bounds = {name: bind(name) for name in SCHEMES}
+    bounds = {name: bind(name) for name in SCHEMES if name not in FETCHED}
     inbox.configure(
         {
             name: Source(name=name, scheme=bound, body_bytes_max=bound.body_bytes_max)
@@ -144,7 +145,7 @@ def test_what_a_source_is_called_is_not_to_be_measured(size):
     )
     answers = []
     calls = {}
-    for source in [*SCHEMES, "nobody"]:
+    for source in [*bounds, "nobody"]:
         forged = {name: bound.decoy(now=ManualClock().now()) for name, bound in bounds.items()}
         for forger, headers in {**forged, "no signature": []}.items():
             calls[source, forger] = partial(
