@@ -88,9 +88,25 @@ def certificate(folder: Path) -> ssl.SSLContext:
     return context
 
 
+SIGNING = dict.fromkeys(
+    (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "encipher_only",
+        "decipher_only",
+    ),
+    False,
+)
+
+
 def signed(key, subject, authority, issuer, extension) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
-    return (
+    top = isinstance(extension, x509.BasicConstraints)
+    usage = x509.KeyUsage(key_cert_sign=True, crl_sign=True, **SIGNING)
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
@@ -98,14 +114,16 @@ def signed(key, subject, authority, issuer, extension) -> x509.Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        .add_extension(extension, critical=top)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(  # Python 3.13 asks for it
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),
             critical=False,
         )
-        .sign(authority, hashes.SHA256())
     )
+    if top:
+        builder = builder.add_extension(usage, critical=True)
+    return builder.sign(authority, hashes.SHA256())
 
 
 async def serve(folder: Path) -> None:
