@@ -2,12 +2,10 @@
 
 import os
 import re
-import signal
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from queue import SimpleQueue
 from shlex import quote
-from types import FrameType
 from typing import Annotated, Any, Final, TypeVar, final
 
 import msgspec
@@ -17,7 +15,7 @@ from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.inputs import address_from
 from hardpoint.cli.options import Json, LiveOption, commands, terminal_of
 from hardpoint.cli.snippets import snippet_of
-from hardpoint.cli.terminal import Terminal
+from hardpoint.cli.terminal import Terminal, on_interrupt
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.fakes.control import CONTROL
 from hardpoint.fakes.emitter import ORDERLY, Delivered
@@ -99,7 +97,7 @@ def fakes(
     with ExitStack() as stack:
         for stand in stands:
             stand.open(stack, heard)
-        stack.enter_context(_stopped_by_signals(heard))
+        stack.enter_context(on_interrupt(lambda: heard.put(None)))
         terminal.show(
             {"fakes": [stand.data() for stand in stands]},
             *(line for stand in stands for line in stand.lines()),
@@ -225,18 +223,3 @@ def _relay(terminal: Terminal, heard: Heard) -> None:
         kind = "request" if isinstance(one, Exchange) else "webhook"
         data = {"provider": name, "kind": kind, **msgspec.to_builtins(one)}
         terminal.stream(data, f"{name}  {one}")
-
-
-@contextmanager
-def _stopped_by_signals(heard: Heard) -> Generator[None]:
-    """Ctrl-C and SIGTERM stop it; a second one, while it ends, does what it always does."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        heard.put(None)
-
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

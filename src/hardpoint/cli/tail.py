@@ -62,7 +62,7 @@ def tail(
 
 def line_of(record: Mapping[str, Any]) -> str:
     """One event on one line: when, what, about what, how it ended, how long it took."""
-    parts = [_time(record.get("at")), record["event"]]
+    parts = [time_of_day(record.get("at")), record["event"]]
     parts += [str(record[name]) for name in _FIRST if record.get(name)]
     parts += [str(record[name]) for name in _OUTCOMES if record.get(name)]
     if (status := record.get("status")) is not None:
@@ -77,5 +77,6 @@ def line_of(record: Mapping[str, Any]) -> str:
     return "  ".join(parts)
 
 
-def _time(at: float | None) -> str:
+def time_of_day(at: float | None) -> str:
+    """In UTC, to the millisecond."""
     return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S.%f")[:12]

@@ -8,11 +8,14 @@ import getpass
 import json
 import re
 import shutil
+import signal
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from io import TextIOWrapper
+from types import FrameType
 from typing import Any, Final, TextIO, final
 
 from hardpoint.cli.failures import Failure
@@ -186,3 +189,18 @@ class Terminal:
             write()
         except BrokenPipeError:
             raise ReaderGoneError from None
+
+
+@contextmanager
+def on_interrupt(heard: Callable[[], object]) -> Generator[None]:
+    """Within the block Ctrl-C and SIGTERM call `heard`, and do nothing else."""
+
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        heard()
+
+    before = {one: signal.signal(one, tell) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

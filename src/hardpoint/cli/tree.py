@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "events": "List, show, retry, replay and resolve events.",
     "dlq": "List, retry and discard the jobs that were given up.",
     "health": "Show how every connection and every source is.",
+    "listen": "Take webhooks for an application that is being written.",
     "tail": "Follow what a running server tells, line by line.",
     "calls": "List and show the last calls out of a running server.",
     "breaker": "List, open and close the circuits of a running server.",

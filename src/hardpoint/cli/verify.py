@@ -21,7 +21,7 @@ from hardpoint.cli.options import (
     commands,
     terminal_of,
 )
-from hardpoint.cli.terminal import Terminal
+from hardpoint.core.effects import Clock
 from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_blocking
 from hardpoint.runtime.blocking import run
@@ -79,7 +79,7 @@ def verify(
         arrival=Arrival(query=urlsplit(url or "").query.encode()),
     )
     diagnosis = diagnose(
-        provider, request, given.secrets, now=now, fetch=_fetch(terminal), **given.settings
+        provider, request, given.secrets, now=now, fetch=key_fetch(terminal.clock), **given.settings
     )
     if diagnosis.reason == "signature_mismatch":
         diagnosis = _of_another(provider, request, given, now) or diagnosis
@@ -92,13 +92,13 @@ def verify(
     return Exit.OK if diagnosis.ok else Exit.NO
 
 
-def _fetch(terminal: Terminal) -> Callable[[KeyNeededError], None]:
-    """Gets the keys that the issuer of a token publishes."""
+def key_fetch(clock: Clock) -> Callable[[KeyNeededError], None]:
+    """Gets the keys that a vendor publishes, or the issuer of a token; it blocks."""
 
     def fetch(needed: KeyNeededError) -> None:
         with closing(BlockingTransport(UNTRUSTED)) as transport:
             untrusted = Untrusted(transport, resolve_blocking)
-            run(needed.keys.fetch(needed.name, untrusted, terminal.clock.now))
+            run(needed.keys.fetch(needed.name, untrusted, clock.now))
 
     return fetch
 

@@ -165,8 +165,7 @@ class Settings:
         for substitute in SUBSTITUTES:
             settings = substitute(settings)
         if secrets:
-            for key, secret in settings.secrets():
-                _require(key, secret)
+            settings.check_secrets()
         return settings
 
     def secrets(self) -> Iterator[tuple[str, Secret]]:
@@ -180,6 +179,20 @@ class Settings:
         for connection in self.connections.values():
             yield from connection.secrets()
         yield from self.identity.secrets()
+
+    def check_secrets(self) -> None:
+        """See that every secret can be read.
+
+        Raises:
+            ConfigurationError: one cannot; names the key.
+        """
+        for key, secret in self.secrets():
+            try:
+                secret.reveal()
+            except ConfigurationError as error:
+                raise ConfigurationError(
+                    key, f"{secret.reference} {error.problem}", fix=error.fix
+                ) from None
 
     def files(self) -> tuple[Path, ...]:
         """What to watch for changes: the file itself and every `file:` secret it names."""
@@ -253,13 +266,3 @@ def _forward(table: TomlTable, folder: Path) -> ForwardSettings:
         secret=onward.secret("secret", folder),
         unsigned=onward.get("unsigned", bool) if onward.has("unsigned") else False,
     )
-
-
-def _require(key: str, secret: Secret) -> None:
-    """See that a secret can be read."""
-    try:
-        secret.reveal()
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            key, f"{secret.reference} {error.problem}", fix=error.fix
-        ) from None
