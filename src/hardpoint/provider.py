@@ -175,6 +175,7 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.grammar import base64 as base64
     from hardpoint.webhooks.grammar import from_base64 as from_base64
     from hardpoint.webhooks.grammar import in_base64 as in_base64
+    from hardpoint.webhooks.grammar import in_base64url as in_base64url
     from hardpoint.webhooks.grammar import in_hex as in_hex
     from hardpoint.webhooks.public_keys import AsymmetricKey as AsymmetricKey
     from hardpoint.webhooks.public_keys import EcdsaKey as EcdsaKey
@@ -354,6 +355,7 @@ else:
                 "base64",
                 "from_base64",
                 "in_base64",
+                "in_base64url",
                 "in_hex",
             ),
             "hardpoint.webhooks.public_keys": (

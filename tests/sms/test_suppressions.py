@@ -1,7 +1,8 @@
 import asyncio
 
+from hardpoint.calls.suppressions import MemorySuppressions
 from hardpoint.core.errors import InvalidRequestError
-from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError
+from hardpoint.sms.suppressions import OptedOutError
 
 
 def test_consent_is_of_a_pair_and_can_be_given_again():

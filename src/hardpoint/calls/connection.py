@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self, TypeVar, final
 
+from hardpoint.calls.suppressions import Suppressions
 from hardpoint.core.arguments import expect
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError
@@ -48,6 +49,8 @@ class Connection:
         journal: where calls are written down that the provider could not tell from their repeat;
             of the same kind as the runtime. Without one such a call is never repeatable.
         group: the group whose account this is, where it is one; its keys are the group's.
+        suppressions: who may not be written to, by whatever connection; of the same kind as the
+            runtime. Without any, each portable type keeps its own in memory.
 
     Raises:
         ConfigurationError: the name is unusable.
@@ -61,6 +64,7 @@ class Connection:
     listeners: Listeners = field(default_factory=Listeners)
     journal: Journal | None = None
     group: str | None = None
+    suppressions: Suppressions | None = None
 
     @property
     def scope(self) -> str:

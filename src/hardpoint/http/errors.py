@@ -210,13 +210,14 @@ class ErrorTable:
             problem: what its body says; what the headers say is added.
             secrets: what must not be shown if the provider quotes it.
         """
-        secrets, field = tuple(secrets), problem.field
+        secrets, field, told = tuple(secrets), problem.field, problem.request_id
         return self.error(
             msgspec.structs.replace(
                 problem,
                 message=redacted(problem.message, secrets),
                 field=None if field is None else redacted(field, secrets),
-                request_id=reply.headers.get(self._request_id),
+                request_id=reply.headers.get(self._request_id)
+                or (told and redacted(told, secrets)),
                 retry_after=retry_after(reply.headers, reset=self._reset),
             )
         )

@@ -7,7 +7,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import provider
 from hardpoint.hub.tables import TomlTable
 
-GROUPED = frozenset({"email"})
+GROUPED = frozenset({"email", "sms"})
 """The ports whose accounts can stand in for one another."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _LEAST = 2

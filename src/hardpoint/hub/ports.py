@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from hardpoint.calls.connection import Connection, Unguarded
 from hardpoint.calls.guarded_connection import SDK, GuardedConnection, SdkSettings
+from hardpoint.calls.suppressions import MemorySuppressions
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
@@ -106,6 +107,7 @@ class Ports:
         self._journal = journal
         self._given = policies
         self._vault = vault
+        self._suppressions = MemorySuppressions()
         self._settings: Mapping[str, ConnectionSettings] = {}
         self._groups: Mapping[str, tuple[str, ...]] = {}
         self._status_urls: Mapping[str, str | None] = {}
@@ -254,6 +256,7 @@ class Ports:
             listeners=self._listeners,
             journal=self._journal,
             group=group,
+            suppressions=self._suppressions,
         )
 
     def _sdk(self, name: str) -> SdkSettings:
@@ -315,7 +318,7 @@ class CallsOut:
         return self._ports.get("payments", connection)
 
     def sms(self, connection: str) -> "SmsSender":
-        """Sends text messages through a connection; see `payments` for its name."""
+        """Sends text messages through a connection, or a group; see `payments` for its name."""
         return self._ports.get("sms", connection)
 
     def email(self, connection: str) -> "EmailSender":

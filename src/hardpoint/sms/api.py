@@ -1,14 +1,16 @@
 """The SMS port: what users hold. Checked before any I/O, run under the connection's policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, final
+from typing import Any, cast, final
 
 import msgspec
 
-from hardpoint.calls.call import Calls
+from hardpoint.calls.call import CallKey, Calls
 from hardpoint.calls.connection import Connection
+from hardpoint.calls.failover import Failover
 from hardpoint.calls.journalled import CallSpec, Search
+from hardpoint.calls.suppressions import MemorySuppressions, Suppressions
 from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, NUMBER, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
@@ -27,8 +29,8 @@ from hardpoint.sms.checks import (
     checked_template,
     checked_validity,
 )
-from hardpoint.sms.driver import SmsCapability, SmsDriver
-from hardpoint.sms.suppressions import MemorySuppressions, OptedOutError, Suppressions
+from hardpoint.sms.driver import SmsCapability, SmsDriver, SmsLookupDriver
+from hardpoint.sms.suppressions import OptedOutError
 from hardpoint.sms.types import (
     Message,
     MessageChanged,
@@ -51,6 +53,16 @@ _LIST = Operation("find", Repeat.SAFE)
 _EMPTY: Mapping[str, Any] = {}
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """What one provider is asked for, and whom an opt-out is tied to there."""
+
+    new: NewMessage
+    sender: str
+
+
+_Draft = Callable[[SmsDriver], _Asked]
+
+
 @final
 class SmsSender:
     """Sends text messages through one connection.
@@ -58,7 +70,8 @@ class SmsSender:
     Args:
         driver: the provider's.
         connection: its name, policy and runtime.
-        suppressions: who opted out; kept in memory unless yours are given.
+        group: the senders that are tried one after another, where this is a group of them.
+        suppressions: who opted out; the connection's unless yours are given.
 
     Raises (every verb):
         InvalidRequestError: an argument is wrong (`field` says which; without `status` nothing was
@@ -73,13 +86,18 @@ class SmsSender:
         self,
         driver: SmsDriver,
         connection: Connection,
+        group: Sequence["SmsSender"] = (),
         *,
         suppressions: Suppressions | None = None,
     ) -> None:
         self.driver = driver
-        """The provider's own driver: the way round the port."""
+        """The provider's own driver: the way round the port. Of a group, that of the first."""
         self.connection = connection
-        self.suppressions: Suppressions = suppressions or MemorySuppressions()
+        self.suppressions: Suppressions = (
+            suppressions or connection.suppressions or MemorySuppressions()
+        )
+        self.failover = Failover(connection, group) if group else None
+        """The accounts behind a group."""
         self._calls = Calls(connection, driver)
 
     async def send(
@@ -115,34 +133,26 @@ class SmsSender:
         Raises:
             OptedOutError: the recipient does not want it; without `status` nothing was sent.
         """
-        number, sender, chosen = self._addressed(to, from_, service)
-        expect(media, Sequence, "media", "a list of URLs")
-        check_body(self.driver, body, alone=not media and template is None)
-        check_media(self.driver, media)
-        new = NewMessage(
-            to=number,
-            body=body,
-            from_=sender,
-            media=tuple(media),
-            extra=extras_of(extra, self.driver.provider),
-            template=checked_template(self.driver, template, body),
-            service=service,
-            send_at=checked_moment(self.driver, send_at, self.connection.clock.now()),
-            validity=checked_validity(self.driver, validity),
-        )
-        if await self.suppressions.holds(chosen, number):
-            raise OptedOutError("has opted out of this sender", field="to")
-        try:
-            message = await self._calls.run_keyed(
-                _SEND,
-                lambda key: self.driver.send(new, idempotency_key=key),
-                idempotency_key,
-                CallSpec(arguments=new, returns=Message, search=self._search(new)),
+
+        def draft(driver: SmsDriver) -> _Asked:
+            number, sender, chosen = _addressed(driver, to, from_, service)
+            expect(media, Sequence, "media", "a list of URLs")
+            check_body(driver, body, alone=not media and template is None)
+            check_media(driver, media)
+            new = NewMessage(
+                to=number,
+                body=body,
+                from_=sender,
+                media=tuple(media),
+                extra=extras_of(extra, driver.provider),
+                template=checked_template(driver, template, body),
+                service=service,
+                send_at=checked_moment(driver, send_at, self.connection.clock.now()),
+                validity=checked_validity(driver, validity),
             )
-        except OptedOutError:
-            await self.suppressions.add(chosen, number)
-            raise
-        return self._ours(message)
+            return _Asked(new, chosen)
+
+        return await self._send(draft, idempotency_key)
 
     async def get_message(self, message_id: str) -> Message:
         """Read a message.
@@ -151,7 +161,9 @@ class SmsSender:
             NotFoundError: the provider knows none of that id.
         """
         local = self.connection.local(message_id, field="message_id")
-        message = await self._calls.run(_GET, lambda: self.driver.get_message(local))
+        self.driver.capabilities.require(SmsCapability.READ, self.driver.provider)
+        driver = cast("SmsLookupDriver", self.driver)
+        message = await self._calls.run(_GET, lambda: driver.get_message(local))
         return self._ours(message)
 
     async def find(self, *, to: str, body: str, since: float) -> tuple[Message, ...]:
@@ -172,7 +184,7 @@ class SmsSender:
         self.driver.capabilities.require(SmsCapability.FIND, self.driver.provider)
         expect(since, (int, float), "since", NUMBER)
         number = checked_recipient(to, field="to")
-        self._require(parted(number)[0])
+        _require(self.driver, parted(number)[0])
         listed = await self._listed(number, since)
         return tuple([self._ours(one) for one in listed if one.body == body])
 
@@ -219,6 +231,49 @@ class SmsSender:
             for sender in self._senders(event.to, event.service):
                 await self.suppressions.remove(sender, event.from_)
 
+    async def _send(self, draft: _Draft, key: str | None) -> Message:
+        if self.failover is None:
+            return await self._send_by_this(draft(self.driver), key)
+        members = self.failover.members
+        # What one of them cannot send is refused, before any of them is asked.
+        asked = [draft(one.driver) for one in members]
+        for one in asked:
+            await self._check_consent(one)
+        called = self._calls.key(_SEND, key, asked[0].new)
+        return await self.failover.run(
+            _SEND,
+            called,
+            CallSpec(arguments=asked[0].new, returns=Message),
+            lambda one, same: one._send_by_this(draft(one.driver), same),
+        )
+
+    async def _send_by_this(self, asked: _Asked, key: str | CallKey | None) -> Message:
+        await self._check_consent(asked)
+        called = key if isinstance(key, CallKey) else self._calls.key(_SEND, key, asked.new)
+        new = msgspec.structs.replace(asked.new, key=called.text)
+        try:
+            message = await self._calls.run_keyed(
+                _SEND,
+                lambda derived: self._sent(new, derived),
+                called,
+                CallSpec(arguments=asked.new, returns=Message, search=self._search(new)),
+            )
+        except OptedOutError:
+            await self.suppressions.add(asked.sender, new.to)
+            raise
+        return self._ours(message)
+
+    async def _sent(self, new: NewMessage, derived: str) -> Message:
+        """One attempt; its time is ours where the provider does not say."""
+        message = await self.driver.send(new, idempotency_key=derived)
+        if message.created:
+            return message
+        return msgspec.structs.replace(message, created=self.connection.clock.now())
+
+    async def _check_consent(self, asked: _Asked) -> None:
+        if await self.suppressions.holds(asked.sender, asked.new.to):
+            raise OptedOutError("has opted out of this sender", field="to")
+
     def _search(self, new: NewMessage) -> Search[Message] | None:
         """How to look for a message that may have been sent.
 
@@ -250,8 +305,9 @@ class SmsSender:
         )
 
     async def _page(self, to: str, since: float, cursor: str | None) -> MessagePage:
+        driver = cast("SmsLookupDriver", self.driver)
         return await self._calls.run(
-            _LIST, lambda: self.driver.list_messages(to=to, since=since, cursor=cursor)
+            _LIST, lambda: driver.list_messages(to=to, since=since, cursor=cursor)
         )
 
     async def _suppress(self, senders: set[str], to: str) -> None:
@@ -265,28 +321,30 @@ class SmsSender:
     def _ours(self, message: Message) -> Message:
         return msgspec.structs.replace(message, id=self.connection.qualified(message.id))
 
-    # Checks, all before any I/O
 
-    def _addressed(
-        self, to: str, from_: str | None, service: str | None
-    ) -> tuple[str, str | None, str]:
-        """The recipient, the sender if the call says one, and whom an opt-out is tied to."""
-        recipient = checked_recipient(to, field="to")
-        channel, _ = parted(recipient)
-        self._require(channel)
-        capabilities, provider = self.driver.capabilities, self.driver.provider
-        sender = None
-        if from_ is not None:
-            sender, is_name = checked_sender(from_, field="from_")
-            if is_name:
-                capabilities.require(SmsCapability.SENDER_NAME, provider)
-            if parted(sender)[0] is not channel:
-                raise InvalidRequestError(f"is no sender on {channel}, as `to` is", field="from_")
-        chosen = checked_service(self.driver, service) or sender or self.driver.sender
-        if chosen is None:
-            raise InvalidRequestError("is missing, and the connection has no sender", field="from_")
-        return recipient, sender, chosen
+# Checks, all before any I/O
 
-    def _require(self, channel: MessageChannel) -> None:
-        if channel is not MessageChannel.SMS:
-            self.driver.capabilities.require(SmsCapability(channel), self.driver.provider)
+
+def _addressed(
+    driver: SmsDriver, to: str, from_: str | None, service: str | None
+) -> tuple[str, str | None, str]:
+    """The recipient, the sender if the call says one, and whom an opt-out is tied to."""
+    recipient = checked_recipient(to, field="to")
+    channel, _ = parted(recipient)
+    _require(driver, channel)
+    sender = None
+    if from_ is not None:
+        sender, is_name = checked_sender(from_, field="from_")
+        if is_name:
+            driver.capabilities.require(SmsCapability.SENDER_NAME, driver.provider)
+        if parted(sender)[0] is not channel:
+            raise InvalidRequestError(f"is no sender on {channel}, as `to` is", field="from_")
+    chosen = checked_service(driver, service) or sender or driver.sender
+    if chosen is None:
+        raise InvalidRequestError("is missing, and the connection has no sender", field="from_")
+    return recipient, sender, chosen
+
+
+def _require(driver: SmsDriver, channel: MessageChannel) -> None:
+    if channel is not MessageChannel.SMS:
+        driver.capabilities.require(SmsCapability(channel), driver.provider)

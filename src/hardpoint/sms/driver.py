@@ -14,6 +14,8 @@ class SmsCapability(StrEnum):
     """Pictures and other files go along, by their URLs."""
     SENDER_NAME = "sender_name"
     """A name stands in the place of the sender's number, where the country allows it."""
+    READ = "read"
+    """A message can be read by its id."""
     FIND = "find"
     """Messages can be listed by recipient, newest first."""
     WHATSAPP = "whatsapp"
@@ -31,7 +33,9 @@ class SmsCapability(StrEnum):
 
 
 class SmsDriver(Driver, Protocol):
-    """A provider's messages. Ids are the provider's own, without a connection; numbers are E.164.
+    """A provider's messages; a driver that shows them is an `SmsLookupDriver`.
+
+    Ids are the provider's own, without a connection; numbers are E.164.
 
     The port has checked every argument against the capabilities, and asked the suppressions. Times
     are Unix seconds.
@@ -57,6 +61,18 @@ class SmsDriver(Driver, Protocol):
         """
         ...
 
+    def parse_event(self, body: bytes) -> SmsEvent | None:
+        """What a verified webhook's body says; None when it is about something else.
+
+        Raises:
+            ValueError, RecursionError: it is about a message, in no shape we know.
+        """
+        ...
+
+
+class SmsLookupDriver(SmsDriver, Protocol):
+    """A driver with the capabilities `READ` and `FIND`."""
+
     async def get_message(self, message_id: str) -> Message:
         """Read it.
 
@@ -72,13 +88,5 @@ class SmsDriver(Driver, Protocol):
             to: the number.
             since: Unix seconds.
             cursor: of the page before; None for the first.
-        """
-        ...
-
-    def parse_event(self, body: bytes) -> SmsEvent | None:
-        """What a verified webhook's body says; None when it is about something else.
-
-        Raises:
-            ValueError, RecursionError: it is about a message, in no shape we know.
         """
         ...

@@ -118,6 +118,8 @@ class MessageTemplate(Discreet, frozen=True):
 class NewMessage(_Discreet, frozen=True, kw_only=True):
     """What a driver is asked to send; checked by the port. `from_` None is the driver's sender.
 
+    `key` is the caller's idempotency key as it is, to be carried where events bring it back.
+
     Attributes:
         template: in place of a text.
         service: a messaging service, which chooses a sender, in place of the driver's own.
@@ -134,6 +136,7 @@ class NewMessage(_Discreet, frozen=True, kw_only=True):
     service: str | None = None
     send_at: float | None = None
     validity: int | None = None
+    key: str = ""
 
 
 class Message(_Discreet, frozen=True, kw_only=True):
@@ -144,7 +147,7 @@ class Message(_Discreet, frozen=True, kw_only=True):
         status: in our words; `vendor_status` in the provider's.
         to: E.164.
         body: as sent; empty where the provider keeps no texts.
-        created: Unix seconds.
+        created: Unix seconds; by our clock where the provider does not say.
         from_: who it is from; None while the provider has not chosen.
         segments: as the provider counts them; None while it has not.
         failure: why it did not arrive; `vendor_code` is the provider's own code for it.
@@ -155,7 +158,7 @@ class Message(_Discreet, frozen=True, kw_only=True):
     vendor_status: str
     to: str
     body: str
-    created: float
+    created: float = 0.0
     from_: str | None = None
     segments: int | None = None
     failure: SmsFailure | None = None
@@ -180,8 +183,9 @@ class SmsConsent(StrEnum):
 class MessageChanged(_Discreet, frozen=True, kw_only=True):
     """A message that was sent is further than before, or came to nothing.
 
-    `service` is the one that sent it, where that is known. Events come in any order: keep
-    `merge(stored, event.status)`.
+    `service` is the one that sent it, where that is known, and `idempotency_key` that of the call:
+    a call whose outcome was unknown, and whose key an event carries, was sent. Events come in any
+    order: keep `merge(stored, event.status)`.
     """
 
     message_id: str
@@ -192,6 +196,7 @@ class MessageChanged(_Discreet, frozen=True, kw_only=True):
     failure: SmsFailure | None = None
     vendor_code: str | None = None
     service: str | None = None
+    idempotency_key: str | None = None
 
 
 class MessageReceived(_Discreet, frozen=True, kw_only=True):

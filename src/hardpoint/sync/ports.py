@@ -32,7 +32,7 @@ class CallsOut:
         return PaymentGateway(self._ports.get('payments', connection))
 
     def sms(self, connection: str) -> 'SmsSender':
-        """Sends text messages through a connection; see `payments` for its name."""
+        """Sends text messages through a connection, or a group; see `payments` for its name."""
         from hardpoint.sync.sms import SmsSender
         return SmsSender(self._ports.get('sms', connection))
 

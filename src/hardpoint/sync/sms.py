@@ -13,7 +13,8 @@ class SmsSender:
     Args:
         driver: the provider's.
         connection: its name, policy and runtime.
-        suppressions: who opted out; kept in memory unless yours are given.
+        group: the senders that are tried one after another, where this is a group of them.
+        suppressions: who opted out; the connection's unless yours are given.
 
     Raises (every verb):
         InvalidRequestError: an argument is wrong (`field` says which; without `status` nothing was

@@ -31,6 +31,7 @@ def _send(**options: Any) -> PortVerb:
 _REFUSED: dict[SmsCapability, PortVerb] = {
     SmsCapability.MEDIA: _send(media=["https://shop.example/cat.png"]),
     SmsCapability.SENDER_NAME: _send(from_="Shop"),
+    SmsCapability.READ: lambda port: port.get_message("texts:SM1"),
     SmsCapability.FIND: lambda port: port.find(to=TO, body="any", since=0),
     SmsCapability.WHATSAPP: _send(to=f"whatsapp:{TO}"),
     SmsCapability.RCS: _send(to=f"rcs:{TO}"),
@@ -121,7 +122,8 @@ class SmsSubject(PortSubject):
         driver: on a transport of that mode, with a sender of its own.
         requests: how many requests reached the provider.
         invalid: a number that passes our checks and not the provider's.
-        opted_out: the number of someone who has opted out.
+        opted_out: the number of someone who has opted out; None where only an event tells.
+        opts_out: there, makes the event say so of a message, by the provider's id.
         carry: the carrier reports a message, by the provider's id, in these statuses.
         events: the webhook bodies since the last call, in order.
         template: one that the provider has: with `1` set to Ann, its text is `Hello Ann`.
@@ -137,17 +139,19 @@ class SmsSubject(PortSubject):
         *,
         requests: Callable[[], int],
         invalid: str,
-        opted_out: str,
+        opted_out: str | None,
         carry: Callable[[str, Sequence[MessageStatus]], None],
         events: Callable[[], Sequence[bytes]],
         template: str = "greeting",
         language: str | None = None,
         template_to: str = TO,
         service: str = "MG1",
+        opts_out: Callable[[str], None] = lambda _: None,
     ) -> None:
         super().__init__(mode, driver, SmsSender, BlockingSender, name="texts", requests=requests)
         self.invalid = invalid
         self.opted_out = opted_out
+        self.opts_out = opts_out
         self.carry = carry
         self.events = events
         self.template = template
