@@ -41,6 +41,7 @@ HANDED_ON = {
     "Sandbox",  # from the plugin to the hub it starts
     "SessionStore",  # from the hub to its sessions: the vault's file is the only one
     "StreamOpening",  # from a client to the stream that it gives
+    "Team",  # from a runtime to a queue that is consumed
     "Timing",  # from the blocking hub to its vault; only tests set another
     "TurnKeeper",  # from the hub to its turns: the store's is the only one
     "VaultTables",  # from the hub to its vault: a file's, or a database's

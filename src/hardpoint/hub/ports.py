@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hardpoint.clients.rest.api import RestClient
     from hardpoint.email.api import EmailSender
     from hardpoint.payments.api import PaymentGateway
+    from hardpoint.queues.api import Queue
     from hardpoint.sms.api import SmsSender
     from hardpoint.storage.api import ObjectStore
     from hardpoint.voice.api import VoiceCaller
@@ -41,6 +42,7 @@ PORTS: Final = {
     "storage": "hardpoint.storage.api:ObjectStore",
     "chat": "hardpoint.chat.api:ChatNotifier",
     "voice": "hardpoint.voice.api:VoiceCaller",
+    "queue": "hardpoint.queues.api:Queue",
     "rest": "hardpoint.clients.rest.api:RestClient",
     "graphql": "hardpoint.clients.graphql.api:GraphQLClient",
 }
@@ -336,6 +338,10 @@ class CallsOut:
     def voice(self, connection: str) -> "VoiceCaller":
         """Makes telephone calls through a connection; see `payments` for its name."""
         return self._ports.get("voice", connection)
+
+    def queue(self, connection: str) -> "Queue":
+        """Sends and receives messages through a connection; see `payments` for its name."""
+        return self._ports.get("queue", connection)
 
     def rest(self, connection: str) -> "RestClient":
         """Calls any API through a connection with `provider = "rest"`."""

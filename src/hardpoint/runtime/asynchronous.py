@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 from weakref import WeakKeyDictionary
 
 from hardpoint.runtime.effects import Caller
+
+if TYPE_CHECKING:
+    from hardpoint.runtime.teams import Team
 
 _Result = TypeVar("_Result")
 
@@ -33,6 +36,12 @@ class AsyncRuntime:
     async def work(self, function: Callable[[], _Result]) -> _Result:
         """Do it in a thread. When the caller is cancelled it still runs to its end there."""
         return await asyncio.to_thread(function)
+
+    def team(self) -> "Team":
+        """Tasks."""
+        from hardpoint.runtime.teams import TaskTeam  # needed by few
+
+        return TaskTeam()
 
 
 @final

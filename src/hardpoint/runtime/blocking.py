@@ -7,10 +7,13 @@ from asyncio import _get_running_loop  # the public twin raises where no loop ru
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
-from typing import Any, Generic, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, final
 
 from hardpoint.core.errors import MisuseError
 from hardpoint.runtime.effects import Caller
+
+if TYPE_CHECKING:
+    from hardpoint.runtime.teams import Team
 
 _Result = TypeVar("_Result")
 
@@ -80,6 +83,12 @@ class BlockingRuntime:
     async def work(self, function: Callable[[], _Result]) -> _Result:
         """Do it here."""
         return function()
+
+    def team(self) -> "Team":
+        """Threads."""
+        from hardpoint.runtime.teams import ThreadTeam  # needed by few
+
+        return ThreadTeam()
 
 
 @final

@@ -5,11 +5,14 @@ And how attempts are run: awaited or stepped.
 
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from hardpoint.core.effects import Ids, Random
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
+
+if TYPE_CHECKING:
+    from hardpoint.runtime.teams import Team
 
 _Result = TypeVar("_Result")
 
@@ -53,6 +56,10 @@ class Runtime(Protocol):
 
     async def work(self, function: Callable[[], _Result]) -> _Result:
         """What a function gives that blocks, such as one that reads a file."""
+        ...
+
+    def team(self) -> "Team":
+        """Those who work side by side for one call."""
         ...
 
 

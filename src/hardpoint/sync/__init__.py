@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hardpoint.sync.graphql import GraphQLNodes as GraphQLNodes
     from hardpoint.sync.hub import Hub as Hub
     from hardpoint.sync.payments import PaymentGateway as PaymentGateway
+    from hardpoint.sync.queues import Queue as Queue
     from hardpoint.sync.rest import RestClient as RestClient
     from hardpoint.sync.rest import RestPages as RestPages
     from hardpoint.sync.rest import RestStream as RestStream
@@ -30,6 +31,7 @@ else:
             "hardpoint.sync.graphql": ("GraphQLClient", "GraphQLNodes"),
             "hardpoint.sync.hub": ("Hub",),
             "hardpoint.sync.payments": ("PaymentGateway",),
+            "hardpoint.sync.queues": ("Queue",),
             "hardpoint.sync.rest": ("RestClient", "RestPages", "RestStream"),
             "hardpoint.sync.sms": ("SmsSender",),
             "hardpoint.sync.storage": ("ObjectStore",),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hardpoint.sync.rest import RestClient
     from hardpoint.sync.email import EmailSender
     from hardpoint.sync.payments import PaymentGateway
+    from hardpoint.sync.queues import Queue
     from hardpoint.sync.sms import SmsSender
     from hardpoint.sync.storage import ObjectStore
     from hardpoint.sync.voice import VoiceCaller
@@ -55,6 +56,11 @@ class CallsOut:
         """Makes telephone calls through a connection; see `payments` for its name."""
         from hardpoint.sync.voice import VoiceCaller
         return VoiceCaller(self._ports.get('voice', connection))
+
+    def queue(self, connection: str) -> 'Queue':
+        """Sends and receives messages through a connection; see `payments` for its name."""
+        from hardpoint.sync.queues import Queue
+        return Queue(self._ports.get('queue', connection))
 
     def rest(self, connection: str) -> 'RestClient':
         """Calls any API through a connection with `provider = "rest"`."""
