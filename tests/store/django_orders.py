@@ -1,5 +1,6 @@
 """Django, as far as one of its connections needs it to be set up."""
 
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 from django.apps import apps
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresqlWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SqliteWrapper
-from django.utils.connection import ConnectionProxy
+from django.utils.connection import ConnectionDoesNotExist, ConnectionProxy
 
 ALIAS = "orders"
 PLAIN = {
@@ -25,6 +26,8 @@ def _proxy(wrapper):
     if not settings.configured:
         settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for tests")
     apps.populate(())
+    with suppress(ConnectionDoesNotExist):
+        connections[ALIAS].close()
     connections[ALIAS] = wrapper
     return ConnectionProxy(connections, ALIAS)
 

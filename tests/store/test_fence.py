@@ -118,7 +118,7 @@ def rows_by_name(path):
 
 
 def engine(path):
-    return sqlalchemy.create_engine(f"sqlite:///{path}")
+    return sqlalchemy.create_engine(f"sqlite:///{path}", poolclass=sqlalchemy.NullPool)
 
 
 def by_text(target):
@@ -378,7 +378,7 @@ def test_two_handlers_that_the_database_takes_for_one_are_refused(business):
 
 
 def test_an_engine_that_commits_each_statement_is_refused(business):
-    made = sqlalchemy.create_engine(f"sqlite:///{business}", isolation_level="AUTOCOMMIT")
+    made = engine(business).execution_options(isolation_level="AUTOCOMMIT")
     with made.connect() as target, pytest.raises(StoreMisuseError, match="AUTOCOMMIT"):
         fenced(target, by_text)
     assert orders(business) == 0

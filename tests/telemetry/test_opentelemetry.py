@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from opentelemetry import trace
@@ -155,7 +156,8 @@ def test_without_a_tracer_a_trace_is_stored_as_it_came(load):
         async with hub:
             await submit(hub, ("traceparent", GIVEN), ("X-Correlation-ID", "c-9"))
             await submit(hub, ("traceparent", "nonsense"), body=b'{"id": "evt_2", "type": "x"}')
-        views = [hub.store.reader().event(one)[0] for one in ("evt_1", "evt_2")]
+        with closing(hub.store.reader()) as reader:
+            views = [reader.event(one)[0] for one in ("evt_1", "evt_2")]
         assert views[0].headers["traceparent"] == GIVEN
         assert views[0].summary.correlation_id == "c-9"
         assert "traceparent" not in views[1].headers
@@ -308,7 +310,9 @@ def test_what_is_not_sampled_goes_on_unsampled(load):
     async def main():
         async with hub:
             await submit(hub)
-        assert hub.store.reader().event("evt_1")[0].headers["traceparent"].endswith(("00", "02"))
+        with closing(hub.store.reader()) as reader:
+            view = reader.event("evt_1")[0]
+        assert view.headers["traceparent"].endswith(("00", "02"))
 
     asyncio.run(main())
     assert kept.spans == {}
