@@ -170,7 +170,10 @@ def test_while_the_standby_is_silent_it_is_told_who_waits_for_it(pair):
 
     asyncio.run(scene())
     stalls = [one for one in told if isinstance(one, BatchStalled)]
-    assert {(one.kind, one.rows, one.reason) for one in stalls} == {("accept", 1, WAITS)}
+    assert {(one.kind, one.rows) for one in stalls} == {("accept", 1)}
+    assert stalls[-1].reason == WAITS, (
+        "a busy machine may come to the wait later than the first look"
+    )
     assert (stalls[0].seconds, stalls[0].severity) == (limits.stalled, "warning")
     assert {one.severity for one in stalls[1:]} == {"debug"}
 
