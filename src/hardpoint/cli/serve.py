@@ -113,8 +113,7 @@ def telemetry(hub: Hub, *, otel: bool) -> Generator[None]:
         return
     from hardpoint.telemetry.otlp import exporting
 
-    database = "sqlite" if hub.settings.store.file else "postgresql"
-    listener, end = exporting(database=database)
+    listener, end = exporting(database=hub.settings.store.engine)
     hub.listeners.add(listener)
     try:
         yield

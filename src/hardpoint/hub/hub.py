@@ -116,7 +116,7 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
             ids=self._ids,
             listeners=self.listeners,
             fetch=Untrusted(self._key_transport, resolve_async),
-            engine="postgresql" if settings.store.file is None else "sqlite",
+            engine=settings.store.engine,
             replies=self.replies,
         )
         effects = (self._clock, random or randomness.random, self.listeners)

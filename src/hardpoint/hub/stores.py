@@ -56,6 +56,11 @@ class StoreSettings:
         return self.path if self.database is None else None
 
     @property
+    def engine(self) -> str:
+        """What keeps it, by the name that OpenTelemetry has for such a database."""
+        return "sqlite" if self.database is None else "postgresql"
+
+    @property
     def url(self) -> str:
         """Names the engine, and where it keeps things; it may hold a password.
 
