@@ -62,8 +62,7 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(lifespan=lifespan)
 inbox = hub.asgi()
-app.mount("/webhooks/twilio", inbox)  # /webhooks/twilio/status
-app.mount("/webhooks", inbox)  # /webhooks/stripe
+app.mount("/webhooks", inbox)  # /webhooks/billing, /webhooks/texts
 files = hub.file_server("files")
 if files is not None:  # a bucket serves its own signed addresses
     app.mount("/files", files)
@@ -84,6 +83,21 @@ def read(order_id: str) -> dict[str, Any]:
     return known(order_id)
 
 
+@app.post("/orders/{order_id}/page")
+async def page(order_id: str) -> dict[str, str | None]:
+    """Where the customer pays: the vendor's own page, the same one however often they click."""
+    order = await run_in_threadpool(known, order_id)
+    await run_in_threadpool(in_one_way, order_id, "page")
+    back = f"{hub.settings.public_url}/orders/{order_id}"
+    checkout = await hub.payments("billing").create_checkout(
+        Money(order["amount"], order["currency"]),
+        success_url=back,
+        reference=order_id,
+        idempotency_key=f"page:{order_id}",
+    )
+    return {"page": checkout.id, "url": checkout.url}
+
+
 @app.post("/orders/{order_id}/pay")
 async def pay(order_id: str, means: Means) -> dict[str, str]:
     """Pay an order; however often the customer clicks, the money is taken once.
@@ -92,6 +106,7 @@ async def pay(order_id: str, means: Means) -> dict[str, str]:
     payment: no two of them can both succeed, with whatever cards.
     """
     order = await run_in_threadpool(known, order_id)
+    await run_in_threadpool(in_one_way, order_id, "card")
     gateway = hub.payments("billing")
     payment = await gateway.create_payment(
         Money(order["amount"], order["currency"]),
@@ -144,6 +159,11 @@ def known(order_id: str) -> dict[str, Any]:
     if order is None:
         raise HTTPException(404, "no such order")
     return order
+
+
+def in_one_way(order_id: str, means: str) -> None:
+    if not database.settle_means(order_id, means):
+        raise HTTPException(409, "this order is paid in another way")
 
 
 @app.exception_handler(HardpointError)

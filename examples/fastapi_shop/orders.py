@@ -4,10 +4,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 PRICES = {"mug": ("12.50", "EUR"), "poster": ("30.00", "EUR")}
 """What a thing costs is the shop's to say, never the browser's."""
+
+
+Written = TypeVar("Written")
 
 
 class Executes(Protocol):
@@ -33,7 +36,7 @@ class Orders:
                 "create table if not exists orders (id text primary key, item text, amount text,"
                 " currency text, email text, phone text, status text not null default 'open',"
                 " payment text, paid_times integer not null default 0, receipt text, text text,"
-                " text_status text)"
+                " text_status text, told text, means text)"
             )
         )
 
@@ -48,14 +51,23 @@ class Orders:
             )
         )
 
+    def settle_means(self, order_id: str, means: str) -> bool:
+        """Whether an order is paid in this way: its first one. Two could take the money twice."""
+
+        def settled(connection: sqlite3.Connection) -> bool:
+            asked = "update orders set means = ? where id = ? and coalesce(means, ?) = ?"
+            return connection.execute(asked, [means, order_id, means, means]).rowcount == 1
+
+        return self._write(settled)
+
     def find(self, order_id: str) -> dict[str, Any] | None:
         with closing(self.connect()) as connection:
             row = connection.execute("select * from orders where id = ?", [order_id]).fetchone()
         return None if row is None else dict(row)
 
-    def _write(self, write: Callable[[sqlite3.Connection], object]) -> None:
+    def _write(self, write: Callable[[sqlite3.Connection], Written]) -> Written:
         with closing(self.connect()) as connection, connection:
-            write(connection)
+            return write(connection)
 
 
 # What handlers write, each in the transaction that completes its job
@@ -78,6 +90,10 @@ def failed(transaction: Executes, order_id: str, text_id: str) -> None:
 
 def receipt_sent(transaction: Executes, order_id: str, email_id: str | None) -> None:
     transaction.execute("update orders set receipt = ? where id = ?", [email_id, order_id])
+
+
+def staff_told(transaction: Executes, order_id: str, post_id: str | None) -> None:
+    transaction.execute("update orders set told = ? where id = ?", [post_id, order_id])
 
 
 async def text_changed(

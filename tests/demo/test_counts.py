@@ -12,7 +12,7 @@ def order(identifier, **facts):
 
 HOLDING = {
     "states": {"total": 20, "needs_reconcile": 1, "quarantined": 1, "dead": 0},
-    "counters": {"stripe": COUNTERS},
+    "counters": {"billing": COUNTERS},
     "retried": 1,
     "orders": [
         *(order(one) for one in PAID),

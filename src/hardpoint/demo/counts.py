@@ -18,7 +18,7 @@ CountRow = tuple[str, Any, Any]
 
 def rows(counts: dict[str, Any]) -> list[CountRow]:
     """Label, expected and found; see `hardpoint.demo.tally` for the counts."""
-    refusals = counts["counters"].get("stripe", {})
+    refusals = counts["counters"].get("billing", {})
     orders = {order["id"]: order for order in counts["orders"]}
     paid = [order for order in orders.values() if order["status"] == "paid"]
     failed = [order for order in orders.values() if order["status"] == "failed"]

@@ -26,14 +26,14 @@ public_url = "{shop}"
 [store]
 url = "sqlite:shop.db"
 
-[webhooks.stripe]
+[webhooks.billing]
 provider = "stripe"
 secrets = ["env:STRIPE_WEBHOOK_SECRET"]
 
-[webhooks.status]
+[webhooks.texts]
 provider = "twilio"
 secrets = ["env:TWILIO_AUTH_TOKEN"]
-url = "{shop}/webhooks/twilio/status"
+url = "{shop}/webhooks/texts"
 
 [webhooks.code]
 provider = "github"
@@ -93,6 +93,7 @@ class Shop:
             the one for texts.
         secrets_: environment variables for the child.
         patience: seconds it may take to start, and to stop.
+        configuration: of the shop, with places for its own address and the facts.
     """
 
     def __init__(
@@ -102,12 +103,13 @@ class Shop:
         secrets_: Mapping[str, str],
         *,
         patience: float = READY_SECONDS,
+        configuration: str = _CONFIGURATION,
     ) -> None:
         self._port = _free_port()
         self.database = folder / "shop.db"
         (folder / "files").mkdir()
         self.configuration = folder / "hardpoint.toml"
-        self.configuration.write_text(_CONFIGURATION.format(shop=self.url, **facts))
+        self.configuration.write_text(configuration.format(shop=self.url, **facts))
         self._log = folder / "shop.log"
         self._environment = {
             **os.environ,

@@ -151,7 +151,7 @@ class Story:
 
         async def counted() -> bool:
             counts = await asyncio.to_thread(self._count)
-            return counts["counters"].get("stripe", {}) == COUNTERS
+            return counts["counters"].get("billing", {}) == COUNTERS
 
         await self._until("what was refused is counted, and nothing else of it kept", counted)
 
@@ -232,7 +232,7 @@ class Story:
             f"  hardpoint events list --config {configuration}\n"
             f"  hardpoint events list --state needs_reconcile --config {configuration}\n"
             f"  hardpoint trigger stripe payment_intent.succeeded --times 2 "
-            f"--config {configuration} --to {url}/webhooks/stripe\n"
+            f"--config {configuration} --to {url}/webhooks/billing\n"
             f"  curl {url}/orders/1005\n"
             f"  kill -9 {self.shop.pid}\n"
             "Ctrl-C ends it.",

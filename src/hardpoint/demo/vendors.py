@@ -94,14 +94,14 @@ class Vendors:
 
     async def stripe_tells(self, shop: str, chaos: Chaos = _ORDERLY) -> list[int]:
         """Deliver what Stripe has to say, or what somebody makes of it."""
-        delivered = await _deliver(self._events, f"{shop}/webhooks/stripe", chaos)
+        delivered = await _deliver(self._events, f"{shop}/webhooks/billing", chaos)
         for one in delivered:
             self._note(one.event_id, one.status)
         return [one.status for one in delivered]
 
     async def twilio_tells(self, shop: str, chaos: Chaos = _ORDERLY) -> list[int]:
         """Deliver how far messages are."""
-        url = f"{shop}/webhooks/twilio/status"
+        url = f"{shop}/webhooks/texts"
         return [one.status for one in await _deliver(self._reports, url, chaos)]
 
     async def forged(
@@ -125,7 +125,7 @@ class Vendors:
         headers = signer.sign(body, now=time.time() - age, event_id=event_id, event_type=kind)
         if tampered:
             body = body.replace(b"4200", b"4201")
-        return await self._post(visitor, f"{shop}/webhooks/stripe", headers, body, event_id)
+        return await self._post(visitor, f"{shop}/webhooks/billing", headers, body, event_id)
 
     async def push(self, visitor: Visitor, shop: str, delivery: str) -> int:
         """Post the one push there is, under a delivery id that no signature covers."""
