@@ -23,8 +23,10 @@ HEAVY = {
     "httpcore2",
     "httptools",
     "httpx2",
+    "msal",
     "msgspec",
     "obstore",
+    "requests",
     "rich",
     "starlette",
     "structlog",
@@ -109,6 +111,12 @@ OWN_WAY = {"hardpoint.providers.filesystem.storage": {"asyncio", "socket", "ssl"
 def test_an_adapter_loads_nothing_heavy_before_it_is_used(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert loaded.isdisjoint(FIRST_USE - OWN_WAY.get(module, set()))
+
+
+@pytest.mark.parametrize("name", ["aws", "azure", "google"])
+def test_a_cloud_loads_its_own_library_when_credentials_are_first_needed(name: str) -> None:
+    statement = f"import hardpoint.providers.{name}.credentials"
+    assert loaded_by(statement).isdisjoint(FIRST_USE)
 
 
 def cpu_seconds(code: str) -> float:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from hardpoint.core.errors import (
+    AuthenticationError,
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -44,16 +45,22 @@ class Recorder:
 
 
 class Signer:
-    def headers(self, method, url, headers, body, *, now):
+    async def headers(self, method, url, headers, body, *, now):
         return (*headers, ("proof", f"{method} {url} {body.decode()} {now:.0f}"))
+
+    def __init__(self):
+        self.rejections = []
+
+    async def rejected(self, code):
+        self.rejections.append(code)
 
     def secrets(self):
         return ["hush-hush"]
 
 
-def api(transport):
+def api(transport, signers=None):
     table = ErrorTable("acme", {"Gone": Known(NotFoundError, "", "")}, request_id="acme-request")
-    return XmlApi(transport, Signer(), table, ManualClock(now=1_700_000_000.0))
+    return XmlApi(transport, signers or Signer(), table, ManualClock(now=1_700_000_000.0))
 
 
 def streamed(transport, bytes_max=10):
@@ -147,3 +154,21 @@ def test_a_document_is_read_by_the_names_of_its_children():
 def test_what_declares_anything_or_is_none_is_not_read(body):
     with pytest.raises(XmlUnreadableError):
         XmlDocument.read(body)
+
+
+def test_who_signs_hears_of_credentials_that_are_not_accepted():
+    body = b"<Error><Code>Expired</Code></Error>"
+    for call in (api_send, api_stream):
+        signers = Signer()
+        with pytest.raises(AuthenticationError):
+            asyncio.run(call(api(Recorder(body, status=401), signers)))
+        assert signers.rejections == ["Expired"]
+
+
+async def api_send(called):
+    await called.send("GET", "https://a.example")
+
+
+async def api_stream(called):
+    async with called.stream("GET", "https://a.example", query=(), headers=(), bytes_max=1):
+        raise AssertionError

@@ -214,3 +214,16 @@ def test_an_address_that_is_none_is_refused_before_the_first_call(
     with pytest.raises(ConfigurationError) as caught:
         Hub.load(path)
     assert caught.value.key == f"connections.{name}.{key}"
+
+
+CHAINED = '[connections.files]\nprovider = "aws"\nbucket = "shop-files"\nregion = "eu-central-1"\n'
+
+
+def test_a_word_may_stand_in_place_of_a_secret(load):
+    files = load(f'{CHAINED}credentials = "chain"\n').connections["files"]
+    assert files.build().credentials == "chain"
+    assert not list(files.secrets())
+    written = load(f'{CHAINED}credentials = "env:HP_KEY"\n').connections["files"]
+    assert written.options["credentials"].reveal() == "sk_test_1"
+    with pytest.raises(ConfigurationError, match="is not a reference"):
+        load(f'{CHAINED}credentials = "another"\n')

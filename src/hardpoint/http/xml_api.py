@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, final
 from urllib.parse import quote, urlencode
 
 from hardpoint.core.effects import Clock
-from hardpoint.core.errors import ProviderError
+from hardpoint.core.errors import AuthenticationError, ProviderError
 from hardpoint.http.client import USER_AGENT
 from hardpoint.http.errors import ErrorTable, Problem
 from hardpoint.http.messages import Request, Response, StreamedResponse, StreamingTransport
@@ -75,9 +75,9 @@ class XmlDocument:
 
 
 class RequestSigner(Protocol):
-    """Proves who sends a request. `SigV4Signer` is one."""
+    """Proves who sends a request."""
 
-    def headers(
+    async def headers(
         self,
         method: str,
         url: str,
@@ -94,7 +94,14 @@ class RequestSigner(Protocol):
             headers: in small letters, each name once.
             body: the bytes.
             now: Unix seconds.
+
+        Raises:
+            HardpointError: there are no credentials; nothing was sent.
         """
+        ...
+
+    async def rejected(self, code: str | None) -> None:
+        """The provider did not accept the latest credentials; its code says why."""
         ...
 
     def secrets(self) -> Sequence[str]:
@@ -146,10 +153,11 @@ class XmlApi:
         Raises:
             ProviderError: as the table has it.
         """
-        reply = await self._transport.send(self._request(method, url, query, headers, body))
+        request = await self._request(method, url, query, headers, body)
+        reply = await self._transport.send(request)
         if 200 <= reply.status < 300:
             return reply
-        raise self._refused(reply.status, reply)
+        raise await self._rejected(reply)
 
     @asynccontextmanager
     async def stream(
@@ -166,7 +174,7 @@ class XmlApi:
         Raises:
             ProviderError: as the table has it.
         """
-        request = self._request(method, url, query, headers, b"")
+        request = await self._request(method, url, query, headers, b"")
         room = max(bytes_max, _REFUSAL_BYTES)
         async with self._transport.stream(request, bytes_max=room) as reply:
             if 200 <= reply.status < 300:
@@ -174,7 +182,7 @@ class XmlApi:
                 return
             body = b"".join([some async for some in reply])
         whole = Response(status=reply.status, headers=reply.headers, body=body)
-        raise self._refused(reply.status, whole)
+        raise await self._rejected(whole)
 
     def document(self, reply: Response, name: str) -> XmlDocument:
         """The document that an answer has to be.
@@ -199,7 +207,7 @@ class XmlApi:
         """The error for an answer in no shape we know."""
         return self._errors.unreadable(reply)
 
-    def _request(
+    async def _request(
         self,
         method: str,
         url: str,
@@ -209,10 +217,16 @@ class XmlApi:
     ) -> Request:
         if query:
             url = f"{url}?{urlencode(query, quote_via=quote, safe='')}"
-        signed = self._signer.headers(method, url, headers, body, now=self._clock.now())
+        signed = await self._signer.headers(method, url, headers, body, now=self._clock.now())
         return Request(
             method=method, url=url, headers=(("user-agent", USER_AGENT), *signed), body=body
         )
+
+    async def _rejected(self, reply: Response) -> ProviderError:
+        error = self._refused(reply.status, reply)
+        if isinstance(error, AuthenticationError):
+            await self._signer.rejected(error.vendor_code)
+        return error
 
     def _refused(self, status: int, reply: Response) -> ProviderError:
         problem = Problem(status=status)

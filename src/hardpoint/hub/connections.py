@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
@@ -232,6 +232,9 @@ def _value(table: TomlTable, key: str, hint: Any, folder: Path) -> Any:
         kinds = get_args(hint)
         if Authorization in kinds and table.get(key, str).startswith(_VAULT):
             return VaultKey(table.get(key, str).removeprefix(_VAULT))
+        for words in (get_args(kind) for kind in kinds if get_origin(kind) is Literal):
+            if table.get(key, str) in words:
+                return table.get(key, str)
         hint = next(one for one in kinds if one is not NoneType)
     if get_origin(hint) is Mapping:
         return _mapping(table, key, get_args(hint)[1])

@@ -1,11 +1,12 @@
 """Amazon Web Services: manifest, and the settings of a bucket; storage beside it.
 
-Unit cost: tests, since storing is tried on two imitations, by the official library's hand too, and
-with keys that only other programs write.
+Unit cost: adapter, since keys are found in five places; tests, since storing is tried on two
+imitations, by the official library's hand too, and with keys that only other programs write.
 """
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError
@@ -32,15 +33,81 @@ _DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class S3:
-    """One bucket of S3, or of a service that speaks its protocol.
+class AwsAccount:
+    """Whose keys sign; what the settings of every service have in common.
+
+    Args:
+        access_key_id: `AKIA...`, or `ASIA...` of temporary credentials.
+        secret_access_key: what signs; it is never sent.
+        session_token: goes with temporary credentials.
+        credentials: in place of these three. A document, `file:PATH`, as `credential_process` gives
+            it, read at each use, so that all three change at once. Or `chain`: whatever the
+            vendor's own tools would find (environment, profile, SSO, web identity, container,
+            instance), by the extra `aws`.
+        profile: which profile the chain starts from.
+
+    Raises:
+        ConfigurationError: not the credentials of anybody, or those of several.
+    """
+
+    access_key_id: str | None = None
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
+    credentials: Secret | Literal["chain"] | None = None
+    profile: str | None = None
+
+    def __post_init__(self) -> None:
+        self.check_credentials()
+
+    def check_credentials(self) -> None:
+        """See that there are keys, of one kind, copied cleanly; the chain is not asked.
+
+        Raises:
+            ConfigurationError: there are not.
+        """
+        keys = {
+            "access_key_id": self.access_key_id,
+            "secret_access_key": self.secret_access_key,
+            "session_token": self.session_token,
+        }
+        if self.profile is not None and self.credentials != "chain":
+            raise ConfigurationError(
+                "profile", "goes with the chain only", fix='Set credentials = "chain"'
+            )
+        if self.credentials is not None:
+            for key, value in keys.items():
+                if value is not None:
+                    raise ConfigurationError(
+                        key, "is set beside credentials", fix="Set one of the two"
+                    )
+            return
+        if self.access_key_id is None or self.secret_access_key is None:
+            raise ConfigurationError(
+                "access_key_id" if self.access_key_id is None else "secret_access_key",
+                "is missing",
+                fix='Set it, or credentials = "chain" for what the machine has',
+            )
+        if not _ACCESS_KEY.fullmatch(self.access_key_id):
+            raise ConfigurationError(
+                "access_key_id", "is not the id of an access key", fix="Copy AKIA... or ASIA..."
+            )
+        if self.access_key_id.startswith("ASIA") and self.session_token is None:
+            raise ConfigurationError(
+                "session_token", "is missing; an ASIA key is a temporary one", fix="Set it too"
+            )
+        check_credential("secret_access_key", self.secret_access_key.reveal())
+        if self.session_token is not None:
+            check_credential("session_token", self.session_token.reveal())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3(AwsAccount):
+    """One bucket of S3, or of a service that speaks its protocol; and an account's keys.
 
     Args:
         bucket: its name.
         region: where it is, `eu-central-1`.
-        access_key_id: `AKIA...`, or `ASIA...` of temporary credentials.
-        secret_access_key: what signs; it is never sent.
-        session_token: goes with temporary credentials.
+        access_key_id, secret_access_key, session_token, credentials, profile: see `AwsAccount`.
         endpoint_url: another address: of the vendor (FIPS, a VPC's endpoint), or on loopback for an
             emulator.
         compatible_host: the host of `endpoint_url` once more, where that is another vendor's. Keys
@@ -54,9 +121,6 @@ class S3:
 
     bucket: str
     region: str
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret | None = None
     endpoint_url: str | None = None
     compatible_host: str | None = None
     path_style: bool | None = None
@@ -70,18 +134,7 @@ class S3:
             )
         if not _REGION.fullmatch(self.region):
             raise ConfigurationError("region", "is not a region", fix="Write eu-central-1")
-        if not _ACCESS_KEY.fullmatch(self.access_key_id):
-            raise ConfigurationError(
-                "access_key_id", "is not the id of an access key", fix="Copy AKIA... or ASIA..."
-            )
-        temporary = self.access_key_id.startswith("ASIA")
-        if temporary and self.session_token is None:
-            raise ConfigurationError(
-                "session_token", "is missing; an ASIA key is a temporary one", fix="Set it too"
-            )
-        _check_credential("secret_access_key", self.secret_access_key)
-        if self.session_token is not None:
-            _check_credential("session_token", self.session_token)
+        self.check_credentials()
         if self.endpoint_url is not None:
             self._check_endpoint(self.endpoint_url)
         elif self.compatible_host is not None:
@@ -120,7 +173,11 @@ class S3:
         return f"{parts.scheme}://{self.bucket}.{parts.netloc}"
 
 
-def _check_credential(key: str, secret: Secret) -> None:
-    text = secret.reveal()
+def check_credential(key: str, text: str) -> None:
+    """See that it was copied cleanly.
+
+    Raises:
+        ConfigurationError: it was not; the text itself is not repeated.
+    """
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigurationError(key, "holds blanks or odd characters", fix="Copy it again, alone")

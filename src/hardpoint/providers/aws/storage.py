@@ -14,9 +14,9 @@ from hardpoint.core.errors import (
     ProviderError,
 )
 from hardpoint.http.messages import Response, StreamingTransport
-from hardpoint.http.sigv4 import SigV4Signer
 from hardpoint.http.xml_api import XmlApi, XmlUnreadableError
 from hardpoint.providers.aws import S3, wire
+from hardpoint.providers.aws.credentials import AwsSigners
 from hardpoint.providers.aws.errors import ERRORS
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.storage.driver import StorageCapability, Take
@@ -63,17 +63,11 @@ class S3Storage:
         page: int = 1000,
     ) -> None:
         self._page = page
-        self._bucket = settings.bucket
         self._base = settings.base_url
-        self._signer = SigV4Signer(
-            access_key_id=settings.access_key_id,
-            secret_access_key=settings.secret_access_key,
-            session_token=settings.session_token,
-            region=settings.region,
-            service="s3",
-            path_as_sent=True,
-        )
-        self._api = XmlApi(transport, self._signer, ERRORS, clock or SystemClock())
+        self._bucket = settings.bucket
+        clock = clock or SystemClock()
+        self._signers = AwsSigners(settings, "s3", clock, region=settings.region, path_as_sent=True)
+        self._api = XmlApi(transport, self._signers, ERRORS, clock)
 
     async def put(self, new: NewObject, data: bytes) -> ObjectInfo:
         """Store it whole."""
@@ -224,7 +218,8 @@ class S3Storage:
     ) -> str:
         """A presigned URL; the content type is signed with it, so it must be sent as given."""
         headers = {} if content_type is None else {"content-type": content_type}
-        return self._signer.url(method, self._url(key), now=now, expires=expires, headers=headers)
+        signer = await self._signers.current()
+        return signer.url(method, self._url(key), now=now, expires=expires, headers=headers)
 
     async def sign_post(self, policy: PostPolicy, *, now: float, expires: int) -> SignedPost:
         """A form with a signed policy."""
@@ -236,7 +231,8 @@ class S3Storage:
             {"key": policy.key},
         ]
         fields = {"key": policy.key, **stored}
-        signed = self._signer.post(fields, conditions, now=now, expires=expires)
+        signer = await self._signers.current()
+        signed = signer.post(fields, conditions, now=now, expires=expires)
         return SignedPost(url=self._bucket_url, fields=signed)
 
     def _url(self, key: str) -> str:

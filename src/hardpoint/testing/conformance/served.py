@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import ExitStack, contextmanager
-from typing import Any, final, get_args, get_type_hints
+from typing import Any, Literal, final, get_args, get_origin, get_type_hints
 
 from hardpoint.calls.connection import Connection
 from hardpoint.core.providers import load, provider
@@ -44,7 +44,7 @@ def settings_of(vendor: App, **options: Any) -> Any:
     given = {**facts_of(vendor).settings, **options}
     return kind(
         **{
-            name: Secret.value(one) if isinstance(one, str) and _secret(hints[name]) else one
+            name: Secret.value(one) if isinstance(one, str) and _secret(hints[name], one) else one
             for name, one in given.items()
         }
     )
@@ -62,8 +62,11 @@ def port_on(
     )
 
 
-def _secret(hint: Any) -> bool:
-    return Secret in (get_args(hint) or (hint,))
+def _secret(hint: Any, text: str) -> bool:
+    """Whether a text stands for a secret; a word that the setting knows is itself."""
+    kinds = get_args(hint) or (hint,)
+    words = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    return Secret in kinds and text not in words
 
 
 @final
