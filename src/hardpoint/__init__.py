@@ -77,6 +77,9 @@ if TYPE_CHECKING:
     from hardpoint.hub.identity import IssuerUnavailable as IssuerUnavailable
     from hardpoint.hub.identity import VaultSettings as VaultSettings
     from hardpoint.hub.oauth import OAuthSettings as OAuthSettings
+    from hardpoint.hub.operators import DashboardRole as DashboardRole
+    from hardpoint.hub.operators import DashboardSettings as DashboardSettings
+    from hardpoint.hub.operators import DashboardToken as DashboardToken
     from hardpoint.hub.settings import ForwardSettings as ForwardSettings
     from hardpoint.hub.settings import Settings as Settings
     from hardpoint.hub.settings import SourceSettings as SourceSettings
@@ -221,6 +224,7 @@ else:
             "hardpoint.hub.hub": ("Hub",),
             "hardpoint.hub.identity": ("IdentitySettings", "IssuerUnavailable", "VaultSettings"),
             "hardpoint.hub.oauth": ("OAuthSettings",),
+            "hardpoint.hub.operators": ("DashboardRole", "DashboardSettings", "DashboardToken"),
             "hardpoint.hub.settings": (
                 "ForwardSettings",
                 "Settings",

@@ -97,6 +97,7 @@ def serve(
         admin_host=admin_host,
         admin_port=admin_port,
         force_admin=force_admin,
+        dashboard=hub.dashboard() if hub.settings.dashboard.chosen else None,
         hangup_stops=on_a_terminal(),
         ready=partial(_tell, terminal, hub, uds),
     )
@@ -127,6 +128,8 @@ def _tell(terminal: Terminal, hub: Hub, uds: Path | None, told: Ready) -> None:
     sources = [f"  POST {start}/webhooks/{name}" for name in hub.settings.webhooks]
     where = "" if uds is None else f" at {told.url}"
     title = f"hardpoint takes webhooks{where}, admin at {told.admin_url}"
+    if hub.settings.dashboard.chosen:
+        sources.append(f"  dashboard at {told.admin_url}/dashboard/")
     terminal.show(data, title, *sources)
 
 

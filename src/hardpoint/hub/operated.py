@@ -1,9 +1,12 @@
 """What a hub offers to operators: its health and its metrics, also where it is mounted."""
 
 import os
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.forks import MadeOnce
 
 if TYPE_CHECKING:
@@ -49,6 +52,30 @@ class Operated:
 
         self.observation.count(process=str(os.getpid()))
         return partial(answer, self.observation.metrics_page)
+
+    def dashboard(
+        self, *, authorize: Callable[[Any], Any] | None = None, hosts: Sequence[str] = ()
+    ) -> "AsgiApp":
+        """The dashboard as an ASGI application: `app.mount("/ops", hub.dashboard())`.
+
+        Args:
+            authorize: says who sends a request, of Starlette's type: gives a `DashboardUser`, or
+                None for nobody who may; plain or `async`. Without it people sign in with the tokens
+                under `[dashboard]`.
+            hosts: names under which browsers reach it, beside those of this machine, that of
+                `public_url` and `dashboard.hosts`.
+
+        Raises:
+            ConfigurationError: nobody could sign in, or the extra `serve` is not installed.
+        """
+        # It stands above the hub: who never asks for it never loads it.
+        try:
+            app: Any = import_module("hardpoint.dashboard.app")
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "dashboard", f"it needs {error.name}", fix="pip install 'hardpoint[serve]'"
+            ) from None
+        return app.dashboard_app(self, authorize=authorize, hosts=hosts)
 
 
 def observed(hub: "Hub") -> "Observation":

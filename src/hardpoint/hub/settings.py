@@ -16,6 +16,7 @@ from hardpoint.http.limits import checked_url
 from hardpoint.hub.connections import ConnectionSettings, connection_settings
 from hardpoint.hub.groups import groups_of
 from hardpoint.hub.identity import IdentitySettings, identity_settings
+from hardpoint.hub.operators import DashboardSettings, dashboard_settings
 from hardpoint.hub.stores import StoreSettings, store_settings
 from hardpoint.hub.tables import TomlTable
 from hardpoint.webhooks.verification import DESCRIBED, has_secrets, settings_of
@@ -75,6 +76,7 @@ class Settings:
     """Connections that stand in for one another, in the order in which they are tried."""
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     worker: WorkerSettings = WorkerSettings()
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     public_url: str | None = None
     """Where vendors reach us: the origin, and the path before `/webhooks/` if there is one."""
     path: Path | None = None
@@ -138,6 +140,7 @@ class Settings:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
         known = {
             "connections",
+            "dashboard",
             "groups",
             "oauth",
             "public_url",
@@ -160,6 +163,7 @@ class Settings:
             identity=identity_settings(table, folder, store),
             public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
+            dashboard=dashboard_settings(table, folder),
             path=where,
         )
         for substitute in SUBSTITUTES:
@@ -179,6 +183,7 @@ class Settings:
         for connection in self.connections.values():
             yield from connection.secrets()
         yield from self.identity.secrets()
+        yield from self.dashboard.secrets()
 
     def check_secrets(self) -> None:
         """See that every secret can be read.
@@ -193,6 +198,7 @@ class Settings:
                 raise ConfigurationError(
                     key, f"{secret.reference} {error.problem}", fix=error.fix
                 ) from None
+        self.dashboard.check()
 
     def files(self) -> tuple[Path, ...]:
         """What to watch for changes: the file itself and every `file:` secret it names."""

@@ -5,18 +5,19 @@ and a request that carries an Origin is refused. Orders come over the socket bes
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, final
+from typing import Any, Final, final
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
-from hardpoint.hub.asgi import Receive, Scope, Send
+from hardpoint.hub.asgi import AsgiApp, Receive, Scope, Send
 from hardpoint.service.operations import AdminOperations
 from hardpoint.service.readiness import Readiness
 
+DASHBOARD: Final = "/dashboard"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -27,6 +28,7 @@ def admin_app(
     *,
     hosts: frozenset[str] | None = LOOPBACK_NAMES,
     operations: AdminOperations | None = None,
+    dashboard: AsgiApp | None = None,
 ) -> "AdminGate":
     """The whole admin application.
 
@@ -34,6 +36,7 @@ def admin_app(
         readiness: of the hub.
         hosts: what the Host header may name; None: anything, for a listener that others reach.
         operations: what there is beside health and readiness.
+        dashboard: at `/dashboard`; it has a gate of its own, since its forms carry an Origin.
     """
     return AdminGate(
         Starlette(
@@ -44,6 +47,7 @@ def admin_app(
             ]
         ),
         hosts,
+        dashboard and Starlette(routes=[Mount(DASHBOARD, dashboard)]),
     )
 
 
@@ -51,12 +55,18 @@ def admin_app(
 class AdminGate:
     """Lets through what no browser was tricked into sending."""
 
-    def __init__(self, app: Starlette, hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self, app: Starlette, hosts: frozenset[str] | None, dashboard: Starlette | None = None
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._dashboard = dashboard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on."""
+        if self._dashboard is not None and f"{scope['path']}/".startswith(f"{DASHBOARD}/"):
+            await self._dashboard(scope, receive, send)
+            return
         headers = scope["headers"]
         named = [value.decode("latin-1").lower() for name, value in headers if name == b"host"]
         if any(name == b"origin" for name, _ in headers):

@@ -26,7 +26,7 @@ from hardpoint.core.errors import (
     MisuseError,
     TimedOutError,
 )
-from hardpoint.hub.asgi import InboxApp
+from hardpoint.hub.asgi import AsgiApp, InboxApp
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.runtime.clocks import SystemClock
@@ -87,6 +87,7 @@ class Server:
         admin_port: 0 takes a free one; None takes the port after the public one, and a free one
             beside a Unix socket.
         force_admin: let others than this machine reach the admin listener.
+        dashboard: what the admin listener has at `/dashboard`.
         limits: of the public listener.
         patience: at the stop.
         hangup_stops: SIGHUP comes from a terminal that closes and means stop; otherwise it means
@@ -109,6 +110,7 @@ class Server:
         admin_host: str = "127.0.0.1",
         admin_port: int | None = None,
         force_admin: bool = False,
+        dashboard: AsgiApp | None = None,
         limits: IngressLimits | None = None,
         patience: Patience | None = None,
         hangup_stops: bool = False,
@@ -128,6 +130,7 @@ class Server:
         beside = 0 if uds or not port else port + 1
         self._admin_address = (admin_host, beside if admin_port is None else admin_port)
         self._rank = Rank.SERVER if works else Rank.FRONT
+        self._dashboard = dashboard
         self._administers = receives or admin_port is not None
         self._limits = affordable(limits or IngressLimits())
         self._patience = patience or Patience()
@@ -227,7 +230,8 @@ class Server:
         with suppress(ConfigurationError):  # `/metrics` says what to install
             self._hub.observation.count()
         operations = AdminOperations(self._hub, alone=alone)
-        app = application(admin_app(readiness, hosts=hosts, operations=operations))
+        admin = admin_app(readiness, hosts=hosts, operations=operations, dashboard=self._dashboard)
+        app = application(admin)
         return ListeningSocket(sock, guard, functools.partial(GuardedProtocol, guard, app))
 
     async def _stop_hub(self) -> None:

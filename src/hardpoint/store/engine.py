@@ -100,6 +100,13 @@ class StoreOrders(Protocol):
         """
         ...
 
+    async def note(self, action: str, target: str, *, actor: str = "", reason: str = "") -> None:
+        """Write a line into the audit record, of something that the store itself did not do.
+
+        It is durable when this returns.
+        """
+        ...
+
 
 class InboxStore(StoreOrders, Protocol):
     """The durable side of the inbox. Every method but `accept` may be awaited by one task a time.

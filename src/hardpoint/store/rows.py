@@ -10,7 +10,9 @@ from hardpoint.core.traces import Place
 from hardpoint.store.driver import Outcome
 from hardpoint.store.views import (
     AttemptView,
+    AuditRecord,
     CallView,
+    DeadCause,
     DeadLetter,
     EventSummary,
     EventView,
@@ -68,6 +70,27 @@ def event_of(row: ReaderRow, rows: Callable[[str], Iterable[ReaderRow]]) -> Even
 def dead_letter(row: ReaderRow) -> DeadLetter:
     """Of `dead_letters`, or `dead_letters_of` an event."""
     return DeadLetter(**_placed(row))
+
+
+def dead_cause(row: ReaderRow) -> DeadCause:
+    """Of `causes`."""
+    return DeadCause(**_placed(row))
+
+
+def of_cause(cause: DeadCause) -> dict[str, str | None]:
+    """What the letters of a cause have in common, as arguments of `letters_of`."""
+    return {
+        "source": cause.source,
+        "handler": cause.handler,
+        "reason": cause.reason,
+        "kind": cause.kind,
+        "place": cause.place and cause.place.stored(),
+    }
+
+
+def audit_record(row: ReaderRow) -> AuditRecord:
+    """Of `audit`."""
+    return AuditRecord(**row)
 
 
 def failing_job(row: ReaderRow) -> FailingJob:

@@ -81,6 +81,47 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the user's code the last attempt failed."""
 
 
+class DeadCause(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs of one source and handler that were given up for the same cause.
+
+    Attributes:
+        reason: see `DeadLetter`.
+        kind: the class of the error; None where there was none.
+        place: where in the user's code the last attempts failed.
+        count: how many jobs.
+        first_at, last_at: when the first and the last of them was given up.
+        event: one of their events, the newest.
+        error: what that one said.
+    """
+
+    source: str
+    handler: str
+    reason: str
+    kind: str | None
+    place: Place | None
+    count: int
+    first_at: float
+    last_at: float
+    event: str
+    error: str | None
+
+
+class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator did.
+
+    Attributes:
+        id: larger for what was done later.
+        target: an event, and the handler where it was one alone; or what else it was done to.
+    """
+
+    id: int
+    at: float
+    actor: str
+    action: str
+    target: str
+    reason: str
+
+
 class FailingJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job that has failed and is tried again.
 
@@ -234,6 +275,20 @@ class StoreReader(Protocol):
         limit: int = 50,
     ) -> Sequence[DeadLetter]:
         """The last to be given up first, of those given up `since`; see `events`."""
+        ...
+
+    def causes(self, *, since: float | None = None, limit: int = 100) -> Sequence[DeadCause]:
+        """Dead letters by their cause, the last to grow first."""
+        ...
+
+    def letters_of(
+        self, cause: DeadCause, *, before: Before | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """Those of one cause, the last to be given up first."""
+        ...
+
+    def audit(self, *, before: int | None = None, limit: int = 50) -> Sequence[AuditRecord]:
+        """What operators did, the last first; `before` is the id to go on from."""
         ...
 
     def failing(

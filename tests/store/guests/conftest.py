@@ -85,6 +85,9 @@ class ByHand:
     async def resolve(self, event, handler=None, *, note, actor=""):
         return await self._do("resolve", event, handler, note, actor)
 
+    async def note(self, action, target, *, actor="", reason=""):
+        return await self._do("note", action, target, actor, reason)
+
     async def _do(self, *asked):
         self.asked.append(asked)
         await asyncio.sleep(0)

@@ -32,6 +32,7 @@ class HandedOver:
         one = shares[1]
         self.refuse, self.retry = one.refuse, one.retry
         self.replay, self.resolve = one.replay, one.resolve
+        self.note = one.note
         self.in_flight = guest.in_flight
 
     def accept(self, event, done):

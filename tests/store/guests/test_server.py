@@ -152,17 +152,19 @@ def test_what_is_asked_is_done_and_answered(play, store):
             requests.RetryAsked("e", None, "anna", "why"),
             requests.ReplayAsked("e", ("a",), force=True, actor="anna", reason=""),
             requests.ResolveAsked("e", "a", "note", "anna"),
+            requests.NoteAsked("reveal", "e", "anna", "why"),
         ]
         for number, one in enumerate(asked):
             await peer.say(FrameKind.ASK, number, one)
             frame = await peer.hear()
             assert (frame.kind, frame.number) == (FrameKind.ANSWER, number)
-            assert requests.told_in(frame.payload) == requests.Told(None, int(number > 0))
+            assert requests.told_in(frame.payload) == requests.Told(None, int(0 < number < 4))
         assert store.asked == [
             ("refuse", [Refusals("billing", "too_large", 5, 2)]),
             ("retry", "e", None, "anna", "why"),
             ("replay", "e", ("a",), True, "anna", ""),
             ("resolve", "e", "a", "note", "anna"),
+            ("note", "reveal", "e", "anna", "why"),
         ]
         await until(lambda: len(hall.arrived) == 3)
         assert hall.arrived == [((), "")] * 3

@@ -43,6 +43,7 @@ def test_operators_and_counters_reach_the_owner(play, path):
         assert await shared.retry(half, half, actor=half, reason=half) == 0
         assert await shared.replay(half, [half], reason=half, plan=half) == 0
         assert await shared.resolve("0192-1", note=half) == 0
+        await shared.note(half, half, actor=half, reason=half)
         with pytest.raises(StoreUnavailableError, match="does not understand it"):
             await shared._keeper.asks.ask(requests.RetryAsked(b"no text", None, "", ""))
 

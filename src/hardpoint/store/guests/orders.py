@@ -8,6 +8,7 @@ from hardpoint.store.engine import InboxStore
 from hardpoint.store.guests.requests import (
     AskedOfStore,
     CountAsked,
+    NoteAsked,
     ReplayAsked,
     ResolveAsked,
     RetryAsked,
@@ -73,7 +74,9 @@ async def carry_out(
         return await store.retry(asked.event, asked.handler, actor=asked.actor, reason=asked.reason)
     if isinstance(asked, ResolveAsked):
         return await store.resolve(asked.event, asked.handler, note=asked.note, actor=asked.actor)
-    if isinstance(asked, CountAsked):
+    if isinstance(asked, NoteAsked):
+        await store.note(asked.action, asked.target, actor=asked.actor, reason=asked.reason)
+    elif isinstance(asked, CountAsked):
         await store.refuse(asked.refusals)
     elif isinstance(asked, TurnAsked):
         await store.turns.lend(holder, asked.number)

@@ -49,6 +49,15 @@ class ResolveAsked(msgspec.Struct, frozen=True, array_like=True, tag="resolve"):
     actor: str
 
 
+class NoteAsked(msgspec.Struct, frozen=True, array_like=True, tag="note"):
+    """See `InboxStore.note`."""
+
+    action: str
+    target: str
+    actor: str
+    reason: str
+
+
 class WantedAsked(msgspec.Struct, frozen=True, array_like=True, tag="wanted"):
     """Who handles an event of this source and type at the owner; answered by `WantedHandlers`."""
 
@@ -83,7 +92,14 @@ AskedOfServer: TypeAlias = WantedAsked | PresenceAsked | ReloadAsked
 """What a server answers by itself."""
 
 AskedOfStore: TypeAlias = (
-    CountAsked | RetryAsked | ReplayAsked | ResolveAsked | TurnAsked | TurnEnded | AnyCallStep
+    CountAsked
+    | RetryAsked
+    | ReplayAsked
+    | ResolveAsked
+    | NoteAsked
+    | TurnAsked
+    | TurnEnded
+    | AnyCallStep
 )
 
 GuestRequest: TypeAlias = AskedOfServer | AskedOfStore

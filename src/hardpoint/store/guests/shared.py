@@ -18,6 +18,7 @@ from hardpoint.store.guests.owned import OwnedStore
 from hardpoint.store.guests.requests import (
     AskedOfStore,
     CountAsked,
+    NoteAsked,
     Presence,
     PresenceAsked,
     ReloadAsked,
@@ -255,6 +256,10 @@ class SharedStore:
                 storable(event), storable_or_none(handler), storable(note), storable(actor)
             )
         )
+
+    async def note(self, action: str, target: str, *, actor: str = "", reason: str = "") -> None:
+        """Write a line into the audit record; see `InboxStore.note`."""
+        await self._ask(NoteAsked(*map(storable, (action, target, actor, reason))))
 
     async def _ask(self, asked: AskedOfStore) -> int:
         keeper = self._keeper

@@ -57,6 +57,11 @@ async def resolve(connection: Any, event: str, handler: str | None, audit: tuple
     return closed
 
 
+async def note(connection: Any, action: str, target: str, audit: tuple[str, str]) -> None:
+    """Write a line into the audit record."""
+    await _record(connection, storable(action), storable(target), None, audit)
+
+
 async def refuse(connection: Any, counts: Sequence[Refusals]) -> None:
     """Add to the counters, in the same order as any other process does."""
     together: dict[tuple[str, str, int], int] = {}

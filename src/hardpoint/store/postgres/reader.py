@@ -19,10 +19,13 @@ from hardpoint.store.postgres.checks import findings
 from hardpoint.store.postgres.schema import FACTS, TABLES, refuse_unfinished, version_of
 from hardpoint.store.retention import Retention
 from hardpoint.store.rows import (
+    audit_record,
     counts_of,
+    dead_cause,
     dead_letter,
     event_of,
     failing_job,
+    of_cause,
     refusals_of,
     refused_run,
     short_id,
@@ -31,7 +34,9 @@ from hardpoint.store.rows import (
 )
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
+    AuditRecord,
     Before,
+    DeadCause,
     DeadLetter,
     EventSummary,
     EventView,
@@ -172,6 +177,27 @@ class PostgresReader:
             "limit": limit,
         }
         return [dead_letter(row) for row in self._rows("dead_letters", wanted)]
+
+    def causes(self, *, since: float | None = None, limit: int = 100) -> Sequence[DeadCause]:
+        """Dead letters by their cause, the last to grow first."""
+        rows = self._rows("causes", {"since": since, "limit": limit})
+        return [dead_cause(row) for row in rows]
+
+    def letters_of(
+        self, cause: DeadCause, *, before: Before | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """Those of one cause, the last to be given up first."""
+        wanted = {
+            **of_cause(cause),
+            **{f"before_{name}": one for name, one in place_of(before).items()},
+            "limit": limit,
+        }
+        return [dead_letter(row) for row in self._rows("letters_of", wanted)]
+
+    def audit(self, *, before: int | None = None, limit: int = 50) -> Sequence[AuditRecord]:
+        """What operators did, the last first; `before` is the id to go on from."""
+        rows = self._rows("audit", {"before": before, "limit": limit})
+        return [audit_record(row) for row in rows]
 
     def failing(
         self, *, before: Before | None = None, limit: int = 50, each: bool = True

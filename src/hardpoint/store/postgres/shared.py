@@ -172,3 +172,7 @@ class PostgresShared:
     ) -> int:
         """See `InboxStore`."""
         return await self._store.resolve(event, handler, note=note, actor=actor)
+
+    async def note(self, action: str, target: str, *, actor: str = "", reason: str = "") -> None:
+        """See `InboxStore`."""
+        await self._store.note(action, target, actor=actor, reason=reason)

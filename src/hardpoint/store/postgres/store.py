@@ -318,6 +318,13 @@ class PostgresStore:
             session.do(lambda connection: operations.resolve(connection, event, handler, audit))
         )
 
+    async def note(self, action: str, target: str, *, actor: str = "", reason: str = "") -> None:
+        """Write a line into the audit record; see `InboxStore.note`."""
+        session, audit = self._running().session, (actor, reason)
+        await self._asked(
+            session.do(lambda connection: operations.note(connection, action, target, audit))
+        )
+
     async def beat(self) -> None:
         """Give a sign of life now, beside the regular ones."""
         await self._asked(self._running().session.beat())

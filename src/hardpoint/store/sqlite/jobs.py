@@ -173,6 +173,10 @@ class Operations:
         self._record(now, actor, "resolve", _target(event, handler), note)
         return closed
 
+    def note(self, action: str, target: str, actor: str, reason: str) -> None:
+        """Write a line into the audit record."""
+        self._record(self._clock.now(), actor, action, target, reason)
+
     def refuse(self, counts: Sequence[Refusals]) -> None:
         """Add to the counters."""
         self._connection.executemany(

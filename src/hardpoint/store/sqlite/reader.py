@@ -16,10 +16,13 @@ from hardpoint.runtime.clocks import SystemClock
 from hardpoint.store.keys import key_prefix, storable
 from hardpoint.store.rows import (
     ReaderRow,
+    audit_record,
     counts_of,
+    dead_cause,
     dead_letter,
     event_of,
     failing_job,
+    of_cause,
     refusals_of,
     refused_run,
     short_id,
@@ -30,7 +33,9 @@ from hardpoint.store.sqlite.files import interrupted, refuse_misfit, refuse_unli
 from hardpoint.store.sqlite.schema import version_of
 from hardpoint.store.statements import statements
 from hardpoint.store.views import (
+    AuditRecord,
     Before,
+    DeadCause,
     DeadLetter,
     EventSummary,
     EventView,
@@ -185,6 +190,27 @@ class SqliteReader:
             "limit": limit,
         }
         return [dead_letter(row) for row in self._rows("dead_letters", wanted)]
+
+    def causes(self, *, since: float | None = None, limit: int = 100) -> Sequence[DeadCause]:
+        """Dead letters by their cause, the last to grow first."""
+        rows = self._rows("causes", {"since": since, "limit": limit})
+        return [dead_cause(row) for row in rows]
+
+    def letters_of(
+        self, cause: DeadCause, *, before: Before | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """Those of one cause, the last to be given up first."""
+        wanted = {
+            **of_cause(cause),
+            **{f"before_{name}": one for name, one in place_of(before).items()},
+            "limit": limit,
+        }
+        return [dead_letter(row) for row in self._rows("letters_of", wanted)]
+
+    def audit(self, *, before: int | None = None, limit: int = 50) -> Sequence[AuditRecord]:
+        """What operators did, the last first; `before` is the id to go on from."""
+        rows = self._rows("audit", {"before": before, "limit": limit})
+        return [audit_record(row) for row in rows]
 
     def failing(
         self, *, before: Before | None = None, limit: int = 50, each: bool = True

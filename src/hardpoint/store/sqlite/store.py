@@ -123,6 +123,10 @@ class SqliteStore(SqliteLifetime, Unshared):
         """Close an event's dead letters and waiting jobs; see `InboxStore.resolve`."""
         return await self.submit(self.engine.operations.resolve, event, handler, actor, note)
 
+    async def note(self, action: str, target: str, *, actor: str = "", reason: str = "") -> None:
+        """Write a line into the audit record; see `InboxStore.note`."""
+        await self.submit(self.engine.operations.note, action, target, actor, reason)
+
     async def submit(
         self, function: Callable[P, T | Exception], *arguments: P.args, **options: P.kwargs
     ) -> T:

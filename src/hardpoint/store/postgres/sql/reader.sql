@@ -142,6 +142,54 @@ select
 from hardpoint.dead d join hardpoint.event e on e.id = d.event
 where d.event = %(id)s order by d.handler
 
+-- name: causes
+-- A cause is named by where it is and by the error's class: messages hold numbers of orders.
+with
+    letters as (
+        select
+            d.event, e.source, d.handler, d.at, d.reason, split_part(d.error, ':', 1) as kind,
+            d.place
+        from hardpoint.dead d join hardpoint.event e on e.id = d.event
+        where (%(since)s::float8 is null or d.at >= %(since)s)
+    ),
+    groups as (
+        select
+            source, handler, reason, kind, place,
+            count(*) as count, min(at) as first_at, max(at) as last_at,
+            max(event::text)::uuid as event
+        from letters
+        group by source, handler, reason, kind, place
+    )
+select
+    g.source, g.handler, g.reason, g.kind, g.place, g.count, g.first_at, g.last_at, g.event,
+    (select error from hardpoint.dead where event = g.event and handler = g.handler) as error
+from groups g
+order by g.last_at desc, g.source, g.handler
+limit %(limit)s
+
+-- name: letters_of
+select
+    d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error,
+    d.place
+from hardpoint.dead d join hardpoint.event e on e.id = d.event
+where e.source = %(source)s and d.handler = %(handler)s and d.reason = %(reason)s
+and split_part(d.error, ':', 1) is not distinct from %(kind)s::text
+and d.place is not distinct from %(place)s::text
+and (
+    %(before_at)s::float8 is null
+    or (d.at, d.event, d.handler)
+        < (%(before_at)s, %(before_event)s::uuid, %(before_handler)s::text)
+)
+order by d.at desc, d.event desc, d.handler desc
+limit %(limit)s
+
+-- name: audit
+select id, at, actor, action, target, reason
+from hardpoint.audit
+where %(before)s::bigint is null or id < %(before)s
+order by id desc
+limit %(limit)s
+
 -- name: failing
 with failing as (
     select

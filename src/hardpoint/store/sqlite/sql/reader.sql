@@ -143,6 +143,54 @@ select
 from hardpoint_dead d join hardpoint_event e on e.id = d.event
 where d.event = ? order by d.handler
 
+-- name: causes
+-- A cause is named by where it is and by the error's class: messages hold numbers of orders.
+with
+    letters as (
+        select
+            d.event, e.source, d.handler, d.at, d.reason,
+            substr(d.error, 1, instr(d.error || ':', ':') - 1) as kind,
+            d.place
+        from hardpoint_dead d join hardpoint_event e on e.id = d.event
+        where (:since is null or d.at >= :since)
+    ),
+    groups as (
+        select
+            source, handler, reason, kind, place,
+            count(*) as count, min(at) as first_at, max(at) as last_at, max(event) as event
+        from letters
+        group by source, handler, reason, kind, place
+    )
+select
+    g.source, g.handler, g.reason, g.kind, g.place, g.count, g.first_at, g.last_at, g.event,
+    (select error from hardpoint_dead where event = g.event and handler = g.handler) as error
+from groups g
+order by g.last_at desc, g.source, g.handler
+limit :limit
+
+-- name: letters_of
+with letters as (
+    select
+        d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error,
+        substr(d.error, 1, instr(d.error || ':', ':') - 1) as kind,
+        d.place
+    from hardpoint_dead d join hardpoint_event e on e.id = d.event
+)
+select event, source, vendor_id, type, handler, at, reason, failures, error, place
+from letters
+where source = :source and handler = :handler and reason = :reason
+and kind is :kind and place is :place
+and (:before_at is null or (at, event, handler) < (:before_at, :before_event, :before_handler))
+order by at desc, event desc, handler desc
+limit :limit
+
+-- name: audit
+select id, at, actor, action, target, reason
+from hardpoint_audit
+where id < coalesce(:before, 9223372036854775807)
+order by id desc
+limit :limit
+
 -- name: failing
 with failing as (
     select

@@ -1,0 +1,100 @@
+"""The dashboard as an ASGI application, for the admin listener of `serve` and to be mounted."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from hardpoint.core.errors import ConfigurationError
+from hardpoint.dashboard.access import Authorize, DashboardAccess
+from hardpoint.dashboard.drawing import STATIC, static_file, templates
+from hardpoint.dashboard.event_acts import event_act_routes
+from hardpoint.dashboard.event_pages import event_routes
+from hardpoint.dashboard.gate import DashboardGate
+from hardpoint.dashboard.looking import StoreLook
+from hardpoint.dashboard.visits import Desk, Visit, answer, next_of, route
+from hardpoint.hub.operators import DashboardRole
+
+if TYPE_CHECKING:
+    from hardpoint.hub.hub import Hub
+
+
+def dashboard_app(
+    hub: "Hub", *, authorize: Authorize | None = None, hosts: Sequence[str] = ()
+) -> DashboardGate:
+    """See `Hub.dashboard`."""
+    if authorize is None and not hub.settings.dashboard.chosen:
+        raise ConfigurationError(
+            "dashboard",
+            "nobody could sign in",
+            fix='Write [dashboard] with token = "env:HARDPOINT_DASHBOARD_TOKEN", or give authorize',
+        )
+    hub.settings.dashboard.check()
+    templates()  # what is missing is told now, not to a visitor
+    access = DashboardAccess(lambda: hub.settings.dashboard, hub._clock, authorize=authorize)
+    desk = Desk(hub=hub, access=access, look=StoreLook(hub))
+    routes = [
+        Route("/static/{name}", _static, methods=["GET"]),
+        route(desk, "/login", _login_page, role=None),
+        route(desk, "/login", _login, role=None, acts=True),
+        route(desk, "/logout", _logout, role=None, acts=True),
+        route(desk, "/", _home),
+        *event_routes(desk),
+        *event_act_routes(desk),
+    ]
+    app = Starlette(routes=routes, exception_handlers={404: _lost(desk), 405: _lost(desk)})
+    return DashboardGate(app, hub, frozenset(one.lower() for one in hosts))
+
+
+async def _home(visit: Visit) -> Response:
+    return visit.to("/events")
+
+
+async def _login_page(visit: Visit) -> Response:
+    there = next_of(visit.asked.get("next", "/"))
+    if visit.user is not None:
+        return visit.to(there)
+    return visit.page("login.html", there=there, problem=None)
+
+
+async def _login(visit: Visit) -> Response:
+    access, there = visit.desk.access, next_of(visit.form.get("next", "/"))
+    cookie = access.sign_in(visit.request, visit.form.get("token", ""))
+    if cookie is not None:
+        answer = visit.to(there)
+        answer.headers.append("set-cookie", cookie)
+        return answer
+    locked = access.locked
+    problem = "Too many wrong tokens: wait a minute." if locked else "No token of ours is that one."
+    return visit.page("login.html", 429 if locked else 403, there=there, problem=problem)
+
+
+async def _logout(visit: Visit) -> Response:
+    answer = visit.to("/login")
+    answer.headers.append("set-cookie", visit.desk.access.sign_out(visit.request))
+    return answer
+
+
+async def _static(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in STATIC:
+        return PlainTextResponse("not found", 404)
+    content, version = static_file(name)
+    fresh = request.query_params.get("v") == version
+    kept = "public, max-age=31536000, immutable" if fresh else "no-cache"
+    return Response(content, 200, {"cache-control": kept}, STATIC[name])
+
+
+def _lost(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Of a path that is none: for who is not signed in it looks like all the others."""
+
+    async def page(visit: Visit) -> Response:
+        return visit.refusal(404, "There is no such page", "What you look for may have been moved.")
+
+    async def lost(request: Request, _error: Exception) -> Response:
+        return await answer(desk, page, DashboardRole.VIEWER, request)
+
+    return lost

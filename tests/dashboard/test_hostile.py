@@ -1,0 +1,53 @@
+"""What others have written is text on every page, whatever it says."""
+
+import unicodedata
+from urllib.parse import quote
+
+import pytest
+from tests.dashboard.conftest import Links
+from tests.dashboard.hostile import HOSTILE, assert_tame
+
+from hardpoint.dashboard.drawing import shown, visible
+
+
+def test_hostile_text_stays_text_on_each_page(site):
+    async def scenario(site):
+        everything = " ".join(HOSTILE)
+        await site.deliver("evt_1", kind=everything[:200], says=everything)
+        await site.deliver(everything[200:400], fate="permanent", says=everything, note=HOSTILE)
+        await site.deliver(everything[:190], fate="failed", says=everything)
+        await site.quiet()
+        browser = await site.signed_in()
+        pages = ["/events"]
+        for name in ("type", "find", "source", "state", "since", "before"):
+            pages += [f"/events?{name}={quote(one, safe='')}" for one in HOSTILE]
+        pages += [f"/login?next={quote(one, safe='')}" for one in HOSTILE]
+        pages += [f"/{quote(one, safe='')}" for one in HOSTILE]
+        events = [f"/events/{one}" for one in site.ids()]
+        for path in (*pages, *events):
+            html = (await browser.get(path)).text
+            assert_tame(html, Links(html))
+        for event in events:
+            reply = await browser.post(f"{event}/payload", on=event, reason=everything)
+            assert reply.status_code == 200
+            assert_tame(reply.text, Links(reply.text))
+
+    site(scenario)
+
+
+def test_every_character_that_acts_is_shown_as_what_it_is():
+    for point in range(0x110000):
+        one = chr(point)
+        if one not in "\n\t" and unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+            assert visible(one) == f"⟨U+{point:04X}⟩"
+    for plain in ("a\n\tb", "naïve — 東京 🙂", ""):
+        assert visible(plain) == plain
+    assert (shown(None), shown(3)) == ("", "3")
+
+
+@pytest.mark.parametrize("name", ["<script>", "\u202e"])
+def test_a_template_escapes_what_it_is_given(name):
+    from hardpoint.dashboard.drawing import templates
+
+    page = templates().from_string("<p title='{{ name }}'>{{ name }}</p>").render(name=name)
+    assert name not in page
