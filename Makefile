@@ -107,6 +107,7 @@ test-pythons: $(PEERS) ## run every test on each supported Python that is found 
 check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that what is generated is so
 	$(BIN)/python scripts/generate_api --check
 	$(BIN)/python scripts/generate_codes --check
+	$(BIN)/python scripts/generate_audit --check
 	$(BIN)/python scripts/generate_sources --check
 	$(BIN)/python scripts/generate_oauth --check
 	$(BIN)/python scripts/unit-cost
@@ -119,6 +120,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, layers, architecture, and that 
 docs: $(VENV)/run.stamp ## write the reference of the public names, their list, and the codes of the vendors
 	$(BIN)/python scripts/generate_api
 	$(BIN)/python scripts/generate_codes
+	$(BIN)/python scripts/generate_audit
 	$(BIN)/python scripts/generate_sources
 	$(BIN)/python scripts/generate_oauth
 

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
     "reload": "Have all processes read the configuration again.",
     "doctor": "Check configuration, secrets, store and server.",
+    "audit": "Find mistakes in integration code, yours or anybody's.",
     "fakes": "Imitate vendors over HTTP, for programs in any language.",
     "explain": "Say what a vendor's error code means, and what to do.",
     "completion": "Print the script by which a shell completes all this.",

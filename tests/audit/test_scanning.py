@@ -1,0 +1,178 @@
+"""Many files, and files that are none: nothing stops a scan, nothing is looked at twice."""
+
+from pathlib import Path
+
+import pytest
+
+from hardpoint.audit.examining import UNREADABLE_RULE, examine
+from hardpoint.audit.files import BYTES_MAX, content_of, is_test, python_files
+from hardpoint.audit.findings import Finding
+from hardpoint.audit.scanning import default_cache, scan
+
+BAD = "import requests\n\n\ndef ask(url):\n    return requests.get(url)\n"
+
+
+def write(path: Path, text: str = BAD) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def certain(findings) -> list[str]:
+    return [one.path for one in findings if one.rule == "HP301" and one.verdict == "violation"]
+
+
+def test_files_are_found_below_folders_and_named_from_the_root(tmp_path: Path) -> None:
+    write(tmp_path / "app" / "a.py")
+    write(tmp_path / "b.py")
+    write(tmp_path / "notes.txt")
+    for folder in (".hidden", "node_modules", "__pycache__", "venv", "site-packages"):
+        write(tmp_path / folder / "x.py")
+    report = scan([tmp_path], root=tmp_path)
+    assert certain(report.findings) == ["b.py", "app/a.py"]
+    assert (report.files, report.from_cache) == (2, 0)
+
+
+def test_a_file_that_is_named_twice_is_looked_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.py")
+    assert list(python_files([path, tmp_path, path])) == [path]
+
+
+def test_a_path_outside_of_the_root_keeps_its_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "elsewhere" / "a.py")
+    report = scan([path], root=tmp_path / "root")
+    assert certain(report.findings) == [path.as_posix()]
+
+
+def test_loops_of_links_end(tmp_path: Path) -> None:
+    write(tmp_path / "app" / "a.py")
+    (tmp_path / "app" / "again").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "loop.py").symlink_to(tmp_path / "loop.py")
+    (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere.py")
+    report = scan([tmp_path], root=tmp_path)
+    assert certain(report.findings) == ["app/a.py"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"import requests\nrequests.get(", "line 2"),
+        (b"import requests\nprint 'x'\n", "Python 2"),
+        (b"import requests\ntry:\n  pass\nexcept Exception, e:\n  pass\n", "Python 2"),
+        (b"import requests\0\n", "binary"),
+        (b"\xff\xfeimport requests", "encoding declaration"),
+        (b"# coding: latin-9000\nimport requests\n", "unknown encoding"),
+        (b"import requests\nx = '\xe9'\n", ""),
+        (b"# requests\n" + b"x = " + b"(" * 5000 + b")" * 5000, ""),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_passed_over(content: bytes, why: str) -> None:
+    (finding,) = examine("x.py", content)
+    assert finding.rule == UNREADABLE_RULE
+    assert finding.verdict == "unproven"
+    assert finding.message.startswith("not looked at: ")
+    assert why in finding.message
+
+
+@pytest.mark.parametrize("coding", ["latin-1", "cp1252", "utf-8-sig"])
+def test_other_encodings_are_read_as_they_say(coding: str) -> None:
+    head = "" if coding == "utf-8-sig" else f"# coding: {coding}\n"
+    text = f"{head}# café\r\nimport requests\r\nrequests.get('é')\r\n"
+    (finding,) = examine("x.py", text.encode(coding))
+    assert (finding.rule, finding.code) == ("HP301", "requests.get('é')")
+
+
+def test_a_file_that_was_generated_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "big.py"
+    with path.open("wb") as file:
+        file.truncate(50_000_000)
+    (finding,) = scan([path], root=tmp_path).findings
+    assert f"more than {BYTES_MAX} bytes" in finding.message
+    assert content_of(write(tmp_path / "small.py")) == BAD.encode()
+
+
+def test_what_disappears_meanwhile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "hardpoint.audit.scanning.python_files", lambda paths: iter([tmp_path / "gone.py"])
+    )
+    report = scan([tmp_path], root=tmp_path)
+    assert [one.message for one in report.unread] == ["not looked at: No such file or directory"]
+
+
+def test_what_has_not_changed_is_not_looked_at_again(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    path = write(
+        tmp_path / "src" / "a.py", BAD + "h == hmac.new(k, b, d).hexdigest()\nimport hmac\n"
+    )
+    write(tmp_path / "src" / "b.py", "x = 1\n")
+    first = scan([tmp_path / "src"], root=tmp_path, cache_folder=cache)
+    second = scan([tmp_path / "src"], root=tmp_path, cache_folder=cache)
+    assert (first.from_cache, second.from_cache) == (0, 2)
+    assert list(second.findings) == list(first.findings)
+    assert any(one.edits for one in second.findings)
+    path.write_text("x = 1\n")
+    third = scan([tmp_path / "src"], root=tmp_path, cache_folder=cache)
+    assert (third.from_cache, third.findings) == (1, [])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": "old"}', b"[" * 100_000])
+def test_a_cache_that_cannot_be_read_is_written_anew(tmp_path: Path, content: bytes) -> None:
+    cache = tmp_path / "cache"
+    write(tmp_path / "src" / "a.py")
+    scan([tmp_path / "src"], root=tmp_path, cache_folder=cache)
+    (file,) = cache.iterdir()
+    file.write_bytes(content)
+    report = scan([tmp_path / "src"], root=tmp_path, cache_folder=cache)
+    assert (report.from_cache, certain(report.findings)) == (0, ["src/a.py"])
+    assert scan([tmp_path / "src"], root=tmp_path, cache_folder=cache).from_cache == 1
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
+    write(tmp_path / "src" / "a.py")
+    (tmp_path / "cache").write_text("a file, not a folder")
+    report = scan([tmp_path / "src"], root=tmp_path, cache_folder=tmp_path / "cache")
+    assert certain(report.findings) == ["src/a.py"]
+
+
+def test_many_files_are_shared_among_processes(tmp_path: Path) -> None:
+    for number in range(450):
+        write(tmp_path / f"m{number:03}.py", BAD if number % 50 == 0 else "x = 1\n")
+    report = scan([tmp_path], root=tmp_path, processes=2)
+    assert certain(report.findings) == [f"m{number:03}.py" for number in range(0, 450, 50)]
+
+
+def test_the_cache_is_where_the_system_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert default_cache() == Path("/somewhere/hardpoint/audit")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_cache() == Path("~/.cache/hardpoint/audit").expanduser()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests/test_x.py", True),
+        ("app/test_x.py", True),
+        ("app/x_test.py", True),
+        ("app/conftest.py", True),
+        ("app/testing/x.py", True),
+        ("app/x.py", False),
+        ("contest/x.py", False),
+        ("", False),
+    ],
+)
+def test_tests_are_known_by_their_names(path: str, expected: bool) -> None:
+    assert is_test(path) is expected
+
+
+def test_trees_that_are_too_deep_are_passed_over_below() -> None:
+    deep = "import requests\nx = " + "-" * 400 + "requests.get(u)\nrequests.get(u)\n"
+    assert [one.line for one in examine("x.py", deep.encode())] == [3]
+
+
+def test_a_fingerprint_stays_when_lines_are_added_above() -> None:
+    def first(text: str) -> Finding:
+        return examine("x.py", text.encode())[0]
+
+    assert first(BAD).fingerprint == first("# more\n\n" + BAD).fingerprint
+    assert first(BAD).fingerprint != first(BAD.replace("(url)", "(link)")).fingerprint
