@@ -30,6 +30,7 @@ HANDED_ON = {
     "CircuitEffects",  # from a policy to its circuit
     "CircuitOutcome",  # from a runner to the circuit
     "CompleteIn",  # from the worker to a job, with its lease
+    "EventFollowing",  # from a client to the events that it gives
     "FlowStore",  # from the hub to its flows: the vault's file is the only one
     "GraphQLDriver",  # from the hub to its client
     "HeldCredential",  # from the vault to its flows; it holds tokens in the clear
@@ -37,6 +38,7 @@ HANDED_ON = {
     "Lease",  # from the worker to a job
     "NodeWalk",  # from a client to the nodes that it gives
     "PageWalk",  # from a client to the pages that it gives
+    "Pouring",  # from a fake to the server that gives it
     "Receiver",  # from the hub to what it mounts
     "Sandbox",  # from the plugin to the hub it starts
     "SessionStore",  # from the hub to its sessions: the vault's file is the only one

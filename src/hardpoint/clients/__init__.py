@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from hardpoint.clients.graphql.errors import ReportedError as ReportedError
     from hardpoint.clients.graphql.iterating import GraphQLNodes as GraphQLNodes
     from hardpoint.clients.graphql.settings import GraphQLSettings as GraphQLSettings
+    from hardpoint.clients.reconnecting import Follow as Follow
+    from hardpoint.clients.reconnecting import Gap as Gap
     from hardpoint.clients.rest.answers import RestAnswer as RestAnswer
     from hardpoint.clients.rest.api import RestClient as RestClient
     from hardpoint.clients.rest.driver import RestDriver as RestDriver
+    from hardpoint.clients.rest.iterating import RestEvents as RestEvents
     from hardpoint.clients.rest.iterating import RestPages as RestPages
     from hardpoint.clients.rest.iterating import RestStream as RestStream
     from hardpoint.clients.rest.paging import Paging as Paging
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from hardpoint.clients.rest.paging import page as page
     from hardpoint.clients.rest.requests import RestRequest as RestRequest
     from hardpoint.clients.rest.settings import RestSettings as RestSettings
+    from hardpoint.clients.sse.parsing import ServerEvent as ServerEvent
     from hardpoint.http.quotas import QuotaNews as QuotaNews
 else:
     __getattr__, __dir__, __all__ = lazily(
@@ -35,10 +39,11 @@ else:
             "hardpoint.clients.graphql.errors": ("GraphQLError", "ReportedError"),
             "hardpoint.clients.graphql.iterating": ("GraphQLNodes",),
             "hardpoint.clients.graphql.settings": ("GraphQLSettings",),
+            "hardpoint.clients.reconnecting": ("Follow", "Gap"),
             "hardpoint.clients.rest.answers": ("RestAnswer",),
             "hardpoint.clients.rest.api": ("RestClient",),
             "hardpoint.clients.rest.driver": ("RestDriver",),
-            "hardpoint.clients.rest.iterating": ("RestPages", "RestStream"),
+            "hardpoint.clients.rest.iterating": ("RestEvents", "RestPages", "RestStream"),
             "hardpoint.clients.rest.paging": (
                 "Paging",
                 "RestPage",
@@ -50,6 +55,7 @@ else:
             ),
             "hardpoint.clients.rest.requests": ("RestRequest",),
             "hardpoint.clients.rest.settings": ("RestSettings",),
+            "hardpoint.clients.sse.parsing": ("ServerEvent",),
             "hardpoint.http.quotas": ("QuotaNews",),
         },
     )

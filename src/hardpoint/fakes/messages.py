@@ -1,7 +1,7 @@
 """What reaches a fake vendor and what it answers; a fake is an `App` from one to the other."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,12 +73,25 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(self.body)
 
 
+class Pouring(Protocol):
+    """What goes on after the head of an answer, for as long as somebody takes it."""
+
+    def pour(self) -> AsyncGenerator[bytes]:
+        """The pieces. What raises `ConnectionResetError` resets the connection."""
+        ...
+
+
 class FakeReply(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer."""
+    """An answer.
+
+    Attributes:
+        stream: what follows the head, in place of `body`, where the answer has no end yet.
+    """
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    stream: Pouring | None = None
 
     @classmethod
     def json(cls, document: Any, status: int = 200, *headers: tuple[str, str]) -> "FakeReply":

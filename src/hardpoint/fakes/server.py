@@ -21,7 +21,7 @@ from hardpoint.core.errors import MisuseError
 from hardpoint.fakes.control import CONTROL, Control
 from hardpoint.fakes.faults import Break, Fault, Faults
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.messages import App, Exchange, FakeReply, Received
+from hardpoint.fakes.messages import App, Exchange, FakeReply, Pouring, Received
 
 EXCHANGES_KEPT = 10_000
 _HEAD_BYTES_MAX = 64 * 1024
@@ -178,17 +178,26 @@ class FakeServer:
         else:
             self.requests += 1
             fault = self.faults.take(request.method, request.path) or _NO_FAULT
-            if not await self._answer(request, fault, writer):
+            if not await self._answer(request, fault, reader, writer):
                 return False
         await writer.drain()
         return request.headers.get("connection", "").lower() != "close"
 
-    async def _answer(self, request: Received, fault: Fault, writer: asyncio.StreamWriter) -> bool:
+    async def _answer(
+        self,
+        request: Received,
+        fault: Fault,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
         reply = self._acted(request) if fault.acts else FakeReply()
         if fault.delay:
             await asyncio.sleep(fault.delay)
         reply = fault.reply or reply
         self._tell(request, reply, fault)
+        if reply.stream is not None and fault.breaks is None:
+            await _poured(reply, reply.stream, reader, writer)
+            return False
         data = _encoded(reply)
         if request.method == "HEAD":  # its answer tells the length, and has no body
             data = data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
@@ -272,10 +281,35 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
             return bytes(body)
 
 
+async def _poured(
+    reply: FakeReply, stream: Pouring, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Send what comes, until it ends or nobody is there any more."""
+    writer.write(_encoded(reply))
+
+    async def send() -> None:
+        async with contextlib.aclosing(stream.pour()) as pieces:
+            async for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+
+    sending = asyncio.ensure_future(send())
+    gone = asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait([sending, gone], return_when=asyncio.FIRST_COMPLETED)
+        if sending.done() and isinstance(sending.exception(), ConnectionResetError):
+            _reset(writer)
+    finally:
+        for task in (sending, gone):
+            task.cancel()
+        await asyncio.gather(sending, gone, return_exceptions=True)
+
+
 def _encoded(reply: FakeReply) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Status')}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
-    lines += [f"content-length: {len(reply.body)}", "", ""]
+    length = f"content-length: {len(reply.body)}" if reply.stream is None else "connection: close"
+    lines += [length, "", ""]
     return "\r\n".join(lines).encode("latin-1") + reply.body
 
 

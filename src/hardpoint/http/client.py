@@ -131,6 +131,12 @@ class ApiClient:
         """A request of `prepared` was answered 401."""
         await self._authorization.rejected(request.headers)
 
+    async def renewed(self, request: Request) -> bool:
+        """The same; whether there are other credentials by now."""
+        await self.rejected(request)
+        now = await self._authorization.headers()
+        return not set(now) <= set(request.headers)
+
     def url(self, target: str) -> str:
         """The address of a path with its query.
 

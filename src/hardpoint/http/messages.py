@@ -204,7 +204,12 @@ class StreamingTransport(Transport, Protocol):
     """Takes large answers too: both shells are one."""
 
     def stream(
-        self, request: Request, *, bytes_max: int | None = None, whole: float | None = None
+        self,
+        request: Request,
+        *,
+        bytes_max: int | None = None,
+        whole: float | None = None,
+        idle: float | None = None,
     ) -> AbstractAsyncContextManager[StreamedResponse]:
         """Send it once, and take its answer piece by piece, within the block.
 
@@ -218,6 +223,7 @@ class StreamingTransport(Transport, Protocol):
             bytes_max: the largest body taken; any without. The transport's own cap is for answers
                 that are held in memory.
             whole: seconds for all of it, in place of what the deadline of the running call leaves.
+            idle: seconds to wait for bytes once the head has come, in place of the transport's own.
 
         Raises:
             HardpointError: as `send` does, until the head of the answer has come; then while the

@@ -6,7 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar, final
 from weakref import WeakKeyDictionary
 
-from hardpoint.runtime.effects import Caller
+from hardpoint.core.effects import Clock
+from hardpoint.runtime.effects import Caller, waitable
 
 if TYPE_CHECKING:
     from hardpoint.runtime.teams import Team
@@ -42,6 +43,10 @@ class AsyncRuntime:
         from hardpoint.runtime.teams import TaskTeam  # needed by few
 
         return TaskTeam()
+
+    async def pause(self, clock: Clock, seconds: float) -> None:
+        """Let this task wait; the event loop goes on."""
+        await waitable(clock).sleep(seconds)
 
 
 @final

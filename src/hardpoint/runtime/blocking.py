@@ -9,8 +9,9 @@ from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, final
 
+from hardpoint.core.effects import Clock
 from hardpoint.core.errors import MisuseError
-from hardpoint.runtime.effects import Caller
+from hardpoint.runtime.effects import Caller, waitable
 
 if TYPE_CHECKING:
     from hardpoint.runtime.teams import Team
@@ -89,6 +90,10 @@ class BlockingRuntime:
         from hardpoint.runtime.teams import ThreadTeam  # needed by few
 
         return ThreadTeam()
+
+    async def pause(self, clock: Clock, seconds: float) -> None:
+        """Block this thread."""
+        waitable(clock).pause(seconds)
 
 
 @final

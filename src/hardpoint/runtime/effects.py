@@ -5,9 +5,9 @@ And how attempts are run: awaited or stepped.
 
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
-from hardpoint.core.effects import Ids, Random
+from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 
@@ -62,6 +62,10 @@ class Runtime(Protocol):
         """Those who work side by side for one call."""
         ...
 
+    async def pause(self, clock: Clock, seconds: float) -> None:
+        """Wait, by a clock that can be waited by; by the one of policies where it cannot."""
+        ...
+
 
 class Effects:
     """Time, randomness and ids, as plain attributes: reading one costs no call.
@@ -105,3 +109,10 @@ def _chance() -> float:
 
 AMBIENT = Effects(SystemClock(), _chance, Uuid7())
 """What policies use unless they are given their own."""
+
+
+def waitable(clock: Clock) -> Timekeeper:
+    """The clock itself if it is one to wait by, and not the machine's, which tests exchange."""
+    if isinstance(clock, SystemClock) or not hasattr(clock, "sleep"):
+        return AMBIENT.clock
+    return cast("Timekeeper", clock)

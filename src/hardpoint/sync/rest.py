@@ -1,10 +1,12 @@
 """The blocking facade of `hardpoint.clients.rest`; written by scripts/generate_sync."""
 
 from collections.abc import Iterator, Mapping
+from hardpoint.clients.reconnecting import ALWAYS, Follow, Gap
 from hardpoint.clients.rest.answers import Into, RestAnswer
 from hardpoint.clients.rest.api import ANSWER
 from hardpoint.clients.rest.paging import PAGES_MAX, Paging
 from hardpoint.clients.rest.requests import Content, Query, RepeatWord
+from hardpoint.clients.sse.parsing import ServerEvent
 from hardpoint.http.messages import Headers
 from hardpoint.runtime.blocking import iterate, run
 from types import TracebackType
@@ -45,7 +47,7 @@ class RestClient:
             headers: beside the connection's own.
             conditional: remember the answer, and ask next time whether it has changed.
             compressed: take it compressed, within bounds.
-            redirects: how many to follow: on the same host, or without credentials to `hosts`.
+            redirects: how many to follow: on the same host, or to `hosts` without credentials.
             **params: what fills the places in the path.
 
         Raises:
@@ -124,7 +126,7 @@ class RestClient:
         return run(self.asynchronous.delete(path, into=into, query=query, headers=headers, if_match=if_match, repeat=repeat, **params))
 
     def request(self, method: str, path: str, *, into: type[Into]=ANSWER, json: object=None, form: Mapping[str, Any] | None=None, content: Content | None=None, content_type: str | None=None, query: Query | None=None, headers: Mapping[str, str] | None=None, idempotency_key: str | None=None, if_match: str | None=None, repeat: RepeatWord | None=None, compressed: bool=False, **params: object) -> Into:
-        """Any method, with what the verbs take; one of an API's own counts as `needs_key`."""
+        """Any method, with what verbs take; one of an API's own counts as `needs_key`."""
         return run(self.asynchronous.request(method, path, into=into, json=json, form=form, content=content, content_type=content_type, query=query, headers=headers, idempotency_key=idempotency_key, if_match=if_match, repeat=repeat, compressed=compressed, **params))
 
     def pages(self, path: str, *, into: type[list[Into]], page: Paging, items: str='', query: Mapping[str, Any] | None=None, headers: Mapping[str, str] | None=None, compressed: bool=False, pages_max: int=PAGES_MAX, start: str | None=None, **params: object) -> 'RestPages[Into]':
@@ -152,21 +154,22 @@ class RestClient:
         """A large answer, in pieces as they come: `async with crm.stream("GET", "/x.csv") as body`.
 
         The opening is a call under the policy, and repeated as one; what follows never is. The API
-        waits while nobody takes a piece.
-
-        Args:
-            method: `GET`.
-            path: see `get`.
-            json: see `post`.
-            content: see `post`.
-            content_type: see `post`.
-            query: see `get`.
-            headers: see `get`.
-            compressed: take it compressed; the pieces are what it unfolds to.
-            bytes_max: the most that is taken; any without.
-            **params: see `get`.
+        waits while nobody takes a piece. `compressed` takes it compressed, the pieces being what it
+        unfolds to; `bytes_max` is the most that is taken, any without. The rest is that of `post`.
         """
         return RestStream(self.asynchronous.stream(method, path, json=json, content=content, content_type=content_type, query=query, headers=headers, compressed=compressed, bytes_max=bytes_max, **params))
+
+    def events(self, path: str, *, query: Query | None=None, headers: Mapping[str, str] | None=None, compressed: bool=False, last_id: str='', follow: Follow=ALWAYS, **params: object) -> 'RestEvents':
+        """Server-sent events: `async with crm.events("/stream") as events`.
+
+        Each connection is opened by a GET under the policy. One that breaks, that the API ends or
+        that is silent for too long is followed by another, which asks for what comes after the last
+        id. Where that cannot be asked for, a `Gap` stands among the events. A 204 is the end. A
+        refusal, and what is no stream of events, is raised and not tried again.
+
+        `last_id` is where to begin, `follow` how to go on. The rest is that of `get`.
+        """
+        return RestEvents(self.asynchronous.events(path, query=query, headers=headers, compressed=compressed, last_id=last_id, follow=follow, **params))
 
     def curl(self, method: str, path: str, *, json: object=None, form: Mapping[str, Any] | None=None, query: Query | None=None, headers: Mapping[str, str] | None=None, **params: object) -> str:
         """The same call as a command line, with the names of secrets in place of them."""
@@ -215,4 +218,26 @@ class RestStream:
         return run(self.asynchronous.__aexit__(kind, error, trace))
 
     def __iter__(self) -> Iterator[bytes]:
+        return iterate(self.asynchronous.__aiter__())
+
+
+class RestEvents:
+    """A stream of events: within its block, an iterator over them, however often it breaks."""
+
+    def __init__(self, wrapped: asynchronous.RestEvents) -> None:
+        self.asynchronous = wrapped
+
+    @property
+    def last_id(self) -> str:
+        """Of the last event that was given: where to go on, for `events(last_id=...)`."""
+        return self.asynchronous.last_id
+
+    def __enter__(self) -> Self:
+        run(self.asynchronous.__aenter__())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return run(self.asynchronous.__aexit__(kind, error, trace))
+
+    def __iter__(self) -> Iterator[ServerEvent | Gap]:
         return iterate(self.asynchronous.__aiter__())

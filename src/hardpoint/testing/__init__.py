@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hardpoint.fakes.authorization import FakeAuthorization as FakeAuthorization
     from hardpoint.fakes.emitter import Chaos as Chaos
     from hardpoint.fakes.emitter import Delivered as Delivered
+    from hardpoint.fakes.events import FakeEvents as FakeEvents
     from hardpoint.fakes.faults import Break as Break
     from hardpoint.fakes.faults import Fault as Fault
     from hardpoint.fakes.faults import Faults as Faults
@@ -50,6 +51,7 @@ else:
             "hardpoint.clients.rest.fake": ("FakeRest",),
             "hardpoint.fakes.authorization": ("FakeAuthorization",),
             "hardpoint.fakes.emitter": ("Chaos", "Delivered"),
+            "hardpoint.fakes.events": ("FakeEvents",),
             "hardpoint.fakes.faults": (
                 "Break",
                 "Fault",

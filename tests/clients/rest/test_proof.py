@@ -60,19 +60,29 @@ def test_credentials_that_stay_the_same_are_not_tried_again(api):
     assert api.server.requests == 1
 
 
-def test_a_stream_that_is_refused_has_them_renewed_for_the_next(api):
+def test_a_stream_that_is_refused_has_them_renewed_once(api):
     api.fake.on("* /deals", second_token)
     account = Account()
-    stream = api.client(auth="oauth", key=account, attempts=1).stream("GET", "/deals")
+    crm = api.client(auth="oauth", key=account, attempts=1)
 
     def opened():
+        stream = crm.stream("GET", "/deals")
         if hasattr(stream, "__aenter__"):
-            return api.do(stream.__aenter__())
-        return stream.__enter__()
 
+            async def status():
+                async with stream as body:
+                    return body.status
+
+            return api.do(status())
+        with stream as body:
+            return body.status
+
+    assert opened() == 200
+    assert (account.token, api.server.requests) == (2, 2)
+    api.fake.on("* /deals", {}, status=401)
     with pytest.raises(AuthenticationError):
         opened()
-    assert account.token == 2
+    assert api.server.requests == 4
 
 
 @pytest.mark.parametrize("auth", ["header", "hmac", "sigv4", "rfc9421", "oauth1"])

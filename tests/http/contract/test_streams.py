@@ -255,6 +255,48 @@ def test_a_connection_that_breaks_within_a_body_says_so(shell, serve):
         shell.do(scenario(shell.open()))
 
 
+def test_a_reset_while_nobody_reads_is_not_the_end_of_a_body(shell, serve):
+    def script(line):
+        line.request()
+        line.send(OK + b"\r\nabc")
+        line.peer.go.wait(10)
+        line.reset()
+
+    peer = serve(script)
+
+    async def scenario(transport):
+        async with transport.stream(get(peer.url)) as answer:
+            assert await anext(aiter(answer)) == b"abc"
+            peer.go.set()
+            await idle(shell, 0.1)
+            await anext(aiter(answer), None)
+
+    with pytest.raises(OutcomeUnknownError):
+        shell.do(scenario(shell.open()))
+
+
+@pytest.mark.parametrize(("bound", "silence"), [(0.3, 5), (5, 0.6)])
+def test_a_stream_has_a_bound_of_its_own_between_bytes(shell, serve, bound, silence):
+    def script(line):
+        line.request()
+        line.send(OK + b"content-length: 2\r\n\r\n.")
+        line.peer.go.wait(silence)
+        line.send(b".")
+
+    peer = serve(script)
+
+    async def scenario(transport):
+        async with transport.stream(get(peer.url), idle=bound) as answer:
+            return b"".join([piece async for piece in answer])
+
+    if silence < bound:
+        assert shell.do(scenario(shell.open(timeout=0.5))) == b".."
+    else:
+        with pytest.raises(OutcomeUnknownError, match="in time"):
+            shell.do(scenario(shell.open(timeout=1.0)))
+        peer.go.set()
+
+
 @pytest.mark.parametrize("most", [0, 1])
 def test_a_stream_that_is_left_costs_its_connection(shell, serve, most):
     peer = serve(

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from typing import Any, Final, final
 
 from hardpoint.calls.connection import Connection
+from hardpoint.clients.reconnecting import ALWAYS, Follow
 from hardpoint.clients.rest.answers import Into, RestAnswer
 from hardpoint.clients.rest.calling import RestCalls, RestOptions
 from hardpoint.clients.rest.curl import curl_of
 from hardpoint.clients.rest.driver import RestDriver
-from hardpoint.clients.rest.iterating import RestPages, RestStream
+from hardpoint.clients.rest.iterating import RestEvents, RestPages, RestStream
 from hardpoint.clients.rest.paging import PAGES_MAX, Paging
 from hardpoint.clients.rest.requests import Content, Query, RepeatWord
 from hardpoint.clients.rest.streaming import StreamOpening
 from hardpoint.clients.rest.walking import PageWalk
+from hardpoint.clients.sse.following import followed
 
 ANSWER: Final[Any] = RestAnswer
 """What is given where the caller says no other type."""
@@ -66,7 +68,7 @@ class RestClient:
             headers: beside the connection's own.
             conditional: remember the answer, and ask next time whether it has changed.
             compressed: take it compressed, within bounds.
-            redirects: how many to follow: on the same host, or without credentials to `hosts`.
+            redirects: how many to follow: on the same host, or to `hosts` without credentials.
             **params: what fills the places in the path.
 
         Raises:
@@ -261,7 +263,7 @@ class RestClient:
         compressed: bool = False,
         **params: object,
     ) -> Into:
-        """Any method, with what the verbs take; one of an API's own counts as `needs_key`."""
+        """Any method, with what verbs take; one of an API's own counts as `needs_key`."""
         options = RestOptions(
             query=query,
             headers=headers,
@@ -339,19 +341,8 @@ class RestClient:
         """A large answer, in pieces as they come: `async with crm.stream("GET", "/x.csv") as body`.
 
         The opening is a call under the policy, and repeated as one; what follows never is. The API
-        waits while nobody takes a piece.
-
-        Args:
-            method: `GET`.
-            path: see `get`.
-            json: see `post`.
-            content: see `post`.
-            content_type: see `post`.
-            query: see `get`.
-            headers: see `get`.
-            compressed: take it compressed; the pieces are what it unfolds to.
-            bytes_max: the most that is taken; any without.
-            **params: see `get`.
+        waits while nobody takes a piece. `compressed` takes it compressed, the pieces being what it
+        unfolds to; `bytes_max` is the most that is taken, any without. The rest is that of `post`.
         """
         options = RestOptions(
             query=query,
@@ -364,6 +355,30 @@ class RestClient:
         return RestStream(
             StreamOpening(self._calls, method.upper(), path, params, options, bytes_max=bytes_max)
         )
+
+    def events(
+        self,
+        path: str,
+        *,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        compressed: bool = False,
+        last_id: str = "",
+        follow: Follow = ALWAYS,
+        **params: object,
+    ) -> RestEvents:
+        """Server-sent events: `async with crm.events("/stream") as events`.
+
+        Each connection is opened by a GET under the policy. One that breaks, that the API ends or
+        that is silent for too long is followed by another, which asks for what comes after the last
+        id. Where that cannot be asked for, a `Gap` stands among the events. A 204 is the end. A
+        refusal, and what is no stream of events, is raised and not tried again.
+
+        `last_id` is where to begin, `follow` how to go on. The rest is that of `get`.
+        """
+        options = RestOptions(query=query, headers=headers, compressed=compressed)
+        following = followed(self._calls, path, params, options, last_id=last_id, follow=follow)
+        return RestEvents(following)
 
     def curl(
         self,

@@ -117,35 +117,51 @@ class RestDriver:
 
     @asynccontextmanager
     async def stream(
-        self, call: RestRequest, *, bytes_max: int | None
+        self, call: RestRequest, *, bytes_max: int | None, idle: float | None = None
     ) -> AsyncGenerator[StreamedResponse]:
         """Send it once; its answer as it comes, if it is a good one. Redirects are not followed.
+
+        After a 401 it is sent once more, where there are other credentials by then.
+
+        Args:
+            call: that one.
+            bytes_max: see `StreamingTransport.stream`.
+            idle: see there.
 
         Raises:
             ProviderError: what its refusal means.
         """
-        request = await self._client.prepared(
-            call.method,
-            self._client.url(call.target),
-            headers=self._headers(call, None),
-            body=call.content(),
-        )
+        again = _replayable(call)
+        while True:
+            request = await self._client.prepared(
+                call.method,
+                self._client.url(call.target),
+                headers=self._headers(call, None),
+                body=call.content(),
+            )
+            async with self._streamed(request, bytes_max, idle) as reply:
+                if 200 <= reply.status < 300:
+                    yield reply
+                    return
+                body = await _beginning(reply)
+            if reply.status != 401 or not (await self._client.renewed(request) and again):
+                break
+            again = False
+        raise self.refusal(Response(status=reply.status, headers=reply.headers, body=body))
+
+    @asynccontextmanager
+    async def _streamed(
+        self, request: Request, bytes_max: int | None, idle: float | None
+    ) -> AsyncGenerator[StreamedResponse]:
         most = None if bytes_max is None else max(bytes_max, _ERROR_BYTES)
         if (seen := exchange.get()) is not None:
             seen.sent(request)
         async with self._transport.stream(
-            request, bytes_max=most, whole=STREAM_SECONDS_MAX
+            request, bytes_max=most, whole=STREAM_SECONDS_MAX, idle=idle
         ) as reply:
             if seen is not None:
                 seen.answered(reply)
-            if 200 <= reply.status < 300:
-                yield reply
-                return
-            if reply.status == 401:
-                await self._client.rejected(request)
-            body = await _beginning(reply)
-        whole = Response(status=reply.status, headers=reply.headers, body=body)
-        raise self.refusal(whole)
+            yield reply
 
     def secrets(self) -> Sequence[str]:
         """What must not be shown if the API quotes it."""

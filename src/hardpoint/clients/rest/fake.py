@@ -13,6 +13,7 @@ from typing import Any, final
 
 import msgspec
 
+from hardpoint.fakes.events import FakeEvents
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import VendorFacts
@@ -83,6 +84,17 @@ class FakeRest:
         if not callable(document):
             answer = _reply(document, status, headers)
         self._rules.append(_Rule(request, answer))
+
+    def events(self, path: str, *, resumes: bool = True) -> FakeEvents:
+        """A stream of events at a path, to be sent into.
+
+        Args:
+            path: `/stream`.
+            resumes: whether it sends on after `Last-Event-ID`.
+        """
+        feed = FakeEvents(resumes=resumes)
+        self.on(f"GET {path}", feed.reply)
+        return feed
 
     def answer(self, request: Received) -> FakeReply:
         """As the rules have it."""

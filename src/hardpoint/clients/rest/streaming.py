@@ -35,12 +35,15 @@ class StreamOpening:
         options: RestOptions,
         *,
         bytes_max: int | None,
+        idle: float | None = None,
     ) -> None:
         call, body = calls.prepared(method, path, options, params)
         self._calls = calls
         self._operation = operation_of(method, path, "never" if body.once else None)
         self._compressed = options.compressed
         self._bytes_max = bytes_max
+        self._idle = idle
+        self._size = 0
         self._reply: StreamedResponse | None = None
         self._broken: Exception | None = None
         self._watch: CallWatch | None = None
@@ -49,6 +52,11 @@ class StreamOpening:
             connection.policy.with_(repeat=self._operation.repeat.value, tells_calls=False),
             lambda: self._opened(call),
         )
+
+    @property
+    def operation(self) -> str:
+        """What it is called where it is told of."""
+        return self._operation.name
 
     @property
     def reply(self) -> StreamedResponse:
@@ -100,20 +108,35 @@ class StreamOpening:
 
     async def _told(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         """The pieces; what breaks off while it only reads has no outcome to be unknown."""
-        size = 0
         try:
             async for piece in pieces:
-                size += len(piece)
+                self._size += len(piece)
                 yield piece
         except ProviderError as error:
-            self._broken = error
-            if not isinstance(error, OutcomeUnknownError) or (
-                self._operation.repeat is not Repeat.SAFE
-            ):
+            failure = self._breaking(error)
+            if failure is error:
                 raise
-            failure = self._failure(error, f"the answer broke off after {size} bytes")
-            self._broken = failure
             raise failure from error
+
+    async def piece(self) -> bytes | None:
+        """The next piece as it came; None at the end. Who is cancelled meanwhile may ask again."""
+        try:
+            piece = await anext(aiter(self.reply), None)
+        except ProviderError as error:
+            failure = self._breaking(error)
+            if failure is error:
+                raise
+            raise failure from error
+        self._size += len(piece or b"")
+        return piece
+
+    def _breaking(self, error: ProviderError) -> ProviderError:
+        """What it means that no more comes."""
+        failure = error
+        if isinstance(error, OutcomeUnknownError) and self._operation.repeat is Repeat.SAFE:
+            failure = self._failure(error, f"the answer broke off after {self._size} bytes")
+        self._broken = failure
+        return failure
 
     @asynccontextmanager
     async def _opened(self, call: RestRequest) -> AsyncGenerator[StreamedResponse]:
@@ -126,7 +149,7 @@ class StreamOpening:
         calls.check(self._operation)
         if self._watch is not None:
             self._watch.begin_attempt()
-        opening = calls.driver.stream(call, bytes_max=self._bytes_max)
+        opening = calls.driver.stream(call, bytes_max=self._bytes_max, idle=self._idle)
         try:
             reply = await stack.enter_async_context(opening)
         except BaseException as error:

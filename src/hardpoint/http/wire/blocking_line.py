@@ -124,6 +124,10 @@ class BlockingLine:
             self._supply, self._left = None, [memoryview(b"")]  # its last words may be there
             return False
 
+    def pace(self, step: float) -> None:
+        """Wait so many seconds for bytes from now on."""
+        self._step = step
+
     async def enough(self) -> None:
         """Ask for no more of a body: its pieces are asked for by nobody else."""
 

@@ -37,6 +37,10 @@ class Carrier(Kept, Protocol):
         """Read on, what came being taken; gives the same as `start`."""
         ...
 
+    def pace(self, step: float) -> None:
+        """Wait so many seconds for bytes from now on."""
+        ...
+
     async def enough(self) -> None:
         """Ask for no more of a body that is sent piece by piece: its answer is there."""
         ...

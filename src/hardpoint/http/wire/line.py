@@ -152,6 +152,10 @@ class Line:
             self._arm_until(min(now + self._step, self._until))
         return done
 
+    def pace(self, step: float) -> None:
+        """Wait so many seconds for bytes from now on."""
+        self._step = step
+
     async def enough(self) -> None:
         """Ask for no more of a body. What it has to clear up, it has a step's time for."""
         supply, self._supply = self._supply, None
@@ -210,6 +214,7 @@ class Line:
         try:
             over = self._channel.pull(answer)
         except OSError as error:
+            self._hush()  # told once: read again, a reset would look like the end of the answer
             self._fail(error)
             return
         except BaseException:  # not the wire's: whoever waits is told, and the loop as well

@@ -72,7 +72,12 @@ class WireShell(ABC, Generic[_Line]):
 
     @asynccontextmanager
     async def stream(
-        self, request: Request, *, bytes_max: int | None = None, whole: float | None = None
+        self,
+        request: Request,
+        *,
+        bytes_max: int | None = None,
+        whole: float | None = None,
+        idle: float | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
         """Send it once and take its answer piece by piece; see `Transport.stream`."""
         left = self._remaining() if whole is None else whole
@@ -84,6 +89,8 @@ class WireShell(ABC, Generic[_Line]):
             line = pool.take(exchange, exchange.out.key) or await self._acquired(pool, exchange)
             over = exchange.start(line)
             exchange.in_time = over if isinstance(over, bool) else await over
+            if idle is not None:
+                line.pace(idle)
             yield Pieces(exchange, line).headed()
             if exchange.out.stream is not None:
                 await line.enough()
