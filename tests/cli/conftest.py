@@ -3,7 +3,10 @@ import hashlib
 import io
 import json
 import os
+import queue
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,6 +71,76 @@ class Run:
     @property
     def error(self) -> dict[str, str]:
         return self.envelope["error"]
+
+
+class Stage:
+    """Runs a command that goes on until a signal in this thread, and a visitor in another.
+
+    Args:
+        visit: begun with the first line that is printed, from which it is called with what `where`
+            makes of it.
+        where: of a line of text; of the envelope's data with --json.
+        stop: the signal that ends it when the visitor is done.
+
+    Attributes:
+        lines: of stdout.
+        coming: the same, as they come.
+        said: what stood on stderr.
+    """
+
+    def __init__(
+        self,
+        visit: Callable[[Any], object],
+        *,
+        where: Callable[[Any], Any] = lambda one: one,
+        stop: int = signal.SIGINT,
+    ) -> None:
+        self.lines: list[str] = []
+        self.coming: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.said = io.StringIO()
+        self._visit, self._where, self._stop = visit, where, stop
+        self._failed: list[BaseException] = []
+        self._reading, self._writing = os.pipe()
+
+    def run(self, *arguments: str) -> int:
+        reader = threading.Thread(target=self._read)
+        reader.start()
+        with os.fdopen(self._writing, "w") as out:
+            terminal = Terminal(stdin=io.StringIO(), stdout=out, stderr=self.said)
+            code = main(arguments, terminal)
+        reader.join()
+        if self._failed:
+            raise self._failed[0]
+        assert self.lines, self.said.getvalue()
+        return code
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_for(self, word: str, seconds: float = 60.0) -> str:
+        """The next line with this word in it."""
+        until = time.monotonic() + seconds
+        while word not in (line := self.coming.get(timeout=until - time.monotonic())):
+            pass
+        return line
+
+    def _read(self) -> None:
+        with os.fdopen(self._reading) as lines:
+            for line in lines:
+                self.lines.append(line.rstrip("\n"))
+                self.coming.put(self.lines[-1])
+                if len(self.lines) == 1:
+                    threading.Thread(target=self._visited).start()
+
+    def _visited(self) -> None:
+        first = self.lines[0]
+        try:
+            self._visit(self._where(json.loads(first)["data"] if first[0] == "{" else first))
+        except BaseException as error:
+            self._failed.append(error)
+        finally:
+            os.kill(os.getpid(), self._stop)
 
 
 @pytest.fixture

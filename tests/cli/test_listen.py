@@ -1,20 +1,17 @@
 """`hardpoint listen`: what comes, what the application says, and a tunnel of one's own."""
 
 import asyncio
-import io
 import json
 import os
 import signal
 import socket
 import sys
-import threading
 import time
 
 import httpx2
 import pytest
+from tests.cli.conftest import Stage
 
-from hardpoint.cli.main import main
-from hardpoint.cli.terminal import Terminal
 from hardpoint.cli.tunnels import public_url
 from hardpoint.hub.settings import Settings, SourceSettings
 from hardpoint.runtime.clocks import SystemClock
@@ -27,47 +24,17 @@ BODY = b'{"id": "evt_1", "type": "payment_intent.succeeded", "livemode": false}'
 SECRET = "whsec_test_secret"
 
 
-class Listening:
-    """Runs `hardpoint listen` in this thread, and a visitor in another once it says where it is."""
+class Listening(Stage):
+    """Runs `hardpoint listen`, and a visitor with its address."""
 
     def __init__(self, visit, stop=signal.SIGINT):
-        self.lines, self.said = [], io.StringIO()
-        self._visit, self._stop = visit, stop
-        self._failed = []
-        self._reading, self._writing = os.pipe()
-        self._all_told = threading.Event()
+        def where(first):
+            return first["url"] if isinstance(first, dict) else first.split()[-1]
+
+        super().__init__(visit, where=where, stop=stop)
 
     def run(self, *arguments):
-        reader = threading.Thread(target=self._read)
-        reader.start()
-        with os.fdopen(self._writing, "w") as out:
-            terminal = Terminal(stdin=io.StringIO(), stdout=out, stderr=self.said)
-            code = main(["listen", *arguments, "--port", "0"], terminal)
-        reader.join()
-        if self._failed:
-            raise self._failed[0]
-        assert self.lines, self.said.getvalue()
-        return code
-
-    def _read(self):
-        with os.fdopen(self._reading) as lines:
-            for line in lines:
-                self.lines.append(line.rstrip("\n"))
-                if len(self.lines) == 1:
-                    threading.Thread(target=self._visited, args=(line,)).start()
-
-    def _visited(self, first):
-        try:
-            where = json.loads(first)["data"]["url"] if first[0] == "{" else first.split()[-1]
-            self._visit(where)
-        except BaseException as error:
-            self._failed.append(error)
-        finally:
-            os.kill(os.getpid(), self._stop)
-
-    @property
-    def text(self):
-        return "\n".join(self.lines)
+        return super().run("listen", *arguments, "--port", "0")
 
     @property
     def told(self):

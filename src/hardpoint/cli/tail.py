@@ -12,7 +12,8 @@ from hardpoint.cli.failures import Exit
 from hardpoint.cli.options import CONFIG, Config, Json, commands, terminal_of
 from hardpoint.cli.tables import colours_wanted
 
-_COLOURS: Final = {"warning": "33", "error": "31"}
+COLOURS: Final = {"warning": "33", "error": "31"}
+"""Of the severities that deserve an eye."""
 _FIRST: Final = ("source", "connection", "policy", "type", "operation", "handler")
 _LAST: Final = ("error", "reason", "correlation_id")
 _OUTCOMES: Final = ("stored", "outcome", "after")
@@ -51,9 +52,9 @@ def tail(
             continue
         if event is not None and not fnmatchcase(record["event"], event):
             continue
-        if loud and record.get("severity") not in _COLOURS:
+        if loud and record.get("severity") not in COLOURS:
             continue
-        code = _COLOURS.get(record.get("severity", ""))
+        code = COLOURS.get(record.get("severity", ""))
         painted = code if terminal.width is not None and colours_wanted() else None
         terminal.stream(record, line_of(record), colour=painted)
     terminal.say("the server has ended")
