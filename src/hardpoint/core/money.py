@@ -12,6 +12,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _EXACT = Context(prec=64, traps=[Inexact, InvalidOperation])
 """Whatever the caller's own context is, nothing here is ever rounded."""
 _AMOUNT = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
+_PLAIN = 10**18
+"""A smaller number of minor units is an amount, whatever the currency's decimals."""
 
 
 @final
@@ -74,6 +76,14 @@ def _exact(amount: Decimal | str) -> Decimal:
     return Decimal(text)
 
 
+def _made(amount: Decimal, currency: str) -> Money:
+    """Without a second look at what can only be in order."""
+    money = object.__new__(Money)
+    object.__setattr__(money, "amount", amount)
+    object.__setattr__(money, "currency", currency)
+    return money
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class MinorUnits:
@@ -122,4 +132,5 @@ class MinorUnits:
         exponent = self.exponents.get(code)
         if exponent is None:
             raise InvalidRequestError(f"{code!r:.20} is not taken here", field="currency")
-        return Money(Decimal(count).scaleb(-exponent, _EXACT), code)
+        amount = Decimal(count).scaleb(-exponent, _EXACT)
+        return _made(amount, code) if abs(count) < _PLAIN else Money(amount, code)

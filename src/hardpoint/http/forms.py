@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import final
 from urllib.parse import quote_plus
 
@@ -29,9 +30,10 @@ def encode(form: Mapping[str, Value], *, repeat: bool = False) -> bytes:
     Raises:
         InvalidRequestError: a value of another kind, naming its field.
     """
-    return "&".join(
-        [f"{_name(name)}={_text(text)}" for name, text in pairs(form, repeat=repeat)]
-    ).encode("ascii")
+    found: list[tuple[str, str]] = []
+    for name, value in form.items():
+        _flatten(name, value, repeat, found)
+    return "&".join([f"{_name(name)}={_text(text)}" for name, text in found]).encode("ascii")
 
 
 def pairs(form: Mapping[str, Value], *, repeat: bool = False) -> Iterator[tuple[str, str]]:
@@ -80,6 +82,7 @@ def _quoted(name: str) -> str:
     return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
 
 
+@lru_cache(maxsize=1024)
 def _name(name: str) -> str:
     return name if _PLAIN_NAME(name) else quote_plus(name, safe="[]")
 
@@ -89,20 +92,19 @@ def _text(text: str) -> str:
 
 
 def _flatten(name: str, value: Value, repeat: bool, found: list[tuple[str, str]]) -> None:
-    match value:
-        case None:
-            return
-        case bool():
-            found.append((name, "true" if value else "false"))
-        case str():
-            found.append((name, value))
-        case int():
-            found.append((name, str(value)))
-        case Mapping():
-            for key, inner in value.items():
-                _flatten(f"{name}[{key}]", inner, repeat, found)
-        case list() | tuple():
-            for index, inner in enumerate(value):
-                _flatten(name if repeat else f"{name}[{index}]", inner, repeat, found)
-        case _:
-            raise InvalidRequestError(f"cannot hold a {type(value).__name__}", field=name)
+    if isinstance(value, str):
+        found.append((name, value))
+    elif value is None:
+        return
+    elif isinstance(value, bool):
+        found.append((name, "true" if value else "false"))
+    elif isinstance(value, int):
+        found.append((name, str(value)))
+    elif isinstance(value, (dict, Mapping)):
+        for key, inner in value.items():
+            _flatten(f"{name}[{key}]", inner, repeat, found)
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            _flatten(name if repeat else f"{name}[{index}]", inner, repeat, found)
+    else:
+        raise InvalidRequestError(f"cannot hold a {type(value).__name__}", field=name)

@@ -22,6 +22,7 @@ _URL_CHARACTERS_MAX = 2048
 _TOKEN = re.compile(r"[!-~]{1,255}", re.ASCII)
 _ANY_URL = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+", re.ASCII)
 _WEB_URL = re.compile(r"https?://[!-~]+", re.ASCII)
+_METADATA_KEY = re.compile(r"[\w.-]+")
 _MONEY = 'Money("19.99", "EUR")'
 
 
@@ -149,7 +150,7 @@ def check_metadata(metadata: Mapping[str, str], capabilities: Capabilities) -> N
     if len(metadata) > limits["metadata_keys"]:
         raise InvalidRequestError(f"has more than {limits['metadata_keys']} keys", field="metadata")
     for key, value, field in text_pairs(metadata, field="metadata"):
-        if not re.fullmatch(r"[\w.-]+", key) or len(key) > limits["metadata_key_characters"]:
+        if not _METADATA_KEY.fullmatch(key) or len(key) > limits["metadata_key_characters"]:
             raise InvalidRequestError("is not a usable key", field=field)
         if key == "reference":
             raise InvalidRequestError("is the argument of that name", field=field)
