@@ -180,6 +180,39 @@ def by_twilio(url: str, under: Under) -> Call:
     return lambda: client.messages.create(to=TO, from_=SENDER, body=TEXT).sid
 
 
+@pair("stripe (aiohttp)", "async")
+def by_stripe_async(url: str, under: Under) -> Call:
+    client = None
+
+    async def call() -> str:
+        nonlocal client
+        if client is None:
+            import stripe
+
+            http = stripe.AIOHTTPClient(session=aiohttp_session(under))
+            client = stripe_client(url, http_client=http, max_network_retries=0)
+        return (await client.payment_intents.create_async(PARAMETERS)).id
+
+    return call
+
+
+@pair("twilio (aiohttp)", "async")
+def by_twilio_async(url: str, under: Under) -> Call:
+    client = None
+
+    async def call() -> str:
+        nonlocal client
+        if client is None:
+            from twilio.http.async_http_client import AsyncTwilioHttpClient
+
+            http = AsyncTwilioHttpClient(pool_connections=False)
+            http.session = aiohttp_session(under)
+            client = twilio_client(url, http)
+        return (await client.messages.create_async(to=TO, from_=SENDER, body=TEXT)).sid
+
+    return call
+
+
 @pair("openai (httpx2)", "blocking")
 def by_openai(url: str, under: Under) -> Call:
     import httpx2
@@ -217,6 +250,23 @@ def by_anthropic(url: str, under: Under) -> Call:
         api_key=TOKEN, base_url=url, http_client=http, max_retries=0, default_headers=headers
     )
     return lambda: client.messages.create(model="m", max_tokens=1, messages=QUESTION).id
+
+
+@pair("anthropic (httpx2)", "async")
+def by_anthropic_async(url: str, under: Under) -> Call:
+    import anthropic
+    import httpx2
+
+    http = transported(httpx2, "AsyncClient", under)
+    headers = {"authorization": TOKEN}
+    client = anthropic.AsyncAnthropic(
+        api_key=TOKEN, base_url=url, http_client=http, max_retries=0, default_headers=headers
+    )
+
+    async def call() -> str:
+        return (await client.messages.create(model="m", max_tokens=1, messages=QUESTION)).id
+
+    return call
 
 
 @pair("slack_sdk (aiohttp)", "async")

@@ -7,10 +7,12 @@ The body of an answer is read after the attempt: what breaks there is not retrie
 `hardpoint.calls.guarded`.
 """
 
+import asyncio
 from contextvars import ContextVar
 from typing import Any, Final, final
 
 import aiohttp
+from aiohttp.base_protocol import BaseProtocol
 
 from hardpoint.calls.client_errors import ClientKind
 from hardpoint.calls.guarded import GuardedClient
@@ -58,7 +60,7 @@ class GuardedMiddleware:
         async def send() -> aiohttp.ClientResponse:
             response = await handler(request)
             if response.status >= _BAD:
-                await response.read()
+                _refill(response, await response.read())
             return response
 
         body: Any = request.body
@@ -120,6 +122,15 @@ class _OwnRetry:
 
 def _bytes_of(body: Any) -> bytes:
     return body if isinstance(body, bytes) else bytes(body._value)
+
+
+def _refill(response: aiohttp.ClientResponse, body: bytes) -> None:
+    """Let who reads an answer as a stream (Stripe's package does) find the body there too."""
+    loop = asyncio.get_running_loop()
+    content = aiohttp.StreamReader(BaseProtocol(loop), limit=len(body), loop=loop)
+    content.feed_data(body)
+    content.feed_eof()
+    response.content = content
 
 
 async def _close(response: aiohttp.ClientResponse) -> None:

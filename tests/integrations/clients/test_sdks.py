@@ -12,6 +12,7 @@ import stripe
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.base.exceptions import TwilioRestException
+from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client as TwilioClient
 
@@ -146,6 +147,37 @@ class OfTwilio:
         self.http.session.close()
 
 
+class OfAsyncTwilio(OfTwilio):
+    lost = aiohttp.ClientConnectionError
+
+    def __init__(self, policy, url):
+        self.policy, self.url = policy, url
+
+    def run(self, call):
+        async def scenario():
+            http = AsyncTwilioHttpClient(pool_connections=False)
+            async with aiohttp.ClientSession(middlewares=[guarded_session(self.policy)]) as session:
+                http.session = session
+                request = http.request
+                http.request = lambda method, uri, *rest, **options: request(
+                    method, uri.replace("https://api.twilio.com", self.url), *rest, **options
+                )
+                await call(TwilioClient("AC1", "token", http_client=http))
+
+        asyncio.run(scenario())
+
+    def get(self):
+        self.run(lambda client: client.api.accounts("AC1").fetch_async())
+
+    def act(self):
+        self.run(
+            lambda client: client.messages.create_async(to="+15550001", from_="+15550002", body="x")
+        )
+
+    def close(self):
+        pass
+
+
 class OfSlack:
     unavailable = SlackApiError
     refused = SlackApiError
@@ -202,10 +234,51 @@ class OfStripe:
         self.session.close()
 
 
-KEYLESS = [OfOpenAI, OfAsyncOpenAI, OfAnthropic, OfAsyncAnthropic, OfTwilio, OfSlack]
+class OfAsyncStripe(OfStripe):
+    def __init__(self, policy, url):
+        self.policy, self.url = policy, url
+
+    def run(self, call):
+        async def scenario():
+            async with aiohttp.ClientSession(middlewares=[guarded_session(self.policy)]) as session:
+                await call(
+                    stripe.StripeClient(
+                        "sk_test_x",
+                        base_addresses={"api": self.url},
+                        http_client=stripe.AIOHTTPClient(session=session),
+                        max_network_retries=0,
+                    ).v1.customers
+                )
+
+        asyncio.run(scenario())
+
+    def get(self):
+        self.run(lambda customers: customers.retrieve_async("cus_1"))
+
+    def act(self):
+        self.run(lambda customers: customers.create_async({"name": "x"}))
+
+    def close(self):
+        pass
 
 
-@pytest.fixture(params=[*KEYLESS, OfStripe], ids=lambda one: one.__name__)
+# aiohttp has renamed what Twilio's package uses of it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The 'auth' parameter:DeprecationWarning"),
+]
+KEYLESS = [
+    OfOpenAI,
+    OfAsyncOpenAI,
+    OfAnthropic,
+    OfAsyncAnthropic,
+    OfTwilio,
+    OfAsyncTwilio,
+    OfSlack,
+]
+
+
+@pytest.fixture(params=[*KEYLESS, OfStripe, OfAsyncStripe], ids=lambda one: one.__name__)
 def sdk(request, policy, peer):
     one = request.param(policy, peer.url)
     yield one
@@ -261,8 +334,9 @@ def test_an_action_without_a_key_is_sent_once(kind, peer, policy):
     sdk.close()
 
 
-def test_an_action_under_a_key_is_repeated_under_it(peer, policy):
-    sdk = OfStripe(policy, peer.url)
+@pytest.mark.parametrize("kind", [OfStripe, OfAsyncStripe])
+def test_an_action_under_a_key_is_repeated_under_it(kind, peer, policy):
+    sdk = kind(policy, peer.url)
     peer.tells(503, RESET, sdk.made)
     sdk.act()
     assert peer.sent == 3
