@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import AuthenticationError as AuthenticationError
     from hardpoint.core.errors import BudgetExhaustedError as BudgetExhaustedError
     from hardpoint.core.errors import BulkheadFullError as BulkheadFullError
+    from hardpoint.core.errors import CallerError as CallerError
     from hardpoint.core.errors import CircuitOpenError as CircuitOpenError
     from hardpoint.core.errors import ClientRefusedError as ClientRefusedError
     from hardpoint.core.errors import ConfigurationError as ConfigurationError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import FunctionFailedError as FunctionFailedError
     from hardpoint.core.errors import HardpointError as HardpointError
     from hardpoint.core.errors import IdempotencyConflictError as IdempotencyConflictError
+    from hardpoint.core.errors import InsufficientScopeError as InsufficientScopeError
     from hardpoint.core.errors import InvalidRequestError as InvalidRequestError
     from hardpoint.core.errors import InvalidTokenError as InvalidTokenError
     from hardpoint.core.errors import LeaseLostError as LeaseLostError
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from hardpoint.core.errors import TokenEndpointError as TokenEndpointError
     from hardpoint.core.errors import TokenRefreshError as TokenRefreshError
     from hardpoint.core.errors import TransactionLostError as TransactionLostError
+    from hardpoint.core.errors import UnauthenticatedError as UnauthenticatedError
     from hardpoint.core.errors import UnavailableError as UnavailableError
     from hardpoint.core.errors import UnexpectedResponseError as UnexpectedResponseError
     from hardpoint.core.errors import UnsupportedError as UnsupportedError
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
     from hardpoint.core.money import Money as Money
     from hardpoint.core.secrets import Secret as Secret
     from hardpoint.hub.accounts import Accounts as Accounts
+    from hardpoint.hub.api_keys import ApiKeySettings as ApiKeySettings
     from hardpoint.hub.asgi import InboxApp as InboxApp
     from hardpoint.hub.connections import ConnectionPolicy as ConnectionPolicy
     from hardpoint.hub.connections import ConnectionSettings as ConnectionSettings
@@ -172,6 +176,7 @@ else:
                 "AuthenticationError",
                 "BudgetExhaustedError",
                 "BulkheadFullError",
+                "CallerError",
                 "CircuitOpenError",
                 "ClientRefusedError",
                 "ConfigurationError",
@@ -183,6 +188,7 @@ else:
                 "FunctionFailedError",
                 "HardpointError",
                 "IdempotencyConflictError",
+                "InsufficientScopeError",
                 "InvalidRequestError",
                 "InvalidTokenError",
                 "LeaseLostError",
@@ -209,6 +215,7 @@ else:
                 "TokenEndpointError",
                 "TokenRefreshError",
                 "TransactionLostError",
+                "UnauthenticatedError",
                 "UnavailableError",
                 "UnexpectedResponseError",
                 "UnsupportedError",
@@ -218,6 +225,7 @@ else:
             "hardpoint.core.money": ("Money",),
             "hardpoint.core.secrets": ("Secret",),
             "hardpoint.hub.accounts": ("Accounts",),
+            "hardpoint.hub.api_keys": ("ApiKeySettings",),
             "hardpoint.hub.asgi": ("InboxApp",),
             "hardpoint.hub.connections": ("ConnectionPolicy", "ConnectionSettings"),
             "hardpoint.hub.events": ("ConfigurationLoaded", "DoorFailed", "HubFailed"),

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "refusals": "List refused requests: since when, and why.",
     "store": "Bring the store's tables up; copy SQLite to PostgreSQL.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
+    "keys": "API keys by which others call you.",
     "reload": "Have all processes read the configuration again.",
     "doctor": "Check configuration, secrets, store and server.",
     "audit": "Find mistakes in integration code, yours or anybody's.",

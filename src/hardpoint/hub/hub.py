@@ -45,6 +45,7 @@ from hardpoint.webhooks.inbox import Inbox
 from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
+    from hardpoint.api_keys.api import ApiKeys
     from hardpoint.hub.accounts import Accounts
     from hardpoint.hub.asgi import AsgiApp, InboxApp
     from hardpoint.hub.wsgi import WsgiInbox
@@ -123,6 +124,7 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
         self._forwarder = Forwarder(self._transport, self._targets.get, *effects)
         self.handlers.add("", "", self._forwarder, name=FORWARD, timeout=FORWARD_TIMEOUT, ours=True)
         self._accounts = MadeOnce(self._make_accounts)
+        self._api_keys = MadeOnce(self._make_api_keys)
         self._observation = MadeOnce(lambda: observed(self))
         self.life = Life(self)
         self._reloading = LoopLock()
@@ -206,6 +208,18 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
         """The connected accounts alone: `await hub.vault.access_token("github", tenant=user)`."""
         return self.accounts.vault
 
+    @property
+    def api_keys(self) -> "ApiKeys":
+        """Who may call our own endpoints: `[api_keys]`.
+
+        Raises:
+            ConfigurationError: the database that has them cannot be reached as it is written.
+        """
+        return self._api_keys.get()
+
+    def _make_api_keys(self) -> "ApiKeys":
+        return self.settings.api_keys.keys(ids=self._ids, listeners=self.listeners)
+
     def _make_accounts(self) -> "Accounts":
         settings = self.settings
         return settings.identity.accounts(settings.public_url, listeners=self.listeners)
@@ -260,6 +274,8 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
                 await transport.close()
             if (accounts := self._accounts.known()) is not None:
                 await accounts.close()
+            if (keys := self._api_keys.known()) is not None:
+                await keys.close()
         finally:
             # After a failure what was in flight is suspect, as it is after a crash.
             await self.shared.stop(clean=self.failure is None)

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url
+from hardpoint.hub.api_keys import ApiKeySettings, api_key_settings
 from hardpoint.hub.connections import ConnectionSettings, connection_settings
 from hardpoint.hub.groups import groups_of
 from hardpoint.hub.identity import IdentitySettings, identity_settings
@@ -75,6 +76,7 @@ class Settings:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Connections that stand in for one another, in the order in which they are tried."""
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    api_keys: ApiKeySettings = field(default_factory=ApiKeySettings)
     worker: WorkerSettings = WorkerSettings()
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     public_url: str | None = None
@@ -108,6 +110,7 @@ class Settings:
             "store": "store",
             "worker": "worker",
             "vault and oauth": "identity",
+            "api_keys": "api_keys",
         }.items():
             if getattr(self, name) != getattr(new, name):
                 raise ConfigurationError(
@@ -139,6 +142,7 @@ class Settings:
         except ValueError as error:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
         known = {
+            "api_keys",
             "connections",
             "dashboard",
             "groups",
@@ -152,6 +156,7 @@ class Settings:
         table = TomlTable("", content, known)
         folder = where.parent
         store = store_settings(table, folder)
+        identity = identity_settings(table, folder, store)
         settings = cls(
             store=store,
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
@@ -160,7 +165,8 @@ class Settings:
                 for name in table.names("connections")
             },
             groups=groups_of(table),
-            identity=identity_settings(table, folder, store),
+            identity=identity,
+            api_keys=api_key_settings(table, folder, store, identity),
             public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             dashboard=dashboard_settings(table, folder),

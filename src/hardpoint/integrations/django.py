@@ -1,23 +1,34 @@
-"""Receiving webhooks in a Django project.
+"""Receiving webhooks in a Django project, and protecting its views.
 
     urlpatterns = [path("webhooks/<path:source>", webhooks(hub))]
 
 `hardpoint work` runs beside the workers, and runs the handlers.
+
+    @requires(hub.api_keys, "orders:read")
+    def orders(request):
+        caller = request.principal
 """
 
 from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import (
     csrf_exempt,  # pyright: ignore[reportUnknownVariableType]
 )
+
+from hardpoint.api_keys import ApiKeys as AsyncApiKeys
+from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to
+from hardpoint.core.errors import MisuseError
+from hardpoint.sync import ApiKeys
 
 if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub
     from hardpoint.sync.hub import Hub as BlockingHub
 
-__all__ = ["webhooks"]
+__all__ = ["requires", "webhooks"]
 
 
 def webhooks(hub: "Hub | BlockingHub") -> Callable[..., HttpResponse]:
@@ -47,3 +58,70 @@ def webhooks(hub: "Hub | BlockingHub") -> Callable[..., HttpResponse]:
         return response
 
     return receive
+
+
+def requires(
+    keys: ApiKeys | AsyncApiKeys, *scopes: str, tenant_in: str | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that puts the `Principal` who calls in `request.principal`, or answers 401, say.
+
+    The view is exempt from the protection against forged forms: a browser sends no key by itself.
+
+    Args:
+        keys: `hub.api_keys` of a `hardpoint.sync.Hub`; for `async def` views of a `hardpoint.Hub`.
+        scopes: what the caller has to be allowed.
+        tenant_in: the argument of the view that says whose the route is; another tenant's caller is
+            refused as one with a forged key is.
+
+    Raises:
+        MisuseError: the hub is of the other kind than the view.
+    """
+
+    def protect(view: Callable[..., Any]) -> Callable[..., Any]:
+        if iscoroutinefunction(view):
+            if isinstance(keys, ApiKeys):
+                raise MisuseError("An async view takes the api_keys of a hardpoint.Hub")
+            asynchronous = keys
+
+            @csrf_exempt
+            @wraps(view)
+            async def awaited(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                tenant = None if tenant_in is None else str(kwargs[tenant_in])
+                try:
+                    caller = await asynchronous.authenticate(
+                        _shown(request), scopes=scopes, tenant=tenant
+                    )
+                except REFUSALS as error:
+                    return _refusal(error)
+                request.principal = caller  # pyright: ignore[reportAttributeAccessIssue]
+                return await view(request, *args, **kwargs)
+
+            return awaited
+        if not isinstance(keys, ApiKeys):
+            raise MisuseError("A plain view takes the api_keys of a hardpoint.sync.Hub")
+        blocking = keys
+
+        @csrf_exempt
+        @wraps(view)
+        def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            tenant = None if tenant_in is None else str(kwargs[tenant_in])
+            try:
+                caller = blocking.authenticate(_shown(request), scopes=scopes, tenant=tenant)
+            except REFUSALS as error:
+                return _refusal(error)
+            request.principal = caller  # pyright: ignore[reportAttributeAccessIssue]
+            return view(request, *args, **kwargs)
+
+        return protected
+
+    return protect
+
+
+def _shown(request: HttpRequest) -> CallerRequest:
+    headers: Any = request.headers
+    return CallerRequest(request.method or "", request.get_full_path(), list(headers.items()))
+
+
+def _refusal(error: Any) -> JsonResponse:
+    answer = answer_to(error)
+    return JsonResponse({"error": answer.error}, status=answer.status, headers=answer.headers)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
+    from hardpoint.sync.api_keys import ApiKeys as ApiKeys
     from hardpoint.sync.chat import ChatNotifier as ChatNotifier
     from hardpoint.sync.email import EmailSender as EmailSender
     from hardpoint.sync.graphql import GraphQLClient as GraphQLClient
@@ -26,6 +27,7 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
+            "hardpoint.sync.api_keys": ("ApiKeys",),
             "hardpoint.sync.chat": ("ChatNotifier",),
             "hardpoint.sync.email": ("EmailSender",),
             "hardpoint.sync.graphql": ("GraphQLClient", "GraphQLNodes"),

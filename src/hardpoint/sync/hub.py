@@ -31,6 +31,7 @@ from hardpoint.sync.ports import CallsOut
 
 if TYPE_CHECKING:
     from hardpoint.hub.wsgi import WsgiInbox
+    from hardpoint.sync.api_keys import ApiKeys
     from hardpoint.sync.vault import Vault
 
 
@@ -78,6 +79,7 @@ class Hub(BaseHub, CallsOut):
         )
         self.once = BlockingOnce(self.journal, self._clock)
         self._vault = MadeOnce(self._open_vault)
+        self._api_keys = MadeOnce(self._make_api_keys)
         self._ports.configure(settings)
 
     @classmethod
@@ -100,6 +102,15 @@ class Hub(BaseHub, CallsOut):
             ConfigurationError: there is no vault, or something of it cannot work.
         """
         return self._vault.get()
+
+    @property
+    def api_keys(self) -> "ApiKeys":
+        """Who may call our own endpoints: `[api_keys]`.
+
+        Raises:
+            ConfigurationError: the database that has them cannot be reached as it is written.
+        """
+        return self._api_keys.get()
 
     def wsgi(self) -> "WsgiInbox":
         """The WSGI application that receives webhooks: `POST /webhooks/<source>`; mount it.
@@ -129,6 +140,9 @@ class Hub(BaseHub, CallsOut):
         vault = self._vault.take()
         if vault is not None:
             vault.close()
+        keys = self._api_keys.take()
+        if keys is not None:
+            keys.close()
         if not self._borrowed:
             self.store.shared.stop_blocking()
             self.store.close_blocking()
@@ -152,6 +166,16 @@ class Hub(BaseHub, CallsOut):
         )
         vault.open()
         return vault
+
+    def _make_api_keys(self) -> "ApiKeys":
+        from hardpoint.runtime.work import BlockingWork
+        from hardpoint.sync.api_keys import ApiKeys
+
+        return ApiKeys(
+            self.settings.api_keys.keys(
+                work=BlockingWork(), ids=self._ids, listeners=self.listeners
+            )
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -84,7 +84,7 @@ class Database:
             self.beside.execute(f"insert into hardpoint.meta values ('schema', '{VERSION}')")
         tables = (
             *("event", "content", "job", "attempt", "dead", "refused", "audit", "process", "call"),
-            *("connection", "credential", "key", "client", "flow", "session"),
+            *("connection", "credential", "key", "client", "flow", "session", "api_key", "nonce"),
         )
         self.beside.execute("".join(f"delete from hardpoint.{table};" for table in tables))
         self.beside.execute("delete from hardpoint.meta where name in ('copying', 'copied')")

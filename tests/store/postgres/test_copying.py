@@ -25,6 +25,7 @@ from hardpoint.store.driver import Outcome, Refusals, Stored
 from hardpoint.store.journal import Intent, Standing
 from hardpoint.store.postgres.vault import VaultDatabase
 from hardpoint.store.sqlite import SqliteReader, SqliteStore
+from hardpoint.store.vault import ApiKeyRow, ApiKeyRows
 from hardpoint.store.vault.file import VaultFile
 
 KILLS = int(os.environ.get("HARDPOINT_KILLS", "2"))
@@ -32,6 +33,10 @@ EVENTS = 10_000
 PATIENCE = 90.0
 ODD = "a\0b\ud800" + "x" * 5_000
 """An id that no engine can hold as it came."""
+
+API_KEY = ApiKeyRow(
+    id="k", prefix="hpk_a", hash=b"h", name="\u00e4", scopes="a b", tenant="t", created_at=1.0
+)
 
 
 def intent(key, scope="acme", **facts):
@@ -78,6 +83,9 @@ def source(tmp_path):
         rows.save(row(account="ä"))
         rows.add_credential(KEY, credential())
         rows.key_check("k1", b"check")
+    with vault.transaction() as rows:
+        ApiKeyRows(rows).add(API_KEY)
+        ApiKeyRows(rows).use_up("n", until=1.0, now=0.0)
     signin = SigninStore(vault, BlockingWork())
     run(signin.put_session(session("s-1")))
     run(signin.put_flow(flow("f-1"), most=20, now=0.0))
@@ -115,6 +123,7 @@ def test_all_that_it_holds_is_there_and_means_the_same(source, pg):
     assert counts["dead letters", "permanent"] == 1
     assert counts["calls", "open"] == counts["once keys", "done"] == 1
     assert counts["refusals", "billing"] == 3
+    assert counts["api keys", "issued"] == counts["nonces", "used up"] == 1
     assert counts["sessions", "open"] == counts["flows", "under way"] == 1
 
     async def on(desk):
@@ -147,6 +156,7 @@ def test_all_that_it_holds_is_there_and_means_the_same(source, pg):
     with vault.reading() as rows:
         assert rows.connection(KEY) == row(account="ä")
         assert rows.credential(KEY, 1) == credential()
+        assert ApiKeyRows(rows).named("hpk_a") == API_KEY
     assert run(SigninStore(vault, BlockingWork()).find_session("s-1")).user == "ada"
     vault.close()
 

@@ -46,14 +46,14 @@ def test_it_says_what_it_will_do_and_does_it(bare, version):
     plan = migration_plan(bare.url)
     assert (plan.engine, plan.found, plan.wanted) == ("postgresql", version, VERSION)
     assert len(plan.steps) == VERSION - version
-    assert plan.steps[-1] == "005_members"
+    assert plan.steps[-1] == "006_api_keys"
     reached = []
     migrate_store(bare.url, reached=reached.append)
     assert reached == [*range(version + 1, VERSION + 1)]
     assert migration_plan(bare.url).steps == ()
     migrate_store(bare.url, reached=reached.append)
     assert len(reached) == VERSION - version
-    assert {**facts(bare), "store": ""} == {"store": "", "schema": "5", "oldest": "4"}
+    assert {**facts(bare), "store": ""} == {"store": "", "schema": "6", "oldest": "4"}
 
 
 def test_workers_of_before_go_on_beside_a_newer_version_that_only_adds(bare):
@@ -78,7 +78,7 @@ def test_workers_of_before_go_on_beside_a_newer_version_that_only_adds(bare):
     assert migration_plan(bare.url).steps == ()
     migrate_store(bare.url)  # back, it never goes
     assert facts(bare)["schema"] == str(VERSION + 1)
-    bare.database.beside.execute("update hardpoint.meta set value = '6' where name = 'oldest'")
+    bare.database.beside.execute("update hardpoint.meta set value = '7' where name = 'oldest'")
     with pytest.raises(StoreCorruptError, match="a newer hardpoint"):
         migrate_store(bare.url)
 

@@ -22,6 +22,8 @@ docstring line is its default message.
       OAuthError
         FlowError  InvalidTokenError  TokenEndpointError  ClientRefusedError
         ReauthorizationRequiredError  TokenRefreshError
+      CallerError
+        UnauthenticatedError  InsufficientScopeError
       StoreError
         StoreUnavailableError  StoreCorruptError  LeaseLostError  TransactionLostError
         StoreMisuseError (also MisuseError)
@@ -68,8 +70,10 @@ from hardpoint.core.errors.root import (
     UnsupportedError,
 )
 from hardpoint.core.errors.trust import (
+    CallerError,
     ClientRefusedError,
     FlowError,
+    InsufficientScopeError,
     InvalidTokenError,
     MalformedRequestError,
     MissingSignatureError,
@@ -80,6 +84,7 @@ from hardpoint.core.errors.trust import (
     StaleTimestampError,
     TokenEndpointError,
     TokenRefreshError,
+    UnauthenticatedError,
     WebhookError,
 )
 
@@ -89,6 +94,7 @@ __all__ = [
     "AuthenticationError",
     "BudgetExhaustedError",
     "BulkheadFullError",
+    "CallerError",
     "CircuitOpenError",
     "ClientRefusedError",
     "ConfigurationError",
@@ -100,6 +106,7 @@ __all__ = [
     "FunctionFailedError",
     "HardpointError",
     "IdempotencyConflictError",
+    "InsufficientScopeError",
     "InvalidRequestError",
     "InvalidTokenError",
     "LeaseLostError",
@@ -127,6 +134,7 @@ __all__ = [
     "TokenEndpointError",
     "TokenRefreshError",
     "TransactionLostError",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnexpectedResponseError",
     "UnsupportedError",

@@ -1,4 +1,4 @@
-"""What cannot be trusted: a request that is no webhook, or a sign-in, a token or a grant."""
+"""What cannot be trusted: a request that is no webhook, a sign-in, a token or a grant, a caller."""
 
 from typing import ClassVar, Literal
 
@@ -149,3 +149,44 @@ class TokenRefreshError(OAuthError):
         super().__init__(message)
         self.connection = connection
         self.retry_after = retry_after
+
+
+# Callers of our own endpoints
+
+
+class CallerError(HardpointError):
+    """Whoever calls is not let in.
+
+    Attributes:
+        status: the HTTP status for it.
+    """
+
+    status: ClassVar[int] = 403
+
+
+class UnauthenticatedError(CallerError):
+    """No valid credentials; send a current API key, token or signature.
+
+    It says no more, whatever was wrong: whoever tries keys learns nothing.
+
+    Attributes:
+        reason: a stable word for counters and logs, `expired`; not for the caller.
+    """
+
+    status = 401
+
+    def __init__(self, message: str | None = None, *, reason: str = "unknown") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class InsufficientScopeError(CallerError):
+    """The caller is known, and may not do this; give its key the scope.
+
+    Attributes:
+        scopes: those that it would have to have.
+    """
+
+    def __init__(self, message: str | None = None, *, scopes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.scopes = scopes

@@ -109,7 +109,10 @@ TABLES: Final = (
 )
 """In this order."""
 
-VAULT: Final = ("connection", "credential", "key", "client", "flow", "session")
+VAULT: Final = (
+    *("connection", "credential", "key", "client", "flow", "session"),
+    *("api_key", "nonce"),
+)
 """Tables that are the same in a vault's file, and copied at once, at the end."""
 
 

@@ -15,7 +15,7 @@ import psycopg
 from hardpoint.core.errors import StoreCorruptError, StoreUnavailableError
 from hardpoint.store.statements import schema_scripts
 
-VERSION: Final = 5
+VERSION: Final = 6
 _OLDEST: Final = 4
 """The version from which on hardpoint can work with the tables as this one leaves them."""
 

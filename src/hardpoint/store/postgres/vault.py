@@ -21,8 +21,7 @@ from hardpoint.core.forks import forget_in_child
 from hardpoint.runtime.clocks import Timekeeper
 from hardpoint.store.events import VaultAvailable, VaultUnavailable
 from hardpoint.store.postgres.schema import migrate_blocking
-from hardpoint.store.statements import statements
-from hardpoint.store.vault.file import PACKAGE
+from hardpoint.store.vault.file import vault_sql
 from hardpoint.store.vault.rows import VaultRows
 
 _IDLE_MAX: Final = 4
@@ -211,8 +210,7 @@ _NAMED: Final = re.compile(r"(?<!:):(\w+)")
 @cache
 def _sql() -> Mapping[str, str]:
     """The statements of a vault's file, as this library writes tables and parameters."""
-    written = {**statements("vault", PACKAGE), **statements("signin", PACKAGE)}
     return {
         name: _NAMED.sub(r"%(\1)s", _TABLE.sub(r"hardpoint.\1", sql)).replace("?", "%s")
-        for name, sql in written.items()
+        for name, sql in vault_sql().items()
     }

@@ -100,7 +100,7 @@ class VaultFile:
         """
         with self._connected() as connection:
             connection.execute("begin immediate")
-            yield VaultRows(connection, _sql())
+            yield VaultRows(connection, vault_sql())
             connection.execute("commit")
         if self._failing:
             self._failing = False
@@ -115,7 +115,7 @@ class VaultFile:
         """
         with self._connected() as connection:
             connection.execute("begin")
-            yield VaultRows(connection, _sql())
+            yield VaultRows(connection, vault_sql())
             connection.execute("rollback")
 
     def close(self) -> None:
@@ -184,5 +184,10 @@ class VaultFile:
 
 
 @cache
-def _sql() -> dict[str, str]:
-    return {**statements("vault", PACKAGE), **statements("signin", PACKAGE)}
+def vault_sql() -> dict[str, str]:
+    """The statements on a vault's tables, as its file takes them."""
+    return {
+        **statements("vault", PACKAGE),
+        **statements("signin", PACKAGE),
+        **statements("api_keys", PACKAGE),
+    }

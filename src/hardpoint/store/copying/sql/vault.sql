@@ -15,3 +15,10 @@ select 'under way', count(*) from hardpoint_flow
 
 -- name: sessions
 select 'open', count(*) from hardpoint_session
+
+-- name: api_keys
+select case when revoked_at is null then 'issued' else 'revoked' end, count(*)
+from hardpoint_api_key group by 1
+
+-- name: nonces
+select 'used up', count(*) from hardpoint_nonce

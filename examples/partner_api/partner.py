@@ -1,0 +1,13 @@
+"""What a partner runs: it ships every order of its own that is paid.
+
+ORDERS_KEY=orders_... python partner.py
+"""
+
+from hardpoint.sync import Hub
+
+if __name__ == "__main__":
+    with Hub.load("partner.toml") as hub:
+        service = hub.rest("orders")
+        for order, state in service.get("/acme/orders", into=dict[str, str]).items():
+            if state == "paid":
+                print(service.put(f"/acme/orders/{order}").json())

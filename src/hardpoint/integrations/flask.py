@@ -1,0 +1,57 @@
+"""Protecting the views of a Flask application.
+
+    @app.get("/orders")
+    @requires(hub.api_keys, "orders:read")
+    def orders():
+        caller = g.principal
+
+`hub` is a `hardpoint.sync.Hub`.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+from flask import Response, g, jsonify, request
+
+from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to
+from hardpoint.sync import ApiKeys
+
+__all__ = ["requires"]
+
+_Parameters = ParamSpec("_Parameters")
+
+
+def requires(
+    keys: ApiKeys, *scopes: str, tenant_in: str | None = None
+) -> Callable[[Callable[_Parameters, Any]], Callable[_Parameters, Any]]:
+    """A decorator that puts the `Principal` who calls in `g.principal`, or answers 401 or the like.
+
+    Args:
+        keys: `hub.api_keys` of a `hardpoint.sync.Hub`.
+        scopes: what the caller has to be allowed.
+        tenant_in: the argument of the view that says whose the route is; another tenant's caller is
+            refused as one with a forged key is.
+    """
+
+    def protect(view: Callable[_Parameters, Any]) -> Callable[_Parameters, Any]:
+        @wraps(view)
+        def protected(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> Any:
+            tenant = None if tenant_in is None else str(kwargs[tenant_in])
+            try:
+                g.principal = keys.authenticate(_shown(), scopes=scopes, tenant=tenant)
+            except REFUSALS as error:
+                answer = answer_to(error)
+                refusal: Response = jsonify(error=answer.error)
+                refusal.status_code = answer.status
+                refusal.headers.update(answer.headers)
+                return refusal
+            return view(*args, **kwargs)
+
+        return protected
+
+    return protect
+
+
+def _shown() -> CallerRequest:
+    return CallerRequest(request.method, request.full_path, list(request.headers.items()))

@@ -1,0 +1,29 @@
+"""API keys in PostgreSQL: what is true of the vault's file is true there."""
+
+import pytest
+from tests.api_keys.conftest import *  # noqa: F403 - the fixtures
+from tests.api_keys.test_api_keys import *  # noqa: F403 - the tests
+from tests.store.postgres.test_vault_refresh import SharedClock
+
+from hardpoint.store.postgres.vault import VaultDatabase
+
+
+@pytest.fixture
+def clock(pg):
+    return SharedClock(pg.database)
+
+
+@pytest.fixture
+def tables(pg, tmp_path):
+    made = []
+
+    def make():
+        made.append(VaultDatabase(pg.url, spool=tmp_path / "vault.db"))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+del test_its_secret_is_kept_nowhere  # noqa: F821 - of a file
