@@ -38,6 +38,13 @@ def test_a_file_that_is_named_twice_is_looked_at_once(tmp_path: Path) -> None:
     assert list(python_files([path, tmp_path, path])) == [path]
 
 
+def test_no_report_repeats_a_secret() -> None:
+    secret = "sk_live_" + "51Nq2mLkPz8RtYwXv3Bc"
+    (found,) = examine("app.py", f'import stripe\nstripe.api_key = "{secret}"\n'.encode())
+    assert found.rule == "HP601"
+    assert found.code == 'stripe.api_key = "sk_live_..."'
+
+
 def test_a_path_outside_of_the_root_keeps_its_name(tmp_path: Path) -> None:
     path = write(tmp_path / "elsewhere" / "a.py")
     report = scan([path], root=tmp_path / "root")

@@ -40,7 +40,7 @@ def test_a_finding_is_shown_with_its_line_and_the_way_out(cli: Cli) -> None:
         "      no timeout: requests waits for ever.\n"
         "      Give a timeout: 5 to 30 seconds, or one for connecting and one for reading.\n"
         "\n"
-        "1 files: 1 finding, 0 places proven to be right\n"
+        "1 file: 1 finding, 0 places proven to be right\n"
     )
     assert run.err == "next:  hardpoint audit --explain HP301\n"
 
@@ -48,7 +48,7 @@ def test_a_finding_is_shown_with_its_line_and_the_way_out(cli: Cli) -> None:
 def test_nothing_found_is_zero(cli: Cli) -> None:
     Path("a.py").write_text(BAD.replace("(url)", "(url, timeout=5)"))
     run = cli("audit", ".")
-    assert (run.code, run.out) == (0, "1 files: 0 findings, 1 place proven to be right\n")
+    assert (run.code, run.out) == (0, "1 file: 0 findings, 1 place proven to be right\n")
 
 
 def test_what_is_unsure_is_shown_when_asked(cli: Cli) -> None:

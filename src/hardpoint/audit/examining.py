@@ -1,5 +1,6 @@
 """One file: parsed, walked, asked by every rule."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +14,8 @@ from hardpoint.audit.registry import BY_NAME, RULES
 UNREADABLE_RULE: Final = "HP002"
 """What a file that cannot be read is told as; it is no violation."""
 _NAMES: Final = {name: rule.id for name, rule in BY_NAME.items()}
+_SECRET: Final = re.compile(r"(?=\D*\d)[0-9A-Za-z_.+/=-]{24,}", re.ASCII)
+"""What may be a secret: vendors' own begin in many ways; words are shorter, or have no digit."""
 
 
 def examine(path: str, content: bytes, rules: Sequence[Rule] = RULES) -> list[Finding]:
@@ -61,7 +64,6 @@ def _told(rule: Rule, module: CodeModule) -> list[Finding]:
 
 def _finding(rule: Rule, module: CodeModule, spot: Spot) -> Finding:
     line = getattr(spot.node, "lineno", 1)
-    lines = module.lines
     return Finding(
         rule=rule.id,
         path=module.path,
@@ -70,7 +72,19 @@ def _finding(rule: Rule, module: CodeModule, spot: Spot) -> Finding:
         message=spot.message,
         verdict=spot.verdict,
         confidence=spot.confidence,
-        code=lines[line - 1].strip() if line <= len(lines) else "",
+        code=_shown(module, line),
         edits=spot.edits,
         imports=spot.imports,
     )
+
+
+def _shown(module: CodeModule, line: int) -> str:
+    """A line as reports may show it: they are read by more people than the code is."""
+    if line > len(module.lines):
+        return ""
+    text = module.lines[line - 1].strip()
+    for literal in module.strings:
+        value = literal.value
+        if literal.lineno == line and isinstance(value, str) and _SECRET.fullmatch(value):
+            text = text.replace(value, f"{value[:8]}...")
+    return text

@@ -196,7 +196,7 @@ def _lines(report: AuditReport, findings: Sequence[Finding]) -> Iterator[str]:
     yield from (f"{one.path}: {one.message}" for one in report.unread)
     proven = sum(one.verdict is FindingVerdict.PROVEN for one in report.findings)
     yield (
-        f"{report.files} files: {_count(len(findings), 'finding')}, "
+        f"{_count(report.files, 'file')}: {_count(len(findings), 'finding')}, "
         f"{_count(proven, 'place')} proven to be right"
     )
 
