@@ -5,7 +5,7 @@ import pytest
 
 from hardpoint.core import providers
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import Provider, load, provider, provider_names
+from hardpoint.core.providers import Provider, load, provider, provider_names, service_names
 
 
 @pytest.fixture
@@ -45,6 +45,23 @@ def test_each_manifest_bears_the_name_it_is_found_by(name: str) -> None:
     manifest = provider(name)
     assert isinstance(manifest, Provider)
     assert manifest.name == name
+
+
+@pytest.mark.parametrize("name", service_names())
+def test_a_service_bears_the_name_it_is_found_by(name: str) -> None:
+    manifest = provider(name)
+    assert manifest.name == name
+    for reference in (manifest.settings, manifest.errors, manifest.fake, *manifest.ports.values()):
+        assert reference is None or load(reference)
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("aws.nothing", "aws.sqs"), ("github.nothing", "Known: github")]
+)
+def test_a_service_that_is_not_there_is_named(name: str, fix: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not known") as caught:
+        provider(name)
+    assert fix in str(caught.value.fix)
 
 
 def test_an_installed_package_adds_a_provider(installed: Path) -> None:

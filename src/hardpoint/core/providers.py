@@ -64,6 +64,8 @@ class Provider:
         starter: `package:folder` of the files that `init` writes; the docstring of its app ends
             with the commands to try, one a line.
         first_starter: whether `init` writes these files where nobody names a provider; one of ours.
+        services: manifests of its services that have settings of their own, by the word after the
+            dot: `sqs` for `aws.sqs`.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Provider:
     identity: str | None = None
     starter: str | None = None
     first_starter: bool = False
+    services: Mapping[str, "Provider"] = field(default_factory=dict[str, "Provider"])
 
     def serves(self) -> str:
         """What it is good for here, as a sentence of an error ends: `is for webhooks`."""
@@ -108,13 +111,27 @@ def provider_names() -> tuple[str, ...]:
     return tuple(sorted(_installed() | _built_in()))
 
 
+def service_names() -> tuple[str, ...]:
+    """Every service that has settings of its own, after its vendor: `aws.sqs`; sorted."""
+    return tuple(
+        f"{name}.{one}" for name in provider_names() for one in sorted(provider(name).services)
+    )
+
+
 def provider(name: str) -> Provider:
-    """The manifest of a provider.
+    """The manifest of a provider, or of one of its services: `aws.sqs`.
 
     Raises:
         ConfigurationError: there is none of that name; or its package was written for another
             contract, or cannot be imported: says what to change.
     """
+    vendor, dot, service = name.partition(".")
+    if dot:
+        services = provider(vendor).services
+        if service not in services:
+            known = ", ".join(f"{vendor}.{one}" for one in sorted(services)) or vendor
+            raise ConfigurationError("provider", f"{name!r} is not known", fix=f"Known: {known}")
+        return services[service]
     location = PROTOCOLS.get(name) or _built_in().get(name)
     if location is not None:
         return _manifest(import_module(location), location)

@@ -12,7 +12,13 @@ from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
-from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names
+from hardpoint.core.providers import (
+    PROTOCOLS,
+    load,
+    provider,
+    provider_names,
+    service_names,
+)
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
 from hardpoint.http.wire.trust import Trust
@@ -368,7 +374,7 @@ def _without(asked: tuple[str, str], new: Mapping[str, ConnectionSettings]) -> b
 def _driver_reference(port: str, settings: ConnectionSettings) -> str:
     found = provider(settings.provider).ports.get(port)
     if found is None:
-        names = (*PROTOCOLS, *provider_names())
+        names = (*PROTOCOLS, *provider_names(), *service_names())
         able = [name for name in names if port in provider(name).ports]
         raise ConfigurationError(
             f"connections.{settings.name}.provider",

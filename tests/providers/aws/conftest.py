@@ -1,7 +1,9 @@
+import logging
 from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from hardpoint.calls.connection import Connection
 from hardpoint.fakes.server import FakeServer
@@ -78,3 +80,14 @@ def scripted(settings):
         return driver, transport, run
 
     return make
+
+
+@pytest.fixture(scope="session")
+def moto_url():
+    """A moto server for all tests of this process; it says something with every request."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

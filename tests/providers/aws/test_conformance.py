@@ -1,12 +1,9 @@
 """S3 on a moto server, held to what every driver of storage must do, in both modes."""
 
-import logging
-
 import boto3
 import httpx2
 import pytest
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from hardpoint.core.secrets import Secret
 from hardpoint.providers.aws import S3
@@ -32,17 +29,6 @@ class CountedTransport:
     def stream(self, request, **options):
         self.count += 1
         return self._transport.stream(request, **options)
-
-
-@pytest.fixture(scope="session")
-def moto_url():
-    """A moto server for all tests of this process; it says something with every request."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

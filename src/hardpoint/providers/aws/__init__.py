@@ -1,6 +1,7 @@
 """Amazon Web Services: manifest, and the settings of a bucket; storage beside it.
 
-Unit cost: adapter, since keys are found in five places; tests, since storing is tried on two
+Unit cost: adapter, since keys are found in five places; fake, since each service
+has one of its own; tests, since storing is tried on two
 imitations, by the official library's hand too, and with keys that only other programs write.
 """
 
@@ -13,6 +14,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.providers import Provider
 from hardpoint.core.secrets import Secret
 from hardpoint.http.limits import checked_url, on_loopback
+from hardpoint.providers.aws.manifests import SERVICES
 
 PROVIDER = Provider(
     name="aws",
@@ -24,6 +26,7 @@ PROVIDER = Provider(
     ports={"storage": "hardpoint.providers.aws.storage:S3Storage"},
     errors="hardpoint.providers.aws.errors:ERRORS",
     fake="hardpoint.providers.aws.fake:FakeS3",
+    services=SERVICES,
 )
 
 _BUCKET = re.compile(r"(?!xn--|sthree-)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
