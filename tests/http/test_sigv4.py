@@ -21,7 +21,7 @@ from hardpoint.providers.aws import S3
 from hardpoint.providers.aws.storage import S3Storage
 from hardpoint.providers.aws.wire import encoded
 from hardpoint.runtime.blocking import run
-from hardpoint.storage.types import PostPolicy
+from hardpoint.storage.types import PostPolicy, SignedUse
 
 NOW = 1_800_000_000.25
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
@@ -165,9 +165,20 @@ def test_a_url_is_signed_as_the_official_library_signs_it(token, key, method, ve
     client = official(token)
     expected = client.generate_presigned_url(verb, Params=params, ExpiresIn=900)
     client.close()
-    url = run(
-        storage(token).sign_url(key, method=method, now=NOW, expires=900, content_type=content_type)
-    )
+    use = SignedUse(key=key, method=method, expires=900, content_type=content_type)
+    url = run(storage(token).sign_url(use, now=NOW))
+    assert parts(url) == parts(expected)
+
+
+def test_a_url_that_says_how_the_answer_is_described_is_signed_alike():
+    params = {"Bucket": "shop-files", "Key": "a"}
+    params |= {"ResponseContentDisposition": 'attachment; filename="a.pdf"'}
+    params |= {"ResponseCacheControl": "no-store"}
+    client = official(None)
+    expected = client.generate_presigned_url("get_object", Params=params, ExpiresIn=900)
+    client.close()
+    said = {"disposition": params["ResponseContentDisposition"], "cache_control": "no-store"}
+    url = run(storage(None).sign_url(SignedUse(key="a", expires=900, **said), now=NOW))
     assert parts(url) == parts(expected)
 
 

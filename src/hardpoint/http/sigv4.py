@@ -109,6 +109,7 @@ class SigV4Signer:
         now: float,
         expires: int,
         headers: Mapping[str, str],
+        query: Sequence[tuple[str, str]] = (),
     ) -> str:
         """A URL that carries its signature; whoever uses it must send these headers."""
         stamp = _stamp(now)
@@ -123,6 +124,7 @@ class SigV4Signer:
         ]
         if self._session_token is not None:
             pairs.append(("X-Amz-Security-Token", self._session_token.reveal()))
+        pairs += query
         encoded = urlencode(pairs, quote_via=quote, safe="")
         signature = self.signature(
             stamp,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hardpoint.storage.types import PostPolicy as PostPolicy
     from hardpoint.storage.types import Prefix as Prefix
     from hardpoint.storage.types import SignedPost as SignedPost
+    from hardpoint.storage.types import SignedUse as SignedUse
     from hardpoint.storage.types import StoredObject as StoredObject
 else:
     __getattr__, __dir__, __all__ = lazily(
@@ -35,6 +36,7 @@ else:
                 "PostPolicy",
                 "Prefix",
                 "SignedPost",
+                "SignedUse",
                 "StoredObject",
             ),
         },

@@ -17,7 +17,7 @@ from hardpoint.core.errors import (
     UnexpectedResponseError,
 )
 from hardpoint.core.outcome import Operation, Repeat
-from hardpoint.storage.driver import StorageCapability, StorageDriver
+from hardpoint.storage.driver import StorageDriver
 from hardpoint.storage.files import ContentTarget, Data, source_of
 from hardpoint.storage.keys import (
     RESERVED,
@@ -27,6 +27,7 @@ from hardpoint.storage.keys import (
     checked_prefix,
     known_key,
 )
+from hardpoint.storage.signing import check_policy, checked_use
 from hardpoint.storage.types import (
     BYTES,
     NewObject,
@@ -35,6 +36,7 @@ from hardpoint.storage.types import (
     PostPolicy,
     Prefix,
     SignedPost,
+    SignedUse,
     StoredObject,
 )
 from hardpoint.storage.writing import Writing
@@ -51,7 +53,6 @@ _COPY = Operation("copy", Repeat.IDEMPOTENT)
 _SIGN_URL = Operation("sign_url", Repeat.SAFE)
 _SIGN_POST = Operation("sign_post", Repeat.SAFE)
 
-_METHODS = ("GET", "HEAD", "PUT", "DELETE")
 _EMPTY: Mapping[str, str] = {}
 
 
@@ -246,6 +247,9 @@ class ObjectStore:
         method: Literal["GET", "HEAD", "PUT", "DELETE"] = "GET",
         expires: int = 3600,
         content_type: str | None = None,
+        filename: str | None = None,
+        inline: bool = False,
+        cache_control: str | None = None,
     ) -> str:
         """A URL by which anyone may do one thing to one object for a while; treat it as a secret.
 
@@ -254,26 +258,24 @@ class ObjectStore:
             method: what they may do.
             expires: seconds, at most 7 days.
             content_type: for `PUT`: what they must send as `content-type`.
+            filename: for `GET`: the name by which a browser keeps it, `Rechnung 17.pdf`.
+            inline: whether a browser shows it rather than keep it, where there is a `filename`.
+            cache_control: for `GET`: the answer's `Cache-Control`, `private, max-age=60`.
         """
-        self.driver.capabilities.require(StorageCapability.SIGN_URL, self.driver.provider)
-        if method == "PUT":
-            checked_key(key)
-        else:
-            known_key(key)
-        self._check_expires(expires)
-        if method not in _METHODS:
-            raise InvalidRequestError(f"is none of {', '.join(_METHODS)}", field="method")
-        if content_type is not None:
-            checked_content_type(content_type)
-            if method != "PUT":
-                raise InvalidRequestError("goes with PUT only", field="content_type")
-        now = self.connection.clock.now()
-        return await self._calls.run(
-            _SIGN_URL,
-            lambda: self.driver.sign_url(
-                key, method=method, now=now, expires=expires, content_type=content_type
+        use = checked_use(
+            self.driver,
+            SignedUse(
+                key=key,
+                method=method,
+                expires=expires,
+                content_type=content_type,
+                cache_control=cache_control,
             ),
+            filename=filename,
+            inline=inline,
         )
+        now = self.connection.clock.now()
+        return await self._calls.run(_SIGN_URL, lambda: self.driver.sign_url(use, now=now))
 
     async def sign_post(
         self,
@@ -293,18 +295,10 @@ class ObjectStore:
             expires: seconds, at most 7 days.
             content_type: the one it is stored with.
         """
-        self.driver.capabilities.require(StorageCapability.SIGN_POST, self.driver.provider)
-        checked_key(key)
-        self._check_expires(expires)
-        for field, size in {"size_min": size_min, "size_max": size_max}.items():
-            expect(size, int, field, NUMBER)
-        if not 0 <= size_min <= size_max:
-            raise InvalidRequestError("is not 0 to size_max", field="size_min")
-        if content_type is not None:
-            checked_content_type(content_type)
         policy = PostPolicy(
             key=key, size_min=size_min, size_max=size_max, content_type=content_type
         )
+        check_policy(self.driver, policy, expires)
         now = self.connection.clock.now()
         return await self._calls.run(
             _SIGN_POST, lambda: self.driver.sign_post(policy, now=now, expires=expires)
@@ -392,9 +386,3 @@ class ObjectStore:
             if_absent=if_absent,
             if_match=if_match,
         )
-
-    def _check_expires(self, expires: int) -> None:
-        most = self.driver.capabilities.limits["expires_seconds"]
-        expect(expires, (int, float), "expires", NUMBER)
-        if not 1 <= expires <= most:
-            raise InvalidRequestError(f"is not 1 to {most} seconds", field="expires")

@@ -12,6 +12,7 @@ from hardpoint.storage.types import (
     Piece,
     PostPolicy,
     SignedPost,
+    SignedUse,
 )
 
 Take = Callable[[bytes], Awaitable[None]]
@@ -25,6 +26,12 @@ class StorageCapability(StrEnum):
     """Whoever holds a signed URL may do one thing to one object, for a while."""
     SIGN_POST = "sign_post"
     """A browser's form may store one object, of a bounded size."""
+    SIGN_CONTENT_TYPE = "sign_content_type"
+    """A signed URL for `PUT` says which content type must be sent."""
+    SIGN_FILENAME = "sign_filename"
+    """A signed URL for `GET` says by which name a browser keeps what it gets."""
+    SIGN_CACHE_CONTROL = "sign_cache_control"
+    """A signed URL for `GET` says how long the answer may be kept."""
 
 
 class StorageDriver(Driver, Protocol):
@@ -115,10 +122,8 @@ class StorageDriver(Driver, Protocol):
         """A page of what starts with a prefix, in the order of the keys' bytes."""
         ...
 
-    async def sign_url(
-        self, key: str, *, method: str, now: float, expires: int, content_type: str | None
-    ) -> str:
-        """A URL that does this to the object for so many seconds."""
+    async def sign_url(self, use: SignedUse, *, now: float) -> str:
+        """A URL that does this to the object until so many seconds from now."""
         ...
 
     async def sign_post(self, policy: PostPolicy, *, now: float, expires: int) -> SignedPost:

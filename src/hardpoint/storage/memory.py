@@ -25,6 +25,7 @@ from hardpoint.storage.types import (
     PostPolicy,
     Prefix,
     SignedPost,
+    SignedUse,
 )
 
 EXPIRES_SECONDS_MAX = 7 * 24 * 3600
@@ -160,12 +161,16 @@ class MemoryStorage(MemoryAccount[object]):
             entries=tuple(found[name] for name in page), cursor=page[-1] if more else None
         )
 
-    async def sign_url(
-        self, key: str, *, method: str, now: float, expires: int, content_type: str | None
-    ) -> str:
+    async def sign_url(self, use: SignedUse, *, now: float) -> str:
         """A URL that nobody serves."""
-        query = {"method": method, "until": int(now) + expires, "type": content_type or ""}
-        return f"https://memory.invalid/{quote(key)}?{urlencode(query)}"
+        query = {"method": use.method, "until": int(now) + use.expires}
+        told = {
+            "type": use.content_type,
+            "disposition": use.disposition,
+            "cache": use.cache_control,
+        }
+        query |= {name: value for name, value in told.items() if value is not None}
+        return f"https://memory.invalid/{quote(use.key)}?{urlencode(query)}"
 
     async def sign_post(self, policy: PostPolicy, *, now: float, expires: int) -> SignedPost:
         """A form that nobody takes."""

@@ -95,3 +95,22 @@ class PostPolicy(msgspec.Struct, frozen=True, kw_only=True):
     size_min: int
     size_max: int
     content_type: str | None = None
+
+
+class SignedUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signed URL is for; checked by the port.
+
+    Attributes:
+        method: `GET`, `HEAD`, `PUT` or `DELETE`.
+        expires: seconds.
+        content_type: for `PUT`: what must be sent.
+        disposition: for `GET`: the answer's `Content-Disposition`.
+        cache_control: for `GET`: the answer's `Cache-Control`.
+    """
+
+    key: str
+    method: str = "GET"
+    expires: int = 3600
+    content_type: str | None = None
+    disposition: str | None = None
+    cache_control: str | None = None

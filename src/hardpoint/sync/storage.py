@@ -123,7 +123,7 @@ class ObjectStore:
         """
         return run(self.asynchronous.copy(source, target))
 
-    def sign_url(self, key: str, *, method: Literal['GET', 'HEAD', 'PUT', 'DELETE']='GET', expires: int=3600, content_type: str | None=None) -> str:
+    def sign_url(self, key: str, *, method: Literal['GET', 'HEAD', 'PUT', 'DELETE']='GET', expires: int=3600, content_type: str | None=None, filename: str | None=None, inline: bool=False, cache_control: str | None=None) -> str:
         """A URL by which anyone may do one thing to one object for a while; treat it as a secret.
 
         Args:
@@ -131,8 +131,11 @@ class ObjectStore:
             method: what they may do.
             expires: seconds, at most 7 days.
             content_type: for `PUT`: what they must send as `content-type`.
+            filename: for `GET`: the name by which a browser keeps it, `Rechnung 17.pdf`.
+            inline: whether a browser shows it rather than keep it, where there is a `filename`.
+            cache_control: for `GET`: the answer's `Cache-Control`, `private, max-age=60`.
         """
-        return run(self.asynchronous.sign_url(key, method=method, expires=expires, content_type=content_type))
+        return run(self.asynchronous.sign_url(key, method=method, expires=expires, content_type=content_type, filename=filename, inline=inline, cache_control=cache_control))
 
     def sign_post(self, key: str, *, size_max: int, size_min: int=0, expires: int=3600, content_type: str | None=None) -> SignedPost:
         """A form by which a browser may store one object; unlike a signed URL it bounds the size.

@@ -7,7 +7,7 @@ from hardpoint.providers.filesystem.calls import DirectCalls
 from hardpoint.providers.filesystem.serving import FileServer
 from hardpoint.providers.filesystem.storage import FilesystemStorage
 from hardpoint.runtime.blocking import run
-from hardpoint.storage.types import PostPolicy
+from hardpoint.storage.types import PostPolicy, SignedUse
 
 LONG = Secret.value("x" * 16)
 
@@ -35,7 +35,7 @@ def test_without_a_secret_nothing_is_signed_or_served(tmp_path):
     driver = FilesystemStorage(DirectCalls(settings), settings)
     assert driver.capabilities.flags == frozenset()
     with pytest.raises(UnsupportedError):
-        run(driver.sign_url("a", method="GET", now=0, expires=1, content_type=None))
+        run(driver.sign_url(SignedUse(key="a"), now=0))
     with pytest.raises(UnsupportedError):
         run(driver.sign_post(PostPolicy(key="a", size_min=0, size_max=1), now=0, expires=1))
     with pytest.raises(ConfigurationError, match="public_url"):

@@ -140,6 +140,11 @@ class FakeS3:
             ("last-modified", formatdate(held.modified, usegmt=True)),
             ("content-type", held.content_type),
             *_encoding(query.get("response-content-encoding") or held.content_encoding),
+            *(
+                (name.removeprefix("response-"), value)
+                for name, value in query.items()
+                if name in {"response-cache-control", "response-content-disposition"}
+            ),
             *((f"{wire.METADATA}{name}", value) for name, value in held.metadata.items()),
         )
         span = request.headers.get("range")

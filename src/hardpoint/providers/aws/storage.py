@@ -27,6 +27,7 @@ from hardpoint.storage.types import (
     Piece,
     PostPolicy,
     SignedPost,
+    SignedUse,
 )
 
 PIECE_BYTES = 8 * 1024 * 1024
@@ -213,13 +214,18 @@ class S3Storage:
         except XmlUnreadableError as error:
             raise self._api.unexpected(reply) from error
 
-    async def sign_url(
-        self, key: str, *, method: str, now: float, expires: int, content_type: str | None
-    ) -> str:
+    async def sign_url(self, use: SignedUse, *, now: float) -> str:
         """A presigned URL; the content type is signed with it, so it must be sent as given."""
-        headers = {} if content_type is None else {"content-type": content_type}
+        headers = {} if use.content_type is None else {"content-type": use.content_type}
         signer = await self._signers.current()
-        return signer.url(method, self._url(key), now=now, expires=expires, headers=headers)
+        return signer.url(
+            use.method,
+            self._url(use.key),
+            now=now,
+            expires=use.expires,
+            headers=headers,
+            query=wire.answered(use),
+        )
 
     async def sign_post(self, policy: PostPolicy, *, now: float, expires: int) -> SignedPost:
         """A form with a signed policy."""

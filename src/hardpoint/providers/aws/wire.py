@@ -5,7 +5,7 @@ from datetime import datetime
 from urllib.parse import quote, unquote_plus
 
 from hardpoint.http.xml_api import XmlDocument, XmlUnreadableError
-from hardpoint.storage.types import ObjectInfo, ObjectPage, Prefix
+from hardpoint.storage.types import ObjectInfo, ObjectPage, Prefix, SignedUse
 
 METADATA = "x-amz-meta-"
 
@@ -83,6 +83,15 @@ def info(key: str, size: int, headers: Mapping[str, str]) -> ObjectInfo:
         )
     except (KeyError, ValueError, OverflowError) as error:
         raise XmlUnreadableError from error
+
+
+def answered(use: SignedUse) -> list[tuple[str, str]]:
+    """How the answer to a signed URL describes the object."""
+    told = {
+        "response-cache-control": use.cache_control,
+        "response-content-disposition": use.disposition,
+    }
+    return [(name, value) for name, value in told.items() if value is not None]
 
 
 def size_of(headers_range: str) -> int:

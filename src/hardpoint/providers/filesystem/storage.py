@@ -22,8 +22,10 @@ from hardpoint.storage.types import (
     Piece,
     PostPolicy,
     SignedPost,
+    SignedUse,
 )
 
+_SIGNED = {StorageCapability.SIGN_URL, StorageCapability.SIGN_CONTENT_TYPE}
 _LIMITS = {"piece_bytes": 1024 * 1024, "pieces": 2**40, "expires_seconds": 7 * 24 * 3600}
 _Result = TypeVar("_Result")
 
@@ -48,7 +50,7 @@ class FilesystemStorage:
         self._ids = ids or Uuid7()
         self._page = page
         self._signer = UrlSigner.of(settings)
-        signs = {StorageCapability.SIGN_URL} if self._signer else set[StorageCapability]()
+        signs = _SIGNED if self._signer else set[StorageCapability]()
         self.capabilities = Capabilities(
             frozenset(signs), idempotency=Idempotency.NATIVE, limits=_LIMITS
         )
@@ -122,14 +124,15 @@ class FilesystemStorage:
         )
         return await self._do(lambda folder: read(folder.path))
 
-    async def sign_url(
-        self, key: str, *, method: str, now: float, expires: int, content_type: str | None
-    ) -> str:
+    async def sign_url(self, use: SignedUse, *, now: float) -> str:
         """A URL that `FileServer` serves."""
         if self._signer is None:
             raise UnsupportedError("Set secret and public_url to sign URLs; nothing was done")
         return self._signer.url(
-            checked(key), method=method, until=int(now) + expires, content_type=content_type
+            checked(use.key),
+            method=use.method,
+            until=int(now) + use.expires,
+            content_type=use.content_type,
         )
 
     async def sign_post(self, policy: PostPolicy, *, now: float, expires: int) -> SignedPost:

@@ -287,10 +287,29 @@ class StorageConformance(StorageRefusals):
     @exercises(StorageCapability.SIGN_URL)
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
     def test_a_url_is_signed_for_an_object(self, subject: StorageSubject, method: str) -> None:
-        options = {"content_type": "text/plain"} if method == "PUT" else {}
-        url = subject.do(subject.port.sign_url("a b", method=method, expires=60, **options))
+        url = subject.do(subject.port.sign_url("a b", method=method, expires=60))
         assert url.partition("?")[0].endswith("/a%20b")
-        assert url != subject.do(subject.port.sign_url("a b", method=method, expires=61, **options))
+        assert url != subject.do(subject.port.sign_url("a b", method=method, expires=61))
+
+    @exercises(StorageCapability.SIGN_CONTENT_TYPE)
+    def test_a_url_is_signed_for_a_content_type(self, subject: StorageSubject) -> None:
+        sign = subject.port.sign_url
+        free = subject.do(sign("a", method="PUT", expires=60))
+        assert free != subject.do(sign("a", method="PUT", expires=60, content_type="text/plain"))
+
+    @exercises(StorageCapability.SIGN_FILENAME)
+    def test_a_url_is_signed_for_a_file_name(self, subject: StorageSubject) -> None:
+        sign = subject.port.sign_url
+        kept = subject.do(sign("a", filename="Füße 17.pdf", expires=60))
+        assert "UTF-8%27%27F%25C3%25BC" in kept
+        shown = subject.do(sign("a", filename="Füße 17.pdf", inline=True, expires=60))
+        assert "attachment" in kept
+        assert "inline" in shown
+
+    @exercises(StorageCapability.SIGN_CACHE_CONTROL)
+    def test_a_url_is_signed_for_a_cache(self, subject: StorageSubject) -> None:
+        url = subject.do(subject.port.sign_url("a", cache_control="no-store", expires=60))
+        assert "no-store" in url
 
     @exercises(StorageCapability.SIGN_POST)
     def test_a_form_is_signed_for_an_object(self, subject: StorageSubject) -> None:

@@ -21,6 +21,11 @@ from hardpoint.testing.conformance.refusals import (
 _REFUSED: dict[StorageCapability, PortVerb] = {
     StorageCapability.SIGN_URL: lambda port: port.sign_url("a"),
     StorageCapability.SIGN_POST: lambda port: port.sign_post("a", size_max=1),
+    StorageCapability.SIGN_CONTENT_TYPE: lambda port: port.sign_url(
+        "a", method="PUT", content_type="text/plain"
+    ),
+    StorageCapability.SIGN_FILENAME: lambda port: port.sign_url("a", filename="a.txt"),
+    StorageCapability.SIGN_CACHE_CONTROL: lambda port: port.sign_url("a", cache_control="no-store"),
 }
 _BAD_KEYS = (
     "",
@@ -96,8 +101,30 @@ _BAD_SIGNED: list[tuple[str, PortVerb]] = [
     ("expires", lambda port: port.sign_url("a", expires=0)),
     ("expires", lambda port: port.sign_url("a", expires=7 * 24 * 3600 + 1)),
     ("method", lambda port: port.sign_url("a", method="POST")),
-    ("content_type", lambda port: port.sign_url("a", method="PUT", content_type="text")),
-    ("content_type", lambda port: port.sign_url("a", content_type="text/plain")),
+]
+_BAD_ANSWERS: list[tuple[StorageCapability, str, PortVerb]] = [
+    (capability, field, lambda port, options=options: port.sign_url("a", **options))
+    for capability, field, options in (
+        (
+            StorageCapability.SIGN_CONTENT_TYPE,
+            "content_type",
+            {"method": "PUT", "content_type": "text"},
+        ),
+        (StorageCapability.SIGN_CONTENT_TYPE, "content_type", {"content_type": "text/plain"}),
+        (StorageCapability.SIGN_FILENAME, "filename", {"filename": ""}),
+        (StorageCapability.SIGN_FILENAME, "filename", {"filename": ".."}),
+        (StorageCapability.SIGN_FILENAME, "filename", {"filename": "a/b"}),
+        (StorageCapability.SIGN_FILENAME, "filename", {"filename": "a\r\nx: y"}),
+        (StorageCapability.SIGN_FILENAME, "filename", {"filename": "a" * 256}),
+        (StorageCapability.SIGN_FILENAME, "filename", {"filename": "a", "method": "PUT"}),
+        (StorageCapability.SIGN_CACHE_CONTROL, "cache_control", {"cache_control": ""}),
+        (StorageCapability.SIGN_CACHE_CONTROL, "cache_control", {"cache_control": "a\r\nb: c"}),
+        (
+            StorageCapability.SIGN_CACHE_CONTROL,
+            "cache_control",
+            {"cache_control": "no-store", "method": "DELETE"},
+        ),
+    )
 ]
 _BAD_POST: list[tuple[str, PortVerb]] = [
     ("key", lambda port: port.sign_post("../a", size_max=1)),
@@ -177,6 +204,13 @@ class StorageRefusals(PortRefusals):
         self, subject: StorageSubject, field: str, call: PortVerb
     ) -> None:
         refused(subject, field, call)
+
+    @pytest.mark.parametrize(("capability", "field", "call"), _BAD_ANSWERS)
+    def test_bad_answers_are_not_signed(
+        self, subject: StorageSubject, capability: StorageCapability, field: str, call: PortVerb
+    ) -> None:
+        if capability in subject.driver.capabilities.flags:
+            refused(subject, field, call)
 
     @exercises(StorageCapability.SIGN_POST)
     @pytest.mark.parametrize(("field", "call"), _BAD_POST)
