@@ -19,7 +19,7 @@ from tests.store.postgres.conftest import postgres_server as postgres_server  # 
 
 from hardpoint import Permanent
 from hardpoint.core.secrets import Secret
-from hardpoint.hub.connections import ConnectionSettings
+from hardpoint.hub.connections import ConnectionPolicy, ConnectionSettings
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.operators import DashboardRole, DashboardSettings, DashboardToken
 from hardpoint.hub.settings import Settings, SourceSettings
@@ -32,6 +32,7 @@ SECRET = "whsec_dashboard"
 TOKENS = {role.value: f"token-of-{role.value}-which-nobody-guesses" for role in DashboardRole}
 QUICK = Patience(soft_seconds=0, drain_seconds=5, handler_seconds=5, store_seconds=5)
 PATIENCE = 30
+ONCE = ConnectionPolicy(preset="no_retry")
 _numbers = itertools.count()
 
 
@@ -210,7 +211,9 @@ def settings_at(folder: Path, store: StoreSettings | None = None) -> Settings:
     return Settings(
         store=store or StoreSettings(path=folder / "events.db"),
         webhooks=sources,
-        connections={"crm": ConnectionSettings(name="crm", provider="rest", options=rest)},
+        connections={
+            "crm": ConnectionSettings(name="crm", provider="rest", options=rest, policy=ONCE)
+        },
         dashboard=DashboardSettings(tokens=tokens),
     )
 

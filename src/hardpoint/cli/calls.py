@@ -1,7 +1,6 @@
 """`hardpoint calls`: the last calls out of a running server, their attempts, and one as curl."""
 
 from collections.abc import Mapping, Sequence
-from shlex import quote
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,6 +10,7 @@ from hardpoint.cli.failures import CommandError, Exit
 from hardpoint.cli.options import CONFIG, Config, Json, LimitOption, Listing, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.cli.views import moment
+from hardpoint.telemetry.recorder import curl_of
 
 _SHORT: Final = 12
 
@@ -92,20 +92,9 @@ def curl(
             code="not_sent",
             hint=f"hardpoint calls show {identifier}",
         )
-    command = curl_of(sent[-1], call["key"])
+    command = curl_of(sent[-1]["method"], sent[-1]["url"], call["key"])
     terminal.show({"curl": command}, command)
     return Exit.OK
-
-
-def curl_of(attempt: Mapping[str, Any], key: str | None) -> str:
-    """An attempt as a command; what is left out stands as a variable to be set."""
-    parts = ["curl", "-X", attempt["method"], '-H "Authorization: $AUTHORIZATION"']
-    if key:
-        parts.append(f"-H {quote(f'Idempotency-Key: {key}')}")
-    if attempt["method"] in {"POST", "PUT", "PATCH"}:
-        parts.append("--data @body.json")
-    parts.append(quote(attempt["url"].replace("?****", "")))
-    return " ".join(parts)
 
 
 def _list(found: Sequence[Mapping[str, Any]]) -> Table:

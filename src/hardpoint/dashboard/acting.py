@@ -15,9 +15,10 @@ REASON_MIN: Final = 3
 async def act(
     hub: Hub,
     action: EventAction,
-    view: EventView,
+    event: str,
     handler: str | None,
     *,
+    view: EventView | None = None,
     actor: str,
     reason: str,
     force: bool = False,
@@ -28,20 +29,22 @@ async def act(
     Args:
         hub: whose event it is.
         action: what is to be done.
-        view: the event.
+        event: our id of it.
         handler: only this one's job.
+        view: the event, where all of its handlers may be meant.
         actor: who asks, for the audit record.
         reason: why, likewise.
         force: replay what was done already, too.
         plan: a replay under this name is done once for each event.
     """
-    event = view.summary.id
     await hub.open()
     if action == "retry":
         return await hub.retry(event, handler, actor=actor, reason=reason)
     if action == "resolve":
         return await hub.resolve(event, handler, note=reason, actor=actor)
-    names = (handler,) if handler is not None else await wanted(hub, view)
+    names: tuple[str, ...] = () if handler is None else (handler,)
+    if view is not None and not names:
+        names = await wanted(hub, view)
     hub.life.check()
     jobs = await hub.shared.replay(event, names, force=force, actor=actor, reason=reason, plan=plan)
     hub.worker.resume()

@@ -10,11 +10,17 @@ from starlette.routing import Route
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.dashboard.access import Authorize, DashboardAccess
+from hardpoint.dashboard.account_pages import account_routes
+from hardpoint.dashboard.call_pages import call_routes
 from hardpoint.dashboard.drawing import STATIC, static_file, templates
 from hardpoint.dashboard.event_acts import event_act_routes
 from hardpoint.dashboard.event_pages import event_routes
 from hardpoint.dashboard.gate import DashboardGate
+from hardpoint.dashboard.letters import letter_routes
 from hardpoint.dashboard.looking import StoreLook
+from hardpoint.dashboard.overview import overview_routes
+from hardpoint.dashboard.provider_pages import provider_routes
+from hardpoint.dashboard.setting_pages import setting_routes
 from hardpoint.dashboard.visits import Desk, Visit, answer, next_of, route
 from hardpoint.hub.operators import DashboardRole
 
@@ -34,6 +40,7 @@ def dashboard_app(
         )
     hub.settings.dashboard.check()
     templates()  # what is missing is told now, not to a visitor
+    _ = hub.observation  # calls are recorded from now on
     access = DashboardAccess(lambda: hub.settings.dashboard, hub._clock, authorize=authorize)
     desk = Desk(hub=hub, access=access, look=StoreLook(hub))
     routes = [
@@ -41,16 +48,17 @@ def dashboard_app(
         route(desk, "/login", _login_page, role=None),
         route(desk, "/login", _login, role=None, acts=True),
         route(desk, "/logout", _logout, role=None, acts=True),
-        route(desk, "/", _home),
         *event_routes(desk),
         *event_act_routes(desk),
+        *overview_routes(desk),
+        *letter_routes(desk),
+        *call_routes(desk),
+        *provider_routes(desk),
+        *account_routes(desk),
+        *setting_routes(desk),
     ]
     app = Starlette(routes=routes, exception_handlers={404: _lost(desk), 405: _lost(desk)})
     return DashboardGate(app, hub, frozenset(one.lower() for one in hosts))
-
-
-async def _home(visit: Visit) -> Response:
-    return visit.to("/events")
 
 
 async def _login_page(visit: Visit) -> Response:

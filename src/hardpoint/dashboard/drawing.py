@@ -18,7 +18,15 @@ from hardpoint.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-NAV: Final = (("/events", "Events"),)
+NAV: Final = (
+    ("/", "Overview"),
+    ("/events", "Events"),
+    ("/letters", "Dead letters"),
+    ("/calls", "Calls"),
+    ("/providers", "Providers"),
+    ("/accounts", "Accounts"),
+    ("/settings", "Settings"),
+)
 _HERE: Final = Path(__file__).parent
 STATIC: Final = {
     "dashboard.css": "text/css; charset=utf-8",

@@ -37,8 +37,9 @@ async def _act(visit: Visit) -> Response:
     jobs = await act(
         visit.desk.hub,
         action,
-        view,
+        view.summary.id,
         visit.form.get("handler") or None,
+        view=view,
         actor=visit.actor,
         reason=reason or "on its page",
         force=visit.form.get("force") == "1",

@@ -12,6 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hardpoint.core.traces import Place
+from hardpoint.dashboard.drawing import drawn
+from hardpoint.dashboard.live import live_route
 from hardpoint.dashboard.taking import curl_of_event, fixture_of
 from hardpoint.dashboard.verified import verification
 from hardpoint.dashboard.visits import Desk, RefusedVisitError, Visit, route
@@ -19,6 +21,8 @@ from hardpoint.store.driver import Outcome
 from hardpoint.store.views import AttemptView, EventSummary, EventView, State, StoreReader
 
 PAGE_ROWS: Final = 50
+SOURCES_MAX: Final = 500
+"""In the list to choose from; any other stands in an address all the same."""
 SPANS: Final = {"1h": 3600.0, "24h": 86_400.0, "7d": 7 * 86_400.0, "30d": 30 * 86_400.0}
 _BEGINNING: Final = re.compile(r"[0-9a-f][0-9a-f-]{7,35}", re.ASCII)
 _CHARACTERS_MAX: Final = 200
@@ -29,6 +33,7 @@ def event_routes(desk: Desk) -> list[Route]:
     """The pages of events."""
     return [
         route(desk, "/events", _list),
+        live_route(desk, "/events/live", _news),
         route(desk, "/events/{id}", _event),
     ]
 
@@ -127,10 +132,22 @@ async def _list(visit: Visit) -> Response:
         wanted=wanted,
         filters=wanted.values(),
         more=more,
-        sources=sorted(visit.desk.hub.settings.webhooks),
+        sources=sorted(visit.desk.hub.settings.webhooks)[:SOURCES_MAX],
         states=[*State],
         spans=[*SPANS],
     )
+
+
+async def _news(visit: Visit) -> str:
+    """How many have come that the list does not show; no row moves under a reader's eyes."""
+    wanted, now = EventFilter.of(visit.asked), visit.desk.now
+    after = visit.asked.get("after", "")
+    events = await visit.desk.look(lambda reader: wanted.found(reader, now))
+    new = [one for one in events if one.id > after]
+    body = drawn(
+        "news.html", root=visit.root, new=len(new), most=PAGE_ROWS, filters=wanted.values()
+    )
+    return f'<hx-partial hx-target="#news" hx-swap="innerHTML">{body}</hx-partial>'
 
 
 async def _find(visit: Visit, sought: str) -> Response:

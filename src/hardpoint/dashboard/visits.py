@@ -11,9 +11,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from hardpoint.core.errors import FlowError, HardpointError, StoreError
+from hardpoint.core.traces import summary_of
 from hardpoint.dashboard.access import DashboardAccess, DashboardUser
 from hardpoint.dashboard.drawing import drawn
 from hardpoint.dashboard.looking import StoreLook
+from hardpoint.hub.events import DoorFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.operators import DashboardRole
 from hardpoint.oauth.cookies import checked_return
@@ -154,6 +156,10 @@ async def answer(desk: Desk, page: Page, role: DashboardRole | None, request: Re
         made = visit.refusal(error.status, error.title, str(error))
     except StoreError as error:
         made = visit.refusal(503, "The store cannot be read", str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the visitor hears
+        told = DoorFailed(doing="dashboard", error=summary_of(error), exception=error)
+        desk.hub.listeners.emit(told)
+        made = visit.refusal(500, "This page failed", "The log of the server says why.")
     if cookie is not None:
         made.headers.append("set-cookie", cookie)
     return made

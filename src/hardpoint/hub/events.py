@@ -41,7 +41,7 @@ class DoorFailed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The application met an error of its own, and answered 503 for it.
 
     Attributes:
-        doing: `start`, `stop` or `receive`.
+        doing: `start`, `stop`, `receive` or `dashboard`.
         source: whose request it was.
     """
 

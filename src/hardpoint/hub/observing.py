@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, final
 import msgspec
 
 from hardpoint.core.errors import HardpointError, StoreError
-from hardpoint.core.providers import PROTOCOLS, provider
+from hardpoint.core.providers import provider
 from hardpoint.hub.asgi import Receive, Scope, Send
 from hardpoint.hub.connections import ConnectionSettings, VaultKey
 from hardpoint.hub.settings import Settings
@@ -33,6 +33,7 @@ from hardpoint.telemetry.health import (
 )
 from hardpoint.telemetry.recorder import Recorder
 from hardpoint.webhooks.refusals import recent
+from hardpoint.webhooks.verification import PROTOCOLS
 
 if TYPE_CHECKING:
     from hardpoint.hub.hub import Hub

@@ -8,6 +8,7 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from shlex import quote
 from typing import Any, Final, final
 
 import msgspec
@@ -267,6 +268,17 @@ class _Window:
         while self._steps and _is_over(self._steps[0][0], now):
             with suppress(IndexError):  # another thread was faster
                 self._steps.popleft()
+
+
+def curl_of(method: str, url: str, key: str | None) -> str:
+    """An attempt as a command; what is left out stands as a variable to be set."""
+    parts = ["curl", "-X", quote(method), '-H "Authorization: $AUTHORIZATION"']
+    if key:
+        parts.append(f"-H {quote(f'Idempotency-Key: {key}')}")
+    if method in {"POST", "PUT", "PATCH"}:
+        parts.append("--data @body.json")
+    parts.append(quote(url.replace("?****", "")))
+    return " ".join(parts)
 
 
 def _is_over(begin: float, now: float) -> bool:
