@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from hardpoint.http.auth import Authorization as Authorization
     from hardpoint.http.auth import Basic as Basic
     from hardpoint.http.auth import Bearer as Bearer
+    from hardpoint.http.auth import HeaderKey as HeaderKey
     from hardpoint.http.auth import SecretAddress as SecretAddress
     from hardpoint.http.auth import basic as basic
     from hardpoint.http.auth import bearer as bearer
@@ -236,56 +237,28 @@ else:
             "hardpoint.http.arguments": ("ArgumentPaths", "without_places"),
             "hardpoint.http.asynchronous": ("AsyncTransport",),
             "hardpoint.http.auth": (
-                "Authorization",
-                "Basic",
-                "Bearer",
-                "SecretAddress",
-                "basic",
-                "bearer",
+                "Authorization Basic Bearer HeaderKey SecretAddress basic bearer"
             ),
             "hardpoint.http.blocking": ("BlockingTransport",),
             "hardpoint.http.client": ("ApiClient", "USER_AGENT", "segment"),
             "hardpoint.http.errors": (
-                "ErrorTable",
-                "Known",
-                "Make",
-                "Problem",
-                "by_status",
-                "retry_after",
-                "table_rows",
+                "ErrorTable Known Make Problem by_status retry_after table_rows"
             ),
             "hardpoint.http.extras": ("merged", "text_pairs"),
             "hardpoint.http.forms": ("FORM", "FormPart", "encode", "multipart", "pairs"),
             "hardpoint.http.json_api": ("JsonApi", "RefusalBody", "RequestPace"),
             "hardpoint.http.limits": ("Limits", "checked_base_url", "checked_url", "on_loopback"),
             "hardpoint.http.messages": (
-                "BodyStream",
-                "Headers",
-                "Request",
-                "Response",
-                "StreamedResponse",
-                "StreamingTransport",
-                "Transport",
+                "BodyStream Headers Request Response StreamedResponse StreamingTransport Transport"
             ),
             "hardpoint.http.redaction": ("redacted", "redacted_url"),
             "hardpoint.http.signing.signer": ("RequestProof",),
             "hardpoint.http.sigv4": ("SIGV4", "SigV4Signer", "UNSIGNED_PAYLOAD"),
             "hardpoint.http.wire.trust": ("Trust", "context_of"),
-            "hardpoint.http.xml_api": (
-                "RequestSigner",
-                "XmlApi",
-                "XmlDocument",
-                "XmlUnreadableError",
-            ),
+            "hardpoint.http.xml_api": "RequestSigner XmlApi XmlDocument XmlUnreadableError",
             "hardpoint.oauth.catalogue": (
-                "BodyEncoding",
-                "Client",
-                "ClientAuth",
-                "Expiry",
-                "Pkce",
-                "ProviderEntry",
-                "RefreshRotation",
-                "Revocation",
+                "BodyEncoding Client ClientAuth Expiry Pkce ProviderEntry RefreshRotation "
+                "Revocation"
             ),
             "hardpoint.oauth.client_tokens": ("ClientTokens",),
             "hardpoint.oauth.endpoint": ("TokenEndpoint",),
@@ -298,21 +271,11 @@ else:
             "hardpoint.runtime.effects": ("Caller", "Runtime"),
             "hardpoint.storage.keys": ("checked_content_type", "checked_key"),
             "hardpoint.testing.conformance.chat": ("ChatConformance",),
-            "hardpoint.testing.conformance.chat_subject": (
-                "ChatRefusals",
-                "ChatSeen",
-                "ChatSubject",
-            ),
+            "hardpoint.testing.conformance.chat_subject": "ChatRefusals ChatSeen ChatSubject",
             "hardpoint.testing.conformance.email": ("EmailConformance",),
             "hardpoint.testing.conformance.email_subject": ("EmailRefusals", "EmailSubject"),
             "hardpoint.testing.conformance.faults": ("Adapter", "FaultConformance", "FaultRow"),
-            "hardpoint.testing.conformance.modes": (
-                "AsyncMode",
-                "BlockingMode",
-                "MODES",
-                "Mode",
-                "exercises",
-            ),
+            "hardpoint.testing.conformance.modes": "AsyncMode BlockingMode MODES Mode exercises",
             "hardpoint.testing.conformance.payment_subject": ("PaymentRefusals", "PaymentSubject"),
             "hardpoint.testing.conformance.payments": ("PaymentConformance",),
             "hardpoint.testing.conformance.served": ("driver_of", "port_on"),
@@ -324,77 +287,29 @@ else:
             "hardpoint.testing.conformance.voice_subject": ("VoiceRefusals", "VoiceSubject"),
             "hardpoint.webhooks.certificates": ("RSA_US", "RsaKey", "believed"),
             "hardpoint.webhooks.envelopes": (
-                "Name",
-                "OptionalName",
-                "Unreadable",
-                "check_name",
-                "check_printable",
-                "named",
-                "open_batch",
-                "open_envelope",
+                "Name OptionalName Unreadable check_name check_printable named open_batch "
+                "open_envelope"
             ),
             "hardpoint.webhooks.fetched_keys": (
-                "KeyFetch",
-                "KeyNeededError",
-                "KeySource",
-                "KeyUnavailableError",
-                "UnknownKeyError",
+                "KeyFetch KeyNeededError KeySource KeyUnavailableError UnknownKeyError"
             ),
             "hardpoint.webhooks.forms": (
-                "FORM_BYTES_MAX",
-                "FORM_FIELDS_MAX",
-                "FormField",
-                "form_fields",
-                "form_texts",
+                "FORM_BYTES_MAX FORM_FIELDS_MAX FormField form_fields form_texts"
             ),
             "hardpoint.webhooks.grammar": (
-                "Encoding",
-                "Grammar",
-                "OneSignature",
-                "Pairs",
-                "base64",
-                "from_base64",
-                "in_base64",
-                "in_base64url",
-                "in_hex",
+                "Encoding Grammar OneSignature Pairs base64 from_base64 in_base64 in_base64url "
+                "in_hex"
             ),
-            "hardpoint.webhooks.public_keys": (
-                "AsymmetricKey",
-                "EcdsaKey",
-                "Ed25519Key",
-                "PublicKeyScheme",
-            ),
+            "hardpoint.webhooks.public_keys": "AsymmetricKey EcdsaKey Ed25519Key PublicKeyScheme",
             "hardpoint.webhooks.samples": ("Sample", "Samples", "SamplesFile"),
-            "hardpoint.webhooks.schemes": (
-                "BodyScheme",
-                "CONTENT_HEADERS",
-                "HmacScheme",
-                "SignatureScheme",
-            ),
+            "hardpoint.webhooks.schemes": "BodyScheme CONTENT_HEADERS HmacScheme SignatureScheme",
             "hardpoint.webhooks.signatures": (
-                "CANDIDATES_MAX",
-                "HMAC_US",
-                "HmacKey",
-                "TOLERANCE",
-                "Unfit",
-                "check_age",
-                "check_tolerance",
-                "matching_key",
-                "prepare",
-                "signature_in",
-                "timestamp",
+                "CANDIDATES_MAX HMAC_US HmacKey TOLERANCE Unfit check_age check_tolerance "
+                "matching_key prepare signature_in timestamp"
             ),
             "hardpoint.webhooks.verification": (
-                "Arrival",
-                "BODY_BYTES_MAX",
-                "Coverage",
-                "Notification",
-                "Replay",
-                "Reply",
-                "Scheme",
-                "SchemeType",
-                "Verified",
-                "WebhookRequest",
+                "Arrival BODY_BYTES_MAX Coverage Notification Replay Reply Scheme SchemeType "
+                "Verified WebhookRequest"
             ),
         },
     )

@@ -6,7 +6,7 @@ from importlib import import_module
 
 
 def lazily(
-    package: str, homes: Mapping[str, Sequence[str]]
+    package: str, homes: Mapping[str, Sequence[str] | str]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """What a package calls `__getattr__`, `__dir__` and `__all__`.
 
@@ -14,9 +14,14 @@ def lazily(
 
     Args:
         package: its `__name__`.
-        homes: the modules where the names are defined, each with those to offer.
+        homes: the modules where the names are defined, each with those to offer: a tuple, or a text
+            with blanks between them.
     """
-    home_of = {name: home for home, names in homes.items() for name in names}
+    home_of = {
+        name: home
+        for home, names in homes.items()
+        for name in (names.split() if isinstance(names, str) else names)
+    }
     module = sys.modules[package]
 
     def found(name: str) -> object:

@@ -283,9 +283,11 @@ class EmailRefusals(PortRefusals):
     @exercises(EmailCapability.TAGS)
     @pytest.mark.parametrize("tag", ["", "a b", "ü", "x" * 65, "a\n", 1])
     def test_bad_tags_are_refused_before_any_request(self, subject: EmailSubject, tag: Any) -> None:
-        refused(subject, "tags[1]", _send(tags=["a", tag]))
-        refused(subject, "tags[1]", _send(tags=["a", "a"]))
         most = subject.driver.capabilities.limits["tags"]
+        refused(subject, "tags[0]", _send(tags=[tag]))
+        if most > 1:
+            refused(subject, "tags[1]", _send(tags=["a", tag]))
+            refused(subject, "tags[1]", _send(tags=["a", "a"]))
         refused(subject, "tags", _send(tags=[f"t{n}" for n in range(most + 1)]))
 
     @exercises(EmailCapability.SCHEDULED)
@@ -341,7 +343,8 @@ class EmailRefusals(PortRefusals):
     def test_too_much_metadata_is_refused_before_any_request(self, subject: EmailSubject) -> None:
         most = subject.driver.capabilities.limits["metadata_bytes"]
         refused(subject, "metadata", _send(metadata={"order": "ü" * (most // 2)}))
-        subject.send(metadata={"order": "ü" * (most // 2 - 100)})
+        some = {f"order{number}": "ü" * 30 for number in range((most - 200) // 75)}
+        subject.send(metadata=some)
 
     @exercises(EmailCapability.ATTACHMENTS)
     def test_too_many_attachments_are_refused_before_any_request(
