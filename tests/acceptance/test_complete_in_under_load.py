@@ -72,14 +72,14 @@ def test_every_order_is_written_once_and_no_request_starves(shop, kind):
 
     async def pay(number):
         began = time.monotonic()
-        assert await shop.pay(str(number)) is STORED
+        assert await shop.pay(str(number)) == STORED
         waits.append(time.monotonic() - began)
 
     async def noise(number):
         body = b'{"n": %d}' % number
         headers = shop.sign("code", body, event_id=f"d-{number}", event_type="push")
         began = time.monotonic()
-        assert await shop.post("code", headers, body) is STORED
+        assert await shop.post("code", headers, body) == STORED
         waits.append(time.monotonic() - began)
 
     async def scenario():
@@ -110,7 +110,7 @@ def test_all_kinds_at_once_in_one_process(shop):
 
     async def scenario():
         answers = await asyncio.gather(*(shop.pay(str(number)) for number in range(PER_KIND)))
-        assert all(answer is STORED for answer in answers)
+        assert all(answer == STORED for answer in answers)
         await shop.until(
             lambda: shop.sql("select count(*) from hardpoint_job") == [(0,)], seconds=60
         )

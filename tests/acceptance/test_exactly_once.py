@@ -34,7 +34,7 @@ def test_promise_2_no_2xx_before_the_event_is_durably_committed(shop):
         answered = shop.pay("1001")
         seen = []
         answered.add_done_callback(lambda _: seen.append(len(shop.events())))
-        assert await answered is STORED
+        assert await answered == STORED
         await asyncio.sleep(0)
         return seen
 
@@ -70,7 +70,7 @@ def test_promise_3_a_repeat_is_known_after_restarts_and_however_late(shop, reope
     async def second():
         return await again.pay("1001")
 
-    assert again.open(second) is STORED
+    assert again.open(second) == STORED
     assert again.attempts() == []
     (received,) = [event for event in again.told if isinstance(event, EventReceived)]
     assert received.stored is Stored.DUPLICATE
@@ -126,7 +126,7 @@ def test_promise_3_seen_is_not_done_a_redelivery_after_a_failure_loses_nothing(s
     async def scenario():
         await shop.pay("1001")
         await shop.until(lambda: len(shop.attempts()) == 1)
-        assert await shop.pay("1001") is STORED
+        assert await shop.pay("1001") == STORED
         await shop.until(lambda: len(shop.attempts()) == 2)
 
     shop.open(scenario)
@@ -169,7 +169,7 @@ def test_what_was_under_way_at_a_graceful_stop_is_answered_handed_back_and_handl
         return await asyncio.gather(*answers, *late)
 
     answers = asyncio.run(stopped())
-    assert all(answer is STORED for answer in answers)
+    assert all(answer == STORED for answer in answers)
     again = reopened()
     marked = []
     again.hub.on("billing", name="slow")(lambda event, job: None)
@@ -259,7 +259,7 @@ def test_promise_4_a_process_that_dies_around_the_business_write_makes_it_exactl
         name = {"billing": "writes", "code": "joins"}[source]
         shop.hub.on(source, name=name)(lambda event, job: None)
         post = shop.pay("1001") if source == "billing" else shop.push(b'{"order": "1001"}', "d-1")
-        assert await post is STORED
+        assert await post == STORED
         await shop.hub.stop()
 
     asyncio.run(accept_only())

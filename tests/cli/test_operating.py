@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -259,6 +260,93 @@ def test_a_token_is_wanted_where_one_is_set(site, run, monkeypatch):
     wrong = {"content-type": "application/json", "authorization": "Bearer wrong"}
     assert httpx2.post(url, content='{"action": "close"}', headers=wrong).status_code == 403
     assert site.hub.open_circuits() == ["crm"]
+
+
+def test_the_token_may_stand_in_the_configuration(site, run, folder, monkeypatch):
+    """The server is asked from this machine here; from others it wants it for reading too."""
+    (folder / "admin.token").write_text("s3cret")
+    (folder / "admin.token").chmod(0o600)
+    written = (folder / "hardpoint.toml").read_text()
+    (folder / "hardpoint.toml").write_text(written + '[admin]\ntoken = "file:admin.token"\n')
+    site.do(site.hub.reload)
+    url = f"{site.ready.admin_url}/breakers/crm"
+    json_type = {"content-type": "application/json"}
+    assert httpx2.post(url, content='{"action": "open"}', headers=json_type).status_code == 403
+    assert run("breaker", "open", "crm").code == 0
+    monkeypatch.delenv("HARDPOINT_ADMIN")
+    assert run("breaker", "list").code in {0, Exit.UNREACHABLE}, "it is looked for at the store"
+    (folder / "admin.token").unlink()
+    assert httpx2.post(url, content='{"action": "open"}', headers=json_type).status_code == 403
+    gone = run("breaker", "close", "crm")
+    assert (gone.code, "admin.token" in gone.err) == (Exit.CONFIGURATION, True)
+
+
+class Odd:
+    """Something that listens where a server's admin listener should be."""
+
+    def __init__(self, *said):
+        self._said = said
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        connection, _ = self._socket.accept()
+        with connection, self._socket:
+            while b"\r\n\r\n" not in connection.recv(65536):
+                pass
+            for one in self._said:
+                connection.sendall(one)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._thread.join(20)
+
+
+def head(status, length):
+    return f"HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "told"),
+    [
+        ((head(200, 2), b"{]"), Exit.UNREACHABLE, "no server answers at"),
+        ((head(200, 200), b"{"), Exit.UNREACHABLE, "no server answers at"),
+        ((b"SSH-2.0-OpenSSH\r\n",), Exit.UNREACHABLE, "no server answers at"),
+        ((head(500, 2), b"no"), Exit.UNREACHABLE, "answers 500: status 500"),
+        ((head(403, 200), b"{"), Exit.REFUSED, "refuses: status 403"),
+        ((head(401, 2), b"[]"), Exit.REFUSED, "refuses: status 401"),
+        ((head(404, 2), b"{}"), Exit.NO, "knows no such thing"),
+    ],
+)
+def test_what_is_no_server_of_ours_is_told_from_one(folder, run, said, code, told):
+    with Odd(*said) as odd:
+        done = run("health", "--admin", odd.url)
+    assert (done.code, told in done.err) == (code, True), done.err
+
+
+def test_a_feed_that_is_cut_off_or_becomes_nonsense_ends(folder, run):
+    for last in (b"{", b"{]\n"):
+        with Odd(head(200, 200), b'\n{"event": "ready", "at": 1}\n', last) as odd:
+            done = run("tail", "--admin", odd.url)
+        assert (done.code, "ready" in done.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("public", "port"), [("http://127.0.0.1:1", 2), ("unix:/run/shop", 8001), ("", 8001)]
+)
+def test_the_server_is_found_beside_the_store(server, run, public, port):
+    server.public = public
+    assert f"http://127.0.0.1:{port} " in run("calls", "list").err
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:x", "https://127.0.0.1:1", "http://", "nothing"])
+def test_an_address_that_is_none_is_refused(folder, run, url):
+    done = run("health", "--admin", url)
+    assert (done.code, "is no admin address" in done.err) == (Exit.USAGE, True)
 
 
 def test_metrics_are_scraped(site):

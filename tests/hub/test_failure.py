@@ -60,7 +60,7 @@ def test_a_store_that_breaks_is_opened_anew_and_its_events_are_handled(folder):
             await until(lambda: hub.worker.running)
             hub.store.break_down("the disk lies")
             await until(lambda: len(told.of(OwnershipTaken)) == 2)
-            assert await deliver(hub, "evt_2") is STORED
+            assert await deliver(hub, "evt_2") == STORED
             slow.set()
             await until(lambda: set(states(hub).values()) == {State.DONE})
 

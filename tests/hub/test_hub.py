@@ -44,7 +44,7 @@ def test_a_decorated_function_stays_what_it_is_and_handles_its_events(folder):
 
     async def scenario():
         async with hub:
-            assert await deliver(hub) is STORED
+            assert await deliver(hub) == STORED
             await until(lambda: told.of(HandlerFinished))
 
     asyncio.run(scenario())
@@ -124,7 +124,7 @@ def test_starting_twice_is_starting_once(folder):
     async def scenario():
         async with hub:
             await hub.start()
-            assert await deliver(hub) is STORED
+            assert await deliver(hub) == STORED
 
     asyncio.run(scenario())
 
@@ -138,7 +138,7 @@ def test_a_start_that_failed_may_be_tried_again(folder):
             await hub.start()
         (folder / "events.db").unlink()
         await hub.start()
-        assert await deliver(hub) is STORED
+        assert await deliver(hub) == STORED
         await hub.stop()
 
     asyncio.run(scenario())
@@ -195,7 +195,7 @@ def test_a_new_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
             (folder / "hardpoint.toml").write_text(CONFIGURATION.replace(*change))
             with pytest.raises(ConfigurationError, match=problem) as caught:
                 await hub.reload()
-            assert await deliver(hub) is STORED
+            assert await deliver(hub) == STORED
             return caught.value
 
     error = asyncio.run(scenario())
@@ -219,7 +219,7 @@ def test_a_reload_that_drops_a_source_with_handlers_is_refused_by_name(folder):
             (folder / "hardpoint.toml").write_text("[store]\nurl = 'sqlite:events.db'\n")
             with pytest.raises(ConfigurationError, match="handled by mark_paid of") as caught:
                 await hub.reload()
-            assert await deliver(hub) is STORED
+            assert await deliver(hub) == STORED
             return caught.value
 
     error = asyncio.run(scenario())
@@ -232,7 +232,7 @@ def test_a_new_secret_is_taken_at_a_reload_without_a_restart(folder):
 
     async def scenario():
         async with hub:
-            assert await deliver(hub, "evt_1", secret="whsec_two") is UNAUTHORIZED
+            assert await deliver(hub, "evt_1", secret="whsec_two") == UNAUTHORIZED
             keep(folder / "stripe", "whsec_two")
             await hub.reload()
             return [
@@ -450,7 +450,7 @@ def test_a_hub_that_received_nothing_opens_its_store_when_a_source_is_added(fold
             (folder / "hardpoint.toml").write_text(CONFIGURATION)
             await hub.reload()
             assert hub.store.is_open
-            assert await deliver(hub) is STORED
+            assert await deliver(hub) == STORED
 
     asyncio.run(scenario())
 
@@ -471,7 +471,7 @@ def test_a_source_that_is_added_is_handled_though_a_call_has_opened_the_store(fo
                 await hub.reload()
             assert len(hub.life._tasks) == 2  # it is handled by one worker alone
             hub.on("billing")(handler)
-            assert await deliver(hub) is STORED
+            assert await deliver(hub) == STORED
             await until(lambda: handled)
 
     asyncio.run(scenario())

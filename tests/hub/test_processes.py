@@ -71,8 +71,8 @@ def test_what_the_guest_receives_the_owner_handles_until_it_ends(load):
     async def scenario():
         async with both(owner, guest):
             guest.receiver.refused("shop", "too_large")
-            assert await deliver(guest, "evt_new", "new") is STORED
-            assert await deliver(guest, "evt_dead") is STORED
+            assert await deliver(guest, "evt_new", "new") == STORED
+            assert await deliver(guest, "evt_dead") == STORED
             await until(lambda: ("owner", "evt_dead") in handled)
             await until(lambda: look(guest, lambda reader: reader.counts()["dead"]))
             (event,) = [
@@ -86,7 +86,7 @@ def test_what_the_guest_receives_the_owner_handles_until_it_ends(load):
             assert await owner.once("key", str, 7, returns=str) == "7"
             await until(lambda: look(guest, lambda reader: reader.refusals()))
             await owner.stop()
-            assert await deliver(guest, "evt_2") is STORED
+            assert await deliver(guest, "evt_2") == STORED
             await until(lambda: ("guest", "evt_2") in handled and ("newer", "evt_new") in handled)
         assert guest.waiting is None
 
@@ -157,10 +157,10 @@ def test_an_owner_whose_handlers_cannot_go_on_lets_another_have_the_store(load):
     async def scenario():
         async with both(owner, guest):
             guest.shared.give_up("a guest has nothing to give up")
-            assert await deliver(owner, "evt_1") is STORED
+            assert await deliver(owner, "evt_1") == STORED
             await until(lambda: guest.shared.owner and "evt_1" in sound.handled)
             await until(lambda: owner.shared.owner_pid is not None)
-            assert await deliver(owner, "evt_2") is STORED  # which is a guest now
+            assert await deliver(owner, "evt_2") == STORED  # which is a guest now
             await until(lambda: "evt_2" in sound.handled)
             assert isinstance(owner.failure, ZeroDivisionError)
             assert guest.failure is None
@@ -177,11 +177,11 @@ def test_without_another_an_owner_that_failed_takes_the_store_up_anew(load, monk
 
     async def scenario():
         async with hub:
-            assert await deliver(hub, "evt_1") is STORED
+            assert await deliver(hub, "evt_1") == STORED
             await until(lambda: hub.waiting is not None)
             assert "handlers run no more in this process: ZeroDivisionError" in str(hub.waiting)
             await until(lambda: len(faulty.handled) == 3 and not look(hub, left))
-            assert await deliver(hub, "evt_2") is STORED
+            assert await deliver(hub, "evt_2") == STORED
             await until(lambda: "evt_2" in faulty.handled)
             assert (hub.failure, hub.waiting) == (None, None)
 
@@ -200,10 +200,10 @@ def test_what_breaks_the_handlers_of_every_owner_is_a_dead_letter_in_the_end(loa
 
     async def scenario():
         async with hub:
-            assert await deliver(hub, "evt_1") is STORED
+            assert await deliver(hub, "evt_1") == STORED
             await until(lambda: look(hub, lambda reader: reader.counts()["dead"]))
             faulty.left = 0
-            assert await deliver(hub, "evt_2") is STORED
+            assert await deliver(hub, "evt_2") == STORED
             await until(lambda: "evt_2" in faulty.handled and hub.failure is None)
 
     asyncio.run(scenario())
@@ -230,7 +230,7 @@ def test_a_crew_that_lays_down_late_takes_up_what_has_come_back_meanwhile(load):
                 await asyncio.sleep(0)
                 hub.life.take_up()  # its turn comes when the other one's has begun
                 await laying
-                assert await deliver(hub, name) is STORED
+                assert await deliver(hub, name) == STORED
                 await until(lambda name=name: name in handled)
 
     asyncio.run(scenario())
@@ -263,14 +263,14 @@ def test_a_first_owner_without_handlers_gives_way_to_a_worker_with_some(load):
 
     async def scenario():
         async with script:
-            assert await deliver(script, "evt_1") is STORED
+            assert await deliver(script, "evt_1") == STORED
             async with worker:
                 await until(lambda: worker.shared.owner)
                 assert (
-                    await deliver(script, "evt_2") is STORED
+                    await deliver(script, "evt_2") == STORED
                 )  # it knows no handler, the owner does
                 await until(lambda: handled)
-            assert await deliver(script, "evt_3") is STORED
+            assert await deliver(script, "evt_3") == STORED
 
     asyncio.run(scenario())
     assert handled == ["evt_2"]
@@ -292,13 +292,13 @@ def test_what_arrives_while_an_owner_gives_way_is_stored_and_what_runs_may_end(l
 
     async def scenario():
         async with worker:
-            assert await deliver(worker, "evt_1") is STORED
+            assert await deliver(worker, "evt_1") == STORED
             await begun.wait()
             await server.life.start(wait=False, rank=Rank.SERVER)
             try:
                 await until(lambda: worker.shared.leaving)
-                assert await deliver(worker, "evt_2") is STORED
-                assert await deliver(server, "evt_3") is STORED
+                assert await deliver(worker, "evt_2") == STORED
+                assert await deliver(server, "evt_3") == STORED
                 may_end.set()
                 await until(lambda: len(handled) == 3)
                 assert server.shared.owner

@@ -96,10 +96,10 @@ def test_it_says_so_once_and_receives_as_soon_as_the_other_has_ended(hub, first,
                 await hub.start()
             await hub.start()  # it waits already
             assert "--workers" in str(hub.waiting)
-            assert await deliver(hub, "evt_1") is UNAVAILABLE
+            assert await deliver(hub, "evt_1") == UNAVAILABLE
             await asyncio.sleep(0.05)  # it tries more than once meanwhile
         await until(lambda: hub.waiting is None)
-        assert await deliver(hub, "evt_2") is STORED
+        assert await deliver(hub, "evt_2") == STORED
         await until(lambda: handled)
         await hub.stop()
 
@@ -156,7 +156,7 @@ def test_one_whose_loop_has_ended_waits_in_the_next(hub, first):
 
     async def scenario():
         async with hub:
-            assert await deliver(hub, "evt_1") is STORED
+            assert await deliver(hub, "evt_1") == STORED
 
     asyncio.run(scenario())
 

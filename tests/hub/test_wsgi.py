@@ -143,6 +143,7 @@ def test_what_it_receives_is_stored_and_handled_by_the_process_that_works(inbox,
     body, headers = event("evt_1")
     told = call(validator(inbox), environ_of(body, **headers))
     assert told[0] == "200 OK"
+    assert len(told[1].pop("x-request-id")) == 36
     assert told[1] == {"content-type": "application/json", "content-length": "19"}
     assert told[2] == b'{"status":"stored"}'
     eventually(lambda: worker == ["evt_1"])

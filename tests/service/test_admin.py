@@ -4,9 +4,11 @@ import functools
 import httpx2
 import pytest
 
+from hardpoint.core.errors import ConfigurationError
 from hardpoint.service.admin import admin_app
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import Reloader
+from hardpoint.service.server import Server
 from hardpoint.testing import ManualClock
 
 
@@ -133,3 +135,10 @@ def test_a_request_without_a_host_or_with_two_is_refused(admin, hub):
     app = admin_app(Readiness(hub, reloader, ManualClock()))
     assert asyncio.run(call(app, [])) == 421
     assert asyncio.run(call(app, [b"localhost", b"localhost"])) == 421
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "gateway.internal"])
+def test_no_admin_listener_is_open_to_other_machines_without_a_token(hub, host):
+    with pytest.raises(ConfigurationError, match="there is no token") as refused:
+        Server(hub, admin_host=host, force_admin=True)
+    assert "[admin] token" in refused.value.fix

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -20,6 +21,7 @@ from hardpoint.core.errors import (
     StoreCorruptError,
     TimedOutError,
 )
+from hardpoint.core.secrets import Secret
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
@@ -211,7 +213,7 @@ def test_the_admin_port_follows_the_public_one(hub):
     assert Server(hub, port=0)._admin_address == ("127.0.0.1", 0)
 
 
-def test_an_admin_host_that_others_reach_is_refused_unless_forced(site, hub):
+def test_an_admin_host_that_others_reach_is_refused_unless_forced(site, hub, monkeypatch):
     for host in ("0.0.0.0", "::", "gateway.internal", "10.0.0.1"):
         with pytest.raises(ConfigurationError, match="can be reached from other machines"):
             Server(hub, admin_host=host)
@@ -225,6 +227,7 @@ def test_an_admin_host_that_others_reach_is_refused_unless_forced(site, hub):
         )
         assert reply.status_code == 200
 
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "s3cret")
     site(scenario, admin_host="0.0.0.0", force_admin=True)
 
 
@@ -449,12 +452,56 @@ def test_readiness_is_told_at_any_loopback_address(site, hub, host):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_readiness_is_told_on_all_addresses_where_that_was_forced(site, hub, host):
+def test_readiness_is_told_on_all_addresses_where_that_was_forced(site, hub, host, monkeypatch):
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "s3cret")
+
     async def scenario(site: Site) -> None:
         port = site.ready.admin_url.rpartition(":")[2]
         assert (await site.client.get(f"http://localhost:{port}/readyz")).json()["ready"]
 
     site(scenario, admin_host=host, force_admin=True)
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/metrics", "/calls", "/calls/x", "/breakers", "/tail"]
+)
+def test_what_other_machines_may_read_wants_the_token(site, hub, path):
+    hub.settings = replace(hub.settings, admin_token=Secret.value("s3cret"))
+
+    async def scenario(site: Site) -> None:
+        port = site.ready.admin_url.rpartition(":")[2]
+        url = f"http://127.0.0.1:{port}{path}"
+        for told in ({}, {"authorization": "Bearer wrong"}, {"authorization": "s3cret"}):
+            assert (await site.client.get(url, headers=told)).status_code == 403
+        known = {"authorization": "Bearer s3cret"}
+        async with site.client.stream("GET", url, headers=known) as reply:
+            assert reply.status_code in {200, 404}
+        assert (await site.client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+
+    site(scenario, admin_host="0.0.0.0", force_admin=True)
+
+
+def test_an_answer_carries_the_correlation_id_of_what_it_answers(site, signed):
+    async def scenario(site: Site) -> None:
+        url = f"{site.ready.url}/webhooks/shop"
+        body, proof = signed("evt_9", now=time.time())
+
+        async def ask(content=body, **told):
+            told = {name.replace("_", "-"): value for name, value in told.items()}
+            reply = await site.client.post(url, content=content, headers=told)
+            return reply.status_code, reply.headers.get("x-request-id")
+
+        status, own = await ask(**proof)
+        assert (status, len(own)) == (200, 36)
+        assert await ask(**proof) == (200, own), "a repeat has that of the first"
+        body, proof = signed("evt_10", now=time.time())
+        assert await ask(body, **proof, x_request_id="req-7") == (200, "req-7")
+        assert await ask(body, **proof, x_correlation_id="c-7") == (200, "c-7")
+        assert await ask(b"{}", x_request_id="req-8") == (401, "req-8")
+        assert await ask(b"{}", x_request_id="<script>") == (401, None)
+        assert await ask(b"x" * (32 * 1024 * 1024), x_request_id="r-9") == (413, "r-9")
+
+    site(scenario)
 
 
 def test_away_from_the_main_thread_signals_are_left_alone(site):

@@ -154,7 +154,7 @@ def test_a_key_is_fetched_once_for_all_who_need_it_and_then_kept(inbox, server):
     async def scenario(one):
         first = [one.submit("pay", signed("k1", body), body) for body in (b"a", b"b", b"c")]
         assert await asyncio.gather(*first) == [STORED] * 3
-        assert await one.submit("pay", signed("k1", b"d"), b"d") is STORED
+        assert await one.submit("pay", signed("k1", b"d"), b"d") == STORED
 
     inbox(scenario)
     assert len(server.asked) == 1
@@ -162,9 +162,9 @@ def test_a_key_is_fetched_once_for_all_who_need_it_and_then_kept(inbox, server):
 
 def test_a_new_key_is_learned_when_it_is_first_used(inbox, server):
     async def scenario(one):
-        assert await one.submit("pay", signed("k1"), b"evt_1") is STORED
+        assert await one.submit("pay", signed("k1"), b"evt_1") == STORED
         server.reply = FakeReply(body=document("k1", "k2"))
-        assert await one.submit("pay", signed("k2", b"evt_2"), b"evt_2") is STORED
+        assert await one.submit("pay", signed("k2", b"evt_2"), b"evt_2") == STORED
 
     inbox(scenario)
     assert len(server.asked) == 2
@@ -173,8 +173,8 @@ def test_a_new_key_is_learned_when_it_is_first_used(inbox, server):
 def test_a_forged_request_under_a_known_name_is_refused(inbox, server):
     async def scenario(one):
         forged = signed("k1", by="mine")
-        assert await one.submit("pay", forged, b"evt_1") is UNAUTHORIZED
-        assert await one.submit("pay", forged, b"evt_1") is UNAUTHORIZED
+        assert await one.submit("pay", forged, b"evt_1") == UNAUTHORIZED
+        assert await one.submit("pay", forged, b"evt_1") == UNAUTHORIZED
 
     inbox(scenario)
     assert len(server.asked) == 1
@@ -183,7 +183,7 @@ def test_a_forged_request_under_a_known_name_is_refused(inbox, server):
 def test_a_name_that_nobody_has_is_refused_and_not_looked_for_again(inbox, server):
     async def scenario(one):
         for _ in range(20):
-            assert await one.submit("pay", signed("forged"), b"evt_1") is UNAUTHORIZED
+            assert await one.submit("pay", signed("forged"), b"evt_1") == UNAUTHORIZED
 
     inbox(scenario)
     assert len(server.asked) == 1
@@ -191,11 +191,11 @@ def test_a_name_that_nobody_has_is_refused_and_not_looked_for_again(inbox, serve
 
 def test_names_without_end_make_few_fetches_and_delay_nobody(inbox, server):
     async def scenario(one):
-        assert await one.submit("pay", signed("k1"), b"evt_1") is STORED
+        assert await one.submit("pay", signed("k1"), b"evt_1") == STORED
         for number in range(500):
             answer = await one.submit("pay", signed(f"forged-{number}"), b"evt_1")
             assert answer in {UNAUTHORIZED, UNAVAILABLE}
-        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") is STORED
+        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") == STORED
 
     inbox(scenario)
     assert len(server.asked) <= FETCHES_BURST
@@ -203,7 +203,7 @@ def test_names_without_end_make_few_fetches_and_delay_nobody(inbox, server):
 
 def test_while_a_fetch_hangs_whoever_is_known_is_served_and_few_wait(inbox, server):
     async def scenario(one):
-        assert await one.submit("pay", signed("k1"), b"evt_1") is STORED
+        assert await one.submit("pay", signed("k1"), b"evt_1") == STORED
         server.held.clear()
         forged = [
             one.submit("pay", signed(f"forged-{number}"), b"evt_1")
@@ -211,8 +211,8 @@ def test_while_a_fetch_hangs_whoever_is_known_is_served_and_few_wait(inbox, serv
         ]
         await asyncio.sleep(0)
         assert sum(answer.done() for answer in forged) == 50, "they are told to come again"
-        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") is STORED
-        assert await one.deliver("evt_3") is STORED, "another source"
+        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") == STORED
+        assert await one.deliver("evt_3") == STORED, "another source"
         server.held.set()
         assert set(await all_of(forged)) <= {401, 503}
 
@@ -227,7 +227,7 @@ def test_bodies_that_wait_are_bounded_by_their_bytes(inbox, server):
         waiting = [one.submit("pay", signed("k1", body), body) for _ in range(3)]
         await asyncio.sleep(0)
         assert [answer.done() for answer in waiting] == [False, False, True]
-        assert waiting[2].result() is UNAVAILABLE
+        assert waiting[2].result() == UNAVAILABLE
 
     inbox(scenario)
 
@@ -250,48 +250,48 @@ def test_a_server_that_gives_no_keys_is_asked_again_later_and_nothing_is_lost(in
     async def scenario(one):
         server.reply = reply
         for _ in range(5):
-            assert await one.submit("pay", signed("k1"), b"evt_1") is UNAVAILABLE
+            assert await one.submit("pay", signed("k1"), b"evt_1") == UNAVAILABLE
         assert len(server.asked) == 1
         server.reply = FakeReply(body=document("k1"))
         one.clock.advance(FAILED_SECONDS)
-        assert await one.submit("pay", signed("k1"), b"evt_1") is STORED
+        assert await one.submit("pay", signed("k1"), b"evt_1") == STORED
 
     inbox(scenario)
 
 
 def test_old_keys_serve_while_they_are_fetched_anew_and_when_that_fails(inbox, server):
     async def scenario(one):
-        assert await one.submit("pay", signed("k1"), b"evt_1") is STORED
+        assert await one.submit("pay", signed("k1"), b"evt_1") == STORED
         one.clock.advance(KEPT_SECONDS)
         server.held.clear()
-        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") is STORED
+        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") == STORED
         server.reply = FakeReply(status=500)
         server.held.set()
         await one.until(lambda: not one.inbox._keys._tasks)
-        assert await one.submit("pay", signed("k1", b"evt_3"), b"evt_3") is STORED
+        assert await one.submit("pay", signed("k1", b"evt_3"), b"evt_3") == STORED
         assert len(server.asked) == 2
         one.clock.advance(STALE_SECONDS)
-        assert await one.submit("pay", signed("k1", b"evt_4"), b"evt_4") is UNAVAILABLE
+        assert await one.submit("pay", signed("k1", b"evt_4"), b"evt_4") == UNAVAILABLE
 
     inbox(scenario)
 
 
 def test_a_key_that_was_withdrawn_is_good_no_more_once_that_is_known(inbox, server):
     async def scenario(one):
-        assert await one.submit("pay", signed("k1"), b"evt_1") is STORED
+        assert await one.submit("pay", signed("k1"), b"evt_1") == STORED
         server.reply = FakeReply(body=document("k2"))
-        assert await one.submit("pay", signed("k2", b"evt_2"), b"evt_2") is STORED
-        assert await one.submit("pay", signed("k1", b"evt_3"), b"evt_3") is UNAUTHORIZED
+        assert await one.submit("pay", signed("k2", b"evt_2"), b"evt_2") == STORED
+        assert await one.submit("pay", signed("k1", b"evt_3"), b"evt_3") == UNAUTHORIZED
 
     inbox(scenario)
 
 
 def test_each_key_may_have_an_address_of_its_own(inbox, server):
     async def scenario(one):
-        assert await one.submit("pay", signed("k1"), b"evt_1") is STORED
+        assert await one.submit("pay", signed("k1"), b"evt_1") == STORED
         server.reply = FakeReply(status=404)
-        assert await one.submit("pay", signed("k9"), b"evt_1") is UNAUTHORIZED
-        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") is STORED
+        assert await one.submit("pay", signed("k9"), b"evt_1") == UNAUTHORIZED
+        assert await one.submit("pay", signed("k1", b"evt_2"), b"evt_2") == STORED
 
     inbox(scenario, each=True)
     assert server.asked == ["/k1", "/k9"]
@@ -419,6 +419,6 @@ def test_without_anybody_who_fetches_it_is_said_at_once(rig):
     )
 
     async def scenario():
-        assert await one.submit("pay", signed("k1"), b"evt_1") is UNAVAILABLE
+        assert await one.submit("pay", signed("k1"), b"evt_1") == UNAVAILABLE
 
     one.play(scenario)

@@ -160,7 +160,7 @@ def test_a_body_under_a_good_signature_that_cannot_be_read_is_stored_apart(rig):
     async def scenario():
         return await one.submit(*signed(one, b"not json"))
 
-    assert one.play(scenario) is STORED
+    assert one.play(scenario) == STORED
     (event,) = events(one)
     assert (event.state, event.vendor_id, event.type) == (State.QUARANTINED, None, "")
     (received,) = told(one, EventReceived)
@@ -185,7 +185,7 @@ def test_what_does_not_verify_is_answered_401_and_counted_and_not_stored(rig, he
         await one.inbox.flush()
         return answer
 
-    assert one.play(scenario) is UNAUTHORIZED
+    assert one.play(scenario) == UNAUTHORIZED
     assert events(one) == []
     assert one.read(lambda reader: reader.refusals()) == {"billing": {reason: 1}}
     assert told(one, RequestsRefused) == [RequestsRefused(source="billing", reason=reason, count=1)]
@@ -304,7 +304,7 @@ def test_an_event_is_answered_as_the_vendor_wants_once_it_is_stored(rig, ids):
 
     stored, too_large = one.play(scenario)
     assert (stored.status, stored.headers, stored.body) == (204, (), b"")
-    assert too_large is TOO_LARGE
+    assert too_large == TOO_LARGE
     assert {event.vendor_id for event in events(one)} == set(ids)
 
 
@@ -318,7 +318,7 @@ def test_a_batch_is_acknowledged_once_all_of_it_is_stored(rig):
     async def scenario():
         return await one.submit("custom", [("Content-Type", "application/json")], b"[1, 2, 3]")
 
-    assert one.play(scenario) is STORED
+    assert one.play(scenario) == STORED
     assert sorted(event.vendor_id for event in events(one)) == ["a", "b", "c"]
 
 
@@ -336,7 +336,7 @@ def test_an_event_of_a_batch_has_its_own_part_and_is_the_same_in_other_company(r
     async def scenario():
         for ids in ("ab", "bc"):
             scheme.found = listed(*ids)
-            assert await one.submit("custom", [], ids.encode()) is STORED
+            assert await one.submit("custom", [], ids.encode()) == STORED
 
     one.play(scenario)
     assert [(e.vendor_id, e.stored) for e in told(one, EventReceived)] == [
@@ -506,7 +506,7 @@ def test_an_event_of_the_empty_type_is_handled_by_whoever_wants_all(rig):
         await one.until(one.attempts)
         return answer
 
-    assert one.play(scenario) is STORED
+    assert one.play(scenario) == STORED
     assert [(attempt.handler, attempt.outcome) for attempt in one.attempts()] == [("all", "done")]
 
 
@@ -538,7 +538,7 @@ def test_a_source_that_is_no_longer_configured_is_unknown(rig):
         one.inbox.configure({})
         return await one.submit(*request)
 
-    assert one.play(scenario) is UNAUTHORIZED
+    assert one.play(scenario) == UNAUTHORIZED
 
 
 def test_the_stored_hash_is_of_the_raw_body(rig):
@@ -559,5 +559,5 @@ def test_without_listeners_events_are_stored_all_the_same(rig):
     async def scenario():
         return await one.deliver()
 
-    assert one.play(scenario) is STORED
+    assert one.play(scenario) == STORED
     assert len(events(one)) == 1

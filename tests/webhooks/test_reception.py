@@ -145,6 +145,6 @@ def test_a_defect_of_a_scheme_is_answered_503_and_told_without_what_it_said(rig)
     async def scenario():
         return await one.submit("custom", [], b"{}")
 
-    assert one.play(scenario) is UNAVAILABLE
+    assert one.play(scenario) == UNAVAILABLE
     (fault,) = told(one, ReceptionFault)
     assert (fault.doing, fault.error) == ("verify", "ZeroDivisionError")

@@ -85,7 +85,7 @@ def handle_everything(rig):
 async def vendor(rig, chance, number):
     kind = chance.choice(list(ENDS))
     await asyncio.sleep(chance.uniform(0, 0.5))
-    while await rig.deliver(f"evt_{number}", kind) is not STORED:
+    while await rig.deliver(f"evt_{number}", kind) != STORED:
         await asyncio.sleep(0.05)
     if chance.random() < 0.3:
         await rig.deliver(f"evt_{number}", kind)

@@ -14,7 +14,7 @@ from hardpoint.cli.failures import CommandError, Exit, refused, unreachable, usa
 from hardpoint.cli.looking import public_of
 from hardpoint.core.errors import HardpointError
 from hardpoint.hub.settings import Settings
-from hardpoint.service.operations import TOKEN
+from hardpoint.service.operations import TOKEN, admin_token
 
 ADDRESS: Final = "http://127.0.0.1:8001"
 """Where a server that was told nothing else has its admin listener."""
@@ -38,9 +38,10 @@ class AdminClient:
 
     Args:
         url: of it.
+        token: sent along, where there is one.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
         parts = urlsplit(url)
         try:
             port = parts.port or 80
@@ -50,12 +51,17 @@ class AdminClient:
             raise usage(f"{url} is no admin address", hint=f"--admin {ADDRESS}")
         self.url = f"http://{parts.netloc}"
         self._at = (parts.hostname, port)
+        self._token = token
 
     @classmethod
     def of(cls, admin: str | None, config: Path) -> "AdminClient":
         """The server that is named, or that runs on the store of a configuration."""
         given = admin or os.environ.get(VARIABLE)
-        return cls(given or _beside(config) or ADDRESS)
+        try:
+            settings = Settings.load(config, secrets=False)
+        except HardpointError:  # a server may run without a file here
+            return cls(given or ADDRESS, os.environ.get(TOKEN, ""))
+        return cls(given or _beside(settings) or ADDRESS, admin_token(settings))
 
     def get(self, path: str, **query: object) -> Any:
         """An answer's JSON."""
@@ -63,7 +69,7 @@ class AdminClient:
         return self._asked("GET", f"{path}?{urlencode(asked)}" if asked else path, None)
 
     def post(self, path: str, content: Mapping[str, Any]) -> Any:
-        """Have it do something; the token of the environment goes along."""
+        """Have it do something."""
         return self._asked("POST", path, json.dumps(content).encode())
 
     def lines(self, path: str) -> Iterator[Any]:
@@ -91,8 +97,8 @@ class AdminClient:
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = http.client.HTTPConnection(*self._at, timeout=SECONDS)
         headers = {"content-type": "application/json"} if body is not None else {}
-        if body is not None and (token := os.environ.get(TOKEN)):
-            headers["authorization"] = f"Bearer {token}"
+        if self._token:
+            headers["authorization"] = f"Bearer {self._token}"
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -102,11 +108,12 @@ class AdminClient:
         if answer.status == 200:
             return connection, answer
         try:
-            said = cast("dict[str, str]", json.loads(answer.read(64 * 1024)))
+            said: Any = json.loads(answer.read(64 * 1024))
         except (OSError, http.client.HTTPException, ValueError, RecursionError):
-            said = {}
+            said = None
         connection.close()
-        raise _refusal(self.url, answer.status, said)
+        table = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+        raise _refusal(self.url, answer.status, table)
 
     def _silent(self, error: Exception) -> CommandError:
         return unreachable(
@@ -120,7 +127,7 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _refusal(url: str, status: int, said: Mapping[str, str]) -> CommandError:
+def _refusal(url: str, status: int, said: dict[str, Any]) -> CommandError:
     error = said.get("error", f"status {status}")
     if status == 404:
         return CommandError(
@@ -136,13 +143,9 @@ def _refusal(url: str, status: int, said: Mapping[str, str]) -> CommandError:
     return unreachable(f"the server at {url} answers {status}: {error}", hint="hardpoint doctor")
 
 
-def _beside(config: Path) -> str | None:
+def _beside(settings: Settings) -> str | None:
     """The port after the public one of a server on this store."""
-    try:
-        public = public_of(Settings.load(config, secrets=False))
-    except HardpointError:
-        return None
-    parts = urlsplit(public or "")
+    parts = urlsplit(public_of(settings) or "")
     if parts.scheme != "http" or parts.port is None:
         return None
     return f"http://127.0.0.1:{parts.port + 1}"

@@ -1,7 +1,7 @@
 """The correlation id of what is being done now: from a request to its event, handlers and calls."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
@@ -20,6 +20,17 @@ _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 def accepted(given: bytes) -> str | None:
     """An id that came with a request, when it is harmless to store and print; None otherwise."""
     return given.decode() if _GIVEN.fullmatch(given) else None
+
+
+def given_in(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The id that came with a request: in `x-request-id`, else in `x-correlation-id`."""
+    given = None
+    for name, value in headers:
+        if name == b"x-request-id":
+            return accepted(value)
+        if name == b"x-correlation-id":
+            given = accepted(value)
+    return given
 
 
 @contextmanager

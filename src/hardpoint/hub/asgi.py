@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Final, final
 
+from hardpoint.core.correlation import HEADER, given_in
 from hardpoint.core.events import Listeners
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.bodies import BodyBudget, ComingBody
@@ -88,10 +89,13 @@ def declared_length(headers: RawHeaders) -> int:
 
 
 def complete_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
-    """An answer's headers with its length, for the statuses that may have one."""
-    if answer.status in _BODILESS:
-        return [*answer.headers]
-    return [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    """An answer's headers with its length, where the status may have one, and the request's id."""
+    headers = [*answer.headers]
+    if answer.request_id:
+        headers.append((HEADER.encode(), answer.request_id))
+    if answer.status not in _BODILESS:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    return headers
 
 
 @final
@@ -154,7 +158,7 @@ class InboxApp:
         if isinstance(source, Answer):
             return source
         if not (self._started and self._home()) and not await self._begin():
-            return UNAVAILABLE
+            return UNAVAILABLE.to(given_in(scope["headers"]))
         headers = scope["headers"]
         if scope["method"] != "POST":
             return self._receiver.greeting(source, headers, arrival_of(scope))
@@ -168,9 +172,10 @@ class InboxApp:
                 return await self._submit(source, headers, body, arrival_of(scope))
         finally:
             self._bodies.release(coming)
-        if body is not None:
-            self._receiver.refused(source, "too_large" if body is TOO_LARGE else "bodies")
-        return body
+        if body is None:
+            return None
+        self._receiver.refused(source, "too_large" if body is TOO_LARGE else "bodies")
+        return body.to(given_in(headers))
 
     async def _read(self, receive: Receive, coming: ComingBody, cap: int) -> bytes | Answer | None:
         """The whole body; `TOO_LARGE` as soon as it passes the cap; None when the client has gone.

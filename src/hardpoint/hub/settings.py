@@ -79,6 +79,8 @@ class Settings:
     api_keys: ApiKeySettings = field(default_factory=ApiKeySettings)
     worker: WorkerSettings = WorkerSettings()
     dashboard: DashboardSettings = field(default_factory=DashboardSettings)
+    admin_token: Secret | None = None
+    """What whoever asks the admin listener from another machine has to send: `[admin] token`."""
     public_url: str | None = None
     """Where vendors reach us: the origin, and the path before `/webhooks/` if there is one."""
     path: Path | None = None
@@ -142,6 +144,7 @@ class Settings:
         except ValueError as error:
             raise ConfigurationError(str(where), f"is not TOML: {error}") from None
         known = {
+            "admin",
             "api_keys",
             "connections",
             "dashboard",
@@ -170,6 +173,7 @@ class Settings:
             public_url=_public_url(table),
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             dashboard=dashboard_settings(table, folder),
+            admin_token=_admin_token(table.table("admin", {"token"}), folder),
             path=where,
         )
         for substitute in SUBSTITUTES:
@@ -232,6 +236,10 @@ def _worker(table: TomlTable) -> WorkerSettings:
         concurrency=table.count("concurrency", default.concurrency, most=_ATTEMPTS_MOST),
         threads=table.count("threads", default.threads, most=_ATTEMPTS_MOST),
     )
+
+
+def _admin_token(table: TomlTable, folder: Path) -> Secret | None:
+    return table.secret("token", folder) if table.has("token") else None
 
 
 def _source(name: str, root: TomlTable, folder: Path) -> SourceSettings:

@@ -4,7 +4,6 @@ No page of another origin may use it: the Host must be a loopback name (a reboun
 and a request that carries an Origin is refused. Orders come over the socket beside the store.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, final
 
 import msgspec
@@ -14,13 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from hardpoint.hub.asgi import AsgiApp, Receive, Scope, Send
-from hardpoint.service.operations import AdminOperations
+from hardpoint.service.operations import AdminOperations, Endpoint
 from hardpoint.service.readiness import Readiness
 
 DASHBOARD: Final = "/dashboard"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def admin_app(

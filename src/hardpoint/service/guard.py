@@ -8,11 +8,13 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from hardpoint.core.correlation import HEADER
 from hardpoint.core.effects import Clock
 from hardpoint.hub.asgi import HEADER_BYTES_MAX, HEADERS_MAX, complete_headers
 from hardpoint.hub.bodies import BODIES_BYTES_MAX, BodyBudget
 from hardpoint.webhooks.answers import Answer
 
+_HEADER = HEADER.encode()
 _WIRES_MAX = 64
 """Answers that are kept as they go over the wire."""
 
@@ -110,8 +112,11 @@ class IngressGuard:
         if found is None:
             if len(wires) >= _WIRES_MAX:  # replies differ; the usual answers are back at once
                 wires.clear()
-            found = wires[answer] = _encode(answer, self.state.default_headers, last=last)
-        return found
+            found = wires[answer] = _encode(answer.to(None), self.state.default_headers, last=last)
+        if not answer.request_id:
+            return found
+        start = found.index(b"\n") + 1
+        return b"%b%b: %b\r\n%b" % (found[:start], _HEADER, answer.request_id, found[start:])
 
 
 def _encode(answer: Answer, defaults: list[tuple[bytes, bytes]], *, last: bool) -> bytes:

@@ -1,14 +1,15 @@
 """What operators see and do at the admin listener: health, metrics, calls, circuits, a live feed.
 
-What acts (opening and closing a circuit) wants JSON, which no page of another origin may send
-unasked, and the token in `HARDPOINT_ADMIN_TOKEN` where others than this machine reach the listener.
+Where others than this machine reach the listener, all of it wants the token: that of `[admin]`, or
+of `HARDPOINT_ADMIN_TOKEN`. On loopback only what acts (opening and closing a circuit) does, where
+there is one; and it wants JSON, which no page of another origin may send unasked.
 """
 
 import asyncio
 import hmac
 import os
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, final
 
 import msgspec
@@ -19,6 +20,7 @@ from starlette.routing import Route
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.hub import Hub
+from hardpoint.hub.settings import Settings
 
 TOKEN: Final = "HARDPOINT_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 FOLLOWERS_MAX: Final = 16
@@ -27,8 +29,27 @@ QUEUE_MAX: Final = 1000
 BODY_BYTES_MAX: Final = 4096
 HEARTBEAT_SECONDS: Final = 10.0
 REASON_MAX: Final = 200
+_FIX: Final = f"Send the token of [admin], or {TOKEN}, as a bearer token"
 _COUNT: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
+Endpoint = Callable[[Request], Awaitable[Response]]
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+def admin_token(settings: Settings) -> str:
+    """The token of a server's admin listener; empty where nobody has set one.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is empty.
+    """
+    secret = settings.admin_token
+    if secret is None:
+        return os.environ.get(TOKEN, "")
+    try:
+        return secret.reveal()
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            "admin.token", f"{secret.reference} {error.problem}", fix=error.fix
+        ) from None
 
 
 class BreakerOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,15 +76,29 @@ class AdminOperations:
 
     def routes(self) -> list[Route]:
         """For the admin application."""
+        looks = {
+            "/health": self._health,
+            "/metrics": self._metrics,
+            "/calls": self._calls,
+            "/calls/{id}": self._call,
+            "/breakers": self._breakers,
+            "/tail": self._tail,
+        }
+        acts = Route("/breakers/{name}", self._known(self._steer, acts=True), methods=["POST"])
         return [
-            Route("/health", self._health, methods=["GET"]),
-            Route("/metrics", self._metrics, methods=["GET"]),
-            Route("/calls", self._calls, methods=["GET"]),
-            Route("/calls/{id}", self._call, methods=["GET"]),
-            Route("/breakers", self._breakers, methods=["GET"]),
-            Route("/breakers/{name}", self._steer, methods=["POST"]),
-            Route("/tail", self._tail, methods=["GET"]),
+            *(Route(path, self._known(one), methods=["GET"]) for path, one in looks.items()),
+            acts,
         ]
+
+    def _known(self, endpoint: Endpoint, *, acts: bool = False) -> Endpoint:
+        """The same, for those who may."""
+
+        async def guarded(request: Request) -> Response:
+            if (acts or not self._alone) and not self._may(request):
+                return _json(403, {"error": "token_refused", "fix": _FIX})
+            return await endpoint(request)
+
+        return guarded
 
     async def _health(self, _request: Request) -> Response:
         return _json(200, await self._seen.report())
@@ -104,8 +139,6 @@ class AdminOperations:
         return {"" if key is None else str(key): state for key, state in circuits.items()}
 
     async def _steer(self, request: Request) -> Response:
-        if not self._may_act(request):
-            return _json(403, {"error": "token_refused", "fix": f"Send {TOKEN} as a bearer token"})
         if request.headers.get("content-type") != "application/json":
             return _json(415, {"error": "json_wanted"})
         body = b""
@@ -130,8 +163,11 @@ class AdminOperations:
         steer(order.reason[:REASON_MAX])
         return _json(200, {"pid": os.getpid(), "breakers": {name: self._circuits(name)}})
 
-    def _may_act(self, request: Request) -> bool:
-        wanted = os.environ.get(TOKEN, "")
+    def _may(self, request: Request) -> bool:
+        try:
+            wanted = admin_token(self._hub.settings)
+        except ConfigurationError:  # its file is gone, say: nobody may, until it is back
+            return False
         if not wanted:
             return self._alone
         given = request.headers.get("authorization", "")

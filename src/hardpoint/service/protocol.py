@@ -11,6 +11,7 @@ from typing import cast, final
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from hardpoint.core.correlation import given_in
 from hardpoint.hub.asgi import source_of
 from hardpoint.service.connection import (
     BODY,
@@ -68,7 +69,7 @@ class InboxProtocol(GuardedProtocol):
             protocol=self,
         )
         if self._length > webhook.body_bytes_max:
-            self._refuse(TOO_LARGE, "too_large")
+            self._refuse(webhook.refused(TOO_LARGE), "too_large")
         elif self._expects:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -81,9 +82,9 @@ class InboxProtocol(GuardedProtocol):
             self._fed = 0
             webhook.size += len(body)
             if webhook.size > webhook.body_bytes_max:
-                self._refuse(TOO_LARGE, "too_large")
+                self._refuse(webhook.refused(TOO_LARGE), "too_large")
             elif not self._guard.bodies.take(webhook, len(body)):
-                self._refuse(UNAVAILABLE, "bodies")
+                self._refuse(webhook.refused(UNAVAILABLE), "bodies")
             elif webhook.size == len(body):
                 webhook.first = body
             elif webhook.rest is None:
@@ -190,6 +191,10 @@ class _Webhook(RequestResponseCycle):
         body = self.first if self.rest is None else b"".join((self.first, self.rest))
         self.drop()
         return body
+
+    def refused(self, answer: Answer) -> Answer:
+        """An answer of ours, with the id that came with it."""
+        return answer.to(given_in(self.headers))
 
     def drop(self) -> None:
         """Let go of what has come."""

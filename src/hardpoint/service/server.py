@@ -35,7 +35,7 @@ from hardpoint.service.connection import GuardedProtocol
 from hardpoint.service.events import Ready, ServerStopped, ServerStopping, ServerStuck
 from hardpoint.service.guard import IngressGuard, IngressLimits
 from hardpoint.service.listener import ListeningSocket, application
-from hardpoint.service.operations import AdminOperations
+from hardpoint.service.operations import TOKEN, AdminOperations, admin_token
 from hardpoint.service.protocol import InboxProtocol
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import POLL_SECONDS, Reloader
@@ -86,7 +86,7 @@ class Server:
         admin_host: a loopback address, unless forced.
         admin_port: 0 takes a free one; None takes the port after the public one, and a free one
             beside a Unix socket.
-        force_admin: let others than this machine reach the admin listener.
+        force_admin: let others than this machine reach the admin listener; it wants a token then.
         dashboard: what the admin listener has at `/dashboard`.
         limits: of the public listener.
         patience: at the stop.
@@ -124,6 +124,12 @@ class Server:
                 "admin-host",
                 f"{admin_host} can be reached from other machines",
                 fix="Leave it at 127.0.0.1; or force it (--force-admin): others then reach it",
+            )
+        if not is_loopback(admin_host) and not admin_token(hub.settings):
+            raise ConfigurationError(
+                "admin-host",
+                f"{admin_host} can be reached from other machines, and there is no token",
+                fix=f'Write [admin] token = "env:NAME", or export {TOKEN}: whoever asks sends it',
             )
         self._hub = hub
         self._address = (uds or (host, port)) if receives else None

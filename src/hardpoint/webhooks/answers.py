@@ -10,18 +10,37 @@ from hardpoint.webhooks.verification import Arrival
 RETRY_AFTER_SECONDS = 5
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A complete HTTP answer.
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False, eq=False):
+    """A complete HTTP answer. Two that say the same are equal, whichever request they are for.
 
     Attributes:
         status: 200 stored (or stored before), 401 not verified, 413 too large, 503 not now.
-        headers: without content-length, which the front end adds.
+        headers: without content-length and the request's id, which the front end adds.
         body: small JSON, or what the vendor's handshake wants.
+        request_id: the correlation id of what it answers; empty where there is none.
     """
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
     body: bytes = b""
+    request_id: bytes = b""
+
+    def to(self, request_id: str | None) -> "Answer":
+        """The same, for the request of this correlation id."""
+        given = b"" if request_id is None else request_id.encode()
+        if given == self.request_id:
+            return self
+        return Answer(status=self.status, headers=self.headers, body=self.body, request_id=given)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Answer) and (
+            self.status == other.status
+            and self.body == other.body
+            and self.headers == other.headers
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.body))
 
 
 STORED = Answer(status=200, body=b'{"status":"stored"}')

@@ -83,7 +83,7 @@ class VerifiedDelivery:
         some, self._left = self._left[:EVENTS_AT_ONCE], self._left[EVENTS_AT_ONCE:]
 
         def go_on(answer: Answer) -> None:
-            if answer is STORED:
+            if answer == STORED:
                 self.store(one)
             else:
                 self.done(answer)

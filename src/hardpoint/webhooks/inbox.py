@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, final
 
+from hardpoint.core.correlation import given_in
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import StoreUnavailableError, WebhookError
 from hardpoint.core.events import Listeners
@@ -161,16 +162,16 @@ class Inbox:
                     lambda fetched: self._fetched(source, known, request, done, fetched=fetched),
                 )
             else:  # of the keys that were fetched for others it is none, or too much was asked
-                self._unavailable(source, done)
+                self._unavailable(source, request, done)
         except KeyUnavailableError:
-            self._unavailable(source, done)
+            self._unavailable(source, request, done)
         except WebhookError as error:
             self._sources.refuse(known, error, request.body, now)
             self.refused(source, error.reason)
-            done(UNAUTHORIZED)
+            done(UNAUTHORIZED.to(given_in(request.headers)))
         except Exception as error:  # noqa: BLE001 - the vendor must come again, not hear a 500
             self._fault(source, "verify", type(error).__qualname__, error)
-            done(UNAVAILABLE)
+            done(UNAVAILABLE.to(given_in(request.headers)))
         else:
             if known.keys is not None:
                 self._keys.refresh(known.keys)
@@ -188,12 +189,14 @@ class Inbox:
         if fetched:
             self._verify(source, known, request, done, first=False)
         else:
-            self._unavailable(source, done)
+            self._unavailable(source, request, done)
 
-    def _unavailable(self, source: str, done: Callable[[Answer], None]) -> None:
+    def _unavailable(
+        self, source: str, request: WebhookRequest, done: Callable[[Answer], None]
+    ) -> None:
         """Nobody can tell whether it is genuine: the vendor is to come again."""
         self.refused(source, KeyUnavailableError.reason)
-        done(UNAVAILABLE)
+        done(UNAVAILABLE.to(given_in(request.headers)))
 
     def _admit(
         self,
@@ -207,9 +210,9 @@ class Inbox:
         if len(request.body) > source.body_bytes_max:
             # Said only to who is trusted: before, there is one cap for all.
             self.refused(source.name, "too_large")
-            done(TOO_LARGE)
+            done(TOO_LARGE.to(given_in(request.headers)))
         elif verified.reply is not None:
-            done(_answer(verified.reply))
+            done(_answer(verified.reply).to(given_in(request.headers)))
         else:
             if verified.heard is not None:
                 done = _hearing(_answer(verified.heard), done)
@@ -286,26 +289,27 @@ class Inbox:
             if self._listeners.active or result.stored in TO_LOOK_AT:
                 seconds = max(0.0, self._clock.now() - event.received_at)
                 self._listeners.emit(received(event, result, admission.secret, seconds))
-            self._acknowledge(admission, new=new)
+            known = new or admission.delivery.given is not None
+            self._acknowledge(admission, new=new, told=event.correlation_id if known else result.id)
         else:
             self.refused(event.source, "unavailable")
             if not isinstance(result, StoreUnavailableError):
                 self._fault(event.source, "store", summary_of(result), result)
-            admission.done(UNAVAILABLE)
+            admission.done(UNAVAILABLE.to(event.correlation_id))
 
-    def _acknowledge(self, admission: "_Admission", *, new: bool) -> None:
+    def _acknowledge(self, admission: "_Admission", *, new: bool, told: str) -> None:
         """Say that it is stored, or what somebody replies to a new one that came alone."""
         event, delivery = admission.event, admission.delivery
         function = self.replies.matching(event.source, event.type) if new else None
         if function is None or len(delivery.verified.events) != 1:
-            admission.done(STORED)
+            admission.done(STORED.to(told))
             return
         self._replying.begin(
             function,
             admission.stored,
             until=delivery.began + REPLY_SECONDS,
             scheme=delivery.source.scheme,
-            done=lambda answer: admission.done(STORED if answer is None else answer),
+            done=lambda answer: admission.done((answer or STORED).to(told)),
         )
 
     def close(self) -> None:
@@ -373,7 +377,9 @@ def _answer(reply: Reply) -> Answer:
 
 def _hearing(stored: Answer, done: Callable[[Answer], None]) -> Callable[[Answer], None]:
     """Answers so, once all is stored."""
-    return lambda answer: done(stored if answer is STORED else answer)
+    return lambda answer: done(
+        stored.to(answer.request_id.decode()) if answer == STORED else answer
+    )
 
 
 def _leases(stored: Event, handlers: Sequence[str]) -> list[Lease]:
