@@ -1,4 +1,4 @@
-"""A service whose partners call it with keys that were made on the command line.
+"""A service whose partners call it with keys made on the command line, or sign their requests.
 
 uvicorn service:app
 """

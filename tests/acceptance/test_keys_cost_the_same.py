@@ -6,7 +6,7 @@ import pytest
 from tests.acceptance.test_cost_before_trust import FACTOR, SLACK_SECONDS, cost
 
 from hardpoint.api_keys import ApiKeys, UnauthenticatedError
-from hardpoint.api_keys.api import hash_of, new_key
+from hardpoint.api_keys.writing import hash_of, new_key
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import BlockingWork
 from hardpoint.store.vault import VaultFile

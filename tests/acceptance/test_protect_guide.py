@@ -8,12 +8,39 @@ from django.conf import settings
 from django.test import RequestFactory
 from fastapi.testclient import TestClient
 
+from hardpoint.api_keys import CallerRequest
+from hardpoint.fakes.server import FakeServer
+from hardpoint.sync import Hub as BlockingHub
+from hardpoint.testing import FakeRest
+
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guides" / "protect-your-api.md").read_text()
+TOML = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
 PYTHON = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+SECRET = "c2VjcmV0IG9mIGFjbWUsIDMyIGJ5dGVzIGxvbmcuLi4="
 
 if not settings.configured:
     settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for tests")
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "connection"), [("orders", "rfc9421", 2), ("by_hand", "hmac", 3)]
+)
+def test_what_a_partner_signs_by_the_guide_is_taken(
+    tmp_path, monkeypatch, name, scheme, connection
+):
+    monkeypatch.setenv("ACME_SECRET", SECRET)
+    config = tmp_path / "hardpoint.toml"
+    with FakeServer(FakeRest()) as server:
+        server.app.on("POST /orders", {})
+        text = f'{TOML[1]}scheme = "{scheme}"\n{TOML[0]}\n{TOML[connection]}'
+        config.write_text(text.replace("https://shop.example", server.url))
+        with BlockingHub.load(config) as hub:
+            hub.rest(name).post("/orders", query={"a": "1"}, json={"b": 2})
+            [seen] = server.app.received
+            headers = list(seen.headers.items())
+            sent = CallerRequest(seen.method, seen.target, headers, seen.body)
+            assert hub.api_keys.authenticate(sent, tenant="acme").id == "acme"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A partner calls the example's service with a key that was made on the command line."""
+"""A partner calls the example's service with a key of the command line, and with a signature."""
 
 import os
 import shutil
@@ -21,26 +21,27 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "partner_api"
 def folder(tmp_path, monkeypatch):
     folder = shutil.copytree(EXAMPLE, tmp_path / "partner_api")
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("ACME_SECRET", "c2VjcmV0IG9mIGFjbWUsIDMyIGJ5dGVzIGxvbmcuLi4=")
     return folder
 
 
 @pytest.fixture
 def service(folder):
     """The service on a port of its own, and its address."""
-    spec = spec_from_file_location("partner_api_service", folder / "service.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for file in folder.glob("*.toml"):
+            file.write_text(file.read_text().replace("http://127.0.0.1:8000", url))
+        spec = spec_from_file_location("partner_api_service", folder / "service.py")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
         server = uvicorn.Server(uvicorn.Config(module.app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         until = time.monotonic() + 30
         while not server.started:
             assert time.monotonic() < until
             time.sleep(0.01)
-        for file in folder.glob("partner*.toml"):
-            file.write_text(file.read_text().replace("http://127.0.0.1:8000", url))
         yield url
         server.should_exit = True
         thread.join(30)
@@ -66,10 +67,14 @@ def run(*arguments, **env):
 SCOPES = ("--scope", "orders:read", "--scope", "orders:write")
 
 
-def test_a_partner_calls_with_a_key_that_was_made_on_the_command_line(service):
+def test_a_partner_calls_with_a_key_of_the_command_line_and_with_a_signature(service):
     key = hardpoint("keys", "create", "Acme's importer", "--tenant", "acme", *SCOPES)
     ended = run("partner.py", ORDERS_KEY=key)
-    assert ended.stdout == "{'order': '1001', 'by': \"Acme's importer\"}\n"
+    assert ended.stdout.splitlines() == [
+        "{'order': '1001', 'by': \"Acme's importer\"}",
+        "{'order': '1002', 'by': 'acme'}",
+        "{'1001': 'shipped', '1002': 'shipped'}",
+    ]
 
     def status(tenant):
         headers = {"authorization": f"Bearer {key}"}

@@ -1,7 +1,10 @@
 """An application of each framework lets callers in by their keys; all others hear the same."""
 
 import asyncio
+import base64
 import json
+import time
+import uuid
 from typing import Annotated
 
 import pytest
@@ -17,17 +20,34 @@ from hardpoint import Hub
 from hardpoint.api_keys import Principal
 from hardpoint.api_keys.reading import CallerAnswer, answer_to
 from hardpoint.core.errors import CallerError, MisuseError, StoreUnavailableError
+from hardpoint.core.secrets import Secret
+from hardpoint.http.messages import Request
+from hardpoint.http.signing.rfc9421 import MessageSigner
 from hardpoint.integrations import asgi, django, fastapi, flask
 from hardpoint.sync import Hub as BlockingHub
 
 if not settings.configured:
     settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for tests")
 
+SECRET = base64.b64encode(b"s" * 32).decode()
+SHOP = "https://shop.example"
+CONFIGURATION = """
+public_url = "https://shop.example"
+[api_keys]
+rate = 1
+burst = 5
+[api_keys.signed.partner]
+secrets = ["env:PARTNER"]
+scopes = ["read"]
+tenant = "acme"
+"""
+
 
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path, monkeypatch):
     file = tmp_path / "hardpoint.toml"
-    file.write_text("[api_keys]\nrate = 1\nburst = 5\n")
+    file.write_text(CONFIGURATION)
+    monkeypatch.setenv("PARTNER", SECRET)
     return file
 
 
@@ -51,46 +71,55 @@ def keys(blocking):
     }
 
 
+def calling(client):
+    def get(path, headers, method="GET", body=b""):
+        return client.request(method, path, headers=headers, content=body)
+
+    return get
+
+
 def with_fastapi(config):
     hub = Hub.load(config)
     app = FastAPI()
     may_read = fastapi.requires(hub.api_keys, "read", tenant_in="tenant")
 
     @app.get("/{tenant}/orders")
-    async def orders(tenant: str, caller: Annotated[Principal, Depends(may_read)]):
-        return {"caller": caller.name}
+    @app.post("/{tenant}/orders")
+    async def orders(
+        tenant: str, request: fastapi.Request, caller: Annotated[Principal, Depends(may_read)]
+    ):
+        return {"caller": caller.name, "body": (await request.body()).decode()}
 
     assert app.openapi()["paths"]["/{tenant}/orders"]["get"]["security"] == [{"ApiKey": []}]
-    client = TestClient(app)
-    return lambda path, headers: client.get(path, headers=headers)
+    return calling(TestClient(app))
 
 
 def with_asgi(config):
     hub = Hub.load(config)
     app = FastAPI()
 
-    @app.get("/{tenant}/orders")
+    @app.api_route("/{tenant}/orders", methods=["GET", "POST"])
     async def orders(tenant: str, request: fastapi.Request):
-        return {"caller": request.state.principal.name}
+        body = (await request.body()).decode()
+        return {"caller": request.state.principal.name, "body": body}
 
     guarded = asgi.ApiKeyMiddleware(app, hub.api_keys, scopes=["read"], tenant="acme")
-    client = TestClient(guarded)
-    return lambda path, headers: client.get(path, headers=headers)
+    return calling(TestClient(guarded))
 
 
 def with_flask(config):
     hub = BlockingHub.load(config)
     app = Flask("orders")
 
-    @app.get("/<tenant>/orders")
+    @app.route("/<tenant>/orders", methods=["GET", "POST"])
     @flask.requires(hub.api_keys, "read", tenant_in="tenant")
     def orders(tenant):
-        return {"caller": g.principal.name}
+        return {"caller": g.principal.name, "body": flask.request.get_data(as_text=True)}
 
     client = app.test_client()
 
-    def get(path, headers):
-        return Answered(client.get(path, headers=headers))
+    def get(path, headers, method="GET", body=b""):
+        return Answered(client.open(path, method=method, headers=headers, data=body))
 
     return get
 
@@ -107,12 +136,13 @@ def with_django(config):
 
     @django.requires(hub.api_keys, "read", tenant_in="tenant")
     def orders(request, tenant):
-        return HttpResponse(json.dumps({"caller": request.principal.name}))
+        said = {"caller": request.principal.name, "body": request.body.decode()}
+        return HttpResponse(json.dumps(said))
 
     assert orders.csrf_exempt
 
-    def get(path, headers):
-        request = RequestFactory().get(path, headers=headers)
+    def get(path, headers, method="GET", body=b""):
+        request = RequestFactory().generic(method, path, body, headers=headers)
         return Answered(orders(request, tenant=path.split("/")[1]))
 
     return get
@@ -123,10 +153,11 @@ def with_async_django(config):
 
     @django.requires(hub.api_keys, "read", tenant_in="tenant")
     async def orders(request, tenant):
-        return HttpResponse(json.dumps({"caller": request.principal.name}))
+        said = {"caller": request.principal.name, "body": request.body.decode()}
+        return HttpResponse(json.dumps(said))
 
-    def get(path, headers):
-        request = AsyncRequestFactory().get(path, headers=headers)
+    def get(path, headers, method="GET", body=b""):
+        request = AsyncRequestFactory().generic(method, path, body, headers=headers)
         return Answered(asyncio.run(orders(request, tenant=path.split("/")[1])))
 
     return get
@@ -147,8 +178,8 @@ def said(answer):
 
 
 def test_who_has_a_key_is_let_in_and_the_view_knows_who_it_is(get, keys):
-    assert get("/acme/orders", bearer(keys["good"])).json() == {"caller": "a"}
-    assert get("/acme/orders", {"X-API-Key": keys["good"]}).json() == {"caller": "a"}
+    assert get("/acme/orders", bearer(keys["good"])).json() == {"caller": "a", "body": ""}
+    assert get("/acme/orders", {"X-API-Key": keys["good"]}).json() == {"caller": "a", "body": ""}
 
 
 def test_all_others_hear_the_same(get, keys):
@@ -166,6 +197,51 @@ def test_all_others_hear_the_same(get, keys):
     assert {answer.status_code for answer in answers} == {401}
     assert {said(answer) for answer in answers} == {"unauthorized"}
     assert {answer.headers["www-authenticate"] for answer in answers} == {"Bearer"}
+
+
+def signed(body, path="/acme/orders?a=%41"):
+    signer = MessageSigner(
+        Secret.value(SECRET), key_id="partner", algorithm="hmac-sha256", nonce=True
+    )
+    request = Request(method="POST", url=SHOP + path, body=body)
+    return dict(signer.signed(request, now=time.time(), nonce=lambda: uuid.uuid4().hex))
+
+
+def test_a_request_that_is_signed_is_let_in_once_and_the_view_still_has_its_body(get, config):
+    headers = signed(b"one")
+    answer = get("/acme/orders?a=%41", headers, "POST", b"one")
+    assert answer.json() == {"caller": "partner", "body": "one"}
+    for body in (b"one", b"two"):
+        assert get("/acme/orders?a=%41", headers, "POST", body).status_code == 401
+    assert get("/acme/orders?a=A", signed(b"one"), "POST", b"one").status_code == 401
+
+
+@pytest.mark.parametrize("make", [with_fastapi, with_asgi])
+def test_a_body_that_is_too_large_is_not_read_for_its_signature(make, config):
+    body = b"x" * (1024 * 1024 + 1)
+    answer = make(config)("/acme/orders", signed(body), "POST", body)
+    assert (answer.status_code, said(answer)) == (413, "too_large")
+
+
+def test_a_client_that_has_gone_hears_nothing(config):
+    async def gone():
+        guarded = asgi.ApiKeyMiddleware(FastAPI(), Hub.load(config).api_keys)
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "headers": [(b"signature-input", b"")],
+        }
+        parts = iter(
+            [{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}]
+        )
+
+        async def receive():
+            return next(parts)
+
+        await guarded(scope, receive, None)
+
+    asyncio.run(gone())
 
 
 def test_a_scope_that_is_missing_is_403(get, keys):

@@ -7,6 +7,8 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.api_keys.api import ApiKeys as ApiKeys
     from hardpoint.api_keys.reading import CallerRequest as CallerRequest
+    from hardpoint.api_keys.signatures import SigningCaller as SigningCaller
+    from hardpoint.api_keys.tokens import TokenIssuer as TokenIssuer
     from hardpoint.api_keys.types import ApiKey as ApiKey
     from hardpoint.api_keys.types import ApiKeyChanged as ApiKeyChanged
     from hardpoint.api_keys.types import CallerRefused as CallerRefused
@@ -22,6 +24,8 @@ else:
         {
             "hardpoint.api_keys.api": ("ApiKeys",),
             "hardpoint.api_keys.reading": ("CallerRequest",),
+            "hardpoint.api_keys.signatures": ("SigningCaller",),
+            "hardpoint.api_keys.tokens": ("TokenIssuer",),
             "hardpoint.api_keys.types": (
                 "ApiKey",
                 "ApiKeyChanged",

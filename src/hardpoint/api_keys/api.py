@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Never, final
 
+from hardpoint.api_keys.keeping import KeyRecords
 from hardpoint.api_keys.known import KeyMeters, KeyUses, KnownKeys
 from hardpoint.api_keys.reading import CallerRequest, credential_of
+from hardpoint.api_keys.signatures import CallerSignatures, SigningCaller
+from hardpoint.api_keys.tokens import CallerTokens, TokenIssuer
 from hardpoint.api_keys.types import (
     TENANT,
     ApiKey,
@@ -24,29 +27,30 @@ from hardpoint.api_keys.types import (
     KeyUseUnwritten,
     NewApiKey,
     Principal,
-    api_key_of,
     checked_label,
     checked_scopes,
     checked_tenant,
 )
-from hardpoint.api_keys.writing import BRAND, checked_brand, hash_of, is_hash_of, new_key, prefix_of
+from hardpoint.api_keys.writing import BRAND, checked_brand, hash_of, is_hash_of, prefix_of
 from hardpoint.core.effects import Ids
 from hardpoint.core.errors import (
     InsufficientScopeError,
     InvalidRequestError,
     LimitExceededError,
-    NotFoundError,
     StoreError,
     UnauthenticatedError,
 )
 from hardpoint.core.events import Listeners
 from hardpoint.core.identifiers import Uuid7
 from hardpoint.core.secrets import Secret
+from hardpoint.http.blocking import BlockingTransport
+from hardpoint.http.untrusted import UNTRUSTED, Untrusted, resolve_blocking
+from hardpoint.oauth.jwks import Fetch
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.runtime.clocks import SystemClock, Timekeeper
 from hardpoint.runtime.effects import Effects
 from hardpoint.runtime.work import ThreadWork, Work
-from hardpoint.store.vault import ApiKeyRow, ApiKeyRows, VaultTables
+from hardpoint.store.vault import ApiKeyRow, VaultTables
 
 GRACE_SECONDS: Final = 86_400.0
 """How long a key that was rotated is taken beside its successor."""
@@ -64,6 +68,10 @@ class ApiKeys:
         work: where blocking work is done: in threads, or with `BlockingWork()` in the caller's.
         clock, ids, entropy: effects, for tests.
         listeners: told `CallerRefused`, `ApiKeyChanged` and `KeyUseUnwritten`.
+        issuers: whose tokens are taken besides.
+        signers: whose signed requests are taken besides.
+        url: our address, which they sign; see `public_url`.
+        fetch: gets the issuers' keys, and never suspends; its own unless given.
 
     Raises (every verb):
         InvalidRequestError: an argument is malformed.
@@ -81,18 +89,27 @@ class ApiKeys:
         ids: Ids | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         listeners: Listeners | None = None,
+        issuers: Sequence[TokenIssuer] = (),
+        signers: Sequence[SigningCaller] = (),
+        url: str | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
         self.listeners = Listeners() if listeners is None else listeners
-        self._tables = tables
         self._brand = checked_brand(brand)
         self._work = work or ThreadWork()
         self._clock = tables.timed(clock or SystemClock())
-        self._ids = ids or Uuid7()
-        self._entropy = entropy
-        self._opened = False
+        ids = ids or Uuid7()
+        self._records = KeyRecords(tables, self._brand, clock=self._clock, ids=ids, entropy=entropy)
         self._known = KnownKeys(self._clock)
         self._uses = KeyUses(self._clock)
-        self._meters = KeyMeters(limit, Effects(self._clock, randomness.random, self._ids))
+        self._signatures = CallerSignatures(signers, url)
+        self._transport: BlockingTransport | None = None
+        if issuers and fetch is None:  # their addresses are the operator's
+            self._transport = BlockingTransport(UNTRUSTED)
+            permit = partial(Untrusted, permit=lambda _: True, plain=True)
+            fetch = permit(self._transport, resolve_blocking)
+        self._tokens = CallerTokens(issuers, fetch, self._clock, self._work)
+        self._meters = KeyMeters(limit, Effects(self._clock, randomness.random, ids))
 
     # Keys
 
@@ -116,7 +133,7 @@ class ApiKeys:
         facts = (checked_label(name), allowed, checked_tenant(tenant))
         if expires_in is not None and not 0 < expires_in < float("inf"):
             raise InvalidRequestError("is not a number of seconds above zero", field="expires_in")
-        made = await self._work.do(partial(self._create, *facts, expires_in))
+        made = await self._work.do(partial(self._records.create, *facts, expires_in))
         self._tell("created", made.key)
         return made
 
@@ -124,7 +141,7 @@ class ApiKeys:
         """All keys, of one tenant or of all, those that are not taken any more too."""
         if tenant is not None:
             checked_tenant(tenant)
-        return await self._work.do(partial(self._list, tenant))
+        return await self._work.do(partial(self._records.of_tenant, tenant))
 
     async def revoke(self, key: str) -> ApiKey:
         """Take a key out of use: here at once, in other processes within five seconds.
@@ -135,7 +152,8 @@ class ApiKeys:
         Raises:
             NotFoundError: there is none.
         """
-        revoked = await self._work.do(partial(self._revoke, key))
+        revoked = await self._work.do(partial(self._records.revoke, key))
+        self._known.forget(revoked.prefix)
         self._tell("revoked", revoked)
         return revoked
 
@@ -154,7 +172,8 @@ class ApiKeys:
         """
         if not 0 <= grace < float("inf"):
             raise InvalidRequestError("is not a number of seconds", field="grace")
-        made = await self._work.do(partial(self._rotate, key, grace))
+        made, old = await self._work.do(partial(self._records.rotate, key, grace))
+        self._known.forget(old)
         self._tell("rotated", made.key)
         return made
 
@@ -182,10 +201,7 @@ class ApiKeys:
         reason = _refusal(row, text, tenant, now)
         if row is None or reason is not None:
             reason = "malformed" if prefix is None else reason
-            self._refuse(reason or "unknown", row)
-        self._admit(row)
-        if self._uses.note(row, now):
-            await self._work.do(self._write_uses)
+            self._refuse(reason or "unknown", row and row.prefix)
         caller = Principal(
             by="api_key",
             id=row.id,
@@ -193,7 +209,10 @@ class ApiKeys:
             tenant=row.tenant,
             scopes=frozenset(row.scopes.split()),
         )
-        return self._allowed(caller, scopes, row.prefix)
+        self._let_in(caller, scopes, row.prefix)
+        if self._uses.note(row, now):
+            await self._work.do(self._write_uses)
+        return caller
 
     async def authenticate(
         self,
@@ -202,17 +221,47 @@ class ApiKeys:
         scopes: Sequence[str] = (),
         tenant: str | None = None,
     ) -> Principal:
-        """Who sent a request: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
+        """Who sent a request: with a key or a token, or by its signature.
+
+        `Authorization: Bearer ...` or `X-API-Key: KEY`; or it is signed, see `SigningCaller`.
 
         Args:
-            request: which.
+            request: which, with its body if `reads_body`.
             scopes: see `verify`, which says what is raised too.
             tenant: see there.
+
+        Raises:
+            UnavailableError, UnexpectedResponseError: an issuer's keys cannot be fetched now.
         """
         credential = credential_of(request.headers)
-        if credential is None:
+        scheme = self._signatures.scheme(request.headers)
+        if credential is None and scheme is None:
             self._refuse("missing", None)
-        return await self.verify(credential, scopes=scopes, tenant=tenant)
+        if credential is not None and scheme is not None:
+            self._refuse("malformed", None)
+        if credential is not None and not self._tokens.taken(credential):
+            return await self.verify(credential, scopes=scopes, tenant=tenant)
+        try:
+            if scheme is None:
+                caller = await self._tokens.principal(credential or "")
+            else:
+                caller = await self._signed(scheme, request)
+        except UnauthenticatedError as error:
+            self._refuse(error.reason, None)
+        if tenant is not None and caller.tenant != tenant:
+            self._refuse("tenant", None)
+        self._let_in(caller, scopes, None)
+        return caller
+
+    def reads_body(self, headers: Sequence[tuple[str, str]]) -> bool:
+        """Whether a request is signed, so that `authenticate` has to see its body."""
+        return self._signatures.scheme(headers) is not None
+
+    async def _signed(self, scheme: str, request: CallerRequest) -> Principal:
+        used = self._signatures.verify(scheme, request, self._clock.now())
+        if not await self._work.do(partial(self._records.use_up, used.key, used.until)):
+            raise UnauthenticatedError(reason="replayed")
+        return used.principal
 
     # Its life
 
@@ -220,71 +269,15 @@ class ApiKeys:
         """Write down when keys were used, and let go what is open; it can be used on."""
         await self._work.do(self._write_uses)
         await self._work.close()
-        self._tables.close()
+        self._records.close()
+        if self._transport is not None:
+            self._transport.close()
 
-    # In a thread
-
-    def _ready(self) -> VaultTables:
-        if not self._opened:
-            self._tables.open()
-            self._opened = True
-        return self._tables
-
-    def _create(self, name: str, scopes: str, tenant: str, expires_in: float | None) -> NewApiKey:
-        with self._ready().transaction() as rows:
-            now = self._clock.now()
-            ends = None if expires_in is None else now + expires_in
-            text, row = self._made(name, scopes, tenant, now, ends)
-            ApiKeyRows(rows).add(row)
-        return NewApiKey(secret=Secret.value(text), key=api_key_of(row))
-
-    def _made(
-        self, name: str, scopes: str, tenant: str, now: float, ends: float | None
-    ) -> tuple[str, ApiKeyRow]:
-        text, prefix = new_key(self._brand, self._entropy)
-        row = ApiKeyRow(
-            id=self._ids(),
-            prefix=prefix,
-            hash=hash_of(text),
-            name=name,
-            scopes=scopes,
-            tenant=tenant,
-            created_at=now,
-            expires_at=ends,
-        )
-        return text, row
-
-    def _list(self, tenant: str | None) -> tuple[ApiKey, ...]:
-        with self._ready().reading() as rows:
-            return tuple(api_key_of(row) for row in ApiKeyRows(rows).of_tenant(tenant))
-
-    def _revoke(self, key: str) -> ApiKey:
-        with self._ready().transaction() as rows:
-            keys = ApiKeyRows(rows)
-            found = _named(keys, key)
-            keys.revoke(found.id, self._clock.now())
-            after = _named(keys, found.id)
-        self._known.forget(after.prefix)
-        return api_key_of(after)
-
-    def _rotate(self, key: str, grace: float) -> NewApiKey:
-        with self._ready().transaction() as rows:
-            keys, now = ApiKeyRows(rows), self._clock.now()
-            old = _named(keys, key)
-            if not api_key_of(old).usable(now):
-                raise InvalidRequestError(f"{old.prefix} is not taken any more: create another")
-            life = None if old.expires_at is None else old.expires_at - old.created_at
-            ends = None if life is None else now + life
-            text, row = self._made(old.name, old.scopes, old.tenant, now, ends)
-            keys.add(row)
-            keys.expire(old.id, min(now + grace, old.expires_at or float("inf")))
-        self._known.forget(old.prefix)
-        return NewApiKey(secret=Secret.value(text), key=api_key_of(row))
+    # Inside
 
     def _look(self, prefix: str) -> ApiKeyRow | None:
         asked_at = self._clock.monotonic()
-        with self._ready().reading() as rows:
-            row = ApiKeyRows(rows).find(prefix)
+        row = self._records.find(prefix)
         self._known.keep(prefix, row, asked_at)
         return row
 
@@ -293,13 +286,10 @@ class ApiKeys:
         if not uses:
             return
         try:
-            with self._ready().transaction() as rows:
-                ApiKeyRows(rows).used(uses.items())
+            self._records.used(uses)
         except StoreError as error:  # whoever calls has nothing to do with it
             self._uses.put_back(uses)
             self.listeners.emit(KeyUseUnwritten(error=str(error)))
-
-    # Deciding
 
     async def _found(self, prefix: str) -> ApiKeyRow | None:
         fresh, row = self._known.fresh(prefix)
@@ -309,30 +299,26 @@ class ApiKeys:
             self._limited(self._meters.count_look, None)
         return await self._work.join(prefix, partial(self._look, prefix))
 
-    def _admit(self, row: ApiKeyRow) -> None:
-        self._limited(partial(self._meters.count, row.id), row)
+    def _let_in(self, caller: Principal, scopes: Sequence[str], prefix: str | None) -> None:
+        self._limited(partial(self._meters.count, f"{caller.by} {caller.id}"), prefix)
+        if not caller.may(*scopes):
+            self._tell_refused("scope", prefix)
+            raise InsufficientScopeError(scopes=tuple(scopes))
 
-    def _limited(self, count: Callable[[], None], row: ApiKeyRow | None) -> None:
+    def _limited(self, count: Callable[[], None], prefix: str | None) -> None:
         try:
             count()
         except LimitExceededError:
-            self._tell_refused("limit", row)
+            self._tell_refused("limit", prefix)
             raise
 
-    def _allowed(self, caller: Principal, scopes: Sequence[str], prefix: str | None) -> Principal:
-        if caller.may(*scopes):
-            return caller
-        if self.listeners.active:
-            self.listeners.emit(CallerRefused(reason="scope", prefix=prefix))
-        raise InsufficientScopeError(scopes=tuple(scopes))
-
-    def _refuse(self, reason: str, row: ApiKeyRow | None) -> Never:
-        self._tell_refused(reason, row)
+    def _refuse(self, reason: str, prefix: str | None) -> Never:
+        self._tell_refused(reason, prefix)
         raise UnauthenticatedError(reason=reason)
 
-    def _tell_refused(self, reason: str, row: ApiKeyRow | None) -> None:
+    def _tell_refused(self, reason: str, prefix: str | None) -> None:
         if self.listeners.active:
-            self.listeners.emit(CallerRefused(reason=reason, prefix=row and row.prefix))
+            self.listeners.emit(CallerRefused(reason=reason, prefix=prefix))
 
     def _tell(self, change: KeyChange, key: ApiKey) -> None:
         if self.listeners.active:
@@ -350,10 +336,3 @@ def _refusal(row: ApiKeyRow | None, text: str, tenant: str | None, now: float) -
     if row.expires_at is not None and now >= row.expires_at:
         return "expired"
     return "tenant" if tenant is not None and tenant != row.tenant else None
-
-
-def _named(keys: ApiKeyRows, name: str) -> ApiKeyRow:
-    found = keys.named(name)
-    if found is None:
-        raise NotFoundError("there is no such API key", operation="api_keys")
-    return found

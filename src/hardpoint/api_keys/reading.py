@@ -1,6 +1,6 @@
 """What a request shows of who sent it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from hardpoint.core.errors import (
@@ -9,11 +9,26 @@ from hardpoint.core.errors import (
     LimitExceededError,
     StoreError,
     UnauthenticatedError,
+    UnavailableError,
+    UnexpectedResponseError,
 )
 
 _SCHEME: Final = "bearer "
-REFUSALS: Final = (CallerError, LimitExceededError, StoreError)
+Refusing = (
+    CallerError | LimitExceededError | StoreError | UnavailableError | UnexpectedResponseError
+)
+REFUSALS: Final = (
+    CallerError,
+    LimitExceededError,
+    StoreError,
+    UnavailableError,
+    UnexpectedResponseError,
+)
 """What is raised where a request is not let in."""
+
+
+SIGNED_BODY_BYTES_MAX: Final = 1024 * 1024
+"""The largest body that is read to check its signature: nobody knows yet who sent it."""
 
 
 class CallerRequest(NamedTuple):
@@ -61,20 +76,31 @@ def credential_of(headers: Iterable[tuple[str, str]]) -> str | None:
     return found[0] if len(found) == 1 else ""
 
 
-def answer_to(error: CallerError | LimitExceededError | StoreError) -> CallerAnswer:
+def answer_to(error: Refusing) -> CallerAnswer:
     """What to say: the same for every kind of bad credentials."""
     match error:
         case UnauthenticatedError():
-            said, headers = "unauthorized", {"www-authenticate": "Bearer"}
+            said, headers = error.word, {"www-authenticate": "Bearer"}
         case InsufficientScopeError():
             scope = " ".join(error.scopes)
             challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-            said, headers = "insufficient_scope", {"www-authenticate": challenge}
+            said, headers = error.word, {"www-authenticate": challenge}
         case LimitExceededError():
             wait = error.retry_after or 0.0
             return CallerAnswer(429, "too_many_requests", {"retry-after": f"{int(wait) + 1}"})
-        case StoreError():
+        case StoreError() | UnavailableError() | UnexpectedResponseError():
             return CallerAnswer(503, "unavailable", {"retry-after": "5"})
         case _:
-            said, headers = "forbidden", {}
+            said, headers = error.word, {}
     return CallerAnswer(error.status, said, headers)
+
+
+def target_of(environ: Mapping[str, object], otherwise: str) -> str:
+    """Path and query as they were sent, where a WSGI server says so, as most do.
+
+    Args:
+        environ: of the request.
+        otherwise: as the framework puts them together again.
+    """
+    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    return raw if isinstance(raw, str) and raw.startswith("/") else otherwise

@@ -160,6 +160,7 @@ class Settings:
         folder = where.parent
         store = store_settings(table, folder)
         identity = identity_settings(table, folder, store)
+        public_url = _public_url(table)
         settings = cls(
             store=store,
             webhooks={name: _source(name, table, folder) for name in table.names("webhooks")},
@@ -169,8 +170,10 @@ class Settings:
             },
             groups=groups_of(table),
             identity=identity,
-            api_keys=api_key_settings(table, folder, store, identity),
-            public_url=_public_url(table),
+            api_keys=api_key_settings(
+                table, folder, store=store, identity=identity, public_url=public_url
+            ),
+            public_url=public_url,
             worker=_worker(table.table("worker", {"concurrency", "threads"})),
             dashboard=dashboard_settings(table, folder),
             admin_token=_admin_token(table.table("admin", {"token"}), folder),
@@ -193,6 +196,7 @@ class Settings:
         for connection in self.connections.values():
             yield from connection.secrets()
         yield from self.identity.secrets()
+        yield from self.api_keys.secrets()
         yield from self.dashboard.secrets()
 
     def check_secrets(self) -> None:

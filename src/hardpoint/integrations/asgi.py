@@ -11,7 +11,13 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping, Seq
 from typing import Any, TypeAlias, final
 
 from hardpoint.api_keys import ApiKeys
-from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to
+from hardpoint.api_keys.reading import (
+    REFUSALS,
+    SIGNED_BODY_BYTES_MAX,
+    CallerRequest,
+    answer_to,
+)
+from hardpoint.core.errors import CallerError
 
 __all__ = ["ApiKeyMiddleware"]
 
@@ -19,6 +25,17 @@ _Scope: TypeAlias = MutableMapping[str, Any]
 _Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _App: TypeAlias = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+
+class _ClientGoneError(Exception):
+    """Nobody is left to hear an answer."""
+
+
+class _BodyTooLargeError(CallerError):
+    """The body is too large to be read before anybody knows who sent it."""
+
+    status = 413
+    word = "too_large"
 
 
 @final
@@ -54,10 +71,15 @@ class ApiKeyMiddleware:
         """Answer one request, or pass it on."""
         if scope["type"] not in {"http", "websocket"} or scope["path"] in self._open:
             return await self._app(scope, receive, send)
+        request = _request(scope)
         try:
+            if scope["type"] == "http" and self._keys.reads_body(request.headers):
+                request, receive = await _with_body(request, receive)
             principal = await self._keys.authenticate(
-                _request(scope), scopes=self._scopes, tenant=self._tenant
+                request, scopes=self._scopes, tenant=self._tenant
             )
+        except _ClientGoneError:
+            return None
         except REFUSALS as error:
             answer = answer_to(error)
             if scope["type"] == "websocket":  # before it is accepted: the client hears 403
@@ -73,6 +95,25 @@ class ApiKeyMiddleware:
             return await send({"type": "http.response.body", "body": body})
         state = {**scope.get("state", {}), "principal": principal}
         return await self._app({**scope, "state": state}, receive, send)
+
+
+async def _with_body(request: CallerRequest, receive: _Receive) -> tuple[CallerRequest, _Receive]:
+    """The request with its body, and what gives that body once more."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientGoneError
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > SIGNED_BODY_BYTES_MAX:
+            raise _BodyTooLargeError
+    again = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+    async def once_more() -> MutableMapping[str, Any]:
+        return again.pop() if again else await receive()
+
+    return request._replace(body=bytes(body)), once_more
 
 
 def _request(scope: _Scope) -> CallerRequest:

@@ -20,7 +20,7 @@ from django.views.decorators.csrf import (
 )
 
 from hardpoint.api_keys import ApiKeys as AsyncApiKeys
-from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to
+from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to, target_of
 from hardpoint.core.errors import MisuseError
 from hardpoint.sync import ApiKeys
 
@@ -89,7 +89,7 @@ def requires(
                 tenant = None if tenant_in is None else str(kwargs[tenant_in])
                 try:
                     caller = await asynchronous.authenticate(
-                        _shown(request), scopes=scopes, tenant=tenant
+                        _shown(keys, request), scopes=scopes, tenant=tenant
                     )
                 except REFUSALS as error:
                     return _refusal(error)
@@ -106,7 +106,7 @@ def requires(
         def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             tenant = None if tenant_in is None else str(kwargs[tenant_in])
             try:
-                caller = blocking.authenticate(_shown(request), scopes=scopes, tenant=tenant)
+                caller = blocking.authenticate(_shown(keys, request), scopes=scopes, tenant=tenant)
             except REFUSALS as error:
                 return _refusal(error)
             request.principal = caller  # pyright: ignore[reportAttributeAccessIssue]
@@ -117,9 +117,13 @@ def requires(
     return protect
 
 
-def _shown(request: HttpRequest) -> CallerRequest:
-    headers: Any = request.headers
-    return CallerRequest(request.method or "", request.get_full_path(), list(headers.items()))
+def _shown(keys: ApiKeys | AsyncApiKeys, request: HttpRequest) -> CallerRequest:
+    whole: Any = request
+    headers: list[tuple[str, str]] = list(whole.headers.items())
+    body: bytes = whole.body if keys.reads_body(headers) else b""
+    meta: dict[str, Any] = request.META  # pyright: ignore[reportUnknownMemberType]
+    target = target_of(meta, request.get_full_path())
+    return CallerRequest(request.method or "", target, headers, body)
 
 
 def _refusal(error: Any) -> JsonResponse:

@@ -13,7 +13,12 @@ from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
 from hardpoint.api_keys import ApiKeys, Principal
-from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to
+from hardpoint.api_keys.reading import (
+    REFUSALS,
+    SIGNED_BODY_BYTES_MAX,
+    CallerRequest,
+    answer_to,
+)
 
 __all__ = ["requires"]
 
@@ -42,15 +47,19 @@ class _Requirement(SecurityBase):
         tenant = None if self._tenant_in is None else request.path_params[self._tenant_in]
         try:
             return await self._keys.authenticate(
-                _shown(request), scopes=self._scopes, tenant=tenant
+                await self._shown(request), scopes=self._scopes, tenant=tenant
             )
         except REFUSALS as error:
             answer = answer_to(error)
             raise HTTPException(answer.status, answer.error, answer.headers) from None
 
-
-def _shown(request: Request) -> CallerRequest:
-    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    query: bytes = request.scope["query_string"]
-    target = path + b"?" + query if query else path
-    return CallerRequest(request.method, target.decode("latin-1"), request.headers.items())
+    async def _shown(self, request: Request) -> CallerRequest:
+        headers = request.headers.items()
+        # FastAPI has read it before, or keeps it for the route.
+        body = await request.body() if self._keys.reads_body(headers) else b""
+        if len(body) > SIGNED_BODY_BYTES_MAX:
+            raise HTTPException(413, "too_large")
+        path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+        query: bytes = request.scope["query_string"]
+        target = path + b"?" + query if query else path
+        return CallerRequest(request.method, target.decode("latin-1"), headers, body)

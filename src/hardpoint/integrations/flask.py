@@ -14,7 +14,7 @@ from typing import Any, ParamSpec
 
 from flask import Response, g, jsonify, request
 
-from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to
+from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to, target_of
 from hardpoint.sync import ApiKeys
 
 __all__ = ["requires"]
@@ -39,7 +39,7 @@ def requires(
         def protected(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> Any:
             tenant = None if tenant_in is None else str(kwargs[tenant_in])
             try:
-                g.principal = keys.authenticate(_shown(), scopes=scopes, tenant=tenant)
+                g.principal = keys.authenticate(_shown(keys), scopes=scopes, tenant=tenant)
             except REFUSALS as error:
                 answer = answer_to(error)
                 refusal: Response = jsonify(error=answer.error)
@@ -53,5 +53,8 @@ def requires(
     return protect
 
 
-def _shown() -> CallerRequest:
-    return CallerRequest(request.method, request.full_path, list(request.headers.items()))
+def _shown(keys: ApiKeys) -> CallerRequest:
+    headers = list(request.headers.items())
+    body = request.get_data() if keys.reads_body(headers) else b""
+    target = target_of(request.environ, request.full_path.removesuffix("?"))
+    return CallerRequest(request.method, target, headers, body)

@@ -275,6 +275,11 @@ class KeyCache:
         self._lock = lock
         self._kept: dict[str, _Kept] = {}
 
+    def known(self, url: str, kid: str | None, algorithm: str) -> PublicKey | None:
+        """The key for a token, if nobody has to be asked for it; see `find`."""
+        kept = self._kept.get(url)
+        return None if kept is None else self._known(kept, kid, algorithm)
+
     async def find(self, url: str, kid: str | None, algorithm: str) -> PublicKey:
         """The key for a token.
 

@@ -118,6 +118,15 @@ def unverified(token: str | bytes) -> Unverified:
     )
 
 
+def issuer_said(token: Unverified) -> str:
+    """Whose it says it is, so that one knows whose key to try; it is not believed.
+
+    Raises:
+        InvalidTokenError: it has no payload that says so.
+    """
+    return text(_document(token.payload, "payload", TOKEN_BYTES_MAX), "iss") or ""
+
+
 def verified(
     token: Unverified, key: PublicKey, expected: Expected, *, now: float
 ) -> Mapping[str, Any]:

@@ -18,6 +18,10 @@ class ApiKeys:
         work: where blocking work is done: in threads, or with `BlockingWork()` in the caller's.
         clock, ids, entropy: effects, for tests.
         listeners: told `CallerRefused`, `ApiKeyChanged` and `KeyUseUnwritten`.
+        issuers: whose tokens are taken besides.
+        signers: whose signed requests are taken besides.
+        url: our address, which they sign; see `public_url`.
+        fetch: gets the issuers' keys, and never suspends; its own unless given.
 
     Raises (every verb):
         InvalidRequestError: an argument is malformed.
@@ -84,14 +88,23 @@ class ApiKeys:
         return run(self.asynchronous.verify(key, scopes=scopes, tenant=tenant))
 
     def authenticate(self, request: CallerRequest, *, scopes: Sequence[str]=(), tenant: str | None=None) -> Principal:
-        """Who sent a request: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
+        """Who sent a request: with a key or a token, or by its signature.
+
+        `Authorization: Bearer ...` or `X-API-Key: KEY`; or it is signed, see `SigningCaller`.
 
         Args:
-            request: which.
+            request: which, with its body if `reads_body`.
             scopes: see `verify`, which says what is raised too.
             tenant: see there.
+
+        Raises:
+            UnavailableError, UnexpectedResponseError: an issuer's keys cannot be fetched now.
         """
         return run(self.asynchronous.authenticate(request, scopes=scopes, tenant=tenant))
+
+    def reads_body(self, headers: Sequence[tuple[str, str]]) -> bool:
+        """Whether a request is signed, so that `authenticate` has to see its body."""
+        return self.asynchronous.reads_body(headers)
 
     def close(self) -> None:
         """Write down when keys were used, and let go what is open; it can be used on."""

@@ -159,9 +159,11 @@ class CallerError(HardpointError):
 
     Attributes:
         status: the HTTP status for it.
+        word: what its answer says.
     """
 
     status: ClassVar[int] = 403
+    word: ClassVar[str] = "forbidden"
 
 
 class UnauthenticatedError(CallerError):
@@ -174,6 +176,7 @@ class UnauthenticatedError(CallerError):
     """
 
     status = 401
+    word = "unauthorized"
 
     def __init__(self, message: str | None = None, *, reason: str = "unknown") -> None:
         super().__init__(message)
@@ -186,6 +189,8 @@ class InsufficientScopeError(CallerError):
     Attributes:
         scopes: those that it would have to have.
     """
+
+    word = "insufficient_scope"
 
     def __init__(self, message: str | None = None, *, scopes: tuple[str, ...] = ()) -> None:
         super().__init__(message)

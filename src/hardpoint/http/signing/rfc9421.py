@@ -157,6 +157,14 @@ class MessageSigner:
         return self._loaded[1].sign(text)
 
 
+def component_of(request: Request, name: str) -> str | None:
+    """A component of a request, as a signature covers it; None where there is none of that name."""
+    if name.startswith("@"):
+        derived = _DERIVED.get(name)
+        return None if derived is None else derived(request)
+    return header_of(request.headers, name)
+
+
 def _authority(url: str) -> str:
     parts = urlsplit(url)
     return parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, " "))
