@@ -110,6 +110,7 @@ _EXTRAS: Final = {
     "asyncpg": "postgres",
     "fastapi": "demo,serve",
     "joserfc": "oauth",
+    "mcp": "mcp,serve",
     "psycopg": "postgres",
     "python_multipart": "demo,serve",
     "prometheus_client": "prometheus",

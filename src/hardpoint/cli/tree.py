@@ -39,6 +39,8 @@ COMMANDS: Final = {
     "docs": "Write your page on credentials, webhooks and runbooks.",
     "debug": "Put on one page what is known of a request, event or call.",
     "switch": "Plan a change of vendor.",
+    "mcp": "Serve the commands to a coding agent, read-only.",
+    "agents": "Write files that make a coding agent a specialist.",
     "fakes": "Imitate vendors over HTTP, for programs in any language.",
     "explain": "Say what a vendor's error code means, and what to do.",
     "completion": "Print the script by which a shell completes all this.",
