@@ -10,7 +10,7 @@ import pytest
 
 from hardpoint import Hub
 from hardpoint.fakes.server import FakeServer
-from hardpoint.testing import FakeRest
+from hardpoint.testing import FakeRest, FakeWebSocket
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guides" / "follow-a-stream.md").read_text()
@@ -30,15 +30,30 @@ def server():
         yield running
 
 
-def test_every_snippet_of_the_guide_runs_in_its_order(tmp_path, monkeypatch, server):
+@pytest.fixture
+def sockets():
+    with FakeServer(FakeWebSocket()) as running:
+
+        def heard(socket, message):
+            if "subscribe" in message:
+                socket.send('{"id": 1}')
+                socket.send('{"id": 2}')
+
+        running.app.on(heard)
+        yield running
+
+
+def test_every_snippet_of_the_guide_runs_in_its_order(tmp_path, monkeypatch, server, sockets):
     monkeypatch.setenv("CRM_KEY", "k-1")
+    monkeypatch.setenv("FEED_KEY", "k-2")
     path = tmp_path / "hardpoint.toml"
-    path.write_text("".join(TOML).replace("https://api.crm.example/v2", server.url))
+    text = "".join(TOML).replace("https://api.crm.example/v2", server.url)
+    path.write_text(text.replace("wss://feed.example", sockets.url.replace("http", "ws")))
     names = {}
 
     async def read():
         async with Hub.load(path) as hub:
-            names.update(hub=hub, crm=hub.rest("crm"))
+            names.update(hub=hub, crm=hub.rest("crm"), feed=hub.websocket("feed"))
             for number, text in enumerate(PYTHON, 1):
                 flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
                 result = eval(compile(text, f"snippet {number}", "exec", flags=flags), names)
@@ -48,3 +63,7 @@ def test_every_snippet_of_the_guide_runs_in_its_order(tmp_path, monkeypatch, ser
     asyncio.run(read())
     assert names["seen"] == [("won", {"id": 7}), ("closed", {})]
     assert (names["last"], server.app.feed.asked) == ("42", ["", "41"])
+    assert names["orders"] == [1, 2]
+    assert sockets.app.received == ['{"subscribe": "orders", "after": null}', '{"thanks": true}']
+    assert sockets.app.opened[0].request.target == "/v1/orders"
+    assert sockets.app.opened[0].request.headers["authorization"] == "Bearer k-2"

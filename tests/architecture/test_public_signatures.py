@@ -42,11 +42,13 @@ HANDED_ON = {
     "Receiver",  # from the hub to what it mounts
     "Sandbox",  # from the plugin to the hub it starts
     "SessionStore",  # from the hub to its sessions: the vault's file is the only one
+    "SocketKeeper",  # from a fake to its connections
     "StreamOpening",  # from a client to the stream that it gives
     "Team",  # from a runtime to a queue that is consumed
     "Timing",  # from the blocking hub to its vault; only tests set another
     "TurnKeeper",  # from the hub to its turns: the store's is the only one
     "VaultTables",  # from the hub to its vault: a file's, or a database's
+    "WebSocketDriver",  # from the hub to its client
     "Work",  # from the hub to its vault, of its own way of waiting
     "WrappingKey",  # from a keyring to the vault; it holds a key in the clear
 }

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from hardpoint.clients.rest.requests import RestRequest as RestRequest
     from hardpoint.clients.rest.settings import RestSettings as RestSettings
     from hardpoint.clients.sse.parsing import ServerEvent as ServerEvent
+    from hardpoint.clients.websocket.client import WebSocketClient as WebSocketClient
+    from hardpoint.clients.websocket.following import SocketStream as SocketStream
+    from hardpoint.clients.websocket.settings import Buffer as Buffer
+    from hardpoint.clients.websocket.settings import WebSocketSettings as WebSocketSettings
     from hardpoint.http.quotas import QuotaNews as QuotaNews
 else:
     __getattr__, __dir__, __all__ = lazily(
@@ -56,6 +60,9 @@ else:
             "hardpoint.clients.rest.requests": ("RestRequest",),
             "hardpoint.clients.rest.settings": ("RestSettings",),
             "hardpoint.clients.sse.parsing": ("ServerEvent",),
+            "hardpoint.clients.websocket.client": ("WebSocketClient",),
+            "hardpoint.clients.websocket.following": ("SocketStream",),
+            "hardpoint.clients.websocket.settings": ("Buffer", "WebSocketSettings"),
             "hardpoint.http.quotas": ("QuotaNews",),
         },
     )

@@ -50,7 +50,8 @@ class Follow:
             plain seconds. The other side may ask for more.
         stable: seconds after which a connection counts as good, and the waits begin anew.
         give_up: seconds without a connection after which the last error is raised.
-        idle: the longest silence, in seconds; what says nothing for longer counts as broken.
+        idle: the longest silence, in seconds; what says nothing for longer counts as broken. None:
+            as long as the other side answers a WebSocket's pings, or for a day.
         bytes_max: the largest event or message that is taken.
         resumes: whether the other side sends on after the last point that is known; False where its
             ids mean nothing, so that every new connection is a gap.
@@ -60,7 +61,7 @@ class Follow:
     _: KW_ONLY
     stable: float = 30.0
     give_up: float = 600.0
-    idle: float = 45.0
+    idle: float | None = 45.0
     bytes_max: int = 1024 * 1024
     resumes: bool = True
 
@@ -69,7 +70,8 @@ class Follow:
             seconds("Follow.backoff", self.backoff, zero=True)
         seconds("Follow.stable", self.stable, zero=True)
         seconds("Follow.give_up", self.give_up)
-        seconds("Follow.idle", self.idle)
+        if self.idle is not None:
+            seconds("Follow.idle", self.idle)
         count("Follow.bytes_max", self.bytes_max, most=256 * 1024 * 1024)
 
 

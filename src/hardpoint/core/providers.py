@@ -23,6 +23,7 @@ PROTOCOLS: Mapping[str, str] = {
     "graphql": "hardpoint.clients.graphql",
     "rest": "hardpoint.clients.rest",
     "sdk": "hardpoint.calls.guarded_connection",
+    "websocket": "hardpoint.clients.websocket",
 }
 """What is no vendor's, but described by settings alone: where its manifest is, by its name."""
 

@@ -178,10 +178,32 @@ class FakeServer:
         else:
             self.requests += 1
             fault = self.faults.take(request.method, request.path) or _NO_FAULT
+            if request.headers.get("upgrade", "").lower() == "websocket" and fault is _NO_FAULT:
+                if await self._upgraded(request, reader, writer):
+                    return False
+                await writer.drain()
+                return True
             if not await self._answer(request, fault, reader, writer):
                 return False
         await writer.drain()
         return request.headers.get("connection", "").lower() != "close"
+
+    async def _upgraded(
+        self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Talk over a WebSocket, where the vendor has one; false if it was answered otherwise."""
+        visitor: Any = self.app
+        refusal: FakeReply | None = getattr(visitor, "refusal", None)
+        if refusal is None and hasattr(visitor, "visited"):
+            from hardpoint.fakes.sockets import FakeSocket  # needs the extra `websocket`
+
+            self._tell(request, FakeReply(status=101), _NO_FAULT)
+            await FakeSocket(request, visitor).serve(reader, writer, _reset)
+            return True
+        reply = refusal or self._acted(request)
+        self._tell(request, reply, _NO_FAULT)
+        writer.write(_encoded(reply))
+        return False
 
     async def _answer(
         self,

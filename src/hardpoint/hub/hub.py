@@ -46,6 +46,7 @@ from hardpoint.webhooks.worker import Worker
 
 if TYPE_CHECKING:
     from hardpoint.api_keys.api import ApiKeys
+    from hardpoint.clients.websocket.client import WebSocketClient
     from hardpoint.hub.accounts import Accounts
     from hardpoint.hub.asgi import AsgiApp, InboxApp
     from hardpoint.hub.wsgi import WsgiInbox
@@ -140,6 +141,10 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
         return cls(Settings.load(path), **effects)
 
     # Handlers
+
+    def websocket(self, connection: str) -> "WebSocketClient":
+        """Follows any WebSocket through a connection with `provider = "websocket"`."""
+        return self._ports.get("websocket", connection)
 
     def on(
         self,

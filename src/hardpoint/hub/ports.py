@@ -51,8 +51,10 @@ PORTS: Final = {
     "queue": "hardpoint.queues.api:Queue",
     "rest": "hardpoint.clients.rest.api:RestClient",
     "graphql": "hardpoint.clients.graphql.api:GraphQLClient",
+    "websocket": "hardpoint.clients.websocket.client:WebSocketClient",
 }
-"""Each port, and the portable type that users hold; `CallsOut` has a method for it."""
+"""Each port, and the portable type that users hold; `CallsOut` has a method for it, or `Hub` where
+it is asynchronous only."""
 
 _GUARD: Final = "guard"
 """In place of a port, where another library makes the calls."""

@@ -10,6 +10,7 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.clients.graphql.fake import FakeGraphQL as FakeGraphQL
     from hardpoint.clients.rest.fake import FakeRest as FakeRest
+    from hardpoint.clients.websocket.fake import FakeWebSocket as FakeWebSocket
     from hardpoint.fakes.authorization import FakeAuthorization as FakeAuthorization
     from hardpoint.fakes.emitter import Chaos as Chaos
     from hardpoint.fakes.emitter import Delivered as Delivered
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from hardpoint.fakes.ledger import LedgerEntry as LedgerEntry
     from hardpoint.fakes.messages import Exchange as Exchange
     from hardpoint.fakes.server import FakeServer as FakeServer
+    from hardpoint.fakes.sockets import FakeSocket as FakeSocket
     from hardpoint.testing.application import HubUnderTest as HubUnderTest
     from hardpoint.testing.assertions import assert_call_budget as assert_call_budget
     from hardpoint.testing.assertions import assert_exactly_once as assert_exactly_once
@@ -49,6 +51,7 @@ else:
         {
             "hardpoint.clients.graphql.fake": ("FakeGraphQL",),
             "hardpoint.clients.rest.fake": ("FakeRest",),
+            "hardpoint.clients.websocket.fake": ("FakeWebSocket",),
             "hardpoint.fakes.authorization": ("FakeAuthorization",),
             "hardpoint.fakes.emitter": ("Chaos", "Delivered"),
             "hardpoint.fakes.events": ("FakeEvents",),
@@ -70,6 +73,7 @@ else:
             "hardpoint.fakes.ledger": ("Ledger", "LedgerEntry"),
             "hardpoint.fakes.messages": ("Exchange",),
             "hardpoint.fakes.server": ("FakeServer",),
+            "hardpoint.fakes.sockets": ("FakeSocket",),
             "hardpoint.testing.application": ("HubUnderTest",),
             "hardpoint.testing.assertions": (
                 "assert_call_budget",

@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from hardpoint.clients.described import DESCRIBED
 from hardpoint.clients.graphql.documents import document_of
 from hardpoint.clients.rest.answers import at_pointer
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
-from hardpoint.fakes.vendors import VendorFacts
 
 _CODE_UNKNOWN = "PERSISTED_QUERY_NOT_FOUND"
 
@@ -62,20 +62,7 @@ class FakeGraphQL:
     """
 
     name = "graphql"
-    facts = VendorFacts(
-        settings={"auth": "bearer", "key": "fake-key"},
-        instead=(
-            "authorities",
-            "certificate",
-            "certificate_key",
-            "header",
-            "prefix",
-            "session_token",
-            "signing",
-            "token_secret",
-            "user",
-        ),
-    )
+    facts = DESCRIBED
 
     def __init__(self) -> None:
         self.ledger = Ledger()

@@ -13,10 +13,10 @@ from typing import Any, final
 
 import msgspec
 
+from hardpoint.clients.described import DESCRIBED
 from hardpoint.fakes.events import FakeEvents
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
-from hardpoint.fakes.vendors import VendorFacts
 
 Answering = Callable[[Received], "FakeReply | Any"]
 """What makes an answer of a request: a reply, or a document."""
@@ -42,20 +42,7 @@ class FakeRest:
     """
 
     name = "rest"
-    facts = VendorFacts(
-        settings={"auth": "bearer", "key": "fake-key"},
-        instead=(
-            "authorities",
-            "certificate",
-            "certificate_key",
-            "header",
-            "prefix",
-            "session_token",
-            "signing",
-            "token_secret",
-            "user",
-        ),
-    )
+    facts = DESCRIBED
 
     def __init__(self) -> None:
         self.ledger = Ledger()

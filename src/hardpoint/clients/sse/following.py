@@ -1,18 +1,18 @@
 """Following a stream of events over one connection after another."""
 
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
+from collections.abc import Callable, Mapping
 from typing import Final, final
 
 from msgspec.structs import replace
 
 from hardpoint.calls.connection import Connection
-from hardpoint.clients.reconnecting import Follow, Gap, Outages, StreamLost, StreamResumed
+from hardpoint.clients.following import Following
+from hardpoint.clients.reconnecting import Follow, Gap
 from hardpoint.clients.rest.calling import RestCalls, RestOptions
+from hardpoint.clients.rest.driver import STREAM_SECONDS_MAX
 from hardpoint.clients.rest.streaming import StreamOpening
 from hardpoint.clients.sse.parsing import EventParser, ServerEvent
-from hardpoint.core.errors import MisuseError, UnavailableError, UnexpectedResponseError
+from hardpoint.core.errors import UnexpectedResponseError
 from hardpoint.http.coding import Unfolding
 
 ID_CHARACTERS_MAX: Final = 4096
@@ -32,21 +32,25 @@ def followed(
     follow: Follow,
 ) -> "EventFollowing":
     """The events of a path; see `RestClient.events`."""
+    idle = STREAM_SECONDS_MAX if follow.idle is None else follow.idle
 
     def opener(own: Mapping[str, str]) -> StreamOpening:
         every = replace(options, headers={**(options.headers or {}), **own})
-        return StreamOpening(calls, "GET", path, params, every, bytes_max=None, idle=follow.idle)
+        return StreamOpening(calls, "GET", path, params, every, bytes_max=None, idle=idle)
 
-    return EventFollowing(opener, calls.connection, last_id=last_id, follow=follow)
+    return EventFollowing(
+        opener, calls.connection, operation=f"GET {path}", last_id=last_id, follow=follow
+    )
 
 
 @final
-class EventFollowing(AsyncIterator[ServerEvent | Gap]):
+class EventFollowing(Following[ServerEvent]):
     """The events of one stream; see `RestClient.events`.
 
     Args:
         opener: makes each connection.
         connection: whose it is.
+        operation: what it is called where it is told of.
         last_id: where to begin.
         follow: how it is taken up again.
     """
@@ -56,175 +60,66 @@ class EventFollowing(AsyncIterator[ServerEvent | Gap]):
         opener: Opener,
         connection: Connection,
         *,
+        operation: str,
         last_id: str,
         follow: Follow,
     ) -> None:
+        super().__init__(connection, follow, operation)
         self._opener = opener
-        self._connection = connection
-        self._resumes = follow.resumes
-        self._bytes_max = follow.bytes_max
-        self._outages = Outages(follow)
-        self._retry = 0.0
         self._opening: StreamOpening | None = None
         self._unfolding: Unfolding | None = None
         self._parser = EventParser(last_id, bytes_max=follow.bytes_max)
-        self._ready: deque[ServerEvent | Gap] = deque()
-        self._broken: Exception = UnavailableError("never opened")
-        self._reason = ""
-        self._due: float | None = None
-        self._over = self._entered = self._taking = False
-        self._operation = ""
         self.last_id = last_id
 
-    async def enter(self) -> None:
-        """Open it, under the policy.
-
-        Raises:
-            HardpointError: as `RestClient.stream` does.
-        """
-        if self._entered:
-            raise MisuseError("A stream of events is opened once; ask for another")
-        self._entered = True
-        await self._open()
-
-    async def leave(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it; who waits for an event is told that there is none."""
-        self._over = True
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            await opening.leave(kind, error, trace)
-
     async def __anext__(self) -> ServerEvent | Gap:
-        if not self._entered:
-            raise MisuseError("Events are read within their block: with crm.events(...) as events")
-        if self._taking:
-            raise MisuseError("A stream of events is read by one at a time")
-        self._taking = True
-        try:
-            while not self._ready:
-                if self._over:
-                    raise StopAsyncIteration
-                await self._more()
-        finally:
-            self._taking = False
-        found = self._ready.popleft()
+        found = await super().__anext__()
         if isinstance(found, ServerEvent):
             self.last_id = found.id
         return found
 
-    async def _more(self) -> None:
-        """Read on, or have another connection."""
-        if self._opening is None:
-            await self._again()
+    async def _read(self) -> None:
+        parser, opening = self._parser, self._opening
+        if opening is None:  # closed meanwhile
             return
-        parser = self._parser
         try:
-            piece = await self._opening.piece()
+            piece = await opening.piece()
             if piece is not None:
                 for some in (piece,) if self._unfolding is None else self._unfolding.feed(piece):
                     self._ready.extend(parser.feed(some))
         except UnexpectedResponseError as error:  # what it sends is no such stream
-            await self._close(error)
-            self._over = True
+            await self._ended(error)
             raise
         except Exception as error:  # noqa: BLE001 - raised, unless another connection helps
             await self._lost(error)
             return
         if parser.retry is not None:
-            self._retry = parser.retry
+            self._least = parser.retry
         if piece is None and not self._over:
             await self._lost(None)
 
-    async def _lost(self, error: Exception | None) -> None:
-        """The connection broke, or the server has ended it: it is no answer that has an end."""
-        self._broken = error or UnavailableError(
-            "the server ended the stream", operation=self._operation
-        )
-        self._reason = f"{type(self._broken).__name__}: {self._broken}"
-        await self._close(error)
-        self._outages.lost(self._connection.clock.monotonic())
-
-    async def _close(self, error: Exception | None) -> None:
+    async def _disconnect(self, error: BaseException | None) -> None:
         opening, self._opening = self._opening, None
         if opening is not None:
             await opening.leave(error and type(error), error, error and error.__traceback__)
 
-    async def _again(self) -> None:
-        """Wait, then try another connection."""
-        connection, clock = self._connection, self._connection.clock
-        if self._due is None:
-            self._due = clock.monotonic() + self._wait()
-        await connection.runtime.pause(clock, max(0.0, self._due - clock.monotonic()))
-        self._due = None
-        if self._over:
-            return
-        since = self._parser.last_id
-        try:
-            await self._open()
-        except Exception as error:  # noqa: BLE001 - see `Outages.next`
-            self._broken = error
-            return
-        if self._opening is not None and self._gap(since):
-            self._ready.append(Gap(since=since or None, reason=self._reason))
+    def _point(self) -> str | None:
+        return self._parser.last_id if _sendable(self._parser.last_id) else None
 
-    def _wait(self) -> float:
-        """Seconds to wait, which everybody is told."""
-        connection, broken = self._connection, self._broken
-        try:
-            wait = self._outages.next(connection.clock.monotonic(), broken, self._retry)
-        except Exception:
-            self._over = True
-            raise
-        connection.listeners.emit(
-            StreamLost(
-                connection=connection.name,
-                operation=self._operation,
-                reason=f"{type(broken).__name__}: {broken}",
-                wait=wait,
-            )
-        )
-        return wait
-
-    def _gap(self, since: str) -> bool:
-        """Whether something may be missing after this point."""
-        return not (self._resumes and _sendable(since))
-
-    async def _open(self) -> None:
-        since = self._parser.last_id
+    async def _connect(self, since: str | None) -> bool:
         headers = {"accept": "text/event-stream", "cache-control": "no-store"}
-        if not self._gap(since):
+        if since is not None:
             headers["last-event-id"] = since.encode().decode("latin-1")
         opening = self._opener(headers)
-        self._operation = opening.operation
         await opening.enter()
+        self._opening = opening
         try:
             self._check(opening)
         except UnexpectedResponseError as error:
-            await opening.leave(type(error), error, error.__traceback__)
+            await self._disconnect(error)
             raise
-        if self._over or opening.reply.status == 204:
-            self._over = True  # closed meanwhile; or the server's word for: do not come again
-            await opening.leave(None, None, None)
-            return
-        self._opening, self._unfolding = opening, _unfolding(opening)
-        self._parser = EventParser(since, bytes_max=self._bytes_max)
-        lost = self._outages.since is not None
-        down = self._outages.opened(self._connection.clock.monotonic())
-        listeners = self._connection.listeners
-        if lost and listeners.active:
-            listeners.emit(
-                StreamResumed(
-                    connection=self._connection.name,
-                    operation=self._operation,
-                    gap=self._gap(since),
-                    seconds=down,
-                )
-            )
+        self._unfolding = _unfolding(opening)
+        self._parser = EventParser(self._parser.last_id, bytes_max=self._follow.bytes_max)
+        return opening.reply.status != 204
 
     def _check(self, opening: StreamOpening) -> None:
         reply = opening.reply
