@@ -68,8 +68,15 @@ $(STRIPE_MOCK)/stripe-mock: $(STRIPE_MOCK)/go.mod $(STRIPE_MOCK)/go.sum
 	@cd $(STRIPE_MOCK) && cp go.mod build.mod && cp go.sum build.sum && $(GO) build -mod=mod -modfile=build.mod -o stripe-mock github.com/stripe/stripe-mock
 	@touch $@
 
-test-servers: $(VENV)/servers.stamp $(STRIPE_MOCK)/stripe-mock ## run the tests that need a server built or installed: stripe-mock, SeaweedFS, MariaDB, PgBouncer
-	@PATH="$$PATH:/usr/sbin"; for program in mariadbd pgbouncer; do command -v $$program >/dev/null || { echo "The tests start $$program. On Debian and Ubuntu: apt-get install mariadb-server-core pgbouncer" >&2; exit 1; }; done
+# What finds barriers in the pages of the dashboard.
+AXE := tests/servers/axe/node_modules/stamp
+$(AXE): %/node_modules/stamp: %/package-lock.json
+	@command -v npm >/dev/null || { echo "The tests look at pages with axe-core, which needs npm. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 1; }
+	@npm ci --prefix $* --silent --no-audit --no-fund --ignore-scripts --prefer-offline
+	@touch $@
+
+test-servers: $(VENV)/servers.stamp $(STRIPE_MOCK)/stripe-mock $(AXE) ## run the tests that need a program built or installed: stripe-mock, SeaweedFS, MariaDB, PgBouncer, Chromium
+	@PATH="$$PATH:/usr/sbin"; for program in mariadbd pgbouncer chromium; do command -v $$program >/dev/null || { echo "The tests start $$program. On Debian and Ubuntu: apt-get install mariadb-server-core pgbouncer chromium" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/servers -n $(WORKERS) $(ARGS)
 
 conformance: test-servers $(PEERS) ## independent suites: servers, OpenID providers, official SDKs; with SPECS=DIR vendors' specifications
@@ -148,4 +155,4 @@ lock: $(VENV)/dev.stamp ## resolve the locked requirements anew (names, versions
 	scripts/lock $(BIN)/pip-compile
 
 clean: ## remove what the targets created
-	rm -rf $(VENV) .venvs .coverage* dist $(WALRESET) $(dir $(PEERS)) $(addprefix $(STRIPE_MOCK)/,stripe-mock build.mod build.sum)
+	rm -rf $(VENV) .venvs .coverage* dist $(WALRESET) $(dir $(PEERS) $(AXE)) $(addprefix $(STRIPE_MOCK)/,stripe-mock build.mod build.sum)
