@@ -361,6 +361,7 @@ class FakeOwner:
     Attributes:
         orders: what was asked, and with what.
         answer: how many jobs each order changes, or why it cannot be done.
+        delay: seconds that each order takes.
         public: where it takes webhooks.
         known, matching: its handlers, and those that want each event.
     """
@@ -371,6 +372,7 @@ class FakeOwner:
     def __init__(self, database: Path) -> None:
         self.orders: list[tuple[Any, ...]] = []
         self.answer: int | Exception = 1
+        self.delay = 0.0
         self.public = ""
         self.rank = Rank.SERVER
         self.release = release()
@@ -419,6 +421,7 @@ class FakeOwner:
 
     async def _do(self, *order: Any) -> int:
         self.orders.append(order)
+        await asyncio.sleep(self.delay)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

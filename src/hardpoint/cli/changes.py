@@ -15,6 +15,7 @@ from typing import Final, Literal, final
 
 from hardpoint.cli.failures import CommandError, Exit, Failure, failure_of, usage
 from hardpoint.cli.looking import holder_of, shortened, store_of
+from hardpoint.cli.progress import progress
 from hardpoint.cli.selection import EventSearch, Planned, events_found, letters_found, named
 from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal, plain
@@ -99,7 +100,8 @@ def carry_out(
             return _show(terminal, reader, plan, change)
         run = _Run(reader, plan, search, change)
         try:
-            asyncio.run(_shared(settings, run))
+            with progress(terminal, "events", len(plan)) as run.step:
+                asyncio.run(_shared(settings, run))
         except KeyboardInterrupt:
             run.interrupted = True
     code = _report(terminal, run)
@@ -126,6 +128,7 @@ class _Run:
         results: so far.
         alone: no other process has the store.
         interrupted: somebody has had enough.
+        step: told how many are done.
     """
 
     def __init__(
@@ -142,6 +145,7 @@ class _Run:
         self.results: list[_Result] = []
         self.alone = False
         self.interrupted = False
+        self.step: Callable[[int], None] = lambda _: None
         self.actor = f"command line, uid {os.getuid()}"
         self.reason = f"{change.command} {search}" if search.given else ""
 
@@ -151,6 +155,7 @@ class _Run:
             await asyncio.sleep(0)  # where it can be interrupted
             result = await self._one(order, one)
             self.results.append(result)
+            self.step(len(self.results))
             if result.exit_code is Exit.UNREACHABLE and self.search.given:
                 break
 
@@ -329,22 +334,31 @@ def _report(terminal: Terminal, run: _Run) -> int:
         "before": last if go_on else None,
         **({"plan": change.plan} if change.plan else {}),
     }
-    failure = _failure(run, wrong)
+    hint = _go_on(change, last) if go_on and run.search.given else None
+    failure = _failure(run, wrong, hint)
     parts = [Table(("EVENT", "JOBS", "RESULT"), rows)] if rows or not run.search.given else []
-    terminal.show(data, *parts, failure=failure)
     if run.search.given:
         jobs = sum(one.jobs for one in results)
         terminal.say(f"{len(results)} of {len(run.plan)} looked at, {jobs} job(s) changed")
-        if go_on and last is not None:
-            plan = f" --plan {quote(change.plan)}" if change.plan else ""
-            terminal.say(f"next:  the same, with --before {quote(last)}{plan}")
+    if run.interrupted and failure is not None:
+        terminal.say(failure.message)
+    terminal.show(data, *parts, failure=failure)
+    if hint is not None and not run.interrupted:
+        terminal.say(f"next:  {hint}")
     return Exit.OK if failure is None else failure.exit_code
 
 
-def _failure(run: _Run, wrong: Sequence[_Result]) -> Failure | None:
+def _go_on(change: ChangeOption, last: str | None) -> str:
+    """The command that does the rest; an order that was under way may be given once more."""
+    before = "" if last is None else f" --before {quote(last)}"
+    plan = f" --plan {quote(change.plan)}" if change.plan else ""
+    return f"the same, with{before}{plan}" if before or plan else "the same once more"
+
+
+def _failure(run: _Run, wrong: Sequence[_Result], hint: str | None) -> Failure | None:
     if run.interrupted:
         message = f"interrupted: {run.left} of {len(run.plan)} are left"
-        return Failure(code="interrupted", message=message, hint=None, exit_code=Exit.INTERRUPTED)
+        return Failure(code="interrupted", message=message, hint=hint, exit_code=Exit.INTERRUPTED)
     if run.search.given:  # what there was nothing to do for is no failure of a search
         wrong = [one for one in wrong if one.exit_code is not Exit.NO]
     if not wrong:

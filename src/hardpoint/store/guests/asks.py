@@ -176,6 +176,8 @@ class Asks:
             _ = asking.cancelled() or asking.set_result(None)
 
     async def _ask(self, asked: GuestRequest) -> Any:
+        if (task := asyncio.current_task()) is not None:
+            task.add_done_callback(_looked_at)
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 result = await self._ask_whoever(asked)
@@ -222,6 +224,11 @@ class Asks:
             return await asking
         finally:
             self._open.pop(number, None)  # an answer that comes later is for nobody
+
+
+def _looked_at(task: "asyncio.Task[Any]") -> None:
+    """Whoever asked may have gone, and asyncio would print that nobody has seen the error."""
+    _ = task.cancelled() or task.exception()
 
 
 def _given(asked: GuestRequest, told: Told) -> Any:
