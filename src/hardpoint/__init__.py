@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from hardpoint.hub.operators import DashboardRole as DashboardRole
     from hardpoint.hub.operators import DashboardSettings as DashboardSettings
     from hardpoint.hub.operators import DashboardToken as DashboardToken
+    from hardpoint.hub.queue_sources import QueueSource as QueueSource
     from hardpoint.hub.settings import ForwardSettings as ForwardSettings
     from hardpoint.hub.settings import Settings as Settings
     from hardpoint.hub.settings import SourceSettings as SourceSettings
@@ -233,6 +234,7 @@ else:
             "hardpoint.hub.identity": ("IdentitySettings", "IssuerUnavailable", "VaultSettings"),
             "hardpoint.hub.oauth": ("OAuthSettings",),
             "hardpoint.hub.operators": ("DashboardRole", "DashboardSettings", "DashboardToken"),
+            "hardpoint.hub.queue_sources": ("QueueSource",),
             "hardpoint.hub.settings": (
                 "ForwardSettings",
                 "Settings",

@@ -16,6 +16,7 @@ from hardpoint.core.forks import end_child, forget_in_child
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.events import DoorFailed, HubFailed
 from hardpoint.hub.identity import ISSUER_PATIENCE_SECONDS, keep_alive, meet_issuers
+from hardpoint.hub.pulling import Pulling
 from hardpoint.hub.reloading import reload_or_tell
 from hardpoint.store.guests import Rank
 
@@ -61,6 +62,7 @@ class Life:
         self._tasks: list[asyncio.Task[None]] = []
         self._reading: set[asyncio.Task[str | None]] = set()
         self._handling: asyncio.Task[None] | None = None
+        self._pulling: asyncio.Task[None] | None = None
         self._laying_down = False
         self._unfit = False
         self.waiting: StoreUnavailableError | None = None
@@ -135,9 +137,10 @@ class Life:
         """Begin to handle webhooks in a hub that was started when it had no source of them."""
         hub = self._hub
         begun = hub.shared.started or self.waiting is not None
-        if hub.settings.webhooks and self._tasks and not begun:
+        if hub.settings.receives and self._tasks and not begun:
             await hub.shared.start(self)  # a call may have opened the store long since
             self._begin()
+        self._pull()
 
     # What works on the store in the process that owns it; see `Crew`
 
@@ -162,6 +165,7 @@ class Life:
                 self._unfit, self._hub.failure = False, None
             self._handling = asyncio.create_task(self._hub.worker.run())
             self._run(self._handling)
+            self._pull()
 
     async def lay_down(self, *, clean: bool) -> None:
         """Run none any more: the store broke, or another process is to have it."""
@@ -170,6 +174,7 @@ class Life:
             return
         self._laying_down = True
         try:
+            await self._pull_no_more()
             await self._hub.worker.stop(LAY_DOWN_SECONDS if clean else 0)
             self._tasks.remove(handling)
             handling.cancel()
@@ -212,6 +217,7 @@ class Life:
             for task in tasks:
                 task.cancel()  # now: it must not begin to handle any more
         try:
+            await self._pull_no_more()
             if tasks:
                 await hub.worker.stop(grace if hub.failure is None else 0)
                 for task in tasks:
@@ -223,9 +229,22 @@ class Life:
             await hub.shared.stop(clean=hub.failure is None)
             await hub.close()
 
+    def _pull(self) -> None:
+        """Ask the queues that are sources, if there are any and handlers run here."""
+        if self._hub.settings.sources and self._handling is not None and self._pulling is None:
+            self._pulling = asyncio.create_task(Pulling(self._hub).run())
+            self._run(self._pulling)
+
+    async def _pull_no_more(self) -> None:
+        pulling, self._pulling = self._pulling, None
+        if pulling is not None:
+            self._tasks = [one for one in self._tasks if one is not pulling]
+            pulling.cancel()
+            await asyncio.wait({pulling}, timeout=LAY_DOWN_SECONDS)
+
     async def _leave(self, loop: AbstractEventLoop) -> None:
         """Take leave of a loop that runs no more; the store gives back what was leased there."""
-        tasks, self._tasks, self._handling = self._tasks, [], None
+        tasks, self._tasks, self._handling, self._pulling = self._tasks, [], None, None
         self.waiting = None
         for task in tasks:
             if loop.is_closed():
@@ -242,12 +261,12 @@ class Life:
         A worker that ended for it would take the site along, which supervisors end with it.
         """
         hub = self._hub
-        if hub.settings.webhooks:
+        if hub.settings.receives:
             self._refuse_deaf()
         try:
             if hub.settings.identity.vault is not None:
                 await hub.vault.open()
-            if hub.settings.webhooks:
+            if hub.settings.receives:
                 await hub.shared.start(self)
         except StoreUnavailableError as error:
             if not wait:

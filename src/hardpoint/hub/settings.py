@@ -18,6 +18,7 @@ from hardpoint.hub.connections import ConnectionSettings, connection_settings
 from hardpoint.hub.groups import groups_of
 from hardpoint.hub.identity import IdentitySettings, identity_settings
 from hardpoint.hub.operators import DashboardSettings, dashboard_settings
+from hardpoint.hub.queue_sources import QueueSource, check_sources, queue_source
 from hardpoint.hub.stores import StoreSettings, store_settings
 from hardpoint.hub.tables import TomlTable
 from hardpoint.webhooks.verification import DESCRIBED, has_secrets, settings_of
@@ -73,6 +74,8 @@ class Settings:
     connections: Mapping[str, ConnectionSettings] = field(
         default_factory=dict[str, ConnectionSettings]
     )
+    sources: Mapping[str, QueueSource] = field(default_factory=dict[str, QueueSource])
+    """Queues whose messages are events."""
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Connections that stand in for one another, in the order in which they are tried."""
     identity: IdentitySettings = field(default_factory=IdentitySettings)
@@ -90,14 +93,19 @@ class Settings:
         own = self.webhooks[source].url
         return own or (self.public_url and f"{self.public_url}/webhooks/{source}")
 
+    @property
+    def receives(self) -> bool:
+        """Whether anything comes in: webhooks, or messages of a queue."""
+        return bool(self.webhooks or self.sources)
+
     def check_source(self, name: str) -> None:
         """See that there is a source of this name.
 
         Raises:
             ConfigurationError: there is none; it names those that are.
         """
-        if name not in self.webhooks:
-            known = ", ".join(sorted(self.webhooks)) or "none"
+        if name not in self.webhooks and name not in self.sources:
+            known = ", ".join(sorted({*self.webhooks, *self.sources})) or "none"
             raise ConfigurationError(
                 f"webhooks.{name}", "is not configured", fix=f"Configured sources: {known}"
             )
@@ -151,6 +159,7 @@ class Settings:
             "groups",
             "oauth",
             "public_url",
+            "sources",
             "store",
             "vault",
             "webhooks",
@@ -168,6 +177,10 @@ class Settings:
                 name: connection_settings(name, table.table("connections", None), folder)
                 for name in table.names("connections")
             },
+            sources={
+                name: queue_source(name, table.table("sources", None))
+                for name in table.names("sources")
+            },
             groups=groups_of(table),
             identity=identity,
             api_keys=api_key_settings(
@@ -181,6 +194,7 @@ class Settings:
         )
         for substitute in SUBSTITUTES:
             settings = substitute(settings)
+        check_sources(settings)
         if secrets:
             settings.check_secrets()
         return settings

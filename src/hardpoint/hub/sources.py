@@ -54,7 +54,7 @@ def refuse_loss(handlers: Handlers, replies: ReplyFunctions, settings: Settings)
     """
     wanted = dict.fromkeys(replies.sources(), ("a reply",)) | handlers.by_source()
     for source, names in wanted.items():
-        if source not in settings.webhooks:
+        if source not in settings.webhooks and source not in settings.sources:
             raise ConfigurationError(
                 f"webhooks.{source}",
                 f"is gone, but handled by {', '.join(names)} of this process",

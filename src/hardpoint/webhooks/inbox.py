@@ -115,6 +115,10 @@ class Inbox:
         """See `Receiver`."""
         return self._sources.body_bytes_max
 
+    def now(self) -> float:
+        """When something comes in now, in Unix seconds."""
+        return self._clock.now()
+
     def refused(self, source: str, reason: str) -> None:
         """See `Receiver`."""
         name = source if source in self._sources else UNKNOWN_SOURCE
@@ -175,7 +179,7 @@ class Inbox:
         else:
             if known.keys is not None:
                 self._keys.refresh(known.keys)
-            self._admit(known, request, verified, now, done)
+            self.admit(known, request, verified, now, done)
 
     def _fetched(
         self,
@@ -198,7 +202,7 @@ class Inbox:
         self.refused(source, KeyUnavailableError.reason)
         done(UNAVAILABLE.to(given_in(request.headers)))
 
-    def _admit(
+    def admit(
         self,
         source: Source,
         request: WebhookRequest,
@@ -206,7 +210,10 @@ class Inbox:
         now: float,
         done: Callable[[Answer], None],
     ) -> None:
-        """Answer a handshake, or store every event; acknowledged when all of them are."""
+        """Answer a handshake, or store every event; acknowledged when all of them are.
+
+        Beside requests so comes what a queue gave, whose source says which headers are kept.
+        """
         if len(request.body) > source.body_bytes_max:
             # Said only to who is trusted: before, there is one cap for all.
             self.refused(source.name, "too_large")

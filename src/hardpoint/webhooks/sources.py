@@ -102,17 +102,25 @@ class UnknownSourceError(WebhookError):
 
 
 @final
-class _Nobody:
-    """The scheme of sources that do not exist: nothing verifies."""
+class NoRequests:
+    """The scheme of sources that take no requests, or do not exist: nothing verifies.
 
-    stored_headers: frozenset[bytes] = frozenset()
+    Args:
+        stored_headers: what is kept of what comes by other ways.
+    """
+
     refusal_us = 0.0
 
+    def __init__(self, stored_headers: frozenset[bytes] = frozenset()) -> None:
+        self.stored_headers = stored_headers
+
     def verify(self, request: WebhookRequest, *, now: float) -> Verified:
+        """It is not believed."""
         raise UnknownSourceError
 
     def decoy(self, *, now: float) -> Sequence[tuple[bytes, bytes]]:
+        """None."""
         return ()
 
 
-_NOBODY = Source(name=UNKNOWN_SOURCE, scheme=_Nobody(), body_bytes_max=BODY_BYTES_MAX)
+_NOBODY = Source(name=UNKNOWN_SOURCE, scheme=NoRequests(), body_bytes_max=BODY_BYTES_MAX)

@@ -101,6 +101,7 @@ class FakeSqs:
         self.queues: dict[str, list[HeldMessage]] = {QUEUE: [], DEAD_LETTERS: []}
         self._now = now
         self._requests = 0
+        self._sent = 0
         self._doorkeeper = SigV4Doorkeeper(
             ACCESS_KEY_ID,
             Secret.value(SECRET_ACCESS_KEY),
@@ -161,9 +162,9 @@ class FakeSqs:
             raise SqsRefusedError("InvalidMessageContents")
         if not body or size > BODY_BYTES_MAX or len(attributes) > 10:
             raise SqsRefusedError("InvalidParameterValue")
-        number = sum(map(len, self.queues.values())) + self.ledger.count("message") + 1
+        self._sent += 1
         held = HeldMessage(
-            id=f"message-{number:06d}",
+            id=f"message-{self._sent:06d}",
             body=body,
             attributes=attributes,
             sent_at=self._now(),
