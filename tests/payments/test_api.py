@@ -11,6 +11,7 @@ from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     ConflictError,
     DeclinedError,
+    IdempotencyConflictError,
     InvalidRequestError,
     MisuseError,
     OutcomeUnknownError,
@@ -218,3 +219,43 @@ def test_a_page_ends_once_somebody_has_paid_on_it():
         None,
         open_still.payment_id,
     )
+
+
+def of_another(verb, made):
+    """A driver that gives, whatever is asked, what the key was used for before."""
+
+    async def answer(*_, **__):
+        return made
+
+    return gateway(Watched(**{verb: answer}))
+
+
+@pytest.mark.parametrize("other", [Money("11", "EUR"), Money("10", "USD")])
+def test_what_a_key_was_used_for_before_is_not_taken_for_this(other):
+    memory = gateway(MemoryPayments())
+    payment = memory.create_payment(other, reference="a")
+    local = msgspec.structs.replace(payment, id="p1", captured=other)
+    back = memory.refund(memory.create_payment(other, payment_method=GOOD).id)
+    page = memory.create_checkout(other, success_url="https://shop.example/")
+    refund = msgspec.structs.replace(back, id="r1", payment_id="p1")
+    for call in (
+        lambda: of_another("create_payment", local).create_payment(TEN, reference="a"),
+        lambda: of_another("create_payment", local).create_payment(other, reference="b"),
+        lambda: of_another("create_payment", local).create_payment(other),
+        lambda: of_another("capture", local).capture("shop:p1", TEN),
+        lambda: of_another("refund", refund).refund("shop:p1", TEN),
+        lambda: of_another("create_checkout", page).create_checkout(
+            TEN, success_url="https://shop.example/"
+        ),
+    ):
+        with pytest.raises(IdempotencyConflictError, match="another call"):
+            call()
+
+
+def test_what_a_provider_does_not_tell_is_not_compared():
+    memory = gateway(MemoryPayments())
+    payment = memory.create_payment(TEN, reference="a")
+    untold = msgspec.structs.replace(payment, id="p1", reference=None)
+    assert of_another("create_payment", untold).create_payment(TEN, reference="a").amount == TEN
+    assert of_another("capture", untold).capture("shop:p1", Money("5", "EUR")).amount == TEN
+    assert of_another("capture", untold).capture("shop:p1").amount == TEN

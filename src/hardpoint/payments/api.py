@@ -25,6 +25,7 @@ from hardpoint.payments.checks import (
 from hardpoint.payments.driver import PaymentCapability, PaymentDriver
 from hardpoint.payments.finding import PaymentListing
 from hardpoint.payments.ids import our_checkout, our_refund, ours, told
+from hardpoint.payments.sameness import asked_for, part_of
 from hardpoint.payments.types import (
     Capture,
     Checkout,
@@ -52,7 +53,6 @@ _FORGET = Operation("forget_method", Repeat.IDEMPOTENT)
 _GET = Operation("get_payment", Repeat.SAFE)
 _GET_REFUND = Operation("get_refund", Repeat.SAFE)
 _GET_CHECKOUT = Operation("get_checkout", Repeat.SAFE)
-
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -135,7 +135,7 @@ class PaymentGateway:
         check_new_payment(self.driver, new)
         payment = await self._calls.run_keyed(
             _CREATE,
-            lambda key: self.driver.create_payment(new, idempotency_key=key),
+            lambda key: asked_for(self.driver.create_payment(new, idempotency_key=key), new),
             idempotency_key,
             CallSpec(arguments=new, returns=Payment, search=self._listing.search(new)),
         )
@@ -185,7 +185,7 @@ class PaymentGateway:
         check_part(self.driver, amount, PaymentCapability.PARTIAL_CAPTURE)
         payment = await self._calls.run_keyed(
             _CAPTURE,
-            lambda key: self.driver.capture(local, amount, idempotency_key=key),
+            lambda key: part_of(self.driver.capture(local, amount, idempotency_key=key), amount),
             idempotency_key,
             CallSpec(arguments=(local, amount), returns=Payment),
         )
@@ -221,9 +221,10 @@ class PaymentGateway:
         """
         local = self.connection.local(payment_id, field="payment_id")
         check_part(self.driver, amount, PaymentCapability.PARTIAL_REFUND)
+        give = self.driver.refund
         refund = await self._calls.run_keyed(
             _REFUND,
-            lambda key: self.driver.refund(local, amount, reason=reason, idempotency_key=key),
+            lambda key: part_of(give(local, amount, reason=reason, idempotency_key=key), amount),
             idempotency_key,
             CallSpec(arguments=(local, amount, reason), returns=Refund),
         )
@@ -300,7 +301,7 @@ class PaymentGateway:
         )
         checkout = await self._calls.run_keyed(
             _CHECKOUT,
-            lambda key: self.driver.create_checkout(new, idempotency_key=key),
+            lambda key: asked_for(self.driver.create_checkout(new, idempotency_key=key), new),
             idempotency_key,
             CallSpec(arguments=new, returns=Checkout),
         )

@@ -48,6 +48,7 @@ PAGES_MAX = 100
 
 _SEND = Operation("send", Repeat.NEEDS_KEY)
 _GET = Operation("get_message", Repeat.SAFE)
+_CANCEL = Operation("cancel", Repeat.IDEMPOTENT)
 _LIST = Operation("find", Repeat.SAFE)
 
 _EMPTY: Mapping[str, Any] = {}
@@ -165,6 +166,18 @@ class SmsSender:
         driver = cast("SmsLookupDriver", self.driver)
         message = await self._calls.run(_GET, lambda: driver.get_message(local))
         return self._ours(message)
+
+    async def cancel(self, message_id: str) -> Message:
+        """Call off a message that is kept for later (`send_at`); once more does nothing.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+            ConflictError: it is on its way already, or was never kept for later.
+        """
+        local = self.connection.local(message_id, field="message_id")
+        self.driver.capabilities.require(SmsCapability.CANCEL, self.driver.provider)
+        driver = cast("SmsLookupDriver", self.driver)
+        return self._ours(await self._calls.run(_CANCEL, lambda: driver.cancel(local)))
 
     async def find(self, *, to: str, body: str, since: float) -> tuple[Message, ...]:
         """The messages to a number with this text that were created since a time, newest first.

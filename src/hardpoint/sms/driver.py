@@ -28,6 +28,8 @@ class SmsCapability(StrEnum):
     """A messaging service chooses the sender of a message."""
     SCHEDULE = "schedule"
     """A message is kept for later."""
+    CANCEL = "cancel"
+    """One that is kept for later can be called off."""
     VALIDITY = "validity"
     """A message that has not gone out in time is dropped."""
 
@@ -71,7 +73,7 @@ class SmsDriver(Driver, Protocol):
 
 
 class SmsLookupDriver(SmsDriver, Protocol):
-    """A driver with the capabilities `READ` and `FIND`."""
+    """A driver with the capabilities `READ`, `FIND` and `CANCEL`."""
 
     async def get_message(self, message_id: str) -> Message:
         """Read it.
@@ -88,5 +90,14 @@ class SmsLookupDriver(SmsDriver, Protocol):
             to: the number.
             since: Unix seconds.
             cursor: of the page before; None for the first.
+        """
+        ...
+
+    async def cancel(self, message_id: str) -> Message:
+        """Call off what is kept for later; what was called off before is as good.
+
+        Raises:
+            NotFoundError: there is none of that id.
+            ConflictError: it is on its way, or was never kept.
         """
         ...

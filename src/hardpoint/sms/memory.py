@@ -13,6 +13,7 @@ import msgspec
 
 from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
+    ConflictError,
     InvalidRequestError,
     NotFoundError,
 )
@@ -106,6 +107,17 @@ class MemorySms(MemoryAccount[SmsEvent]):
         page = found[start : start + _PAGE]
         more = len(found) > start + _PAGE
         return MessagePage(messages=tuple(page), cursor=str(start + _PAGE) if more else None)
+
+    async def cancel(self, message_id: str) -> Message:
+        """Call off what is kept for later."""
+        message = await self.get_message(message_id)
+        if message.status not in {MessageStatus.SCHEDULED, MessageStatus.CANCELED}:
+            raise ConflictError("it is on its way", status=409)
+        called_off = msgspec.structs.replace(
+            message, status=MessageStatus.CANCELED, vendor_status="canceled"
+        )
+        self._messages[message_id] = called_off
+        return called_off
 
     def carry(
         self, identifier: str, status: MessageStatus, failure: SmsFailure | None = None

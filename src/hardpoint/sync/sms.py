@@ -58,6 +58,15 @@ class SmsSender:
         """
         return run(self.asynchronous.get_message(message_id))
 
+    def cancel(self, message_id: str) -> Message:
+        """Call off a message that is kept for later (`send_at`); once more does nothing.
+
+        Raises:
+            NotFoundError: the provider knows none of that id.
+            ConflictError: it is on its way already, or was never kept for later.
+        """
+        return run(self.asynchronous.cancel(message_id))
+
     def find(self, *, to: str, body: str, since: float) -> tuple[Message, ...]:
         """The messages to a number with this text that were created since a time, newest first.
 

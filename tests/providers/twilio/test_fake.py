@@ -11,6 +11,7 @@ from hardpoint.fakes.server import FakeServer
 from hardpoint.http.asynchronous import AsyncTransport
 from hardpoint.providers.twilio import Twilio
 from hardpoint.providers.twilio.fake import AUTH_TOKEN, SENDER, SERVICE_SID, FakeTwilio
+from hardpoint.providers.twilio.fake_messages import MessageRefusedError
 from hardpoint.providers.twilio.reading import event
 from hardpoint.providers.twilio.sms import TwilioSms
 from hardpoint.providers.twilio.webhooks import TwilioWebhooks
@@ -168,3 +169,12 @@ def test_callbacks_may_have_no_more_than_what_twilio_always_sends(account):
     fields = [dict(parse_qsl(one.body.decode())) for one in account.vendor.emitter.pending()]
     always = {"AccountSid", "From", "MessageSid", "To"}
     assert [set(one) for one in fields] == [always | {"MessageStatus"}, always | {"Body"}]
+
+
+def test_a_message_is_called_off_and_changed_in_no_other_way():
+    vendor = FakeTwilio(delivers=False)
+    for form, code in (([("Status", "sent")], 20001), ([("Status", "canceled")], 30409)):
+        text = vendor.mailbox.receive("+1", "+2", "x")
+        with pytest.raises(MessageRefusedError) as caught:
+            vendor.mailbox.cancel(text.sid, form)
+        assert caught.value.code == code

@@ -126,12 +126,14 @@ class FakeTwilio:
             return self.mailbox.page(request.query()), 200
         if request.method == "GET" and sid is not None:
             return self.switchboard.call(sid).shown(), 200
-        if request.method != "POST" or (sid is not None and what == "Messages"):
+        if request.method != "POST":
             raise MessageRefusedError(20004, "Method not allowed", status=405)
         if request.headers.get("content-type") != FORM:
             raise MessageRefusedError(20001, "This fake takes forms only.", status=415)
         if what == "Calls":
             return self._called(sid, request.form())
+        if sid is not None:
+            return self._canceled(sid, request.form()), 200
         return self._create(request.form()), 201
 
     def _called(self, sid: str | None, form: list[tuple[str, str]]) -> tuple[dict[str, Any], int]:
@@ -182,6 +184,12 @@ class FakeTwilio:
         if self._optional_fields:
             every |= {"ApiVersion": "2010-04-01", "Direction": "outbound-api"}
         self.emitter.emit(identifier, call.status, urlencode(every).encode("ascii"), FORM)
+
+    def _canceled(self, sid: str, form: list[tuple[str, str]]) -> dict[str, Any]:
+        text = self.mailbox.cancel(sid, form)
+        self.ledger.record("cancel", sid=sid)
+        self._tell(text)
+        return text.shown()
 
     def _create(self, form: list[tuple[str, str]]) -> dict[str, Any]:
         text = self.mailbox.create(form)

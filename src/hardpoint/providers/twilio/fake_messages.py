@@ -176,6 +176,17 @@ class Mailbox:
             status_callback=callback,
         )
 
+    def cancel(self, sid: str, form: list[tuple[str, str]]) -> Text:
+        """`POST Messages/:sid`, for one that is kept for later."""
+        text, fields = self.text(sid), _single(form)
+        if fields.take("Status") != "canceled":
+            raise MessageRefusedError(20001, "This fake changes the status to canceled only.")
+        finish(fields)
+        if text.status != "scheduled":
+            raise MessageRefusedError(30409, "This message cannot be canceled", status=409)
+        text.status = "canceled"
+        return text
+
     def page(self, query: list[tuple[str, str]]) -> dict[str, Any]:
         """`GET Messages`, newest first."""
         fields = _single(query)

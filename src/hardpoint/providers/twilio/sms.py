@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from hardpoint.core.capabilities import Capabilities, Idempotency
-from hardpoint.core.errors import InvalidRequestError
+from hardpoint.core.errors import ConflictError, InvalidRequestError
 from hardpoint.http.auth import basic
 from hardpoint.http.client import ApiClient, segment
 from hardpoint.http.extras import merged
@@ -24,7 +24,7 @@ from hardpoint.providers.twilio import HOSTS, Twilio, reading, wire
 from hardpoint.providers.twilio.errors import ERRORS
 from hardpoint.sms.addresses import MessageChannel, joined, parted
 from hardpoint.sms.driver import SmsCapability
-from hardpoint.sms.types import Message, MessagePage, NewMessage, SmsEvent
+from hardpoint.sms.types import Message, MessagePage, MessageStatus, NewMessage, SmsEvent
 
 _PAGE = 100
 
@@ -91,6 +91,18 @@ class TwilioSms:
         """Read it."""
         target = f"{self._messages}/{segment(message_id)}.json"
         return reading.message(await self._api.get(target, wire.Message))
+
+    async def cancel(self, message_id: str) -> Message:
+        """Call off what is kept for later; one that was called off before is refused, and read."""
+        target = f"{self._messages}/{segment(message_id)}.json"
+        try:
+            fields = encode({"Status": "canceled"})
+            return reading.message(await self._api.post(target, wire.Message, form=fields))
+        except ConflictError:
+            message = await self.get_message(message_id)
+            if message.status is not MessageStatus.CANCELED:
+                raise
+            return message
 
     async def list_messages(self, *, to: str, since: float, cursor: str | None) -> MessagePage:
         """A page, newest first. Not by `DateSent`, which what still waits does not have."""

@@ -18,7 +18,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hardpoint.core.capabilities import Idempotency
-from hardpoint.core.errors import IdempotencyConflictError, InvalidRequestError, NotFoundError
+from hardpoint.core.errors import (
+    ConflictError,
+    IdempotencyConflictError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from hardpoint.sms.driver import SmsCapability
 from hardpoint.sms.suppressions import OptedOutError
 from hardpoint.sms.types import MessageChanged, MessageStatus, MessageTemplate, merge
@@ -105,6 +110,18 @@ class SmsConformance(SmsRefusals):
             send_at=datetime.now(UTC) + timedelta(hours=1), service=subject.service
         )
         assert message.status is MessageStatus.SCHEDULED
+
+    @exercises(SmsCapability.SCHEDULE, SmsCapability.CANCEL)
+    def test_what_is_kept_for_later_can_be_called_off(self, subject: SmsSubject) -> None:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        kept = subject.send(send_at=later, service=subject.service)
+        for _ in range(2):
+            called_off = subject.do(subject.port.cancel(kept.id))
+            assert (called_off.id, called_off.status) == (kept.id, MessageStatus.CANCELED)
+        with pytest.raises(ConflictError):
+            subject.do(subject.port.cancel(subject.send().id))
+        with pytest.raises(NotFoundError):
+            subject.do(subject.port.cancel("texts:nothing"))
 
     @exercises(SmsCapability.VALIDITY)
     def test_a_message_is_valid_for_a_time(self, subject: SmsSubject) -> None:

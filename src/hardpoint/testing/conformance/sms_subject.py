@@ -38,6 +38,7 @@ _REFUSED: dict[SmsCapability, PortVerb] = {
     SmsCapability.TEMPLATES: _send(body="", template=MessageTemplate("greeting")),
     SmsCapability.SERVICE: _send(service="MG1"),
     SmsCapability.SCHEDULE: _send(send_at=datetime.now(UTC) + timedelta(hours=1)),
+    SmsCapability.CANCEL: lambda port: port.cancel("texts:SM1"),
     SmsCapability.VALIDITY: _send(validity=60),
 }
 _BAD: list[tuple[str, PortVerb]] = [
