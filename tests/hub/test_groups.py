@@ -162,6 +162,49 @@ def test_a_doubt_at_the_second_does_not_go_back_to_the_first(shop):
     assert (shop.sendgrid.requests, shop.relay.connections) == (1, 1)
 
 
+def test_a_doubt_at_an_account_that_was_taken_out_goes_to_no_other(shop):
+    shop.sendgrid.faults.next(status(401))
+    shop.relay.faults.append(SmtpFault(at="accepted", does="drop"))
+    with pytest.raises(OutcomeUnknownError):
+        shop.send()
+    whole = shop._path.read_text()
+    second = (
+        '[connections.second]\nprovider = "smtp"\nurl = "env:SMTP_URL"\nfrom = "a@shop.example"'
+    )
+    without = whole.replace('"sendgrid", "relay"]', '"sendgrid", "second"]')
+    shop._path.write_text(f"{without}\n{second}\n")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknownError, match="in the group mail no more"):
+            shop.send()
+    shop._path.write_text(whole)
+    with pytest.raises(OutcomeUnknownError, match="cannot be asked"):
+        shop.send()
+    assert shop.sent() == (0, 1), "back in the group, it is still the one"
+
+
+def test_a_repeat_of_what_the_second_sent_asks_nobody_where_the_last_line_was_lost(shop):
+    """The second account sent, and the process ended before the group's own row said so."""
+    shop.sendgrid.faults.next(status(401))
+
+    def use(port):
+        whole = getattr(port, "asynchronous", port)
+        journal = whole.failover._connection.journal
+        end = journal.end
+
+        async def died(intent, result, subject):
+            if intent.scope == "mail:send":
+                journal.leave(intent)
+            else:
+                await end(intent, result, subject)
+
+        journal.end = died
+        return port.send(to=TO, subject="s", text="t", idempotency_key="k")
+
+    first = shop.do(use)
+    assert shop.send() == first
+    assert (shop.sent(), shop.sendgrid.requests) == ((0, 1), 1)
+
+
 def test_where_all_have_done_nothing_the_last_error_is_told_and_the_key_is_free(shop):
     shop.sendgrid.faults.next(rate_limit(), times=1)
     shop.relay.faults.append(SmtpFault(at="connect", does="421 busy"))
@@ -179,7 +222,7 @@ def test_what_died_before_anybody_was_asked_is_sent_by_a_repeat(shop):
         run = whole.failover.run
 
         async def died(operation, key, effect, attempt):
-            intent = whole.failover._intent("mail", operation, key, effect)
+            intent = whole.failover._intent(operation, key, effect)
             await whole.connection.journal.begin(intent)
             whole.connection.journal.leave(intent)
             return await run(operation, key, effect, attempt)

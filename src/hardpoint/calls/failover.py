@@ -2,8 +2,9 @@
 
 - The next is tried where nothing was done and nothing is wrong with what was asked: the account is
   unavailable, refuses our credentials, has counted too many calls, or its circuit is open.
-- Key and journal are the group's. Beside its row each account has one of its own under the same
-  key, which names whom the effect was begun with. A repeat stays there until that is settled.
+- Key and journal are the group's. Beside its row another one under the same key names the account
+  that is asked, before it is. A repeat stays there until that is settled, and goes to nobody where
+  the account is in the group no more.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,12 +21,13 @@ from hardpoint.core.errors import (
     AuthenticationError,
     CircuitOpenError,
     HardpointError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitedError,
     UnavailableError,
 )
 from hardpoint.core.outcome import Operation
-from hardpoint.store.journal import Intent, JournalEntry, Standing
+from hardpoint.store.journal import Intent, Journal, JournalEntry, Standing
 
 _Result = TypeVar("_Result")
 _Member = TypeVar("_Member", bound="GroupMember")
@@ -95,32 +97,42 @@ class Failover(Generic[_Member]):
             effect: what is asked for.
             attempt: has it done by an account.
         """
-        call = _GroupCall(self, operation, key, effect, attempt)
+        call = _GroupCall(self, operation, key, attempt)
         journal = self._connection.journal
         if journal is None or not key.lasting:
             return await call.finish()
         return await Journalled(
             journal,
-            self._intent(self._connection.name, operation, key, effect),
+            self._intent(operation, key, effect),
             effect,
             call,
             operation=operation.name,
             harmless=call.reopened,  # who was begun with decides; see `_GroupCall.finish`
         ).finish()
 
-    async def begun(
-        self, member: _Member, operation: Operation, key: CallKey, effect: CallSpec[Any]
-    ) -> bool:
-        """Whether an account has, or may have, the effect of a key."""
-        journal: Any = self._connection.journal  # without one nothing is begun twice
-        intent = self._intent(member.connection.scope, operation, key, effect)
-        entry = await journal.begin(intent)
-        if entry.standing is Standing.NEW:
-            journal.free(intent)
-            return False
-        if entry.standing is Standing.OPEN:
-            journal.leave(intent)
-        return True
+    def mark(self, member: _Member, operation: Operation, key: CallKey) -> "_Mark | None":
+        """The row that names the account; none for a call that nobody repeats."""
+        journal = self._connection.journal
+        if journal is None or not key.lasting:
+            return None
+        return _Mark(
+            journal,
+            Intent(
+                scope=f"{self._connection.name}>{operation.name}",
+                key=key.text,
+                fingerprint=fingerprint(member.connection.name),
+            ),
+        )
+
+    def left(self, operation: Operation, key: CallKey) -> OutcomeUnknownError:
+        """For an effect that was begun with an account that the group had before."""
+        return OutcomeUnknownError(
+            f"the call under the key {key.text!r} may have acted by an account that is in the "
+            f"group {self._connection.name} no more; look there, then retry the job or use a new "
+            "key",
+            idempotency_key=key.text,
+            operation=operation.name,
+        )
 
     def tell(
         self, member: _Member, following: _Member, operation: Operation, error: HardpointError
@@ -138,16 +150,52 @@ class Failover(Generic[_Member]):
             )
         )
 
-    def _intent(
-        self, scope: str, operation: Operation, key: CallKey, effect: CallSpec[Any]
-    ) -> Intent:
+    def _intent(self, operation: Operation, key: CallKey, effect: CallSpec[Any]) -> Intent:
         at = occasion.get()
         return Intent(
-            scope=f"{scope}:{operation.name}",
+            scope=f"{self._connection.name}:{operation.name}",
             key=key.text,
             fingerprint=fingerprint(effect.arguments),
             job=None if at is None else at.job,
         )
+
+
+@final
+class _Mark:
+    """The row that names the account which is asked, of one call."""
+
+    def __init__(self, journal: Journal, intent: Intent) -> None:
+        self._journal = journal
+        self._intent = intent
+        self._held = False
+
+    async def standing(self) -> Standing:
+        """What is known of this account and the key."""
+        entry = await self._journal.begin(self._intent)
+        if entry.standing is Standing.NEW:
+            self._journal.free(self._intent)
+        elif entry.standing is Standing.OPEN:
+            self._journal.leave(self._intent)
+        return entry.standing
+
+    async def set(self) -> None:
+        """It is asked now. Where another one stands there, a person wanted it done anew."""
+        entry = await self._journal.begin(self._intent)
+        if entry.standing is Standing.OPEN:
+            await self._journal.resume(self._intent)
+        self._held = entry.standing in {Standing.NEW, Standing.OPEN}
+
+    async def done(self) -> None:
+        """It has acted; that is kept as long as the group's own row."""
+        if self._held:
+            await self._journal.end(self._intent, b"null", None)
+
+    def ended(self, *, in_doubt: bool) -> None:
+        """It has not, or nobody knows."""
+        if self._held and in_doubt:
+            self._journal.leave(self._intent)
+        elif self._held:
+            self._journal.free(self._intent)
 
 
 @final
@@ -159,11 +207,10 @@ class _GroupCall(Generic[_Member, _Result]):
         group: Failover[_Member],
         operation: Operation,
         key: CallKey,
-        effect: CallSpec[_Result],
         attempt: Callable[[_Member, CallKey], Awaitable[_Result]],
     ) -> None:
         self._group = group
-        self._about = (operation, key, effect)
+        self._about = (operation, key)
         self._attempt = attempt
         self._again = False
         self.in_doubt = self.acted = False
@@ -177,15 +224,14 @@ class _GroupCall(Generic[_Member, _Result]):
         """Try one after another."""
         members = list(self._group.members)
         if self._again:
-            for one in self._group.members:
-                self.in_doubt = True
-                if await self._group.begun(one, *self._about):
-                    members.remove(one)
-                    members.insert(0, one)
-                    break
-        operation, key, _ = self._about
+            self.in_doubt = True
+            members = await self._in_order(members)
+        operation, key = self._about
         while True:
             one = members.pop(0)
+            mark = self._group.mark(one, operation, key)
+            if mark is not None:
+                await mark.set()
             self.in_doubt = True
             try:
                 result = await self._attempt(one, key)
@@ -196,4 +242,25 @@ class _GroupCall(Generic[_Member, _Result]):
                 self._group.tell(one, members[0], operation, error)
             else:
                 self.in_doubt, self.acted = False, True
+                if mark is not None:
+                    await mark.done()
                 return result
+            finally:
+                if mark is not None and not self.acted:
+                    mark.ended(in_doubt=self.in_doubt)
+
+    async def _in_order(self, members: list[_Member]) -> list[_Member]:
+        """Whoever was asked first of all; all as they stand where nobody was.
+
+        Raises:
+            OutcomeUnknownError: it was somebody whom the group has no more.
+        """
+        operation, key = self._about
+        for one in members:
+            mark = self._group.mark(one, operation, key)
+            standing = Standing.NEW if mark is None else await mark.standing()
+            if standing is Standing.NEW:
+                return members
+            if standing is not Standing.OTHER:
+                return [one, *(other for other in members if other is not one)]
+        raise self._group.left(operation, key)

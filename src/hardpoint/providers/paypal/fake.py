@@ -123,7 +123,7 @@ class FakePayPal:
             raise PayPalRefusedError("UNSUPPORTED_MEDIA_TYPE", "JSON only.", status=415)
         try:
             # PayPal's own library sends no body where nothing is said.
-            document = request.json() if request.body else {}
+            document: Any = request.json() if request.body else {}
         except UNREADABLE:
             raise PayPalRefusedError("MALFORMED_REQUEST_JSON", "No JSON.", status=400) from None
         fields = JsonFields(document, refuse)
