@@ -128,6 +128,7 @@ docs: $(VENV)/run.stamp ## write the reference of the public names, their list, 
 	$(BIN)/python scripts/generate_api
 	$(BIN)/python scripts/generate_codes
 	$(BIN)/python scripts/generate_audit
+	$(BIN)/python scripts/generate_audit_peers
 	$(BIN)/python scripts/generate_sources
 	$(BIN)/python scripts/generate_oauth
 

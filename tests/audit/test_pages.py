@@ -42,9 +42,10 @@ def test_there_is_a_page_for_each_rule_and_no_other() -> None:
     assert pages == {rule.id for rule in RULES} | {"HP001"}
 
 
-def test_the_index_is_what_the_script_writes() -> None:
+@pytest.mark.parametrize("script", ["generate_audit", "generate_audit_peers"])
+def test_the_index_and_the_comparison_are_what_scripts_write(script: str) -> None:
     ended = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "generate_audit", "--check"],
+        [sys.executable, ROOT / "scripts" / script, "--check"],
         capture_output=True,
         text=True,
         check=False,

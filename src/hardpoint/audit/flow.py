@@ -77,7 +77,8 @@ class ValueFlow:
             return NOTHING
         match node:
             case ast.Name(id=name):
-                return self._variable(name, depth, node.lineno) | _named(name)
+                known = self._variable(name, depth, node.lineno)
+                return known if self._shortened(node) else known | _named(name)
             case ast.Attribute(attr=attr):
                 return self._attribute(node, depth) | _named(attr)
             case ast.Call():
@@ -94,9 +95,9 @@ class ValueFlow:
                 return self._all(ast.iter_child_nodes(node), depth)
 
     def _item(self, value: ast.expr, key: ast.expr, depth: int) -> Tags:
-        """An item is secret by its own name, not because another one beside it is."""
+        """An item is secret by its own name; a part of a text is what one shows instead."""
         owner = self.tags(value, depth + 1)
-        own = owner - {MadeOf.SECRET} if isinstance(key, ast.Constant) else owner
+        own = owner - {MadeOf.SECRET} if isinstance(key, ast.Constant | ast.Slice) else owner
         return own | self._keyed(value, key)
 
     def _all(self, nodes: Iterator[ast.AST], depth: int) -> Tags:
@@ -123,6 +124,11 @@ class ValueFlow:
             return found
         finally:
             self._busy.discard(name)
+
+    def _shortened(self, node: ast.Name) -> bool:
+        """Whether a variable holds a part of a text: `key = key[:4] + "..."`."""
+        above = [one for one in self._function.assigns.get(node.id, ()) if one.lineno < node.lineno]
+        return bool(above) and any(isinstance(one, ast.Slice) for one in ast.walk(above[-1]))
 
     def _attribute(self, node: ast.Attribute, depth: int) -> Tags:
         bare = dotted(node)

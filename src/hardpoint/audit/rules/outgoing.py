@@ -13,7 +13,7 @@ from hardpoint.audit.rules.making import constant, is_route, made, values_of
 
 _THREADED: Final = re.compile(r"to_thread|run_in_executor|run_in_threadpool|sync_to_async|run_sync")
 _CHECKED: Final = re.compile(
-    r"raise_for_status|status_code|\.status\b|\.ok\b|is_success|is_error|\.reason\b|raise_for|HTTPError"
+    r"raise_for_status|status_code|\.status\b|\.ok\b|is_success|is_error|\.reason\b|raise_for|HTTPError|['\"]errors?['\"]"
     r"|check_|_check|handle_|validate",
 )
 _SESSIONS: Final = frozenset({
