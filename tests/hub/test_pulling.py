@@ -269,11 +269,10 @@ def test_a_defect_of_ours_is_a_failure_of_the_hub(make, monkeypatch):
     async def broken(_):
         raise ZeroDivisionError
 
+    monkeypatch.setattr(pulling._Loop, "_round", broken)
+
     async def play():
         async with hub:
-            monkeypatch.setattr(pulling.Pulling, "run", broken)
-            await hub.life._pull_no_more()
-            hub.life._pull()
             await until(lambda: hub.failure is not None)
 
     asyncio.run(play())

@@ -53,6 +53,9 @@ class Pulling:
                 for source in wanted - loops.keys():
                     loops[source] = asyncio.create_task(_Loop(self._hub, source).run())
                 await asyncio.sleep(_LOOK_SECONDS)
+                for task in loops.values():
+                    if task.done():
+                        task.result()  # a defect: what can go wrong is told, and tried again
         finally:
             for task in loops.values():
                 task.cancel()
@@ -101,7 +104,7 @@ class _Loop:
             await self._settle(queue, messages, [None] * len(messages))
             raise
         await self._settle(queue, messages, answers)
-        return all(answer is STORED for answer in answers)
+        return all(map(_committed, answers))
 
     async def _backlog(self) -> int:
         """How many of its events wait: as the store has it once a second, and what came since."""
@@ -145,17 +148,21 @@ class _Loop:
 
     async def _settled(self, queue: Queue, message: QueueMessage, answer: Answer | None) -> None:
         try:
-            if answer is STORED:
+            if _committed(answer):
                 await queue.ack(message)
             else:
                 await queue.nack(message)
         except HardpointError as error:  # it comes again, and is known by its id then
-            self._tell("acknowledge" if answer is STORED else "give back", error)
+            self._tell("acknowledge" if _committed(answer) else "give back", error)
 
     def _tell(self, doing: str, error: HardpointError) -> None:
         self._hub.listeners.emit(
             ConsumerHeldUp(connection=self._source.connection, doing=doing, error=summary_of(error))
         )
+
+
+def _committed(answer: Answer | None) -> bool:
+    return answer is not None and answer.status == STORED.status
 
 
 def _request(message: QueueMessage) -> WebhookRequest:
