@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from tests.store.postgres.conftest import postgres_server as postgres_server  # noqa: PLC0414
 
-from hardpoint import Permanent
+from hardpoint import Permanent, Skip
 from hardpoint.core.secrets import Secret
 from hardpoint.hub.connections import ConnectionPolicy, ConnectionSettings
 from hardpoint.hub.hub import Hub
@@ -58,6 +58,7 @@ class Handlers:
     def __init__(self) -> None:
         self.broken = True
         self.handled: list[str] = []
+        self.began, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def mark_paid(self, event, job):
         said = event.json()
@@ -66,6 +67,13 @@ class Handlers:
         if said.get("fate") == "failed" and self.broken:
             raise PriceError(said["says"])
         self.handled.append(event.vendor_id)
+
+    async def waits(self, event, job):
+        self.began.set()
+        await self.go_on.wait()
+
+    async def declines(self, event, job):
+        raise Skip("not for us")
 
 
 class Links(HTMLParser):
@@ -247,6 +255,8 @@ def site(tmp_path: Path, handlers: Handlers, store_settings) -> Callable[..., No
     async def run(scenario: Callable[[Site], Awaitable[None]], settings: Settings) -> None:
         hub = Hub(settings, clock=ShiftedClock())
         hub.on("billing", "paid", name="mark_paid", retry=[3600])(handlers.mark_paid)
+        hub.on("billing", "twice", name="waits")(handlers.waits)
+        hub.on("billing", "twice", name="declines")(handlers.declines)
         ready = asyncio.get_running_loop().create_future()
         server = Server(
             hub,

@@ -1,11 +1,13 @@
 """Who looks at the dashboard: by a token, or as the application says.
 
-A session is a cookie that proves itself: the name of a token, when it began, something random, and
-a signature that only this token's value can make. Every worker can read it and none keeps it; it
-ends after twelve hours, or as soon as its token is changed or taken away.
+A session is a cookie that proves itself: whose it is, when it began, something random, and a
+signature that only the token's value can make, or the vault's keys for who came from a provider.
+Every worker can read it and none keeps it; it ends after twelve hours, or as soon as its token or
+person is taken away.
 """
 
 import inspect
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,7 +28,9 @@ FAILURES_MAX: Final = 20
 _FAILURE_SECONDS: Final = 60.0
 _PURPOSE: Final = "dashboard session"
 _PARTS: Final = 4
-_CHARACTERS_MAX: Final = 200
+_CHARACTERS_MAX: Final = 600
+_TOKEN: Final = "t"  # noqa: S105 - a kind of session
+_PERSON: Final = "p"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class DashboardAccess:
 
     Args:
         settings: those in force now.
+        keyring: what the sessions of people who come from a provider are signed with.
         clock: for how long they have been in.
         authorize: in place of tokens.
         entropy: for cookies.
@@ -62,11 +67,13 @@ class DashboardAccess:
         settings: Callable[[], DashboardSettings],
         clock: Clock,
         *,
+        keyring: Secret | None = None,
         authorize: Authorize | None = None,
         entropy: Entropy = ENTROPY,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._keyring = keyring
         self._authorize = authorize
         self._entropy = entropy
         self._failures: deque[float] = deque(maxlen=FAILURES_MAX)
@@ -97,8 +104,17 @@ class DashboardAccess:
         if self.locked or not found:
             self._failures.append(self._clock.monotonic())
             return None
-        name, held = found[0]
-        begun = f"{name}.{int(self._clock.now()):x}.{secret(self._entropy)}"
+        return self._session(request, _TOKEN, *found[0])
+
+    def sign_in_person(self, request: Request, address: str) -> str | None:
+        """A `Set-Cookie` for whom a provider knows by this address; None for who may not."""
+        if self._keyring is None or address.lower() not in self._settings().people:
+            return None
+        return self._session(request, _PERSON, address.lower(), self._keyring)
+
+    def _session(self, request: Request, kind: str, name: str, held: Secret) -> str:
+        named = urlsafe_b64encode(name.encode()).rstrip(b"=").decode()
+        begun = f"{kind}{named}.{int(self._clock.now()):x}.{secret(self._entropy)}"
         value = f"{begun}.{_signature(held, begun)}"
         return _session(request).set(value, seconds=SESSION_SECONDS)
 
@@ -131,13 +147,25 @@ class DashboardAccess:
         parts = begun.split(".")
         if len(parts) != _PARTS - 1:
             return None
-        name, at, _ = parts
-        known = self._settings().tokens.get(name)
-        if known is None or not equal(_signature(known.secret, begun), signature):
+        named, at, _ = parts
+        try:
+            name = urlsafe_b64decode(named[1:] + "=" * (-len(named[1:]) % 4)).decode()
+        except ValueError:
+            return None
+        held, role = self._known(named[:1], name)
+        if held is None or role is None or not equal(_signature(held, begun), signature):
             return None
         if self._clock.now() - int(at, 16) >= SESSION_SECONDS:
             return None
-        return DashboardUser(name=name, role=known.role)
+        return DashboardUser(name=name, role=role)
+
+    def _known(self, kind: str, name: str) -> tuple[Secret | None, DashboardRole | None]:
+        """What signs somebody's sessions, and what they may do now."""
+        settings = self._settings()
+        if kind == _PERSON:
+            return self._keyring, settings.people.get(name)
+        token = settings.tokens.get(name) if kind == _TOKEN else None
+        return (None, None) if token is None else (token.secret, token.role)
 
 
 def _signature(held: Secret, begun: str) -> str:

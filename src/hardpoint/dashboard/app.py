@@ -21,7 +21,8 @@ from hardpoint.dashboard.looking import StoreLook
 from hardpoint.dashboard.overview import overview_routes
 from hardpoint.dashboard.provider_pages import provider_routes
 from hardpoint.dashboard.setting_pages import setting_routes
-from hardpoint.dashboard.visits import Desk, Visit, answer, next_of, route
+from hardpoint.dashboard.signing_in import check_sign_in, sign_in_routes
+from hardpoint.dashboard.visits import Desk, Visit, answer
 from hardpoint.hub.operators import DashboardRole
 
 if TYPE_CHECKING:
@@ -39,15 +40,20 @@ def dashboard_app(
             fix='Write [dashboard] with token = "env:HARDPOINT_DASHBOARD_TOKEN", or give authorize',
         )
     hub.settings.dashboard.check()
+    check_sign_in(hub)
     templates()  # what is missing is told now, not to a visitor
     _ = hub.observation  # calls are recorded from now on
-    access = DashboardAccess(lambda: hub.settings.dashboard, hub._clock, authorize=authorize)
+    vault = hub.settings.identity.vault
+    access = DashboardAccess(
+        lambda: hub.settings.dashboard,
+        hub._clock,
+        keyring=vault and vault.keyring,
+        authorize=authorize,
+    )
     desk = Desk(hub=hub, access=access, look=StoreLook(hub))
     routes = [
         Route("/static/{name}", _static, methods=["GET"]),
-        route(desk, "/login", _login_page, role=None),
-        route(desk, "/login", _login, role=None, acts=True),
-        route(desk, "/logout", _logout, role=None, acts=True),
+        *sign_in_routes(desk),
         *event_routes(desk),
         *event_act_routes(desk),
         *overview_routes(desk),
@@ -59,31 +65,6 @@ def dashboard_app(
     ]
     app = Starlette(routes=routes, exception_handlers={404: _lost(desk), 405: _lost(desk)})
     return DashboardGate(app, hub, frozenset(one.lower() for one in hosts))
-
-
-async def _login_page(visit: Visit) -> Response:
-    there = next_of(visit.asked.get("next", "/"))
-    if visit.user is not None:
-        return visit.to(there)
-    return visit.page("login.html", there=there, problem=None)
-
-
-async def _login(visit: Visit) -> Response:
-    access, there = visit.desk.access, next_of(visit.form.get("next", "/"))
-    cookie = access.sign_in(visit.request, visit.form.get("token", ""))
-    if cookie is not None:
-        answer = visit.to(there)
-        answer.headers.append("set-cookie", cookie)
-        return answer
-    locked = access.locked
-    problem = "Too many wrong tokens: wait a minute." if locked else "No token of ours is that one."
-    return visit.page("login.html", 429 if locked else 403, there=there, problem=problem)
-
-
-async def _logout(visit: Visit) -> Response:
-    answer = visit.to("/login")
-    answer.headers.append("set-cookie", visit.desk.access.sign_out(visit.request))
-    return answer
 
 
 async def _static(request: Request) -> Response:

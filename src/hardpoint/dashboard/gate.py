@@ -70,8 +70,9 @@ class DashboardGate:
 
     def _names(self) -> frozenset[str]:
         settings = self._hub.settings
-        public = urlsplit(settings.public_url or "").netloc.lower()
-        return LOOPBACK | self._hosts | {name_of(public), *settings.dashboard.hosts} - {""}
+        urls = (settings.public_url, settings.dashboard.url)
+        named = {name_of(urlsplit(one).netloc.lower()) for one in urls if one}
+        return LOOPBACK | self._hosts | named | {*settings.dashboard.hosts}
 
 
 _HOST_REFUSED: Final = (

@@ -6,6 +6,13 @@ token = "env:HARDPOINT_DASHBOARD_TOKEN"
 [dashboard.tokens.anna]
 token = "env:ANNA_TOKEN"
 role = "operator"
+
+Or people sign in at a provider of `[oauth]`, and are known by the address that it has verified:
+
+[dashboard]
+url = "https://ops.shop.example/dashboard"
+sign_in = "google"
+people = { "anna@shop.example" = "operator" }
 """
 
 import re
@@ -17,6 +24,7 @@ from typing import Any, Final
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.secrets import Secret
+from hardpoint.http.limits import checked_url
 from hardpoint.hub.tables import TomlTable
 
 TOKEN_CHARACTERS_MIN: Final = 24
@@ -56,15 +64,21 @@ class DashboardSettings:
     Attributes:
         tokens: by the names that the audit record shows.
         hosts: names under which browsers reach it, beside those of this machine and `public_url`.
+        sign_in: a provider of `[oauth]`, where people sign in.
+        people: who may, by their e-mail addresses in small letters.
+        url: where browsers reach the dashboard; the provider leads back there.
     """
 
     tokens: Mapping[str, DashboardToken] = field(default_factory=dict[str, DashboardToken])
     hosts: tuple[str, ...] = ()
+    sign_in: str | None = None
+    people: Mapping[str, DashboardRole] = field(default_factory=dict[str, DashboardRole])
+    url: str | None = None
 
     @property
     def chosen(self) -> bool:
         """Whether anybody can sign in."""
-        return bool(self.tokens)
+        return bool(self.tokens or self.sign_in)
 
     def secrets(self) -> Iterator[tuple[str, Secret]]:
         """Every token, after the path of its key."""
@@ -102,7 +116,7 @@ def _key_of(name: str) -> str:
 
 def dashboard_settings(root: TomlTable, folder: Path) -> DashboardSettings:
     """Read `[dashboard]`."""
-    table = root.table("dashboard", {"token", "tokens", "hosts"})
+    table = root.table("dashboard", {"token", "tokens", "hosts", "sign_in", "people", "url"})
     tokens: dict[str, DashboardToken] = {}
     if table.has("token"):
         tokens[_MAIN] = DashboardToken(secret=table.secret("token", folder))
@@ -114,11 +128,30 @@ def dashboard_settings(root: TomlTable, folder: Path) -> DashboardSettings:
                 "is not a usable name",
                 fix="Small letters, digits, - and _; at most 40; admin is dashboard.token's",
             )
-        role = one.get("role", str)
-        if role not in [*DashboardRole]:
-            one.refuse("role", "is not a role", f"Write one of {', '.join(DashboardRole)}")
-        tokens[name] = DashboardToken(secret=one.secret("token", folder), role=DashboardRole(role))
-    return DashboardSettings(tokens=tokens, hosts=_hosts(table))
+        tokens[name] = DashboardToken(secret=one.secret("token", folder), role=_role(one, "role"))
+    if not table.has("sign_in"):
+        return DashboardSettings(tokens=tokens, hosts=_hosts(table))
+    name = table.get("sign_in", str)
+    if name not in root.names("oauth") or not root.names("vault"):
+        table.refuse("sign_in", f"needs [oauth.{name}] and [vault]", "Add them")
+    people = table.table("people", None)
+    named = {one.lower(): _role(people, one) for one in table.names("people")}
+    if not named:
+        table.refuse("people", "names nobody", 'Write { "anna@shop.example" = "admin" }')
+    return DashboardSettings(
+        tokens=tokens,
+        hosts=_hosts(table),
+        sign_in=name,
+        people=named,
+        url=checked_url(table.get("url", str), key=table.key("url")).rstrip("/"),
+    )
+
+
+def _role(table: TomlTable, key: str) -> DashboardRole:
+    role = table.get(key, str)
+    if role not in [*DashboardRole]:
+        table.refuse(key, "is not a role", f"Write one of {', '.join(DashboardRole)}")
+    return DashboardRole(role)
 
 
 def _hosts(table: TomlTable) -> tuple[str, ...]:
