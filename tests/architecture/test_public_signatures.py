@@ -33,6 +33,7 @@ HANDED_ON = {
     "EventFollowing",  # from a client to the events that it gives
     "FlowStore",  # from the hub to its flows: the vault's file is the only one
     "GraphQLDriver",  # from the hub to its client
+    "GrpcDriver",  # from the hub to its client
     "HeldCredential",  # from the vault to its flows; it holds tokens in the clear
     "Journal",  # from the hub to a connection: the store's is the only one
     "Lease",  # from the worker to a job

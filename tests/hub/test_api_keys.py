@@ -64,6 +64,13 @@ def test_they_are_where_the_vault_is(load, tmp_path):
     assert load(aside).api_keys.store is None
 
 
+def test_our_address_may_change_where_nobody_signs_it(load):
+    load(WHOLE).check_change(load(WHOLE))
+    load("").check_change(load('public_url = "https://shop.example"'))
+    with pytest.raises(ConfigurationError, match="api_keys: cannot change while running"):
+        load(WHOLE).check_change(load(WHOLE.replace("https://shop.example", "https://a.example")))
+
+
 def test_they_cannot_change_while_a_hub_runs(load):
     before = load("")
     with pytest.raises(ConfigurationError, match="api_keys: cannot change while running"):

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from hardpoint.clients.graphql.errors import ReportedError as ReportedError
     from hardpoint.clients.graphql.iterating import GraphQLNodes as GraphQLNodes
     from hardpoint.clients.graphql.settings import GraphQLSettings as GraphQLSettings
+    from hardpoint.clients.grpc.api import GrpcClient as GrpcClient
+    from hardpoint.clients.grpc.settings import GrpcSettings as GrpcSettings
     from hardpoint.clients.reconnecting import Follow as Follow
     from hardpoint.clients.reconnecting import Gap as Gap
     from hardpoint.clients.rest.answers import RestAnswer as RestAnswer
@@ -43,6 +45,8 @@ else:
             "hardpoint.clients.graphql.errors": ("GraphQLError", "ReportedError"),
             "hardpoint.clients.graphql.iterating": ("GraphQLNodes",),
             "hardpoint.clients.graphql.settings": ("GraphQLSettings",),
+            "hardpoint.clients.grpc.api": ("GrpcClient",),
+            "hardpoint.clients.grpc.settings": ("GrpcSettings",),
             "hardpoint.clients.reconnecting": ("Follow", "Gap"),
             "hardpoint.clients.rest.answers": ("RestAnswer",),
             "hardpoint.clients.rest.api": ("RestClient",),

@@ -21,6 +21,7 @@ CONTRACT_CHANGES: Mapping[int, str] = {}
 
 PROTOCOLS: Mapping[str, str] = {
     "graphql": "hardpoint.clients.graphql",
+    "grpc": "hardpoint.clients.grpc",
     "rest": "hardpoint.clients.rest",
     "sdk": "hardpoint.calls.guarded_connection",
     "websocket": "hardpoint.clients.websocket",

@@ -64,6 +64,12 @@ class ApiKeySettings:
     signers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     url: str | None = None
 
+    @property
+    def fixed(self) -> tuple[object, ...]:
+        """What cannot change while a hub runs; where keys are follows the vault and the store."""
+        of_signers = (self.signers, self.url) if self.signers else ()
+        return self.brand, self.rate, self.burst, self.issuers, of_signers
+
     def secrets(self) -> Iterator[tuple[str, Secret]]:
         """Every secret, after the path of its key."""
         for name, one in self.signers.items():

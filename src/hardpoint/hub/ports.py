@@ -33,6 +33,7 @@ from hardpoint.store.journal import Journal
 if TYPE_CHECKING:
     from hardpoint.chat.api import ChatNotifier
     from hardpoint.clients.graphql.api import GraphQLClient
+    from hardpoint.clients.grpc.api import GrpcClient
     from hardpoint.clients.rest.api import RestClient
     from hardpoint.email.api import EmailSender
     from hardpoint.payments.api import PaymentGateway
@@ -51,6 +52,7 @@ PORTS: Final = {
     "queue": "hardpoint.queues.api:Queue",
     "rest": "hardpoint.clients.rest.api:RestClient",
     "graphql": "hardpoint.clients.graphql.api:GraphQLClient",
+    "grpc": "hardpoint.clients.grpc.api:GrpcClient",
     "websocket": "hardpoint.clients.websocket.client:WebSocketClient",
 }
 """Each port, and the portable type that users hold; `CallsOut` has a method for it, or `Hub` where
@@ -287,9 +289,11 @@ class Ports:
         """
         shells = provider(settings.provider).effects.get(port)
         if shells is not None:
-            return load(shells[self._shell.blocking])(own)
-        step = self.policy(settings.name).settings.timeout or STEP_SECONDS
-        limits = Limits(timeout=step)
+            effect = load(shells[self._shell.blocking])(own)
+            if hasattr(effect, "close"):  # most have nothing to close
+                self._transports[port, f"{settings.name}@{group or ''}"] = effect
+            return effect
+        limits = Limits(timeout=self.policy(settings.name).settings.timeout or STEP_SECONDS)
         if (most := getattr(own, "body_bytes_max", None)) is not None:
             limits = replace(limits, body_bytes_max=most)
         transport = self._shell.transport(limits, getattr(own, "trust", None))
@@ -358,6 +362,10 @@ class CallsOut:
     def graphql(self, connection: str) -> "GraphQLClient":
         """Asks any GraphQL API through a connection with `provider = "graphql"`."""
         return self._ports.get("graphql", connection)
+
+    def grpc(self, connection: str) -> "GrpcClient":
+        """Calls any gRPC service through a connection with `provider = "grpc"`."""
+        return self._ports.get("grpc", connection)
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> ConfigurationError:

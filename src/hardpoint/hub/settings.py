@@ -120,12 +120,11 @@ class Settings:
             "store": "store",
             "worker": "worker",
             "vault and oauth": "identity",
-            "api_keys": "api_keys",
         }.items():
             if getattr(self, name) != getattr(new, name):
-                raise ConfigurationError(
-                    key, "cannot change while running", fix="Restart to put it in force"
-                )
+                raise _fixed(key)
+        if self.api_keys.fixed != new.api_keys.fixed:
+            raise _fixed("api_keys")
 
     @classmethod
     def load(cls, path: str | Path, *, secrets: bool = True) -> Self:
@@ -237,6 +236,10 @@ class Settings:
 
 SUBSTITUTES: Final[list[Callable[[Any], Any]]] = []
 """What tests make of the settings of a file, before its secrets are looked for; else empty."""
+
+
+def _fixed(key: str) -> ConfigurationError:
+    return ConfigurationError(key, "cannot change while running", fix="Restart to put it in force")
 
 
 def _public_url(table: TomlTable) -> str | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hardpoint.sync.email import EmailSender as EmailSender
     from hardpoint.sync.graphql import GraphQLClient as GraphQLClient
     from hardpoint.sync.graphql import GraphQLNodes as GraphQLNodes
+    from hardpoint.sync.grpc import GrpcClient as GrpcClient
     from hardpoint.sync.hub import Hub as Hub
     from hardpoint.sync.payments import PaymentGateway as PaymentGateway
     from hardpoint.sync.queues import Queue as Queue
@@ -31,6 +32,7 @@ else:
             "hardpoint.sync.chat": ("ChatNotifier",),
             "hardpoint.sync.email": ("EmailSender",),
             "hardpoint.sync.graphql": ("GraphQLClient", "GraphQLNodes"),
+            "hardpoint.sync.grpc": ("GrpcClient",),
             "hardpoint.sync.hub": ("Hub",),
             "hardpoint.sync.payments": ("PaymentGateway",),
             "hardpoint.sync.queues": ("Queue",),

@@ -6,6 +6,7 @@ from hardpoint.hub.ports import Ports
 if TYPE_CHECKING:
     from hardpoint.sync.chat import ChatNotifier
     from hardpoint.sync.graphql import GraphQLClient
+    from hardpoint.sync.grpc import GrpcClient
     from hardpoint.sync.rest import RestClient
     from hardpoint.sync.email import EmailSender
     from hardpoint.sync.payments import PaymentGateway
@@ -71,3 +72,8 @@ class CallsOut:
         """Asks any GraphQL API through a connection with `provider = "graphql"`."""
         from hardpoint.sync.graphql import GraphQLClient
         return GraphQLClient(self._ports.get('graphql', connection))
+
+    def grpc(self, connection: str) -> 'GrpcClient':
+        """Calls any gRPC service through a connection with `provider = "grpc"`."""
+        from hardpoint.sync.grpc import GrpcClient
+        return GrpcClient(self._ports.get('grpc', connection))
