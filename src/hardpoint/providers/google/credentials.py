@@ -38,6 +38,8 @@ class GoogleTokens:
             the application default credentials of this machine.
         clock: how long tokens last.
         scopes: what they are for.
+        token_url: where a service account gets them, in place of what its document says: an
+            emulator's.
 
     Raises:
         ConfigurationError: the extra `gcp` is not installed.
@@ -49,6 +51,7 @@ class GoogleTokens:
         clock: Clock,
         *,
         scopes: Sequence[str] = (CLOUD,),
+        token_url: str | None = None,
     ) -> None:
         if find_spec("google") is None or find_spec("google.auth") is None:
             raise ConfigurationError(
@@ -56,7 +59,7 @@ class GoogleTokens:
             )
         from hardpoint.http.fetched import Fetched
 
-        self.library = GoogleCredentials(credentials, scopes)
+        self.library = GoogleCredentials(credentials, scopes, token_url)
         """google-auth's own object, for those who sign with it."""
         self._tokens = Fetched(
             self.library.fetch, clock, name="token of the credentials", forget=self.library.forget
@@ -96,10 +99,17 @@ class GoogleCredentials:
     Args:
         source: the document, or `chain`.
         scopes: what tokens are for.
+        token_url: see `GoogleTokens`.
     """
 
-    def __init__(self, source: Secret | Literal["chain"], scopes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        source: Secret | Literal["chain"],
+        scopes: Sequence[str],
+        token_url: str | None = None,
+    ) -> None:
         self._source = source
+        self._token_url = token_url
         self._scopes = tuple(scopes)
         self._read: tuple[str, Any] | None = None
         self._session: Any = None
@@ -164,7 +174,10 @@ class GoogleCredentials:
                     fix="Set GOOGLE_APPLICATION_CREDENTIALS, or attach a service account",
                 ) from error
         try:
-            return _documented(msgspec.json.decode(text, type=dict[str, Any]), self._scopes)
+            document = msgspec.json.decode(text, type=dict[str, Any])
+            if self._token_url is not None:
+                document["token_uri"] = self._token_url
+            return _documented(document, self._scopes)
         except (exceptions.GoogleAuthError, KeyError, TypeError, *UNREADABLE):
             raise ConfigurationError(
                 "credentials",
