@@ -6,6 +6,9 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
+
+from hardpoint.email import SuppressedError
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
 from hardpoint.hub.settings import Settings
@@ -29,6 +32,10 @@ def test_every_block_runs(tmp_path, monkeypatch):
                     await result
             sent = await hub.email("mail").send(to="a@b.example", subject="s", text="t")
             assert sent.id.startswith("sendgrid:")
+            vendor.carry(sent.id.partition(":")[2], "a@b.example", "spamreport")
+            await names["heed"](vendor.emitter.pending()[-1].body)
+            with pytest.raises(SuppressedError):
+                await hub.email("mail").send(to="a@b.example", subject="s", text="t")
 
     vendor = FakeSendGrid(delivers=False)
     with FakeServer(vendor) as server, FakeSmtp() as relay:
@@ -39,7 +46,7 @@ def test_every_block_runs(tmp_path, monkeypatch):
         path.write_text("\n".join(['[store]\nurl = "sqlite:store.db"\n', own, *TOML[1:]]))
         asyncio.run(scenario())
     vendor.emitter.close()
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     mails = list(vendor.mails.values())
     assert len(mails) == 4
     assert mails[0].categories == ("orders",)

@@ -185,3 +185,27 @@ def test_what_one_of_them_cannot_do_is_asked_of_none(shop):
     with pytest.raises(UnsupportedError, match="vonage"):
         shop.send(media=["https://shop.example/cat.png"])
     assert (shop.twilio.requests, shop.vonage.requests) == (0, 0)
+
+
+class Kept:
+    """Suppressions of the application's own, as a table of its database would hold them."""
+
+    def __init__(self, *pairs):
+        self.pairs = set(pairs)
+
+    async def holds(self, sender, to):
+        return (sender, to) in self.pairs
+
+    async def add(self, sender, to):
+        self.pairs.add((sender, to))
+
+    async def remove(self, sender, to):
+        self.pairs.discard((sender, to))
+
+
+@pytest.mark.parametrize("kind", [Hub, BlockingHub])
+def test_an_application_may_keep_them_itself(shop, kind):
+    kept = Kept((VONAGE, TO))
+    hub = kind(Settings.load(shop._path), suppressions=kept)
+    for texts in (hub.sms("texts"), hub.sms("vonage")):
+        assert getattr(texts, "asynchronous", texts).suppressions is kept

@@ -7,6 +7,7 @@ from hardpoint.core.public import lazily
 if TYPE_CHECKING:
     from hardpoint.email.addresses import Address as Address
     from hardpoint.email.api import EmailSender as EmailSender
+    from hardpoint.email.consent import SuppressedError as SuppressedError
     from hardpoint.email.driver import BatchDriver as BatchDriver
     from hardpoint.email.driver import EmailCapability as EmailCapability
     from hardpoint.email.driver import EmailDriver as EmailDriver
@@ -36,6 +37,7 @@ else:
         {
             "hardpoint.email.addresses": ("Address",),
             "hardpoint.email.api": ("EmailSender",),
+            "hardpoint.email.consent": ("SuppressedError",),
             "hardpoint.email.driver": (
                 "BatchDriver",
                 "EmailCapability",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast, final
+from typing import Any, TypeVar, cast, final, get_args
 
 import msgspec
 
@@ -10,6 +10,7 @@ from hardpoint.calls.call import CallKey, Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.failover import Failover
 from hardpoint.calls.journalled import CallSpec
+from hardpoint.calls.suppressions import MemorySuppressions, Suppressions
 from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
@@ -28,6 +29,7 @@ from hardpoint.email.composing import (
     subject_of,
     with_unsubscribe,
 )
+from hardpoint.email.consent import check_consent, heeded
 from hardpoint.email.driver import BatchDriver, EmailCapability, EmailDriver, ReceivingDriver
 from hardpoint.email.invitations import Invitation, Unsubscribe
 from hardpoint.email.types import (
@@ -55,6 +57,7 @@ class EmailSender:
         driver: the provider's.
         connection: its name, policy and runtime.
         group: the senders that are tried one after another, where this is a group of them.
+        suppressions: who gets none; the connection's unless yours are given.
 
     Raises (every verb):
         InvalidRequestError: an argument is wrong (`field` says which, such as `to[1]`; without
@@ -66,11 +69,19 @@ class EmailSender:
     """
 
     def __init__(
-        self, driver: EmailDriver, connection: Connection, group: Sequence["EmailSender"] = ()
+        self,
+        driver: EmailDriver,
+        connection: Connection,
+        group: Sequence["EmailSender"] = (),
+        *,
+        suppressions: Suppressions | None = None,
     ) -> None:
         self.driver = driver
         """The provider's own driver: the way round the port. Of a group, that of the first."""
         self.connection = connection
+        self.suppressions: Suppressions = (
+            suppressions or connection.suppressions or MemorySuppressions()
+        )
         self.failover = Failover(connection, group) if group else None
         """The accounts behind a group."""
         self._calls = Calls(connection, driver)
@@ -124,6 +135,9 @@ class EmailSender:
             idempotency_key: names this call; the same key sends once, by the provider's word or by
                 the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
+
+        Raises:
+            SuppressedError: a recipient wants none, or has no mailbox; nothing was sent.
         """
         return await self._send(
             _SEND,
@@ -263,9 +277,25 @@ class EmailSender:
             msgspec.structs.replace(one, email_id=self._ours(one.email_id)) for one in events
         )
 
-    async def _send(self, operation: Operation, draft: Draft, key: str | CallKey | None) -> Email:
+    async def heed(self, event: EmailEvent) -> None:
+        """Take what an event says into the suppressions; do it in your handler.
+
+        Complaints, unsubscribing from all, and addresses without a mailbox count for this sender,
+        and so for every group that it is in; whoever subscribes again is written to again.
+        """
+        expect(event, get_args(EmailEvent), "event", "what parse_event has given")
+        if self.driver.sender is not None:
+            await heeded(self.suppressions, self.driver.sender.email.casefold(), event)
+
+    async def _send(
+        self,
+        operation: Operation,
+        draft: Draft,
+        key: str | CallKey | None,
+        senders: frozenset[str] = frozenset(),
+    ) -> Email:
         if self.failover is None:
-            return await self._send_by_this(operation, draft(self.driver), key)
+            return await self._send_by_this(operation, draft(self.driver), key, senders)
         members = self.failover.members
         # What one of them cannot send is refused, before any of them is asked.
         asked = [draft(one.driver) for one in members]
@@ -276,13 +306,18 @@ class EmailSender:
             operation,
             called,
             CallSpec(arguments=asked[0], returns=Email),
-            lambda one, same: one._send(operation, draft, same),
+            lambda one, same: one._send(operation, draft, same, _senders(members)),
         )
 
     async def _send_by_this(
-        self, operation: Operation, asked: NewEmail, key: str | CallKey | None
+        self,
+        operation: Operation,
+        asked: NewEmail,
+        key: str | CallKey | None,
+        senders: frozenset[str],
     ) -> Email:
         check(asked, self.driver)
+        senders = senders | _senders([self]) | {asked.from_.email.casefold()}
         called = key if isinstance(key, CallKey) else self._calls.key(operation, key, asked)
         new = msgspec.structs.replace(asked, key=called.text)
         check_metadata(new, self.driver)
@@ -290,9 +325,15 @@ class EmailSender:
             send = self.driver.send
         else:
             send = cast("BatchDriver", self.driver).send_batch
+
+        async def attempt(derived: str) -> Email:
+            # Not before the journal: what was sent before is given again, whoever left since.
+            await check_consent(self.suppressions, senders, new)
+            return await send(new, idempotency_key=derived)
+
         email = await self._calls.run_keyed(
             operation,
-            lambda derived: send(new, idempotency_key=derived),
+            attempt,
             called,
             CallSpec(arguments=asked, returns=Email),
         )
@@ -314,3 +355,9 @@ class EmailSender:
 
     def _ours(self, email_id: str | None) -> str | None:
         return None if email_id is None else self.connection.qualified(email_id)
+
+
+def _senders(accounts: Sequence[EmailSender]) -> frozenset[str]:
+    """Whom the suppressions of these accounts are tied to."""
+    own = (one.driver.sender for one in accounts)
+    return frozenset(one.email.casefold() for one in own if one is not None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hardpoint.calls.guarded_connection import GuardedConnection
+from hardpoint.calls.suppressions import MemorySuppressions, Suppressions
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.events import Listener, Listeners
 from hardpoint.core.identifiers import Uuid7
@@ -34,6 +35,7 @@ class BaseHub(ABC):
         listeners: told every telemetry event.
         policies: what a connection's calls run under, by its name, in place of what the settings
             say.
+        suppressions: who is not written to, by any connection; in memory, unless yours are given.
         store: another hub's, which is open; it stays its own.
     """
 
@@ -46,6 +48,7 @@ class BaseHub(ABC):
         ids: Ids | None,
         listeners: Sequence[Listener],
         policies: Mapping[str, Policy] | None,
+        suppressions: Suppressions | None,
         store: StoreEngine | None = None,
     ) -> None:
         self.settings = settings
@@ -71,6 +74,7 @@ class BaseHub(ABC):
             listeners=self.listeners,
             journal=self.journal,
             policies=policies or {},
+            suppressions=suppressions or MemorySuppressions(),
             vault=self._authorization,
         )
 

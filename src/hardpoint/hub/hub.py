@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from hardpoint.calls.once import Once
+from hardpoint.calls.suppressions import Suppressions
 from hardpoint.core.effects import Clock, Ids, Random
 from hardpoint.core.errors import StoreUnavailableError
 from hardpoint.core.events import Listener
@@ -67,6 +68,7 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
         listeners: told every telemetry event.
         policies: what a connection's calls run under, by its name, in place of what the settings
             say.
+        suppressions: who is not written to, by any connection; in memory, unless yours are given.
 
     Attributes:
         failure: why it does not work, told as `HubFailed` too; None while it does.
@@ -87,9 +89,16 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
         random: Random | None = None,
         listeners: Sequence[Listener] = (),
         policies: Mapping[str, Policy] | None = None,
+        suppressions: Suppressions | None = None,
     ) -> None:
         super().__init__(
-            _AsyncShell(), settings, clock=clock, ids=ids, listeners=listeners, policies=policies
+            _AsyncShell(),
+            settings,
+            clock=clock,
+            ids=ids,
+            listeners=listeners,
+            policies=policies,
+            suppressions=suppressions,
         )
         self.failure: BaseException | None = None
         self.generation = 0

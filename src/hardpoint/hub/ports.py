@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from hardpoint.calls.connection import Connection, Unguarded
 from hardpoint.calls.guarded_connection import SDK, GuardedConnection, SdkSettings
-from hardpoint.calls.suppressions import MemorySuppressions
+from hardpoint.calls.suppressions import Suppressions
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
@@ -95,6 +95,7 @@ class Ports:
         listeners: told of every call and every decision of a policy.
         journal: of the same kind as the shell.
         policies: by a connection's name, in place of what the settings say.
+        suppressions: who may not be written to, by whatever connection.
         vault: makes what stands for a key in the vault, by its name there.
 
     Raises (every method that is given a name):
@@ -110,6 +111,7 @@ class Ports:
         listeners: Listeners,
         journal: Journal,
         policies: Mapping[str, Policy],
+        suppressions: Suppressions,
         vault: Callable[[str], Authorization],
     ) -> None:
         self._shell = shell
@@ -119,7 +121,7 @@ class Ports:
         self._journal = journal
         self._given = policies
         self._vault = vault
-        self._suppressions = MemorySuppressions()
+        self._suppressions = suppressions
         self._settings: Mapping[str, ConnectionSettings] = {}
         self._groups: Mapping[str, tuple[str, ...]] = {}
         self._status_urls: Mapping[str, str | None] = {}
@@ -242,10 +244,8 @@ class Ports:
         with self._building:
             found = self._built.get((port, name))
             if found is None:
-                members = [
-                    self._build(port, self._connection(one), group=name)
-                    for one in self._groups[name]
-                ]
+                accounts = map(self._connection, self._groups[name])
+                members = [self._build(port, one, group=name) for one in accounts]
                 connection = self._account(name, Unguarded())
                 found = load(PORTS[port])(members[0].driver, connection, members)
                 self._built[port, name] = found

@@ -17,6 +17,7 @@ class EmailSender:
         driver: the provider's.
         connection: its name, policy and runtime.
         group: the senders that are tried one after another, where this is a group of them.
+        suppressions: who gets none; the connection's unless yours are given.
 
     Raises (every verb):
         InvalidRequestError: an argument is wrong (`field` says which, such as `to[1]`; without
@@ -57,6 +58,9 @@ class EmailSender:
             idempotency_key: names this call; the same key sends once, by the provider's word or by
                 the connection's journal. In a handler a call without one gets the job's own.
             extra: `{"sendgrid": {...}}`, passed on to that provider only, and not checked.
+
+        Raises:
+            SuppressedError: a recipient wants none, or has no mailbox; nothing was sent.
         """
         return run(self.asynchronous.send(to=to, subject=subject, text=text, html=html, from_=from_, cc=cc, bcc=bcc, reply_to=reply_to, attachments=attachments, headers=headers, metadata=metadata, template=template, variables=variables, tags=tags, send_at=send_at, unsubscribe=unsubscribe, invitation=invitation, idempotency_key=idempotency_key, extra=extra))
 
@@ -116,3 +120,11 @@ class EmailSender:
             UnexpectedResponseError: it has an unknown form.
         """
         return self.asynchronous.parse_events(body)
+
+    def heed(self, event: EmailEvent) -> None:
+        """Take what an event says into the suppressions; do it in your handler.
+
+        Complaints, unsubscribing from all, and addresses without a mailbox count for this sender,
+        and so for every group that it is in; whoever subscribes again is written to again.
+        """
+        return run(self.asynchronous.heed(event))

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, final
 
 from hardpoint.calls.once import BlockingOnce
+from hardpoint.calls.suppressions import Suppressions
 from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.events import Listener
 from hardpoint.core.forks import MadeOnce
@@ -48,6 +49,7 @@ class Hub(BaseHub, CallsOut):
         listeners: told every telemetry event.
         policies: what a connection's calls run under, by its name, in place of what the settings
             say.
+        suppressions: who is not written to, by any connection; in memory, unless yours are given.
         store: the open one of a `hardpoint.Hub` in this process, for its plain `def` handlers; it
             stays its own.
 
@@ -66,6 +68,7 @@ class Hub(BaseHub, CallsOut):
         ids: Ids | None = None,
         listeners: Sequence[Listener] = (),
         policies: Mapping[str, Policy] | None = None,
+        suppressions: Suppressions | None = None,
         store: StoreEngine | None = None,
     ) -> None:
         super().__init__(
@@ -75,6 +78,7 @@ class Hub(BaseHub, CallsOut):
             ids=ids,
             listeners=listeners,
             policies=policies,
+            suppressions=suppressions,
             store=store,
         )
         self.once = BlockingOnce(self.journal, self._clock)
