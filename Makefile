@@ -34,7 +34,7 @@ demo: $(VENV)/run.stamp ## play the story of a shop: forged, repeated, crashed, 
 	@$(BIN)/hardpoint demo $(ARGS)
 
 # A certified OpenID provider as a peer, Azure's emulator, and GitHub's own packages: by node and npm.
-PEERS := $(patsubst %,tests/acceptance/%/node_modules/stamp,azurite oidc octokit)
+PEERS := $(patsubst %,tests/acceptance/%/node_modules/stamp,azurite graphql_ws oidc octokit)
 $(PEERS): %/node_modules/stamp: %/package-lock.json
 	@command -v npm >/dev/null || { echo "The tests start an OpenID provider that needs node and npm. On Debian and Ubuntu: apt-get install nodejs npm" >&2; exit 1; }
 	@echo "Installing what the tests need of npm in $* (once)" >&2

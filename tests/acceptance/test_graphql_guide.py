@@ -26,6 +26,14 @@ def orders(asked):
     return {"orders": {"nodes": nodes, "pageInfo": {"hasNextPage": first, "endCursor": "a"}}}
 
 
+def changed(feed, variables):
+    after = variables.get("after") or 0
+    for number in range(after + 1, after + 3):
+        feed.send({"order": {"id": number}})
+    if not after:
+        feed.drop()
+
+
 @pytest.fixture
 def server():
     with FakeServer(FakeGraphQL()) as running:
@@ -34,6 +42,7 @@ def server():
         api.on("Broken", {"product": {"id": 13}}, errors=[{"message": "no title"}])
         api.on("Refund", {"refund": {"id": "r-1"}})
         api.on("Orders", orders)
+        api.subscription("Changed", changed)
         yield running
 
 
@@ -53,7 +62,7 @@ def test_every_snippet_of_the_guide_runs_in_its_order(tmp_path, monkeypatch, ser
                     await result
 
     asyncio.run(read())
-    assert (len(PYTHON), names["ids"]) == (4, [1, 2, 3])
+    assert (len(PYTHON), names["ids"], names["changed"]) == (5, [1, 2, 3], [1, 2, 3])
     assert names["found"].product.title == "Roof"
     [refund] = [one for one in server.app.asked if one.kind == "mutation"]
     assert refund.variables["input"] == {"order": "1001", "clientMutationId": "refund-1001"}

@@ -46,6 +46,7 @@ HANDED_ON = {
     "SocketKeeper",  # from a fake to its connections
     "StreamOpening",  # from a client to the stream that it gives
     "Team",  # from a runtime to a queue that is consumed
+    "Subscribed",  # from a client to the subscription that it gives
     "Timing",  # from the blocking hub to its vault; only tests set another
     "TurnKeeper",  # from the hub to its turns: the store's is the only one
     "VaultTables",  # from the hub to its vault: a file's, or a database's

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hardpoint.clients.graphql.errors import GraphQLError as GraphQLError
     from hardpoint.clients.graphql.errors import ReportedError as ReportedError
     from hardpoint.clients.graphql.iterating import GraphQLNodes as GraphQLNodes
+    from hardpoint.clients.graphql.iterating import GraphQLSubscription as GraphQLSubscription
     from hardpoint.clients.graphql.settings import GraphQLSettings as GraphQLSettings
     from hardpoint.clients.grpc.api import GrpcClient as GrpcClient
     from hardpoint.clients.grpc.settings import GrpcSettings as GrpcSettings
@@ -43,7 +44,7 @@ else:
             "hardpoint.clients.graphql.answers": ("PartialData",),
             "hardpoint.clients.graphql.api": ("GraphQLClient",),
             "hardpoint.clients.graphql.errors": ("GraphQLError", "ReportedError"),
-            "hardpoint.clients.graphql.iterating": ("GraphQLNodes",),
+            "hardpoint.clients.graphql.iterating": ("GraphQLNodes", "GraphQLSubscription"),
             "hardpoint.clients.graphql.settings": ("GraphQLSettings",),
             "hardpoint.clients.grpc.api": ("GrpcClient",),
             "hardpoint.clients.grpc.settings": ("GrpcSettings",),

@@ -76,6 +76,7 @@ class Follow:
 
 
 ALWAYS: Final = Follow()
+SUBSCRIBED: Final = Follow(idle=None)
 
 
 class StreamLost(msgspec.Struct, frozen=True, kw_only=True):

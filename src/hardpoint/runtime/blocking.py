@@ -46,17 +46,33 @@ def step(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def iterate(source: AsyncIterator[_Result]) -> Iterator[_Result]:
-    """The items of an asynchronous iterator; a generator is closed when the loop over it ends."""
+    """The items of an asynchronous iterator; a generator is closed when the loop over it ends.
+
+    What is no generator may raise, and be asked again.
+    """
+    if isinstance(source, AsyncGenerator):
+        return _generated(cast("AsyncGenerator[_Result]", source))
+    return _Items(source)
+
+
+def _generated(source: AsyncGenerator[_Result]) -> Iterator[_Result]:
+    items: _Items[_Result] = _Items(source)
     try:
-        while True:
-            try:
-                item = run(cast("Coroutine[Any, Any, _Result]", source.__anext__()))
-            except StopAsyncIteration:
-                return
-            yield item
+        yield from items
     finally:
-        if isinstance(source, AsyncGenerator):
-            run(source.aclose())
+        run(source.aclose())
+
+
+@final
+class _Items(Iterator[_Result]):
+    def __init__(self, source: AsyncIterator[_Result]) -> None:
+        self._source = source
+
+    def __next__(self) -> _Result:
+        try:
+            return run(cast("Coroutine[Any, Any, _Result]", self._source.__anext__()))
+        except StopAsyncIteration:
+            raise StopIteration from None
 
 
 @final

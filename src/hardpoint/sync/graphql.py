@@ -1,12 +1,14 @@
 """The blocking facade of `hardpoint.clients.graphql`; written by scripts/generate_sync."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hardpoint.clients.graphql.answers import PartialData, Shape
 from hardpoint.clients.graphql.api import DATA
 from hardpoint.clients.graphql.walking import PAGES_MAX
+from hardpoint.clients.reconnecting import Follow, Gap
 from hardpoint.clients.rest.requests import RepeatWord
 from hardpoint.runtime.blocking import iterate, run
-from typing import Any, Generic
+from types import TracebackType
+from typing import Any, Generic, Self
 import hardpoint.clients.graphql.api as asynchronous
 
 class GraphQLClient:
@@ -101,6 +103,30 @@ class GraphQLClient:
         """
         return GraphQLNodes(self.asynchronous.nodes(document, variables, at=at, into=into, after=after, operation=operation, headers=headers, pages_max=pages_max, start=start))
 
+    def subscribe(self, document: str, variables: Mapping[str, Any] | None=None, *, into: type[Shape]=DATA, operation: str | None=None, headers: Mapping[str, str] | None=None, resume: Callable[[Any], Mapping[str, Any]] | None=None, follow: Follow | None=None) -> 'GraphQLSubscription[Shape]':
+        """Be told, as it happens: `async with shop.subscribe(ORDERS) as orders`.
+
+        Each connection is opened under the policy, with the credentials of the moment. One that
+        breaks is followed by another, which subscribes again. GraphQL has no way to ask for what
+        was missed, so that a `Gap` stands among the results, unless `resume` says it in variables.
+
+        Args:
+            document: a subscription.
+            variables: see `query`.
+            into: what the data of each result has to be.
+            operation: see `query`.
+            headers: see `query`.
+            resume: of the last result that was given: variables that ask for what comes after it.
+            follow: how to wait, when to give up, the longest silence and the largest result.
+
+        Raises (while iterating):
+            GraphQLError: a result with errors; the next one may be asked for. Or the subscription
+                was refused, and is over.
+            UnexpectedResponseError: it was closed with a code that says not to come again.
+            UnsupportedError: blocking code, and `subscriptions` is not `sse`.
+        """
+        return GraphQLSubscription(self.asynchronous.subscribe(document, variables, into=into, operation=operation, headers=headers, resume=resume, follow=follow))
+
 
 class GraphQLNodes(Generic[Shape]):
     """The nodes of a connection, one after another."""
@@ -117,4 +143,21 @@ class GraphQLNodes(Generic[Shape]):
         return self.asynchronous.cursor
 
     def __iter__(self) -> Iterator[Shape]:
+        return iterate(self.asynchronous.__aiter__())
+
+
+class GraphQLSubscription(Generic[Shape]):
+    """The results of a subscription: within its block, an iterator, however often it breaks."""
+
+    def __init__(self, wrapped: asynchronous.GraphQLSubscription[Shape]) -> None:
+        self.asynchronous = wrapped
+
+    def __enter__(self) -> Self:
+        run(self.asynchronous.__aenter__())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return run(self.asynchronous.__aexit__(kind, error, trace))
+
+    def __iter__(self) -> Iterator[Shape | Gap]:
         return iterate(self.asynchronous.__aiter__())

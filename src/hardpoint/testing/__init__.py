@@ -9,6 +9,7 @@ from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
     from hardpoint.clients.graphql.fake import FakeGraphQL as FakeGraphQL
+    from hardpoint.clients.graphql.fed import FakeSubscription as FakeSubscription
     from hardpoint.clients.rest.fake import FakeRest as FakeRest
     from hardpoint.clients.websocket.fake import FakeWebSocket as FakeWebSocket
     from hardpoint.fakes.authorization import FakeAuthorization as FakeAuthorization
@@ -50,6 +51,7 @@ else:
         __name__,
         {
             "hardpoint.clients.graphql.fake": ("FakeGraphQL",),
+            "hardpoint.clients.graphql.fed": ("FakeSubscription",),
             "hardpoint.clients.rest.fake": ("FakeRest",),
             "hardpoint.clients.websocket.fake": ("FakeWebSocket",),
             "hardpoint.fakes.authorization": ("FakeAuthorization",),

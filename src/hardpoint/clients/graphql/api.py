@@ -1,14 +1,16 @@
 """Any GraphQL API: what users hold. Checked before any I/O, run under the connection's policy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
 from hardpoint.calls.connection import Connection
 from hardpoint.clients.graphql.answers import PartialData, Shape
 from hardpoint.clients.graphql.calling import GraphQLCalls
 from hardpoint.clients.graphql.driver import GraphQLDriver
-from hardpoint.clients.graphql.iterating import GraphQLNodes
+from hardpoint.clients.graphql.iterating import GraphQLNodes, GraphQLSubscription
+from hardpoint.clients.graphql.subscribing import Subscribed
 from hardpoint.clients.graphql.walking import PAGES_MAX, NodeWalk
+from hardpoint.clients.reconnecting import Follow
 from hardpoint.clients.rest.requests import RepeatWord
 
 DATA: Final[Any] = dict[str, Any]
@@ -116,7 +118,7 @@ class GraphQLClient:
                 one gets the job's own.
             repeat: what a repeat does, where you know better: `idempotent` if it sets a state.
         """
-        call = self._calls.prepared(document, operation, variables, headers, acts=True)
+        call = self._calls.prepared(document, operation, variables, headers, kind="mutation")
         return await self._calls.mutate(call, into, idempotency_key, repeat)
 
     def nodes(
@@ -161,3 +163,40 @@ class GraphQLClient:
             start=start,
         )
         return GraphQLNodes(walk)
+
+    def subscribe(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        into: type[Shape] = DATA,
+        operation: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        resume: Callable[[Any], Mapping[str, Any]] | None = None,
+        follow: Follow | None = None,
+    ) -> GraphQLSubscription[Shape]:
+        """Be told, as it happens: `async with shop.subscribe(ORDERS) as orders`.
+
+        Each connection is opened under the policy, with the credentials of the moment. One that
+        breaks is followed by another, which subscribes again. GraphQL has no way to ask for what
+        was missed, so that a `Gap` stands among the results, unless `resume` says it in variables.
+
+        Args:
+            document: a subscription.
+            variables: see `query`.
+            into: what the data of each result has to be.
+            operation: see `query`.
+            headers: see `query`.
+            resume: of the last result that was given: variables that ask for what comes after it.
+            follow: how to wait, when to give up, the longest silence and the largest result.
+
+        Raises (while iterating):
+            GraphQLError: a result with errors; the next one may be asked for. Or the subscription
+                was refused, and is over.
+            UnexpectedResponseError: it was closed with a code that says not to come again.
+            UnsupportedError: blocking code, and `subscriptions` is not `sse`.
+        """
+        call = self._calls.prepared(document, operation, variables, headers, kind="subscription")
+        return GraphQLSubscription(
+            Subscribed(self._calls, call, into=into, resume=resume, follow=follow)
+        )

@@ -45,7 +45,7 @@ class GraphQLCalls:
         variables: Mapping[str, Any] | None,
         headers: Mapping[str, str] | None,
         *,
-        acts: bool = False,
+        kind: str = "query",
         cacheable: bool = False,
         partial: bool = False,
     ) -> GraphQLCall:
@@ -55,7 +55,7 @@ class GraphQLCalls:
             InvalidRequestError: an argument is wrong, or the operation is of another kind.
         """
         document = document_of(text, operation)
-        _check_kind(document, "mutation" if acts else "query")
+        _check_kind(document, kind)
         own = header_pairs(
             headers, if_match=None, key_header=self.driver.settings.idempotency_header
         )
@@ -171,7 +171,7 @@ def _inside(nested: Any) -> Iterable[Any]:
 
 def _check_kind(document: GraphQLDocument, wanted: str) -> None:
     if document.kind != wanted:
-        verbs = {"query": "query", "mutation": "mutate", "subscription": "no verb here"}
+        verbs = {"query": "query", "mutation": "mutate", "subscription": "subscribe"}
         raise InvalidRequestError(
             f"has a {document.kind}: its verb is {verbs[document.kind]}", field="document"
         )

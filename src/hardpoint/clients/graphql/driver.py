@@ -117,6 +117,11 @@ class GraphQLDriver:
             return answer
         raise self._refused(call.document, answer, reply)
 
+    @property
+    def subscriptions_path(self) -> str:
+        """Where subscriptions are sent."""
+        return self.settings.subscriptions_path or self.settings.path
+
     def secrets(self) -> Sequence[str]:
         """What must not be shown if the API quotes it."""
         return self.rest.secrets()
@@ -168,7 +173,7 @@ class GraphQLDriver:
         """The error for an answer with errors, or with data and a status that is no success."""
         if not answer.errors:
             return self.rest.refusal(reply)
-        reported = self._reported(answer)
+        reported = self.reported(answer)
         if document.kind == "mutation" and _has_begun(document, answer):
             error = OutcomeUnknownError(
                 f"{reported}; the mutation has acted, in part at least: look at the data of the "
@@ -214,7 +219,8 @@ class GraphQLDriver:
             )
         return None
 
-    def _reported(self, answer: GraphQLAnswer) -> GraphQLError:
+    def reported(self, answer: GraphQLAnswer) -> GraphQLError:
+        """The error for what it reports."""
         first: ReportedError = answer.errors[0]
         more = f" and {len(answer.errors) - 1} more" if len(answer.errors) > 1 else ""
         where = f" at {'.'.join(map(str, first.path))}" if first.path else ""

@@ -8,18 +8,22 @@ def test_a_product_is_read(hardpoint_hub):
 """
 
 import fnmatch
-from collections.abc import Mapping, Sequence
-from typing import Any, cast, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast, final
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from hardpoint.clients.described import DESCRIBED
 from hardpoint.clients.graphql.documents import document_of
+from hardpoint.clients.graphql.fed import FakeSubscription
 from hardpoint.clients.rest.answers import at_pointer
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
+
+if TYPE_CHECKING:
+    from hardpoint.fakes.sockets import FakeSocket  # needs the extra `websocket`
 
 _CODE_UNKNOWN = "PERSISTED_QUERY_NOT_FOUND"
 
@@ -49,6 +53,10 @@ class _Rule(msgspec.Struct, frozen=True):
     answer: Any
 
 
+def _nothing(*_: object) -> None:
+    pass
+
+
 @final
 class FakeGraphQL:
     """An API that a test describes, by the names of operations. What nobody has described fails.
@@ -59,6 +67,8 @@ class FakeGraphQL:
     Attributes:
         asked: every operation, in order.
         ledger: what acted, `mutation(name=)`.
+        greeted: what each WebSocket began with, `connection_init`.
+        said: what else came over them, by type: `pong`, `complete`.
     """
 
     name = "graphql"
@@ -67,9 +77,12 @@ class FakeGraphQL:
     def __init__(self) -> None:
         self.ledger = Ledger()
         self.asked: list[AskedDocument] = []
+        self.greeted: list[Mapping[str, Any]] = []
+        self.said: list[str] = []
         self._rules: list[_Rule] = []
         self._persisted: dict[str, str] = {}
         self._answered: dict[str, FakeReply] = {}
+        self._subscriptions: dict[str, FakeSubscription] = {}
 
     def on(
         self,
@@ -92,6 +105,20 @@ class FakeGraphQL:
         """
         answer = data if callable(data) else _reply(data, errors, extensions, status)
         self._rules.append(_Rule(operation, answer))
+
+    def subscription(
+        self,
+        operation: str,
+        begin: Callable[[FakeSubscription, Mapping[str, Any]], object] = _nothing,
+    ) -> FakeSubscription:
+        """A subscription, to be sent into.
+
+        Args:
+            operation: its name.
+            begin: what happens when somebody subscribes, of it and the variables.
+        """
+        made = self._subscriptions[operation] = FakeSubscription(begin)
+        return made
 
     def answer(self, request: Received) -> FakeReply:
         """As the rules have it."""
@@ -119,7 +146,41 @@ class FakeGraphQL:
             headers=dict(request.headers),
         )
         self.asked.append(asked)
+        if asked.kind == "subscription":
+            known = self._subscriptions.get(asked.name)
+            if known is None:
+                return _failed(f"nobody knows {asked.name!r}", "GRAPHQL_VALIDATION_FAILED", 400)
+            return known.reply(request, asked.variables)
         return self._described(asked) if asked.kind == "query" else self._acted(asked)
+
+    # Subscriptions over a WebSocket, for the server
+
+    def visited(self, socket: "FakeSocket") -> None:
+        """See `SocketKeeper`."""
+
+    def heard(self, socket: "FakeSocket", message: str | bytes) -> None:
+        """See `SocketKeeper`."""
+        said = msgspec.json.decode(message, type=dict[str, Any])
+        match said["type"]:
+            case "connection_init":
+                self.greeted.append(said.get("payload") or {})
+                socket.send('{"type":"ping"}')
+                socket.send('{"type":"connection_ack"}')
+                socket.send('{"type":"ping"}')
+            case "subscribe":
+                payload = said["payload"]
+                known = self._subscriptions.get(payload.get("operationName") or "")
+                if known is None:
+                    refused = [{"message": "nobody knows it"}]
+                    error = {"id": said["id"], "type": "error", "payload": refused}
+                    socket.send(msgspec.json.encode(error).decode())
+                else:
+                    known.take(socket, said["id"], payload.get("variables") or {})
+            case kind:
+                self.said.append(kind)
+
+    def left(self, socket: "FakeSocket") -> None:
+        """See `SocketKeeper`."""
 
     def _acted(self, asked: AskedDocument) -> FakeReply:
         key = asked.headers.get("idempotency-key")

@@ -1,10 +1,13 @@
-"""What `nodes` gives: something to go through, node by node."""
+"""What `nodes` and `subscribe` give: something to go through, one after another."""
 
 from collections.abc import AsyncIterator
-from typing import Generic, final
+from types import TracebackType
+from typing import Generic, Self, final
 
 from hardpoint.clients.graphql.answers import Shape
+from hardpoint.clients.graphql.subscribing import Subscribed
 from hardpoint.clients.graphql.walking import NodeWalk
+from hardpoint.clients.reconnecting import Gap
 
 
 @final
@@ -27,3 +30,26 @@ class GraphQLNodes(Generic[Shape]):
 
     async def __anext__(self) -> Shape:
         return await self._walk.next()
+
+
+@final
+class GraphQLSubscription(Generic[Shape]):
+    """The results of a subscription: within its block, an iterator, however often it breaks."""
+
+    def __init__(self, subscribed: Subscribed[Shape]) -> None:
+        self._subscribed = subscribed
+
+    async def __aenter__(self) -> Self:
+        await self._subscribed.enter()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._subscribed.leave(kind, error, trace)
+
+    def __aiter__(self) -> AsyncIterator[Shape | Gap]:
+        return self._subscribed

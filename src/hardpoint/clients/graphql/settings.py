@@ -10,6 +10,7 @@ from hardpoint.core.errors import ConfigurationError, InvalidRequestError
 
 _POINTED: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]*(?:\.[_A-Za-z][_0-9A-Za-z]*)*", re.ASCII)
 _UNCODED: Final = ("unknown", "answer")
+_SUBSCRIPTIONS: Final = ("websocket", "sse")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class GraphQLSettings(RestSettings):
             does not know it (Apollo's automatic persisted queries).
         uncoded: what an error without a code says of a mutation that it stopped: `unknown`, it may
             have acted; `answer`, this API reports so what it refused to do.
+        subscriptions: how it has them: `websocket` (graphql-transport-ws), or `sse`.
+        subscriptions_path: where, if not at `path`.
 
     Raises:
         ConfigurationError: naming what is wrong.
@@ -33,15 +36,18 @@ class GraphQLSettings(RestSettings):
     idempotency_variable: str | None = None
     persisted: bool = False
     uncoded: str = "unknown"
+    subscriptions: str = "websocket"
+    subscriptions_path: str | None = None
 
     def __post_init__(self) -> None:
         RestSettings.__post_init__(self)  # slots: `super()` would be of another class
-        try:
-            path_of(self.path, {})
-        except InvalidRequestError as error:
-            raise ConfigurationError(
-                "path", str(error).removeprefix("path: "), fix='Write path = "/graphql"'
-            ) from None
+        for name, path in (("path", self.path), ("subscriptions_path", self.subscriptions_path)):
+            try:
+                path_of(path or "/", {})
+            except InvalidRequestError as error:
+                raise ConfigurationError(
+                    name, str(error).removeprefix("path: "), fix=f'Write {name} = "/graphql"'
+                ) from None
         variable = self.idempotency_variable
         if variable is not None and not _POINTED.fullmatch(variable):
             raise ConfigurationError(
@@ -54,4 +60,10 @@ class GraphQLSettings(RestSettings):
         if self.uncoded not in _UNCODED:
             raise ConfigurationError(
                 "uncoded", f"is {self.uncoded!r:.40}", fix=f"One of {', '.join(_UNCODED)}"
+            )
+        if self.subscriptions not in _SUBSCRIPTIONS:
+            raise ConfigurationError(
+                "subscriptions",
+                f"is {self.subscriptions!r:.40}",
+                fix=f"One of {', '.join(_SUBSCRIPTIONS)}",
             )

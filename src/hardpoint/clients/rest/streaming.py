@@ -39,7 +39,7 @@ class StreamOpening:
     ) -> None:
         call, body = calls.prepared(method, path, options, params)
         self._calls = calls
-        self._operation = operation_of(method, path, "never" if body.once else None)
+        self._operation = operation_of(method, path, "never" if body.once else options.repeat)
         self._compressed = options.compressed
         self._bytes_max = bytes_max
         self._idle = idle

@@ -53,6 +53,7 @@ class EventFollowing(Following[ServerEvent]):
         operation: what it is called where it is told of.
         last_id: where to begin.
         follow: how it is taken up again.
+        known: whether the opener itself says where to go on; without it the last id does.
     """
 
     def __init__(
@@ -63,9 +64,11 @@ class EventFollowing(Following[ServerEvent]):
         operation: str,
         last_id: str,
         follow: Follow,
+        known: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__(connection, follow, operation)
         self._opener = opener
+        self._known = known
         self._opening: StreamOpening | None = None
         self._unfolding: Unfolding | None = None
         self._parser = EventParser(last_id, bytes_max=follow.bytes_max)
@@ -103,11 +106,13 @@ class EventFollowing(Following[ServerEvent]):
             await opening.leave(error and type(error), error, error and error.__traceback__)
 
     def _point(self) -> str | None:
+        if self._known is not None:
+            return "known" if self._known() else None
         return self._parser.last_id if _sendable(self._parser.last_id) else None
 
     async def _connect(self, since: str | None) -> bool:
         headers = {"accept": "text/event-stream", "cache-control": "no-store"}
-        if since is not None:
+        if since is not None and self._known is None:
             headers["last-event-id"] = since.encode().decode("latin-1")
         opening = self._opener(headers)
         await opening.enter()

@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, final
 
 from hardpoint.calls.connection import Connection
-from hardpoint.clients.reconnecting import Follow
+from hardpoint.clients.reconnecting import SUBSCRIBED, Follow
 from hardpoint.clients.websocket.driver import WebSocketDriver
 from hardpoint.clients.websocket.following import Greeting, Locator, SocketStream
 from hardpoint.clients.websocket.settings import Buffer
 
-SOCKET: Final = Follow(idle=None)
 BUFFER: Final = Buffer()
 
 
@@ -34,7 +33,7 @@ class WebSocketClient:
         since: str | None = None,
         headers: Mapping[str, str] | None = None,
         subprotocols: Sequence[str] = (),
-        follow: Follow = SOCKET,
+        follow: Follow = SUBSCRIBED,
         buffer: Buffer = BUFFER,
     ) -> SocketStream:
         """A stream of messages: `async with feed.connect("/v1") as socket`.

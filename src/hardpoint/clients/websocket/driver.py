@@ -94,6 +94,7 @@ class WebSocketDriver:
         self.provider = settings.host
         self.capabilities = Capabilities(frozenset(), idempotency=Idempotency.NONE)
         self._connector = connector
+        self._authorization = authorization
         self._client = ApiClient(
             _NOTHING,
             base_url=settings.base_url,
@@ -148,6 +149,10 @@ class WebSocketDriver:
                     provider=self.provider,
                 )
             raise failure
+
+    async def proof(self) -> Sequence[tuple[str, str]]:
+        """The headers that prove who calls, for protocols that want them in a message."""
+        return await self._authorization.headers()
 
     async def renewed(self, request: Request) -> bool:
         """A request was refused; whether there are other credentials by now."""
