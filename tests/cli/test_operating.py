@@ -353,9 +353,11 @@ def test_metrics_are_scraped(site):
     site.deliver()
     site.call()
     text = httpx2.get(f"{site.ready.admin_url}/metrics").text
-    assert 'hardpoint_webhook_events_total{result="new",source="shop"} 1.0' in text
-    assert 'hardpoint_calls_total{connection="crm",error="",operation="GET /deals/7"} 1.0' in text
-    assert 'hardpoint_circuit_open{connection="crm",provider="rest"} 0.0' in text
+    me = f'process="{os.getpid()}"'
+    assert f'hardpoint_webhook_events_total{{{me},result="new",source="shop"}} 1.0' in text
+    called = 'connection="crm",error="",operation="GET /deals/7"'
+    assert f"hardpoint_calls_total{{{called},{me}}} 1.0" in text
+    assert f'hardpoint_circuit_open{{connection="crm",{me},provider="rest"}} 0.0' in text
     assert 'hardpoint_backlog_jobs{source="shop"} 0.0' in text
     assert 'role="owner"' in text
 

@@ -283,6 +283,8 @@ class Hub(BaseHub, CallsOut, StoredEvents, Operated):
     async def close(self) -> None:
         """Close what is open, of a hub that was never started."""
         self.receiver.close()
+        if (observation := self._observation.known()) is not None:
+            observation.close()
         try:
             for transport in (self._transport, self._key_transport, *self._ports.take_transports()):
                 await transport.close()

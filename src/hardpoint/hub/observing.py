@@ -13,21 +13,28 @@ from typing import TYPE_CHECKING, Final, final
 
 import msgspec
 
+from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import HardpointError, StoreError
+from hardpoint.core.forks import forget_in_child
 from hardpoint.core.providers import provider
 from hardpoint.hub.asgi import Receive, Scope, Send
 from hardpoint.hub.connections import ConnectionSettings, VaultKey
 from hardpoint.hub.settings import Settings
+from hardpoint.hub.siblings import SiblingAnswers, Siblings
 from hardpoint.store.views import SourceTraffic, StoreReader
 from hardpoint.telemetry.health import (
+    CIRCUITS,
     ConnectionHealth,
     CredentialHealth,
     HealthReport,
     HealthState,
+    ProcessHealth,
+    ProcessShare,
     SourceHealth,
     connection_state,
     credential_state,
     source_state,
+    together,
     usual_silence,
     worst,
 )
@@ -44,7 +51,9 @@ STORE_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 10.0
 _ARRIVALS_MAX: Final = 10_000
 """How many of the last events are looked at for when each source has sent some."""
-_WORST: Final = ("forced_open", "open", "half_open", "closed", "disabled")
+_HEALTH: Final = "health"
+_METRICS: Final = "metrics"
+"""What processes ask one another."""
 _TROUBLE_MAX: Final = 100
 
 
@@ -70,56 +79,120 @@ class Observation:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
-        self.recorder = Recorder(hub._clock)
-        hub.listeners.add(self.recorder)
-        self._metrics: PrometheusMetrics | None = None
+        store = hub.settings.store
+        self._siblings = Siblings(str(store.file or store.shown), self._told)
+        self._counting = False
+        self.forget()
+        forget_in_child(self)
+        hub.listeners.add(self)
+
+    def forget(self) -> None:
+        """Begin anew: in a forked child all that its parent has seen is the parent's."""
+        self.recorder = Recorder(self._hub._clock)
+        self._metrics = self._new_metrics() if self._counting else None
         self._known: tuple[float, StoreFacts] | None = None
         self._asking: asyncio.Future[StoreFacts] | None = None
+        self._announced = False
 
-    def count(self, *, process: str | None = None) -> None:
+    def __call__(self, event: object) -> None:
+        """Record and count what an event says."""
+        if not self._announced:
+            self._announce()
+        self.recorder(event)
+        if self._metrics is not None:
+            self._metrics(event)
+
+    def count(self) -> None:
         """Count for Prometheus from now on.
 
         Raises:
             ConfigurationError: the extra is not installed.
         """
         if self._metrics is None:
-            from hardpoint.telemetry.prometheus import PrometheusMetrics
+            self._metrics = self._new_metrics()
+            self._counting = True
+            self._announce()
 
-            self._metrics = PrometheusMetrics(process=process)
-            self._hub.listeners.add(self._metrics)
+    def close(self) -> None:
+        """The hub has stopped: other processes hear of it no more, until something happens."""
+        self._siblings.close()
+        self._announced = False
 
     async def metrics(self) -> bytes:
-        """What Prometheus scrapes."""
+        """What Prometheus scrapes: what each process counts, and how the site is."""
+        from hardpoint.telemetry.prometheus import joined, site_text
+
         self.count()
-        assert self._metrics is not None  # noqa: S101 - made above
-        return self._metrics.text(await self.report())
+        answers, report = await asyncio.gather(self._siblings.ask(_METRICS), self.report())
+        return joined([self._told(_METRICS), *answers.said.values(), site_text(report)])
 
     async def report(self) -> HealthReport:
-        """How everything is."""
+        """How everything is, in all processes of this machine that share the store."""
         hub, now = self._hub, self._hub._clock.now()
+        if not self._announced:
+            self._announce()
+        asking = asyncio.ensure_future(self._siblings.ask(_HEALTH))
         facts = await self._store_facts()
         accounts, vault = await self._accounts()
-        connections = [
-            self._connection(one, accounts, now) for one in hub.settings.connections.values()
-        ]
+        others, silent = _shares(await asking)
+        seen = {one.name: [one] for one in self._connections(accounts, now)}
+        for one in (each for share in others for each in share.connections):
+            if one.name in seen:  # it may have another configuration
+                seen[one.name].append(one)
+        connections = [together(ones, now) for ones in seen.values()]
         sources = sources_of(hub.settings, facts, now)
         trouble = tuple(one for one in accounts if credential_state(one, now) is not None)
         problems = [one for one in (facts.problem, vault) if one is not None]
         states = [one.state for one in (*connections, *sources)]
         states += [HealthState.DOWN] if problems or hub.failure else []
         states += [HealthState.DEGRADED] if trouble else []
-        owner = hub.shared.owner_pid
+        me = ProcessHealth(pid=os.getpid(), role=self._role)
         return HealthReport(
             state=worst(states),
             at=now,
-            pid=os.getpid(),
-            role="owner" if owner is None else "guest",
+            pid=me.pid,
+            role=me.role,
             store="; ".join(problems) or None,
             connections=tuple(connections),
             sources=sources,
             accounts=Counter(one.state for one in accounts),
             accounts_in_trouble=trouble[:_TROUBLE_MAX],
+            processes=(
+                me,
+                *(ProcessHealth(pid=one.pid, role=one.role) for one in others),
+                *(ProcessHealth(pid=pid, role="", answered=False) for pid in silent),
+            ),
         )
+
+    @property
+    def _role(self) -> str:
+        return "owner" if self._hub.shared.owner_pid is None else "guest"
+
+    def _announce(self) -> None:
+        self._announced = True
+        self._siblings.announce()
+
+    @staticmethod
+    def _new_metrics() -> "PrometheusMetrics":
+        from hardpoint.telemetry.prometheus import PrometheusMetrics
+
+        return PrometheusMetrics()
+
+    def _told(self, question: str) -> bytes:
+        """What this process tells of itself; any thread may ask."""
+        connections = self._connections((), self._hub._clock.now())
+        if question == _METRICS:
+            return (
+                b"" if self._metrics is None else self._metrics.text(connections, role=self._role)
+            )
+        share = ProcessShare(pid=os.getpid(), role=self._role, connections=tuple(connections))
+        return msgspec.json.encode(share)
+
+    def _connections(
+        self, accounts: Sequence[CredentialHealth], now: float
+    ) -> Sequence[ConnectionHealth]:
+        every = self._hub.settings.connections.values()
+        return [self._connection(one, accounts, now) for one in every]
 
     async def health_page(self) -> tuple[int, str, bytes]:
         """The report as JSON: 503 where something is down."""
@@ -179,7 +252,7 @@ class Observation:
         rate = rates.failed / rates.calls if rates.calls else None
         policy = self._hub.policy(name)
         unused = None if policy.settings.breaker is None else "closed"
-        circuit = min(policy.stats().circuits.values(), key=_WORST.index, default=unused)
+        circuit = min(policy.stats().circuits.values(), key=CIRCUITS.index, default=unused)
         quota = recorder.quota(name)
         credentials = [*static_credentials(settings, now)]
         keys = {one.name for one in settings.options.values() if isinstance(one, VaultKey)}
@@ -206,6 +279,18 @@ class Observation:
             last_error=rates.last_error,
             credentials=tuple(credentials),
         )
+
+
+def _shares(answers: SiblingAnswers) -> tuple[Sequence[ProcessShare], Sequence[int]]:
+    """What the others have said, and those that have said nothing that we understand."""
+    shares: list[ProcessShare] = []
+    silent = [*answers.silent]
+    for pid, said in answers.said.items():
+        try:
+            shares.append(msgspec.json.decode(said, type=ProcessShare))
+        except UNREADABLE:  # of another release
+            silent.append(pid)
+    return shares, silent
 
 
 def look_into(reader: Callable[[], StoreReader], now: float) -> StoreFacts:

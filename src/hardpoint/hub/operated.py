@@ -1,6 +1,5 @@
 """What a hub offers to operators: its health and its metrics, also where it is mounted."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -27,7 +26,7 @@ class Operated:
         return self._observation.get()
 
     async def health(self) -> "HealthReport":
-        """How every connection and every source is, as this process and the store know it."""
+        """How every connection and every source is: of all processes of this machine."""
         return await self.observation.report()
 
     def health_asgi(self) -> "AsgiApp":
@@ -42,15 +41,16 @@ class Operated:
     def metrics(self) -> "AsgiApp":
         """What Prometheus scrapes, as an ASGI application: `app.mount("/metrics", hub.metrics())`.
 
-        Each process counts for itself and says which it is, in the label `process`, since workers
-        share an address. Mount it where nobody else reaches it.
+        Whichever worker is asked answers for all processes of this machine that share the store;
+        each counts for itself, under a label `process` of its own. Mount it where nobody else
+        reaches it.
 
         Raises:
             ConfigurationError: the extra `prometheus` is not installed.
         """
         from hardpoint.hub.observing import answer
 
-        self.observation.count(process=str(os.getpid()))
+        self.observation.count()
         return partial(answer, self.observation.metrics_page)
 
     def dashboard(

@@ -211,6 +211,8 @@ class Settings:
         yield from self.identity.secrets()
         yield from self.api_keys.secrets()
         yield from self.dashboard.secrets()
+        if self.admin_token is not None:
+            yield "admin.token", self.admin_token
 
     def check_secrets(self) -> None:
         """See that every secret can be read.

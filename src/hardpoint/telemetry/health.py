@@ -27,6 +27,8 @@ class HealthState(StrEnum):
     DOWN = "down"
 
 
+CIRCUITS: Final = ("forced_open", "open", "half_open", "closed", "disabled")
+"""The states of a circuit, the worst first."""
 _ORDER: Final = (HealthState.UP, HealthState.DEGRADED, HealthState.DOWN)
 
 
@@ -49,13 +51,14 @@ class CredentialHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConnectionHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One connection, as this process has seen it in the last five minutes.
+    """One connection, as the site's processes have seen it in the last five minutes.
 
     Attributes:
         state, reasons: what follows.
-        error_rate: of its calls; None where there were none.
+        calls, error_rate: of all processes together.
+        p95_seconds: of the slowest of them.
         circuit: the worst of its circuits; None where it has none.
-        quota_left, quota_limit: as its answers said.
+        quota_left, quota_limit: as its answers said; the least that one of them heard.
     """
 
     name: str
@@ -100,6 +103,27 @@ class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
     vendor_gives_up_in: float | None
 
 
+class ProcessHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of this machine that shares the store, and is observed.
+
+    Attributes:
+        role: `owner` has the store, `guest` hands over to who has it; empty where it is silent.
+        answered: False: it lives and says nothing, so its calls are not in the report.
+    """
+
+    pid: int
+    role: str
+    answered: bool = True
+
+
+class ProcessShare(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process tells another of itself."""
+
+    pid: int
+    role: str
+    connections: tuple[ConnectionHealth, ...]
+
+
 class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, and who says so.
 
@@ -119,6 +143,8 @@ class HealthReport(msgspec.Struct, frozen=True, kw_only=True):
     """Connected accounts, by their state."""
     accounts_in_trouble: tuple[CredentialHealth, ...]
     """The first of those that somebody has to look at."""
+    processes: tuple[ProcessHealth, ...] = ()
+    """Those that the calls of `connections` were made in, the one that answers first."""
 
 
 def worst(states: Sequence[HealthState]) -> HealthState:
@@ -144,6 +170,37 @@ def connection_state(
         found.append((HealthState.DEGRADED, f"{error_rate:.0%} of {calls} calls failed"))
     found += [one for each in credentials if (one := credential_state(each, now)) is not None]
     return worst([state for state, _ in found]), tuple(reason for _, reason in found)
+
+
+def together(ones: Sequence[ConnectionHealth], now: float) -> ConnectionHealth:
+    """One connection, as several processes have seen it; the first one's credentials count."""
+    calls = sum(one.calls for one in ones)
+    failed = sum(one.calls * (one.error_rate or 0.0) for one in ones)
+    circuits = [one.circuit for one in ones if one.circuit is not None]
+    circuit = min(circuits, key=CIRCUITS.index, default=None)
+    rate = failed / calls if calls else None
+    quotas = [one for one in ones if one.quota_left is not None]
+    quota = min(quotas, key=lambda one: one.quota_left or 0, default=ones[0])
+    last = max(ones, key=lambda one: one.last_call_at or 0.0)
+    errors = [one for one in ones if one.last_error is not None]
+    state, reasons = connection_state(
+        calls=calls, error_rate=rate, circuit=circuit, credentials=ones[0].credentials, now=now
+    )
+    return msgspec.structs.replace(
+        ones[0],
+        state=state,
+        reasons=reasons,
+        calls=calls,
+        error_rate=rate,
+        p95_seconds=max((one.p95_seconds or 0.0 for one in ones), default=0.0) or None,
+        circuit=circuit,
+        quota_left=quota.quota_left,
+        quota_limit=quota.quota_limit,
+        last_call_at=last.last_call_at,
+        last_error=max(errors, key=lambda one: one.last_call_at or 0.0).last_error
+        if errors
+        else None,
+    )
 
 
 def credential_state(one: CredentialHealth, now: float) -> tuple[HealthState, str] | None:

@@ -4,18 +4,20 @@ Extra `prometheus`. No label takes more than `VALUES_MAX` values in a process: w
 is counted under `(other)`, so that ten thousand sources cost no more than five hundred.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
+from itertools import islice
 from typing import Any, Final, cast, final
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.telemetry.health import HealthReport, HealthState
+from hardpoint.telemetry.health import ConnectionHealth, HealthReport, HealthState
 
 try:
     from prometheus_client import CollectorRegistry, Counter, Histogram
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.exposition import generate_latest
-    from prometheus_client.registry import Collector
+    from prometheus_client.metrics_core import Metric
 except ModuleNotFoundError as error:
     raise ConfigurationError(
         "prometheus", "the extra is not installed", fix="pip install 'hardpoint[prometheus]'"
@@ -33,21 +35,14 @@ _OPEN: Final = frozenset({"open", "forced_open"})
 class PrometheusMetrics:
     """A listener that counts in this process, for whoever scrapes it.
 
-    Args:
-        process: says so in the label `process` of every metric, where several processes answer
-            at one address; None where each has an address of its own.
-
     Raises:
         ConfigurationError: the extra `prometheus` is not installed.
     """
 
-    def __init__(self, *, process: str | None = None) -> None:
+    def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._process = process
         self._values: dict[str, set[str]] = {}
-        self._report: HealthReport | None = None
         self._children: dict[tuple[object, ...], Any] = {}
-        self._registry.register(cast("Collector", self))
 
         self._received = self._counter(
             "hardpoint_webhook_events",
@@ -124,129 +119,21 @@ class PrometheusMetrics:
         if severity in {"warning", "error"}:
             self._add(self._told, severity, name)
 
-    def text(self, report: HealthReport) -> bytes:
-        """What is scraped: the counts, and how things are by this report."""
-        self._report = report
-        try:
-            return generate_latest(self._registry)
-        finally:
-            self._report = None
+    def text(self, connections: Sequence[ConnectionHealth], *, role: str) -> bytes:
+        """What this process has to say: its counts, and how its connections are.
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What is known only when it is asked for; see `text`."""
-        report = self._report
-        if report is not None:
-            yield from self._of_process(report)
-            yield from self._of_connections(report)
-            yield from self._of_credentials(report)
-            if report.role == "owner":  # one process says it for all
-                yield from self._of_sources(report)
-
-    def _of_process(self, report: HealthReport) -> Iterator[GaugeMetricFamily]:
-        yield self._gauge(
-            "hardpoint_process_info",
-            "Who says so: the owner has the store, a guest hands over to it.",
-            {"pid": str(report.pid), "role": report.role, "version": version("hardpoint")},
-        )
-        yield self._gauges(
-            "hardpoint_store_readable", "Whether the store can be read.", (), {(): not report.store}
-        )
-
-    def _of_connections(self, report: HealthReport) -> Iterator[GaugeMetricFamily]:
-        every = {(one.name, one.provider): one for one in report.connections}
-        states = {
-            (*names, state.value): one.state is state
-            for names, one in every.items()
-            for state in _STATES
-        }
-        about = ("connection", "provider")
-        yield self._gauges(
-            "hardpoint_connection_state", "1 for the state that it has.", (*about, "state"), states
-        )
-        yield self._gauges(
-            "hardpoint_circuit_open",
-            "1 while calls are refused because too many have failed.",
-            about,
-            {names: one.circuit in _OPEN for names, one in every.items() if one.circuit},
-        )
-        yield self._gauges(
-            "hardpoint_quota_remaining",
-            "Calls that the vendor will still take, as it said last.",
-            about,
-            {names: one.quota_left for names, one in every.items() if one.quota_left is not None},
-        )
-
-    def _of_credentials(self, report: HealthReport) -> Iterator[GaugeMetricFamily]:
-        every = [one for each in report.connections for one in each.credentials]
-        yield self._gauges(
-            "hardpoint_credential_expiry_timestamp_seconds",
-            "When a credential ends that nobody renews by itself.",
-            ("credential",),
-            {(one.name,): one.expires_at for one in every if one.expires_at and not one.renewed},
-        )
-        yield self._gauges(
-            "hardpoint_accounts",
-            "Connected accounts, by their state.",
-            ("state",),
-            {(state,): count for state, count in report.accounts.items()},
-        )
-
-    def _of_sources(self, report: HealthReport) -> Iterator[GaugeMetricFamily]:
-        every = {(one.name,): one for one in report.sources}
-        about = ("source",)
-        yield self._gauges(
-            "hardpoint_backlog_jobs",
-            "Jobs that are not done yet.",
-            about,
-            {names: one.waiting for names, one in every.items()},
-        )
-        yield self._gauges(
-            "hardpoint_backlog_age_seconds",
-            "How long the job that is due the longest has waited.",
-            about,
-            {names: one.oldest_due_seconds or 0 for names, one in every.items()},
-        )
-        yield self._gauges(
-            "hardpoint_dead_letters",
-            "Jobs that were given up.",
-            about,
-            {names: one.dead for names, one in every.items()},
-        )
-        yield self._gauges(
-            "hardpoint_webhook_last_timestamp_seconds",
-            "When the last event came.",
-            about,
-            {names: one.last_at for names, one in every.items() if one.last_at is not None},
-        )
-
-    def _gauge(self, name: str, text: str, labels: Mapping[str, str]) -> GaugeMetricFamily:
-        return self._gauges(name, text, tuple(labels), {tuple(labels.values()): 1})
-
-    def _gauges(
-        self,
-        name: str,
-        text: str,
-        labels: tuple[str, ...],
-        values: Mapping[tuple[str, ...], float | None],
-    ) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(name, text, labels=[*labels, *self._own])
-        for number, (names, value) in enumerate(values.items()):
-            if number >= VALUES_MAX * len(_STATES):
-                break
-            if value is not None:
-                family.add_metric([*names, *self._own.values()], float(value))
-        return family
-
-    @property
-    def _own(self) -> Mapping[str, str]:
-        return {} if self._process is None else {"process": self._process}
+        Args:
+            connections: as it has seen them.
+            role: whether it has the store.
+        """
+        told = [*self._registry.collect(), *_of_process(connections, role)]
+        return _written(told, {"process": str(os.getpid())})
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(name, text, (*labels, *self._own), registry=self._registry)
+        return Counter(name, text, labels, registry=self._registry)
 
     def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        made = (*labels, *self._own)
-        return Histogram(name, text, made, registry=self._registry, buckets=_SECONDS)
+        return Histogram(name, text, labels, registry=self._registry, buckets=_SECONDS)
 
     def _child(self, metric: Any, names: tuple[str, ...]) -> Any:
         """The one with these values of its labels; (other) beyond the bound."""
@@ -256,7 +143,7 @@ class PrometheusMetrics:
                 self._bounded(label, name)
                 for label, name in zip(metric._labelnames, names, strict=False)
             ]
-            found = metric.labels(*bounded, *self._own.values())
+            found = metric.labels(*bounded)
             if tuple(bounded) == names:  # others are many: they are looked up each time
                 self._children[metric, *names] = found
         return found
@@ -294,3 +181,150 @@ class PrometheusMetrics:
     def _batch_committed(self, event: Any) -> None:
         self._observe(self._committed, event.seconds, event.kind)
         self._add(self._rows, event.kind, amount=event.rows)
+
+
+def site_text(report: HealthReport) -> bytes:
+    """What is the same whichever process says it: of the store, the accounts, the processes."""
+    return _written([*_of_site(report), *_of_credentials(report), *_of_sources(report)], {})
+
+
+def joined(pages: Sequence[bytes]) -> bytes:
+    """The pages of several processes as one, each metric told about once."""
+    families: dict[str, list[str]] = {}
+    for page in pages:
+        lines, fresh = list[str](), True
+        for line in page.decode().splitlines():
+            if line.startswith("# HELP "):
+                name = line.split(" ", 3)[2]
+                lines = families.setdefault(name, [])
+                fresh = not lines
+            if not line.startswith("#") or fresh:
+                lines.append(line)
+    return "".join(f"{line}\n" for lines in families.values() for line in lines).encode()
+
+
+def _of_process(connections: Sequence[ConnectionHealth], role: str) -> Iterator[GaugeMetricFamily]:
+    labels = {"pid": str(os.getpid()), "role": role, "version": version("hardpoint")}
+    yield _gauges(
+        "hardpoint_process_info",
+        "Who says so: the owner has the store, a guest hands over to it.",
+        tuple(labels),
+        {tuple(labels.values()): 1},
+    )
+    every = {(one.name, one.provider): one for one in connections}
+    about = ("connection", "provider")
+    yield _gauges(
+        "hardpoint_connection_state",
+        "1 for the state that it has.",
+        (*about, "state"),
+        {
+            (*names, state.value): one.state is state
+            for names, one in every.items()
+            for state in _STATES
+        },
+    )
+    yield _gauges(
+        "hardpoint_circuit_open",
+        "1 while calls are refused because too many have failed.",
+        about,
+        {names: one.circuit in _OPEN for names, one in every.items() if one.circuit},
+    )
+    yield _gauges(
+        "hardpoint_quota_remaining",
+        "Calls that the vendor will still take, as it said last.",
+        about,
+        {names: one.quota_left for names, one in every.items() if one.quota_left is not None},
+    )
+
+
+def _of_site(report: HealthReport) -> Iterator[GaugeMetricFamily]:
+    yield _gauges(
+        "hardpoint_store_readable", "Whether the store can be read.", (), {(): not report.store}
+    )
+    answered = sum(one.answered for one in report.processes)
+    yield _gauges(
+        "hardpoint_processes",
+        "Processes of this machine that share the store and are observed.",
+        ("state",),
+        {("answering",): answered, ("silent",): len(report.processes) - answered},
+    )
+
+
+def _of_credentials(report: HealthReport) -> Iterator[GaugeMetricFamily]:
+    every = [one for each in report.connections for one in each.credentials]
+    yield _gauges(
+        "hardpoint_credential_expiry_timestamp_seconds",
+        "When a credential ends that nobody renews by itself.",
+        ("credential",),
+        {(one.name,): one.expires_at for one in every if one.expires_at and not one.renewed},
+    )
+    yield _gauges(
+        "hardpoint_accounts",
+        "Connected accounts, by their state.",
+        ("state",),
+        {(state,): count for state, count in report.accounts.items()},
+    )
+
+
+def _of_sources(report: HealthReport) -> Iterator[GaugeMetricFamily]:
+    every = {(one.name,): one for one in report.sources}
+    about = ("source",)
+    yield _gauges(
+        "hardpoint_backlog_jobs",
+        "Jobs that are not done yet.",
+        about,
+        {names: one.waiting for names, one in every.items()},
+    )
+    yield _gauges(
+        "hardpoint_backlog_age_seconds",
+        "How long the job that is due the longest has waited.",
+        about,
+        {names: one.oldest_due_seconds or 0 for names, one in every.items()},
+    )
+    yield _gauges(
+        "hardpoint_dead_letters",
+        "Jobs that were given up.",
+        about,
+        {names: one.dead for names, one in every.items()},
+    )
+    yield _gauges(
+        "hardpoint_webhook_last_timestamp_seconds",
+        "When the last event came.",
+        about,
+        {names: one.last_at for names, one in every.items() if one.last_at is not None},
+    )
+
+
+def _gauges(
+    name: str,
+    text: str,
+    labels: tuple[str, ...],
+    values: Mapping[tuple[str, ...], float | None],
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for names, value in islice(values.items(), VALUES_MAX * len(_STATES)):
+        if value is not None:
+            family.add_metric(names, float(value))
+    return family
+
+
+def _written(families: Iterable[Metric], labels: Mapping[str, str]) -> bytes:
+    """As Prometheus reads it, with further labels on every sample."""
+    told: list[Metric] = []
+    for one in families:
+        family = Metric(one.name, one.documentation, one.type)
+        family.samples = [
+            sample._replace(labels={**sample.labels, **labels}) for sample in one.samples
+        ]
+        told.append(family)
+    return generate_latest(cast("CollectorRegistry", _Collected(told)))
+
+
+class _Collected:
+    """Families that were collected already."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Sequence[Metric]:
+        return self._families
