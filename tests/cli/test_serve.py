@@ -220,12 +220,14 @@ def test_a_unix_socket_beside_a_port_is_one_too_many(cli: Cli, config: Path) -> 
 
 
 def test_an_admin_listener_for_others_is_forced_or_refused(
-    cli: Cli, start: Callable[..., Served]
+    cli: Cli, start: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = cli("serve", "--admin-host", "0.0.0.0")
     assert run.code == 3
     assert "0.0.0.0 can be reached from other machines" in run.err
     assert "--force-admin" in run.err
+    assert "no token" in cli("serve", "--admin-host", "0.0.0.0", "--force-admin").err
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "s3cret")
     served = start("shop:hub", "--admin-host", "0.0.0.0", "--force-admin")
     assert served.ready["admin_url"].startswith("http://0.0.0.0:")
     assert served.stop() == 0

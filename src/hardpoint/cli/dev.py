@@ -27,10 +27,13 @@ from hardpoint.cli.tail import COLOURS, line_of
 from hardpoint.cli.terminal import Terminal, on_interrupt
 from hardpoint.cli.watching import SourceFiles
 from hardpoint.core.errors import HardpointError
+from hardpoint.dashboard.access import DashboardUser
 from hardpoint.fakes.emitter import Delivered
 from hardpoint.fakes.messages import Exchange
 from hardpoint.hub.hub import Hub
+from hardpoint.hub.operators import DashboardRole
 from hardpoint.hub.settings import SUBSTITUTES
+from hardpoint.service.admin import DASHBOARD
 from hardpoint.service.server import Ready, Server
 from hardpoint.service.server import serve as run
 from hardpoint.telemetry.logs import configure
@@ -39,6 +42,7 @@ from hardpoint.webhooks.samples import samples
 PORT: Final = 8000
 FOLDER: Final = ".hardpoint/dev"
 LOOK_SECONDS: Final = 0.5
+_DEVELOPER: Final = DashboardUser(name="dev", role=DashboardRole.ADMIN)
 STOP_SECONDS: Final = 20.0
 """For the application to stop softly, before it is killed."""
 
@@ -207,7 +211,14 @@ def _application(
         configure(terminal.stderr, json=terminal.json)
         hub = hub_of(application)
         ready = partial(_ready, terminal, hub, application, stand_in)
-        server = Server(hub, port=port, admin_port=port + 1, ready=ready)
+        server = Server(
+            hub,
+            port=port,
+            admin_port=port + 1,
+            ready=ready,
+            # Nothing of it is real, and nobody but this machine reaches it.
+            dashboard=hub.dashboard(authorize=lambda _: _DEVELOPER),
+        )
         stop_showing = hub.observation.recorder.follow(partial(_show, terminal))
         try:
             run(server)
@@ -227,7 +238,8 @@ def _ready(terminal: Terminal, hub: Hub, application: str, stand_in: Path, told:
         "pid": told.pid,
         "try": suggestions,
     }
-    terminal.stream(data, f"{application} runs at {told.url}, admin at {told.admin_url}")
+    where = f"dashboard at {told.admin_url}{DASHBOARD}/"
+    terminal.stream(data, f"{application} runs at {told.url}, {where}")
     lines = [f"  POST {told.url}/webhooks/{name}" for name in hub.settings.webhooks]
     lines += ["try, in another terminal:", *(f"  {one}" for one in suggestions)]
     terminal.say("\n".join(lines))
