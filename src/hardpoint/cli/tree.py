@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "switch": "Plan a change of vendor.",
     "mcp": "Serve the commands to a coding agent, read-only.",
     "agents": "Write files that make a coding agent a specialist.",
+    "new": "Write an adapter for a vendor, from its OpenAPI file.",
     "fakes": "Imitate vendors over HTTP, for programs in any language.",
     "explain": "Say what a vendor's error code means, and what to do.",
     "completion": "Print the script by which a shell completes all this.",

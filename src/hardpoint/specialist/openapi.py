@@ -12,7 +12,7 @@ from hardpoint.core.errors import ConfigurationError
 from hardpoint.specialist.vendors import ResearchFact, VendorResearch, questions_without
 
 BYTES_MAX: Final = 50_000_000
-_METHODS: Final = ("get", "put", "post", "delete", "patch", "head")
+_METHODS: Final = ("get", "put", "post", "delete", "patch")
 _DEPTH_MAX: Final = 30
 _KEYED: Final = re.compile(r"idempot|request-id", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ class ApiOperation:
     @property
     def repeat(self) -> str:
         """Its class: `safe`, `idempotent`, `key`, or `never`."""
-        if self.method in {"get", "head"}:
+        if self.method == "get":
             return "safe"
         if self.key_header:
             return "key"
