@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
+from hardpoint.providers.aws.fake_lambda import FakeLambda
 from hardpoint.providers.aws.fake_sqs import QUEUE, SECRET_ACCESS_KEY, FakeSqs
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "queues-and-functions.md"
@@ -45,11 +46,18 @@ def test_every_snippet_runs_in_the_order_of_the_page(tmp_path, monkeypatch):
         connection.close()
         return found == [(17,)]
 
-    with FakeServer(vendor) as server:
+    with FakeServer(vendor) as server, FakeServer(FakeLambda()) as functions:
         tables = "\n".join(TOML).replace("AKIA...", "AKIAFAKE")
         address = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs"
         assert address in tables
         here = f'{server.url}{QUEUE}"\nregion = "eu-central-1'
-        path.write_text(STORE + tables.replace(address, here))
+        tables = tables.replace(address, here)
+        path.write_text(
+            STORE
+            + tables.replace(
+                'function = "pack"', f'function = "pack"\nendpoint_url = "{functions.url}"'
+            )
+        )
         asyncio.run(read())
+    assert any(one[0] == {"order": 17} for one in printed)
     assert any(body == b'{"type": "order.placed", "order": 17}' for _, body in printed)

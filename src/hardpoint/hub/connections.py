@@ -12,7 +12,13 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
-from hardpoint.core.providers import load, provider
+from hardpoint.core.providers import (
+    PROTOCOLS,
+    load,
+    provider,
+    provider_names,
+    service_names,
+)
 from hardpoint.core.secrets import Secret
 from hardpoint.http.auth import Authorization, Bearer
 from hardpoint.hub.tables import TomlTable
@@ -154,6 +160,23 @@ class ConnectionSettings:
         if status_url is not None and any(one.name == _STATUS_URL for one in fields(kind)):
             options.setdefault(_STATUS_URL, status_url)
         return _below(key, lambda: kind(**options))
+
+    def driver(self, port: str) -> str:
+        """`module:Class` of its provider's driver for a port.
+
+        Raises:
+            ConfigurationError: there is none; it names the providers that have one.
+        """
+        found = provider(self.provider).ports.get(port)
+        if found is None:
+            names = (*PROTOCOLS, *provider_names(), *service_names())
+            able = [name for name in names if port in provider(name).ports]
+            raise ConfigurationError(
+                f"connections.{self.name}.provider",
+                f"{self.provider} has no {port}",
+                fix=f"Providers with {port}: {', '.join(able)}",
+            )
+        return found
 
     def file_server(self, vault: Callable[[str], Authorization], body_bytes_max: int | None) -> Any:
         """What serves the URLs that its storage signs; None where the vendor does.

@@ -12,13 +12,7 @@ from hardpoint.core.effects import Clock, Ids
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.core.events import Listeners
 from hardpoint.core.forks import forget_in_child
-from hardpoint.core.providers import (
-    PROTOCOLS,
-    load,
-    provider,
-    provider_names,
-    service_names,
-)
+from hardpoint.core.providers import load, provider
 from hardpoint.http.auth import Authorization
 from hardpoint.http.limits import Limits
 from hardpoint.http.wire.trust import Trust
@@ -36,6 +30,7 @@ if TYPE_CHECKING:
     from hardpoint.clients.grpc.api import GrpcClient
     from hardpoint.clients.rest.api import RestClient
     from hardpoint.email.api import EmailSender
+    from hardpoint.functions.api import FunctionInvoker
     from hardpoint.payments.api import PaymentGateway
     from hardpoint.queues.api import Queue
     from hardpoint.sms.api import SmsSender
@@ -50,6 +45,7 @@ PORTS: Final = {
     "chat": "hardpoint.chat.api:ChatNotifier",
     "voice": "hardpoint.voice.api:VoiceCaller",
     "queue": "hardpoint.queues.api:Queue",
+    "function": "hardpoint.functions.api:FunctionInvoker",
     "rest": "hardpoint.clients.rest.api:RestClient",
     "graphql": "hardpoint.clients.graphql.api:GraphQLClient",
     "grpc": "hardpoint.clients.grpc.api:GrpcClient",
@@ -253,7 +249,7 @@ class Ports:
 
     def _build(self, port: str, settings: ConnectionSettings, *, group: str | None = None) -> Any:
         name = settings.name
-        driver = load(_driver_reference(port, settings))
+        driver = load(settings.driver(port))
         own = settings.build(status_url=self._status_urls[name], vault=self._vault)
         connection = self._account(name, self.policy(name), group)
         return load(PORTS[port])(driver(self._effect(port, settings, own, group), own), connection)
@@ -355,6 +351,10 @@ class CallsOut:
         """Sends and receives messages through a connection; see `payments` for its name."""
         return self._ports.get("queue", connection)
 
+    def function(self, connection: str) -> "FunctionInvoker":
+        """Runs a function at a provider through a connection; see `payments` for its name."""
+        return self._ports.get("function", connection)
+
     def rest(self, connection: str) -> "RestClient":
         """Calls any API through a connection with `provider = "rest"`."""
         return self._ports.get("rest", connection)
@@ -379,19 +379,6 @@ def _without(asked: tuple[str, str], new: Mapping[str, ConnectionSettings]) -> b
     """Whether what has been asked for is there no more."""
     port, name = asked
     return name not in new or (port != _GUARD and port not in provider(new[name].provider).ports)
-
-
-def _driver_reference(port: str, settings: ConnectionSettings) -> str:
-    found = provider(settings.provider).ports.get(port)
-    if found is None:
-        names = (*PROTOCOLS, *provider_names(), *service_names())
-        able = [name for name in names if port in provider(name).ports]
-        raise ConfigurationError(
-            f"connections.{settings.name}.provider",
-            f"{settings.provider} has no {port}",
-            fix=f"Providers with {port}: {', '.join(able)}",
-        )
-    return found
 
 
 def _status_url(settings: Settings, owner: str) -> str | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hardpoint.sync.api_keys import ApiKeys as ApiKeys
     from hardpoint.sync.chat import ChatNotifier as ChatNotifier
     from hardpoint.sync.email import EmailSender as EmailSender
+    from hardpoint.sync.functions import FunctionInvoker as FunctionInvoker
     from hardpoint.sync.graphql import GraphQLClient as GraphQLClient
     from hardpoint.sync.graphql import GraphQLNodes as GraphQLNodes
     from hardpoint.sync.grpc import GrpcClient as GrpcClient
@@ -31,6 +32,7 @@ else:
             "hardpoint.sync.api_keys": ("ApiKeys",),
             "hardpoint.sync.chat": ("ChatNotifier",),
             "hardpoint.sync.email": ("EmailSender",),
+            "hardpoint.sync.functions": ("FunctionInvoker",),
             "hardpoint.sync.graphql": ("GraphQLClient", "GraphQLNodes"),
             "hardpoint.sync.grpc": ("GrpcClient",),
             "hardpoint.sync.hub": ("Hub",),

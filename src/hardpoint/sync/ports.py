@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hardpoint.sync.grpc import GrpcClient
     from hardpoint.sync.rest import RestClient
     from hardpoint.sync.email import EmailSender
+    from hardpoint.sync.functions import FunctionInvoker
     from hardpoint.sync.payments import PaymentGateway
     from hardpoint.sync.queues import Queue
     from hardpoint.sync.sms import SmsSender
@@ -62,6 +63,11 @@ class CallsOut:
         """Sends and receives messages through a connection; see `payments` for its name."""
         from hardpoint.sync.queues import Queue
         return Queue(self._ports.get('queue', connection))
+
+    def function(self, connection: str) -> 'FunctionInvoker':
+        """Runs a function at a provider through a connection; see `payments` for its name."""
+        from hardpoint.sync.functions import FunctionInvoker
+        return FunctionInvoker(self._ports.get('function', connection))
 
     def rest(self, connection: str) -> 'RestClient':
         """Calls any API through a connection with `provider = "rest"`."""

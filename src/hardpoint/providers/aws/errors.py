@@ -13,4 +13,5 @@ from hardpoint.http.errors import ErrorTable
 _CODES = Path(__file__).with_name("codes.md")
 
 ERRORS = ErrorTable.read("aws", _CODES, request_id="x-amz-request-id")
+LAMBDA_ERRORS = ErrorTable.read("aws.lambda", _CODES, request_id="x-amzn-requestid")
 SQS_ERRORS = ErrorTable.read("aws.sqs", _CODES, request_id="x-amzn-requestid")

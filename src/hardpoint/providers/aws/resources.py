@@ -13,6 +13,10 @@ HIDDEN_SECONDS_MAX = 12 * 3600
 
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _QUEUE = re.compile(r"/(?:[0-9]{12}|queue)/[A-Za-z0-9_-]{1,75}(?:\.fifo)?", re.ASCII)
+_FUNCTION = re.compile(
+    r"(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:)?[A-Za-z0-9_-]{1,140}", re.ASCII
+)
+_QUALIFIER = re.compile(r"\$LATEST|[A-Za-z0-9_-]{1,128}", re.ASCII)
 _HOST = re.compile(r"sqs(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", re.ASCII)
 
 
@@ -93,6 +97,51 @@ class Sqs(AwsAccount):
                 "is not the address of a queue",
                 fix="Copy https://sqs.eu-central-1.amazonaws.com/123456789012/jobs",
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lambda(AwsAccount):
+    """One function of Lambda, and an account's keys.
+
+    Args:
+        function: its name, or its ARN.
+        qualifier: an alias or a version; what is newest if nothing is said.
+        region: where it is, `eu-central-1`.
+        access_key_id, secret_access_key, session_token, credentials, profile: see `AwsAccount`.
+        endpoint_url: another address: of the vendor (FIPS, a VPC's endpoint), or on loopback.
+
+    Raises:
+        ConfigurationError: a name that is none, or an address that the keys must not go to.
+    """
+
+    function: str
+    region: str
+    qualifier: str | None = None
+    endpoint_url: str | None = None
+
+    def __post_init__(self) -> None:
+        self.check_credentials()
+        check_region(self.region)
+        if not _FUNCTION.fullmatch(self.function):
+            raise ConfigurationError(
+                "function", "is not the name of a function", fix="Write its name, or its ARN"
+            )
+        if self.qualifier is not None and not _QUALIFIER.fullmatch(self.qualifier):
+            raise ConfigurationError(
+                "qualifier", "is neither an alias nor a version", fix="Write live, or 17"
+            )
+        if self.endpoint_url is not None:
+            check_host("endpoint_url", self.endpoint_url, None)
+            if urlsplit(self.endpoint_url).path not in {"", "/"}:
+                raise ConfigurationError(
+                    "endpoint_url", "holds more than a host", fix="The function has its own setting"
+                )
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at its end."""
+        domain = DOMAINS[self.region.startswith("cn-")]
+        return (self.endpoint_url or f"https://lambda.{self.region}{domain}").rstrip("/")
 
 
 def check_region(region: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from hardpoint.core.public import lazily
 
 if TYPE_CHECKING:
+    from hardpoint.testing.conformance.functions import FunctionConformance as FunctionConformance
+    from hardpoint.testing.conformance.functions import FunctionSubject as FunctionSubject
     from hardpoint.testing.conformance.queue_subject import QueueRefusals as QueueRefusals
     from hardpoint.testing.conformance.queue_subject import QueueSubject as QueueSubject
     from hardpoint.testing.conformance.queues import QueueConformance as QueueConformance
@@ -15,6 +17,7 @@ else:
     __getattr__, __dir__, __all__ = lazily(
         __name__,
         {
+            "hardpoint.testing.conformance.functions": ("FunctionConformance", "FunctionSubject"),
             "hardpoint.testing.conformance.queue_subject": ("QueueRefusals", "QueueSubject"),
             "hardpoint.testing.conformance.queues": ("QueueConformance",),
         },
