@@ -17,7 +17,7 @@ from hardpoint.storage import StorageCapability
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "store-files.md"
 TEXT = GUIDE.read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-FOLDER, S3 = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+FOLDER, S3, *_ = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
 SIGNS = 'secret = "env:FILES_SECRET"\npublic_url = "https://shop.example/files"\n'
 STORE = '[store]\nurl = "sqlite:events.db"\n'
 

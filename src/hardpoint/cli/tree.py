@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "breaker": "List, open and close the circuits of a running server.",
     "secrets": "List and check the secrets that the configuration names.",
     "refusals": "List refused requests: since when, and why.",
+    "storage": "List, copy, remove, sign and compare files.",
     "store": "Bring the store's tables up; copy SQLite to PostgreSQL.",
     "oauth": "Connected accounts: status, refresh, revoke, keys.",
     "keys": "API keys by which others call you.",

@@ -39,7 +39,7 @@ from hardpoint.storage.types import (
     SignedUse,
     StoredObject,
 )
-from hardpoint.storage.writing import Writing
+from hardpoint.storage.writing import Progress, Writing, unheard
 
 GET_BYTES_MAX = 64 * 1024 * 1024
 """What `get` takes into memory unless told otherwise."""
@@ -123,6 +123,7 @@ class ObjectStore:
         metadata: Mapping[str, str] = _EMPTY,
         if_absent: bool = False,
         if_match: str | None = None,
+        progress: Progress = unheard,
     ) -> ObjectInfo:
         """Store a file, whole or not at all, holding no more than two pieces of it in memory.
 
@@ -137,6 +138,7 @@ class ObjectStore:
             metadata: see `put`.
             if_absent: see `put`.
             if_match: see `put`.
+            progress: told after each piece how many bytes the provider has by then.
 
         Raises:
             InvalidRequestError: the file cannot be read (`source`).
@@ -148,7 +150,7 @@ class ObjectStore:
             expect(source, (str, PathLike), "source", "the path of a file, or an open one")
         opened = source_of(self.connection.runtime, source)
         try:
-            return self._ours(await self._writing.store(new, opened))
+            return self._ours(await self._writing.store(new, opened, progress))
         finally:
             await opened.close()
 
@@ -171,14 +173,17 @@ class ObjectStore:
             data += (await self._read(key, piece.info, len(data))).data
         return StoredObject(info=self._ours(piece.info), data=bytes(data))
 
-    async def download(self, key: str, path: str | PathLike[str]) -> ObjectInfo:
+    async def download(
+        self, key: str, path: str | PathLike[str], *, progress: Progress = unheard
+    ) -> ObjectInfo:
         """Read an object into a file as it comes, holding no more than a few bytes of it in memory.
 
         Each piece is a call of its own under the policy, of as many bytes as the provider's driver
         says; one that fails is asked for again.
 
         The file is written beside its place and renamed when it is whole and on the disk; if that
-        fails, nothing is left and an older file stays as it was.
+        fails, nothing is left and an older file stays as it was. `progress` is told after each
+        piece how many bytes are there by then.
 
         Raises:
             InvalidRequestError: nothing can be written there (`path`).
@@ -190,8 +195,10 @@ class ObjectStore:
         try:
             await target.begin()
             info = await self._fetch(key, None, 0, target)
+            progress(min(self._piece_bytes, info.size))
             for start in range(self._piece_bytes, info.size, self._piece_bytes):
                 await self._fetch(key, info, start, target)
+                progress(min(start + self._piece_bytes, info.size))
             await target.keep()
         finally:
             await target.discard()

@@ -34,6 +34,14 @@ _START = Operation("start_upload", Repeat.SAFE)
 _PIECE = Operation("upload_piece", Repeat.SAFE)
 _ABORT = Operation("abort_upload", Repeat.SAFE)
 
+Progress = Callable[[int], None]
+"""Told how many bytes have come so far; what it raises ends the transfer."""
+
+
+def unheard(count: int) -> None:
+    """Nobody wants to know."""
+
+
 _Write = Callable[[NewObject], Awaitable[ObjectInfo]]
 
 
@@ -48,21 +56,25 @@ class Writing:
         self._piece_bytes = driver.capabilities.limits["piece_bytes"]
         self._pieces = driver.capabilities.limits["pieces"]
 
-    async def store(self, new: NewObject, source: ContentSource) -> ObjectInfo:
+    async def store(
+        self, new: NewObject, source: ContentSource, progress: Progress = unheard
+    ) -> ObjectInfo:
         """All that the source gives; in pieces where it fills one."""
         held = [await source.read(self._piece_bytes)]
         if len(held[0]) == self._piece_bytes:
-            return await self._in_pieces(self._marked(new), source, held)
+            return await self._in_pieces(self._marked(new), source, held, progress)
         await source.check()
         conditional = new.if_absent or new.if_match is not None
-        return await self._write(
+        info = await self._write(
             _PUT,
             self._marked(new) if conditional else new,
             lambda marked: self._driver.put(marked, held[0]),
         )
+        progress(len(held[0]))
+        return info
 
     async def _in_pieces(
-        self, new: NewObject, source: ContentSource, held: list[bytes]
+        self, new: NewObject, source: ContentSource, held: list[bytes], progress: Progress
     ) -> ObjectInfo:
         """The same, the first piece being held: no more than one is, by whatever name."""
         upload = await self._calls.run(_START, lambda: self._driver.start_upload(new))
@@ -72,6 +84,7 @@ class Writing:
             while held[0]:
                 receipts.append(await self._piece(new, upload, len(receipts) + 1, offset, held[0]))
                 offset += len(held.pop())
+                progress(offset)
                 held.append(await source.read(self._piece_bytes))
             await source.check()
             return await self._write(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from hardpoint.runtime.blocking import iterate, run
 from hardpoint.storage.api import GET_BYTES_MAX, _EMPTY
 from hardpoint.storage.types import BYTES, ObjectInfo, Prefix, SignedPost, StoredObject
+from hardpoint.storage.writing import Progress, unheard
 from os import PathLike
 from typing import IO, Literal
 import hardpoint.storage.api as asynchronous
@@ -49,7 +50,7 @@ class ObjectStore:
         """
         return run(self.asynchronous.put(key, data, content_type=content_type, metadata=metadata, if_absent=if_absent, if_match=if_match))
 
-    def upload(self, key: str, source: str | PathLike[str] | IO[bytes], *, content_type: str=BYTES, metadata: Mapping[str, str]=_EMPTY, if_absent: bool=False, if_match: str | None=None) -> ObjectInfo:
+    def upload(self, key: str, source: str | PathLike[str] | IO[bytes], *, content_type: str=BYTES, metadata: Mapping[str, str]=_EMPTY, if_absent: bool=False, if_match: str | None=None, progress: Progress=unheard) -> ObjectInfo:
         """Store a file, whole or not at all, holding no more than two pieces of it in memory.
 
         Each piece is a call of its own under the policy. A large file whose upload fails leaves
@@ -63,13 +64,14 @@ class ObjectStore:
             metadata: see `put`.
             if_absent: see `put`.
             if_match: see `put`.
+            progress: told after each piece how many bytes the provider has by then.
 
         Raises:
             InvalidRequestError: the file cannot be read (`source`).
             ConflictError: it changed while it was read; nothing was stored.
             AlreadyExistsError, PreconditionFailedError: see `put`.
         """
-        return run(self.asynchronous.upload(key, source, content_type=content_type, metadata=metadata, if_absent=if_absent, if_match=if_match))
+        return run(self.asynchronous.upload(key, source, content_type=content_type, metadata=metadata, if_absent=if_absent, if_match=if_match, progress=progress))
 
     def get(self, key: str, *, bytes_max: int=GET_BYTES_MAX) -> StoredObject:
         """Read an object into memory.
@@ -80,20 +82,21 @@ class ObjectStore:
         """
         return run(self.asynchronous.get(key, bytes_max=bytes_max))
 
-    def download(self, key: str, path: str | PathLike[str]) -> ObjectInfo:
+    def download(self, key: str, path: str | PathLike[str], *, progress: Progress=unheard) -> ObjectInfo:
         """Read an object into a file as it comes, holding no more than a few bytes of it in memory.
 
         Each piece is a call of its own under the policy, of as many bytes as the provider's driver
         says; one that fails is asked for again.
 
         The file is written beside its place and renamed when it is whole and on the disk; if that
-        fails, nothing is left and an older file stays as it was.
+        fails, nothing is left and an older file stays as it was. `progress` is told after each
+        piece how many bytes are there by then.
 
         Raises:
             InvalidRequestError: nothing can be written there (`path`).
             PreconditionFailedError: it was replaced while it was read.
         """
-        return run(self.asynchronous.download(key, path))
+        return run(self.asynchronous.download(key, path, progress=progress))
 
     def head(self, key: str) -> ObjectInfo:
         """What is known of an object, without its bytes."""

@@ -166,6 +166,17 @@ class StorageConformance(StorageRefusals):
         assert sorted(subject.folder.iterdir()) == sorted([source, target])
         assert subject.unfinished() == 0
 
+    def test_who_waits_is_told_how_far_it_has_come(self, subject: StorageSubject) -> None:
+        size, up, down = subject.piece_bytes + 1, list[int](), list[int]()
+        source = subject.file(bytes(size))
+        subject.do(subject.port.upload("big", source, progress=up.append))
+        target = subject.folder / "target.bin"
+        subject.do(subject.port.download("big", target, progress=down.append))
+        assert up == down == [subject.piece_bytes, size]
+        small = subject.file(b"small")
+        subject.do(subject.port.upload("small", small, progress=up.append))
+        assert up[-1] == 5
+
     @pytest.mark.parametrize("more", [-1, 0, 1])
     def test_the_size_of_a_piece_is_no_seam(self, subject: StorageSubject, more: int) -> None:
         data = bytes(subject.piece_bytes + more)
