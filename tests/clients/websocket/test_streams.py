@@ -518,6 +518,22 @@ def test_who_stops_waiting_may_ask_again(feed):
     assert len(feed.fake.opened) == 1
 
 
+def test_one_may_be_given_up_for_another(feed):
+    feed.fake.on(opened=lambda socket: socket.send("x"))
+
+    async def two(socket):
+        await anext(socket)
+        socket.restart("it is dead")
+        gap = await anext(socket)
+        found = await anext(socket)
+        await socket.close()
+        socket.restart("nothing to give up")
+        return gap.reason, found
+
+    reason, found = feed.run(two)
+    assert ("it is dead" in reason, found) == (True, "x")
+
+
 def test_a_place_is_held_while_it_is_open(feed):
     policy = Policy("feed", bulkhead=Bulkhead(1, queue=0), clock=feed.clock)
     client = feed.client(policy=policy)

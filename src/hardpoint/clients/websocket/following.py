@@ -156,6 +156,11 @@ class SocketStream(Following[str | bytes]):
                 operation="send",
             ) from error
 
+    def restart(self, reason: str) -> None:
+        """Give the connection up and have another: you know that it is dead, or were asked to."""
+        if self._socket is not None:
+            self._kill(self._socket, reason)
+
     async def receive(self) -> str | bytes:
         """The next message, for `on_open`: what comes before the others.
 
