@@ -146,6 +146,7 @@ bench: $(VENV)/bench.stamp ## measure ours beside the peers and the floors (minu
 	$(BIN)/python -m bench.vault
 	$(BIN)/python -m bench.outbound
 	$(BIN)/python -m bench.wire
+	$(BIN)/python -m bench.grpc
 	$(BIN)/python -m bench.forward
 
 fmt: $(VENV)/dev.stamp ## format and fix what can be fixed
