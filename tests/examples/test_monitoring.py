@@ -24,7 +24,7 @@ from hardpoint.telemetry.health import (
     HealthState,
     SourceHealth,
 )
-from hardpoint.telemetry.prometheus import PrometheusMetrics
+from hardpoint.telemetry.prometheus import PrometheusMetrics, joined, site_text
 from hardpoint.webhooks.attempts import HandlerFinished
 from hardpoint.webhooks.reception import EventReceived, RequestsRefused
 
@@ -123,7 +123,8 @@ def samples():
     metrics = PrometheusMetrics()
     for event in told():
         metrics(event)
-    lines = metrics.text(report()).decode().splitlines()
+    own = metrics.text(report().connections, role="owner")
+    lines = joined([own, site_text(report())]).decode().splitlines()
     found = {}
     for line in lines:
         if not line.startswith("#"):
