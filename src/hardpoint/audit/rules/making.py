@@ -127,11 +127,6 @@ def verified_elsewhere(module: CodeModule, function: CodeFunction) -> bool:
     )
 
 
-def is_tool(call: CallSite, *names: str) -> bool:
-    """Whether a call's full name is one of these."""
-    return call.name in names
-
-
 def dotted_of(node: ast.expr) -> str:
     """What a decorator is called, as it is written."""
     return dotted(node.func if isinstance(node, ast.Call) else node) or ""
