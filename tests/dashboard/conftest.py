@@ -40,12 +40,13 @@ class ShiftedClock:
     """The system's clock, some time ahead."""
 
     ahead = 0.0
+    stopped: float | None = None
 
     def now(self) -> float:
         return time.time() + self.ahead
 
     def monotonic(self) -> float:
-        return time.monotonic() + self.ahead
+        return time.monotonic() + self.ahead if self.stopped is None else self.stopped
 
 
 class PriceError(Exception):

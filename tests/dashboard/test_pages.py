@@ -288,7 +288,7 @@ def test_settings_show_where_secrets_are_and_no_secret(site):
 
 
 def test_a_page_that_fails_is_told_to_the_log_and_to_the_visitor(site, monkeypatch):
-    async def broken(_visit):
+    async def broken(*_):
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr(overview, "_values", broken)
@@ -416,5 +416,25 @@ def test_a_body_that_could_not_be_read_is_said_to_be_quarantined(site):
         assert "No handler has had it: it is quarantined" in event.text
         shown = await browser.post(f"{path}/payload", on=path, reason="to see it")
         assert "{no json" in Links(shown.text).text
+
+    site(scenario)
+
+
+def test_the_store_is_not_asked_again_for_each_who_looks(site, monkeypatch):
+    looked = []
+
+    def look(reader):
+        looked.append(1)
+        return StoreNow(problem=f"look {len(looked)}")
+
+    monkeypatch.setattr(overview, "_look", look)
+
+    async def scenario(site):
+        browser = await site.signed_in("viewer")
+        site.hub._clock.stopped = 1000.0
+        for _ in range(3):
+            assert "look 1" in (await browser.page("/")).text
+        site.hub._clock.stopped += overview.LOOK_SECONDS
+        assert "look 2" in (await browser.page("/")).text
 
     site(scenario)

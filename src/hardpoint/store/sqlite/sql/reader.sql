@@ -169,12 +169,13 @@ order by g.last_at desc, g.source, g.handler
 limit :limit
 
 -- name: letters_of
+-- By the time they were given up, whatever there is of them: so the order of the join is said.
 with letters as (
     select
         d.event, e.source, e.vendor_id, e.type, d.handler, d.at, d.reason, d.failures, d.error,
         substr(d.error, 1, instr(d.error || ':', ':') - 1) as kind,
         d.place
-    from hardpoint_dead d join hardpoint_event e on e.id = d.event
+    from hardpoint_dead d cross join hardpoint_event e on e.id = d.event
 )
 select event, source, vendor_id, type, handler, at, reason, failures, error, place
 from letters
