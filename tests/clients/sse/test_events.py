@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import tracemalloc
+import zlib
 
 import pytest
 
@@ -328,6 +330,44 @@ def test_it_comes_compressed_where_asked(api):
     assert api.follow(two, compressed=True) == "ab"
     assert "gzip" in api.last.headers["accept-encoding"]
     api.fails_with(UnexpectedResponseError)
+
+
+def test_wherever_it_is_cut_each_event_comes_once(api):
+    frames = [b"id: %d\ndata: %d\n\n" % (number, number) for number in range(4)]
+    stream = b"".join(frames)
+    kind = (("content-type", "text/event-stream"),)
+    cut = 0
+
+    def served(request):
+        last = request.headers.get("last-event-id")
+        if last is None and not begun:
+            begun.append(True)
+            return FakeReply(headers=kind, body=stream[:cut])
+        rest = stream if last is None else b"".join(frames[int(last) + 1 :])
+        return FakeReply(headers=kind, body=rest) if rest else FakeReply(status=204)
+
+    api.fake.on("GET /stream", served)
+    crm = api.client()
+    for cut in range(len(stream) + 1):
+        begun = []
+        found = api.run(collected(crm.events("/stream", follow=SOON)))
+        data = [one.data for one in found if not isinstance(one, Gap)]
+        assert data == ["0", "1", "2", "3"], cut
+
+
+def test_a_bomb_is_not_unfolded(api):
+    engine = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = bytes(1024 * 1024)
+    bomb = b"".join(engine.compress(zeros) for _ in range(100)) + engine.flush()
+    headers = (("content-type", "text/event-stream"), ("content-encoding", "gzip"))
+    api.fake.on("GET /stream", lambda request: FakeReply(headers=headers, body=bomb))
+    tracemalloc.start()
+    try:
+        api.fails_with(UnexpectedResponseError, compressed=True)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert api.server.requests == 1
 
 
 def test_it_is_read_within_its_block_by_one_and_opened_once(api, feed):
