@@ -11,7 +11,7 @@ from hardpoint.cli.failures import usage
 
 COMMANDS: Final = {
     "init": "Write hardpoint.toml and a sample app.",
-    "dev": "Run an application with fakes of all its vendors, on this machine.",
+    "dev": "Run an application with fakes of all its vendors.",
     "serve": "Receive webhooks and run their handlers.",
     "work": "Run the handlers of what other processes receive.",
     "demo": "Play a shop's story: forged, repeated, crashed, nothing lost.",
