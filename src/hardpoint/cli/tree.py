@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "reload": "Have all processes read the configuration again.",
     "doctor": "Check configuration, secrets, store and server.",
     "audit": "Find mistakes in integration code, yours or anybody's.",
-    "checklist": "Go through ten points: retries, keys, security, tests, ...",
+    "checklist": "Prove ten points of an integration, from timeouts to tests.",
     "research": "Say what an integration with a vendor has to know.",
     "design": "Write and check the table of operations, keys and errors.",
     "docs": "Write your page on credentials, webhooks and runbooks.",
