@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hardpoint.calls.failover import FailedOver
+from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.errors import (
     ConfigurationError,
     IdempotencyConflictError,
@@ -180,6 +181,47 @@ def test_a_doubt_at_an_account_that_was_taken_out_goes_to_no_other(shop):
     with pytest.raises(OutcomeUnknownError, match="cannot be asked"):
         shop.send()
     assert shop.sent() == (0, 1), "back in the group, it is still the one"
+
+
+def _without_the_first(shop):
+    """The group goes on with the second of two accounts, and a third."""
+    third = '[connections.third]\nprovider = "smtp"\nurl = "env:SMTP_URL"\nfrom = "c@shop.example"'
+    text = shop._path.read_text().replace('"sendgrid", "relay"]', '"relay", "third"]')
+    shop._path.write_text(f"{text}\n{third}\n")
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"from_": "Ann <ann@shop.example>"}, {"extra": {"sendgrid": {"asm": 1}}}]
+)
+def test_a_repeat_is_the_same_once_the_first_account_was_taken_out(shop, more):
+    email = shop.send(**more)
+    _without_the_first(shop)
+    assert shop.send(**more) == email
+    assert shop.sent() == (1, 0)
+
+
+@pytest.mark.parametrize("other", [{"from_": "eve@shop.example"}, {"extra": {"smtp": {"a": 1}}}])
+def test_a_repeat_with_another_sender_or_extras_is_another(shop, other):
+    shop.send()
+    with pytest.raises(IdempotencyConflictError):
+        shop.send(**other)
+    assert shop.sent() == (1, 0)
+
+
+def test_a_key_of_a_job_is_the_same_once_the_first_account_was_taken_out(shop):
+    """A job makes its keys from what is asked for: another key would send twice."""
+    email = _in_a_job(shop)
+    _without_the_first(shop)
+    assert _in_a_job(shop) == email
+    assert shop.sent() == (1, 0)
+
+
+def _in_a_job(shop):
+    token = occasion.set(Occasion("job-1"))
+    try:
+        return shop.send(idempotency_key=None)
+    finally:
+        occasion.reset(token)
 
 
 def test_a_repeat_of_what_the_second_sent_asks_nobody_where_the_last_line_was_lost(shop):

@@ -111,6 +111,16 @@ def test_the_next_sends_from_its_own_number_where_the_first_has_done_nothing(sho
     assert next(iter(shop.vonage.app.messages.values()))["client_ref"] == "k"
 
 
+def test_a_repeat_is_the_same_once_the_first_account_was_taken_out(shop):
+    extra = {"twilio": {"SmartEncoded": "true"}}
+    message = shop.send(extra=extra)
+    text = shop._path.read_text().replace('"twilio", "vonage"]', '"vonage", "third"]')
+    account = text.partition("[connections.vonage]")[2]
+    shop._path.write_text(f"{text}\n[connections.third]{account}")
+    assert shop.send(extra=extra) == message
+    assert shop.sent() == (1, 0)
+
+
 def test_a_doubt_goes_to_no_other_account(shop):
     shop.twilio.faults.next(commit_then_drop(), on="POST *")
     with pytest.raises(OutcomeUnknownError):

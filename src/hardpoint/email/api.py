@@ -49,6 +49,23 @@ Draft = Callable[[EmailDriver], NewEmail]
 _EMPTY: Mapping[str, Any] = {}
 
 
+class _Shared(msgspec.Struct, frozen=True):
+    """What a group compares of a repeat, whichever accounts it has by then.
+
+    Attributes:
+        own_sender: whether each account's own is meant.
+        extra: those for all providers.
+    """
+
+    own_sender: bool
+    extra: Mapping[str, Mapping[str, object]]
+
+    def of(self, new: NewEmail) -> NewEmail:
+        """What is asked for, without what is an account's."""
+        from_: Any = None if self.own_sender else new.from_
+        return msgspec.structs.replace(new, from_=from_, extra=self.extra)
+
+
 @final
 class EmailSender:
     """Sends email through one connection.
@@ -162,6 +179,7 @@ class EmailSender:
                 extra=extras_of(extra, driver.provider),
             ),
             idempotency_key,
+            _Shared(from_ is None, extra),
         )
 
     async def send_batch(
@@ -229,6 +247,7 @@ class EmailSender:
                 extra=extras_of(extra, driver.provider),
             ),
             idempotency_key,
+            _Shared(from_ is None, extra),
         )
 
     def parse_received(self, body: bytes) -> ReceivedEmail:
@@ -292,6 +311,7 @@ class EmailSender:
         operation: Operation,
         draft: Draft,
         key: str | CallKey | None,
+        shared: "_Shared",
         senders: frozenset[str] = frozenset(),
     ) -> Email:
         if self.failover is None:
@@ -301,12 +321,13 @@ class EmailSender:
         asked = [draft(one.driver) for one in members]
         for one, new in zip(members, asked, strict=True):
             check(new, one.driver)
-        called = self._calls.key(operation, key, asked[0]) if not isinstance(key, CallKey) else key
+        said = shared.of(asked[0])
+        called = self._calls.key(operation, key, said) if not isinstance(key, CallKey) else key
         return await self.failover.run(
             operation,
             called,
-            CallSpec(arguments=asked[0], returns=Email),
-            lambda one, same: one._send(operation, draft, same, _senders(members)),
+            CallSpec(arguments=said, returns=Email),
+            lambda one, same: one._send(operation, draft, same, shared, _senders(members)),
         )
 
     async def _send_by_this(

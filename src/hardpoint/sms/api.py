@@ -153,7 +153,7 @@ class SmsSender:
             )
             return _Asked(new, chosen)
 
-        return await self._send(draft, idempotency_key)
+        return await self._send(draft, idempotency_key, extra)
 
     async def get_message(self, message_id: str) -> Message:
         """Read a message.
@@ -244,7 +244,9 @@ class SmsSender:
             for sender in self._senders(event.to, event.service):
                 await self.suppressions.remove(sender, event.from_)
 
-    async def _send(self, draft: _Draft, key: str | None) -> Message:
+    async def _send(
+        self, draft: _Draft, key: str | None, extra: Mapping[str, Mapping[str, object]]
+    ) -> Message:
         if self.failover is None:
             return await self._send_by_this(draft(self.driver), key)
         members = self.failover.members
@@ -252,11 +254,13 @@ class SmsSender:
         asked = [draft(one.driver) for one in members]
         for one in asked:
             await self._check_consent(one)
-        called = self._calls.key(_SEND, key, asked[0].new)
+        # A repeat is the same, whichever accounts the group has by then.
+        said = msgspec.structs.replace(asked[0].new, extra=extra)
+        called = self._calls.key(_SEND, key, said)
         return await self.failover.run(
             _SEND,
             called,
-            CallSpec(arguments=asked[0].new, returns=Message),
+            CallSpec(arguments=said, returns=Message),
             lambda one, same: one._send_by_this(draft(one.driver), same),
         )
 
