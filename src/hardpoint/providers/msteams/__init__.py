@@ -21,6 +21,7 @@ PROVIDER = Provider(
     ),
     docs="https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook",
     verified="2026-12-01",
+    verified_by="published excerpts of its pages",
     settings="hardpoint.providers.msteams:MicrosoftTeams",
     ports={"chat": "hardpoint.providers.msteams.chat:TeamsChat"},
     errors="hardpoint.providers.msteams.errors:ERRORS",

@@ -1,7 +1,8 @@
 """The address of a workflow, which is the credential: its query holds a signature.
 
-https://learn.microsoft.com/power-automate/triggers-introduction, read 2026-12-01. Addresses that
-were made before November 2025 are those of Azure Logic Apps, later ones those of Power Platform.
+https://learn.microsoft.com/power-automate/triggers-introduction, by published excerpts,
+2026-12-01. Addresses that were made before November 2025 are those of Azure Logic Apps, later ones
+those of Power Platform.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Messages to Microsoft Teams by a workflow's webhook.
 
 https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using,
-read 2026-12-01. The answer says that the workflow has started, and nothing of the message: it has
-no id, cannot be changed, and there are no keys.
+by published excerpts, 2026-12-01. The answer says that the workflow has started, and nothing of the
+message: it has no id, cannot be changed, and there are no keys.
 """
 
 from typing import Any, final

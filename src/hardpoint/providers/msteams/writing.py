@@ -1,7 +1,7 @@
 """A message's text as an adaptive card, of runs in which no text can be markup.
 
-https://adaptivecards.microsoft.com/?topic=RichTextBlock, read 2026-12-01. A `TextBlock` takes its
-text for Markdown. A `RichTextBlock` shows each run as it stands.
+https://adaptivecards.microsoft.com/?topic=RichTextBlock, by published excerpts, 2026-12-01. A
+`TextBlock` takes its text for Markdown. A `RichTextBlock` shows each run as it stands.
 """
 
 from collections.abc import Iterable, Iterator

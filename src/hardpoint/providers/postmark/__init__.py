@@ -15,6 +15,7 @@ PROVIDER = Provider(
     tokens=("postmark",),
     docs="https://postmarkapp.com/developer/api/overview",
     verified="2026-12-01",
+    verified_by="its official Python package and published excerpts of its pages",
     settings="hardpoint.providers.postmark:Postmark",
     ports={"email": "hardpoint.providers.postmark.email:PostmarkEmail"},
     errors="hardpoint.providers.postmark.errors:ERRORS",

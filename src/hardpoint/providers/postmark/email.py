@@ -1,7 +1,7 @@
 """Postmark's email over REST.
 
-https://postmarkapp.com/developer/api/email-api and templates-api, read 2026-12-01 with the official
-Python package (postmark-python 0.4.0).
+https://postmarkapp.com/developer/api/email-api and templates-api, by published excerpts and the
+official Python package (postmark-python 0.4.0); 2026-12-01.
 
 There are no idempotency keys: what may have been sent is never sent again. The key goes along as
 metadata, so that the events of an email say which call sent it.

@@ -19,6 +19,7 @@ PROVIDER = Provider(
     tokens=("vonage", "nexmo"),
     docs="https://developer.vonage.com/en/messages/overview",
     verified="2026-12-01",
+    verified_by="its official Python package and published excerpts of its pages",
     webhooks="hardpoint.providers.vonage.webhooks:VonageWebhooks",
     retries_for=24 * 3600,
     samples="hardpoint.providers.vonage:samples.json",

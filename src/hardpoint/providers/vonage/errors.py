@@ -1,7 +1,7 @@
 """Vonage's error codes: what they mean to us, and to whom `explain` is asked.
 
-https://developer.vonage.com/api-errors/messages, read 2026-12-01. Most of them come with a status
-webhook, and seldom with an answer.
+https://developer.vonage.com/api-errors/messages, by published excerpts, 2026-12-01. Most of them
+come with a status webhook, and seldom with an answer.
 """
 
 from pathlib import Path

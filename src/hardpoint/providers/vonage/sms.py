@@ -1,7 +1,7 @@
 """Vonage's Messages API over REST.
 
-https://developer.vonage.com/en/api/messages, read 2026-12-01 with the official Python package
-(vonage-messages 1.8.1), whose limits these are.
+https://developer.vonage.com/en/api/messages, by published excerpts and the official Python package
+(vonage-messages 1.8.1), whose limits these are; 2026-12-01.
 
 There are no idempotency keys, and no way to ask for a message: what may have been sent is told by
 its status webhook alone, which brings the caller's key back.

@@ -1,6 +1,7 @@
 """The token for Vonage's API, which an application signs itself (RS256).
 
-https://developer.vonage.com/en/getting-started/concepts/authentication, read 2026-12-01.
+https://developer.vonage.com/en/getting-started/concepts/authentication, by published
+excerpts, 2026-12-01.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Vonage's webhooks: a token in `Authorization` that holds the body's hash, signed by HMAC-SHA256.
 
-https://developer.vonage.com/en/getting-started/concepts/webhooks, read 2026-12-01. The hash is of
-the body as it is sent. The secret is the account's signature secret, whichever application sends.
+https://developer.vonage.com/en/getting-started/concepts/webhooks, by published excerpts,
+2026-12-01. The hash is of the body as it is sent. The secret is the account's
+signature secret, whichever application sends.
 """
 
 import hashlib
