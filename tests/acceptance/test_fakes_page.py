@@ -9,12 +9,12 @@ import pytest
 from typer.main import get_command
 
 from hardpoint.cli import fakes as command
-from hardpoint.core.providers import provider
+from hardpoint.core.providers import load, provider
 from hardpoint.fakes import control
 from hardpoint.fakes.emitter import Chaos
 from hardpoint.fakes.orders import CHAOS_OPTIONS, WORDS, chaos_of, fault_of
 from hardpoint.fakes.server import EXCHANGES_KEPT, FakeServer
-from hardpoint.fakes.vendors import facts_of, fake, fake_names
+from hardpoint.fakes.vendors import facts_of, fake, fake_names, fake_server_names
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "fakes.md").read_text()
 
@@ -65,6 +65,19 @@ def test_every_trigger_of_every_vendor_stands_there(name: str) -> None:
     assert rows(provider(name).title) == [
         [one.field, one.value, one.answer] for one in facts_of(fake(name)).triggers
     ]
+
+
+@pytest.mark.parametrize("name", fake_server_names())
+def test_every_trigger_of_what_serves_itself_stands_there(name: str) -> None:
+    assert rows(provider(name).title) == [
+        [one.field, one.value, one.answer]
+        for one in facts_of(load(provider(name).fake_server)).triggers
+    ]
+
+
+def test_every_fake_has_a_section() -> None:
+    titles = {provider(name).title for name in (*fake_names(), *fake_server_names())}
+    assert titles == set(re.findall(r"^### (.*)$", PAGE.partition("## Vendors")[2], re.MULTILINE))
 
 
 def test_every_command_line_is_taken() -> None:

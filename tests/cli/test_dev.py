@@ -133,6 +133,28 @@ def test_a_connection_that_changes_its_vendor_gets_another_fake(stand_ins, tmp_p
     assert stand_ins.fakes["pay"].app.name == "square"
 
 
+def test_a_service_of_a_vendor_is_imitated_where_its_own_address_says(stand_ins, tmp_path):
+    queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders"
+    (tmp_path / "hardpoint.toml").write_text(
+        f"""{CONFIGURATION}
+[connections.jobs]
+provider = "aws.sqs"
+queue_url = "{queue}"
+dead_letter_url = "{queue}-dead"
+access_key_id = "AKIAREAL"
+secret_access_key = "env:AWS_KEY"
+"""
+    )
+    written = stand_ins.write()
+    server = stand_ins.fakes["jobs"]
+    options = written.connections["jobs"].options
+    assert options["queue_url"] == f"{server.url}/123456789012/jobs"
+    assert "dead_letter_url" not in options
+    with BlockingHub(written) as hub:
+        hub.queue("jobs").send(b"order-7")
+    assert server.ledger.count("message") == 1
+
+
 def test_an_application_that_loads_its_configuration_gets_the_other(stand_ins, tmp_path):
     written = stand_ins.write()
     change = substitute(tmp_path / "hardpoint.toml", stand_ins.file)

@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.core.providers import load, provider, provider_names, service_names
 
 Cli = Callable[..., Any]
-HAVING = [name for name in provider_names() if provider(name).errors]
+NAMES = sorted((*provider_names(), *service_names()))
+HAVING = [name for name in NAMES if provider(name).errors]
 
 
 def test_a_code_is_explained(cli: Cli) -> None:

@@ -19,7 +19,7 @@ from hardpoint.cli.terminal import Terminal
 from hardpoint.core.money import Money
 from hardpoint.core.providers import Provider
 from hardpoint.fakes.ledger import Ledger
-from hardpoint.fakes.vendors import fake_names
+from hardpoint.fakes.vendors import fake_names, fake_server_names
 from hardpoint.hub.settings import Settings
 from hardpoint.providers.stripe import API_VERSION
 from hardpoint.sync import hub as sync
@@ -208,14 +208,14 @@ def settings_as_told(
     return Settings.load(path)
 
 
-@pytest.mark.parametrize("name", fake_names())
+@pytest.mark.parametrize("name", [*fake_names(), *fake_server_names()])
 def test_what_is_told_configures_a_hub(
     name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready: list[Any] = []
     assert Stage(ready.append).run(name, "--port", "0", "--json") == 0
     settings = settings_as_told(ready[0], folder, monkeypatch)
-    assert name in settings.connections
+    assert settings.connections[name.replace(".", "_")].provider == name
     assert (name in settings.webhooks) is (ready[0]["webhook_secret"] is not None)
     Hub(settings)
     sync.Hub(settings)
@@ -235,6 +235,33 @@ def test_a_hub_that_is_configured_so_reaches_the_fake(
 
     assert Stage(visit).run("stripe", "--port", "0", "--json") == 0
     assert paid == ["stripe:pi_fake000001"]
+
+
+def test_what_does_not_speak_http_serves_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def visit(told: dict[str, Any]) -> None:
+        assert told["control"] is None
+        assert {"field": "to", "value": "full@fake.example", "answer": "452 4.2.2"} in told[
+            "triggers"
+        ]
+        with sync.Hub(settings_as_told(told, folder, monkeypatch)) as hub:
+            hub.email("smtp").send(to="ann@customer.example", subject="s", text="t")
+
+    stage = Stage(visit)
+    assert stage.run("smtp", "--port", "0", "--json", "--fault", "status=503") == 0
+    told = [(one["method"], one["path"], one["status"]) for one in stage.objects[1:]]
+    assert ("RCPT", "TO:<ann@customer.example>", 250) in told
+    assert ("DATA", "", 250) in told
+    assert [path for method, path, _ in told if method == "AUTH"] == [""], "it holds a password"
+    assert not any(one["fault"] for one in stage.objects[1:])
+
+
+def test_a_port_of_what_serves_itself_that_is_taken(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        run = cli("fakes", "smtp", "--port", f"smtp={taken.getsockname()[1]}")
+    assert run.code == 3
+    assert "or choose: --port smtp=0" in run.err
 
 
 class Mute:
@@ -281,6 +308,10 @@ def test_the_first_port_is_followed_by_the_others(cli: Cli) -> None:
         (["stripe", "--port", "twilio=1"], "--port: twilio is not served here", "served: stripe"),
         (["stripe", "--fault", "statu=1"], "--fault: 'statu' is no fault", "Known: latency"),
         (["stripe", "--fault", "acme:hang"], "--fault: acme is not served here", "stripe"),
+        (["smtp", "--fault", "smtp:hang"], "smtp takes no faults here", "in Python"),
+        (["smtp", "--no-optional-fields"], "'smtp' has no fake", "With one: "),
+        (["smtp", "--webhooks", "smtp=http://127.0.0.1/"], "smtp sends no webhooks", "leave"),
+        (["aws.sqs", "--fault", "aws.sqs:statu=1"], "--fault: 'statu' is no fault", "latency"),
         (["stripe", "--chaos", "twice"], "--chaos: 'twice' is not known here", "Known: dup"),
         (["stripe", "--webhooks", "stripe=http://["], "--webhooks is not a URL", "--help"),
         (["stripe", "--webhooks", "http://127.0.0.1/"], "--webhooks needs a name", "stripe=URL"),

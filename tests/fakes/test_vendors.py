@@ -3,13 +3,22 @@
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import provider, provider_names
-from hardpoint.fakes.vendors import VendorFacts, emitter_of, facts_of, fake, fake_names
+from hardpoint.core.providers import provider, provider_names, service_names
+from hardpoint.fakes.vendors import (
+    VendorFacts,
+    emitter_of,
+    facts_of,
+    fake,
+    fake_names,
+    fake_server_names,
+)
 
 
 def test_whoever_has_a_fake_in_its_manifest_can_be_imitated() -> None:
-    assert fake_names() == tuple(name for name in provider_names() if provider(name).fake)
-    assert {"stripe", "twilio"} <= set(fake_names())
+    every = sorted((*provider_names(), *service_names()))
+    assert fake_names() == tuple(name for name in every if provider(name).fake)
+    assert fake_server_names() == ("smtp",)
+    assert {"stripe", "twilio", "aws.sqs", "aws.lambda"} <= set(fake_names())
 
 
 @pytest.mark.parametrize("name", fake_names())
@@ -22,7 +31,7 @@ def test_a_fake_is_built_without_arguments_and_bears_its_providers_name(name: st
         emitter.close()
 
 
-@pytest.mark.parametrize("name", ["nobody", "github"])
+@pytest.mark.parametrize("name", ["nobody", "github", "nobody.sqs", "aws.nothing", "smtp"])
 def test_without_a_fake_those_that_have_one_are_named(name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"has no fake.*stripe.*twilio"):
         fake(name)

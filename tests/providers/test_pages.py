@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from hardpoint.core.capabilities import Capabilities
-from hardpoint.core.providers import load, provider, provider_names
+from hardpoint.core.providers import load, provider, provider_names, service_names
 from hardpoint.http.errors import ErrorTable, Problem
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference" / "providers"
 HEADINGS = ["Credentials and least scopes", "Sandbox", "What is guaranteed", "Limits"]
 MANIFESTS = [provider(name) for name in provider_names()]
+SERVICES = [provider(name) for name in service_names()]
 TABLES: dict[str, ErrorTable] = {one.name: load(one.errors) for one in MANIFESTS if one.errors}
 PAGED = [one.name for one in MANIFESTS]
 NO_LIMITS = Capabilities(frozenset())
@@ -23,7 +24,7 @@ ENTRIES = [(name, entry) for name, table in TABLES.items() for entry in table.kn
 
 
 def page(name: str) -> str:
-    return (PAGES / f"{name}.md").read_text()
+    return (PAGES / f"{name.partition('.')[0]}.md").read_text()
 
 
 def codes(name: str) -> list[tuple[str, str]]:
@@ -51,6 +52,12 @@ def test_a_provider_has_a_page_with_the_usual_headings(name):
     assert not missing
 
 
+@pytest.mark.parametrize("name", service_names())
+def test_a_service_has_a_section_on_the_page_of_its_vendor(name):
+    assert re.search(rf"^###? .*`{re.escape(name)}`$", page(name), re.MULTILINE)
+    assert f'provider = "{name}"' in page(name)
+
+
 @pytest.mark.parametrize("name", PAGED)
 def test_what_a_page_imports_is_there(name):
     for block in re.findall(r"```python\n(.*?)```", page(name), re.DOTALL):
@@ -59,7 +66,9 @@ def test_what_a_page_imports_is_there(name):
         exec(compile(ast.Module(imports, []), name, "exec"), {})
 
 
-PORTS = [(one.name, driver) for one in MANIFESTS for driver in map(load, one.ports.values())]
+PORTS = [
+    (one.name, driver) for one in MANIFESTS + SERVICES for driver in map(load, one.ports.values())
+]
 
 
 @pytest.mark.parametrize(("name", "driver"), PORTS, ids=[name for name, _ in PORTS])

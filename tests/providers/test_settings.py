@@ -9,8 +9,8 @@ from importlib import import_module
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import provider, provider_names
-from hardpoint.fakes.vendors import facts_of, fake
+from hardpoint.core.providers import provider
+from hardpoint.fakes.vendors import facts_of, fake, fake_names
 from hardpoint.testing.conformance.served import driver_of, settings_of
 
 
@@ -18,7 +18,7 @@ def module_of(vendor):
     return import_module(provider(vendor).settings.partition(":")[0])
 
 
-VENDORS = [name for name in provider_names() if provider(name).fake]
+VENDORS = fake_names()
 BASED = [
     name
     for name in VENDORS

@@ -57,6 +57,27 @@ def test_its_calls_reach_a_fake_and_the_fakes_webhooks_reach_it(suite):
     )
 
 
+def test_its_queue_is_a_fake_too(suite, pytester):
+    suite(
+        """
+        import shop
+
+        def test_put(hardpoint_hub):
+            hardpoint_hub.run(shop.hub.queue("jobs").send(b"order-7"))
+            assert hardpoint_hub.fake("jobs").ledger.count("message") == 1
+        """,
+        toml=CONFIGURATION
+        + """
+[connections.jobs]
+provider = "aws.sqs"
+queue_url = "https://sqs.eu-central-1.amazonaws.com/123456789012/orders"
+access_key_id = "AKIAREAL"
+secret_access_key = "env:NOBODY_SETS_THIS"
+""",
+        passed=1,
+    )
+
+
 def test_what_one_test_did_to_a_circuit_is_not_the_next_ones(suite):
     suite(
         """

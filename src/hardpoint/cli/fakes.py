@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from queue import SimpleQueue
 from shlex import quote
 from typing import Annotated, Any, Final, TypeVar, final
@@ -17,17 +18,18 @@ from hardpoint.cli.options import Json, LiveOption, commands, terminal_of
 from hardpoint.cli.snippets import snippet_of
 from hardpoint.cli.terminal import Terminal, on_interrupt
 from hardpoint.core.errors import ConfigurationError
+from hardpoint.core.providers import load, provider
 from hardpoint.fakes.control import CONTROL
 from hardpoint.fakes.emitter import ORDERLY, Delivered
 from hardpoint.fakes.faults import Faults
 from hardpoint.fakes.messages import Exchange
 from hardpoint.fakes.orders import chaos_of, fault_of
 from hardpoint.fakes.server import FakeServer
-from hardpoint.fakes.vendors import emitter_of, facts_of, fake, fake_names
+from hardpoint.fakes.vendors import emitter_of, facts_of, fake, fake_names, fake_server_names
 
 PORT: Final = 12111
 _PORT_MAX = 65535
-_NAMED = re.compile(r"([a-z0-9_]+)([=:])(.*)", re.DOTALL)
+_NAMED = re.compile(r"([a-z0-9_.]+)([=:])(.*)", re.DOTALL)
 R = TypeVar("R")
 Heard = SimpleQueue[tuple[str, Exchange | Delivered] | None]
 """What happened, and at which vendor; None to stop."""
@@ -81,10 +83,12 @@ def fakes(
     when all are ready. Tests control a vendor through its URL, below /_hardpoint/.
     """
     terminal = terminal_of(context, json=json)
-    names = list(dict.fromkeys(providers or fake_names()))
+    names = list(dict.fromkeys(providers or sorted((*fake_names(), *fake_server_names()))))
     stands = [_Stand(name, seed, optional_fields=optional_fields) for name in names]
     _set_ports(stands, port or [])
     for stand, text in _given("--fault", fault or [], stands, ":"):
+        if stand.own and text not in (fault or []):  # it was named
+            raise usage(f"{stand.name} takes no faults here", hint="plan them in Python")
         _read("--fault", text, fault_of).place(stand.faults)
     for stand, text in _given("--chaos", chaos or [], stands, ":"):
         stand.chaos = _read("--chaos", text, lambda one: chaos_of(one, seed=seed))
@@ -112,11 +116,16 @@ class _Stand:
     """One vendor, and what was asked for it."""
 
     def __init__(self, name: str, seed: int, *, optional_fields: bool) -> None:
-        try:
-            self.app = fake(name, optional_fields=optional_fields)
-        except ConfigurationError as error:
-            raise usage(error.problem, hint=error.fix) from None
         self.name = name
+        self.own: Any = None
+        """What serves itself, not by HTTP: its class."""
+        if name in fake_server_names() and optional_fields:
+            self.own = self.app = load(provider(name).fake_server or "")
+        else:
+            try:
+                self.app = fake(name, optional_fields=optional_fields)
+            except ConfigurationError as error:
+                raise usage(error.problem, hint=error.fix) from None
         self.faults = Faults(seed)
         self.port = 0
         self.receiver: str | None = None
@@ -125,24 +134,24 @@ class _Stand:
 
     def open(self, stack: ExitStack, heard: Heard) -> None:
         """Serve until the stack is closed."""
-        server = FakeServer(
-            self.app, self.faults, port=self.port, heard=lambda one: heard.put((self.name, one))
-        )
+
+        def tell(one: Exchange | Delivered) -> None:
+            heard.put((self.name, one))
+
+        kind = self.own or partial(FakeServer, self.app, self.faults)
         try:
-            server.start()
+            self.url = stack.enter_context(kind(port=self.port, heard=tell)).url
         except OSError as error:
             raise ConfigurationError(
                 "--port",
                 f"127.0.0.1:{self.port} cannot be opened ({os.strerror(error.errno or 0)})",
                 fix=f"Stop the process that has it, or choose: --port {self.name}=0",
             ) from None
-        stack.callback(server.stop)
-        self.url = server.url
         emitter = emitter_of(self.app)
         if emitter is not None:
             stack.callback(emitter.close)  # before the server: a receiver may have questions
         if emitter is not None and self.receiver is not None:
-            emitter.follow(self.receiver, self.chaos, lambda one: heard.put((self.name, one)))
+            emitter.follow(self.receiver, self.chaos, tell)
 
     def send_to(self, url: str) -> None:
         """Send its webhooks there."""
@@ -156,7 +165,7 @@ class _Stand:
         return {
             "provider": self.name,
             "url": self.url,
-            "control": f"{self.url}{CONTROL}",
+            "control": None if self.own else f"{self.url}{CONTROL}",
             "webhooks": self.receiver,
             "hardpoint_toml": snippet.toml,
             "environment": snippet.environment,

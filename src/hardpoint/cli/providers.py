@@ -10,7 +10,7 @@ from hardpoint.cli.options import Json, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.core.capabilities import Capabilities
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import Provider, load, provider, provider_names
+from hardpoint.core.providers import Provider, load, provider, provider_names, service_names
 from hardpoint.webhooks.samples import samples
 from hardpoint.webhooks.verification import scheme_type, settings_of
 
@@ -33,7 +33,7 @@ def list_providers(
 ) -> int:
     """List the vendors: their ports, whether webhooks are understood, when they were compared."""
     terminal = terminal_of(context, json=json)
-    found = [provider(name) for name in provider_names()]
+    found = [provider(name) for name in _names()]
     ports = {one for manifest in found for one in manifest.ports}
     if port is not None and port not in ports:
         raise usage(f"nobody has the port {port!r}", hint=f"ports: {', '.join(sorted(ports))}")
@@ -56,20 +56,25 @@ def list_providers(
 @app.command()
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The provider.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The provider, or VENDOR.SERVICE.")],
     *,
     json: Json = False,
 ) -> int:
     """Show what a vendor can do: capabilities and limits of its ports, webhooks, sign-in."""
     terminal = terminal_of(context, json=json)
-    if name not in provider_names():
-        raise usage(f"{name!r} is not known", hint=f"known: {', '.join(provider_names())}")
+    if name not in _names():
+        raise usage(f"{name!r} is not known", hint=f"known: {', '.join(_names())}")
     manifest = provider(name)
     ports = {port: _port(load(reference)) for port, reference in manifest.ports.items()}
     webhooks = None if manifest.webhooks is None else _webhooks(manifest)
     data = {**_brief(manifest), "ports": ports, "webhooks": webhooks}
     terminal.show(data, *_lines(manifest, ports, webhooks))
     return Exit.OK
+
+
+def _names() -> list[str]:
+    """Every vendor, its services after it."""
+    return sorted((*provider_names(), *service_names()))
 
 
 def _brief(manifest: Provider) -> dict[str, Any]:
@@ -83,6 +88,7 @@ def _brief(manifest: Provider) -> dict[str, Any]:
         "fake": manifest.fake is not None,
         "docs": manifest.docs,
         "verified": manifest.verified,
+        "verified_by": manifest.verified_by,
     }
 
 
@@ -118,7 +124,8 @@ def _lines(
 ) -> list[str]:
     lines = [manifest.title]
     if manifest.verified:
-        lines.append(f"  verified  {manifest.verified}")
+        by = f", by {manifest.verified_by}" if manifest.verified_by else ""
+        lines.append(f"  verified  {manifest.verified}{by}")
     if manifest.docs:
         lines.append(f"  docs      {manifest.docs}")
     for port, told in ports.items():

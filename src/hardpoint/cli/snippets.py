@@ -51,10 +51,11 @@ def snippet_of(app: App, url: str, receiver: str | None) -> Snippet:
 def _connection(
     name: str, kind: Any, facts: VendorFacts, url: str, environment: dict[str, str]
 ) -> Iterator[str]:
-    yield f"[connections.{name}]"
+    named = name.replace(".", "_")
+    yield f"[connections.{named}]"
     yield f"provider = {json.dumps(name)}"
     hints = get_type_hints(kind)
-    for field, value in {facts.address: url, **facts.settings}.items():
+    for field, value in facts.settings_at(url).items():
         written = value
         if Secret in (hints[field], *get_args(hints[field])):
             variable = _variable(name, field)

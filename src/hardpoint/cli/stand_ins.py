@@ -15,12 +15,12 @@ from typing import Any, Final, cast, final, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names
+from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.emitter import Delivered
 from hardpoint.fakes.messages import App, Exchange
 from hardpoint.fakes.server import FakeServer
-from hardpoint.fakes.vendors import emitter_of, facts_of, fake
+from hardpoint.fakes.vendors import emitter_of, facts_of, fake, has_fake
 from hardpoint.http.limits import on_loopback
 from hardpoint.hub.settings import Settings
 from hardpoint.oauth.keyring import new_key
@@ -106,18 +106,17 @@ class StandIns:
                 where = self._folder / name / written
                 where.mkdir(parents=True, exist_ok=True)
                 table[written] = str(where)
-        if not imitated(vendor):
+        if not has_fake(vendor):
             return
         server = self._server(name, vendor)
         facts = facts_of(server.app)
         for key in facts.instead:
             table.pop(key.rstrip("_"), None)
-        for key, text in facts.settings.items():
+        for key, text in facts.settings_at(server.url).items():
             written = key.rstrip("_")
             hidden = Secret in (hints[key], *get_args(hints[key]))
             secret = f"connections.{name}.{written}"
             table[written] = self._secret(secret, text) if hidden else text
-        table[facts.address.rstrip("_")] = server.url
 
     def _server(self, name: str, vendor: str) -> FakeServer:
         known = self._servers.get(name)
@@ -153,7 +152,7 @@ class StandIns:
         for server in self._servers.values():
             if server.app.name == vendor:
                 return server.app
-        if not imitated(vendor):
+        if not has_fake(vendor):
             return None
         if vendor not in self._signers:
             self._signers[vendor] = fake(vendor)
@@ -194,12 +193,6 @@ def substitute(config: Path, stand_in: Path) -> Callable[[Settings], Settings]:
         return Settings.load(stand_in)
 
     return instead
-
-
-def imitated(vendor: str) -> bool:
-    """Whether there is a fake of it."""
-    known = vendor in provider_names() or vendor in PROTOCOLS
-    return known and provider(vendor).fake is not None
 
 
 def toml(table: Mapping[str, Any], path: Sequence[str] = ()) -> Iterator[str]:

@@ -46,6 +46,7 @@ class Provider:
         docs: the vendor's own page to read first.
         verified: the day on which the vendor's pages were last compared with the adapter, as
             `2026-12-01`.
+        verified_by: what it was compared with, where that was not the pages themselves.
         webhooks: `module:Class` of its webhook scheme, where it has one.
         samples: `package:file` of its sample events, for `trigger` and tests; see `SamplesFile`.
         settings: `module:Class` of its settings, for outbound connections.
@@ -59,6 +60,7 @@ class Provider:
             None where it does not say.
         errors: `module:NAME` of its error table, for `explain`.
         fake: `module:Class` of the vendor as we imitate it.
+        fake_server: the same where it does not speak HTTP, and serves itself.
         test_secrets: what stands for a secret in tests where there is no fake, by its setting.
         login: `module:NAME` of its authorization server's entry for signing in, where it has one.
         connect: the same for connected accounts.
@@ -76,6 +78,7 @@ class Provider:
     tokens: tuple[str, ...] = field(default=())
     docs: str | None = None
     verified: str | None = None
+    verified_by: str | None = None
     webhooks: str | None = None
     samples: str | None = None
     settings: str | None = None
@@ -85,6 +88,7 @@ class Provider:
     retries_for: float | None = None
     errors: str | None = None
     fake: str | None = None
+    fake_server: str | None = None
     test_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     login: str | None = None
     connect: str | None = None

@@ -13,7 +13,7 @@ from inspect import signature
 import msgspec
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names
+from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names, service_names
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.messages import App
 
@@ -38,6 +38,7 @@ class VendorFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         settings: arguments of the provider's settings that reach this account.
         address: which of the provider's settings takes the fake's URL.
+        address_path: what stands there behind the URL, `/123456789012/jobs`.
         instead: settings that name another account, and go together with none of these.
         webhook_secret: the secret of a source that takes its webhooks.
         triggers: the values that make it answer in a certain way.
@@ -46,33 +47,54 @@ class VendorFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Mapping[str, str] = {}
     address: str = "base_url"
+    address_path: str = ""
     instead: tuple[str, ...] = ()
     webhook_secret: str | None = None
     triggers: tuple[Trigger, ...] = ()
     token_path: str | None = None
+
+    def settings_at(self, url: str) -> dict[str, str]:
+        """The settings that reach this account where the fake is served at a URL."""
+        address = {self.address: f"{url}{self.address_path}"}
+        return {**address, **self.settings, **address}
 
 
 _NOTHING = VendorFacts()
 
 
 def fake_names() -> tuple[str, ...]:
-    """Every provider that can be imitated, sorted."""
-    return tuple(name for name in provider_names() if provider(name).fake is not None)
+    """Every provider and service that can be imitated, sorted."""
+    return tuple(sorted(filter(has_fake, (*provider_names(), *service_names()))))
+
+
+def has_fake(name: str) -> bool:
+    """Whether somebody imitates it: a provider, a service of one, or a protocol."""
+    vendor, dot, service = name.partition(".")
+    if vendor not in PROTOCOLS and vendor not in provider_names():
+        return False
+    manifest = provider(vendor)
+    if dot:
+        return service in manifest.services and manifest.services[service].fake is not None
+    return manifest.fake is not None
+
+
+def fake_server_names() -> tuple[str, ...]:
+    """Every provider whose fake serves itself, since it does not speak HTTP; sorted."""
+    return tuple(name for name in provider_names() if provider(name).fake_server is not None)
 
 
 def fake(name: str, *, optional_fields: bool = True) -> App:
     """A fake of a vendor, with an account of its own.
 
     Args:
-        name: the provider's.
+        name: the provider's, or `VENDOR.SERVICE`.
         optional_fields: also say what the vendor may leave out of its answers and events.
 
     Raises:
         ConfigurationError: there is no such provider, none that imitates it, or one that always
             says the same.
     """
-    known = name in provider_names() or name in PROTOCOLS
-    reference = provider(name).fake if known else None
+    reference = provider(name).fake if has_fake(name) else None
     if reference is None:
         raise ConfigurationError(
             "provider", f"{name!r} has no fake", fix=f"With one: {', '.join(fake_names())}"

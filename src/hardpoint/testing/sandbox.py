@@ -15,12 +15,12 @@ from tempfile import mkdtemp
 from time import time
 from typing import Any, final, get_args, get_type_hints
 
-from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names
+from hardpoint.core.providers import load, provider
 from hardpoint.core.secrets import Secret
 from hardpoint.fakes.faults import Faults
 from hardpoint.fakes.messages import App
 from hardpoint.fakes.server import FakeServer
-from hardpoint.fakes.vendors import emitter_of, facts_of, fake
+from hardpoint.fakes.vendors import emitter_of, facts_of, fake, has_fake
 from hardpoint.hub.connections import ConnectionSettings
 from hardpoint.hub.identity import IdentitySettings, VaultSettings
 from hardpoint.hub.settings import SUBSTITUTES, Settings, SourceSettings
@@ -132,34 +132,29 @@ class Sandbox:
 
     def _source(self, settings: SourceSettings) -> SourceSettings:
         app = self._signers.get(settings.provider)
-        if app is None and _imitated(settings.provider):
+        if app is None and has_fake(settings.provider):
             app = self._signers[settings.provider] = fake(settings.provider)
         text = (facts_of(app).webhook_secret if app else None) or TEST_SECRET
         return replace(settings, secrets=(_secret(text),), forward=None)
 
     def _connection(self, path: Path, folder: Path, one: ConnectionSettings) -> ConnectionSettings:
         hints = get_type_hints(load(provider(one.provider).settings or ""))
-        if not _imitated(one.provider):
+        if not has_fake(one.provider):
             return replace(one, options=_local(one, hints, folder))
         server = self._servers.get((path, one.name))
         if server is None:
             server = self._stack.enter_context(FakeServer(fake(one.provider)))
             self._servers[path, one.name] = server
         facts = facts_of(server.app)
-        own = {name: _as(hints[name], text) for name, text in facts.settings.items()}
+        own = {name: _as(hints[name], text) for name, text in facts.settings_at(server.url).items()}
         kept = {name: value for name, value in one.options.items() if name not in facts.instead}
-        return replace(one, options={**kept, **own, facts.address: server.url})
+        return replace(one, options={**kept, **own})
 
 
 @cache
 def _secret(text: str) -> Secret:
     """Always the same one for a text: a configuration that is read again has not changed."""
     return Secret.value(text)
-
-
-def _imitated(owner: str) -> bool:
-    known = owner in provider_names() or owner in PROTOCOLS
-    return known and provider(owner).fake is not None
 
 
 def _end(app: App) -> None:

@@ -13,7 +13,7 @@ from hardpoint.core.errors import InvalidRequestError
 from hardpoint.email import Address, Attachment, Invitation
 from hardpoint.email.headers import one_line
 from hardpoint.email.types import NewEmail
-from hardpoint.providers.smtp.fake_server import _flaw
+from hardpoint.providers.smtp.fake_mail import flaw_of
 from hardpoint.providers.smtp.message import message
 
 LINES = st.text(max_size=120).filter(lambda text: text.strip() and one_line(text))
@@ -30,7 +30,7 @@ def made(eight_bit=False, **facts):
 
 
 def read(data):
-    assert _flaw(data, " BODY=8BITMIME") is None
+    assert flaw_of(data, " BODY=8BITMIME") is None
     return message_from_bytes(data, policy=policy.default)
 
 

@@ -93,7 +93,8 @@ class FakeSqs:
                 "secret_access_key": SECRET_ACCESS_KEY,
             },
             address="queue_url",
-            instead=("session_token", "credentials", "compatible_host"),
+            address_path=QUEUE,
+            instead=("session_token", "credentials", "compatible_host", "dead_letter_url"),
             triggers=(
                 Trigger(field="body", value=UNSENDABLE, answer="400 InvalidMessageContents"),
             ),

@@ -1,7 +1,7 @@
 """SMTP, what every team has: settings and manifest; driver, session and lines beside it.
 
 Unit cost: adapter, since there is no API: sessions, replies and messages are written here, and
-lines for two libraries.
+lines for two libraries; fake, since it is a server of its own.
 """
 
 import re
@@ -31,6 +31,7 @@ PROVIDER = Provider(
         )
     },
     errors="hardpoint.providers.smtp.errors:ERRORS",
+    fake_server="hardpoint.providers.smtp.fake_server:FakeSmtp",
     test_secrets={"url": "smtp://127.0.0.1:1"},  # where nobody listens
     starter="hardpoint.providers.smtp:starter",
 )

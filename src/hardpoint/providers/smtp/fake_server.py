@@ -8,7 +8,7 @@ The recipient says what becomes of an email, as with `FakeSendGrid`'s neighbours
 
     invalid@fake.example      is no address (553)
     unknown@fake.example      has no mailbox (550 5.1.1)
-    suppressed@fake.example   is not sent to (550 5.7.1)
+    suppressed@fake.example   is not sent to (550 5.7.0)
     full@fake.example         has a full mailbox (452 4.2.2)
 """
 
@@ -25,11 +25,14 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self, final
+from typing import Self, final
 
 from hardpoint.fakes.ledger import Ledger
+from hardpoint.fakes.messages import Exchange
+from hardpoint.fakes.vendors import Trigger, VendorFacts
 from hardpoint.providers.smtp import Security
 from hardpoint.providers.smtp.fake_certificates import certificates
+from hardpoint.providers.smtp.fake_mail import TakenMail, flaw_of
 
 USER, PASSWORD = "orders@shop.example", "p@ss w:rd/%"  # they open nothing but this fake
 SENDER = "Shop <orders@shop.example>"
@@ -66,22 +69,6 @@ class SmtpFault:
     first: Callable[[], object] | None = None
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class TakenMail:
-    """An email that was taken: who gets it, and its bytes, without doubled dots."""
-
-    sender: str
-    recipients: tuple[str, ...]
-    message: bytes
-    options: str
-
-    @property
-    def parsed(self) -> Any:
-        """As Python's library reads it."""
-        return message_from_bytes(self.message, policy=policy.default)
-
-
 class _GoneError(Exception):
     """The connection ends."""
 
@@ -96,7 +83,19 @@ class FakeSmtp:
         features: what it can do beside TLS and AUTH.
         auth: the ways to log in.
         untrusted: show a certificate of nobody that the `authorities` name.
+        port: 0 for any free one.
+        heard: hears of each command and its reply, on the connection's thread.
     """
+
+    name = "smtp"
+    facts = VendorFacts(
+        settings={"from_": SENDER},
+        address="url",
+        triggers=tuple(
+            Trigger(field="to", value=address, answer=reply[:9].removesuffix(" "))
+            for address, reply in REFUSED.items()
+        ),
+    )
 
     def __init__(
         self,
@@ -106,6 +105,8 @@ class FakeSmtp:
         features: tuple[str, ...] = ("8BITMIME", "SIZE 1000000"),
         auth: str = "PLAIN LOGIN",
         untrusted: bool = False,
+        port: int = 0,
+        heard: Callable[[Exchange], object] | None = None,
     ) -> None:
         self.ledger = Ledger()
         """`email` for each that was taken."""
@@ -117,6 +118,8 @@ class FakeSmtp:
         self.security = security
         self.features = features
         self.auth = auth
+        self.port = port
+        self._heard = heard
         self._name = name
         self._untrusted = untrusted
         self._open: set[socket.socket] = set()
@@ -130,6 +133,8 @@ class FakeSmtp:
         return f"{scheme}://{user}:{password}@{self._name}:{self.port}"
 
     def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
         self._folder = TemporaryDirectory()
         self.authorities: Path | None = None
         self._context: ssl.SSLContext | None = None
@@ -139,8 +144,6 @@ class FakeSmtp:
             )
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._context.load_cert_chain(chain)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -172,6 +175,18 @@ class FakeSmtp:
                     raise _GoneError
                 return fault.does or None
         return None
+
+    def tell(self, verb: str, rest: str, reply: str, *, faulty: bool) -> None:
+        """Tell what was said, without what is secret, and what was answered."""
+        if self._heard is not None:
+            self._heard(
+                Exchange(
+                    method=verb,
+                    path="" if verb == "AUTH" else rest,
+                    status=int(reply[:3]) if reply[:3].isdecimal() else None,
+                    fault=reply if faulty else None,
+                )
+            )
 
     def take(self, mail: TakenMail) -> None:
         """Keep an email."""
@@ -235,9 +250,10 @@ class _Talk:
             verb = verb.upper()
             self.server.commands.append(verb if verb == "AUTH" else line.decode("ascii"))
             answer = _VERBS.get(verb)
-            said = self.server.struck(verb)
+            struck = said = self.server.struck(verb)
             if said is None:
                 said = "502 5.5.1 not known" if answer is None else answer(self, rest)
+            self.server.tell(verb, rest, said, faulty=struck is not None)
             if said:
                 self.say(said)
             if verb == "QUIT":
@@ -312,7 +328,7 @@ class _Talk:
         message = self._message()
         if said := self.server.struck("message"):
             return said
-        if problem := _flaw(message, self.options):
+        if problem := flaw_of(message, self.options):
             return f"554 5.6.0 {problem}"
         mail = TakenMail(
             sender=self.sender,
@@ -365,20 +381,6 @@ _VERBS: Mapping[str, Callable[[_Talk, str], str]] = {
     "DATA": _Talk.data,
     "QUIT": lambda _, __: "221 2.0.0 bye",
 }
-
-
-def _flaw(message: bytes, options: str) -> str | None:
-    """What a strict server holds against a message."""
-    lines = message.split(b"\r\n")
-    if any(one in message.replace(b"\r\n", b"") for one in (b"\r", b"\n", b"\0")):
-        return "bare line ends"
-    if max(map(len, lines)) > 998:
-        return "a line is too long"
-    if not message.isascii() and "BODY=8BITMIME" not in options:
-        return "bytes that were not announced"
-    head = message_from_bytes(message.partition(b"\r\n\r\n")[0], policy=policy.default)
-    missing = [name for name in ("Date", "From", "Message-ID", "MIME-Version") if not head[name]]
-    return f"no {missing[0]}" if missing else None
 
 
 def _encoded(text: str) -> str:
