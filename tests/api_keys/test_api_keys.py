@@ -1,5 +1,10 @@
 """Keys made, checked, rotated and taken back, by several processes on one store."""
 
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from hardpoint.api_keys import (
@@ -20,6 +25,7 @@ from hardpoint.core.errors import (
 from hardpoint.core.secrets import Secret
 from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.runtime.blocking import run
+from hardpoint.runtime.work import ThreadWork
 
 DAY = 86_400.0
 
@@ -319,3 +325,66 @@ def test_a_senseless_tenant_or_grace_is_refused(keys):
 def test_who_is_named_by_the_whole_key_is_found_by_its_beginning(keys):
     text, key = made(keys)
     assert prefix_of(text, "hpk") == key.prefix
+
+
+def test_a_good_key_is_found_by_a_process_that_hears_many_guesses(process):
+    text, _ = made(process())
+    fresh, numbers = process(), iter(range(1_000_000))
+    for _ in range(150):
+        guess = new_key("hpk", lambda size: next(numbers).to_bytes(size, "big"))[0]
+        assert refusal(fresh, guess) == "unknown"
+    assert run(fresh.verify(text))
+
+
+def test_what_is_remembered_is_shared_by_threads(keys, monkeypatch):
+    monkeypatch.setattr("hardpoint.api_keys.known.UNKNOWN_MOST", 1)
+    monkeypatch.setattr("hardpoint.api_keys.known._shrink", _slowly_shrunk)
+    texts = [
+        [new_key("hpk", lambda size, seed=seed: seed.to_bytes(size, "big"))[0] for seed in seeds]
+        for seeds in (range(1, 60), range(100, 160))
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        looked = list(threads.map(lambda many: {refusal(keys, one) for one in many}, texts))
+    assert looked == [{"unknown"}, {"unknown"}]
+
+
+def _slowly_shrunk(entries, most):
+    """As slow as an interpreter that switches threads at each step."""
+    while len(entries) > most:
+        oldest = iter(entries)
+        time.sleep(0.0005)
+        entries.pop(next(oldest), None)
+
+
+def test_a_key_that_is_being_read_while_it_is_revoked_is_not_taken_afterwards(process, clock):
+    keys = process(work=ThreadWork())
+    reads, go_on = threading.Event(), threading.Event()
+    find = keys._records.find
+
+    def slowly(prefix):
+        row = find(prefix)
+        reads.set()
+        go_on.wait(20)
+        return row
+
+    async def scenario():
+        made = await keys.create("importer")
+        keys._records.find = slowly
+        text = made.secret.reveal()
+        looking = asyncio.create_task(keys.verify(text))
+        await asyncio.to_thread(reads.wait, 20)
+        await keys.revoke(made.key.id)
+        keys._records.find = find
+        with pytest.raises(UnauthenticatedError):  # nor by who joins the look that is under way
+            await keys.verify(text)
+        go_on.set()
+        await looking
+        with pytest.raises(UnauthenticatedError):
+            await keys.verify(text)
+        await keys.close()
+
+    asyncio.run(scenario())
+
+
+def test_text_that_is_no_unicode_is_no_key(keys):
+    assert refusal(keys, "\ud800") == "malformed"

@@ -271,3 +271,16 @@ def test_two_of_one_name_and_no_address_are_refused():
         CallerSignatures([caller("hmac"), caller("hmac")], URL)
     with pytest.raises(ConfigurationError, match="public_url"):
         CallerSignatures([caller("hmac")], None)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_process_whose_clock_is_ahead_lets_no_other_take_a_signature_twice(callers, scheme):
+    behind, ahead = ManualClock(NOW), ManualClock(NOW + 200)
+    one = callers(caller(scheme), clock=behind)
+    other = callers(caller(scheme), clock=ahead)
+    request = signed(scheme)
+    assert run(one.authenticate(request))
+    for clock in (behind, ahead):
+        clock.advance(TOLERANCE_SECONDS - 1)
+    run(other.authenticate(signed(scheme, now=ahead.now())))  # drops what is too old
+    assert reason(one, request) == "replayed"

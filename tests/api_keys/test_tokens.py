@@ -1,15 +1,19 @@
 """Tokens of issuers that we have chosen."""
 
 import asyncio
+import base64
+import json
+import threading
 import time
 
 import pytest
 
 from hardpoint.api_keys import CallerRequest, TokenIssuer, UnauthenticatedError
 from hardpoint.api_keys.tokens import ThreadLock
-from hardpoint.core.errors import ConfigurationError, UnavailableError
+from hardpoint.core.errors import ConfigurationError, LimitExceededError, UnavailableError
 from hardpoint.fakes.issuer import FakeIssuer
 from hardpoint.fakes.server import FakeServer
+from hardpoint.resilience.ratelimit import RateLimit
 from hardpoint.runtime.blocking import run
 from hardpoint.runtime.work import ThreadWork
 
@@ -187,3 +191,48 @@ def test_a_lock_is_held_by_one_thread_at_a_time():
     assert told == ["in", "out"] * 4
     lock.forget()
     run(held())
+
+
+def test_forged_tokens_of_a_silent_issuer_hold_up_no_key(process, known, issuer):
+    asked, answers = [], threading.Event()
+
+    class Silent:
+        async def get(self, url):
+            asked.append(url)
+            answers.wait(20)
+            raise UnavailableError("silent")
+
+    keys = process(issuers=[known()], fetch=Silent(), work=ThreadWork())
+
+    def forged(number):
+        parts = ({"alg": "ES256", "kid": f"k{number}"}, {"iss": "https://login.example"})
+        texts = (base64.urlsafe_b64encode(json.dumps(one).encode()) for one in parts)
+        return ".".join([*(one.decode().rstrip("=") for one in texts), "AAAA"])
+
+    async def scenario():
+        made = await keys.create("importer")
+        calls = [keys.authenticate(shown(forged(number))) for number in range(40)]
+        waiting = [asyncio.create_task(one) for one in calls]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            assert await keys.verify(made.secret)
+        assert not any(one.done() for one in waiting)
+        answers.set()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(one) for one in ends} == {UnavailableError}
+        assert len(asked) == 1
+        await keys.close()
+
+    asyncio.run(scenario())
+
+
+def test_two_persons_whom_their_issuers_call_the_same_have_limits_of_their_own(
+    process, known, token
+):
+    other = known(name="partner", issuer="https://partner.example")
+    keys = process(issuers=[known(), other], limit=RateLimit(1, burst=1, queue=0))
+    run(keys.authenticate(shown(token())))
+    assert run(keys.authenticate(shown(token(iss="https://partner.example")))).name == "partner"
+    with pytest.raises(LimitExceededError):
+        run(keys.authenticate(shown(token())))
+    run(keys.close())

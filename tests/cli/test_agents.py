@@ -194,6 +194,21 @@ def test_an_agent_reads_no_file_by_a_command_that_could(workspace: Path) -> None
     assert call(tools(workspace), "research", vendor="hardpoint.toml")["ok"] is False
 
 
+def test_an_agent_learns_of_no_path_whether_it_is_there(workspace: Path) -> None:
+    (workspace.parent / "there").write_text("")
+    told = [
+        call(tools(workspace), "debug", identifier=path)
+        for path in (f"{workspace.parent}/there", f"{workspace.parent}/not", "../there", "a" * 5000)
+    ]
+    assert [one["error"] for one in told] == ["that is no id; a path is not read"] * 4
+
+
+def test_what_fails_is_an_answer_in_the_fence_too(workspace: Path) -> None:
+    arguments = {**ARGUMENTS["verify_signature"], "headers": "\ud800"}
+    told = call(tools(workspace), "verify_signature", **arguments)
+    assert told == {"ok": False, "error": "the tool failed: UnicodeEncodeError"}
+
+
 def test_writes_are_not_there_without_the_flag(workspace: Path) -> None:
     async def walk() -> str:
         async with Client(server_of(tools(workspace))) as client:

@@ -254,7 +254,7 @@ def test_what_acts_is_refused_to_a_page_of_another_origin(site):
 
 
 def test_a_token_is_wanted_where_one_is_set(site, run, monkeypatch):
-    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "s3cret")
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "s3cret-nobody-guesses-it")
     assert run("breaker", "open", "crm").code == 0  # the command sends it
     url = f"{site.ready.admin_url}/breakers/crm"
     wrong = {"content-type": "application/json", "authorization": "Bearer wrong"}
@@ -264,7 +264,7 @@ def test_a_token_is_wanted_where_one_is_set(site, run, monkeypatch):
 
 def test_the_token_may_stand_in_the_configuration(site, run, folder, monkeypatch):
     """The server is asked from this machine here; from others it wants it for reading too."""
-    (folder / "admin.token").write_text("s3cret")
+    (folder / "admin.token").write_text("s3cret-nobody-guesses-it")
     (folder / "admin.token").chmod(0o600)
     written = (folder / "hardpoint.toml").read_text()
     (folder / "hardpoint.toml").write_text(written + '[admin]\ntoken = "file:admin.token"\n')

@@ -227,7 +227,7 @@ def test_an_admin_listener_for_others_is_forced_or_refused(
     assert "0.0.0.0 can be reached from other machines" in run.err
     assert "--force-admin" in run.err
     assert "no token" in cli("serve", "--admin-host", "0.0.0.0", "--force-admin").err
-    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "s3cret")
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "s3cret-nobody-guesses-it")
     served = start("shop:hub", "--admin-host", "0.0.0.0", "--force-admin")
     assert served.ready["admin_url"].startswith("http://0.0.0.0:")
     assert served.stop() == 0

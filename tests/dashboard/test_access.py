@@ -146,14 +146,15 @@ def test_a_session_ends_when_it_is_signed_out_of_when_it_is_old_and_with_its_tok
     site(scenario, settings)
 
 
-def test_guessing_is_stopped(site):
+def test_who_guesses_is_told_to_wait_and_locks_nobody_out(site):
     async def scenario(site):
         browser = site.browser()
         for _ in range(FAILURES_MAX):
-            await browser.post("/login", on="/login", token="guess")
-        locked = await browser.post("/login", on="/login", token=TOKENS["admin"])
+            locked = await browser.post("/login", on="/login", token="guess")
         assert locked.status_code == 429
         assert "wait a minute" in locked.text
+        right = await site.browser().post("/login", on="/login", token=TOKENS["admin"])
+        assert right.status_code == 303
 
     site(scenario)
 
@@ -168,6 +169,7 @@ def test_a_form_of_another_site_or_of_none_is_refused(site):
             {},
             {"origin": "https://evil.example"},
             {"origin": "null"},
+            {"origin": "http://["},
             {**ours, "sec-fetch-site": "cross-site"},
             {**ours, "sec-fetch-site": "same-site"},
             {"origin": browser.origin.replace("127.0.0.1", "localhost")},
@@ -287,7 +289,9 @@ def test_the_admin_listener_has_the_dashboard_beside_what_it_had(site):
     async def scenario(site):
         browser = site.browser(site.admin)
         assert (await browser.client.get("/healthz")).status_code == 200
-        assert (await browser.client.get("/dashboard")).status_code == 307
+        for query in ("", "?state=dead"):
+            led = await browser.client.get(f"/dashboard{query}", headers={"host": "evil.example"})
+            assert (led.status_code, led.headers["location"]) == (307, f"/dashboard/{query}")
         refused = await browser.client.get("/healthz", headers={"origin": "http://x"})
         assert refused.status_code == 403
         assert (await browser.client.get("/dashboards")).status_code == 404

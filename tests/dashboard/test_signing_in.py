@@ -187,6 +187,10 @@ def test_people_are_read_from_the_configuration(tmp_path, monkeypatch):
         ('sign_in = "acme"\nurl = "https://ops.example"', "dashboard.people"),
         ('sign_in = "acme"\npeople = { a = "king" }', "dashboard.people.a"),
         ('sign_in = "acme"\npeople = { a = "admin" }', "dashboard.url"),
+        (
+            'sign_in = "acme"\npeople = { "\u212aim@shop.example" = "admin" }',
+            "\u212aim@shop.example",
+        ),
         ('token = "env:SHORT"', "dashboard.token"),
         ('token = "env:LONG"\ntokens = { a = { token = "env:LONG", role = "admin" } }', "tokens.a"),
         ('tokens = { admin = { token = "env:LONG", role = "admin" } }', "tokens.admin"),
@@ -207,3 +211,15 @@ def test_a_configuration_that_makes_no_sense_is_refused(tmp_path, monkeypatch, t
         Settings.load(path)
     assert key in refused.value.key
     assert "hunter2" not in str(refused.value)
+
+
+def test_an_address_that_only_looks_like_one_of_the_people_is_refused(site, tmp_path, issuer):
+    issuer.app.changes = {"email": "\u212aim@people.example"}  # in small letters a k
+
+    async def scenario(site):
+        at_home(site)
+        site.hub.settings.dashboard.people["kim@people.example"] = DashboardRole.ADMIN
+        done = await through(site.browser())
+        assert (done.status_code, "not among its people" in done.text) == (403, True)
+
+    site(scenario, settings_with(tmp_path, issuer))

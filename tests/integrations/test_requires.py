@@ -216,11 +216,49 @@ def test_a_request_that_is_signed_is_let_in_once_and_the_view_still_has_its_body
     assert get("/acme/orders?a=A", signed(b"one"), "POST", b"one").status_code == 401
 
 
-@pytest.mark.parametrize("make", [with_fastapi, with_asgi])
-def test_a_body_that_is_too_large_is_not_read_for_its_signature(make, config):
+def test_a_body_that_is_too_large_is_not_read_for_its_signature(get):
     body = b"x" * (1024 * 1024 + 1)
-    answer = make(config)("/acme/orders", signed(body), "POST", body)
+    answer = get("/acme/orders", signed(body), "POST", body)
     assert (answer.status_code, said(answer)) == (413, "too_large")
+
+
+def test_fastapi_reads_no_more_of_a_body_without_end_than_it_takes(config):
+    app, pieces, told = FastAPI(), [], []
+    may_read = fastapi.requires(Hub.load(config).api_keys, "read")
+
+    @app.post("/orders")
+    async def orders(caller: Annotated[Principal, Depends(may_read)]):
+        raise AssertionError
+
+    async def receive():
+        pieces.append(b"x" * 2**18)
+        return {"type": "http.request", "body": pieces[-1], "more_body": len(pieces) < 100}
+
+    async def send(message):
+        told.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/orders",
+        "query_string": b"",
+        "headers": [(b"signature-input", b"x")],
+    }
+    asyncio.run(app(scope, receive, send))
+    assert (told[0]["status"], len(pieces)) == (413, 5)
+
+
+@pytest.mark.parametrize("make", [with_django, with_async_django])
+def test_a_body_that_a_middleware_of_django_has_read_is_proved_too(make, config, monkeypatch):
+    shown = django._shown
+
+    def read_before(keys, request):
+        assert request.body == b"one"
+        return shown(keys, request)
+
+    monkeypatch.setattr(django, "_shown", read_before)
+    answer = make(config)("/acme/orders?a=%41", signed(b"one"), "POST", b"one")
+    assert answer.json() == {"caller": "partner", "body": "one"}
 
 
 def test_a_client_that_has_gone_hears_nothing(config):

@@ -142,3 +142,11 @@ def test_no_admin_listener_is_open_to_other_machines_without_a_token(hub, host):
     with pytest.raises(ConfigurationError, match="there is no token") as refused:
         Server(hub, admin_host=host, force_admin=True)
     assert "[admin] token" in refused.value.fix
+
+
+def test_a_token_that_can_be_guessed_opens_no_admin_listener(hub, monkeypatch):
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "x" * 23)
+    with pytest.raises(ConfigurationError, match="less than 24 characters"):
+        Server(hub, admin_host="0.0.0.0", force_admin=True)
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "x" * 24)
+    assert Server(hub, admin_host="0.0.0.0", force_admin=True)

@@ -153,7 +153,7 @@ class ApiKeys:
             NotFoundError: there is none.
         """
         revoked = await self._work.do(partial(self._records.revoke, key))
-        self._known.forget(revoked.prefix)
+        self._known.drop(revoked.prefix)
         self._tell("revoked", revoked)
         return revoked
 
@@ -173,7 +173,7 @@ class ApiKeys:
         if not 0 <= grace < float("inf"):
             raise InvalidRequestError("is not a number of seconds", field="grace")
         made, old = await self._work.do(partial(self._records.rotate, key, grace))
-        self._known.forget(old)
+        self._known.drop(old)
         self._tell("rotated", made.key)
         return made
 
@@ -275,10 +275,10 @@ class ApiKeys:
 
     # Inside
 
-    def _look(self, prefix: str) -> ApiKeyRow | None:
+    def _look(self, prefix: str, drops: int) -> ApiKeyRow | None:
         asked_at = self._clock.monotonic()
         row = self._records.find(prefix)
-        self._known.keep(prefix, row, asked_at)
+        self._known.keep(prefix, row, asked_at, drops)
         return row
 
     def _write_uses(self) -> None:
@@ -297,10 +297,13 @@ class ApiKeys:
             return row
         if not self._known.seen(prefix):
             self._limited(self._meters.count_look, None)
-        return await self._work.join(prefix, partial(self._look, prefix))
+        drops = self._known.drops  # who asks after a key was dropped joins no look begun before
+        return await self._work.join((prefix, drops), partial(self._look, prefix, drops))
 
     def _let_in(self, caller: Principal, scopes: Sequence[str], prefix: str | None) -> None:
-        self._limited(partial(self._meters.count, f"{caller.by} {caller.id}"), prefix)
+        # Two issuers may call two people the same.
+        who = f"{caller.by} {caller.claims.get('iss')!r} {caller.id}"
+        self._limited(partial(self._meters.count, who), prefix)
         if not caller.may(*scopes):
             self._tell_refused("scope", prefix)
             raise InsufficientScopeError(scopes=tuple(scopes))

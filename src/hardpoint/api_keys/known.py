@@ -12,7 +12,7 @@ from hardpoint.store.vault import ApiKeyRow
 FRESH_SECONDS: Final = 4.0
 KEYS_MOST: Final = 10_000
 UNKNOWN_MOST: Final = 10_000
-UNKNOWN_LOOKS: Final = RateLimit(100, burst=100, queue=0)
+UNKNOWN_LOOKS: Final = RateLimit(1000, burst=1000, queue=0)
 """How often a process looks for keys it has never seen, so that guessing does not cost it its
 database; those in use are looked for however often they are due."""
 
@@ -29,6 +29,14 @@ class KnownKeys:
         self._monotonic = clock.monotonic
         self._keys: dict[str, tuple[ApiKeyRow, float]] = {}
         self._unknown: dict[str, float] = {}
+        self.drops = 0
+        """How often a key was dropped: what was read before may be out of date."""
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In the child: it knows what its parent knew; another thread may have had the lock."""
+        self._lock = threading.Lock()
 
     def fresh(self, prefix: str) -> tuple[bool, ApiKeyRow | None]:
         """Whether it is known well enough not to look, and the key if there is one."""
@@ -42,21 +50,34 @@ class KnownKeys:
         """Whether there is, or was a while ago, such a key."""
         return prefix in self._keys
 
-    def keep(self, prefix: str, row: ApiKeyRow | None, asked_at: float) -> None:
-        """Remember what was read."""
-        until = asked_at + FRESH_SECONDS
-        self.forget(prefix)
-        if row is None:
-            self._unknown[prefix] = until
-            _shrink(self._unknown, UNKNOWN_MOST)
-        else:
-            self._keys[prefix] = (row, until)
-            _shrink(self._keys, KEYS_MOST)
+    def keep(self, prefix: str, row: ApiKeyRow | None, asked_at: float, drops: int) -> None:
+        """Remember what was read, unless a key has been dropped since.
 
-    def forget(self, prefix: str) -> None:
-        """Look again next time."""
-        self._keys.pop(prefix, None)
-        self._unknown.pop(prefix, None)
+        Args:
+            prefix: what the key begins with.
+            row: the key, if there is one.
+            asked_at: when the look began.
+            drops: how many there were then.
+        """
+        until = asked_at + FRESH_SECONDS
+        with self._lock:
+            if drops != self.drops:
+                return
+            self._keys.pop(prefix, None)
+            self._unknown.pop(prefix, None)
+            if row is None:
+                self._unknown[prefix] = until
+                _shrink(self._unknown, UNKNOWN_MOST)
+            else:
+                self._keys[prefix] = (row, until)
+                _shrink(self._keys, KEYS_MOST)
+
+    def drop(self, prefix: str) -> None:
+        """Look again next time; what is being read now is not kept."""
+        with self._lock:
+            self.drops += 1
+            self._keys.pop(prefix, None)
+            self._unknown.pop(prefix, None)
 
 
 @final
@@ -73,6 +94,12 @@ class KeyMeters:
         self._effects = effects
         self._meters: dict[str, RateMeter] = {}
         self._looks = RateMeter(UNKNOWN_LOOKS, effects, name="api_keys")
+        self.forget()
+        forget_in_child(self)
+
+    def forget(self) -> None:
+        """In the child: another thread may have had the lock."""
+        self._lock = threading.Lock()
 
     def count(self, who: str) -> None:
         """Count a call.
@@ -85,8 +112,9 @@ class KeyMeters:
         meter = self._meters.get(who)
         if meter is None:
             made = RateMeter(self._limit, self._effects, name="api_keys", key=who)
-            meter = self._meters.setdefault(who, made)
-            _shrink(self._meters, KEYS_MOST)
+            with self._lock:
+                meter = self._meters.setdefault(who, made)
+                _shrink(self._meters, KEYS_MOST)
         _admit(meter, self._effects.monotonic())
 
     def count_look(self) -> None:

@@ -31,6 +31,13 @@ SIGNED_BODY_BYTES_MAX: Final = 1024 * 1024
 """The largest body that is read to check its signature: nobody knows yet who sent it."""
 
 
+class BodyTooLargeError(CallerError):
+    """The body is too large to be read before anybody knows who sent it."""
+
+    status = 413
+    word = "too_large"
+
+
 class CallerRequest(NamedTuple):
     """A request to one of our endpoints.
 

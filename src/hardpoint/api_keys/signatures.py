@@ -114,7 +114,7 @@ class UsedSignature(NamedTuple):
     Attributes:
         principal: who it proves.
         key: a hash of who and of the nonce.
-        until: Unix seconds from which on it is too old anyway.
+        until: Unix seconds from which on it is too old anyway, also by a clock that is behind.
     """
 
     principal: Principal
@@ -175,7 +175,7 @@ class CallerSignatures:
         if late or abs(now - claim.created) > TOLERANCE_SECONDS:
             raise UnauthenticatedError(reason="stale")
         key = hashlib.sha256(f"{scheme}\n{claim.name}\n{claim.nonce}".encode()).hexdigest()
-        return UsedSignature(caller.principal(), key, claim.created + TOLERANCE_SECONDS + 1)
+        return UsedSignature(caller.principal(), key, claim.created + 2 * TOLERANCE_SECONDS)
 
 
 def _canonical(request: Request) -> _Claim | None:

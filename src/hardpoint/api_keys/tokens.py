@@ -143,7 +143,9 @@ class CallerTokens:
         wanted = (issuer.jwks_url, token.kid, token.algorithm)
         keys = cast("KeyCache", self._keys)
         known = keys.known(*wanted)
-        return known or await self._work.join(wanted, lambda: step(keys.find(*wanted)))
+        if known is None:  # one look for all: what a token says its key is called costs no thread
+            await self._work.join(issuer.jwks_url, lambda: step(keys.refresh(issuer.jwks_url)))
+        return known or keys.settled(*wanted)
 
 
 def _words(value: object) -> list[str]:

@@ -61,7 +61,7 @@ def prefix_of(text: str, brand: str) -> str | None:
 
 def hash_of(text: str) -> bytes:
     """What is kept of a key. It is 256 bits of chance: nobody can guess what has this hash."""
-    return sha256(text[: KEY_CHARACTERS_MAX + 1].encode()).digest()
+    return sha256(text[: KEY_CHARACTERS_MAX + 1].encode("utf-8", "replace")).digest()
 
 
 def is_hash_of(kept: bytes, text: str) -> bool:

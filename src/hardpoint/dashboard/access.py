@@ -24,7 +24,7 @@ from hardpoint.oauth.sessions import form_token
 
 SESSION_SECONDS: Final = 12 * 3600.0
 FAILURES_MAX: Final = 20
-"""Tokens that were wrong, of all visitors in a minute; then nobody is let in for a while."""
+"""Tokens that were wrong, of all visitors in a minute; who sends another is told to wait."""
 _FAILURE_SECONDS: Final = 60.0
 _PURPOSE: Final = "dashboard session"
 _PARTS: Final = 4
@@ -93,7 +93,8 @@ class DashboardAccess:
     def sign_in(self, request: Request, token: str) -> str | None:
         """A `Set-Cookie` for whoever has this token; None for who has none of ours.
 
-        Each sign-in makes a session of its own, whatever the browser held before.
+        Each sign-in makes a session of its own, whatever the browser held before. Who has a token
+        is let in however many guess: nobody can lock others out, and no guess is ever right.
         """
         given = token.strip()
         found = [
@@ -101,14 +102,16 @@ class DashboardAccess:
             for name, one in self._settings().tokens.items()
             if equal(one.secret.reveal(), given)
         ]
-        if self.locked or not found:
-            self._failures.append(self._clock.monotonic())
-            return None
-        return self._session(request, _TOKEN, *found[0])
+        if found:
+            return self._session(request, _TOKEN, *found[0])
+        self._failures.append(self._clock.monotonic())
+        return None
 
     def sign_in_person(self, request: Request, address: str) -> str | None:
         """A `Set-Cookie` for whom a provider knows by this address; None for who may not."""
-        if self._keyring is None or address.lower() not in self._settings().people:
+        # Letters of other alphabets can become one of ours in small letters.
+        known = address.isascii() and address.lower() in self._settings().people
+        if self._keyring is None or not known:
             return None
         return self._session(request, _PERSON, address.lower(), self._keyring)
 

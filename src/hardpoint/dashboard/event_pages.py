@@ -292,10 +292,13 @@ def file_of(place: Place | None) -> str | None:
     return file
 
 
+_COUNT: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
 def told_of(asked: Mapping[str, str]) -> str | None:
     """What became of an act, for the page it led back to."""
     did, jobs = asked.get("did", ""), asked.get("jobs", "")
-    if did not in _DONE or not (jobs.isascii() and jobs.isdigit()):
+    if did not in _DONE or not _COUNT.fullmatch(jobs):
         return None
     if jobs == "0":
         return "Nothing to do: no job of it is in a state for that. It may be done, or run now."

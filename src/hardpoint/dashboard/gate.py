@@ -93,7 +93,10 @@ def is_ours(headers: Headers, host: str) -> bool:
     origin, site = headers.getlist("origin"), headers.getlist("sec-fetch-site")
     if len(origin) != 1 or (site and site != ["same-origin"]):
         return False
-    return urlsplit(origin[0]).netloc.lower() == host
+    try:
+        return urlsplit(origin[0]).netloc.lower() == host
+    except ValueError:
+        return False
 
 
 async def _refuse(send: Send, status: int, text: bytes) -> None:

@@ -7,10 +7,11 @@ stops waits for nobody.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final
+from typing import Final, final
 
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from hardpoint.core.errors import HardpointError
 from hardpoint.dashboard.visits import Desk, Visit, route
@@ -29,28 +30,44 @@ def live_route(desk: Desk, path: str, fresh: Fresh) -> Route:
     open_streams = 0
 
     async def frames(visit: Visit) -> AsyncGenerator[str]:
-        nonlocal open_streams
         loop, before = asyncio.get_running_loop(), ""
         until = loop.time() + STREAM_SECONDS
-        open_streams += 1
-        try:
-            while loop.time() < until:
-                try:
-                    now = await fresh(visit)
-                except HardpointError:  # its page says so; the next look may find more
-                    now = before
-                yield ":\n\n" if now == before else frame(now)
-                before = now
-                await asyncio.sleep(LOOK_SECONDS)
-        finally:
-            open_streams -= 1
+        while loop.time() < until:
+            try:
+                now = await fresh(visit)
+            except HardpointError:  # its page says so; the next look may find more
+                now = before
+            yield ":\n\n" if now == before else frame(now)
+            before = now
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def ended() -> None:
+        nonlocal open_streams
+        open_streams -= 1
 
     async def stream(visit: Visit) -> Response:
+        nonlocal open_streams
         if open_streams >= STREAMS_MAX:
             return PlainTextResponse("too many pages are watched at once\n", 429)
-        return StreamingResponse(frames(visit), 200, _HEADERS, "text/event-stream")
+        open_streams += 1  # before its first frame: many may ask at once
+        return _Stream(frames(visit), ended)
 
     return route(desk, path, stream)
+
+
+@final
+class _Stream(StreamingResponse):
+    """Says when it has ended, also where nobody was there to take its first frame."""
+
+    def __init__(self, frames: AsyncGenerator[str], ended: Callable[[], None]) -> None:
+        super().__init__(frames, 200, _HEADERS, "text/event-stream")
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ended()
 
 
 def frame(data: str) -> str:

@@ -1,5 +1,6 @@
 """How everything is, at a glance: what needs somebody, and what goes on now."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -73,20 +74,27 @@ class LatestLook:
 
     def __init__(self) -> None:
         self._until = -inf
-        self._known = StoreNow()
+        self._known: StoreNow | None = None
+        self._looking: asyncio.Task[StoreNow] | None = None
 
     async def get(self, desk: Desk) -> StoreNow:
-        """It, or what was known before while somebody else asks.
+        """It, or what was known before while somebody else asks; also that there is no answer."""
+        if self._known is not None and desk.hub._clock.monotonic() < self._until:
+            return self._known
+        looking, loop = self._looking, asyncio.get_running_loop()
+        if looking is None or looking.done() or looking.get_loop() is not loop:
+            looking = self._looking = asyncio.create_task(self._look(desk))
+        elif self._known is not None:
+            return self._known
+        return await asyncio.shield(looking)
 
-        Raises:
-            StoreError: it says nothing.
-        """
+    async def _look(self, desk: Desk) -> StoreNow:
         monotonic = desk.hub._clock.monotonic
         begun = monotonic()
-        if begun < self._until:
-            return self._known
-        self._until = begun + LOOK_SECONDS
-        self._known = await desk.look(_look)
+        try:
+            self._known = await desk.look(_look)
+        except StoreError as error:
+            self._known = StoreNow(problem=str(error))
         ended = monotonic()
         self._until = ended + max(LOOK_SECONDS, 10 * (ended - begun))
         return self._known
@@ -95,10 +103,7 @@ class LatestLook:
 async def _values(visit: Visit, latest: LatestLook) -> dict[str, Any]:
     desk, now = visit.desk, visit.desk.now
     report = await desk.hub.observation.report()
-    try:
-        store = await latest.get(desk)
-    except StoreError as error:
-        store = StoreNow(problem=str(error))
+    store = await latest.get(desk)
     return {
         "report": report,
         "sources": worst_first(report.sources),

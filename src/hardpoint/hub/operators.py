@@ -135,6 +135,9 @@ def dashboard_settings(root: TomlTable, folder: Path) -> DashboardSettings:
     if name not in root.names("oauth") or not root.names("vault"):
         table.refuse("sign_in", f"needs [oauth.{name}] and [vault]", "Add them")
     people = table.table("people", None)
+    for one in table.names("people"):
+        if not one.isascii():
+            people.refuse(one, "is not ASCII, and could be taken for another", "Leave it out")
     named = {one.lower(): _role(people, one) for one in table.names("people")}
     if not named:
         table.refuse("people", "names nobody", 'Write { "anna@shop.example" = "admin" }')

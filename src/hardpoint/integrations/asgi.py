@@ -14,10 +14,10 @@ from hardpoint.api_keys import ApiKeys
 from hardpoint.api_keys.reading import (
     REFUSALS,
     SIGNED_BODY_BYTES_MAX,
+    BodyTooLargeError,
     CallerRequest,
     answer_to,
 )
-from hardpoint.core.errors import CallerError
 
 __all__ = ["ApiKeyMiddleware"]
 
@@ -29,13 +29,6 @@ _App: TypeAlias = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 class _ClientGoneError(Exception):
     """Nobody is left to hear an answer."""
-
-
-class _BodyTooLargeError(CallerError):
-    """The body is too large to be read before anybody knows who sent it."""
-
-    status = 413
-    word = "too_large"
 
 
 @final
@@ -107,7 +100,7 @@ async def _with_body(request: CallerRequest, receive: _Receive) -> tuple[CallerR
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > SIGNED_BODY_BYTES_MAX:
-            raise _BodyTooLargeError
+            raise BodyTooLargeError
     again = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def once_more() -> MutableMapping[str, Any]:

@@ -12,6 +12,7 @@
 from collections.abc import Callable
 from functools import wraps
 from inspect import iscoroutinefunction
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -20,7 +21,14 @@ from django.views.decorators.csrf import (
 )
 
 from hardpoint.api_keys import ApiKeys as AsyncApiKeys
-from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to, target_of
+from hardpoint.api_keys.reading import (
+    REFUSALS,
+    SIGNED_BODY_BYTES_MAX,
+    BodyTooLargeError,
+    CallerRequest,
+    answer_to,
+    target_of,
+)
 from hardpoint.core.errors import MisuseError
 from hardpoint.sync import ApiKeys
 
@@ -120,10 +128,20 @@ def requires(
 def _shown(keys: ApiKeys | AsyncApiKeys, request: HttpRequest) -> CallerRequest:
     whole: Any = request
     headers: list[tuple[str, str]] = list(whole.headers.items())
-    body: bytes = whole.body if keys.reads_body(headers) else b""
+    body = _body(whole) if keys.reads_body(headers) else b""
     meta: dict[str, Any] = request.META  # pyright: ignore[reportUnknownMemberType]
     target = target_of(meta, request.get_full_path())
     return CallerRequest(request.method or "", target, headers, body)
+
+
+def _body(whole: Any) -> bytes:
+    """What is signed, which the view still finds; no more of it is read than is taken."""
+    if not hasattr(whole, "_body"):
+        body: bytes = whole.read(SIGNED_BODY_BYTES_MAX + 1)
+        if len(body) > SIGNED_BODY_BYTES_MAX:
+            raise BodyTooLargeError
+        whole._body, whole._stream = body, BytesIO(body)
+    return whole._body
 
 
 def _refusal(error: Any) -> JsonResponse:

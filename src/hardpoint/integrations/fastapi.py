@@ -16,6 +16,7 @@ from hardpoint.api_keys import ApiKeys, Principal
 from hardpoint.api_keys.reading import (
     REFUSALS,
     SIGNED_BODY_BYTES_MAX,
+    BodyTooLargeError,
     CallerRequest,
     answer_to,
 )
@@ -55,11 +56,22 @@ class _Requirement(SecurityBase):
 
     async def _shown(self, request: Request) -> CallerRequest:
         headers = request.headers.items()
-        # FastAPI has read it before, or keeps it for the route.
-        body = await request.body() if self._keys.reads_body(headers) else b""
-        if len(body) > SIGNED_BODY_BYTES_MAX:
-            raise HTTPException(413, "too_large")
+        body = await _body(request) if self._keys.reads_body(headers) else b""
         path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
         query: bytes = request.scope["query_string"]
         target = path + b"?" + query if query else path
         return CallerRequest(request.method, target.decode("latin-1"), headers, body)
+
+
+async def _body(request: Request) -> bytes:
+    """What is signed, which the route still finds; no more of it is read than is taken.
+
+    Where the route itself takes a body, FastAPI has read it before it asks us.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > SIGNED_BODY_BYTES_MAX:
+            raise BodyTooLargeError
+    request._body = bytes(body)
+    return request._body

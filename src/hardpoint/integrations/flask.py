@@ -13,8 +13,16 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from flask import Response, g, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from hardpoint.api_keys.reading import REFUSALS, CallerRequest, answer_to, target_of
+from hardpoint.api_keys.reading import (
+    REFUSALS,
+    SIGNED_BODY_BYTES_MAX,
+    BodyTooLargeError,
+    CallerRequest,
+    answer_to,
+    target_of,
+)
 from hardpoint.sync import ApiKeys
 
 __all__ = ["requires"]
@@ -55,6 +63,18 @@ def requires(
 
 def _shown(keys: ApiKeys) -> CallerRequest:
     headers = list(request.headers.items())
-    body = request.get_data() if keys.reads_body(headers) else b""
+    body = _body() if keys.reads_body(headers) else b""
     target = target_of(request.environ, request.full_path.removesuffix("?"))
     return CallerRequest(request.method, target, headers, body)
+
+
+def _body() -> bytes:
+    """What is signed, which the view still finds; no more of it is read than is taken."""
+    allowed = request.max_content_length
+    request.max_content_length = min(SIGNED_BODY_BYTES_MAX, allowed or SIGNED_BODY_BYTES_MAX)
+    try:
+        return request.get_data()
+    except RequestEntityTooLarge:
+        raise BodyTooLargeError from None
+    finally:
+        request.max_content_length = allowed

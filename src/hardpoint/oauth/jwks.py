@@ -293,24 +293,46 @@ class KeyCache:
             UnavailableError: the issuer does not answer, and we know too little of it.
             UnexpectedResponseError: it answers with something else.
         """
+        kept = self._of(url)
+        key = self._known(kept, kid, algorithm)
+        if key is None:
+            async with kept.lock:
+                key = self._known(kept, kid, algorithm)
+                if key is None:
+                    await self._ask(url, kept)
+                    key = self.settled(url, kid, algorithm)
+        return key
+
+    async def refresh(self, url: str) -> None:
+        """Ask the issuer for its keys if it is time to, whichever of them is wanted."""
+        kept = self._of(url)
+        async with kept.lock:
+            await self._ask(url, kept)
+
+    def settled(self, url: str, kid: str | None, algorithm: str) -> PublicKey:
+        """The key for a token, by what we have; see `find`."""
+        kept = self._of(url)
+        stale = self._clock.monotonic() >= kept.expires_at + STALE_SECONDS
+        if kept.failed is not None and stale:
+            raise UnavailableError(f"the issuer's keys cannot be fetched: {kept.failed}")
+        key = kept.set.find(kid, algorithm)
+        if key is None:
+            raise InvalidTokenError("The issuer has no such key", reason="unknown_key")
+        return key
+
+    def _of(self, url: str) -> _Kept:
         kept = self._kept.get(url)
         if kept is None:
             if len(self._kept) >= ISSUERS_MAX:
                 self._kept.pop(next(iter(self._kept)))
             kept = self._kept[url] = _Kept(self._lock())
-        key = self._known(kept, kid, algorithm)
-        if key is None:
-            async with kept.lock:
-                key = self._known(kept, kid, algorithm) or await self._asked(
-                    url, kept, kid, algorithm
-                )
-        return key
+        return kept
 
     def _known(self, kept: _Kept, kid: str | None, algorithm: str) -> PublicKey | None:
         now = self._clock.monotonic()
         return kept.set.find(kid, algorithm) if now < kept.expires_at else None
 
-    async def _asked(self, url: str, kept: _Kept, kid: str | None, algorithm: str) -> PublicKey:
+    async def _ask(self, url: str, kept: _Kept) -> None:
         """Ask the issuer if it is time to; then what we have has to do."""
         now = self._clock.monotonic()
         wait = UNKNOWN_SECONDS if kept.failed is None else FAILED_SECONDS
@@ -322,12 +344,6 @@ class KeyCache:
             except HardpointError as error:
                 kept.failed = error.with_traceback(None)
             kept.asked_at = self._clock.monotonic()
-        if kept.failed is not None and not (now < kept.expires_at + STALE_SECONDS):
-            raise UnavailableError(f"the issuer's keys cannot be fetched: {kept.failed}")
-        key = kept.set.find(kid, algorithm)
-        if key is None:
-            raise InvalidTokenError("The issuer has no such key", reason="unknown_key")
-        return key
 
 
 def _read(answer: Response, url: str) -> KeySet:

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from hardpoint.hub.asgi import AsgiApp, Receive, Scope, Send
@@ -44,8 +44,19 @@ def admin_app(
             ]
         ),
         hosts,
-        dashboard and Starlette(routes=[Mount(DASHBOARD, dashboard)]),
+        dashboard and _mounted(dashboard),
     )
+
+
+def _mounted(dashboard: AsgiApp) -> Starlette:
+    """At its path; who leaves out the last slash is led there, whatever Host they name."""
+
+    async def led(request: Request) -> Response:
+        query = request.url.query
+        return RedirectResponse(f"{DASHBOARD}/?{query}" if query else f"{DASHBOARD}/")
+
+    routes = [Route(DASHBOARD, led, methods=["GET"]), Mount(DASHBOARD, dashboard)]
+    return Starlette(routes=routes)
 
 
 @final

@@ -29,6 +29,7 @@ from hardpoint.core.errors import (
 from hardpoint.hub.asgi import AsgiApp, InboxApp
 from hardpoint.hub.events import HubFailed
 from hardpoint.hub.hub import Hub
+from hardpoint.hub.operators import TOKEN_CHARACTERS_MIN
 from hardpoint.runtime.clocks import SystemClock
 from hardpoint.service.admin import LOOPBACK_NAMES, admin_app
 from hardpoint.service.connection import GuardedProtocol
@@ -130,6 +131,12 @@ class Server:
                 "admin-host",
                 f"{admin_host} can be reached from other machines, and there is no token",
                 fix=f'Write [admin] token = "env:NAME", or export {TOKEN}: whoever asks sends it',
+            )
+        if not is_loopback(admin_host) and len(admin_token(hub.settings)) < TOKEN_CHARACTERS_MIN:
+            raise ConfigurationError(
+                "admin.token",
+                f"has less than {TOKEN_CHARACTERS_MIN} characters",
+                fix="Make one with: openssl rand -hex 24",
             )
         self._hub = hub
         self._address = (uds or (host, port)) if receives else None
