@@ -1,12 +1,14 @@
 """Many files, and files that are none: nothing stops a scan, nothing is looked at twice."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from hardpoint.audit.examining import UNREADABLE_RULE, examine
 from hardpoint.audit.files import BYTES_MAX, content_of, is_test, python_files
-from hardpoint.audit.findings import Finding
+from hardpoint.audit.findings import Edit, Finding
+from hardpoint.audit.mending import mend, mended
 from hardpoint.audit.scanning import default_cache, scan
 
 BAD = "import requests\n\n\ndef ask(url):\n    return requests.get(url)\n"
@@ -43,6 +45,104 @@ def test_no_report_repeats_a_secret() -> None:
     (found,) = examine("app.py", f'import stripe\nstripe.api_key = "{secret}"\n'.encode())
     assert found.rule == "HP601"
     assert found.code == 'stripe.api_key = "sk_live_..."'
+
+
+SECRET = "sk_live_" + "51Nq2mLkPz8RtYwXv3Bc"
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('get(u, headers={"A": "Bearer SECRET"})', 'get(u, headers={"A": "Bearer ..."})'),
+        ("get(u, headers={'A': 'Basic dTpwdw=='})", "get(u, headers={'A': 'Basic ...'})"),
+        ('get(u, headers={"A": f"Bearer {key}"})', 'get(u, headers={"A": f"Bearer {key}"})'),
+        ('get(u, auth=(b"SECRET", b""))', 'get(u, auth=(b"sk_live_...", b""))'),
+        ('get(f"https://x?sent={n}&by=SECRET")', 'get(f"https://x?sent={n}&by=SECRET_...")'),
+        ('get("https://u:pw@x.example/v1")', 'get("https://u:...@x.example/v1")'),
+        ('get("https://x?token=short&n=1")', 'get("https://x?token=...&n=1")'),
+        ('get(f"https://x?token={token}")', 'get(f"https://x?token={token}")'),
+        ("get(u)  # SECRET", "get(u)  # sk_live_..."),
+        ('get(u + """SECRET""")', 'get(u + """sk_live_...""")'),
+        ('get(u, key="9f" + "a1b2c3d4e5f6a7b8c9d0e1f2")', 'get(u, key="9f" + "a1b2c3d4...")'),
+        ("get(u, key=config.http2.vendor.main)", "get(u, key=config.http2.vendor.main)"),
+        ('get("https://api.vendor.example/v1/pay")', 'get("https://api.vendor.example/v1/pay")'),
+        ("get(u, key=a_name_that_is_long_and_has_no_digit)", None),
+    ],
+)
+def test_no_report_repeats_a_secret_wherever_it_stands(line: str, code: str | None) -> None:
+    line, code = (
+        one.replace("SECRET_", "sk_live_").replace("SECRET", SECRET) for one in (line, code or line)
+    )
+    (found,) = [
+        one
+        for one in examine("app.py", f"import requests\nrequests.{line}\n".encode())
+        if one.rule == "HP301"
+    ]
+    assert found.code == f"requests.{code}"
+
+
+def test_many_findings_on_one_line_hold_it_once_and_not_whole() -> None:
+    found = examine("app.py", b"import requests\n" + b"requests.get(u); " * 500)
+    codes = [one.code for one in found if one.rule == "HP301"]
+    assert len(codes) == 500
+    assert all(one is codes[0] and len(one) <= 400 for one in codes)
+
+
+def test_many_findings_among_many_texts_take_little_time() -> None:
+    lines = "".join(f's{one} = "sk_live_{one}mLkPz8RtYwXv3Bc"\n' for one in range(12_000))
+    began = time.process_time()
+    assert len(examine("app.py", f"import requests\n{lines}".encode())) == 12_000
+    assert time.process_time() - began < 8
+
+
+@pytest.mark.parametrize("mark", ["\f", "\x1c", "\x85", "\u2028", "\v"])
+def test_lines_are_those_that_python_counts(mark: str) -> None:
+    source = f'import requests\n# a page{mark}break\n"{mark}"\nrequests.get(u)\npay(1)\n'
+    found = examine("app.py", source.encode())
+    assert [(one.line, one.code) for one in found if one.edits] == [(4, "requests.get(u)")]
+    assert mended(source, found) == source.replace("get(u)", "get(u, timeout=10)")
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_mending_keeps_the_ends_of_lines(end: str) -> None:
+    source = end.join(["import requests", "", "requests.get(u)", "pay(1)", ""])
+    assert mended(source, examine("app.py", source.encode())) == source.replace(
+        "get(u)", "get(u, timeout=10)"
+    )
+
+
+def test_an_import_is_put_before_the_first_whatever_stands_above() -> None:
+    source = '# a\fb\n"""Doc."""\nimport hashlib\nok = h.hexdigest() == given\n'
+    edit = Edit(4, 5, 4, 27, "hmac.compare_digest(h.hexdigest(), given)")
+    one = Finding(
+        rule="HP101", path="a", line=4, column=5, message="", edits=(edit,), imports="hmac"
+    )
+    assert mended(source, [one]) == (
+        '# a\fb\n"""Doc."""\nimport hmac\nimport hashlib\n'
+        "ok = hmac.compare_digest(h.hexdigest(), given)\n"
+    )
+
+
+def test_a_link_leads_out_of_no_folder(tmp_path: Path) -> None:
+    outside = write(tmp_path / "private.py")
+    inside = write(tmp_path / "app" / ".lib" / "a.py")
+    (tmp_path / "app" / "out.py").symlink_to(outside)
+    (tmp_path / "app" / "in.py").symlink_to(inside)
+    assert list(python_files([tmp_path / "app"])) == [tmp_path / "app" / "in.py"]
+    named = tmp_path / "app" / "out.py"
+    assert list(python_files([named])) == [named]
+    again = tmp_path / "again"
+    again.symlink_to(tmp_path / "app", target_is_directory=True)
+    assert list(python_files([again])) == [again / "in.py"]
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.py")
+    link = tmp_path / "link.py"
+    link.symlink_to(path)
+    found = scan([path], root=tmp_path).findings
+    assert (mend(link, found), path.read_text()) == (0, BAD)
+    assert mend(path, found) == 1
 
 
 def test_a_path_outside_of_the_root_keeps_its_name(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`hardpoint audit` as people and pipelines use it."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -227,3 +228,11 @@ def test_the_rules_are_listed(cli: Cli) -> None:
     run = cli("audit", "--rules")
     assert "HP101  signature-compared-with-equals" in run.out
     assert len(cli("audit", "--rules", "--json").data["rules"]) >= 24
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github", "md"])
+def test_a_name_that_is_no_text_is_told_all_the_same(cli: Cli, form: str) -> None:
+    Path(os.fsdecode(b"caf\xe9.py")).write_text(BAD)
+    run = cli("audit", "--format", form)
+    assert run.code == 1
+    assert "HP301" in run.out

@@ -102,7 +102,7 @@ def changed_since(ref: str, root: Path) -> dict[str, list[range]]:
     )
     changed: dict[str, list[range]] = {}
     name = ""
-    for line in diff.splitlines():
+    for line in diff.split("\n"):
         if line.startswith("+++ "):
             name = line[6:] if line.startswith("+++ b/") else ""
         elif name and (hunk := _HUNK.match(line)) is not None:

@@ -1,7 +1,8 @@
 """One file: parsed, walked, asked by every rule."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Final
 
 from hardpoint.audit.files import UnreadableFileError, is_test, parsed
@@ -14,8 +15,20 @@ from hardpoint.audit.registry import BY_NAME, RULES
 UNREADABLE_RULE: Final = "HP002"
 """What a file that cannot be read is told as; it is no violation."""
 _NAMES: Final = {name: rule.id for name, rule in BY_NAME.items()}
-_SECRET: Final = re.compile(r"(?=\D*\d)[0-9A-Za-z_.+/=-]{24,}", re.ASCII)
-"""What may be a secret: vendors' own begin in many ways; words are shorter, or have no digit."""
+_CODE_CHARACTERS_MAX: Final = 400
+"""A longer line was generated; many findings may lie on it."""
+_RUN: Final = re.compile(r"[0-9A-Za-z_.+/=-]{24,}", re.ASCII)
+"""What may be a secret: vendors' own begin in many ways."""
+_WORD: Final = re.compile(r"[A-Za-z]?[a-z_-]{0,20}[0-9]{0,3}", re.ASCII)
+"""A part of a dotted name, or of an address: `payment_intents`, `v1`."""
+_GIVEN: Final = re.compile(
+    r"""(://[^\s/@:"']*:)[^\s/"']*(?=@)"""
+    r"""|([?&](?:access_token|api_?key|token|auth_token|client_secret|secret|password)=)"""
+    r"""[^&\s"'{}]+"""
+    r"""|(["'](?:Bearer|Basic)\ )[^\s"'{}%]+""",
+    re.IGNORECASE,
+)
+"""What is secret by its place, however short: in an address, in a header."""
 
 
 def examine(path: str, content: bytes, rules: Sequence[Rule] = RULES) -> list[Finding]:
@@ -46,23 +59,24 @@ def examine(path: str, content: bytes, rules: Sequence[Rule] = RULES) -> list[Fi
             )
         ]
     found: list[Finding] = []
+    shown = cache(partial(_shown, module))
     for rule in rules:
         if module.is_test and not rule.tests_too:
             continue
-        found += _told(rule, module)
+        found += _told(rule, module, shown)
     found = without_ignored(found, module.source, path, _NAMES)
     return sorted(found, key=lambda one: (one.line, one.column, one.rule))
 
 
-def _told(rule: Rule, module: CodeModule) -> list[Finding]:
+def _told(rule: Rule, module: CodeModule, shown: Callable[[int], str]) -> list[Finding]:
     found: dict[tuple[int, int, str], Finding] = {}
     for spot in rule.check(module):
-        finding = _finding(rule, module, spot)
+        finding = _finding(rule, module, spot, shown)
         found.setdefault((finding.line, finding.column, finding.verdict), finding)
     return list(found.values())
 
 
-def _finding(rule: Rule, module: CodeModule, spot: Spot) -> Finding:
+def _finding(rule: Rule, module: CodeModule, spot: Spot, shown: Callable[[int], str]) -> Finding:
     line = getattr(spot.node, "lineno", 1)
     return Finding(
         rule=rule.id,
@@ -72,19 +86,32 @@ def _finding(rule: Rule, module: CodeModule, spot: Spot) -> Finding:
         message=spot.message,
         verdict=spot.verdict,
         confidence=spot.confidence,
-        code=_shown(module, line),
+        code=shown(line),
         edits=spot.edits,
         imports=spot.imports,
     )
 
 
 def _shown(module: CodeModule, line: int) -> str:
-    """A line as reports may show it: they are read by more people than the code is."""
+    """A line as reports may show it: they are read by more people than the code is.
+
+    Whatever may be a secret is cut, in a literal of any kind, in a comment, in an address.
+    """
     if line > len(module.lines):
         return ""
-    text = module.lines[line - 1].strip()
-    for literal in module.strings:
-        value = literal.value
-        if literal.lineno == line and isinstance(value, str) and _SECRET.fullmatch(value):
-            text = text.replace(value, f"{value[:8]}...")
-    return text
+    text = knowledge().secret.sub(_cut, module.lines[line - 1].strip())
+    text = _GIVEN.sub(lambda given: f"{given[1] or given[2] or given[3]}...", text)
+    return _RUN.sub(_cut_if_secret, text)[:_CODE_CHARACTERS_MAX]
+
+
+def _cut(secret: re.Match[str]) -> str:
+    return f"{secret[0][:8]}..."
+
+
+def _cut_if_secret(run: re.Match[str]) -> str:
+    """Words have no digit; names and addresses are made of words."""
+    parts = re.split(r"[./=]+", run[0])
+    words = len(parts) > 1 and all(_WORD.fullmatch(one) for one in parts)
+    if words or not any(one.isdigit() for one in run[0]):
+        return run[0]
+    return _cut(run)

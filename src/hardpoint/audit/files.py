@@ -27,7 +27,7 @@ class UnreadableFileError(Exception):
 def python_files(paths: Sequence[Path]) -> Iterator[Path]:
     """All `.py` files below the paths, in order; a file that is named is taken as it is.
 
-    Links to folders are not followed, so there is no loop; a link to a file is read.
+    Links to folders are not followed, so there is no loop; nor are links to files elsewhere.
     """
     seen: set[Path] = set()
     for start in paths:
@@ -46,8 +46,15 @@ def _below(start: Path) -> Iterator[Path]:
         for name in sorted(names):
             if name.endswith(".py"):
                 path = Path(folder, name)
-                if path.is_file():
+                if lies_below(path, start):
                     yield path
+
+
+def lies_below(path: Path, start: Path) -> bool:
+    """Whether it is a file, and no link out of the folder that is looked at."""
+    if not path.is_file():
+        return False
+    return not path.is_symlink() or path.resolve().is_relative_to(start.resolve())
 
 
 def content_of(path: Path) -> bytes:

@@ -76,7 +76,7 @@ class Finding:
     verdict: FindingVerdict = FindingVerdict.VIOLATION
     confidence: Confidence = Confidence.HIGH
     code: str = ""
-    """The line, as it stands."""
+    """The line, as reports may show it: what may be a secret is cut."""
     edits: tuple[Edit, ...] = ()
     imports: str = ""
     """A module that the edits need."""

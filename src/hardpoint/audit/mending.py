@@ -1,6 +1,7 @@
 """`--fix`: the replacements that cannot change what a program means, made in its text."""
 
 import ast
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def mended(source: str, findings: Sequence[Finding]) -> str:
 
     Edits that overlap are made one a run.
     """
-    lines = source.splitlines(keepends=True)
+    lines = _lines(source)
     edits = sorted(
         (edit for one in findings for edit in one.edits),
         key=lambda edit: (edit.line, edit.column),
@@ -34,6 +35,11 @@ def mended(source: str, findings: Sequence[Finding]) -> str:
     return text
 
 
+def _lines(source: str) -> list[str]:
+    """As Python counts them, each with its end: a form feed, say, ends no line."""
+    return list(io.StringIO(source, newline=""))
+
+
 def _importing(source: str, name: str) -> str:
     """`import name` before the first import, where the module has none."""
     tree = ast.parse(source)
@@ -48,19 +54,19 @@ def _importing(source: str, name: str) -> str:
         if not (isinstance(one, ast.ImportFrom) and one.module == "__future__")
     ]
     line = plain[0].lineno if plain else (imports[-1].lineno + 1 if imports else 1)
-    lines = source.splitlines(keepends=True)
+    lines = _lines(source)
     lines.insert(line - 1, f"import {name}\n")
     return "".join(lines)
 
 
 def mend(path: Path, findings: Sequence[Finding]) -> int:
-    """Write the edits into a file, if what comes out is Python still.
+    """Write the edits into a file, if what comes out is Python still; never through a link.
 
     Returns:
         How many findings were mended.
     """
     chosen = [one for one in findings if one.edits]
-    if not chosen:
+    if not chosen or path.is_symlink():
         return 0
     content = content_of(path)
     try:

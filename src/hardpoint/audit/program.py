@@ -136,8 +136,8 @@ class CodeModule:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text, line by line."""
-        return self.source.splitlines()
+        """The text, line by line, as Python counts: a form feed, say, ends no line."""
+        return self.source.split("\n")
 
     @cached_property
     def lowered(self) -> str:

@@ -30,6 +30,8 @@ from hardpoint.cli.tables import Table
 from hardpoint.cli.terminal import Terminal
 
 app = commands()
+_UTF8 = ("utf-8", "backslashreplace")
+"""The name of a file may be no text."""
 
 
 @app.command()
@@ -163,9 +165,9 @@ def _tell(
     if form is AuditFormat.SARIF:
         terminal.write((sarif(findings, version("hardpoint")) + "\n").encode())
     elif form is AuditFormat.ANNOTATIONS:
-        terminal.write("".join(f"{one}\n" for one in annotations(findings)).encode())
+        terminal.write("".join(f"{one}\n" for one in annotations(findings)).encode(*_UTF8))
     elif form is AuditFormat.MARKDOWN:
-        terminal.write((markdown(findings) + "\n").encode())
+        terminal.write((markdown(findings) + "\n").encode(*_UTF8))
     else:
         counted = Counter(str(one.verdict) for one in report.findings)
         data = {

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Final
 
 from hardpoint.audit.choosing import Choice, shown
-from hardpoint.audit.files import BYTES_MAX, is_test, python_files
+from hardpoint.audit.files import BYTES_MAX, is_test, lies_below, python_files
 from hardpoint.audit.findings import ChecklistItem, Finding, FindingVerdict
 from hardpoint.audit.knowledge import knowledge
 from hardpoint.audit.registry import BY_NAME
 from hardpoint.hub.settings import Settings
 
 _PLACES_MAX: Final = 3
+_FILES_MAX: Final = 500
+_PAGE_CHARACTERS_MAX: Final = 100_000
 
 
 class ProofBy(StrEnum):
@@ -83,12 +85,12 @@ _SIGNS: Final = (
     ),
     _sign(
         ChecklistItem.RATE_LIMITS,
-        r"RateLimit\(|[Rr]etry-[Aa]fter|except [^\n]*RateLimitedError",
+        r"RateLimit\(|[Rr]etry-[Aa]fter|except [^\n]{0,200}RateLimitedError",
         "limits are heeded",
     ),
     _sign(
         ChecklistItem.DEGRADATION,
-        r"fallback=|except [^\n]*(CircuitOpen|Unavailable)Error",
+        r"fallback=|except [^\n]{0,200}(CircuitOpen|Unavailable)Error",
         "a way without the vendor",
     ),
 )
@@ -121,7 +123,7 @@ _TESTED: Final = (
 _IMITATED: Final = re.compile(
     r"\bFake[A-Z]\w+|responses\.activate|\brespx\b|httpserver|MockTransport|\bfake_\w+|hp_\w+|vcr\."
 )
-_NAMES: Final = re.compile(r"^\s*(?:async )?def (test_\w+)", re.MULTILINE)
+_NAMES: Final = re.compile(r"^[ \t]*(?:async )?def (test_\w+)", re.MULTILINE)
 _REMEDIES: Final = {
     ChecklistItem.RETRIES: "give the connection a policy, or the call a `Policy(retry=Retry(...))`",
     ChecklistItem.IDEMPOTENCY: "pass `idempotency_key=`; handle events with `@hub.on`",
@@ -236,7 +238,7 @@ def _by_text(paths: Sequence[Path], root: Path) -> _Proofs:
         if is_test(name):
             yield from _by_tests(name, text)
         elif _INTEGRATES.search(text):
-            code = _COMMENT.sub("", text)
+            code = "\n".join(map(_without_comment, text.split("\n")))
             for sign in _SIGNS:
                 match = sign.pattern.search(code)
                 if match is not None:
@@ -244,10 +246,19 @@ def _by_text(paths: Sequence[Path], root: Path) -> _Proofs:
                     yield sign.item, ProofBy.CODE, f"{name}:{line}", sign.told
 
 
+def _without_comment(line: str) -> str:
+    """What begins with `#` behind the last quote; an earlier one may stand in a text."""
+    start = line.find("#", max(line.rfind('"'), line.rfind("'")) + 1)
+    return line if start < 0 else line[:start]
+
+
 def _by_tests(name: str, text: str) -> _Proofs:
     imitated = _IMITATED.search(text)
+    line, counted = 1, 0
     for test in _NAMES.finditer(text):
-        place = f"{name}:{text.count(chr(10), 0, test.start(1)) + 1}"
+        line += text.count("\n", counted, test.start(1))
+        counted = test.start(1)
+        place = f"{name}:{line}"
         if imitated is not None:
             yield ChecklistItem.TESTING, ProofBy.TEST, place, "a vendor is imitated"
             imitated = None
@@ -256,9 +267,8 @@ def _by_tests(name: str, text: str) -> _Proofs:
                 yield sign.item, ProofBy.TEST, place, f"{sign.told}: {test[1]}"
 
 
-_COMMENT: Final = re.compile(r"#[^\n\"']*$", re.MULTILINE)
 _INTEGRATES: Final = re.compile(
-    r"^\s*(from|import) (hardpoint|requests|httpx2?|aiohttp|urllib3|boto3|tenacity|structlog|"
+    r"^[ \t]*(from|import) (hardpoint|requests|httpx2?|aiohttp|urllib3|boto3|tenacity|structlog|"
     + "|".join(sorted(knowledge().sdks))
     + r")\b",
     re.MULTILINE,
@@ -275,7 +285,7 @@ def _merged(
         known = seen.get(item)
         if known is None or order.index(proof) < order.index(known.proof):
             seen[item] = _Evidence(proof, [place], told)
-        elif known.proof is proof and place not in known.places:
+        elif known.proof is proof and len(known.places) < _PLACES_MAX and place not in known.places:
             known.places.append(place)
     return seen
 
@@ -287,12 +297,15 @@ def _documented(paths: Sequence[Path], root: Path) -> _Evidence | None:
     """A page in words that says where credentials come from, or what to do when it fails."""
     places: list[str] = []
     for start in paths:
-        pages = [start] if start.suffix == ".md" else sorted(start.glob("**/*.md"))[:500]
+        pages = [start] if start.suffix == ".md" else sorted(start.glob("**/*.md"))[:_FILES_MAX]
         for page in pages:
             if any(one.startswith(".") or one == "node_modules" for one in page.parts):
                 continue
+            if not lies_below(page, start):
+                continue
             try:
-                text = page.read_text(encoding="utf-8", errors="replace")[:100_000]
+                with page.open(encoding="utf-8", errors="replace") as file:
+                    text = file.read(_PAGE_CHARACTERS_MAX)
             except OSError:
                 continue
             if len(set(map(str.lower, _PAGE.findall(text)))) >= 2:
