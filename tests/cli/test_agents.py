@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import sys
 import threading
@@ -190,7 +191,13 @@ def test_an_option_is_no_name(workspace: Path, name: str) -> None:
 
 
 def test_an_agent_reads_no_file_by_a_command_that_could(workspace: Path) -> None:
-    assert "not read" in call(tools(workspace), "debug", identifier="hardpoint.toml")["error"]
+    request = "Stripe-Signature: t=1,v1=00\n\n{}"
+    (workspace / "evt_1").write_text(request)
+    answers = [
+        call(tools(workspace), "debug", identifier=one)["error"]["code"]
+        for one in ("evt_1", "hardpoint.toml", "src")
+    ]
+    assert set(answers) == {"not_found"}
     assert call(tools(workspace), "research", vendor="hardpoint.toml")["ok"] is False
 
 
@@ -207,6 +214,30 @@ def test_what_fails_is_an_answer_in_the_fence_too(workspace: Path) -> None:
     arguments = {**ARGUMENTS["verify_signature"], "headers": "\ud800"}
     told = call(tools(workspace), "verify_signature", **arguments)
     assert told == {"ok": False, "error": "the tool failed: UnicodeEncodeError"}
+
+
+def test_research_reads_a_specification_of_the_workspace_and_no_other(workspace: Path) -> None:
+    document = json.dumps({"openapi": "3.0.0", "paths": {"/x": {"get": {}}}})
+    (workspace / "api.json").write_text(document)
+    private = workspace.parent / "private.json"
+    private.write_text(document)
+    (workspace / "link.json").symlink_to(private)
+    os.mkfifo(workspace / "pipe.json")
+    told = call(tools(workspace), "research", vendor="api.json")
+    assert "1 safe" in json.dumps(told["data"]["facts"])
+    for one in (str(private), "../private.json", "link.json"):
+        refused = call(tools(workspace), "research", vendor=one)
+        assert refused == {"ok": False, "error": "the path is outside of the workspace"}
+    assert "neither a file" in call(tools(workspace), "research", vendor="pipe.json")["error"]
+    assert call(tools(workspace), "research", vendor="nobody")["ok"] is False
+
+
+def test_a_link_to_a_file_outside_is_not_shown(workspace: Path) -> None:
+    private = workspace.parent / "private.py"
+    private.write_text("import requests\nrequests.get('private')\n")
+    (workspace / "src" / "linked.py").symlink_to(private)
+    told = call(tools(workspace), "audit_code", path="src")
+    assert {one["path"] for one in told["data"]["findings"]} == {"src/a.py"}
 
 
 def test_writes_are_not_there_without_the_flag(workspace: Path) -> None:

@@ -1,6 +1,7 @@
 """Specifications, awkward and malformed: what they say, and what is refused."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_operations_have_names_and_classes_of_repeat(tmp_path: Path) -> None:
     api = described(write(tmp_path, CRM))
     assert [(one.name, one.repeat) for one in api.operations] == [
         ("list_deals", "safe"),
-        ("list_deals_", "key"),
+        ("list_deals_2", "key"),
         ("delete_deals_id", "idempotent"),
         ("patch_deals_id", "never"),
     ]
@@ -65,7 +66,7 @@ def test_facts_have_their_place_and_questions_stay(tmp_path: Path) -> None:
     assert ("sandbox", "https://sandbox.crm.example") in told
     assert ("address", "https://api.crm.example") in told
     assert ("webhooks", "sends deal.won; how it is signed is not said") in told
-    assert ("idempotency", "list_deals_ takes Idempotency-Key") in told
+    assert ("idempotency", "list_deals_2 takes Idempotency-Key") in told
     assert {("limits", "answers 429"), ("limits", "tells X-RateLimit-Left")} <= told
     assert ("errors", "statuses 404, 429; codes are not listed") in told
     assert ("operations", "1 safe, 1 idempotent, 1 key, 1 never") in told
@@ -156,3 +157,24 @@ def test_yaml_is_read_where_it_can_be(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_names_are_ones_that_python_takes(text: str, name: str) -> None:
     assert python_name(text) == name
     assert name.isidentifier()
+
+
+def test_many_operations_of_one_name_are_numbered_in_little_time(tmp_path: Path) -> None:
+    paths = {f"/p{one}": {"get": {"operationId": "a"}} for one in range(6000)}
+    path = write(tmp_path, {"openapi": "3.0.0", "paths": {**paths, "/q": {"get": {}}}})
+    began = time.process_time()
+    names = [one.name for one in described(path).operations]
+    assert time.process_time() - began < 5
+    assert names[:3] + names[-2:] == ["a", "a_2", "a_3", "a_6000", "get_q"]
+
+
+def test_a_name_that_a_number_would_give_stays_its_own(tmp_path: Path) -> None:
+    paths = {f"/{n}": {"get": {"operationId": one}} for n, one in enumerate(("a_2", "a", "a", "a"))}
+    api = described(write(tmp_path, {"openapi": "3.0.0", "paths": paths}))
+    assert [one.name for one in api.operations] == ["a_2", "a", "a_3", "a_4"]
+
+
+@pytest.mark.parametrize("status", ["\u00b2", "\u0662\u0660\u0660", "9" * 5000, "2XX", "default"])
+def test_a_status_that_is_no_number_is_none(tmp_path: Path, status: str) -> None:
+    paths = {"/x": {"get": {"responses": {status: {}, "404": {}}}}}
+    assert described(write(tmp_path, {"openapi": "3.0.0", "paths": paths})).statuses == (404,)

@@ -18,6 +18,7 @@ from typing import Any, Final, final
 
 from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
+from hardpoint.core.providers import provider_names
 
 REPLY_BYTES_MAX: Final = 20_000
 PLAN_SECONDS: Final = 300.0
@@ -117,7 +118,9 @@ class AgentTools:
         return self._answer("providers", "show", _word(name))
 
     def _research(self, vendor: str) -> str:
-        return self._answer("research", _word(vendor))
+        """A vendor that we know, or a specification in the workspace."""
+        known = vendor in provider_names()
+        return self._answer("research", vendor if known else str(self._inside(vendor)))
 
     def _explain(self, provider: str, code: str) -> str:
         return self._answer("explain", _word(provider), _word(code))
@@ -162,9 +165,7 @@ class AgentTools:
     def _debug(self, identifier: str) -> str:
         if not _ID.fullmatch(identifier):
             raise OutsideError("that is no id; a path is not read")
-        if Path(identifier).exists():
-            raise OutsideError("a file is not read; give an id")
-        return self._answer("debug", identifier, *self._configured())
+        return self._answer("debug", identifier, "--id", *self._configured())
 
     def _health(self) -> str:
         return self._answer("health", *self._configured())
@@ -196,6 +197,8 @@ class AgentTools:
         whole = (self._workspace / path).resolve()
         if not whole.is_relative_to(self._workspace):
             raise OutsideError("the path is outside of the workspace")
+        if whole.exists() and not (whole.is_file() or whole.is_dir()):
+            raise OutsideError("the path is neither a file nor a folder")
         return whole
 
     def _answer(self, *arguments: str) -> str:

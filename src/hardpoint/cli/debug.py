@@ -52,13 +52,16 @@ def debug(
     source: Annotated[
         str | None, typer.Option("--source", help="The source that a pasted request was meant for.")
     ] = None,
+    by_id: Annotated[
+        bool, typer.Option("--id", help="It is an id, even if a file is named so.")
+    ] = False,
     config: Config = CONFIG,
     admin: AdminOption = None,
     json: Json = False,
 ) -> int:
     """Put on one page what is known: verification, attempts, the vendor's code, what to do."""
     terminal = terminal_of(context, json=json)
-    if Path(what).is_file():
+    if not by_id and Path(what).is_file():
         return _request(terminal, Path(what), source, config)
     events = _events(config, what)
     if events:
@@ -115,7 +118,8 @@ def _request(terminal: Terminal, path: Path, source: str | None, config: Path) -
 
 
 def _parsed(path: Path) -> WebhookRequest:
-    content = path.read_bytes()[:BODY_BYTES_MAX]
+    with path.open("rb") as file:
+        content = file.read(BODY_BYTES_MAX)
     head, gap, body = content.partition(b"\r\n\r\n")
     if not gap or b"\n\n" in head:
         head, _, body = content.partition(b"\n\n")

@@ -166,7 +166,7 @@ class _Reader:
         return value
 
     def operations(self) -> Iterator[ApiOperation]:
-        used: set[str] = set()
+        used: dict[str, int] = {}
         for path, item in _table(self._document.get("paths")).items():
             table = self.table(item)
             for method in _METHODS:
@@ -174,7 +174,7 @@ class _Reader:
                     yield self._operation(str(path), method, table, used)
 
     def _operation(
-        self, path: str, method: str, item: Mapping[str, Any], used: set[str]
+        self, path: str, method: str, item: Mapping[str, Any], used: dict[str, int]
     ) -> ApiOperation:
         told = self.table(item[method])
         given = [
@@ -185,13 +185,10 @@ class _Reader:
             for where in ("query", "header")
         }
         for status, answer in _table(told.get("responses")).items():
-            if str(status).isdigit():
+            if re.fullmatch(r"[0-9]{3}", str(status)):
                 self.statuses.add(int(status))
             self.headers |= set(map(str, _table(self.table(answer).get("headers"))))
-        name = python_name(str(told.get("operationId") or f"{method}_{path}"))
-        while name in used:
-            name += "_"
-        used.add(name)
+        name = numbered(python_name(str(told.get("operationId") or f"{method}_{path}")), used)
         key = next((one for one in names["header"] if _KEYED.search(one)), None)
         return ApiOperation(
             name,
@@ -215,6 +212,21 @@ def python_name(text: str) -> str:
     if name[0].isdigit():
         name = f"n{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def numbered(name: str, used: dict[str, int]) -> str:
+    """The name, or `name_2`, `name_3` where it is in use.
+
+    Args:
+        name: what is wanted.
+        used: what is in use, each with its last number; the answer is added.
+    """
+    free = name
+    while free in used:
+        used[name] += 1
+        free = f"{name}_{used[name]}"
+    used[free] = 1
+    return free
 
 
 def _table(value: Any) -> dict[str, Any]:

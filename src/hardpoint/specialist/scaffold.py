@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.specialist.openapi import ApiDescription, ApiOperation, python_name
+from hardpoint.specialist.openapi import ApiDescription, ApiOperation, numbered, python_name
 from hardpoint.specialist.templates import (
     CLIENT,
     CODES,
@@ -27,6 +27,7 @@ from hardpoint.specialist.templates import (
 )
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,30}", re.ASCII)
+_TAKEN: Final[Sequence[str]] = ("self", "document", "idempotency_key", "target", "reply")
 _OPERATIONS_MAX: Final = 200
 _EXAMPLE: Final = (
     ApiOperation("get_thing", "get", "/things/{id}", "", ("id",), (), False, None, ""),
@@ -157,19 +158,12 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"[^\w ,.'/{}-]", " ", text, flags=re.ASCII).split())
 
 
-def _fields(names: Sequence[str], taken: set[str]) -> list[_Field]:
-    found: list[_Field] = []
-    for written in names:
-        name = python_name(written)
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        found.append(_Field(name, written))
-    return found
+def _fields(names: Sequence[str], taken: dict[str, int]) -> list[_Field]:
+    return [_Field(numbered(python_name(written), taken), written) for written in names]
 
 
 def _shape(one: ApiOperation) -> tuple[list[_Field], list[_Field]]:
-    taken = {"self", "document", "idempotency_key", "target", "reply"}
+    taken: dict[str, int] = dict.fromkeys(_TAKEN, 1)
     path = _fields(list(dict.fromkeys(one.path_names)), taken)
     return path, _fields(list(dict.fromkeys(one.query_names)), taken)
 
