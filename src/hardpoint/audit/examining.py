@@ -97,8 +97,6 @@ def _shown(module: CodeModule, line: int) -> str:
 
     Whatever may be a secret is cut, in a literal of any kind, in a comment, in an address.
     """
-    if line > len(module.lines):
-        return ""
     text = knowledge().secret.sub(_cut, module.lines[line - 1].strip())
     text = _GIVEN.sub(lambda given: f"{given[1] or given[2] or given[3]}...", text)
     return _RUN.sub(_cut_if_secret, text)[:_CODE_CHARACTERS_MAX]

@@ -1,5 +1,6 @@
 """The MCP server itself, on the official SDK: its tools are those of `agent_tools`."""
 
+import hmac
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -7,7 +8,9 @@ import uvicorn
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import ToolAnnotations
-from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hardpoint.cli.agent_tools import FENCE_NOTE, AgentTools
 
@@ -39,10 +42,10 @@ def server_of(tools: AgentTools) -> MCPServer[Any]:
     return server
 
 
-def http_app(tools: AgentTools, port: int) -> Starlette:
-    """The server over HTTP; other hosts and origins than this machine's are refused."""
+def http_app(tools: AgentTools, port: int, token: str) -> ASGIApp:
+    """The server over HTTP, for whoever has the token; other hosts and origins are refused."""
     names = (HOST, "localhost")
-    return server_of(tools).streamable_http_app(
+    app = server_of(tools).streamable_http_app(
         transport_security=TransportSecuritySettings(
             enable_dns_rebinding_protection=True,
             allowed_hosts=[f"{name}:{port}" for name in names],
@@ -50,16 +53,34 @@ def http_app(tools: AgentTools, port: int) -> Starlette:
         ),
         host=HOST,
     )
+    return _with_token(app, b"Bearer " + token.encode())
 
 
-def serve(tools: AgentTools, *, port: int | None) -> None:
-    """Until the client goes, or for ever.
+def _with_token(app: ASGIApp, wanted: bytes) -> ASGIApp:
+    """Loopback is open to every user and every program of the machine: it says nothing of who."""
+
+    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            given = Headers(scope=scope).get("authorization", "").encode("latin-1")
+            if not hmac.compare_digest(given, wanted):
+                refused = PlainTextResponse(
+                    "give the token that was printed at the start: Authorization: Bearer ...",
+                    401,
+                    {"WWW-Authenticate": "Bearer"},
+                )
+                await refused(scope, receive, send)
+                return
+        await app(scope, receive, send)
+
+    return gate
+
+
+def serve(tools: AgentTools, *, port: int, token: str) -> None:
+    """Over HTTP on loopback, for ever.
 
     Args:
         tools: what is offered.
-        port: of HTTP on loopback; None is stdio.
+        port: of HTTP.
+        token: what each request has to carry.
     """
-    if port is None:
-        server_of(tools).run("stdio")
-    else:
-        uvicorn.run(http_app(tools, port), host=HOST, port=port, log_level="warning")
+    uvicorn.run(http_app(tools, port, token), host=HOST, port=port, log_level="warning")

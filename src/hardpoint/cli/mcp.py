@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Annotated
 
 import typer
@@ -40,7 +41,10 @@ def mcp(
     """Serve the commands to a coding agent (Model Context Protocol).
 
     No tool moves money, shows a secret, or reads outside of the workspace. What vendors and users
-    wrote comes fenced, as data. Needs `pip install 'hardpoint[mcp,serve]'`.
+    wrote comes fenced, as data. Over HTTP each request carries the token that is printed at the
+    start, as `Authorization: Bearer`; each start has its own.
+
+    Needs `pip install 'hardpoint[mcp,serve]'`.
     """
     from hardpoint.cli.agent_tools import AgentTools
 
@@ -53,8 +57,13 @@ def mcp(
         terminal.show({"tools": names}, *(f"{name}  {told}" for name, told in names.items()))
         return Exit.OK
     required("mcp")
-    from hardpoint.cli.agent_server import serve
+    from hardpoint.cli.agent_server import HOST, serve, server_of
 
     terminal.say(f"{len(offered.names())} tools for {workspace.resolve()}, by {transport}")
-    serve(offered, port=port if transport is McpTransport.HTTP else None)
+    if transport is McpTransport.STDIO:
+        server_of(offered).run("stdio")
+        return Exit.OK
+    url, token = f"http://{HOST}:{port}/mcp", token_urlsafe(32)
+    terminal.stream({"url": url, "token": token}, f"{url}  Authorization: Bearer {token}")
+    serve(offered, port=port, token=token)
     return Exit.OK
