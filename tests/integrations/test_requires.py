@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 import time
 import uuid
@@ -220,6 +221,29 @@ def test_a_body_that_is_too_large_is_not_read_for_its_signature(get):
     body = b"x" * (1024 * 1024 + 1)
     answer = get("/acme/orders", signed(body), "POST", body)
     assert (answer.status_code, said(answer)) == (413, "too_large")
+
+
+@pytest.mark.parametrize("size", [3, 3 * 1024 * 1024])
+def test_flask_reads_no_more_of_a_body_of_unknown_length_than_it_takes(config, size):
+    app, hub = Flask("orders"), BlockingHub.load(config)
+
+    @app.post("/acme/orders")
+    @flask.requires(hub.api_keys, "read")
+    def orders():
+        return {"body": flask.request.get_data(as_text=True)}
+
+    body = io.BytesIO(b"x" * size)
+    ends = {"wsgi.input_terminated": True}
+    answer = app.test_client().post(
+        "/acme/orders",
+        headers=signed(b"xxx", path="/acme/orders"),
+        input_stream=body,
+        environ_overrides=ends,
+    )
+    assert body.tell() <= 1024 * 1024 + 1
+    assert (answer.status_code, answer.json) == (
+        (200, {"body": "xxx"}) if size == 3 else (413, {"error": "too_large"})
+    )
 
 
 def test_fastapi_reads_no_more_of_a_body_without_end_than_it_takes(config):

@@ -1,11 +1,13 @@
 import asyncio
 import functools
+from collections import Counter
 
 import httpx2
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.service.admin import admin_app
+from hardpoint.service.operations import FOLLOWERS_MAX, AdminOperations
 from hardpoint.service.readiness import Readiness
 from hardpoint.service.reload import Reloader
 from hardpoint.service.server import Server
@@ -150,3 +152,60 @@ def test_a_token_that_can_be_guessed_opens_no_admin_listener(hub, monkeypatch):
         Server(hub, admin_host="0.0.0.0", force_admin=True)
     monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", "x" * 24)
     assert Server(hub, admin_host="0.0.0.0", force_admin=True)
+
+
+def test_no_more_follow_than_may_however_many_ask_at_once(hub):
+    answers, leave = [], asyncio.Event()
+
+    async def receive():
+        await leave.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        await asyncio.sleep(0)  # a client that is slow to take the head of its answer
+        if message["type"] == "http.response.start":
+            answers.append(message["status"])
+
+    async def scenario():
+        readiness = Readiness(
+            hub, Reloader(hub.reload, list, listeners=hub.listeners), ManualClock()
+        )
+        app = admin_app(readiness, operations=AdminOperations(hub))
+        tail = {
+            "type": "http",
+            "method": "GET",
+            "path": "/tail",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        }
+
+        def ask(times):
+            return asyncio.gather(*(app(tail, receive, send) for _ in range(times)))
+
+        following = ask(FOLLOWERS_MAX + 3)
+        while len(answers) < FOLLOWERS_MAX + 3:
+            await asyncio.sleep(0)
+        assert Counter(answers) == {200: FOLLOWERS_MAX, 429: 3}
+        leave.set()
+        await following
+        await ask(1)  # who has gone makes room
+        assert answers[-1] == 200
+
+    async def bounded():
+        async with asyncio.timeout(20), hub:
+            await scenario()
+
+    asyncio.run(bounded())
+
+
+@pytest.mark.parametrize(("token", "status"), [("x" * 23, 403), ("x" * 24, 200)])
+def test_a_token_that_has_become_short_lets_no_other_machine_in(
+    admin, hub, monkeypatch, token, status
+):
+    monkeypatch.setenv("HARDPOINT_ADMIN_TOKEN", token)
+
+    async def scenario(client, readiness):
+        reply = await client.get("/breakers", headers={"authorization": f"Bearer {token}"})
+        assert reply.status_code == status
+
+    admin(scenario, operations=AdminOperations(hub, alone=False))

@@ -7,14 +7,14 @@ stops waits for nobody.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final, final
+from typing import Final
 
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from hardpoint.core.errors import HardpointError
 from hardpoint.dashboard.visits import Desk, Visit, route
+from hardpoint.service.streams import CountedStream
 
 STREAMS_MAX: Final = 32
 STREAM_SECONDS: Final = 30.0
@@ -49,25 +49,10 @@ def live_route(desk: Desk, path: str, fresh: Fresh) -> Route:
         nonlocal open_streams
         if open_streams >= STREAMS_MAX:
             return PlainTextResponse("too many pages are watched at once\n", 429)
-        open_streams += 1  # before its first frame: many may ask at once
-        return _Stream(frames(visit), ended)
+        open_streams += 1
+        return CountedStream(frames(visit), _HEADERS, "text/event-stream", ended)
 
     return route(desk, path, stream)
-
-
-@final
-class _Stream(StreamingResponse):
-    """Says when it has ended, also where nobody was there to take its first frame."""
-
-    def __init__(self, frames: AsyncGenerator[str], ended: Callable[[], None]) -> None:
-        super().__init__(frames, 200, _HEADERS, "text/event-stream")
-        self._ended = ended
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._ended()
 
 
 def frame(data: str) -> str:

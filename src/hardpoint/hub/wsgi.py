@@ -132,7 +132,7 @@ class WsgiInbox:
         """The whole body, `TOO_LARGE` as soon as it passes the cap, or why it cannot be had."""
         declared = environ.get("CONTENT_LENGTH") or ""
         # Without a length only some servers say where a body ends; else there is none.
-        left = int(declared) if declared.isdigit() else None
+        left = int(declared) if declared.isascii() and declared.isdigit() else None
         if left is None and not environ.get("wsgi.input_terminated"):
             left = 0
         read, body = environ["wsgi.input"].read, coming.body

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec
 
 from flask import Response, g, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wsgi import get_input_stream
 
 from hardpoint.api_keys.reading import (
     REFUSALS,
@@ -70,11 +71,13 @@ def _shown(keys: ApiKeys) -> CallerRequest:
 
 def _body() -> bytes:
     """What is signed, which the view still finds; no more of it is read than is taken."""
-    allowed = request.max_content_length
-    request.max_content_length = min(SIGNED_BODY_BYTES_MAX, allowed or SIGNED_BODY_BYTES_MAX)
+    most = SIGNED_BODY_BYTES_MAX + 1
     try:
-        return request.get_data()
+        bounded = get_input_stream(request.environ, max_content_length=most)
+        request.environ["wsgi.input"] = bounded
+        body = request.get_data()
     except RequestEntityTooLarge:
         raise BodyTooLargeError from None
-    finally:
-        request.max_content_length = allowed
+    if len(body) == most:
+        raise BodyTooLargeError
+    return body

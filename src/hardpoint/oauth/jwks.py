@@ -293,14 +293,10 @@ class KeyCache:
             UnavailableError: the issuer does not answer, and we know too little of it.
             UnexpectedResponseError: it answers with something else.
         """
-        kept = self._of(url)
-        key = self._known(kept, kid, algorithm)
+        key = self.known(url, kid, algorithm)
         if key is None:
-            async with kept.lock:
-                key = self._known(kept, kid, algorithm)
-                if key is None:
-                    await self._ask(url, kept)
-                    key = self.settled(url, kid, algorithm)
+            await self.refresh(url)
+            key = self.settled(url, kid, algorithm)
         return key
 
     async def refresh(self, url: str) -> None:

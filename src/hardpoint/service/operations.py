@@ -14,13 +14,15 @@ from typing import Any, Final, Literal, final
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import ConfigurationError
 from hardpoint.hub.hub import Hub
+from hardpoint.hub.operators import TOKEN_CHARACTERS_MIN
 from hardpoint.hub.settings import Settings
+from hardpoint.service.streams import CountedStream
 
 TOKEN: Final = "HARDPOINT_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 FOLLOWERS_MAX: Final = 16
@@ -170,6 +172,8 @@ class AdminOperations:
             return False
         if not wanted:
             return self._alone
+        if not self._alone and len(wanted) < TOKEN_CHARACTERS_MIN:  # since it was read again
+            return False
         given = request.headers.get("authorization", "")
         return hmac.compare_digest(given.encode("latin-1"), b"Bearer " + os.fsencode(wanted))
 
@@ -178,7 +182,12 @@ class AdminOperations:
             return _json(429, {"error": "too_many_followers"})
         last = request.query_params.get("last", "0")
         count = int(last) if _COUNT.fullmatch(last) else 0
-        return StreamingResponse(self._records(count), 200, _HEADERS, "application/x-ndjson")
+        self._followers += 1
+        kind = "application/x-ndjson"
+        return CountedStream(self._records(count), _HEADERS, kind, self._unfollowed)
+
+    def _unfollowed(self) -> None:
+        self._followers -= 1
 
     async def _records(self, last: int) -> AsyncGenerator[bytes]:
         """The last records, then every one as it comes; an empty line now and then."""
@@ -199,7 +208,6 @@ class AdminOperations:
             loop.call_soon_threadsafe(take, record)
 
         stop = recorder.follow(hand_over)
-        self._followers += 1
         try:
             yield b"\n"
             for record in recorder.feed()[-last:] if last else ():
@@ -216,7 +224,6 @@ class AdminOperations:
                     yield _line({"event": "records_dropped", "count": dropped})
                     dropped = 0
         finally:
-            self._followers -= 1
             stop()
 
 
