@@ -151,6 +151,9 @@ if TYPE_CHECKING:
     from hardpoint.webhooks.certificates import RSA_US as RSA_US
     from hardpoint.webhooks.certificates import RsaKey as RsaKey
     from hardpoint.webhooks.certificates import believed as believed
+    from hardpoint.webhooks.endpoints import EndpointChange as EndpointChange
+    from hardpoint.webhooks.endpoints import RegisteredEndpoint as RegisteredEndpoint
+    from hardpoint.webhooks.endpoints import WebhookSetup as WebhookSetup
     from hardpoint.webhooks.envelopes import Name as Name
     from hardpoint.webhooks.envelopes import OptionalName as OptionalName
     from hardpoint.webhooks.envelopes import Unreadable as Unreadable
@@ -286,6 +289,7 @@ else:
             "hardpoint.testing.conformance.voice": ("VoiceConformance",),
             "hardpoint.testing.conformance.voice_subject": ("VoiceRefusals", "VoiceSubject"),
             "hardpoint.webhooks.certificates": ("RSA_US", "RsaKey", "believed"),
+            "hardpoint.webhooks.endpoints": "EndpointChange RegisteredEndpoint WebhookSetup",
             "hardpoint.webhooks.envelopes": (
                 "Name OptionalName Unreadable check_name check_printable named open_batch "
                 "open_envelope"

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "calls": "List and show the last calls out of a running server.",
     "breaker": "List, open and close the circuits of a running server.",
     "secrets": "List and check the secrets that the configuration names.",
+    "webhooks": "Register endpoints at the vendors, and compare them.",
     "refusals": "List refused requests: since when, and why.",
     "storage": "List, copy, remove, sign and compare files.",
     "store": "Bring the store's tables up; copy SQLite to PostgreSQL.",

@@ -49,6 +49,8 @@ class Provider:
         verified_by: what it was compared with, where that was not the pages themselves.
         webhooks: `module:Class` of its webhook scheme, where it has one.
         samples: `package:file` of its sample events, for `trigger` and tests; see `SamplesFile`.
+        webhook_setup: `module:Class` of what registers its webhook endpoints, for `webhooks
+            register`; see `WebhookSetup`.
         settings: `module:Class` of its settings, for outbound connections.
         ports: port (`payments`) to `module:Class` of its driver, where it has one.
         effects: port to `module:Class` of the asynchronous shell that its driver is made with, and
@@ -81,6 +83,7 @@ class Provider:
     verified_by: str | None = None
     webhooks: str | None = None
     samples: str | None = None
+    webhook_setup: str | None = None
     settings: str | None = None
     ports: Mapping[str, str] = field(default_factory=dict[str, str])
     effects: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])

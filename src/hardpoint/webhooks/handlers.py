@@ -120,6 +120,7 @@ class Handlers:
     def __init__(self) -> None:
         self._by_name: dict[str, Handler] = {}
         self._patterns: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+        self._types: dict[str, list[str]] = {}
         self._routes: Mapping[str, str] = {}
         self._matches: dict[tuple[str, str], tuple[str, ...]] = {}
 
@@ -179,6 +180,7 @@ class Handlers:
             )
         compiled = re.compile(fnmatch.translate(pattern))
         self._patterns.setdefault(source, []).append((compiled, label))
+        self._types.setdefault(source, []).append(pattern)
         self._matches.clear()
 
     def names(self, *, asynchronous: bool | None = None) -> tuple[str, ...]:
@@ -200,6 +202,11 @@ class Handlers:
             for source, patterns in self._patterns.items()
             if source
         }
+
+    def types(self, source: str) -> tuple[str, ...]:
+        """The types of events, and globs of types, that are handled of a source."""
+        everything = ("*",) if source in self._routes else ()
+        return tuple(dict.fromkeys((*self._types.get(source, ()), *everything)))
 
     def __getitem__(self, name: str) -> Handler:
         """The handler a stored job names."""

@@ -21,6 +21,7 @@ PROVIDER = Provider(
     verified="2026-12-01",
     webhooks="hardpoint.providers.paypal.webhooks:PayPalWebhooks",
     samples="hardpoint.providers.paypal:samples.json",
+    webhook_setup="hardpoint.providers.paypal.endpoints:PayPalEndpoints",
     settings="hardpoint.providers.paypal:PayPal",
     ports={"payments": "hardpoint.providers.paypal.payments:PayPalPayments"},
     errors="hardpoint.providers.paypal.errors:ERRORS",

@@ -20,6 +20,7 @@ from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.paypal.fake_account import BusinessAccount
+from hardpoint.providers.paypal.fake_endpoints import PATH, Webhooks
 from hardpoint.providers.paypal.fake_key import STAND_IN_KEY
 from hardpoint.providers.paypal.fake_objects import (
     TRIGGERS,
@@ -73,6 +74,7 @@ class FakePayPal:
         self._scheme = PayPalWebhooks(secrets=[Secret.value(webhook_secret)])
         self.emitter = Emitter(self._scheme, now=now)
         self.account = BusinessAccount(self.ledger, now, self._tell)
+        self.webhooks = Webhooks(WEBHOOK_ID)
         self.facts = VendorFacts(
             settings={"client_id": client_id, "client_secret": client_secret},
             webhook_secret=webhook_secret,
@@ -95,6 +97,8 @@ class FakePayPal:
             told = {"error": "invalid_token", "error_description": "Token signature is not valid"}
             return FakeReply.json(told, 401)
         try:
+            if request.path.startswith(PATH):
+                return self._shown(*self.webhooks.answer(request))
             return self._answered(request)
         except PayPalRefusedError as refused:
             return FakeReply.json(refused.body, refused.status, ("paypal-debug-id", "fake-debug"))

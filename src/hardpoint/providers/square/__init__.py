@@ -23,6 +23,7 @@ PROVIDER = Provider(
     webhooks="hardpoint.providers.square.webhooks:SquareWebhooks",
     retries_for=24 * 3600,
     samples="hardpoint.providers.square:samples.json",
+    webhook_setup="hardpoint.providers.square.endpoints:SquareEndpoints",
     settings="hardpoint.providers.square:Square",
     ports={"payments": "hardpoint.providers.square.payments:SquarePayments"},
     errors="hardpoint.providers.square.errors:ERRORS",

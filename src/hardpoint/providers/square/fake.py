@@ -22,6 +22,7 @@ from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import VendorFacts
 from hardpoint.providers.square import API_VERSION
 from hardpoint.providers.square.fake_account import SellerAccount
+from hardpoint.providers.square.fake_endpoints import PATH, Subscriptions
 from hardpoint.providers.square.fake_objects import (
     LOCATION,
     TRIGGERS,
@@ -68,6 +69,7 @@ class FakeSquare:
         """`charge`, `capture`, `refund`, `void`, `decline` and `checkout`; in minor units."""
         self.emitter = Emitter(_Subscription(signature_key), now=now)
         self.account = SellerAccount(self.ledger, now, self._tell)
+        self.subscriptions = Subscriptions(signature_key)
         self.facts = VendorFacts(
             settings={"access_token": access_token, "location_id": LOCATION},
             webhook_secret=signature_key,
@@ -103,13 +105,19 @@ class FakeSquare:
     def _done(self, request: Received) -> FakeReply:
         if request.method == "GET":
             return self._shown(self._read(request))
-        if request.method != "POST" or request.headers.get("content-type") != "application/json":
+        puts = request.method == "PUT" and request.path.startswith(PATH)
+        if (
+            not (puts or request.method == "POST")
+            or request.headers.get("content-type") != "application/json"
+        ):
             raise SquareRefusedError("INVALID_CONTENT_TYPE", "This fake takes JSON only.")
         try:
             document = request.json()
         except UNREADABLE:
             raise SquareRefusedError("EXPECTED_JSON_BODY", "That is no JSON.") from None
         fields = JsonFields(document, refuse)
+        if puts:
+            return self._shown(self.subscriptions.update(request.path, fields))
         changed = _PAYMENT.fullmatch(request.path)
         if changed and changed[2]:
             verb = self.account.complete if changed[2] == "complete" else self.account.cancel
@@ -122,6 +130,7 @@ class FakeSquare:
             _LINKS: self.account.create_link,
             "/v2/customers": self.account.create_customer,
             "/v2/cards": self.account.create_card,
+            PATH: self.subscriptions.create,
         }.get(request.path)
         if create is None:
             raise SquareRefusedError("NOT_FOUND", "API endpoint not found.", status=404)
@@ -138,6 +147,8 @@ class FakeSquare:
     def _read(self, request: Received) -> dict[str, Any]:
         if request.path == "/v2/payments":
             return self.account.list(dict(request.query()))
+        if request.path == PATH:
+            return self.subscriptions.list(dict(request.query()))
         if (found := _PAYMENT.fullmatch(request.path)) and not found[2]:
             return self.account.get(found[1])
         if found := _READ.fullmatch(request.path):

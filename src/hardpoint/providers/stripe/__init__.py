@@ -22,6 +22,7 @@ PROVIDER = Provider(
     webhooks="hardpoint.providers.stripe.webhooks:StripeWebhooks",
     retries_for=3 * 24 * 3600,  # live mode: up to three days
     samples="hardpoint.providers.stripe:samples.json",
+    webhook_setup="hardpoint.providers.stripe.endpoints:StripeEndpoints",
     settings="hardpoint.providers.stripe:Stripe",
     ports={"payments": "hardpoint.providers.stripe.payments:StripePayments"},
     errors="hardpoint.providers.stripe.errors:ERRORS",

@@ -23,6 +23,7 @@ from hardpoint.providers.stripe.fake_account import Account
 from hardpoint.providers.stripe.fake_cards import TRIGGERS
 from hardpoint.providers.stripe.fake_checkout import Pages
 from hardpoint.providers.stripe.fake_customers import Customers
+from hardpoint.providers.stripe.fake_endpoints import PATH, Endpoints
 from hardpoint.providers.stripe.fake_objects import ObjectRefusedError
 from hardpoint.providers.stripe.webhooks import StripeWebhooks
 
@@ -72,6 +73,7 @@ class FakeStripe:
         self.account = Account(self.ledger, now, self._tell)
         self.pages = Pages(self.account, self.ledger, now, self._tell)
         self.customers = Customers(self.account, self._tell)
+        self.endpoints = Endpoints(webhook_secret)
         self.facts = VendorFacts(
             settings={"secret_key": secret_key},
             instead=("live",),
@@ -145,7 +147,8 @@ class FakeStripe:
             self.failures -= 1
             body = {"error": {"type": "api_error", "message": "An unknown error occurred"}}
             return FakeReply.json(body, 500, ("stripe-should-retry", "false"))
-        document = self._routed(request)
+        registers = request.path.startswith(PATH)
+        document = self.endpoints.answer(request) if registers else self._routed(request)
         return FakeReply.json(document if self._optional_fields else without_empty(document))
 
     def _routed(self, request: Received) -> dict[str, Any]:
