@@ -9,11 +9,13 @@ import pytest
 from hardpoint.fakes.messages import Received
 from hardpoint.provider import BlockingTransport, FakeServer, load, provider
 from hardpoint.providers.paypal.fake import FakePayPal
+from hardpoint.providers.sendgrid.fake import FakeSendGrid
 from hardpoint.providers.square.fake import FakeSquare
 from hardpoint.providers.stripe.fake import FakeStripe
 from hardpoint.runtime.blocking import run
 
 STRIPE, SQUARE = "/v1/webhook_endpoints", "/v2/webhooks/subscriptions"
+SENDGRID = "/v3/user/webhooks/event/settings"
 PAYPAL = "/v1/notifications/webhooks"
 URL = "https://shop.example/hook"
 GOOD = {"url": URL, "event_types": [{"name": "*"}]}
@@ -42,6 +44,8 @@ def status(vendor: Any, method: str, path: str, body: Any) -> int:
             )
         )
         headers["authorization"] = f"Bearer {msgspec.json.decode(token.body)['access_token']}"
+    elif isinstance(vendor, FakeSendGrid):
+        headers["authorization"] = "Bearer SG.fake"
     elif isinstance(vendor, FakeSquare):
         settings, version = vendor.facts.settings, load("hardpoint.providers.square:API_VERSION")
         headers |= {
@@ -133,11 +137,39 @@ def test_paypals_fake_takes_ten_and_refuses_what_changes_nothing(paypal: Any) ->
     assert status(paypal, "PATCH", f"{PAYPAL}/{its}", same) == 400
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "answer"),
+    [
+        ("POST", SENDGRID, b"{", 400),
+        ("POST", SENDGRID, {"url": "shop"}, 400),
+        ("POST", SENDGRID, {"url": URL, "spamreport": True}, 400),
+        ("POST", SENDGRID, {"url": URL, "spam_report": True}, 201),
+        ("PATCH", f"{SENDGRID}/none", {"url": URL}, 404),
+        ("PATCH", f"{SENDGRID}/a/b/c", {"url": URL}, 404),
+        ("PUT", f"{SENDGRID}/w1", {"url": URL}, 404),
+        ("PATCH", f"{SENDGRID}/signed/w1", {"enabled": False}, 400),
+        ("PATCH", f"{SENDGRID}/signed/w1", {"enabled": True}, 200),
+    ],
+)
+def test_sendgrids_fake_refuses_what_is_wrong(
+    method: str, path: str, body: Any, answer: int
+) -> None:
+    vendor = FakeSendGrid()
+    vendor.webhooks.known["w1"] = {"id": "w1", "url": URL, "enabled": True}
+    assert status(vendor, method, path, body) == answer
+    assert status(FakeSendGrid("SG.other"), method, path, body) == 401
+
+
 @pytest.mark.parametrize("kind", [FakeStripe, FakeSquare])
 def test_a_list_without_end_ends(kind: Any) -> None:
     vendor = kind()
     place = vendor.endpoints if isinstance(vendor, FakeStripe) else vendor.subscriptions
-    row = {"url": URL, "notification_url": URL, "enabled_events": [], "status": "enabled"}
+    row: dict[str, Any] = {
+        "url": URL,
+        "notification_url": URL,
+        "enabled_events": [],
+        "status": "enabled",
+    }
     place.known.update({f"e{n}": {"id": f"e{n}", "enabled": True, **row} for n in range(1200)})
     manifest = provider(vendor.name)
     settings = load(manifest.settings or "")

@@ -91,7 +91,7 @@ def register(
     config: Config = CONFIG,
     json: Json = False,
 ) -> int:
-    """Show the request that makes the endpoint what it should be; send it with --apply."""
+    """Make the endpoint what it should be; a dry run unless --apply."""
     terminal = terminal_of(context, json=json)
     question = EndpointQuestion(
         vendor=vendor,
@@ -189,7 +189,7 @@ class EndpointDesk:
             return self._told(found, drift, None, *_lines(drift), last)
         change = self._setup.change(self._url, self._events, found)
         fields = (f"  {one}" for one in shown(change.document))
-        request = [f"{change.method} {change.path}", *fields]
+        request = [f"{change.method} {change.path}", *fields, *filter(None, [change.then])]
         if not apply:
             left = [one for one in drift if self._stays(one)]
             lines = (*_lines(drift), *request, "nothing was sent; repeat it with --apply")
@@ -199,7 +199,8 @@ class EndpointDesk:
         left = [*self._drift([*(one for one in known if one.id != made.id), made], made)]
         if made.secret is not None:  # it is to be stored now, as is said below
             left = [one for one in left if one.kind != "secret"]
-        lines = (*request, f"done: {made.id}", *self._of_secret(made, new=found is None))
+        new = found is None or not found.signed
+        lines = (*request, f"done: {made.id}", *self._of_secret(made, new=new))
         return self._told(made, left, change, *lines, *_lines(left), applied=True)
 
     def _found(self) -> tuple[Sequence[RegisteredEndpoint], RegisteredEndpoint | None]:

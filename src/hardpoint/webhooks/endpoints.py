@@ -23,6 +23,7 @@ class RegisteredEndpoint:
         enabled: whether events are sent at all.
         version: of the API, in which events are written; None where there is none, or the account's
             own.
+        signed: whether the vendor signs what it sends there.
         secret: what a source is configured with, where the answer held it.
     """
 
@@ -31,6 +32,7 @@ class RegisteredEndpoint:
     events: frozenset[str]
     enabled: bool = True
     version: str | None = None
+    signed: bool = True
     secret: Secret | None = None
 
 
@@ -42,11 +44,13 @@ class EndpointChange:
         method: `POST`.
         path: below the vendor's address.
         document: its fields.
+        then: what a second request does, where one is not enough; as people are told.
     """
 
     method: str
     path: str
     document: Any
+    then: str | None = None
 
 
 class WebhookSetup(Protocol):
@@ -90,8 +94,8 @@ class EndpointDrift:
     """One way in which an endpoint is not what it should be.
 
     Attributes:
-        kind: `missing`, `url`, `events_missing`, `events_extra`, `disabled`, `version`, `doubled`
-            or `secret`.
+        kind: `missing`, `url`, `events_missing`, `events_extra`, `disabled`, `unsigned`,
+            `version`, `doubled` or `secret`.
         detail: what there is instead.
     """
 
@@ -136,6 +140,8 @@ def endpoint_drift(
         yield EndpointDrift("events_extra", f"sent, and not wanted: {', '.join(sorted(extra))}")
     if not found.enabled:
         yield EndpointDrift("disabled", f"{found.id} is disabled: nothing is sent")
+    if not found.signed:
+        yield EndpointDrift("unsigned", f"what {found.id} sends is not signed")
     if found.version != setup.version:
         its = found.version or "that of the account"
         yield EndpointDrift("version", f"events are of API version {its}, not {setup.version}")

@@ -1,6 +1,7 @@
 """SendGrid: settings and manifest; email, webhooks and sample events beside it.
 
-Unit cost: adapter, since it has no codes: each field that a refusal names has a row of its own.
+Unit cost: adapter, since it has no codes: each field that a refusal names has a row of its own;
+fake, since it delivers, drops, tells by lists, and registers webhooks.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ PROVIDER = Provider(
     webhooks="hardpoint.providers.sendgrid.webhooks:SendGridWebhooks",
     retries_for=24 * 3600,
     samples="hardpoint.providers.sendgrid:samples.json",
+    webhook_setup="hardpoint.providers.sendgrid.endpoints:SendGridEndpoints",
     settings="hardpoint.providers.sendgrid:SendGrid",
     ports={"email": "hardpoint.providers.sendgrid.email:SendGridEmail"},
     errors="hardpoint.providers.sendgrid.errors:ERRORS",

@@ -24,6 +24,7 @@ from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.ledger import Ledger
 from hardpoint.fakes.messages import FakeReply, Received
 from hardpoint.fakes.vendors import Trigger, VendorFacts
+from hardpoint.providers.sendgrid.fake_endpoints import PATH, EventWebhooks
 from hardpoint.providers.sendgrid.fake_mail import INVALID, Mail, MailRefusedError, mail
 from hardpoint.providers.sendgrid.webhooks import SendGridWebhooks
 
@@ -107,6 +108,7 @@ class FakeSendGrid:
             webhook_secret=VERIFICATION_KEY,
             triggers=TRIGGERS,
         )
+        self.webhooks = EventWebhooks(api_key, VERIFICATION_KEY)
         self._api_key = api_key
         self._now = now
         self._mails: dict[str, Mail] = {}
@@ -120,6 +122,8 @@ class FakeSendGrid:
 
     def answer(self, request: Received) -> FakeReply:
         """Take an email, or refuse it as SendGrid does."""
+        if request.path.startswith(PATH):
+            return self.webhooks.answer(request)
         try:
             taken = self._taken(request)
         except MailRefusedError as refused:
