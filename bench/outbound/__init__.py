@@ -1,7 +1,7 @@
 """What a call through a port costs, beside bare `httpx2` and beside the vendors' own packages.
 
-    python -m bench.outbound              # about a minute
-    python -m bench.outbound --quick      # a look, some twenty seconds
+    python -m bench.outbound              # about two minutes
+    python -m bench.outbound --quick      # a look, some thirty seconds
     python -m bench.outbound --at-once 1 16 64    # with so many calls under way as well
 
 Every client talks to the same server on loopback, which runs in another process and answers what

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.outbound import facade, imports, rest
+from bench.outbound import facade, further, imports, rest
 from bench.outbound.beneath import CONTENDERS
 from bench.outbound.contenders import BENEATH, Call, Contender
 from bench.results import told
@@ -73,7 +73,8 @@ def waited(call: Call, count: int) -> int:
 def measure(url: str, rounds: int, count: int, tasks: list[str], at_once: int = 1) -> Times:
     """Micro-seconds of CPU per call in every round; the contenders of a task follow each other."""
     found: Times = {}
-    assert rest.TARGET  # its contenders are among them
+    assert rest.TARGET
+    assert further.ORDER  # their contenders are among them
     chosen = [one for one in CONTENDERS if not tasks or any(text in one.task for text in tasks)]
     if at_once > 1:  # what blocks is one call a thread
         chosen = [one for one in chosen if one.mode == "async"]

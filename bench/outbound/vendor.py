@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 
+from bench.outbound import replies
 from bench.results import tell
 
 INTENT = {
@@ -159,6 +160,13 @@ REPLY = answer(
 )
 POSTED = answer("200 OK", {"ok": True, "channel": "C1", "ts": "1760000000.000100"})
 OBJECT = answer("200 OK", {"kept": True})
+FETCHED = answer("200 OK", replies.TOKEN)
+ORDERED = answer("201 Created", replies.ORDER)
+PAID = answer("200 OK", replies.PAID)
+SLACKED = answer("200 OK", replies.POSTED)
+SAID = answer("200 OK", replies.SAID)
+SUBMITTED = answer("202 Accepted", replies.TAKEN)
+MAILED = answer("200 OK", replies.MAILED)
 REFUSAL = answer("400 Bad Request", {"error": {"type": "invalid_request_error"}})
 
 WANTED = {
@@ -178,16 +186,41 @@ WANTED = {
     b"POST /v1/messages ": ((b"content-type: application/json",), (b"hello",), REPLY),
     b"POST /chat.postMessage ": ((), (b"Your", b"order", b"C1"), POSTED),
     b"GET /bench/k ": ((b"x-amz-date:",), (), OBJECT),
+    b"POST /v1/oauth2/token ": ((), (b"grant_type=client_credentials",), FETCHED),
+    b"POST /v2/checkout/orders ": (
+        (b"paypal-request-id:", b"prefer:"),
+        (b"19.99", b"vault-bench", b"order-1", b"A book"),
+        ORDERED,
+    ),
+    b"POST /v2/payments ": (
+        (b"square-version:",),
+        (b"1999", b"idempotency_key", b"cnon:card-nonce-ok", b"order-1", b"A book"),
+        PAID,
+    ),
+    b"POST /api/chat.postMessage ": ((), (b"Your", b"rich_text", b"C012AB3CD"), SLACKED),
+    b"POST /api/v10/channels/772908445358620702/messages ": (
+        (),
+        (b"Your order", b"allowed_mentions", b"enforce_nonce"),
+        SAID,
+    ),
+    b"POST /v1/messages HTTP": ((), (b"Your order", b"4917012345678", b"client_ref"), SUBMITTED),
+    b"POST /email ": (
+        (b"x-postmark-server-token:",),
+        (b"ann@customer.example", b"TextBody", b"HtmlBody", b"Metadata"),
+        MAILED,
+    ),
 }
 """By the beginning of a request: headers and fields it must have, and its answer."""
+PROOFS = (b"authorization:", b"x-postmark-server-token:")
 
 
 def answer_to(head: bytes, body: bytes) -> bytes:
     names, plain = head.lower(), body.replace(b"%5B", b"[").replace(b"%5D", b"]")
     for beginning, (headers, fields, reply) in WANTED.items():
         if head.startswith(beginning):
-            whole = all(name in names for name in (*headers, b"authorization:"))
-            return reply if whole and all(field in plain for field in fields) else REFUSAL
+            whole = all(name in names for name in headers) and any(one in names for one in PROOFS)
+            if whole and all(field in plain for field in fields):
+                return reply
     return REFUSAL
 
 

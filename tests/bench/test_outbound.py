@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_short_run_prints_every_row(tmp_path):
     report = tmp_path / "report.json"
     options = ["--rounds", "1", "--calls", "3", "--runs", "1", "--json", str(report)]
-    tasks = ["payment", "text", "email", "beneath httpx2", "beneath requests"]
+    tasks = ["payment", "text", "email", "beneath httpx2", "beneath requests", ": "]
     options += [part for task in tasks for part in ("--task", task)]
     command = [sys.executable, "-m", "bench.outbound", *options]
     done = subprocess.run(
@@ -27,7 +27,7 @@ def test_a_short_run_prints_every_row(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(report.read_text())
     assert {row["who"] for row in found["rows"]} == {"bare", "ours", "SDK"}
-    assert len(found["rows"]) == 20 + 6
+    assert len(found["rows"]) == 20 + 6 + 31
     assert found["imports_ms"].keys() == PROGRAMS.keys()
 
 
@@ -38,6 +38,9 @@ def test_a_short_run_prints_every_row(tmp_path):
         (b"GET /v1/payment_intents/pi_3SyBench HTTP/1.1\r\nstripe-version: y", b""),
         (b"POST /2010-04-01/Accounts/AC HTTP/1.1\r\nauthorization: x", b"To=%2B49170"),
         (b"POST /v3/mail/send HTTP/1.1\r\nauthorization: x", b"ann@customer.example"),
+        (b"POST /v1/messages HTTP/1.1\r\nauthorization: x", b"hello there"),
+        (b"POST /email HTTP/1.1\r\nauthorization: x", b"ann@customer.example TextBody HtmlBody"),
+        (b"POST /v2/payments HTTP/1.1\r\nsquare-version: y", b"1999"),
         (b"GET / HTTP/1.1\r\nauthorization: x", b""),
     ],
 )
