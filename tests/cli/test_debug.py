@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from hardpoint.cli.debug import _explained
+
 Cli = Callable[..., Any]
 CALL = {
     "id": "call-1",
@@ -80,3 +82,13 @@ def test_a_call_is_shown_with_its_vendors_code(cli: Cli, admin: str, what: str) 
 
 def test_a_call_that_the_server_does_not_know(cli: Cli, admin: str) -> None:
     assert cli("debug", "call-2", "--admin", admin).code == 1
+
+
+def test_a_code_of_a_service_is_explained() -> None:
+    [told] = _explained("aws.sqs: NotFoundError: no such queue (code QueueDoesNotExist)")
+    assert told.startswith("aws QueueDoesNotExist: There is no such queue")
+
+
+def test_a_code_in_capitals_is_explained() -> None:
+    [told] = _explained("paypal: DeclinedError: refused (code INSTRUMENT_DECLINED)")
+    assert told.startswith("paypal INSTRUMENT_DECLINED: ")

@@ -3,11 +3,10 @@ from typing import Any
 
 import pytest
 
-from hardpoint.core.providers import load, provider, provider_names, service_names
+from hardpoint.core.providers import every_name, load, provider
 
 Cli = Callable[..., Any]
-NAMES = sorted((*provider_names(), *service_names()))
-HAVING = [name for name in NAMES if provider(name).errors]
+HAVING = [name for name in every_name() if provider(name).errors]
 
 
 def test_a_code_is_explained(cli: Cli) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import load, provider, provider_names, service_names
+from hardpoint.core.providers import every_name, load, provider
 from hardpoint.hub.hub import Hub
 
 Cli = Callable[..., Any]
-NAMES = sorted((*provider_names(), *service_names()))
+NAMES = list(every_name())
 
 
 def test_all_vendors_are_listed_with_their_ports(cli: Cli) -> None:

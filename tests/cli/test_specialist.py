@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hardpoint.core.providers import provider_names
+from hardpoint.core.providers import every_name
 
 Cli = Callable[..., Any]
 CONFIG = """
@@ -34,7 +34,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("hardpoint.toml").write_text(CONFIG)
 
 
-@pytest.mark.parametrize("name", provider_names())
+@pytest.mark.parametrize("name", every_name())
 def test_every_provider_can_be_looked_up(cli: Cli, name: str) -> None:
     run = cli("research", name, "--json")
     assert run.code == 0

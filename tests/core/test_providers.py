@@ -146,7 +146,7 @@ def test_both_refusals_of_a_provider_say_what_it_is_for():
     from hardpoint.webhooks.verification import scheme
 
     said = []
-    for ask in (lambda: scheme("google", secrets=["x"]), lambda: _settings_class("google")):
+    for ask in (lambda: scheme("microsoft", secrets=["x"]), lambda: _settings_class("microsoft")):
         with pytest.raises(ConfigurationError) as caught:
             ask()
         said.append(str(caught.value).partition(": it ")[2])

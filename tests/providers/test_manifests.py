@@ -2,9 +2,9 @@
 
 import pytest
 
-from hardpoint.core.providers import load, provider, provider_names, service_names
+from hardpoint.core.providers import every_name, load, provider
 
-NAMES = [*provider_names(), *service_names()]
+NAMES = every_name()
 
 
 @pytest.mark.parametrize("name", NAMES)

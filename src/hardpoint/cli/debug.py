@@ -27,7 +27,7 @@ from hardpoint.webhooks.diagnosis import diagnose
 from hardpoint.webhooks.verification import WebhookRequest
 
 app = commands()
-_CODE = re.compile(r"[a-z0-9_]{4,60}|\d{4,6}")
+_CODE = re.compile(r"[A-Za-z0-9_]{4,60}")
 _SEARCHED = 1000
 _NEXT = {
     State.DEAD: "mend the cause, then: hardpoint events retry {id}",

@@ -9,7 +9,7 @@ import typer
 from hardpoint.cli.failures import CommandError, Exit, usage
 from hardpoint.cli.options import Json, commands, terminal_of
 from hardpoint.cli.tables import Table
-from hardpoint.core.providers import load, provider, provider_names, service_names
+from hardpoint.core.providers import every_name, load, provider
 from hardpoint.http.errors import ErrorTable, Known, Problem
 
 ANY = "any"
@@ -55,8 +55,7 @@ def explain(
 
 
 def _table(vendor: str) -> ErrorTable:
-    names = sorted((*provider_names(), *service_names()))
-    having = [name for name in names if provider(name).errors is not None]
+    having = [name for name in every_name() if provider(name).errors is not None]
     if vendor not in having:
         raise usage(f"{vendor!r} has no table of errors", hint=f"with one: {', '.join(having)}")
     return load(provider(vendor).errors or "")

@@ -10,7 +10,7 @@ from hardpoint.cli.options import Json, commands, terminal_of
 from hardpoint.cli.tables import Table
 from hardpoint.core.capabilities import Capabilities
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import Provider, load, provider, provider_names, service_names
+from hardpoint.core.providers import Provider, every_name, load, provider
 from hardpoint.webhooks.samples import samples
 from hardpoint.webhooks.verification import scheme_type, settings_of
 
@@ -33,7 +33,7 @@ def list_providers(
 ) -> int:
     """List the vendors: their ports, whether webhooks are understood, when they were compared."""
     terminal = terminal_of(context, json=json)
-    found = [provider(name) for name in _names()]
+    found = [provider(name) for name in every_name()]
     ports = {one for manifest in found for one in manifest.ports}
     if port is not None and port not in ports:
         raise usage(f"nobody has the port {port!r}", hint=f"ports: {', '.join(sorted(ports))}")
@@ -62,19 +62,14 @@ def show(
 ) -> int:
     """Show what a vendor can do: capabilities and limits of its ports, webhooks, sign-in."""
     terminal = terminal_of(context, json=json)
-    if name not in _names():
-        raise usage(f"{name!r} is not known", hint=f"known: {', '.join(_names())}")
+    if name not in every_name():
+        raise usage(f"{name!r} is not known", hint=f"known: {', '.join(every_name())}")
     manifest = provider(name)
     ports = {port: _port(load(reference)) for port, reference in manifest.ports.items()}
     webhooks = None if manifest.webhooks is None else _webhooks(manifest)
     data = {**_brief(manifest), "ports": ports, "webhooks": webhooks}
     terminal.show(data, *_lines(manifest, ports, webhooks))
     return Exit.OK
-
-
-def _names() -> list[str]:
-    """Every vendor, its services after it."""
-    return sorted((*provider_names(), *service_names()))
 
 
 def _brief(manifest: Provider) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 from hardpoint.cli.failures import Exit, usage
 from hardpoint.cli.options import Json, commands, terminal_of
 from hardpoint.cli.tables import Table
-from hardpoint.core.providers import provider_names
+from hardpoint.core.providers import every_name
 from hardpoint.specialist.openapi import research_file
 from hardpoint.specialist.vendors import research as of_vendor
 
@@ -30,14 +30,14 @@ def research(
     Authentication, webhooks, limits, idempotency, errors, sandbox; and what stays open.
     """
     terminal = terminal_of(context, json=json)
-    if what in provider_names():
+    if what in every_name():
         found = of_vendor(what)
     elif Path(what).exists():
         found = research_file(Path(what))
     else:
         raise usage(
             f"{what!r} is neither a provider nor a file",
-            hint=f"providers: {', '.join(provider_names())}",
+            hint=f"providers: {', '.join(every_name())}",
         )
     rows = [[one.topic, one.fact, one.source, one.read or "-"] for one in found.facts]
     open_lines = [f"open: {one}" for one in found.questions]

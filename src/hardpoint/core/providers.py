@@ -127,6 +127,11 @@ def service_names() -> tuple[str, ...]:
     )
 
 
+def every_name() -> tuple[str, ...]:
+    """Every vendor that can be asked for and every service of one, sorted."""
+    return tuple(sorted((*provider_names(), *service_names())))
+
+
 def provider(name: str) -> Provider:
     """The manifest of a provider, or of one of its services: `aws.sqs`.
 

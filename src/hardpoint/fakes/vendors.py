@@ -13,7 +13,7 @@ from inspect import signature
 import msgspec
 
 from hardpoint.core.errors import ConfigurationError
-from hardpoint.core.providers import PROTOCOLS, load, provider, provider_names, service_names
+from hardpoint.core.providers import PROTOCOLS, every_name, load, provider, provider_names
 from hardpoint.fakes.emitter import Emitter
 from hardpoint.fakes.messages import App
 
@@ -64,7 +64,7 @@ _NOTHING = VendorFacts()
 
 def fake_names() -> tuple[str, ...]:
     """Every provider and service that can be imitated, sorted."""
-    return tuple(sorted(filter(has_fake, (*provider_names(), *service_names()))))
+    return tuple(filter(has_fake, every_name()))
 
 
 def has_fake(name: str) -> bool:
