@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hardpoint.storage.types import ObjectInfo
+from hardpoint.sync.storage import ObjectStore
+
 
 @pytest.fixture
 def files(folder, monkeypatch):
@@ -115,6 +118,37 @@ def test_what_the_source_does_not_have_is_removed_if_you_say_so(storage):
     Path("local/more.txt").write_text("more")
     storage("sync", "files:", "local", "--delete")
     assert not Path("local/more.txt").exists()
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_source_that_is_written_wrong_removes_nothing(storage, files, dry):
+    storage("sync", "local", "files:x")
+    before = keys(storage)
+    there = storage("sync", "locl", "files:x", "--delete", *dry, code=2)
+    assert "there is no folder locl" in there.err
+    (files / "empty").mkdir()
+    for arguments in (["empty", "files:x"], ["files:y", "local"], ["other:", "local"]):
+        done = storage("sync", *arguments, "--delete", *dry, code=5)
+        assert "this would remove all" in done.err
+    assert keys(storage) == before
+    assert {one.name for one in (files / "local").rglob("*.txt")} == {"a.txt", "c.txt", "d.txt"}
+    assert storage("sync", "empty", "files:y", "--delete").out == "0 the same\n"
+
+
+def test_an_object_that_a_console_made_as_a_folder_is_no_file(storage, monkeypatch):
+    storage("sync", "local", "files:")
+    real = ObjectStore.list
+
+    def listed(self, prefix="", **options):
+        made = [ObjectInfo(key=f"{prefix}{name}/", size=0, etag="1") for name in ("", "made")]
+        yield from made
+        yield from real(self, prefix, **options)
+
+    monkeypatch.setattr(ObjectStore, "list", listed)
+    told = storage("sync", "files:b", "back", "--json").data
+    assert told["copied"] == ["c.txt", "d.txt"]
+    assert {one.name for one in Path("back").rglob("*")} == {"c.txt", "d.txt"}
+    assert storage("sync", "back", "files:b", "--delete").out == "2 the same\n"
 
 
 def test_a_link_out_of_the_folder_is_not_followed(storage, tmp_path):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, cast, final
 
 import typer
 
-from hardpoint.cli.failures import CommandError, Exit, usage
+from hardpoint.cli.failures import CommandError, Exit, refused, usage
 from hardpoint.cli.options import CONFIG, Config, DryRunOption, Json, commands, terminal_of
 from hardpoint.cli.progress import progress
 from hardpoint.cli.tables import Table
@@ -229,7 +229,14 @@ def sync(
                 "one side is a folder of this machine, the other CONNECTION:PREFIX",
                 hint="hardpoint storage cp copies between connections",
             )
+        if here.connection is None and not Path(here.name).exists():
+            raise usage(f"there is no folder {here.name}", hint="look at how its name is written")
         have, want = _listed(desk, there), _listed(desk, here)
+        if delete and have and not want:  # a mistyped prefix is empty too
+            raise refused(
+                f"{here} has no files: this would remove all that {there} has",
+                hint="look at how the source is written; `storage rm -r` empties a prefix",
+            )
         copied = [name for name in sorted(want) if _differs(want[name], have.get(name))]
         extra = sorted(have.keys() - want.keys()) if delete else []
         if not dry_run:
@@ -287,12 +294,19 @@ def _into(source: StoragePlace, target: StoragePlace) -> StoragePlace:
 
 
 def _listed(desk: StorageDesk, place: StoragePlace) -> dict[str, tuple[int, float]]:
-    """Size and time of each file below a place, by its name below it."""
+    """Size and time of each file below a place, by its name below it.
+
+    What a console makes as a folder, an object whose name ends in a slash, is no file.
+    """
     if place.connection is not None:
         prefix = place.name if not place.name or place.name.endswith("/") else f"{place.name}/"
         under = StoragePlace(connection=place.connection, name=prefix)
         found = {one.key.removeprefix(prefix): one for one in desk.entries(under)}
-        return {name: (one.size, one.modified or 0.0) for name, one in found.items()}
+        return {
+            name: (one.size, one.modified or 0.0)
+            for name, one in found.items()
+            if name and not name.endswith("/")
+        }
     folder = Path(place.name)
     if folder.exists() and not folder.is_dir():
         raise usage(f"{folder} is not a folder", hint="hardpoint storage cp copies one file")
