@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 from google.cloud.storage._signing import generate_signed_url_v4
+from msgspec.structs import replace
 
+from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -25,15 +27,19 @@ from hardpoint.core.errors import (
     UnsupportedError,
 )
 from hardpoint.core.secrets import Secret
+from hardpoint.http.blocking import BlockingTransport
 from hardpoint.http.messages import Response, StreamedResponse
 from hardpoint.providers.google.bucket import CloudStorage
 from hardpoint.providers.google.fake import BUCKET, FakeStorage
 from hardpoint.providers.google.fake_account import EMAIL
 from hardpoint.providers.google.signing import AccountDocument, IamSigner, KeySigner
 from hardpoint.providers.google.storage import PIECE_BYTES, UNIT_BYTES, GoogleStorage
-from hardpoint.runtime.blocking import run
+from hardpoint.runtime.blocking import BlockingRuntime, run
 from hardpoint.storage import NewObject, SignedUse
+from hardpoint.storage.api import ObjectStore
 from hardpoint.storage.types import PostPolicy
+from hardpoint.sync.storage import ObjectStore as BlockingStore
+from hardpoint.testing.conformance.served import settings_of
 
 NOW = 1_900_000_000
 STAMP = datetime.fromtimestamp(NOW, UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -365,6 +371,52 @@ def test_a_piece_whose_answer_was_lost_may_be_sent_again(driver, store, vendor):
         run(driver.finish_upload(NEW, upload, [rest], UNIT_BYTES + 3))
     assert store.get("a").data == piece + b"end"
     assert [one.facts["size"] for one in vendor.ledger.entries("object")] == [UNIT_BYTES + 3]
+
+
+class Damaging:
+    """The transport, on which one piece is damaged; `deaf` where the vendor is told no hash."""
+
+    def __init__(self, inner, deaf):
+        self.inner = inner
+        self.deaf = deaf
+
+    async def send(self, request):
+        body, headers = request.body, request.headers
+        if dict(headers).get("content-range", "").startswith("bytes 0-"):
+            body = b"\xff" + body[1:]
+        if self.deaf:
+            headers = [one for one in headers if one[0] != "x-goog-hash"]
+        return await self.inner.send(replace(request, body=body, headers=headers))
+
+    def stream(self, request, **options):
+        return self.inner.stream(request, **options)
+
+
+@pytest.mark.parametrize(
+    ("deaf", "error"), [(False, InvalidRequestError), (True, UnexpectedResponseError)]
+)
+def test_bytes_that_were_damaged_on_their_way_are_noticed(vendor, server, tmp_path, deaf, error):
+    (tmp_path / "source").write_bytes(bytes(PIECE_BYTES + 1))
+    with BlockingTransport() as transport:
+        settings = settings_of(vendor, endpoint_url=server.url)
+        driver = GoogleStorage(Damaging(transport, deaf), settings)
+        store = BlockingStore(ObjectStore(driver, Connection("files", BlockingRuntime())))
+        with pytest.raises(error) as caught:
+            store.upload("a", tmp_path / "source")
+        assert caught.value.outcome_known
+        if not deaf:
+            with pytest.raises(NotFoundError):
+                store.head("a")
+    assert driver._hashes == {}
+
+
+def test_what_is_remembered_of_uploads_is_bounded(driver, store, monkeypatch):
+    monkeypatch.setattr("hardpoint.providers.google.storage._HASHES_MOST", 1)
+    uploads = [run(driver.start_upload(NEW)) for _ in range(3)]
+    assert [*driver._hashes] == uploads[-1:]
+    rest = run(driver.upload_piece(NEW, uploads[0], 1, 0, b"end"))
+    run(driver.finish_upload(NEW, uploads[0], [rest], 3))
+    assert store.get("a").data == b"end"
 
 
 # Settings

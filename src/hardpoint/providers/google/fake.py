@@ -109,7 +109,8 @@ class FakeStorage:
             raise BlobRefusedError("invalid", 400)
         total = None if span[3] == "*" else int(span[3])
         first = None if span[1] is None else int(span[1])
-        kept = self.bucket.take(upload, first, request.body, total)
+        said = request.headers.get("x-goog-hash")
+        kept = self.bucket.take(upload, first, request.body, total, said)
         if isinstance(kept, StoredBlob):
             return _told(kept)
         return FakeReply(status=308, headers=(("range", f"bytes=0-{kept - 1}"),))

@@ -109,9 +109,17 @@ class FakeBucket:
         return upload
 
     def take(
-        self, upload: str, first: int | None, data: bytes, total: int | None
+        self,
+        upload: str,
+        first: int | None,
+        data: bytes,
+        total: int | None,
+        said: str | None = None,
     ) -> StoredBlob | int:
-        """Keep bytes; the object if they were the last ones, else how many are there."""
+        """Keep bytes; the object if they were the last ones, else how many are there.
+
+        `said` is the hash of all of them, which goes along with the last ones.
+        """
         session = self._session(upload)
         if session.stored is not None:
             return session.stored
@@ -122,6 +130,9 @@ class FakeBucket:
         session.data[begun : begun + len(data)] = data
         if not last:
             return len(session.data)
+        hashed = f"md5={digest(bytes(session.data))}"
+        if said is not None and said.startswith("md5=") and said != hashed:
+            raise BlobRefusedError("invalid", 400)
         session.stored = self.store(session.document, bytes(session.data), session.condition)
         return session.stored
 

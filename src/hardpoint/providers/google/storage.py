@@ -20,6 +20,7 @@ from hardpoint.core.errors import (
     PreconditionFailedError,
     ProviderError,
     UnavailableError,
+    UnexpectedResponseError,
     UnsupportedError,
 )
 from hardpoint.core.identifiers import Uuid7
@@ -58,6 +59,27 @@ _SIGNED: Final = frozenset(
 )
 _GONE: Final = {404, 410}
 _COPIES_MOST: Final = 10_000
+_HASHES_MOST: Final = 1000
+"""Uploads under way whose bytes are compared at the end."""
+
+
+@final
+class UploadHash:
+    """What the bytes of an upload add up to, by which the vendor notices damage on the way."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.md5(usedforsecurity=False)
+        self.size = 0
+
+    def take(self, offset: int, data: bytes) -> None:
+        """The next bytes; those of a piece that is sent again are in it already."""
+        if offset == self.size:
+            self._hash.update(data)
+            self.size += len(data)
+
+    def text(self) -> str:
+        """As the vendor writes it."""
+        return b64encode(self._hash.digest()).decode("ascii")
 
 
 @final
@@ -96,6 +118,7 @@ class GoogleStorage:
         self._uploads = f"{settings.base_url}/upload/storage/v1/b/{settings.bucket}/o"
         self._bucket_url = f"{settings.base_url}/{settings.bucket}"
         self._api = StorageApi(transport, _authorization(settings, clock or SystemClock()))
+        self._hashes: dict[str, UploadHash] = {}
         self._signer: BucketSigner | None = None
         if settings.signer is not None:
             self._signer = BucketSigner(IamSigner(self._api, settings.signer), self._bucket_url)
@@ -110,8 +133,9 @@ class GoogleStorage:
 
     async def put(self, new: NewObject, data: bytes) -> ObjectInfo:
         """`Objects: insert`, what is said of it and its bytes in one body."""
-        digest = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode("ascii")
-        described = msgspec.json.encode(wire.described(new, md5Hash=digest))
+        digest = UploadHash()
+        digest.take(0, data)
+        described = msgspec.json.encode(wire.described(new, md5Hash=digest.text()))
         edge = f"hardpoint-{self._ids()}".encode()
         body = b"".join(
             [
@@ -153,6 +177,9 @@ class GoogleStorage:
         address = reply.headers.get("location", "")
         if urlsplit(address).netloc != self._host:
             raise ERRORS.unreadable(reply)
+        while len(self._hashes) >= _HASHES_MOST:
+            del self._hashes[next(iter(self._hashes))]
+        self._hashes[address] = UploadHash()
         return address
 
     async def upload_piece(
@@ -172,24 +199,41 @@ class GoogleStorage:
             kept = reply.headers.get("range", "").rpartition("-")[2]
             if not kept.isdecimal() or int(kept) < offset + whole - 1:
                 raise UnavailableError("only some of a piece was kept", status=reply.status)
+        if (hashed := self._hashes.get(upload)) is not None:
+            hashed.take(offset, data)
         return b64encode(data[whole:]).decode("ascii")
 
     async def finish_upload(
         self, new: NewObject, upload: str, receipts: Sequence[str], size: int
     ) -> ObjectInfo:
-        """The rest of the last piece, and with it how long the object is."""
+        """The rest of the last piece, and with it how long the object is, and its hash."""
         rest = b64decode(receipts[-1])
         span = f"bytes {size - len(rest)}-{size - 1}/{size}" if rest else f"bytes */{size}"
+        headers = [("content-range", span)]
+        hashed = self._hashes.get(upload)
+        digest = hashed.text() if hashed is not None and hashed.size == size else None
+        if digest is not None:
+            headers.append(("x-goog-hash", f"md5={digest}"))
         try:
             reply = await self._api.send(
-                "PUT", upload, headers=(("content-range", span),), body=rest, success={200, 201}
+                "PUT", upload, headers=headers, body=rest, success={200, 201}
             )
         except ProviderError as error:
             raise _conditional(new, error) from error
+        facts = self._api.read(reply, wire.StoredFacts)
+        if digest is not None and facts.md5_hash not in {None, digest}:
+            raise UnexpectedResponseError(
+                "what was stored is not what was sent: write it again",
+                provider=self.provider,
+                status=reply.status,
+                outcome_known=True,
+            )
+        self._hashes.pop(upload, None)
         return _just_written(self._facts(reply))
 
     async def abort_upload(self, new: NewObject, upload: str) -> None:
         """The vendor says 499 to that."""
+        self._hashes.pop(upload, None)
         await self._api.send("DELETE", upload, success={204, 499, *_GONE})
 
     async def read(self, key: str, *, start: int, length: int, etag: str | None) -> Piece:

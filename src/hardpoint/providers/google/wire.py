@@ -24,6 +24,7 @@ class StoredFacts(msgspec.Struct, rename="camel"):
     updated: datetime
     content_type: str | None = None
     metadata: dict[str, str] = {}
+    md5_hash: str | None = None
 
     def info(self) -> ObjectInfo:
         """As the port has it."""
