@@ -207,3 +207,14 @@ def test_a_list_that_is_left_reads_no_further_page():
 
     assert run(first()) == "a"
     assert driver.asked.count("list_page") == 1
+
+
+@pytest.mark.parametrize("expires", [1.5, 60.0, True, 0, "60"])
+def test_what_is_signed_lasts_a_whole_number_of_seconds(expires):
+    store = blocking(MemoryStorage())
+    with pytest.raises(InvalidRequestError) as refused:
+        run(store.sign_url("a", expires=expires))
+    assert refused.value.field == "expires"
+    with pytest.raises(InvalidRequestError):
+        run(store.sign_post("a", size_max=1, expires=expires))
+    assert run(store.sign_url("a", expires=1))

@@ -93,6 +93,6 @@ def _check_method(use: SignedUse, method: str, field: str) -> None:
 
 def _check_expires(driver: StorageDriver, expires: int) -> None:
     most = driver.capabilities.limits["expires_seconds"]
-    expect(expires, (int, float), "expires", NUMBER)
-    if not 1 <= expires <= most:
+    expect(expires, int, "expires", "a whole number of seconds")
+    if expires is True or not 1 <= expires <= most:
         raise InvalidRequestError(f"is not 1 to {most} seconds", field="expires")
