@@ -31,6 +31,37 @@ def test_a_value_without_an_exact_text_is_refused_by_name(value):
     assert caught.value.field == "a[b]"
 
 
+def within_itself():
+    form = {}
+    form["a"] = form
+    return form
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"a": "secret\ud800"},
+        {"a\ud800": "b"},
+        {"a": 10**5000},
+        {1: "a"},
+        {"a": {"b": {"c": within_itself()}}},
+        [("a", "b")],
+    ],
+    ids=["half", "name", "digits", "key", "itself", "pairs"],
+)
+def test_what_no_form_holds_is_refused_without_being_shown(form):
+    with pytest.raises(InvalidRequestError) as caught:
+        encode(form)
+    assert caught.value.__suppress_context__
+    assert "secret" not in str(caught.value)
+
+
+def test_names_and_texts_are_refused_alike():
+    for form in ({"a": 10**5000}, {"a": within_itself()}):
+        with pytest.raises(InvalidRequestError):
+            pairs(form)
+
+
 @given(TREES)
 def test_any_tree_of_texts_comes_back(tree):
     assert nested(parse_qsl(encode(tree).decode(), keep_blank_values=True)) == tree

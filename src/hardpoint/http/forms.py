@@ -16,6 +16,8 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.~\[\]-]*", re.ASCII).fullmatch
 
 FORM = "application/x-www-form-urlencoded"
 
+_UNWRITABLE = (ValueError, TypeError, AttributeError, RecursionError)
+
 Value = str | int | bool | Mapping[str, "Value"] | Sequence["Value"] | None
 """What a form can hold; a float has no exact text and is refused."""
 
@@ -28,20 +30,31 @@ def encode(form: Mapping[str, Value], *, repeat: bool = False) -> bytes:
         repeat: write a list as its name again and again, `c=x&c=y`, in place of numbering it.
 
     Raises:
-        InvalidRequestError: a value of another kind, naming its field.
+        InvalidRequestError: a value of another kind, naming its field; or it holds itself, a name
+            that is no text, half a character, or a number of more than 4300 digits.
     """
-    found: list[tuple[str, str]] = []
-    for name, value in form.items():
-        _flatten(name, value, repeat, found)
-    return "&".join([f"{_name(name)}={_text(text)}" for name, text in found]).encode("ascii")
+    try:
+        found: list[tuple[str, str]] = []
+        for name, value in form.items():
+            _flatten(name, value, repeat, found)
+        return "&".join([f"{_name(name)}={_text(text)}" for name, text in found]).encode("ascii")
+    except _UNWRITABLE:  # which may quote what it holds
+        raise _unwritable() from None
 
 
 def pairs(form: Mapping[str, Value], *, repeat: bool = False) -> Iterator[tuple[str, str]]:
     """The same as names and texts; None is left out."""
     found: list[tuple[str, str]] = []
-    for name, value in form.items():
-        _flatten(name, value, repeat, found)
+    try:
+        for name, value in form.items():
+            _flatten(name, value, repeat, found)
+    except _UNWRITABLE:
+        raise _unwritable() from None
     return iter(found)
+
+
+def _unwritable() -> InvalidRequestError:
+    return InvalidRequestError("cannot be written as a form", field="form")
 
 
 @final

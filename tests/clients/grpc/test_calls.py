@@ -207,6 +207,9 @@ def test_health(crm):
     assert failed(service.health, "nobody").code() is Code.NOT_FOUND
     with pytest.raises(InvalidRequestError):
         service.health("s" * 128)
+    for name in ("\ud800", 17):
+        with pytest.raises(InvalidRequestError):
+            service.health(name)
 
 
 def test_a_status_that_is_not_known_is_unknown():

@@ -9,6 +9,7 @@ import pytest
 from hardpoint.clients.rest.fake import FakeRest
 from hardpoint.core.errors import (
     ConflictError,
+    InvalidRequestError,
     OutcomeUnknownError,
     ProviderError,
     UnexpectedResponseError,
@@ -60,3 +61,25 @@ def test_a_pointer_that_finds_nothing_leaves_the_status_to_decide(api, document)
     crm = api.client(error={"code": "/problem/code", "message": "/problem/0/text"})
     error = api.fails(crm.get, "/a")
     assert (type(error), error.vendor_code, error.status) == (ConflictError, None, 409)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"content": "\ud800"}, "content"),
+        ({"content": 17}, "content"),
+        ({"form": {"a": "\ud800"}}, "form"),
+        ({"query": {"a": "\ud800"}}, "query.a"),
+        ({"query": {"\ud800": "a"}}, "query"),
+        ({"query": {"a": 10**5000}}, "query.a"),
+        ({"id": "\ud800"}, "id"),
+        ({"id": 10**5000}, "id"),
+        ({"headers": {"x": 17}}, "headers.x"),
+        ({"headers": {17: "x"}}, "headers"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_and_nothing_is_sent(api, options, field):
+    path = "/a/{id}" if "id" in options else "/a"
+    error = api.fails(api.client().post, path, **options)
+    assert (type(error), error.field) == (InvalidRequestError, field)
+    assert api.server.requests == 0

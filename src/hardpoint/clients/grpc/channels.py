@@ -5,6 +5,7 @@ from typing import Any, Final, final
 import grpc
 
 from hardpoint.clients.grpc.settings import GrpcSettings
+from hardpoint.core.arguments import TEXT, expect, is_sendable
 from hardpoint.core.errors import ConfigurationError, InvalidRequestError, MisuseError
 from hardpoint.core.forks import forget_in_child
 
@@ -17,8 +18,11 @@ def asked_health(service: str) -> bytes:
     """A `HealthCheckRequest`: its one field, of a length that one byte tells.
 
     Raises:
-        InvalidRequestError: the service's name is too long.
+        InvalidRequestError: the service's name is too long, or no text.
     """
+    expect(service, str, "service", TEXT)
+    if not is_sendable(service):
+        raise InvalidRequestError("is no name of a service", field="service")
     name = service.encode()
     if len(name) > _SERVICE_BYTES_MAX:
         raise InvalidRequestError(f"has more than {_SERVICE_BYTES_MAX} bytes", field="service")

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from hardpoint.core.arguments import PAIRS, TEXT, expect
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.outcome import Operation, Repeat
@@ -138,10 +139,21 @@ def _filled(name: str, value: object) -> str:
         raise InvalidRequestError(
             f"is {type(value).__name__}; write text or a whole number", field=name
         )
-    text = str(value)
+    text = _text(value, name)
     if not text or text in _DOTS:
         raise InvalidRequestError(f"{text!r} cannot be a segment of a path", field=name)
     return segment(text)
+
+
+def _text(value: object, field: str) -> str:
+    """As text that bytes can be made of."""
+    try:
+        text = str(value)
+        if not text.isascii():
+            text.encode()
+    except ValueError:  # half a character, or more digits than Python writes
+        raise InvalidRequestError("cannot be written as text", field=field) from None
+    return text
 
 
 def target_of(path: str, query: Query, secrets: Sequence[str] = ()) -> str:
@@ -160,13 +172,13 @@ def target_of(path: str, query: Query, secrets: Sequence[str] = ()) -> str:
                 raise InvalidRequestError(
                     f"is {type(one).__name__}; write {_KINDS}", field=f"query.{name}"
                 )
-            text = str(text)
+            text = _text(text, f"query.{name}")
             if text in secrets:
                 raise InvalidRequestError(
                     "is a secret of the connection's: what stands in a URL ends up in logs",
                     field=f"query.{name}",
                 )
-            pairs.append(f"{quote(str(name), safe='')}={quote(text, safe='')}")
+            pairs.append(f"{quote(_text(name, 'query'), safe='')}={quote(text, safe='')}")
     return f"{path}?{'&'.join(pairs)}" if pairs else path
 
 
@@ -180,12 +192,14 @@ def header_pairs(
     """The caller's own headers.
 
     Raises:
-        InvalidRequestError: one of them is the connection's to set.
+        InvalidRequestError: one of them is the connection's to set, or no text.
     """
     if not headers:
         return () if if_match is None else (("if-match", if_match),)
     ours = {"authorization", "host", "content-length", (key_header or "").lower()}
-    for name in headers:
+    for name, value in headers.items():
+        expect(name, str, "headers", PAIRS)
+        expect(value, str, f"headers.{name}", TEXT)
         if name.lower() in ours:
             raise InvalidRequestError("is the connection's to set", field=f"headers.{name}")
     pairs = tuple(headers.items())
@@ -247,8 +261,9 @@ def body_of(
     if isinstance(content, BodyStream):
         return RestBody(lambda: content, headers, once=True, facts=content.size)
     if isinstance(content, (bytes, str)):
-        body = content.encode() if isinstance(content, str) else content
+        body = _text(content, "content").encode() if isinstance(content, str) else content
         return RestBody(body, headers, facts=body)
+    expect(content, PathLike, "content", "bytes, text, a path or a BodyStream")
     return _file(Path(content), headers, runtime)
 
 
