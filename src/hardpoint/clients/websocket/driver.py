@@ -10,7 +10,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from hardpoint.clients.rest.credentials import credentials
+from hardpoint.clients.rest.requests import header_pairs
 from hardpoint.clients.websocket.settings import WebSocketSettings
+from hardpoint.core.arguments import KINDS_OF_BYTES, expect
 from hardpoint.core.capabilities import Capabilities, Idempotency
 from hardpoint.core.errors import (
     ConfigurationError,
@@ -24,12 +26,14 @@ from hardpoint.http.client import ApiClient
 from hardpoint.http.errors import ErrorTable, Problem
 from hardpoint.http.limits import checked_url
 from hardpoint.http.messages import Headers, Request, Response
+from hardpoint.http.wire.outgoing import outgoing
 from hardpoint.http.wire.trust import context_of
 
 OPEN_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 1.0
 _WS: Final = {"https": "wss", "http": "ws"}
 _REFUSAL_CHARACTERS: Final = 300
+_HANDSHAKE: Final = frozenset({"connection", "upgrade"})
 
 Connector = Callable[..., Awaitable[ClientConnection]]
 
@@ -125,9 +129,11 @@ class WebSocketDriver:
             messages_max: how many are read ahead.
 
         Raises:
+            InvalidRequestError: a header is the connection's to set, or none that HTTP allows.
             ProviderError: what its refusal means, or that there is no connection.
         """
         request = await self._request(target, headers)
+        outgoing(request)  # the library would write whatever it is given
         again = True
         while True:
             try:
@@ -163,7 +169,7 @@ class WebSocketDriver:
         return await self.renewed(await self._request("/", {}))
 
     async def _request(self, target: str, headers: Mapping[str, str]) -> Request:
-        own = tuple(headers.items())
+        own = _own(headers)
         if target.startswith("/"):
             return await self._client.prepared("GET", self._client.url(target), headers=own)
         url = checked_url(_as_http(target), key="url")
@@ -203,6 +209,28 @@ class WebSocketDriver:
             status=refusal.status,
             retry_after=refusal.retry_after,
         )
+
+
+def encoded(message: str | bytes) -> bytes:
+    """A message as it is sent; within the library a wrong one would be the end of the connection.
+
+    Raises:
+        InvalidRequestError: it is neither text nor bytes, or has half a character.
+    """
+    expect(message, (str, *KINDS_OF_BYTES), "message", "text or bytes")
+    try:
+        return message.encode() if isinstance(message, str) else message
+    except UnicodeEncodeError:
+        raise InvalidRequestError("has half a character", field="message") from None
+
+
+def _own(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The caller's own headers."""
+    own = header_pairs(headers, if_match=None, key_header=None)
+    for name, _ in own:
+        if name.lower() in _HANDSHAKE or name.lower().startswith("sec-websocket-"):
+            raise InvalidRequestError("is the connection's to set", field=f"headers.{name}")
+    return own
 
 
 def _as_http(url: str) -> str:

@@ -15,7 +15,7 @@ from hardpoint.calls.connection import Connection
 from hardpoint.calls.watching import CallWatch
 from hardpoint.clients.following import Following
 from hardpoint.clients.reconnecting import Follow, Gap
-from hardpoint.clients.websocket.driver import WebSocketDriver
+from hardpoint.clients.websocket.driver import WebSocketDriver, encoded
 from hardpoint.clients.websocket.settings import Buffer
 from hardpoint.core.errors import (
     AuthenticationError,
@@ -136,9 +136,11 @@ class SocketStream(Following[str | bytes]):
                 over may still be lost with the connection.
 
         Raises:
+            InvalidRequestError: it is neither, or text with half a character; nothing was sent.
             UnavailableError: there is no connection; nothing was sent.
             OutcomeUnknownError: the connection broke before it was sent, or confirmed.
         """
+        data = encoded(message)
         socket = self._socket
         if socket is None or socket.state is not State.OPEN:
             raise UnavailableError(
@@ -146,7 +148,7 @@ class SocketStream(Following[str | bytes]):
             )
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await socket.send(message)
+                await socket.send(data, text=isinstance(message, str))
                 if confirm:
                     await (await socket.ping())
         except (ConnectionClosed, OSError, TimeoutError) as error:
