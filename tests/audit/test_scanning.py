@@ -136,6 +136,20 @@ def test_a_link_leads_out_of_no_folder(tmp_path: Path) -> None:
     assert list(python_files([again])) == [again / "in.py"]
 
 
+@pytest.mark.parametrize(
+    ("coding", "written"),
+    [("latin-1", "latin-1"), ("latin-1", "utf-8"), ("utf-8", "utf-8"), ("utf-8", "utf-8-sig")],
+)
+def test_mending_counts_in_the_encoding_of_the_file(
+    tmp_path: Path, coding: str, written: str
+) -> None:
+    before = f"# coding: {coding}\r\nimport requests\r\ns = 'éé'; requests.get(u)\r\n"
+    path = tmp_path / "a.py"
+    path.write_bytes(before.encode(written))
+    assert mend(path, scan([path], root=tmp_path).findings) == 1
+    assert path.read_bytes() == before.replace("get(u)", "get(u, timeout=10)").encode(written)
+
+
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     path = write(tmp_path / "a.py")
     link = tmp_path / "link.py"

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,12 +71,13 @@ def mend(path: Path, findings: Sequence[Finding]) -> int:
         return 0
     content = content_of(path)
     try:
-        source = content.decode()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        source = content.decode(encoding)
         text = mended(source, chosen)
-        parsed(str(path), text.encode())
+        parsed(str(path), text.encode(encoding))
     except (UnicodeDecodeError, UnreadableFileError, SyntaxError):
         return 0
     if text == source:
         return 0
-    path.write_bytes(text.encode())
+    path.write_bytes(text.encode(encoding))
     return len(chosen)
