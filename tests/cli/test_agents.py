@@ -267,6 +267,7 @@ def test_research_reads_a_specification_of_the_workspace_and_no_other(workspace:
         assert refused == {"ok": False, "error": "the path is outside of the workspace"}
     assert "neither a file" in call(tools(workspace), "research", vendor="pipe.json")["error"]
     assert call(tools(workspace), "research", vendor="nobody")["ok"] is False
+    assert call(tools(workspace), "research", vendor="aws.sqs")["data"]["name"] == "aws.sqs"
 
 
 def test_a_link_to_a_file_outside_is_not_shown(workspace: Path) -> None:

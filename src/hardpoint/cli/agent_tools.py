@@ -18,7 +18,7 @@ from typing import Any, Final, final
 
 from hardpoint.cli.main import main
 from hardpoint.cli.terminal import Terminal
-from hardpoint.core.providers import provider_names
+from hardpoint.core.providers import every_name
 
 REPLY_BYTES_MAX: Final = 20_000
 PLAN_SECONDS: Final = 300.0
@@ -119,7 +119,7 @@ class AgentTools:
 
     def _research(self, vendor: str) -> str:
         """A vendor that we know, or a specification in the workspace."""
-        known = vendor in provider_names()
+        known = vendor in every_name()
         return self._answer("research", vendor if known else str(self._inside(vendor)))
 
     def _explain(self, provider: str, code: str) -> str:
