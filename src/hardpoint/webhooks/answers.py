@@ -39,6 +39,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False, eq=False):
             and self.headers == other.headers
         )
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # that of a Struct would ask whether they are one object
+
     def __hash__(self) -> int:
         return hash((self.status, self.body))
 
