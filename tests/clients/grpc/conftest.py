@@ -1,6 +1,7 @@
 """A real gRPC server in this process, scripted by each test, and connections in both modes."""
 
 import asyncio
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,11 +33,18 @@ class Abort:
         self.trailing = trailing
 
 
+class Hold:
+    """Nothing, until the caller has gone."""
+
+    def __init__(self):
+        self.gone = threading.Event()
+
+
 class Deals(grpc.GenericRpcHandler):
     """`crm.Deals`: `Get` echoes, `Watch` gives what its script says, `Put` and `Chat` take streams.
 
     Attributes:
-        script: what the next calls do: an `Abort`, or items of which the last may be one.
+        script: what the next calls do: an `Abort`, a `Hold`, or items of which the last may be one.
         seen: of each call the method, its metadata and how long its caller still waits.
     """
 
@@ -77,12 +85,16 @@ class Deals(grpc.GenericRpcHandler):
 
     def _chat(self, requests, context):
         self._note("Chat", context)
+        self._abort(self.script.popleft() if self.script else None, context)
         yield from requests
 
     def _note(self, method, context):
         self.seen.append((method, dict(context.invocation_metadata()), context.time_remaining()))
 
     def _abort(self, said, context):
+        if isinstance(said, Hold):
+            context.add_callback(said.gone.set)
+            said.gone.wait(20)
         if isinstance(said, Abort):
             context.set_trailing_metadata(said.trailing)
             context.abort(said.code, "as the script says")
@@ -121,8 +133,7 @@ class Service:
         self.told = []
         self.policy = Policy(
             "crm",
-            clock=self.clock,
-            **{"retry": RETRY, "timeout": 30.0, **options},
+            **{"clock": self.clock, "retry": RETRY, "timeout": 30.0, **options},
         )
         own = GrpcSettings(**{"target": target, "tls": False, **settings})
         asynchronous = mode == "async"

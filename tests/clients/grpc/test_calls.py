@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+import threading
 
 import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.clients.grpc.conftest import BREAKER, SAFE, Abort
+from tests.clients.grpc.conftest import BREAKER, SAFE, Abort, Hold
 
 from hardpoint import reason_of
 from hardpoint.clients import GrpcSettings
+from hardpoint.clients.grpc.blocking import _first
 from hardpoint.clients.grpc.channels import ChannelFacts, health_said
+from hardpoint.clients.grpc.guarding import GrpcLateness
 from hardpoint.core.correlation import correlation_id
 from hardpoint.core.errors import (
     CircuitOpenError,
@@ -21,6 +24,8 @@ from hardpoint.core.errors import (
     OutcomeUnknownError,
 )
 from hardpoint.core.secrets import Secret
+from hardpoint.resilience.retry import Retry, constant
+from hardpoint.runtime.clocks import SystemClock
 
 Code = grpc.StatusCode
 REPEATED = [Code.UNAVAILABLE, Code.ABORTED, Code.RESOURCE_EXHAUSTED]
@@ -186,6 +191,59 @@ def test_streams_of_requests_are_made_once(crm, deals):
     deals.script.append(Abort(Code.UNAVAILABLE))
     failed(service.stream, "Put", [b"a"])
     assert len(deals.seen) == 3
+
+
+@pytest.mark.parametrize("kind", ["Put", "Chat"])
+def test_a_call_with_a_stream_of_requests_ends_by_the_policys_deadline(crm, deals, kind):
+    hold = Hold()
+    deals.script.append(hold)
+    error = failed(crm(SAFE, timeout=0.1, deadline=0.3).stream, kind, [b"a"])
+    assert error.code() is Code.DEADLINE_EXCEEDED
+    assert hold.gone.wait(5)
+
+
+def test_a_stream_is_not_ended_by_the_time_of_its_opening(crm, deals):
+    deals.script.extend([[b"a", b"b"]] * 2)
+    service = crm(SAFE, timeout=5.0, deadline=10.0)
+    assert service.watch() == ([b"a", b"b"], None)
+    assert service.watch(timeout=8.0) == ([b"a", b"b"], None)
+    [(_, _, without), (_, _, left)] = deals.seen
+    assert without is None or without > 3600
+    assert 5 < left < 8.5
+
+
+def test_a_stream_whose_first_item_does_not_come_is_given_up_and_tried_again(crm, deals):
+    options = {"timeout": 0.2, "clock": SystemClock()}
+    hold, other = Hold(), Hold()
+    deals.script.extend([[hold], [b"a"], [other]])
+    again = Retry(2, backoff=constant(0.0))
+    assert crm(SAFE, retry=again, **options).watch() == ([b"a"], None)
+    items, error = crm(SAFE, retry=None, **options).watch()
+    assert (items, error.code()) == ([], Code.DEADLINE_EXCEEDED)
+    assert hold.gone.wait(5)
+    assert other.gone.wait(5)
+
+
+def test_a_stream_without_any_limit_waits(crm, deals):
+    deals.script.append([b"a", b"b"])
+    assert crm(SAFE, timeout=None, retry=None).watch() == ([b"a", b"b"], None)
+
+
+class LateItem:
+    """A stream whose first item comes as it is given up."""
+
+    def __init__(self):
+        self.cancelled = threading.Event()
+        self.cancel = self.cancelled.set
+
+    def __iter__(self):
+        self.cancelled.wait(20)
+        yield b"a"
+
+
+def test_what_comes_as_it_is_given_up_came_too_late():
+    with pytest.raises(GrpcLateness):
+        _first(LateItem(), 0.01)
 
 
 @pytest.mark.parametrize("crm", ["blocking"], indirect=True)

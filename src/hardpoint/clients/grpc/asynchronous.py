@@ -93,8 +93,12 @@ class _ServerStream(_Guarded, aio.UnaryStreamClientInterceptor):
         self, continuation: Any, client_call_details: Any, request: Any
     ) -> Any:
         async def opened(changed: Any) -> Any:
-            call = await continuation(changed, request)
-            return call, await call.read()
+            call = await continuation(changed._replace(timeout=rpc.left()), request)
+            try:
+                return call, await call.read()
+            except BaseException:  # its time is over, perhaps: the call would go on
+                call.cancel()
+                raise
 
         rpc = self._guard.call(client_call_details)
         call, first = await _under(self._guard, rpc, client_call_details, opened)
@@ -163,4 +167,4 @@ async def _carrying(guard: CallGuard, details: Any) -> Any:
     """The details of a call that is made once, since its requests are a stream."""
     rpc = guard.call(details, watched=False)
     proof = () if guard.authorization is None else await guard.authorization.headers()
-    return details._replace(**rpc.details(details, proof))
+    return details._replace(**rpc.details_once(details, proof))

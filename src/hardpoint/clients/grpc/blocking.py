@@ -2,15 +2,23 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final, NamedTuple, final
 
 import grpc
 
 from hardpoint.clients.grpc.channels import HEALTH, ChannelFacts, asked_health, health_said
-from hardpoint.clients.grpc.guarding import KIND, CallGuard, GuardedRpc, is_unauthenticated
+from hardpoint.clients.grpc.guarding import (
+    KIND,
+    CallGuard,
+    GrpcLateness,
+    GuardedRpc,
+    is_unauthenticated,
+)
 from hardpoint.clients.grpc.settings import GrpcSettings
 from hardpoint.core.errors import HardpointError, MisuseError
 from hardpoint.core.forks import forget_in_child
+from hardpoint.resilience.timeout import remaining
 from hardpoint.runtime.blocking import step
 
 _NOTHING: Final = object()
@@ -98,8 +106,8 @@ class _Interceptor(
         self, continuation: Any, client_call_details: Any, request: Any
     ) -> Any:
         def opened(changed: Any) -> Any:
-            call = continuation(changed, request)
-            return _Items(rpc, call, [*_first(call)])
+            call = continuation(changed._replace(timeout=rpc.left()), request)
+            return _Items(rpc, call, _first(call, remaining()))
 
         rpc = self._guard.call(client_call_details)
         return self._under(rpc, client_call_details, opened)
@@ -145,7 +153,7 @@ class _Interceptor(
         authorization = self._guard.authorization
         rpc = self._guard.call(details, watched=False)
         proof = () if authorization is None else step(_headers(authorization))
-        return _changed(details, rpc.details(details, proof))
+        return _changed(details, rpc.details_once(details, proof))
 
     def _check_open(self) -> None:
         """Grpcio 1.85 ends the process with a segmentation fault where a closed channel is used."""
@@ -202,11 +210,34 @@ def _changed(details: Any, changes: dict[str, Any]) -> _ChangedDetails:
     return _ChangedDetails(**{**facts, **changes})
 
 
-def _first(call: Any) -> Iterator[Any]:
-    """The first item, if there is one."""
-    for item in call:
-        yield item
-        return
+def _first(call: Any, limit: float | None) -> list[Any]:
+    """The first item, if there is one; the limit is for it alone, and not for those behind it.
+
+    Raises:
+        GrpcLateness: it did not come.
+    """
+    if limit is None:
+        return [*islice(call, 1)]
+    ended = threading.Lock()  # whoever takes it says how it has ended
+
+    def give_up() -> None:
+        if ended.acquire(blocking=False):
+            call.cancel()
+
+    timer = threading.Timer(limit, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        found = [*islice(call, 1)]
+    except grpc.RpcError as error:
+        if ended.acquire(blocking=False):
+            raise
+        raise GrpcLateness(f"nothing came within {limit:g} s") from error
+    finally:
+        timer.cancel()
+    if ended.acquire(blocking=False):
+        return found
+    raise GrpcLateness(f"nothing came within {limit:g} s")
 
 
 async def _headers(authorization: Any) -> Any:

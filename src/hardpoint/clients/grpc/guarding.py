@@ -88,7 +88,7 @@ class CallGuard:
         if timeout is not None and timeout <= 0:
             raise GrpcLateness(f"{self._connection.name}: the deadline is over; nothing was sent")
         policy = self._policy(repeat_of(name, self._methods), timeout)
-        return GuardedRpc(policy, self._connection, name, watched=watched)
+        return GuardedRpc(policy, self._connection, name, timeout, watched=watched)
 
     def _policy(self, repeat: RepeatClass, timeout: float | None) -> Policy[Any]:
         found = self._policies.get((repeat, timeout))
@@ -112,13 +112,21 @@ class CallGuard:
 class GuardedRpc:
     """One call of a user's stub: its policy, and what its attempts carry."""
 
-    __slots__ = ("_attempts", "_connection", "_method", "_watch", "policy")
+    __slots__ = ("_attempts", "_connection", "_method", "_until", "_watch", "policy")
 
     def __init__(
-        self, policy: Policy[Any], connection: Connection, method: str, *, watched: bool
+        self,
+        policy: Policy[Any],
+        connection: Connection,
+        method: str,
+        timeout: float | None,
+        *,
+        watched: bool,
     ) -> None:
         self.policy = policy
         self._connection = connection
+        limit = _least(timeout, remaining())
+        self._until = None if limit is None else connection.clock.monotonic() + limit
         self._method = method
         self._attempts = 0
         self._watch: CallWatch | None = None
@@ -144,6 +152,17 @@ class GuardedRpc:
         left = remaining()
         return {"timeout": details.timeout if left is None else left, "metadata": metadata}
 
+    def details_once(self, details: Any, proof: MetadataPairs) -> dict[str, Any]:
+        """The same for a call that is made once: it ends by the policy's deadline."""
+        timeout = _least(self.left(), self.policy.settings.deadline)
+        return {**self.details(details, proof), "timeout": timeout}
+
+    def left(self) -> float | None:
+        """Seconds that the caller gives a stream, its items too; None where nobody has said."""
+        if self._until is None:
+            return None
+        return max(self._until - self._connection.clock.monotonic(), 0.0)
+
     def __enter__(self) -> None:
         self._attempts += 1
         if self._watch is not None:
@@ -168,6 +187,10 @@ def is_unauthenticated(error: BaseException) -> bool:
     """Whether a service did not know who calls."""
     code = getattr(error, "code", None)
     return callable(code) and getattr(code(), "name", "") == "UNAUTHENTICATED"
+
+
+def _least(*limits: float | None) -> float | None:
+    return min((one for one in limits if one is not None), default=None)
 
 
 def _name_of(error: BaseException | None) -> str | None:
