@@ -1,14 +1,16 @@
 """Following something that never ends over one connection after another, whatever it speaks."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hardpoint.calls.connection import Connection
 from hardpoint.clients.reconnecting import Follow, Gap, Outages, StreamLost, StreamResumed
 from hardpoint.core.errors import MisuseError, UnavailableError
+from hardpoint.runtime.blocking import BlockingRuntime
 
 _Item = TypeVar("_Item")
 
@@ -32,6 +34,7 @@ class Following(ABC, AsyncIterator[_Item | Gap], Generic[_Item]):
         self._reason = ""
         self._due: float | None = None
         self._least = 0.0
+        self._left = asyncio.Event()
         self._open = self._over = self._entered = self._taking = False
 
     async def enter(self) -> None:
@@ -54,6 +57,7 @@ class Following(ABC, AsyncIterator[_Item | Gap], Generic[_Item]):
         """Close it; who waits for an item is told that there is none."""
         self._over = True
         self._open = False
+        self._left.set()
         await self._disconnect(error)
 
     async def __anext__(self) -> _Item | Gap:
@@ -110,17 +114,31 @@ class Following(ABC, AsyncIterator[_Item | Gap], Generic[_Item]):
         clock = self._connection.clock
         if self._due is None:
             self._due = clock.monotonic() + self._wait()
-        await self._pause(max(0.0, self._due - clock.monotonic()))
+        pause = self._connection.runtime.pause
+        await self._unless_left(pause(clock, max(0.0, self._due - clock.monotonic())))
         self._due = None
         if self._over:
             return
         try:
-            await self._opened()
+            await self._unless_left(self._opened())
         except Exception as error:  # noqa: BLE001 - see `Outages.next`
             self._broken = error
 
-    async def _pause(self, seconds: float) -> None:
-        await self._connection.runtime.pause(self._connection.clock, seconds)
+    async def _unless_left(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this, until another task closes the stream; where all blocks nobody else can."""
+        if isinstance(self._connection.runtime, BlockingRuntime):
+            await work
+            return
+        working = asyncio.ensure_future(work)
+        leaving = asyncio.ensure_future(self._left.wait())
+        try:
+            await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (working, leaving):
+                task.cancel()
+            await asyncio.gather(working, leaving, return_exceptions=True)
+        if not working.cancelled():
+            working.result()
 
     def _wait(self) -> float:
         """Seconds to wait, which everybody is told."""

@@ -396,6 +396,33 @@ def test_a_wait_may_be_plain_seconds_and_a_silence_without_end(api, feed):
     assert api.clock.waits == [2.5]
 
 
+def test_one_that_is_closed_while_it_waits_ends_at_once(api, feed):
+    class Slow:
+        now = staticmethod(api.clock.now)
+        monotonic = staticmethod(api.clock.monotonic)
+
+        async def sleep(self, seconds):
+            await asyncio.Event().wait()
+
+    crm = api.client()
+    if not hasattr(crm, "connection"):  # a blocking one is read and closed by one thread
+        return
+    object.__setattr__(crm.connection, "clock", Slow())
+
+    async def closing():
+        events = crm.events("/stream", follow=SOON)
+        async with events as opened:
+            waiting = asyncio.create_task(anext(aiter(opened), "the end"))
+            feed.wait_for(1)
+            feed.drop()
+            while not any(isinstance(one, StreamLost) for one in api.told):
+                await asyncio.sleep(0.001)
+        return await asyncio.wait_for(waiting, 5)
+
+    assert api.run(closing()) == "the end"
+    assert len(feed.asked) == 1
+
+
 def test_who_stops_waiting_may_ask_again(api, feed):
     crm = api.client()
     if not hasattr(crm, "connection"):

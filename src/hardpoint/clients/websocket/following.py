@@ -80,7 +80,6 @@ class SocketStream(Following[str | bytes]):
         self._waiting = self._renewed = False
         self._killed: str | None = None
         self._came = asyncio.Event()
-        self._left = asyncio.Event()
         self._dropped = 0
         self.point = since
 
@@ -96,7 +95,6 @@ class SocketStream(Following[str | bytes]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._left.set()
         await self.leave(kind, error, trace)
 
     async def close(self) -> None:
@@ -242,16 +240,6 @@ class SocketStream(Following[str | bytes]):
         finally:
             await socket.close()
 
-    async def _pause(self, seconds: float) -> None:
-        pausing = asyncio.ensure_future(super()._pause(seconds))
-        leaving = asyncio.ensure_future(self._left.wait())
-        try:
-            await asyncio.wait([pausing, leaving], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (pausing, leaving):
-                task.cancel()
-            await asyncio.gather(pausing, leaving, return_exceptions=True)
-
     async def _disconnect(self, error: BaseException | None) -> None:
         tasks, self._tasks = self._tasks, []
         manager, self._manager, self._socket = self._manager, None, None
@@ -293,9 +281,15 @@ class SocketStream(Following[str | bytes]):
         meaning = "again" if self._killed else self._driver.settings.meaning(_number(closed))
         if self._count:
             self._count, self._renewed = 0, False
-        if meaning == "renew" and not self._renewed and await self._driver.refused():
-            self._renewed, meaning = True, "again"
-            failure = UnavailableError(str(failure), provider=self._driver.provider)
+        if meaning == "renew" and not self._renewed:
+            try:
+                renewed = await self._driver.refused()
+            except Exception as error:  # noqa: BLE001 - see `Outages.next`
+                await self._lost(error)
+                return
+            if renewed:
+                self._renewed, meaning = True, "again"
+                failure = UnavailableError(str(failure), provider=self._driver.provider)
         self._least = LATER_SECONDS if meaning == "later" else 0.0
         if meaning == "anew":
             self.point = None
