@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from hardpoint.calls.connection import Connection
 from hardpoint.calls.failover import FailedOver
 from hardpoint.calls.key import Occasion, occasion
 from hardpoint.core.errors import (
+    AuthenticationError,
     ConfigurationError,
     IdempotencyConflictError,
     InvalidRequestError,
@@ -15,6 +17,8 @@ from hardpoint.core.errors import (
     UnavailableError,
     UnsupportedError,
 )
+from hardpoint.email import EmailSender
+from hardpoint.email.memory import MemoryEmail
 from hardpoint.fakes.faults import commit_then_drop, rate_limit, status
 from hardpoint.fakes.server import FakeServer
 from hardpoint.hub.hub import Hub
@@ -24,6 +28,9 @@ from hardpoint.providers.sendgrid.fake_mail import INVALID
 from hardpoint.providers.smtp.fake_server import FakeSmtp, SmtpFault
 from hardpoint.resilience.breaker import Breaker
 from hardpoint.resilience.policy import Policy
+from hardpoint.runtime.asynchronous import AsyncRuntime
+from hardpoint.store.journalling import StoreJournal
+from hardpoint.store.sqlite import SqliteStore
 from hardpoint.sync import Hub as BlockingHub
 
 TO = "ann@customer.example"
@@ -329,3 +336,48 @@ def test_a_group_whose_accounts_change_is_made_anew(shop):
         hub._ports.configure(Settings.load(shop._path))
         assert hub._ports.get("email", "mail") is not same
         assert first is not None
+
+
+@pytest.mark.parametrize(
+    "refusal", [UnavailableError("503", status=503), AuthenticationError("401", status=401)]
+)
+def test_a_repeat_that_is_refused_where_it_is_in_doubt_goes_to_no_other(tmp_path, refusal):
+    class Doubtful:
+        """It honours keys; its first answer is lost, and it refuses what comes after."""
+
+        def __init__(self):
+            self.driver = MemoryEmail()
+            self.failing = [OutcomeUnknownError("lost"), refusal]
+
+        def __getattr__(self, name):
+            return getattr(self.driver, name)
+
+        async def send(self, new, *, idempotency_key):
+            sent = await self.driver.send(new, idempotency_key=idempotency_key)
+            if self.failing:
+                raise self.failing.pop(0)
+            return sent
+
+    async def scenario():
+        store = SqliteStore(tmp_path / "store.db")
+        await store.open()
+        first, second, journal = Doubtful(), MemoryEmail(), StoreJournal(store)
+
+        def account(driver, name, **options):
+            return EmailSender(driver, Connection(name, AsyncRuntime(), journal=journal, **options))
+
+        members = [account(first, "a", group="mail"), account(second, "b", group="mail")]
+        connection = Connection("mail", AsyncRuntime(), journal=journal)
+        group = EmailSender(first, connection, members)
+
+        async def send():
+            return await group.send(to=TO, subject="s", text="t", idempotency_key="k")
+
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknownError):
+                await send()
+        assert (await send()).id
+        assert (len(first.driver.emails), second.requests) == (1, 0)
+        await store.close()
+
+    asyncio.run(scenario())

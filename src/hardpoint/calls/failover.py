@@ -4,7 +4,7 @@
   unavailable, refuses our credentials, has counted too many calls, or its circuit is open.
 - Key and journal are the group's. Beside its row another one under the same key names the account
   that is asked, before it is. A repeat stays there until that is settled, and goes to nobody where
-  the account is in the group no more.
+  the account is in the group no more. That it now refuses to be asked settles nothing.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -134,6 +134,15 @@ class Failover(Generic[_Member]):
             operation=operation.name,
         )
 
+    def unsettled(self, member: _Member, operation: Operation, key: CallKey) -> OutcomeUnknownError:
+        """For an effect that was begun with an account that cannot be asked now."""
+        return OutcomeUnknownError(
+            f"the call under the key {key.text!r} may have acted by {member.connection.name}, "
+            "which does not take a repeat now; repeat it later, or look there and use a new key",
+            idempotency_key=key.text,
+            operation=operation.name,
+        )
+
     def tell(
         self, member: _Member, following: _Member, operation: Operation, error: HardpointError
     ) -> None:
@@ -212,7 +221,7 @@ class _GroupCall(Generic[_Member, _Result]):
         self._group = group
         self._about = (operation, key)
         self._attempt = attempt
-        self._again = False
+        self._again = self._begun = False
         self.in_doubt = self.acted = False
 
     def reopened(self, _: JournalEntry) -> bool:
@@ -236,6 +245,8 @@ class _GroupCall(Generic[_Member, _Result]):
             try:
                 result = await self._attempt(one, key)
             except HardpointError as error:
+                if self._begun and passes_on(error):  # of this repeat; the first may have acted
+                    raise self._group.unsettled(one, operation, key) from error
                 self.in_doubt = not error.outcome_known
                 if not members or not passes_on(error):
                     raise
@@ -262,5 +273,6 @@ class _GroupCall(Generic[_Member, _Result]):
             if standing is Standing.NEW:
                 return members
             if standing is not Standing.OTHER:
+                self._begun = True
                 return [one, *(other for other in members if other is not one)]
         raise self._group.left(operation, key)
