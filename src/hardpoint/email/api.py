@@ -13,7 +13,7 @@ from hardpoint.calls.journalled import CallSpec
 from hardpoint.calls.suppressions import MemorySuppressions, Suppressions
 from hardpoint.core.arguments import BODY, KINDS_OF_BYTES, expect, extras_of
 from hardpoint.core.decoding import UNREADABLE
-from hardpoint.core.errors import InvalidRequestError, UnexpectedResponseError
+from hardpoint.core.errors import InvalidRequestError, MisuseError, UnexpectedResponseError
 from hardpoint.core.outcome import Operation, Repeat
 from hardpoint.email.composing import (
     Addressed,
@@ -301,10 +301,17 @@ class EmailSender:
 
         Complaints, unsubscribing from all, and addresses without a mailbox count for this sender,
         and so for every group that it is in; whoever subscribes again is written to again.
+
+        Raises:
+            MisuseError: the connection has no `from`, so nobody knows for whom it counts.
         """
         expect(event, get_args(EmailEvent), "event", "what parse_event has given")
-        if self.driver.sender is not None:
-            await heeded(self.suppressions, self.driver.sender.email.casefold(), event)
+        if self.driver.sender is None:
+            raise MisuseError(
+                f"heed needs to know the sender: set `from` in the connection "
+                f"{self.connection.name}"
+            )
+        await heeded(self.suppressions, self.driver.sender.email.casefold(), event)
 
     async def _send(
         self,
