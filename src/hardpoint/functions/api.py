@@ -1,12 +1,14 @@
 """The function port: what users hold. Checked before any I/O, run under the connection's policy."""
 
-from typing import Any, final
+from math import isfinite
+from typing import Any, cast, final
 
 import msgspec
 
 from hardpoint.calls.call import Calls
 from hardpoint.calls.connection import Connection
 from hardpoint.calls.journalled import CallSpec
+from hardpoint.core.arguments import KINDS_OF_BYTES
 from hardpoint.core.decoding import UNREADABLE
 from hardpoint.core.errors import InvalidRequestError
 from hardpoint.core.outcome import Operation, Repeat
@@ -98,13 +100,16 @@ class FunctionInvoker:
         await self._calls.run_keyed(_BEGIN, attempt, idempotency_key, spec)
 
     def _checked(self, payload: Any, limit: str) -> bytes:
-        if isinstance(payload, (bytes, bytearray)):
-            body = bytes(payload)
+        if isinstance(payload, KINDS_OF_BYTES):
+            body = bytes(cast("bytes", payload))
         else:
             try:
                 body = msgspec.json.encode(payload)
+                exact = _is_finite(msgspec.to_builtins(payload))
             except (TypeError, *UNREADABLE):
                 raise InvalidRequestError("cannot be written as JSON", field="payload") from None
+            if not exact:  # it would be null
+                raise InvalidRequestError("holds a number that is not finite", field="payload")
         most = self.driver.capabilities.limits[limit]
         if len(body) > most:
             raise InvalidRequestError(
@@ -112,3 +117,14 @@ class FunctionInvoker:
                 field="payload",
             )
         return body
+
+
+def _is_finite(value: object) -> bool:
+    """Whether all numbers of a document are."""
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, cast("dict[object, object]", value).values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(map(_is_finite, cast("list[object]", value)))
+    return True

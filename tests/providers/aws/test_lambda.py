@@ -9,6 +9,7 @@ from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import (
     ConfigurationError,
     FunctionFailedError,
+    InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -233,3 +234,19 @@ def test_what_cannot_work_is_named(changes, key):
 )
 def test_what_can_work_is_taken(changes, base_url):
     assert settings_of(FakeLambda(), **changes).base_url == base_url
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("shape", [lambda n: n, lambda n: {"a": [1, n]}, lambda n: (n,)])
+def test_a_number_that_json_does_not_know_is_refused(number, shape):
+    driver = MemoryFunction(lambda payload: payload)
+    port = BlockingInvoker(FunctionInvoker(driver, Connection("pack", BlockingRuntime())))
+    with pytest.raises(InvalidRequestError) as caught:
+        port.invoke(shape(number))
+    assert (caught.value.field, driver.requests) == ("payload", 0)
+
+
+def test_a_view_of_bytes_is_sent_as_bytes():
+    driver = MemoryFunction(lambda payload: payload)
+    port = BlockingInvoker(FunctionInvoker(driver, Connection("pack", BlockingRuntime())))
+    assert port.invoke(memoryview(b'{"a": 1.5}')).json() == {"a": 1.5}
