@@ -308,3 +308,28 @@ def test_handlers_name_sources_that_are_there(make):
     with pytest.raises(ConfigurationError, match=r"webhooks\.others"):
         hub.on("others")
     assert Settings().receives is False
+
+
+def test_a_queue_that_does_not_wait_is_not_asked_without_end(make, server, monkeypatch):
+    monkeypatch.setattr(pulling, "_LOOK_SECONDS", 30.0)
+    hub, seen = make(), []
+    receive = type(hub.queue("jobs").driver).receive
+
+    async def counted(driver, **options):
+        seen.append(options["wait"])
+        return await receive(driver, **options)
+
+    monkeypatch.setattr(type(hub.queue("jobs").driver), "receive", counted)
+
+    @hub.on("orders")
+    async def every(event, job):
+        """Nothing comes."""
+
+    async def play():
+        async with hub:
+            await until(lambda: seen)
+            await asyncio.sleep(0.2)
+
+    asyncio.run(play())
+    assert 1 <= len(seen) <= 3
+    assert seen[0] > 0

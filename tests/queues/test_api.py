@@ -8,6 +8,7 @@ from hardpoint.core.capabilities import Idempotency
 from hardpoint.core.errors import (
     CircuitOpenError,
     ConfigurationError,
+    InvalidRequestError,
     OutcomeUnknownError,
     UnavailableError,
     UnexpectedResponseError,
@@ -103,3 +104,14 @@ def test_a_look_waits_no_longer_than_an_attempt_may_take(timeout, seconds):
 def test_a_hub_without_the_connection_says_so():
     with pytest.raises(ConfigurationError, match=r"connections\.jobs"):
         Hub(Settings()).queue("jobs")
+
+
+def test_one_key_for_two_messages_of_a_call_is_refused():
+    driver = MemoryQueue(idempotency=Idempotency.NONE)
+    queue = BlockingQueue(Queue(driver, Connection("jobs", BlockingRuntime())))
+    one, other = (NewQueueMessage(body=body, idempotency_key="k") for body in (b"1", b"2"))
+    with pytest.raises(InvalidRequestError) as caught:
+        queue.send_many([one, other])
+    assert caught.value.field == "messages[1].idempotency_key"
+    assert driver.messages == ()
+    queue.send_many([one, one]).check()

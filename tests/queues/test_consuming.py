@@ -10,6 +10,7 @@ import pytest
 from hardpoint.calls.connection import Connection
 from hardpoint.core.errors import (
     AuthenticationError,
+    InvalidRequestError,
     MisuseError,
     NotFoundError,
     UnavailableError,
@@ -25,6 +26,7 @@ from hardpoint.queues import (
 )
 from hardpoint.runtime.asynchronous import AsyncRuntime
 from hardpoint.runtime.blocking import BlockingRuntime, step
+from hardpoint.runtime.teams import CancelledInsideError
 from hardpoint.sync.queues import Queue as BlockingQueue
 
 
@@ -400,3 +402,75 @@ async def test_whoever_waits_while_another_looks_sees_the_stop():
     shop.receive = receive
     await asyncio.wait_for(shop.queue.consume(print, concurrency=2, stop=stop), 20)
     assert looks == [1]
+
+
+@looped
+async def test_a_cancellation_from_within_a_handler_is_a_failure_of_that_message():
+    shop = Shop()
+    shop.put(b"bad", b"good")
+    seen = []
+
+    async def handle(message):
+        seen.append(message.body)
+        if message.body == b"bad":
+            inner = asyncio.create_task(asyncio.sleep(9))
+            inner.cancel()
+            await inner
+
+    await consuming_while(shop, handle, lambda: len(shop.driver.messages) == 1, concurrency=1)
+    assert seen[:2] == [b"bad", b"good"]
+    assert [one.message_id for one in shop.of(MessageFailed)] == ["message-000001"]
+
+
+def test_a_cancellation_from_within_a_blocking_handler_is_a_failure_of_that_message():
+    shop = Shop()
+    shop.put(b"bad")
+    stop = threading.Event()
+
+    def handle(message):
+        stop.set()
+        raise asyncio.CancelledError
+
+    shop.blocking.consume(handle, concurrency=1, stop=stop)
+    assert len(shop.of(MessageFailed)) == 1
+
+
+@looped
+async def test_a_worker_that_is_cancelled_from_outside_is_no_quiet_end():
+    shop = Shop()
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(shop.queue.consume(print))
+    await until(lambda: len(asyncio.all_tasks() - before) > 2)
+    (asyncio.all_tasks() - before - {task}).pop().cancel()
+    with pytest.raises(CancelledInsideError):
+        await task
+
+
+@looped
+async def test_as_many_plain_functions_run_at_a_time_as_were_asked_for():
+    shop = Shop()
+    shop.put(*(b"%d" % number for number in range(20)))
+    together = threading.Barrier(20)
+
+    await consuming_while(
+        shop,
+        lambda _: together.wait(10) and None,
+        lambda: not shop.driver.messages or shop.of(MessageFailed),
+        concurrency=20,
+        timeout=15,
+    )
+    assert not shop.of(MessageFailed)
+
+
+@pytest.mark.parametrize("field", ["timeout", "grace"])
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "5", True])
+def test_a_time_that_makes_no_sense_is_refused(field, seconds):
+    with pytest.raises(InvalidRequestError) as caught:
+        Shop().blocking.consume(print, **{field: seconds})
+    assert caught.value.field == field
+
+
+@looped
+async def test_no_time_at_all_is_refused_for_a_handler():
+    with pytest.raises(InvalidRequestError):
+        await Shop().queue.consume(print, timeout=0)

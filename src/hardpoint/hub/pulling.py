@@ -15,6 +15,7 @@ from hardpoint.core.errors import HardpointError
 from hardpoint.core.traces import summary_of
 from hardpoint.hub.queue_sources import QueueSource
 from hardpoint.queues.api import Queue
+from hardpoint.queues.consuming import EMPTY_SECONDS
 from hardpoint.queues.events import ConsumerHeldUp
 from hardpoint.queues.types import QueueMessage
 from hardpoint.webhooks.answers import STORED, Answer
@@ -93,8 +94,12 @@ class _Loop:
             return False
         queue = hub.queue(self._source.connection)
         most = queue.driver.capabilities.limits["receive_messages"]
+        clock = queue.connection.clock
+        began = clock.monotonic()
         messages = await queue.receive(most=most, wait=queue.wait_seconds)
-        if not messages:
+        if not messages:  # not every queue waits for as long as it is asked to
+            if clock.monotonic() - began < EMPTY_SECONDS:
+                await asyncio.sleep(min(EMPTY_SECONDS, _LOOK_SECONDS))
             return queue.wait_seconds > 0
         self._backlog_then += len(messages)
         stored = [self._stored(one) for one in messages]

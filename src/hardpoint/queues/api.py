@@ -16,6 +16,7 @@ from hardpoint.core.errors import (
 )
 from hardpoint.core.outcome import Operation, Repeat, derived_key
 from hardpoint.queues.checks import (
+    check_duration,
     check_received,
     check_seconds,
     checked_message,
@@ -242,6 +243,8 @@ class Queue:
 
         check_seconds(concurrency, CONCURRENCY_MAX, "concurrency", least=1)
         check_seconds(attempts, ATTEMPTS_MAX, "attempts", least=1)
+        check_duration(timeout, "timeout")
+        check_duration(grace, "grace", zero=True)
         if not callable(handler):
             raise InvalidRequestError("is no function", field="handler")
         if hidden is not None:

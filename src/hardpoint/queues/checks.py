@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from hardpoint.core.arguments import KINDS_OF_BYTES, NUMBER, PAIRS, TEXT, expect, is_sendable
 from hardpoint.core.capabilities import Capabilities
@@ -70,9 +71,14 @@ def checked_messages(
     expect(news, (list, tuple), "messages", "a list of NewQueueMessage")
     if not 1 <= len(news) <= MESSAGES_MAX:
         raise InvalidRequestError(f"are not 1 to {MESSAGES_MAX}", field="messages")
+    keyed: dict[str, NewQueueMessage] = {}
     for place, new in enumerate(news):
         expect(new, NewQueueMessage, f"messages[{place}]", "NewQueueMessage(body=...)")
         checked_message(new, driver, f"messages[{place}].")
+        if new.idempotency_key is not None and keyed.setdefault(new.idempotency_key, new) != new:
+            # The provider would keep the first, and say that it has both.
+            problem = "is that of another message before"
+            raise InvalidRequestError(problem, field=f"messages[{place}].idempotency_key")
     return news
 
 
@@ -94,6 +100,20 @@ def check_seconds(seconds: int, most: int, field: str, *, least: int = 0) -> Non
     expect(seconds, int, field, NUMBER)
     if type(seconds) is not int or not least <= seconds <= most:
         raise InvalidRequestError(f"is not {least} to {most} whole seconds", field=field)
+
+
+def check_duration(seconds: float, field: str, *, zero: bool = False) -> None:
+    """See that it is a finite number of seconds above zero, or from zero on.
+
+    Raises:
+        InvalidRequestError: it is not.
+    """
+    expect(seconds, (int, float), field, NUMBER)
+    if isinstance(seconds, bool) or not (
+        isfinite(seconds) and (seconds > 0 or (zero and not seconds))
+    ):
+        least = "from 0 on" if zero else "above 0"
+        raise InvalidRequestError(f"is not a number of seconds {least}", field=field)
 
 
 def _check_attributes(

@@ -6,6 +6,7 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Protocol, cast, final
 
@@ -16,6 +17,13 @@ LAST_WORDS_SECONDS = 5.0
 """How long a task may take to end after it was cancelled."""
 
 TeamJob = Callable[[], Coroutine[Any, Any, None]]
+
+
+class CancelledInsideError(Exception):
+    """Something was cancelled that it waited for, and no stop did it."""
+
+    def __init__(self) -> None:
+        super().__init__("it was cancelled from within: something that it awaited was")
 
 
 class Team(Protocol):
@@ -47,6 +55,7 @@ class Team(Protocol):
 
         Raises:
             TimeoutError: it took longer than `timeout`, and could be ended.
+            CancelledInsideError: it let out a cancellation that nobody asked of it.
         """
         ...
 
@@ -71,6 +80,7 @@ class TaskTeam:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self._busy: set[asyncio.Task[Any] | None] = set()
+        self._threads: ThreadPoolExecutor | None = None
 
     @contextmanager
     def busy(self) -> Generator[None]:
@@ -91,20 +101,37 @@ class TaskTeam:
 
     async def call(self, function: Callable[[Any], Any], value: Any, timeout: float) -> None:  # noqa: ASYNC109 - of what it calls
         """Await a coroutine function; a plain one runs in a thread, and is not ended there."""
-        async with asyncio.timeout(timeout):
-            if inspect.iscoroutinefunction(function):
-                await function(value)
-                return
-            result: object = await asyncio.to_thread(function, value)
-            if inspect.isawaitable(result):  # an object whose call gives a coroutine
-                await cast("Awaitable[object]", result)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._called(function, value)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise CancelledInsideError from error
+
+    async def _called(self, function: Callable[[Any], Any], value: Any) -> None:
+        if inspect.iscoroutinefunction(function):
+            await function(value)
+            return
+        here = contextvars.copy_context()
+        result: object = await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: here.run(function, value)
+        )
+        if inspect.isawaitable(result):  # an object whose call gives a coroutine
+            await cast("Awaitable[object]", result)
 
     async def work(self, jobs: Sequence[TeamJob], stop: Callable[[], None], grace: float) -> None:
         """Do all of it; a cancellation is a stop."""
+        # Threads of its own: where they are shared, a handler's time runs while it waits for one.
+        self._threads = ThreadPoolExecutor(len(jobs), thread_name_prefix="hardpoint-team")
         tasks = [asyncio.create_task(job()) for job in jobs]
+        ended: list[asyncio.Task[None]] = []
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended = [task for task in tasks if task.cancelled()]
         finally:
+            self._threads.shutdown(wait=False)
             stop()
             try:
                 for task in tasks:
@@ -119,6 +146,8 @@ class TaskTeam:
             error = task.exception() if task.done() and not task.cancelled() else None
             if error is not None:
                 raise error
+        if ended:
+            raise CancelledInsideError
 
 
 @final
@@ -146,7 +175,10 @@ class ThreadTeam:
 
     async def call(self, function: Callable[[Any], Any], value: Any, timeout: float) -> None:  # noqa: ASYNC109 - of what it calls
         """Call it; nothing ends a thread."""
-        result = function(value)
+        try:
+            result = function(value)
+        except asyncio.CancelledError as error:  # of a loop of its own
+            raise CancelledInsideError from error
         if inspect.iscoroutine(result):
             result.close()
             raise MisuseError("the handler gave a coroutine, which needs the asynchronous hub")

@@ -126,5 +126,8 @@ class EmailSender:
 
         Complaints, unsubscribing from all, and addresses without a mailbox count for this sender,
         and so for every group that it is in; whoever subscribes again is written to again.
+
+        Raises:
+            MisuseError: the connection has no `from`, so nobody knows for whom it counts.
         """
         return run(self.asynchronous.heed(event))

@@ -1,6 +1,7 @@
 """SQS on a moto server and on the fake: the suite, faults, the official library, odd answers."""
 
 import boto3
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -337,3 +338,34 @@ def test_what_only_says_that_it_is_encoded_is_left():
     texts = {"content-encoding": "base64"}
     assert _read("not base64!", texts) == b"not base64!"
     assert texts
+
+
+@pytest.mark.parametrize("room", [0, 40, 5000])
+def test_a_reason_takes_no_more_than_the_message_leaves_when_it_is_put_aside(scripted_queue, room):
+    sent = reply({"MessageId": "d"})
+    queue, transport = scripted_queue(
+        sent, reply({}), dead_letter_url="https://sqs.eu-central-1.amazonaws.com/123456789012/dead"
+    )
+    body = b"x" * (1024 * 1024 - room)
+    queue.dead_letter(QueueMessage(id="m", body=body, receipt="r"), "\u0142" * 1000)
+    document = msgspec.json.decode(transport.requests[0].body)
+    named = document.get("MessageAttributes", {})
+    size = len(document["MessageBody"]) + sum(
+        len(name) + len("String") + len(one["StringValue"].encode()) for name, one in named.items()
+    )
+    assert size <= 1024 * 1024
+    assert bool(named) is (room > 0)
+
+
+def test_a_message_of_a_batch_that_was_damaged_is_in_doubt_and_hides_nothing(scripted_queue):
+    good = "0cc175b9c0f1b6a831c399e269772661"
+    answer = {
+        "Successful": [
+            {"Id": "0", "MessageId": "m", "MD5OfMessageBody": good},
+            {"Id": "1", "MessageId": "n", "MD5OfMessageBody": "0" * 32},
+        ]
+    }
+    queue, _ = scripted_queue(reply(answer))
+    results = queue.send_many([NewQueueMessage(body=b"a")] * 2)
+    assert list(results.failures) == [1]
+    assert results.failures[1].outcome_known is False

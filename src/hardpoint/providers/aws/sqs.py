@@ -57,6 +57,7 @@ class _Sent(msgspec.Struct, rename="pascal"):
 class _Taken(msgspec.Struct, rename="pascal"):
     id: str
     message_id: str
+    md5: str = msgspec.field(default="", name="MD5OfMessageBody")
 
 
 class _Failed(msgspec.Struct, rename="pascal"):
@@ -119,22 +120,15 @@ class SqsQueue:
 
     def size(self, new: NewQueueMessage) -> int:
         """The body as it is sent, and names, types and values of the attributes."""
-        body, _ = _written(new.body)
-        named = sum(
-            len(name.encode()) + len("String") + len(value.encode())
-            for name, value in new.attributes.items()
-        )
         keyed = 0 if self.needs_group else _OURS + self.capabilities.key_length_max
-        return len(body.encode()) + named + keyed
+        return self._bytes_of(new) + keyed
 
     async def send(self, new: NewQueueMessage, *, idempotency_key: str) -> SentMessage:
         """`SendMessage`."""
         entry = self._entry(new, idempotency_key)
         sent = await self._call("SendMessage", {"QueueUrl": self._url, **entry}, _Sent)
         if sent.md5 and sent.md5 != _md5(entry["MessageBody"]):
-            raise UnexpectedResponseError(
-                "the message was damaged on its way", provider=self.provider, outcome_known=False
-            )
+            raise self._damaged()
         return SentMessage(id=sent.message_id)
 
     async def send_many(
@@ -150,6 +144,12 @@ class SqsQueue:
         told: dict[str, SentMessage | ProviderError] = {
             one.id: SentMessage(id=one.message_id) for one in batch.successful
         }
+        asked = {entry["Id"]: _md5(entry["MessageBody"]) for entry in entries}
+        told.update(
+            (one.id, self._damaged())
+            for one in batch.successful
+            if one.md5 and one.md5 != asked.get(one.id)
+        )
         told.update((one.id, _failure(one)) for one in batch.failed)
         missing = UnexpectedResponseError(
             "the answer does not tell of the message", provider=self.provider, outcome_known=False
@@ -192,13 +192,29 @@ class SqsQueue:
     async def dead_letter(self, message: QueueMessage, reason: str) -> None:
         """A copy goes to the other queue, then it is deleted here."""
         room = dict(list(message.attributes.items())[: _LIMITS["attributes"]])
-        copy = NewQueueMessage(
-            body=message.body, attributes={**room, REASON: reason}, group=message.group
-        )
+        copy = NewQueueMessage(body=message.body, attributes=room, group=message.group)
+        left = _LIMITS["body_bytes"] - self._bytes_of(copy) - len(REASON) - len("String")
+        shown = reason.encode()[: max(0, left)].decode(errors="ignore")
+        if shown.strip():  # as much of it as there is room for beside the message
+            copy = msgspec.structs.replace(copy, attributes={**room, REASON: shown})
         entry = self._entry(copy, message.id, keyed=False)
         document = {"QueueUrl": self._aside, **entry}
         await self._call("SendMessage", document, _Sent)
         await self.ack(message)
+
+    def _bytes_of(self, new: NewQueueMessage) -> int:
+        entry = self._entry(new, "", keyed=False)
+        attributes: dict[str, dict[str, str]] = entry.get("MessageAttributes", {})
+        named = sum(
+            len(name.encode()) + len(value["DataType"]) + len(value["StringValue"].encode())
+            for name, value in attributes.items()
+        )
+        return len(entry["MessageBody"].encode()) + named
+
+    def _damaged(self) -> UnexpectedResponseError:
+        return UnexpectedResponseError(
+            "the message was damaged on its way", provider=self.provider, outcome_known=False
+        )
 
     async def _act(self, action: str, document: Any) -> Response:
         return await self._service.act(f"AmazonSQS.{action}", document)
