@@ -92,6 +92,25 @@ def test_a_message_is_handled_as_an_event_and_acknowledged(make, vendor):
     assert sorted(map(str, seen)) == sorted([str((sent["MessageId"], 17, "r-1")), "placed", ""])
 
 
+def test_no_letter_of_an_attribute_is_lost(make, vendor):
+    hub, seen = make('type_from = "header:kind"'), []
+    put(vendor, "a", kind="zamówienie.złożone", customer="Łukasz", plain="né", odd="UTF-8''x")
+
+    @hub.on("orders", "zamówienie.złożone")
+    async def placed(event, job):
+        seen.append(event.headers)
+
+    async def play():
+        async with hub:
+            await until(lambda: seen and not vendor.queues[QUEUE])
+
+    asyncio.run(play())
+    (headers,) = seen
+    assert headers["customer"] == "UTF-8''%C5%81ukasz"
+    assert headers["plain"] == "né"
+    assert headers["odd"] == "UTF-8''UTF-8%27%27x"
+
+
 def test_a_message_that_comes_again_is_not_handled_again(make, vendor):
     hub, seen = make('type_from = "header:kind"'), []
     put(vendor, "a", kind="placed")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from math import inf
 from typing import TYPE_CHECKING, Final, final
+from urllib.parse import quote
 
 from hardpoint.core.errors import HardpointError
 from hardpoint.core.traces import summary_of
@@ -30,6 +31,7 @@ GROUP_HEADER: Final = "x-message-group"
 HELD_UP_SECONDS_MAX: Final = 30.0
 _LOOK_SECONDS: Final = 1.0
 _BODY_BYTES_MAX: Final = 64 * 1024 * 1024
+_EXTENDED: Final = "UTF-8''"
 
 
 @final
@@ -139,10 +141,18 @@ class _Loop:
         source = Source(
             name=self._source.name, scheme=NoRequests(names), body_bytes_max=_BODY_BYTES_MAX
         )
-        event = Notification(id=message.id, type=self._type.of(request))
+        event = Notification(id=message.id, type=self._type_of(message, request))
         now = self._hub.receiver.now()
         self._hub.receiver.admit(source, request, Verified(events=(event,)), now, done)
         return await answered
+
+    def _type_of(self, message: QueueMessage, request: WebhookRequest) -> str:
+        """By an attribute, whatever it is written in; or from the body."""
+        wanted = self._type.header.lower()
+        if not wanted:
+            return self._type.of(request)
+        named = [text for name, text in message.attributes.items() if name.lower() == wanted]
+        return named[-1] if named else ""
 
     async def _settle(
         self, queue: Queue, messages: Sequence[QueueMessage], answers: Sequence[Answer | None]
@@ -172,10 +182,17 @@ def _committed(answer: Answer | None) -> bool:
 
 def _request(message: QueueMessage) -> WebhookRequest:
     """A message as the inbox takes what comes: its attributes are headers."""
-    headers = {
-        name.lower().encode("latin-1", "replace"): value.encode("latin-1", "replace")
-        for name, value in message.attributes.items()
-    }
+    headers = {name.lower().encode(): _field(text) for name, text in message.attributes.items()}
     if message.group is not None:
-        headers[GROUP_HEADER.encode()] = message.group.encode("latin-1", "replace")
+        headers[GROUP_HEADER.encode()] = _field(message.group)
     return WebhookRequest.raw("POST", "", list(headers.items()), message.body)
+
+
+def _field(text: str) -> bytes:
+    """A text as a header can hold it: what is not Latin-1 as RFC 8187 has it, and whole."""
+    if not text.startswith(_EXTENDED):
+        try:
+            return text.encode("latin-1")
+        except UnicodeEncodeError:
+            pass
+    return (_EXTENDED + quote(text, errors="surrogatepass")).encode()

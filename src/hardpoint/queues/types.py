@@ -52,7 +52,7 @@ class QueueMessage(Discreet, frozen=True, kw_only=True):
     Attributes:
         id: the provider's; the same each time the message is received.
         body: its bytes.
-        attributes: texts beside it.
+        attributes: texts beside it; bytes that another program put there come as their base64.
         receipt: proves to the provider that it was received here; new each time.
         attempts: how often it was received, this time included; None where nobody counts.
         sent_at: Unix seconds; None where the provider does not say.

@@ -118,7 +118,7 @@ class TestStandard(QueueConformance):
         )
         message = subject.one()
         assert message.body == "Grüße".encode()
-        assert message.attributes == {"order": "17", "count": "3"}
+        assert message.attributes == {"order": "17", "count": "3", "raw": "/w=="}
 
     def test_the_official_client_receives_what_is_sent(self, subject, official):
         client, urls = official

@@ -272,9 +272,10 @@ def _md5(text: str) -> str:
 
 def _message(one: _Received) -> QueueMessage:
     texts = {
-        name: value.string_value
+        name: text  # of bytes their base64, as it comes
         for name, value in one.message_attributes.items()
-        if value.string_value is not None
+        if (text := value.binary_value if value.string_value is None else value.string_value)
+        is not None
     }
     count = one.attributes.get("ApproximateReceiveCount", "")
     sent = one.attributes.get("SentTimestamp", "")
